@@ -1,0 +1,1 @@
+"""The mathematics on plain arrays: one formula, one function; no classes of the package."""

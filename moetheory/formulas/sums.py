@@ -1,0 +1,143 @@
+"""Sums over coordinates, streamed in tiles that fit a cache, so memory does not grow with d.
+
+A *term* is a function of arrays whose last axis is the coordinates; everything before the last
+axis broadcasts. Its first argument is the probability of each coordinate's group.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.validation import FloatArray, IntArray
+
+TILE = (
+    1 << 16
+)  # numbers in a tile: 512 KiB; smaller ones pay more for Python, larger ones for memory
+
+Index = tuple[slice, ...]
+
+
+def total(
+    term: Callable[..., FloatArray],
+    group_probabilities: ArrayLike,
+    block_of: IntArray,
+    *arrays: ArrayLike,
+) -> FloatArray:
+    r""":math:`\sum_m \mathrm{term}(p_{g(m)}, a_m, b_m, \dots)`, of shape (...).
+
+    Parameters
+    ----------
+    term : callable
+        Takes (probabilities, *arrays) of a tile, returns its terms.
+    group_probabilities : (..., K) array
+    block_of : (d,) integer array
+    arrays : (..., d) or (..., 1) arrays or scalars
+    """
+    tiling = _Tiling(group_probabilities, block_of, arrays)
+    result = np.zeros(tiling.shape[:-1])
+    for tile in tiling:
+        result[tile.lead] += _run_sums(term(*tile.inputs), tile).sum(axis=-1)
+    return result
+
+
+def by_block(
+    terms: Callable[..., tuple[FloatArray, ...]],
+    group_probabilities: ArrayLike,
+    block_of: IntArray,
+    *arrays: ArrayLike,
+) -> list[FloatArray]:
+    r""":math:`\sum_{m \in g} \mathrm{term}(p_g, a_m, \dots)` for every block g, shape (..., K).
+
+    ``terms`` returns several terms at once; one array of sums is returned for each.
+    """
+    tiling = _Tiling(group_probabilities, block_of, arrays)
+    shape = (*tiling.shape[:-1], np.shape(group_probabilities)[-1])
+    results: list[FloatArray] = []
+    for tile in tiling:
+        parts = terms(*tile.inputs)
+        results = results or [np.zeros(shape) for _ in parts]
+        for result, part in zip(results, parts, strict=True):
+            # unbuffered: blocks may be interleaved, so that one block has several runs
+            np.add.at(result[tile.lead], (..., tile.owners), _run_sums(part, tile))
+    return results
+
+
+def of_others(sums: FloatArray) -> FloatArray:
+    r""":math:`\sum_{j \ne g} a_j` for every g on the last axis, without subtracting.
+
+    >>> of_others(np.array([1.0, 2.0, 4.0]))
+    array([6., 5., 3.])
+    """
+    zero = np.zeros_like(sums[..., :1])
+    before = np.concatenate((zero, np.cumsum(sums[..., :-1], axis=-1)), axis=-1)
+    after = np.concatenate((zero, np.cumsum(sums[..., :0:-1], axis=-1)), axis=-1)
+    return before + after[..., ::-1]
+
+
+class _Tile(NamedTuple):
+    """A stretch of coordinates (and of the last leading axis), in runs of one block each."""
+
+    lead: tuple[slice, ...]  # its place on the leading axes
+    owners: IntArray  # block of each run
+    starts: IntArray  # first coordinate of each run
+    lengths: IntArray
+    inputs: list[Any]
+
+
+def _run_sums(terms: FloatArray, tile: _Tile) -> FloatArray:
+    if terms.ndim == 0 or terms.shape[-1] == 1:
+        return np.asarray(terms * tile.lengths)  # constant over the coordinates
+    return np.asarray(np.add.reduceat(terms, tile.starts, axis=-1))
+
+
+class _Tiling:
+    """The tiles of a broadcast shape (..., d), each with its slices of the arrays."""
+
+    def __init__(
+        self, group_probabilities: ArrayLike, block_of: IntArray, arrays: tuple[ArrayLike, ...]
+    ) -> None:
+        self.probabilities = np.asarray(group_probabilities, dtype=np.float64)
+        self.block_of = block_of
+        self.arrays = [np.asarray(array) for array in arrays]
+        lead = (*self.probabilities.shape[:-1], len(block_of))
+        self.shape = np.broadcast_shapes(lead, *(array.shape for array in self.arrays))
+
+    def __iter__(self) -> Iterator[_Tile]:
+        *outer, dim = self.shape
+        width = min(dim, TILE)
+        steps = [1] * len(outer)
+        if outer:
+            steps[-1] = TILE // width
+        for here in _pieces(dim, width):
+            owners = self.block_of[here]
+            inner = np.flatnonzero(owners[1:] != owners[:-1]) + 1
+            edges = np.concatenate(([0], inner, [len(owners)]))
+            starts, lengths = edges[:-1], edges[1:] - edges[:-1]
+            owners = owners[starts]
+            for lead in itertools.product(*map(_pieces, outer, steps)):
+                probabilities = _cut(self.probabilities, (*lead, slice(None)))[..., owners]
+                if len(owners) > 1:
+                    probabilities = np.repeat(probabilities, lengths, axis=-1)
+                inputs = [_cut(array, (*lead, here)) for array in self.arrays]
+                yield _Tile(lead, owners, starts, lengths, [probabilities, *inputs])
+
+
+def _pieces(size: int, step: int) -> list[slice]:
+    return [slice(i, min(i + step, size)) for i in range(0, size, step)]
+
+
+def _cut(array: FloatArray, index: tuple[slice, ...]) -> FloatArray:
+    """The part of ``array`` that broadcasts to the tile: axes of length 1 stay whole."""
+    if array.ndim == 0:
+        return array
+    return array[
+        tuple(
+            slice(None) if size == 1 else part
+            for size, part in zip(array.shape, index[-array.ndim :], strict=True)
+        )
+    ]

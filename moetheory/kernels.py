@@ -1,0 +1,68 @@
+"""Vectorised draws from a block model, on plain arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moetheory.validation import FloatArray, IntArray
+
+
+def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatArray) -> IntArray:
+    """``rows`` independent groups; a group of probability zero is never drawn."""
+    cumulative = np.cumsum(group_probabilities)
+    uniforms = rng.random(rows) * cumulative[-1]
+    # uniforms < total, yet a product may round up to it
+    last = np.flatnonzero(group_probabilities)[-1]
+    return np.minimum(np.searchsorted(cumulative, uniforms, side="right"), last)
+
+
+def prediction_errors(
+    rng: np.random.Generator,
+    groups: IntArray,
+    block_of: IntArray,
+    signal_variances: FloatArray,
+    leakage_variances: FloatArray | None,
+    coefficients: FloatArray,
+    noise_variance: float,
+    label_noise_variance: float,
+    predictors: FloatArray,
+    routed: tuple[bool, ...],
+) -> FloatArray:
+    r"""Errors :math:`y - f(\bar x)` on one drawn sample for each of ``groups``, shape (E, rows).
+
+    Parameters
+    ----------
+    groups : (rows,) integer array
+    leakage_variances : (d,) array or None
+        None for strict blocks, which then cost no draws off the block.
+    predictors : (E, d) array
+        Coefficients of E linear predictors.
+    routed : E booleans
+        Whether a predictor looks only at the block of the sample's group.
+    """
+    rows, dim = len(groups), len(block_of)
+    features = rng.standard_normal((rows, dim))
+    features *= np.sqrt(noise_variance)
+    active = np.flatnonzero(block_of == groups[:, np.newaxis])
+    owners, coordinates = np.divmod(active, dim)
+
+    def block_product(values: FloatArray, weights: FloatArray) -> FloatArray:
+        return np.bincount(owners, values * weights[coordinates], minlength=rows)
+
+    flat = features.reshape(-1)
+    on_block = np.sqrt(signal_variances)[coordinates] * rng.standard_normal(len(active))
+    labels = block_product(on_block, coefficients)
+    if leakage_variances is not None:
+        clean = np.sqrt(leakage_variances) * rng.standard_normal((rows, dim))
+        clean.reshape(-1)[active] = 0.0
+        labels += np.vecdot(clean, coefficients)
+        features += clean
+    flat[active] += on_block
+    labels += np.sqrt(label_noise_variance) * rng.standard_normal(rows)
+    seen = flat[active]
+    return np.stack(
+        [
+            labels - (block_product(seen, weights) if own_block else np.vecdot(features, weights))
+            for weights, own_block in zip(predictors, routed, strict=True)
+        ]
+    )

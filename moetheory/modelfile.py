@@ -1,0 +1,56 @@
+"""The JSON file of a model: floats as their shortest exact decimals, keys all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moetheory.files import replacing
+
+_FORMAT = "moetheory.BlockModel"
+_SCHEMA = 1
+
+
+def write(path: str | os.PathLike[str], fields: Mapping[str, Any]) -> None:
+    """Write arrays, numbers and tuples of arrays; the file is replaced only when complete."""
+    document = {"format": _FORMAT, "schema": _SCHEMA}
+    document |= {name: _plain(value) for name, value in fields.items()}
+    with replacing(path) as file:
+        json.dump(document, file, allow_nan=False)
+        file.write("\n")
+
+
+def read(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, Any]:
+    """The fields ``names`` of a file that `write` wrote, as plain lists and numbers."""
+    place = os.fspath(path)
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{place} must be a complete JSON file: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"{place} must hold a JSON object, got a {type(document).__name__}")
+    wanted = {"format", "schema", *names}
+    for problem, keys in (
+        ("unknown", set(document) - wanted),
+        ("missing", wanted - set(document)),
+    ):
+        if keys:
+            raise ValueError(
+                f"{place} must have just the keys of a {_FORMAT}; "
+                f"{problem}: {', '.join(sorted(keys))}"
+            )
+    kind = (document.pop("format"), document.pop("schema"))
+    if kind != (_FORMAT, _SCHEMA):
+        raise ValueError(f"{place} must be a {_FORMAT} of schema {_SCHEMA}, got {kind}")
+    return document
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value

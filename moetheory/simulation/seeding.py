@@ -1,0 +1,45 @@
+"""Seeds: every stream follows from one integer, the entropy."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+RNG = int | np.random.SeedSequence | np.random.Generator | None
+
+
+def entropy_of(rng: RNG) -> int:
+    """The integer that stands for ``rng``; ``entropy_of(entropy_of(rng)) == entropy_of(rng)``.
+
+    An integer is its own entropy, None draws 128 fresh bits, a Generator gives 128 of its bits
+    (and moves on), a SeedSequence is reduced to 128 bits unless it is that of an integer.
+
+    >>> entropy_of(7), entropy_of(np.random.SeedSequence(7))
+    (7, 7)
+    """
+    if rng is None:
+        return secrets.randbits(128)
+    if isinstance(rng, np.random.Generator):
+        return int.from_bytes(rng.bytes(16), "little")
+    if isinstance(rng, np.random.SeedSequence):
+        if isinstance(rng.entropy, int) and not rng.spawn_key and rng.pool_size == 4:
+            return rng.entropy
+        return int.from_bytes(rng.generate_state(4, np.uint32).tobytes(), "little")
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
+        return int(rng)
+    raise ValueError(
+        "rng must be None, a non-negative integer, a numpy SeedSequence or a numpy Generator, "
+        f"got {rng!r}"
+    )
+
+
+def stream(entropy: int, index: int) -> np.random.Generator:
+    """The generator of chunk ``index``."""
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(index,))))
+
+
+def child(entropy: int, index: int) -> int:
+    """The entropy of the ``index``-th simulation of a larger computation."""
+    state = np.random.SeedSequence(entropy, spawn_key=(index, 0)).generate_state(4, np.uint32)
+    return int.from_bytes(state.tobytes(), "little")

@@ -1,0 +1,40 @@
+"""The catalogue of theorems, one file each; see ``_template.py`` for how to add one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from moetheory.theorems._declaration import Theorem
+
+
+class Catalogue(Mapping[str, "Theorem"]):
+    """Theorems by name; a name is a file name with dashes, and listing imports no theorem.
+
+    >>> list(catalogue)
+    ['generalization', 'one-over-k']
+    """
+
+    def __iter__(self) -> Iterator[str]:
+        modules = (module.name for module in pkgutil.iter_modules(__path__))
+        return (name.replace("_", "-") for name in modules if not name.startswith("_"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str) -> Theorem:
+        if name not in set(self):
+            raise KeyError(f"no theorem {name!r}; there are {', '.join(self)}")
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+        theorem: Theorem = module.THEOREM
+        return replace(theorem, name=name)
+
+    def __repr__(self) -> str:
+        return f"<catalogue: {', '.join(self)}>"
+
+
+catalogue = Catalogue()

@@ -1,0 +1,45 @@
+"""A theorem to copy. Recipe:
+
+1. Copy this file to ``theorems/<name>.py``; the name of the file is the name of the theorem.
+2. Replace statement, assumptions, claims and example. A claim has two sides, each as a function
+   of a model and as a SymPy expression, and says what simulation measures.
+3. Run ``moetheory check <name>`` (must hold) and ``moetheory check <name> --negative-control``
+   (must be violated).
+"""
+
+from __future__ import annotations
+
+from moetheory.certificates import Symbolic
+from moetheory.model import BlockModel
+from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._quantities import direction, moe_excess
+
+
+def _null_excess(model: BlockModel) -> float:
+    return model.null_risk - model.label_noise_variance
+
+
+def _symbolic() -> Symbolic:
+    one = direction(leaking=True)
+    return one.claim(one.moe, one.null)
+
+
+THEOREM = Theorem(
+    statement="Oracle-routed experts never have a larger excess risk than predicting zero.",
+    latex=r"R_{\mathrm{MoE}} \le \sum_m b_m^2 h_m",
+    guarantee="upper bound, tight as the noise grows (strict blocks)",
+    source="docs/theory.md §2",
+    assumptions=(),
+    claims=(
+        Claim(
+            name="MoE <= null",
+            relation="<=",
+            left=moe_excess,
+            right=_null_excess,
+            symbolic=_symbolic,
+            weights=lambda model: (0.0, 1.0),
+            control=0.5,
+        ),
+    ),
+    example=lambda: BlockModel([0.4, 0.6], [0, 1, 1], [1.0, 2.0, 0.5], [1.0, -1.0, 2.0], 4.0),
+)

@@ -1,0 +1,229 @@
+"""At equal parameter count the MoE's excess risk falls like 1/K; the dense one stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from moetheory.certificates import Symbolic
+from moetheory.evaluation import moe_bound
+from moetheory.formulas import population
+from moetheory.model import BlockModel
+from moetheory.theorems import _assumptions as given
+from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._quantities import (
+    dense_excess,
+    direction,
+    log_uniform,
+    moe_excess,
+)
+
+
+def _energy(model: BlockModel) -> float:
+    """S, the signal energy of a sample."""
+    return float(model.signal_variances.sum()) / model.experts
+
+
+def _power(model: BlockModel) -> float:
+    """V, the label power."""
+    return model.null_risk - model.label_noise_variance
+
+
+def _with_experts(model: BlockModel, experts: int) -> BlockModel:
+    if experts == model.experts:
+        return model
+    return BlockModel.isotropic(
+        model.dim,
+        experts,
+        model.noise_variance,
+        signal_energy=_energy(model),
+        label_power=_power(model),
+        label_noise_variance=model.label_noise_variance,
+    )
+
+
+def _divisors(model: BlockModel) -> list[int]:
+    import sympy
+
+    return [int(divisor) for divisor in sympy.divisors(model.dim)]
+
+
+def _own_first(model: BlockModel, experts: Sequence[int]) -> list[BlockModel]:
+    ordered = sorted(experts, key=lambda k: (k != model.experts, k))
+    return [_with_experts(model, k) for k in ordered]
+
+
+def _family(model: BlockModel) -> list[BlockModel]:
+    """The same d, S, V and noise at every K that divides d."""
+    return _own_first(model, _divisors(model))
+
+
+def _below_the_end(model: BlockModel) -> list[BlockModel]:
+    return _own_first(model, _divisors(model)[:-1])
+
+
+def _ends(model: BlockModel) -> list[BlockModel]:
+    return _own_first(model, sorted({1, model.experts, model.dim}))
+
+
+def _next(model: BlockModel) -> BlockModel:
+    """The same regime with the next larger K that divides d."""
+    return _with_experts(model, min(k for k in _divisors(model) if k > model.experts))
+
+
+def _k_times_moe(model: BlockModel) -> float:
+    return model.experts * moe_excess(model)
+
+
+def _dense_law(model: BlockModel) -> float:
+    return float(
+        population.iso_parameter_dense(
+            model.dim, _energy(model), _power(model), model.noise_variance
+        )
+    )
+
+
+def _moe_law(model: BlockModel) -> float:
+    return float(
+        population.iso_parameter_moe(
+            model.dim, model.experts, _energy(model), _power(model), model.noise_variance
+        )
+    )
+
+
+def _bound(model: BlockModel) -> float:
+    return float(
+        population.one_over_k_bound(
+            model.dim, model.experts, _energy(model), _power(model), model.noise_variance
+        )
+    )
+
+
+def _regime(claim: str) -> Symbolic:
+    """The sums of §2 with p = 1/K, λ = SK/d, b² = V/S, against the laws of §3."""
+    import sympy
+
+    d, K, S, V, sigma2, k, u = sympy.symbols("d K S V sigma2 k u", positive=True)  # noqa: N806
+    signal, b2 = S * K / d, V / S
+    h = signal / K
+    dense_sum = d * b2 * h * sigma2 / (h + sigma2)
+    moe_sum = d * b2 * (1 / K) * signal * sigma2 / (signal + sigma2)
+    dense_law = V * d * sigma2 / (S + d * sigma2)
+    moe_law = V * d * sigma2 / (K * S + d * sigma2)
+    bound = V * (d * sigma2 / S) / K
+    left, right = {
+        "dense": (dense_sum, dense_law),
+        "moe": (moe_sum, moe_law),
+        "bound": (moe_sum, bound),
+        "increase": (K * moe_sum, ((K + u) * moe_sum.subs(K, K + u))),
+    }[claim]
+
+    def draw(rng: np.random.Generator) -> dict[str, float]:
+        experts, size = int(rng.integers(1, 9)), int(rng.integers(1, 9))
+        integers = {"d": experts * size, "K": experts, "u": int(rng.integers(1, 9))}
+        return {**integers, **log_uniform(rng, "S", "V", "sigma2")}
+
+    def model(*, d: float, K: float, S: float, V: float, sigma2: float, u: float) -> BlockModel:  # noqa: N803
+        return BlockModel.isotropic(int(d), int(K), sigma2, signal_energy=S, label_power=V)
+
+    return Symbolic(
+        left=left,
+        right=right,
+        domain={K: 1 + k},
+        shipped=[
+            (dense_sum, lambda **values: dense_excess(model(**values))),
+            (moe_sum, lambda **values: moe_excess(model(**values))),
+            (dense_law, lambda **values: _dense_law(model(**values))),
+            (moe_law, lambda **values: _moe_law(model(**values))),
+            (bound, lambda **values: _bound(model(**values))),
+        ],
+        draw=draw,
+    )
+
+
+def _general() -> Symbolic:
+    one = direction(leaking=True)
+    return one.claim(one.moe, one.bound)
+
+
+THEOREM = Theorem(
+    statement=(
+        "In the iso-parameter regime (d coordinates in K equal isotropic blocks of signal energy "
+        "S, equal probabilities, label power V) the dense excess risk does not depend on K; the "
+        "MoE's is at most V(d noise/S)/K, and K times it increases with K towards V d noise/S."
+    ),
+    latex=(
+        r"\frac{R_{\mathrm{dense}}}{V} = \frac{d\sigma^2}{S+d\sigma^2},\qquad "
+        r"\frac{R_{\mathrm{MoE}}}{V} = \frac{d\sigma^2}{KS+d\sigma^2} "
+        r"\le \frac{1}{K}\,\frac{d\sigma^2}{S}"
+    ),
+    guarantee="identities, and an upper bound that is tight as K S/(d noise) grows",
+    source="[SNB] Theorem 4.2 and its iso-parameter corollary; docs/theory.md §3",
+    assumptions=(
+        given.STRICT_BLOCKS,
+        given.EQUAL_PROBABILITIES,
+        given.EQUAL_SIZES,
+        given.EQUAL_VARIANCES,
+        given.EQUAL_COEFFICIENT_NORMS,
+        given.SOME_SIGNAL,
+    ),
+    claims=(
+        Claim(
+            name="dense == V d noise/(S + d noise)",
+            relation="==",
+            left=dense_excess,
+            right=_dense_law,
+            symbolic=lambda: _regime("dense"),
+            weights=lambda model: (1.0, 0.0),
+            control=1.01,
+            points=_family,
+            simulated=_ends,
+        ),
+        Claim(
+            name="MoE == V d noise/(K S + d noise)",
+            relation="==",
+            left=moe_excess,
+            right=_moe_law,
+            symbolic=lambda: _regime("moe"),
+            weights=lambda model: (0.0, 1.0),
+            control=1.01,
+            points=_family,
+            simulated=_ends,
+        ),
+        Claim(
+            name="MoE <= V (d noise/S)/K",
+            relation="<=",
+            left=moe_excess,
+            right=_bound,
+            symbolic=lambda: _regime("bound"),
+            weights=lambda model: (0.0, 1.0),
+            control=0.5,
+            points=_family,
+            simulated=_ends,
+        ),
+        Claim(
+            name="K MoE increases with K",
+            relation="<=",
+            left=_k_times_moe,
+            right=lambda model: _k_times_moe(_next(model)),
+            symbolic=lambda: _regime("increase"),
+            weights=lambda model: (0.0, float(model.experts)),
+            control=0.5,
+            points=_below_the_end,
+            simulated=_ends,
+        ),
+    ),
+    otherwise=(
+        Claim(
+            name="MoE <= noise sum_g p_g |b_g|^2 + unseen leakage",
+            relation="<=",
+            left=moe_excess,
+            right=moe_bound,
+            symbolic=_general,
+            weights=lambda model: (0.0, 1.0),
+            control=0.5,
+        ),
+    ),
+    example=lambda: BlockModel.isotropic(32, 8, 1.0, signal_energy=32.0),
+)

@@ -1,0 +1,91 @@
+"""Argument checks: each error names the argument, what it was and what it must be."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
+    """``value`` as a finite Python float, at least ``minimum`` and greater than ``above``."""
+    array = np.asarray(value)
+    if array.ndim != 0 or array.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must be a real number, got {value!r}")
+    result = float(array)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be finite, got {result}")
+    if result < minimum:
+        raise ValueError(f"{name} must be at least {minimum:g}, got {result:g}")
+    if result <= above:
+        raise ValueError(f"{name} must be greater than {above:g}, got {result:g}")
+    return result
+
+
+def count(name: str, value: Any, *, minimum: int = 0) -> int:
+    """``value`` as a Python int, at least ``minimum``; fractions and booleans are refused."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        result = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+    if result < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {result}")
+    return result
+
+
+def real_array(name: str, value: ArrayLike) -> FloatArray:
+    """``value`` as a new array of finite floats; a negative zero becomes zero."""
+    try:
+        given = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be a regular array, got rows of unequal length") from None
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold real numbers, got {given.dtype} values")
+    array = given.astype(np.float64) + 0.0
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        place = tuple(int(i) for i in bad[0])
+        raise ValueError(f"{name} must be finite, got {array[place]} at index {_index(place)}")
+    return array
+
+
+def vector(
+    name: str, value: ArrayLike, *, length: int | None = None, minimum: float = -math.inf
+) -> FloatArray:
+    """``value`` as a new, read-only array of shape (length,) with entries at least ``minimum``."""
+    array = real_array(name, value)
+    if array.ndim != 1 or array.size == 0 or (length is not None and array.size != length):
+        wanted = "(n,) with n > 0" if length is None else f"({length},)"
+        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
+    return _at_least(name, array, minimum)
+
+
+def scalar_or_vector(
+    name: str, value: ArrayLike, *, length: int, minimum: float = -math.inf
+) -> FloatArray:
+    """Like `vector`, where one number stands for ``length`` equal ones (and takes no memory)."""
+    if np.ndim(value) > 0:
+        return vector(name, value, length=length, minimum=minimum)
+    return np.broadcast_to(np.float64(number(name, value, minimum=minimum) + 0.0), (length,))
+
+
+def _at_least(name: str, array: FloatArray, minimum: float) -> FloatArray:
+    bad = np.flatnonzero(array < minimum)
+    if bad.size:
+        raise ValueError(
+            f"{name} must be at least {minimum:g}, got {array[bad[0]]:g} at index {bad[0]}"
+        )
+    array.flags.writeable = False
+    return array
+
+
+def _index(place: tuple[int, ...]) -> str:
+    return str(place[0]) if len(place) == 1 else str(place)

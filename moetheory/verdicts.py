@@ -1,0 +1,110 @@
+"""What a check returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from moetheory.certificates import Certificate, Relation
+
+Status = Literal["holds", "violated", "inconclusive", "assumptions not met"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A simulated left side against its closed form.
+
+    Attributes
+    ----------
+    simulated, sem : float
+    replicates : int
+    z : float
+        Deviation in standard errors, beyond what rounding explains.
+    threshold : float
+        The |z| beyond which the closed form is contradicted (family-wise level).
+    power : float
+        Smallest relative error that would have been seen nine times out of ten.
+    entropy : int
+        Replays the simulation.
+    """
+
+    simulated: float
+    sem: float
+    replicates: int
+    z: float
+    threshold: float
+    power: float
+    entropy: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """Both sides of a claim for one model."""
+
+    label: str
+    left: float
+    right: float
+    holds: bool
+    comparison: Comparison | None
+
+    @property
+    def slack(self) -> float:
+        """``right - left``."""
+        return self.right - self.left
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """One claim of a theorem: its points, its certificate and what follows.
+
+    ``shown`` is the point that tells most: one that fails, else the user's own model.
+    """
+
+    name: str
+    relation: Relation
+    status: Status
+    reason: str
+    points: tuple[Point, ...]
+    shown: Point | None
+    certificate: Certificate
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of `moetheory.check`.
+
+    Attributes
+    ----------
+    theorem : str
+    status : {"holds", "violated", "inconclusive", "assumptions not met"}
+    reason : str
+        Empty if it holds; else the first claim, or the first assumption, that fails.
+    claims : tuple of ClaimVerdict
+    level : float
+        Family-wise level of the simulated comparisons.
+    entropy : int
+        ``check(..., rng=verdict.entropy)`` replays it.
+    """
+
+    theorem: str
+    status: Status
+    reason: str
+    claims: tuple[ClaimVerdict, ...]
+    level: float
+    entropy: int
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """All simulated comparisons."""
+        points = (point for claim in self.claims for point in claim.points)
+        return tuple(point.comparison for point in points if point.comparison is not None)
+
+    @property
+    def largest_z(self) -> float:
+        """Largest |z| of the comparisons; 0 without any."""
+        return max((abs(comparison.z) for comparison in self.comparisons), default=0.0)
+
+    @property
+    def power(self) -> float:
+        """Worst power of the comparisons: each would have seen a relative error this large."""
+        return max((comparison.power for comparison in self.comparisons), default=0.0)
