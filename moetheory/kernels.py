@@ -43,26 +43,28 @@ def prediction_errors(
     rows, dim = len(groups), len(block_of)
     features = rng.standard_normal((rows, dim))
     features *= np.sqrt(noise_variance)
+    # row by row, the coordinates of each sample's own block: none is empty
     active = np.flatnonzero(block_of == groups[:, np.newaxis])
-    owners, coordinates = np.divmod(active, dim)
+    sizes = np.bincount(block_of)[groups]
+    ends = np.cumsum(sizes)
+    coordinates = active - np.repeat(np.arange(0, rows * dim, dim), sizes)
 
     def block_product(values: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.bincount(owners, values * weights[coordinates], minlength=rows)
+        return np.add.reduceat(values * weights[coordinates], ends - sizes)
 
-    flat = features.reshape(-1)
-    on_block = np.sqrt(signal_variances)[coordinates] * rng.standard_normal(len(active))
-    labels = block_product(on_block, coefficients)
+    clean = rng.standard_normal(len(active)) * np.sqrt(signal_variances)[coordinates]
+    labels = block_product(clean, coefficients)
     if leakage_variances is not None:
-        clean = np.sqrt(leakage_variances) * rng.standard_normal((rows, dim))
-        clean.reshape(-1)[active] = 0.0
-        labels += np.vecdot(clean, coefficients)
-        features += clean
-    flat[active] += on_block
+        leaked = rng.standard_normal((rows, dim)) * np.sqrt(leakage_variances)
+        leaked.reshape(-1)[active] = 0.0
+        labels += np.vecdot(leaked, coefficients)
+        features += leaked
+    own = features.reshape(-1)[active] + clean
+    features.reshape(-1)[active] = own
     labels += np.sqrt(label_noise_variance) * rng.standard_normal(rows)
-    seen = flat[active]
     return np.stack(
         [
-            labels - (block_product(seen, weights) if own_block else np.vecdot(features, weights))
+            labels - (block_product(own, weights) if own_block else np.vecdot(features, weights))
             for weights, own_block in zip(predictors, routed, strict=True)
         ]
     )

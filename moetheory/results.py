@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, overload
+from typing import Any, Literal, TextIO, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from moetheory.files import replacing
 from moetheory.validation import FloatArray, number, vector
 
 Exactness = Literal["exact", "quadrature", "asymptotic"]
@@ -159,3 +162,43 @@ def student_quantile(tail: float, degrees: int) -> float:
     from scipy import special
 
     return -float(special.stdtrit(max(degrees, 1), tail))
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """A table of excess risks over one quantity.
+
+    Attributes
+    ----------
+    over : str
+        The quantity, which names the first column.
+    columns : mapping of str to (n,) array
+        ``<estimator>``: excess risk in closed form; ``<estimator>_simulated`` and
+        ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on the MoE's.
+    replicates : int
+        Behind each simulated number; 0 without simulation.
+    entropy : int or None
+        Replays the simulations.
+    """
+
+    over: str
+    columns: Mapping[str, NDArray[Any]]
+    replicates: int
+    entropy: int | None
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    def __len__(self) -> int:
+        return len(self.columns[self.over])
+
+    def write_csv(self, file: TextIO) -> None:
+        """Write the columns, floats with all their digits, to an open text file."""
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """`write_csv` to ``path``, which is replaced only once the file is complete."""
+        with replacing(path) as file:
+            self.write_csv(file)

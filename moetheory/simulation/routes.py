@@ -14,7 +14,7 @@ from moetheory.optimum import optimal_coefficients
 from moetheory.simulation.moments import Moments
 from moetheory.validation import FloatArray
 
-CHUNK = 1 << 17  # numbers in the features of a chunk; part of the reproducibility contract
+CHUNK = 1 << 16  # numbers in the features of a chunk; part of the reproducibility contract
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,5 @@
+"""``python -m moetheory``."""
+
+from moetheory.cli import main
+
+raise SystemExit(main())

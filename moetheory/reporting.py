@@ -1,0 +1,147 @@
+"""Results as text for people and as JSON for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+from moetheory.verdicts import ClaimVerdict, Verdict
+
+SCHEMA = 1
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
+    """Aligned columns, or one ``name: value`` block for each row where ``width`` is too small.
+
+    Text is flush left, numbers (cells that start with a digit, a sign or a dot) flush right.
+
+    >>> print(table(["name", "value"], [["a", "1.5"], ["bc", "10"]], width=None))
+    name  value
+    a       1.5
+    bc       10
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
+        name_width = max(map(len, header))
+        blocks = (
+            "\n".join(
+                f"{name:<{name_width}}  {cell}".rstrip()
+                for name, cell in zip(header, row, strict=True)
+                if cell
+            )
+            for row in rows
+        )
+        return "\n\n".join(blocks)
+
+    def line(cells: Sequence[str], numeric: Sequence[bool]) -> str:
+        padded = (
+            cell.rjust(size) if right else cell.ljust(size)
+            for cell, size, right in zip(cells, widths, numeric, strict=True)
+        )
+        return "  ".join(padded).rstrip()
+
+    numeric = [
+        any(column) and all(not cell or cell[0] in "+-.0123456789" for cell in column)
+        for column in zip(*rows, strict=True)
+    ]
+    return "\n".join(line(row, numeric) for row in (header, *rows))
+
+
+def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
+    """The table of a check, what was simulated, and the verdict of each theorem."""
+    header = (
+        "theorem",
+        "claim",
+        "at",
+        "left",
+        "right",
+        "slack",
+        "certificate",
+        "simulated ± sem",
+        "z",
+        "power",
+        "verdict",
+    )
+    rows = [
+        (verdict.theorem, *_claim_cells(claim)) for verdict in verdicts for claim in verdict.claims
+    ]
+    lines = [table(header, rows, width), ""]
+    for verdict in verdicts:
+        because = f": {verdict.reason}" if verdict.reason else ""
+        lines.append(f"{verdict.theorem}: {verdict.status}{because}")
+    comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
+    if comparisons:
+        threshold = min(comparison.threshold for comparison in comparisons)
+        lines.append(
+            f"{len(comparisons)} simulated comparisons: largest |z| "
+            f"{max(verdict.largest_z for verdict in verdicts):.2f} (contradiction beyond "
+            f"{threshold:.2f}); each would have seen an error of "
+            f"{100 * max(verdict.power for verdict in verdicts):.2g} %"
+        )
+    lines.append(f"replay with --seed {verdicts[0].entropy}")
+    return "\n".join(lines)
+
+
+def number(value: float) -> str:
+    """Six significant digits."""
+    return f"{value:.6g}"
+
+
+def document(command: str, results: Any, **more: Any) -> str:
+    """A JSON document: schema number, versions and the results."""
+    import matplotlib
+    import numpy
+    import scipy
+    import sympy
+
+    from moetheory import __version__
+
+    versions = {
+        "moetheory": __version__,
+        "python": platform.python_version(),
+        **{module.__name__: module.__version__ for module in (numpy, scipy, sympy, matplotlib)},
+    }
+    content = {"schema": SCHEMA, "command": command, "versions": versions, **more}
+    return json.dumps(_plain({**content, "results": results}), indent=2, allow_nan=False)
+
+
+def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
+    point = claim.shown
+    if point is None:
+        return (claim.name, *[""] * 4, claim.certificate.status, *[""] * 3, claim.status)
+    sides = (point.label, *(f"{x:.5g}" for x in (point.left, point.right, point.slack)))
+    comparison = point.comparison
+    simulated = ("", "", "")
+    if comparison is not None:
+        digits = 0
+        if comparison.sem > 0:
+            digits = max(1 - math.floor(math.log10(comparison.sem)), 0)
+        mean = f"{comparison.simulated:.{digits}f}" if digits < 8 else number(comparison.simulated)
+        simulated = (
+            f"{mean} ± {comparison.sem:.2g}",
+            f"{comparison.z:+.2f}",
+            f"{100 * comparison.power:.2g} %",
+        )
+    return (claim.name, *sides, claim.certificate.status, *simulated, claim.status)
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses to dictionaries, arrays to lists, what JSON cannot hold exactly to strings."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, int) and abs(value) >= 2**53:
+        return str(value)
+    return value
