@@ -17,6 +17,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     try:
         with temporary.open("w", encoding="utf-8", newline="") as file:
             yield file
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -13,7 +13,8 @@ def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatA
     uniforms = rng.random(rows) * cumulative[-1]
     # uniforms < total, yet a product may round up to it
     last = np.flatnonzero(group_probabilities)[-1]
-    return np.minimum(np.searchsorted(cumulative, uniforms, side="right"), last)
+    groups: IntArray = np.minimum(np.searchsorted(cumulative, uniforms, side="right"), last)
+    return groups
 
 
 def prediction_errors(

@@ -339,7 +339,8 @@ class BlockModel:
     def replace(self, **changes: Any) -> BlockModel:
         """The same model with some constructor arguments changed, validated anew.
 
-        >>> BlockModel.isotropic(4, 2, noise_variance=1.0).replace(noise_variance=2.0).noise_variance
+        >>> model = BlockModel.isotropic(4, 2, noise_variance=1.0)
+        >>> model.replace(noise_variance=2.0).noise_variance
         2.0
         """
         unknown = sorted(set(changes) - set(_FIELDS))

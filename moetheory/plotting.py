@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
+_MARKERS = ("s", "o", "^", "v", "D")
 _NAMES = {"dense": "dense", "moe": "mixture of experts"}
 _AXES = {"experts": "number of experts K", "noise_variance": "noise variance σ²"}
 
@@ -72,8 +73,9 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
                 x,
                 result[f"{label}_simulated"],
                 yerr=half,
-                fmt="o",
-                markersize=4,
+                fmt=_MARKERS[order % len(_MARKERS)],
+                markersize=6.5 - 2.5 * order if order < 2 else 4,
+                markerfacecolor="none" if order == 0 else colour,
                 capsize=3,
                 color=colour,
                 label=f"{_NAMES.get(label, label)}, simulated (95 %)",

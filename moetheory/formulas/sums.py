@@ -62,8 +62,9 @@ def by_block(
         parts = terms(*tile.inputs)
         results = results or [np.zeros(shape) for _ in parts]
         for result, part in zip(results, parts, strict=True):
+            place: Any = (..., tile.owners)
             # unbuffered: blocks may be interleaved, so that one block has several runs
-            np.add.at(result[tile.lead], (..., tile.owners), _run_sums(part, tile))
+            np.add.at(result[tile.lead], place, _run_sums(part, tile))
     return results
 
 

@@ -96,7 +96,9 @@ def simulate(
             "samples=None simulates the population optimum"
         )
     several = isinstance(estimator, Sequence)
-    estimators = [known(each) for each in (estimator if several else [estimator])]
+    estimators = [
+        known(each) for each in (estimator if isinstance(estimator, Sequence) else [estimator])
+    ]
     if not estimators:
         raise ValueError("estimator must name at least one estimator, got an empty sequence")
     total = count("replicates", REPLICATES if replicates is None else replicates, minimum=2)

@@ -23,7 +23,7 @@ class Moments:
         counts = np.bincount(groups, minlength=number_of_groups)
 
         def summed(rows: FloatArray) -> FloatArray:
-            return np.bincount(groups, rows, minlength=number_of_groups)
+            return np.bincount(groups, rows, minlength=number_of_groups).astype(np.float64)
 
         means = np.stack([summed(row) for row in values]) / np.maximum(counts, 1)
         centred = values - means[:, groups]

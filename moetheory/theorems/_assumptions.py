@@ -6,10 +6,10 @@ import numpy as np
 
 from moetheory.model import BlockModel
 from moetheory.theorems._declaration import Assumption
-from moetheory.validation import FloatArray
+from moetheory.validation import FloatArray, IntArray
 
 
-def _all_equal(values: FloatArray) -> bool:
+def _all_equal(values: FloatArray | IntArray) -> bool:
     return bool(np.allclose(values, values[0], rtol=1e-9, atol=0.0))
 
 
@@ -21,7 +21,7 @@ STRICT_BLOCKS = Assumption("strict blocks (no leakage)", lambda model: model.str
 EQUAL_PROBABILITIES = Assumption(
     "equal group probabilities", lambda model: _all_equal(model.group_probabilities)
 )
-EQUAL_SIZES = Assumption("blocks of equal size", lambda model: _all_equal(model.sizes * 1.0))
+EQUAL_SIZES = Assumption("blocks of equal size", lambda model: _all_equal(model.sizes))
 EQUAL_VARIANCES = Assumption(
     "one signal variance for all coordinates", lambda model: _all_equal(model.signal_variances)
 )

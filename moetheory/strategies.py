@@ -1,0 +1,85 @@
+"""Hypothesis strategies (extra ``hypothesis``): models to hold a bound or a theorem against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:  # pragma: no cover - exercised by an environment without it
+    raise ImportError(
+        "moetheory.strategies needs Hypothesis: pip install 'moetheory[hypothesis]'"
+    ) from error
+
+from moetheory.model import BlockModel
+
+
+def block_models(
+    *,
+    max_experts: int = 5,
+    max_block: int = 4,
+    exponents: int = 10,
+    strict: bool | None = None,
+    noiseless: bool = False,
+    zeros: bool = True,
+) -> st.SearchStrategy[BlockModel]:
+    r"""Block models with unequal blocks, unequal probabilities and extreme ratios.
+
+    Probabilities come from integer weights and variances are powers of two, so a failing example
+    shrinks to a small model that can be read: one block, one coordinate, all numbers 1.
+
+    Parameters
+    ----------
+    max_experts, max_block : int
+        Most blocks, most coordinates in a block.
+    exponents : int
+        Variances lie in :math:`2^{-\mathrm{exponents}} \dots 2^{\mathrm{exponents}}`.
+    strict : bool, optional
+        True for strict blocks only, False for leaking ones only, None for both.
+    noiseless : bool
+        Whether the noise variance may be zero.
+    zeros : bool
+        Whether group probabilities, signal variances and coefficients may be zero.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(block_models(strict=True), lambda model: model.experts == 2).sizes.tolist()
+    [1, 1]
+    """
+
+    @st.composite
+    def models(draw: Any) -> BlockModel:
+        sizes = draw(st.lists(st.integers(1, max_block), min_size=1, max_size=max_experts))
+        dim = sum(sizes)
+        powers = st.sampled_from(_near_zero(exponents)).map(lambda e: 2.0**e)
+        variances = powers | st.just(0.0) if zeros else powers
+        weight = st.integers(0 if zeros else 1, 100)
+        weights = draw(
+            st.lists(weight, min_size=len(sizes), max_size=len(sizes)).filter(lambda w: sum(w) > 0)
+        )
+        coefficient = st.integers(-3, 3) if zeros else st.sampled_from([1, -1, 2, -2, 3, -3])
+        leaks = draw(st.booleans()) if strict is None else not strict
+        leakage: Any = 0.0
+        if leaks:
+            leakage = draw(
+                st.lists(variances, min_size=dim, max_size=dim).filter(lambda v: sum(v) > 0)
+            )
+        return BlockModel(
+            np.array(weights) / sum(weights),
+            np.repeat(np.arange(len(sizes)), sizes),
+            draw(st.lists(variances, min_size=dim, max_size=dim)),
+            draw(st.lists(coefficient, min_size=dim, max_size=dim)),
+            draw(powers | st.just(0.0) if noiseless else powers),
+            leakage_variances=leakage,
+            label_noise_variance=draw(st.just(0.0) | powers),
+        )
+
+    return models()
+
+
+def _near_zero(most: int) -> list[int]:
+    """0, 1, -1, 2, -2, …: Hypothesis shrinks towards the front."""
+    return sorted(range(-most, most + 1), key=lambda e: (abs(e), -e))
