@@ -143,7 +143,7 @@ def _needed(theorem: Theorem, model: BlockModel, tail: float) -> int:
 
 def _point(claim: Claim, model: BlockModel, estimates: Estimates | None, tail: float) -> Point:
     left, right = claim.left(model), claim.right(model)
-    scale = abs(left if claim.scale is None else claim.scale(model))
+    scale = abs(left if claim.scale is None else claim.scale.of(model))
     rounding = 1e-10 * max(abs(left), abs(right)) + 1e-14 * scale
     holds = left <= right + rounding
     if claim.relation == "==":
@@ -176,7 +176,10 @@ def _compare(
     threshold = student_quantile(tail, estimate.replicates - 1)
     seen = (threshold + DETECTION) * sem
     power = seen / max(scale, rounding) if seen > 0.0 else 0.0
-    return Comparison(simulated, sem, estimate.replicates, z, threshold, power, estimate.entropy)
+    relative_to = "left" if claim.scale is None else claim.scale.name
+    return Comparison(
+        simulated, sem, estimate.replicates, z, threshold, power, relative_to, estimate.entropy
+    )
 
 
 def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
@@ -206,7 +209,7 @@ def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
         status, (shown, worst) = "inconclusive", max(blind, key=lambda pair: pair[1].power)
         reason = (
             f"at {shown.label} the simulation could not have seen an error below "
-            f"{100 * worst.power:.2g} %; {_replicates_for(worst)}"
+            f"{100 * worst.power:.2g} % of {worst.relative_to}; {_replicates_for(worst)}"
         )
     return ClaimVerdict(claim.name, claim.relation, status, reason, points, shown, certificate)
 

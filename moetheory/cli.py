@@ -17,7 +17,8 @@ from moetheory.theorems import catalogue
 USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
 _EXIT_CODES = (
     "exit code: 0 all hold, 1 a theorem is violated, 2 bad usage, "
-    "3 inconclusive or assumptions not met, 70 internal error, 130 interrupted"
+    "3 inconclusive or assumptions not met, 70 internal error, 130 interrupted, "
+    "141 the reader of the output has gone"
 )
 
 
@@ -56,7 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(",")]
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be numbers separated by commas, got {text!r}"
+        ) from None
 
 
 def _at_least(minimum: int) -> Callable[[str], int]:
@@ -132,7 +138,12 @@ def _add_model(parser: argparse.ArgumentParser, text: str) -> None:
     group = parser.add_argument_group("model", text)
     group.add_argument("--model", metavar="FILE.json", help="as written by BlockModel.to_json")
     group.add_argument("--dim", type=int, metavar="D", help="coordinates (256)")
-    group.add_argument("--experts", type=int, metavar="K", help="experts, dividing D (16)")
+    group.add_argument(
+        "--experts",
+        type=int,
+        metavar="K",
+        help="experts, dividing D (the largest up to 16 that does)",
+    )
     for name, metavar, text in (
         ("noise-variance", "S2", "feature noise variance, not its square root (1)"),
         ("signal-energy", "S", "clean energy of a sample (D)"),

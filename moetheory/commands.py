@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def run_check(options: argparse.Namespace) -> int:
     theorems = [_theorem(name) for name in dict.fromkeys(names)]
     if options.negative_control:
         theorems = [theorem.negative_control for theorem in theorems]
-    model = _model(options, needed=False)
+    model = _model(options)
     entropy = entropy_of(options.seed)
     verdicts: list[Verdict] = []
     for theorem in theorems:
@@ -59,8 +60,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_risk(options: argparse.Namespace) -> int:
-    model = _model(options, needed=True)
-    assert model is not None
+    model = _required_model(options)
     results: dict[str, dict[str, Any]] = {}
     try:
         estimators = (Dense(ridge=options.ridge), MoE(ridge=options.ridge))
@@ -101,29 +101,31 @@ def run_risk(options: argparse.Namespace) -> int:
 
 
 def run_sweep(options: argparse.Namespace) -> int:
+    """``moetheory sweep``: closed forms and simulations over one quantity."""
     for path in (options.csv, options.figure):
-        if path is not None and not path.absolute().parent.is_dir():
-            raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
+        if path is not None:
+            _require_writable(path)
     if options.figure is not None and options.figure.suffix not in FIGURES:
-        raise BadInputError(
-            f"--figure must end in {', '.join(FIGURES)}, got {str(options.figure)!r}"
-        )
-    if options.over == "experts" and options.model is not None:
-        raise BadInputError("--over experts takes a model given by --dim and the like, not --model")
-    model = _model(options, needed=True)
-    assert model is not None
+        raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {options.figure}")
+    source: Any
     values = options.values
     if options.over == "experts":
-        source: Any = lambda experts: _isotropic(options, experts)  # noqa: E731
+        for name in ("model", "experts"):
+            if getattr(options, name) is not None:
+                raise BadInputError(f"--over experts cannot be combined with --{name}")
+        model = _isotropic(options, experts=1)
         if values is None:
             values = [k for k in range(1, model.dim + 1) if model.dim % k == 0]
         elif any(value != int(value) for value in values):
             raise BadInputError("--values must be integers when sweeping over experts")
         values = [int(value) for value in values]
+
+        def source(experts: int) -> BlockModel:
+            return _isotropic(options, experts)
     else:
-        source = model
+        source = _required_model(options)
         if values is None:
-            values = (max(model.noise_variance, 1e-300) * np.logspace(-2, 2, 17)).tolist()
+            values = (max(source.noise_variance, 1e-300) * np.logspace(-2, 2, 17)).tolist()
     with terminal.Progress("sweep") as progress:
         try:
             result = sweep(
@@ -141,8 +143,8 @@ def run_sweep(options: argparse.Namespace) -> int:
             result.to_csv(options.csv)
         if options.figure is not None:
             _save_figure(result, options.figure)
-    except OSError as error:
-        raise BadInputError(f"{error.filename} cannot be written: {error.strerror}") from None
+    except OSError as error:  # a full disk, say
+        raise BadInputError(f"cannot write: {error}") from None
     if options.json:
         print(reporting.document("sweep", result))
     elif options.csv is None:
@@ -173,41 +175,57 @@ def _theorem(name: str) -> Any:
         raise BadInputError(error.args[0]) from None
 
 
-def _model(options: argparse.Namespace, *, needed: bool) -> BlockModel | None:
+def _model(options: argparse.Namespace) -> BlockModel | None:
+    """The model of the options; None if they name none."""
     given = [name for name in MODEL_OPTIONS if getattr(options, name) is not None]
-    if options.model is not None:
-        if given:
-            clash = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-            raise BadInputError(f"--model cannot be combined with {clash}")
-        try:
-            return BlockModel.from_json(options.model)
-        except OSError as error:
-            raise BadInputError(f"{options.model} cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise BadInputError(error) from None
-    if not given and not needed:
-        return None
-    return _isotropic(options, MODEL_OPTIONS["experts"] if options.experts is None else None)
+    if options.model is None:
+        return _isotropic(options) if given else None
+    if given:
+        clash = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise BadInputError(f"--model cannot be combined with {clash}")
+    try:
+        return BlockModel.from_json(options.model)
+    except OSError as error:
+        raise BadInputError(f"{options.model} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInputError(error) from None
 
 
-def _isotropic(options: argparse.Namespace, experts: int | None) -> BlockModel:
+def _required_model(options: argparse.Namespace) -> BlockModel:
+    return _model(options) or _isotropic(options)
+
+
+def _isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockModel:
+    """The iso-parameter model of the options, with ``experts`` instead of theirs if given."""
     values = {
         name: default if getattr(options, name) is None else getattr(options, name)
         for name, default in MODEL_OPTIONS.items()
     }
-    if values["signal_energy"] is None:
-        values["signal_energy"] = values["dim"]
     if experts is not None:
         values["experts"] = experts
+    if values["experts"] is None:
+        values["experts"] = max(k for k in range(1, 17) if values["dim"] % k == 0)
+    if values["signal_energy"] is None:
+        values["signal_energy"] = values["dim"]
     try:
         return BlockModel.power_law(**values)
     except ValueError as error:
         raise BadInputError(error) from None
 
 
+def _require_writable(path: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
+        raise BadInputError(f"{path} cannot be written: {why}")
+
+
 MODEL_OPTIONS: dict[str, Any] = {
     "dim": 256,
-    "experts": 16,
+    "experts": None,
     "noise_variance": 1.0,
     "signal_energy": None,
     "label_power": 1.0,

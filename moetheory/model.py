@@ -17,6 +17,7 @@ from moetheory.validation import (
     IntArray,
     count,
     number,
+    regular_array,
     scalar_or_vector,
     vector,
 )
@@ -438,7 +439,7 @@ def _rebuild(fields: dict[str, Any]) -> BlockModel:
 
 
 def _blocks(block_of: ArrayLike, experts: int) -> IntArray:
-    given = np.asarray(block_of)
+    given = regular_array("block_of", block_of)
     if given.ndim != 1 or given.size == 0:
         raise ValueError(f"block_of must have shape (d,) with d > 0, got {given.shape}")
     if given.dtype.kind not in "iu":

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
-from moetheory.verdicts import ClaimVerdict, Verdict
+from moetheory.verdicts import ClaimVerdict, Comparison, Verdict
 
 SCHEMA = 1
 
@@ -124,9 +124,14 @@ def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
         simulated = (
             f"{mean} ± {comparison.sem:.2g}",
             f"{comparison.z:+.2f}",
-            f"{100 * comparison.power:.2g} %",
+            _power(comparison),
         )
     return (claim.name, *sides, claim.certificate.status, *simulated, claim.status)
+
+
+def _power(comparison: Comparison) -> str:
+    suffix = "" if comparison.relative_to == "left" else f" of {comparison.relative_to}"
+    return f"{100 * comparison.power:.2g} %{suffix}"
 
 
 def _plain(value: Any) -> Any:

@@ -54,13 +54,13 @@ def block_models(
     def models(draw: Any) -> BlockModel:
         sizes = draw(st.lists(st.integers(1, max_block), min_size=1, max_size=max_experts))
         dim = sum(sizes)
-        powers = st.sampled_from(_near_zero(exponents)).map(lambda e: 2.0**e)
-        variances = powers | st.just(0.0) if zeros else powers
-        weight = st.integers(0 if zeros else 1, 100)
+        powers = [2.0**e for e in _near_zero(exponents)]
+        variances = st.sampled_from(powers + [0.0] * zeros)
+        weight = st.sampled_from([*range(1, 10), 100, 1000] + [0] * zeros)
         weights = draw(
             st.lists(weight, min_size=len(sizes), max_size=len(sizes)).filter(lambda w: sum(w) > 0)
         )
-        coefficient = st.integers(-3, 3) if zeros else st.sampled_from([1, -1, 2, -2, 3, -3])
+        coefficient = st.sampled_from([1, -1, 2, -2, 3, -3] + [0] * zeros)
         leaks = draw(st.booleans()) if strict is None else not strict
         leakage: Any = 0.0
         if leaks:
@@ -72,9 +72,9 @@ def block_models(
             np.repeat(np.arange(len(sizes)), sizes),
             draw(st.lists(variances, min_size=dim, max_size=dim)),
             draw(st.lists(coefficient, min_size=dim, max_size=dim)),
-            draw(powers | st.just(0.0) if noiseless else powers),
+            draw(st.sampled_from(powers + [0.0] * noiseless)),
             leakage_variances=leakage,
-            label_noise_variance=draw(st.just(0.0) | powers),
+            label_noise_variance=draw(st.sampled_from([0.0, *powers])),
         )
 
     return models()

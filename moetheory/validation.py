@@ -15,10 +15,9 @@ IntArray = NDArray[np.int64]
 
 def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
     """``value`` as a finite Python float, at least ``minimum`` and greater than ``above``."""
-    array = np.asarray(value)
-    if array.ndim != 0 or array.dtype.kind not in "iuf":
+    if np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf":
         raise ValueError(f"{name} must be a real number, got {value!r}")
-    result = float(array)
+    result = float(value) + 0.0  # a negative zero becomes zero
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {result}")
     if result < minimum:
@@ -41,12 +40,17 @@ def count(name: str, value: Any, *, minimum: int = 0) -> int:
     return result
 
 
-def real_array(name: str, value: ArrayLike) -> FloatArray:
-    """``value`` as a new array of finite floats; a negative zero becomes zero."""
+def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """``value`` as an array of whatever it holds, not copied if it is one."""
     try:
-        given = np.asarray(value)
+        return np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must be a regular array, got rows of unequal length") from None
+
+
+def real_array(name: str, value: ArrayLike) -> FloatArray:
+    """``value`` as a new array of finite floats; a negative zero becomes zero."""
+    given = regular_array(name, value)
     if given.dtype.kind not in "iuf":
         raise ValueError(f"{name} must hold real numbers, got {given.dtype} values")
     array = given.astype(np.float64) + 0.0
@@ -72,9 +76,9 @@ def scalar_or_vector(
     name: str, value: ArrayLike, *, length: int, minimum: float = -math.inf
 ) -> FloatArray:
     """Like `vector`, where one number stands for ``length`` equal ones (and takes no memory)."""
-    if np.ndim(value) > 0:
+    if regular_array(name, value).ndim > 0:
         return vector(name, value, length=length, minimum=minimum)
-    return np.broadcast_to(np.float64(number(name, value, minimum=minimum) + 0.0), (length,))
+    return np.broadcast_to(np.float64(number(name, value, minimum=minimum)), (length,))
 
 
 def _at_least(name: str, array: FloatArray, minimum: float) -> FloatArray:

@@ -24,6 +24,8 @@ class Comparison:
         The |z| beyond which the closed form is contradicted (family-wise level).
     power : float
         Smallest relative error that would have been seen nine times out of ten.
+    relative_to : str
+        What ``power`` is a fraction of: "left", the left side, unless that is a difference.
     entropy : int
         Replays the simulation.
     """
@@ -34,6 +36,7 @@ class Comparison:
     z: float
     threshold: float
     power: float
+    relative_to: str
     entropy: int
 
 

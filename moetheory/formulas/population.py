@@ -22,17 +22,18 @@ from moetheory.validation import FloatArray, IntArray
 Contributions = Callable[..., tuple[FloatArray, FloatArray]]
 
 
-def shares(variance: Any, penalty: Any) -> tuple[FloatArray, FloatArray]:
-    r"""Kept and lost share of a coefficient: :math:`v/(v+c)` and :math:`c/(v+c)`.
+def shrink(coefficient: Any, variance: Any, penalty: Any) -> tuple[FloatArray, FloatArray]:
+    r"""Kept and lost part of a coefficient: :math:`b\,v/(v+c)` and :math:`b\,c/(v+c)`.
 
-    At :math:`v = c = 0` nothing is kept: (0, 1).
+    At :math:`v = c = 0` nothing is kept: (0, b).
     """
     whole = variance + penalty
     if np.any(np.equal(penalty, 0.0)):
         empty = np.equal(whole, 0.0)
-        whole = np.where(empty, 1.0, whole)
-        return variance / whole, np.where(empty, 1.0, penalty / whole)
-    return variance / whole, penalty / whole
+        scaled = coefficient / np.where(empty, 1.0, whole)
+        return scaled * variance, np.where(empty, coefficient, scaled * penalty)
+    scaled = coefficient / whole
+    return scaled * variance, scaled * penalty
 
 
 def second_moment(probability: Any, signal: Any, leakage: Any) -> FloatArray:
@@ -47,14 +48,13 @@ def dense_coefficients(
     probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any, ridge: Any = 0.0
 ) -> FloatArray:
     r""":math:`\hat b = b\,h/(h+\sigma^2+\mu)`: the best linear predictor from all of x̄."""
-    kept, _ = shares(second_moment(probability, signal, leakage), noise + ridge)
-    return np.asarray(coefficient * kept)
+    moment = second_moment(probability, signal, leakage)
+    return np.asarray(shrink(coefficient, moment, noise + ridge)[0])
 
 
 def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:
     r""":math:`\theta = b\,\lambda/(\lambda+\sigma^2+\mu)`: the best one from the own block."""
-    kept, _ = shares(signal, noise + ridge)
-    return np.asarray(coefficient * kept)
+    return np.asarray(shrink(coefficient, signal, noise + ridge)[0])
 
 
 def dense_contributions(
@@ -65,9 +65,10 @@ def dense_contributions(
     :math:`\lambda(b-\hat b)^2 + \sigma^2\hat b^2` and :math:`\nu(b-\hat b)^2 + \sigma^2\hat b^2`.
     Without ridge their mean is :math:`b^2h\sigma^2/(h+\sigma^2)`.
     """
-    kept, lost = shares(second_moment(probability, signal, leakage), noise + ridge)
-    passed = np.square(coefficient * kept) * noise
-    missed = np.square(coefficient * lost)
+    moment = second_moment(probability, signal, leakage)
+    kept, lost = shrink(coefficient, moment, noise + ridge)
+    passed = np.square(kept) * noise
+    missed = np.square(lost)
     active = missed * signal + passed
     return active, (missed * leakage + passed if np.any(leakage) else passed)
 
@@ -77,14 +78,13 @@ def expert_contributions(
 ) -> tuple[FloatArray, FloatArray]:
     r"""What a coordinate adds to the excess risk of oracle-routed experts, active and inactive.
 
-    :math:`\lambda(b-\theta)^2 + \sigma^2\theta^2 = b^2k(\sigma^2 + \mu(1-k))` with
-    :math:`k = \lambda/(\lambda+\sigma^2+\mu)`, and :math:`\nu b^2`: the other experts do not
-    see the coordinate.
+    :math:`\lambda(b-\theta)^2 + \sigma^2\theta^2 = \theta(\sigma^2 b + \mu(b-\theta))` with
+    :math:`\theta = b\lambda/(\lambda+\sigma^2+\mu)`, and :math:`\nu b^2`: the other experts do
+    not see the coordinate.
     """
-    kept, lost = shares(signal, noise + ridge)
-    square = np.square(coefficient)
-    active = square * kept * (noise + ridge * lost if np.any(ridge) else noise)
-    return active, np.asarray(square * leakage if np.any(leakage) else 0.0)
+    kept, lost = shrink(coefficient, signal, noise + ridge)
+    charged = coefficient * noise + ridge * lost if np.any(ridge) else coefficient * noise
+    return kept * charged, np.asarray(np.square(coefficient) * leakage if np.any(leakage) else 0.0)
 
 
 def excess(
@@ -144,8 +144,8 @@ def gap(
 def _gap_term(
     probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any
 ) -> FloatArray:
-    _, dense_lost = shares(second_moment(probability, signal, leakage), noise)
-    leak_kept, leak_lost = shares(leakage, noise)
+    _, dense_lost = shrink(1.0, second_moment(probability, signal, leakage), noise)
+    leak_kept, leak_lost = shrink(1.0, leakage, noise)
     contrast = signal - leakage
     whole = signal + noise
     filtered = contrast * (contrast / np.where(np.equal(whole, 0.0), 1.0, whole))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,9 @@ class Catalogue(Mapping[str, "Theorem"]):
 
     def __getitem__(self, name: str) -> Theorem:
         if name not in set(self):
-            raise KeyError(f"no theorem {name!r}; there are {', '.join(self)}")
+            near = difflib.get_close_matches(name, list(self), n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self)}"
+            raise KeyError(f"no theorem {name!r}; {hint}")
         module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
         theorem: Theorem = module.THEOREM
         return replace(theorem, name=name)

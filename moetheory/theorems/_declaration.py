@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from moetheory.certificates import Relation, Symbolic
 from moetheory.estimators import Dense, Estimator, MoE
@@ -12,6 +13,13 @@ from moetheory.model import BlockModel
 
 def _own(model: BlockModel) -> Sequence[BlockModel]:
     return (model,)
+
+
+class Scale(NamedTuple):
+    """What rounding and the power of a simulation are relative to, and what to call it."""
+
+    name: str
+    of: Callable[[BlockModel], float]
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,13 @@ class Claim:
     control : float
         What the negative control multiplies the right side by; at most a factor 2 off.
     points : callable
-        The models at which the claim is evaluated, given the user's; the user's own first.
+        The models at which the claim is evaluated, given the user's, which comes first if it is
+        one of them.
     simulated : callable
         Those of them that are simulated.
-    scale : callable, optional
-        What rounding and the power of a simulation are relative to; the left side if not given.
+    scale : Scale, optional
+        For a left side that is a difference of risks: what rounding and the power of a
+        simulation are relative to. The left side itself if not given.
     """
 
     name: str
@@ -56,7 +66,7 @@ class Claim:
     control: float
     points: Callable[[BlockModel], Sequence[BlockModel]] = _own
     simulated: Callable[[BlockModel], Sequence[BlockModel]] = _own
-    scale: Callable[[BlockModel], float] | None = None
+    scale: Scale | None = None
 
     @property
     def negative_control(self) -> Claim:

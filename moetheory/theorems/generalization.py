@@ -8,7 +8,7 @@ from moetheory.certificates import Symbolic
 from moetheory.evaluation import gap
 from moetheory.model import BlockModel
 from moetheory.theorems._assumptions import STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._declaration import Claim, Scale, Theorem
 from moetheory.theorems._quantities import dense_excess, direction, moe_excess
 
 
@@ -34,7 +34,7 @@ def _gap_identity(name: str, *, leaking: bool) -> Claim:
         symbolic=symbolic,
         weights=lambda model: (1.0, -1.0),
         control=1.01,
-        scale=lambda model: max(dense_excess(model), moe_excess(model)),
+        scale=Scale("risk", lambda model: max(dense_excess(model), moe_excess(model))),
     )
 
 

@@ -225,5 +225,5 @@ THEOREM = Theorem(
             control=0.5,
         ),
     ),
-    example=lambda: BlockModel.isotropic(32, 8, 1.0, signal_energy=32.0),
+    example=lambda: BlockModel.isotropic(16, 4, 1.0, signal_energy=16.0),
 )

@@ -1,0 +1,38 @@
+"""Files are written whole or not at all."""
+
+import pytest
+
+from moetheory.files import replacing
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
+def test_the_file_appears_when_the_block_ends(tmp_path, kind):
+    target = tmp_path / "a.txt"
+    with replacing(kind(target)) as file:
+        file.write("σ² = 1\n")
+        assert not target.exists()
+    assert target.read_bytes() == "σ² = 1\n".encode()
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_an_error_changes_nothing(tmp_path, error, before):
+    target = tmp_path / "a.txt"
+    if before is not None:
+        target.write_bytes(before)
+
+    def fails(file):
+        file.write("new")
+        file.flush()
+        raise error
+
+    with pytest.raises(error), replacing(target) as file:
+        fails(file)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [before] * (before is not None)
+
+
+def test_a_missing_folder_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "nowhere" / "a.txt"):
+        pass
+    assert list(tmp_path.iterdir()) == []

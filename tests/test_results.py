@@ -1,0 +1,79 @@
+"""Estimates, their intervals and combinations; the CSV of a sweep."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.results import student_quantile
+
+
+@pytest.fixture
+def estimates():
+    return mt.Estimates(
+        means=np.array([3.0, 1.0]),
+        covariance=np.array([[0.04, 0.03], [0.03, 0.05]]),
+        per_group=np.array([[3.0, 4.0], [1.0, 2.0]]),
+        replicates=1001,
+        method="population",
+        entropy=5,
+    )
+
+
+def test_a_sequence_of_estimates(estimates):
+    assert [float(e) for e in estimates] == [3.0, 1.0]
+    assert estimates[-1].sem == math.sqrt(0.05)
+    assert [e.mean for e in estimates[:1]] == [3.0]
+    with pytest.raises(IndexError):
+        estimates[2]
+
+
+def test_a_difference_is_paired(estimates):
+    difference = estimates.difference(0, 1)
+    assert difference.mean == 2.0
+    assert difference.sem == pytest.approx(math.sqrt(0.04 + 0.05 - 2 * 0.03))
+    assert difference.per_group.tolist() == [2.0, 2.0]
+    with pytest.raises(ValueError, match=r"weights must have shape \(2,\)"):
+        estimates.combination([1.0])
+
+
+def test_z_without_spread_is_zero_or_infinite(estimates):
+    sure = estimates.combination([0.0, 0.0])
+    assert (sure.z(0.0), sure.z(1.0), sure.z(-1.0)) == (0.0, -math.inf, math.inf)
+    assert estimates[0].z(2.8) == pytest.approx(1.0)
+
+
+def test_intervals_are_students(estimates):
+    from scipy import stats
+
+    low, high = estimates[0].interval(0.9)
+    half = stats.t.ppf(0.95, 1000) * 0.2
+    assert (low, high) == pytest.approx((3.0 - half, 3.0 + half), rel=1e-12)
+    for confidence in (0.0, 1.0, 1.5, math.nan):
+        with pytest.raises(ValueError, match="confidence must be"):
+            estimates[0].interval(confidence)
+
+
+@pytest.mark.parametrize("tail", [0.025, 1e-6, 1e-9])
+@pytest.mark.parametrize("degrees", [1, 5, 10_000, 10**7])
+def test_quantiles_far_in_the_tail(tail, degrees):
+    from scipy import stats
+
+    assert student_quantile(tail, degrees) == pytest.approx(stats.t.isf(tail, degrees), rel=1e-8)
+
+
+def test_a_sweep_writes_every_digit_and_replaces_whole_files(tmp_path):
+    result = mt.sweep(
+        mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.1, 1 / 3], replicates=50, rng=0
+    )
+    path = tmp_path / "sweep.csv"
+    path.write_text("old")
+    result.to_csv(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(result) == 2
+    for name, column in result.columns.items():
+        assert [float(row[name]) for row in rows] == column.tolist()
+    assert [p.name for p in tmp_path.iterdir()] == ["sweep.csv"]

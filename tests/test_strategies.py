@@ -1,0 +1,57 @@
+"""The strategy makes valid, varied models and shrinks to readable ones."""
+
+import subprocess
+import sys
+
+import numpy as np
+from hypothesis import Phase, find, given, settings
+
+from moetheory.strategies import block_models
+
+QUIET = settings(database=None, max_examples=2000)
+UNSHRUNK = settings(QUIET, phases=[Phase.generate])
+
+
+@given(block_models(max_experts=3, max_block=2, exponents=4, strict=True, zeros=False))
+def test_options_are_kept(model):
+    assert model.experts <= 3
+    assert model.sizes.max() <= 2
+    assert model.strict
+    assert np.all(model.group_probabilities > 0)
+    assert np.all(np.abs(np.log2(model.signal_variances)) <= 4)
+    assert np.all(model.coefficients != 0)
+    assert model.noise_variance > 0
+
+
+@given(block_models(strict=False))
+def test_leaking_models_leak(model):
+    assert not model.strict
+
+
+def test_what_should_vary_varies():
+    for condition in (
+        lambda m: len(set(m.sizes.tolist())) > 1,
+        lambda m: len(set(m.group_probabilities.tolist())) > 2,
+        lambda m: m.strict,
+        lambda m: not m.strict,
+        lambda m: 0.0 in m.group_probabilities,
+        lambda m: 0.0 in m.signal_variances,
+        lambda m: m.signal_variances.max() > 2**15 * m.signal_variances.min() > 0,
+        lambda m: m.label_noise_variance > 0,
+    ):
+        find(block_models(), condition, settings=UNSHRUNK)
+    find(block_models(noiseless=True), lambda m: m.noise_variance == 0, settings=UNSHRUNK)
+
+
+def test_failures_shrink_to_ones():
+    small = find(block_models(strict=True), lambda m: m.experts > 1, settings=QUIET)
+    assert small.sizes.tolist() == [1, 1]
+    assert small.group_probabilities.tolist() == [0.5, 0.5]
+    assert small.signal_variances.tolist() == small.coefficients.tolist() == [1.0, 1.0]
+    assert (small.noise_variance, small.label_noise_variance) == (1.0, 0.0)
+
+
+def test_without_hypothesis_the_error_names_the_extra():
+    code = "import sys; sys.modules['hypothesis'] = None; import moetheory.strategies"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "pip install 'moetheory[hypothesis]'" in done.stderr

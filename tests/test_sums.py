@@ -1,0 +1,65 @@
+"""Streamed sums against plain ones, across tile boundaries, leading axes and interleaved blocks."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from moetheory.formulas import sums
+
+
+@pytest.fixture
+def tiny_tiles(monkeypatch):
+    monkeypatch.setattr(sums, "TILE", 7)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.mark.usefixtures("tiny_tiles")
+@pytest.mark.parametrize("lead", [(), (1,), (5,), (2, 9)])
+@pytest.mark.parametrize("contiguous", [True, False])
+def test_sums_equal_plain_ones(rng, lead, contiguous):
+    block_of = rng.integers(0, 4, 23)
+    block_of = np.sort(block_of) if contiguous else block_of
+    p, a, b = rng.random((*lead, 4)), rng.random(23), rng.random((*lead, 1))
+
+    def terms(probability, x, y):
+        return probability * x + y, y
+
+    first = p[..., block_of] * a + b
+    second = np.broadcast_to(b, first.shape)
+    total = sums.total(lambda *inputs: terms(*inputs)[0], p, block_of, a, b)
+    by_block = sums.by_block(terms, p, block_of, a, b)
+    assert total.shape == lead
+    np.testing.assert_allclose(total, first.sum(axis=-1), rtol=1e-13)
+    for got, plain in zip(by_block, (first, second), strict=True):
+        wanted = np.stack([plain[..., block_of == g].sum(axis=-1) for g in range(4)], axis=-1)
+        np.testing.assert_allclose(got, wanted, rtol=1e-13)
+
+
+def test_a_constant_term_counts_each_coordinate():
+    block_of = np.array([0, 0, 1])
+    (counted,) = sums.by_block(lambda p: (np.float64(2.0),), [0.5, 0.5], block_of)
+    assert counted.tolist() == [4.0, 2.0]
+    assert sums.total(lambda p: np.float64(2.0), [0.5, 0.5], block_of) == 6.0
+
+
+def test_of_others_keeps_a_tiny_sum_beside_a_huge_one():
+    np.testing.assert_array_equal(sums.of_others(np.array([1e30, 1e-30, 0.0])), [1e-30, 1e30, 1e30])
+    assert sums.of_others(np.array([3.0])).tolist() == [0.0]
+
+
+def test_memory_does_not_grow_with_levels_times_coordinates():
+    dim, levels = 20_000, 1_000
+    block_of = np.repeat(np.arange(10), dim // 10)
+    p, x, level = np.full(10, 0.1), np.ones(dim), np.ones((levels, 1))
+    tracemalloc.start()
+    try:
+        sums.total(lambda p, x, y: p * x * y, p, block_of, x, level)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 8 * sums.TILE < dim * levels * 8 / 10

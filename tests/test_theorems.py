@@ -1,0 +1,181 @@
+"""The catalogue, the template, and every theorem: it holds, and its negative control does not."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import moetheory as mt
+from moetheory import theorems
+from moetheory.certificates import evaluate
+from moetheory.strategies import block_models
+from moetheory.theorems import _template
+from moetheory.theorems._declaration import Theorem
+
+ALL = [*mt.catalogue, "_template"]
+
+
+def theorem_of(name: str) -> Theorem:
+    return replace(_template.THEOREM, name=name) if name == "_template" else mt.catalogue[name]
+
+
+@pytest.fixture(scope="module", params=ALL)
+def theorem(request):
+    return theorem_of(request.param)
+
+
+def test_listing_names_files_and_imports_none():
+    code = (
+        "import sys, moetheory; names = list(moetheory.catalogue); print(names); "
+        "print([m for m in sys.modules if m.startswith('moetheory.theorems.') "
+        "and not m.rpartition('.')[2].startswith('_')])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines() == ["['generalization', 'one-over-k']", "[]"]
+
+
+def test_the_catalogue_is_a_mapping_that_knows_its_names():
+    assert len(mt.catalogue) == 2
+    assert "one-over-k" in mt.catalogue
+    assert mt.catalogue["one-over-k"].name == "one-over-k"
+    assert repr(mt.catalogue) == "<catalogue: generalization, one-over-k>"
+    with pytest.raises(KeyError, match="no theorem 'xyz'; there are generalization, one-over-k"):
+        mt.catalogue["xyz"]
+    with pytest.raises(KeyError, match="no theorem 'oneoverk'; did you mean 'one-over-k'"):
+        mt.catalogue["oneoverk"]
+
+
+def test_adding_a_theorem_is_adding_a_file(tmp_path, monkeypatch):
+    source = Path(_template.__file__).read_text(encoding="utf-8")
+    (tmp_path / "never_worse_than_nothing.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(theorems, "__path__", [*theorems.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "moetheory.theorems.never_worse_than_nothing", raising=False)
+    assert "never-worse-than-nothing" in list(mt.catalogue)
+    verdict = mt.check("never-worse-than-nothing", rng=0)
+    assert (verdict.theorem, verdict.status) == ("never-worse-than-nothing", "holds")
+
+
+def test_it_holds_on_its_example(theorem):
+    verdict = mt.check(theorem, rng=1)
+    assert verdict.status == "holds", verdict.reason
+    assert verdict.power <= 0.01
+    assert {claim.certificate.status for claim in verdict.claims} == {"proved"}
+
+
+def test_every_wrong_variant_is_violated(theorem):
+    """By the closed forms, by the algebra, and where the left side is off, by simulation."""
+    for claim in (*theorem.claims, *theorem.otherwise):
+        assert 0.5 <= claim.control <= 2.0
+    control = mt.check(theorem.negative_control, rng=1, replicates=2)
+    assert control.status == "violated"
+    for claim in control.claims:
+        assert claim.status == "violated", claim.name
+        assert claim.certificate.status == "refuted", claim.name
+        assert not all(point.holds for point in claim.points), claim.name
+
+
+@pytest.mark.parametrize("factor", [0.99, 1.01])
+def test_simulation_alone_notices_a_left_side_that_is_off(theorem, factor):
+    def off(claim):
+        """The left side, wrong by 1 % of what the power is relative to."""
+        scale = claim.left if claim.scale is None else claim.scale.of
+        return replace(claim, left=lambda model: claim.left(model) + (factor - 1.0) * scale(model))
+
+    wrong = replace(theorem, claims=tuple(off(claim) for claim in theorem.claims))
+    verdict = mt.check(wrong, rng=1)
+    for claim in verdict.claims:
+        compared = [p.comparison for p in claim.points if p.comparison is not None]
+        assert all(abs(c.z) > c.threshold for c in compared), claim.name
+        assert claim.status == "violated"
+
+
+def test_the_symbolic_sides_are_the_numeric_ones(theorem):
+    """`theorem.symbolic` evaluated at random points: the relation it claims."""
+    rng = np.random.default_rng(3)
+    relations = {claim.name: claim.relation for claim in (*theorem.claims, *theorem.otherwise)}
+    assert list(theorem.symbolic) == list(relations)
+    for name, symbolic in theorem.symbolic.items():
+        values = symbolic.draw(rng)
+        left, right = evaluate(symbolic.left, values), evaluate(symbolic.right, values)
+        assert left <= right if relations[name] == "<=" else abs(left - right) < 1e-30
+
+
+def test_what_a_theorem_says_of_itself(theorem):
+    for text in (theorem.statement, theorem.latex, theorem.guarantee, theorem.source):
+        assert len(text) > 10
+
+
+@given(block_models(strict=True))
+@settings(max_examples=25)
+def test_generalization_holds_for_any_strict_model(model):
+    for claim in mt.catalogue["generalization"].claims:
+        left, right = claim.left(model), claim.right(model)
+        rounding = 1e-13 * (abs(left) + mt.risk(mt.Dense(), model).excess)
+        assert left <= right + rounding
+        assert claim.relation == "<=" or left >= right - rounding
+
+
+@given(block_models())
+def test_what_is_checked_otherwise_holds_for_any_model(model):
+    for name in mt.catalogue:
+        for claim in mt.catalogue[name].otherwise:
+            left, right = claim.left(model), claim.right(model)
+            rounding = 1e-13 * (model.null_risk + abs(right))
+            assert left <= right + rounding
+            assert claim.relation == "<=" or left >= right - rounding
+
+
+@given(block_models(strict=True, zeros=False))
+@settings(max_examples=25)
+def test_one_over_k_holds_for_any_regime(model):
+    """Dimension, noise and signal of a random model, in the iso-parameter regime."""
+    iso = mt.BlockModel.isotropic(
+        model.dim * model.experts,
+        model.experts,
+        model.noise_variance,
+        signal_energy=float(model.signal_variances.sum()),
+        label_power=model.null_risk - model.label_noise_variance,
+        label_noise_variance=model.label_noise_variance,
+    )
+    theorem = mt.catalogue["one-over-k"]
+    assert all(assumption.holds(iso) for assumption in theorem.assumptions)
+    for claim in theorem.claims:
+        for point in claim.points(iso):
+            left, right = claim.left(point), claim.right(point)
+            assert left <= right * (1 + 1e-12)
+            assert claim.relation == "<=" or left >= right * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "assumption"),
+    [
+        ({"leakage_variances": 0.1}, "strict blocks"),
+        ({"group_probabilities": [0.5, 0.25, 0.25]}, "equal group probabilities"),
+        ({"block_of": [0, 0, 0, 1, 2, 2]}, "blocks of equal size"),
+        ({"signal_variances": [1, 1, 1, 1, 1, 1.1]}, "one signal variance"),
+        ({"coefficients": [1, 1, 1, 1, 1, 1.1]}, "coefficients of equal norm"),
+        ({"signal_variances": [0.0] * 6}, "positive signal energy"),
+    ],
+)
+def test_off_the_regime_the_first_assumption_that_fails_is_named(changes, assumption):
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0).replace(**changes)
+    verdict = mt.check("one-over-k", model, rng=0, replicates=1000)
+    assert verdict.status == "assumptions not met"
+    assert verdict.reason.startswith(assumption)
+    (general,) = verdict.claims
+    assert general.name.startswith("MoE <= noise sum_g p_g |b_g|^2")
+    assert general.certificate.status == "proved"
+    assert all(point.holds for point in general.points)
+
+
+def test_the_law_is_evaluated_at_every_k_that_divides_d_starting_with_the_users():
+    model = mt.BlockModel.isotropic(12, 3, 1.0, signal_energy=12.0)
+    *laws, increase = mt.catalogue["one-over-k"].claims
+    for claim in laws:
+        assert [m.experts for m in claim.points(model)] == [3, 1, 2, 4, 6, 12]
+        assert [m.experts for m in claim.simulated(model)] == [3, 1, 12]
+    assert [m.experts for m in increase.points(model)] == [3, 1, 2, 4, 6]
