@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import traceback
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInputError as error:
         print(f"moetheory: error: {error}", file=sys.stderr)
         return USAGE
+    except MemoryError:
+        print("moetheory: error: the model does not fit into memory", file=sys.stderr)
+        return USAGE
     except KeyboardInterrupt:
         print("moetheory: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -58,11 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        values = [float(part) for part in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be numbers separated by commas, got {text!r}"
-        ) from None
+        values = []
+    if not values or not all(map(math.isfinite, values)):
+        raise argparse.ArgumentTypeError(f"must be numbers separated by commas, got {text!r}")
+    return values
 
 
 def _at_least(minimum: int) -> Callable[[str], int]:

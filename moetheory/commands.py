@@ -30,6 +30,7 @@ class BadInputError(Exception):
 
 
 def run_check(options: argparse.Namespace) -> int:
+    """``moetheory check``: theorems against closed forms, proof and simulation."""
     names = options.names or list(catalogue)
     theorems = [_theorem(name) for name in dict.fromkeys(names)]
     if options.negative_control:
@@ -60,6 +61,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 
 def run_risk(options: argparse.Namespace) -> int:
+    """``moetheory risk``: what theory gives for one model."""
     model = _required_model(options)
     results: dict[str, dict[str, Any]] = {}
     try:
@@ -125,7 +127,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     else:
         source = _required_model(options)
         if values is None:
-            values = (max(source.noise_variance, 1e-300) * np.logspace(-2, 2, 17)).tolist()
+            values = ((source.noise_variance or 1.0) * np.logspace(-2, 2, 17)).tolist()
     with terminal.Progress("sweep") as progress:
         try:
             result = sweep(

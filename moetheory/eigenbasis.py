@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.validation import FloatArray, IntArray, real_array
+from moetheory.validation import FloatArray, IntArray, members, real_array
 
 
 def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -16,7 +16,7 @@ def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArra
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
     asymmetry = float(np.abs(matrix - matrix.T).max())
-    eigenvalues, basis = np.linalg.eigh((matrix + matrix.T) / 2.0)
+    eigenvalues, basis = np.linalg.eigh(matrix / 2.0 + matrix.T / 2.0)
     smallest = f"its smallest eigenvalue is {eigenvalues[0]:.6g}"
     if asymmetry > 1e-10 * np.abs(matrix).max():
         raise ValueError(
@@ -30,12 +30,13 @@ def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArra
 
 def orthogonal(rotations: Sequence[ArrayLike], sizes: IntArray) -> tuple[FloatArray, ...]:
     """Read-only copies of one orthogonal (s_g, s_g) matrix per block."""
-    if len(rotations) != len(sizes):
+    matrices = members("rotations", rotations)
+    if len(matrices) != len(sizes):
         raise ValueError(
-            f"rotations must hold one matrix per expert, {len(sizes)}, got {len(rotations)}"
+            f"rotations must hold one matrix per expert, {len(sizes)}, got {len(matrices)}"
         )
     bases = []
-    for g, (rotation, size) in enumerate(zip(rotations, sizes, strict=True)):
+    for g, (rotation, size) in enumerate(zip(matrices, sizes, strict=True)):
         basis = real_array(f"rotations[{g}]", rotation)
         if basis.shape != (size, size):
             raise ValueError(

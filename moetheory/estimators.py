@@ -105,4 +105,4 @@ def known(estimator: Estimator) -> Estimator:
 
 
 def _label(kind: str, ridge: float) -> str:
-    return f"{kind}(ridge={ridge:g})" if ridge else kind
+    return f"{kind}(ridge={str(ridge).removesuffix('.0')})" if ridge else kind

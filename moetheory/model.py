@@ -16,6 +16,7 @@ from moetheory.validation import (
     FloatArray,
     IntArray,
     count,
+    members,
     number,
     regular_array,
     scalar_or_vector,
@@ -287,15 +288,16 @@ class BlockModel:
         >>> model.signal_variances.round(12).tolist(), model.sizes.tolist()
         ([1.0, 3.0, 4.0], [2, 1])
         """
-        if len(covariances) == 0:
+        matrices, betas = members("covariances", covariances), members("coefficients", coefficients)
+        if not matrices:
             raise ValueError("covariances must hold at least one matrix, got none")
-        if len(coefficients) != len(covariances):
+        if len(betas) != len(matrices):
             raise ValueError(
-                f"coefficients must hold one vector for each of the {len(covariances)} "
-                f"covariances, got {len(coefficients)}"
+                f"coefficients must hold one vector for each of the {len(matrices)} "
+                f"covariances, got {len(betas)}"
             )
         spectra, bases, rotated = [], [], []
-        for g, (covariance, beta) in enumerate(zip(covariances, coefficients, strict=True)):
+        for g, (covariance, beta) in enumerate(zip(matrices, betas, strict=True)):
             eigenvalues, basis = eigenbasis.diagonalise(f"covariances[{g}]", covariance)
             spectra.append(eigenvalues)
             bases.append(basis)
@@ -331,9 +333,9 @@ class BlockModel:
     @property
     def null_risk(self) -> float:
         r"""Risk of predicting zero, :math:`V + \omega^2` with :math:`V = \sum_m h_m b_m^2`."""
-        squares = self.coefficients**2
-        on = np.bincount(self.block_of, squares * self.signal_variances, self.experts)
-        off = np.bincount(self.block_of, squares * self.leakage_variances, self.experts)
+        b = self.coefficients
+        on = np.bincount(self.block_of, b * (b * self.signal_variances), self.experts)
+        off = np.bincount(self.block_of, b * (b * self.leakage_variances), self.experts)
         p = self.group_probabilities
         return float(p @ on + (1.0 - p) @ off) + self.label_noise_variance
 

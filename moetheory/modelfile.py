@@ -30,7 +30,7 @@ def read(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, Any]
     place = os.fspath(path)
     try:
         document = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{place} must be a complete JSON file: {error}") from None
     if not isinstance(document, dict):
         raise ValueError(f"{place} must hold a JSON object, got a {type(document).__name__}")
@@ -40,9 +40,9 @@ def read(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, Any]
         ("missing", wanted - set(document)),
     ):
         if keys:
+            shown = (key if key.isidentifier() else repr(key) for key in sorted(keys))
             raise ValueError(
-                f"{place} must have just the keys of a {_FORMAT}; "
-                f"{problem}: {', '.join(sorted(keys))}"
+                f"{place} must have just the keys of a {_FORMAT}; {problem}: {', '.join(shown)}"
             )
     kind = (document.pop("format"), document.pop("schema"))
     if kind != (_FORMAT, _SCHEMA):

@@ -40,6 +40,14 @@ def count(name: str, value: Any, *, minimum: int = 0) -> int:
     return result
 
 
+def members(name: str, value: Any) -> list[Any]:
+    """``value``, a sequence of arrays, as a list."""
+    try:
+        return list(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a sequence of arrays, got {value!r}") from None
+
+
 def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
     """``value`` as an array of whatever it holds, not copied if it is one."""
     try:

@@ -72,7 +72,7 @@ class ClaimVerdict:
     certificate: Certificate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """The outcome of `moetheory.check`.
 
@@ -111,3 +111,10 @@ class Verdict:
     def power(self) -> float:
         """Worst power of the comparisons: each would have seen a relative error this large."""
         return max((comparison.power for comparison in self.comparisons), default=0.0)
+
+    def __repr__(self) -> str:
+        because = f" ({self.reason})" if self.reason else ""
+        return (
+            f"<Verdict {self.theorem}: {self.status}{because}; {len(self.comparisons)} simulated "
+            f"comparisons, largest |z| {self.largest_z:.2f}, power {100 * self.power:.2g} %>"
+        )

@@ -25,6 +25,13 @@ def test_a_check_replays_from_its_entropy():
     assert [c.simulated for c in first.comparisons] == [c.simulated for c in again.comparisons]
 
 
+def test_verdicts_and_theorems_show_in_a_line():
+    verdict = mt.check("generalization", replicates=2000, rng=5)
+    assert repr(verdict).startswith("<Verdict generalization: inconclusive (MoE <= dense: at K=3")
+    assert "2 simulated comparisons, largest |z|" in repr(verdict)
+    assert repr(GENERALIZATION).startswith("<Theorem generalization: With strict blocks")
+
+
 def test_a_comparison_replays_from_its_own_entropy():
     verdict = mt.check("generalization", replicates=2000, rng=5)
     comparison = verdict.claims[0].points[0].comparison

@@ -94,6 +94,7 @@ def test_variances_are_finite_and_not_negative(name, value):
         ("block_of", [[0], [0, 1]], "must be a regular array, got rows of unequal length"),
         ("block_of", [0, 0, 0], "must give every expert a coordinate, got none for 1 (of 2"),
         ("rotations", [np.eye(2)], "must hold one matrix per expert, 2, got 1"),
+        ("rotations", 5, "must be a sequence of arrays, got 5"),
     ],
 )
 def test_bad_arguments_are_refused(name, value, message):
@@ -129,6 +130,10 @@ def test_equal_blocks_refuse_bad_arguments(constructor, change, message):
 def test_power_law_refuses_bad_decays(decay, needed):
     with refuses(f"decay must be {needed}, got {decay}"):
         BlockModel.power_law(4, 2, 1.0, decay=decay)
+
+
+def test_null_risk_survives_large_coefficients_of_weak_signals():
+    assert BlockModel([1.0], [0], [1e-300], [1e200], 1.0).null_risk == pytest.approx(1e100)
 
 
 # --- values ---------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ class Claim:
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Theorem:
     """A statement about every model that meets the assumptions.
 
@@ -118,6 +118,9 @@ class Theorem:
     otherwise: tuple[Claim, ...] = ()
     estimators: tuple[Estimator, ...] = (Dense(), MoE())
     name: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Theorem {self.name}: {self.statement}>"
 
     @property
     def symbolic(self) -> Mapping[str, Symbolic]:
