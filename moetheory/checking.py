@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from moetheory.certificates import certify
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
-from moetheory.results import Estimates, student_quantile
+from moetheory.results import Estimates, Risk, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.theorems import catalogue
@@ -75,6 +75,8 @@ def check(
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
     level = number("level", level, above=0.0)
+    if level >= 1.0:
+        raise ValueError(f"level must be less than 1, got {level:g}")
     entropy = entropy_of(rng)
     model = theorem.example() if model is None else model
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
@@ -91,7 +93,7 @@ def check(
         _decide(
             claim,
             tuple(
-                _point(claim, p, estimates.get(p) if p in simulated[claim] else None, tail)
+                _point(claim, p, estimates[p] if p in simulated[claim] else None, theorem, tail)
                 for p in points[claim]
             ),
         )
@@ -128,12 +130,17 @@ def _simulate_all(
     return results
 
 
+def _fourth_moment(theory: Risk, model: BlockModel) -> float:
+    """E e⁴ of an error that, given its group, is normal with the group's risk for variance."""
+    return 3.0 * float(model.group_probabilities @ theory.per_group**2)
+
+
 def _needed(theorem: Theorem, model: BlockModel, tail: float) -> int:
-    """Replicates for the power of 1 %, from the exact law: given its group, an error is normal."""
+    """Replicates for the power of 1 %, from the law of the errors, before any is drawn."""
     worst = 0.0
     for estimator in theorem.estimators:
         theory = risk(estimator, model)
-        fourth = 3.0 * float(model.group_probabilities @ theory.per_group**2)
+        fourth = _fourth_moment(theory, model)
         if fourth > 0.0:
             worst = max(worst, fourth / theory.excess**2 if theory.excess else math.inf)
     reach = student_quantile(tail, LEAST_REPLICATES) + DETECTION
@@ -141,7 +148,24 @@ def _needed(theorem: Theorem, model: BlockModel, tail: float) -> int:
     return math.ceil(min(max(worst * (reach / POWER) ** 2, LEAST_REPLICATES), most))
 
 
-def _point(claim: Claim, model: BlockModel, estimates: Estimates | None, tail: float) -> Point:
+def _unseen_spread(theorem: Theorem, model: BlockModel, estimates: Estimates) -> float:
+    """How many times larger a standard error should be than it looks, at least 1.
+
+    A rare group that was hardly drawn is missing from the observed spread, not from the law.
+    """
+    worst = 1.0
+    for estimator, estimate in zip(theorem.estimators, estimates, strict=True):
+        theory = risk(estimator, model)
+        variance = _fourth_moment(theory, model) - theory.value**2
+        expected = math.sqrt(max(variance, 0.0) / estimate.replicates)
+        if expected > 0.0:
+            worst = max(worst, expected / estimate.sem if estimate.sem else math.inf)
+    return worst
+
+
+def _point(
+    claim: Claim, model: BlockModel, estimates: Estimates | None, theorem: Theorem, tail: float
+) -> Point:
     left, right = claim.left(model), claim.right(model)
     scale = abs(left if claim.scale is None else claim.scale.of(model))
     rounding = 1e-10 * max(abs(left), abs(right)) + 1e-14 * scale
@@ -150,7 +174,7 @@ def _point(claim: Claim, model: BlockModel, estimates: Estimates | None, tail: f
         holds = holds and right <= left + rounding
     comparison = None
     if estimates is not None:
-        comparison = _compare(claim, model, estimates, left, scale, tail)
+        comparison = _compare(claim, model, estimates, theorem, left, scale, tail)
     return Point(f"K={model.experts}", left, right, holds, comparison)
 
 
@@ -158,6 +182,7 @@ def _compare(
     claim: Claim,
     model: BlockModel,
     estimates: Estimates,
+    theorem: Theorem,
     left: float,
     scale: float,
     tail: float,
@@ -174,8 +199,8 @@ def _compare(
     sem = estimate.sem
     z = beyond / sem if sem > 0.0 else (math.copysign(math.inf, beyond) if beyond else 0.0)
     threshold = student_quantile(tail, estimate.replicates - 1)
-    seen = (threshold + DETECTION) * sem
-    power = seen / max(scale, rounding) if seen > 0.0 else 0.0
+    seen = (threshold + DETECTION) * sem * _unseen_spread(theorem, model, estimates)
+    power = seen / max(scale, rounding) if sem > 0.0 else 0.0
     relative_to = "left" if claim.scale is None else claim.scale.name
     return Comparison(
         simulated, sem, estimate.replicates, z, threshold, power, relative_to, estimate.entropy
@@ -186,8 +211,9 @@ def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
     certificate = certify(claim.relation, claim.symbolic())
     compared = [(point, point.comparison) for point in points if point.comparison is not None]
     wrong = [point for point in points if not point.holds]
-    contradicted = [point for point, c in compared if abs(c.z) > c.threshold]
     blind = [(point, c) for point, c in compared if not c.power <= POWER]
+    # too few replicates make no normal mean, so they contradict nothing either
+    contradicted = [p for p, c in compared if c.power <= POWER and abs(c.z) > c.threshold]
     status: Status = "holds"
     reason, shown = "", points[0] if points else None
     if wrong:

@@ -29,7 +29,7 @@ class Progress:
             return
         self.last, self.shown = now, True
         columns = shutil.get_terminal_size().columns - 1
-        line = f"{self.title}: {100 * done // total} % of {total} replicates"
+        line = f"{100 * done // total:3d} % of {total} replicates: {self.title}"
         print(f"\r{line[:columns]:<{columns}}", end="", file=sys.stderr, flush=True)
 
     def __exit__(self, *_: object) -> None:

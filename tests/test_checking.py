@@ -53,6 +53,16 @@ def test_too_few_replicates_are_inconclusive_and_say_how_many_it_takes():
     assert 1e5 < needed < 1e7
 
 
+def test_a_group_too_rare_to_be_drawn_contradicts_nothing():
+    """A quarter of the risk sits in a group that 100 000 draws miss; the mean is far off."""
+    rare = 1e-7
+    model = mt.BlockModel([rare, 1 - rare], [0, 1], [1 / rare, 1.0], [1.0, 1.0], 1.0)
+    verdict = mt.check("generalization", model, rng=0, replicates=100_000)
+    assert verdict.largest_z > 50
+    assert verdict.status == "inconclusive"
+    assert "could not have seen an error below" in verdict.reason
+
+
 def test_an_open_certificate_is_inconclusive():
     def unproved():
         import sympy
@@ -149,6 +159,7 @@ def test_progress_runs_over_all_simulations():
         ({"replicates": 1}, ValueError, "replicates must be at least 2, got 1"),
         ({"replicates": 2.5}, ValueError, "replicates must be an integer"),
         ({"level": 0.0}, ValueError, "level must be greater than 0"),
+        ({"level": 1.0}, ValueError, "level must be less than 1, got 1"),
         ({"level": math.nan}, ValueError, "level must be finite"),
         ({"rng": "x"}, ValueError, "rng must be None"),
     ],
