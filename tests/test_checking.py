@@ -110,6 +110,7 @@ def test_each_model_is_simulated_once():
     assert len({c.entropy for c in verdict.comparisons}) == 3
 
 
+@pytest.mark.slow
 def test_default_replicates_reach_the_power_whatever_the_probabilities(generic):
     model = generic().replace(group_probabilities=[0.01, 0.04, 0.95])
     verdict = mt.check("generalization", model, rng=0)

@@ -25,6 +25,7 @@ def test_simulation_agrees_with_theory(generic, agrees, leakage):
 
 
 @pytest.mark.parametrize("leakage", [0.0, 1.0])
+@pytest.mark.slow
 def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage):
     model = generic(leakage_variances=leakage)
     estimates = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=4_000_000, rng=14)
@@ -34,6 +35,7 @@ def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage):
     assert gap.sem < math.hypot(estimates[0].sem, estimates[1].sem)
 
 
+@pytest.mark.slow
 def test_per_group_means_agree_with_theory(generic, agrees):
     """Given its group an error is normal, so the variance of its square is 2r²."""
     model = generic(label_noise_variance=0.2)

@@ -79,6 +79,7 @@ def test_every_wrong_variant_is_violated(theorem):
 
 
 @pytest.mark.parametrize("factor", [0.99, 1.01])
+@pytest.mark.slow
 def test_simulation_alone_notices_a_left_side_that_is_off(theorem, factor):
     def off(claim):
         """The left side, wrong by 1 % of what the power is relative to."""

@@ -22,18 +22,16 @@ from moetheory.validation import FloatArray, IntArray
 Contributions = Callable[..., tuple[FloatArray, FloatArray]]
 
 
-def shrink(coefficient: Any, variance: Any, penalty: Any) -> tuple[FloatArray, FloatArray]:
-    r"""Kept and lost part of a coefficient: :math:`b\,v/(v+c)` and :math:`b\,c/(v+c)`.
+def shrinkage(variance: Any, penalty: Any) -> tuple[Any, Any]:
+    r"""Denominator :math:`v+c` and numerator :math:`c` of the lost share :math:`c/(v+c)`.
 
-    At :math:`v = c = 0` nothing is kept: (0, b).
+    The kept share is :math:`v/(v+c)`. At :math:`v = c = 0` both are 1: nothing is kept.
     """
     whole = variance + penalty
     if np.any(np.equal(penalty, 0.0)):
         empty = np.equal(whole, 0.0)
-        scaled = coefficient / np.where(empty, 1.0, whole)
-        return scaled * variance, np.where(empty, coefficient, scaled * penalty)
-    scaled = coefficient / whole
-    return scaled * variance, scaled * penalty
+        return np.where(empty, 1.0, whole), np.where(empty, 1.0, penalty)
+    return whole, penalty
 
 
 def second_moment(probability: Any, signal: Any, leakage: Any) -> FloatArray:
@@ -49,12 +47,14 @@ def dense_coefficients(
 ) -> FloatArray:
     r""":math:`\hat b = b\,h/(h+\sigma^2+\mu)`: the best linear predictor from all of x̄."""
     moment = second_moment(probability, signal, leakage)
-    return np.asarray(shrink(coefficient, moment, noise + ridge)[0])
+    whole, _ = shrinkage(moment, noise + ridge)
+    return np.asarray(coefficient / whole * moment)
 
 
 def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:
     r""":math:`\theta = b\,\lambda/(\lambda+\sigma^2+\mu)`: the best one from the own block."""
-    return np.asarray(shrink(coefficient, signal, noise + ridge)[0])
+    whole, _ = shrinkage(signal, noise + ridge)
+    return np.asarray(coefficient / whole * signal)
 
 
 def dense_contributions(
@@ -66,9 +66,10 @@ def dense_contributions(
     Without ridge their mean is :math:`b^2h\sigma^2/(h+\sigma^2)`.
     """
     moment = second_moment(probability, signal, leakage)
-    kept, lost = shrink(coefficient, moment, noise + ridge)
-    passed = np.square(kept) * noise
-    missed = np.square(lost)
+    whole, penalty = shrinkage(moment, noise + ridge)
+    scaled = coefficient / whole
+    passed = np.square(scaled * moment) * noise
+    missed = np.square(scaled * penalty)
     active = missed * signal + passed
     return active, (missed * leakage + passed if np.any(leakage) else passed)
 
@@ -82,9 +83,13 @@ def expert_contributions(
     :math:`\theta = b\lambda/(\lambda+\sigma^2+\mu)`, and :math:`\nu b^2`: the other experts do
     not see the coordinate.
     """
-    kept, lost = shrink(coefficient, signal, noise + ridge)
-    charged = coefficient * noise + ridge * lost if np.any(ridge) else coefficient * noise
-    return kept * charged, np.asarray(np.square(coefficient) * leakage if np.any(leakage) else 0.0)
+    whole, penalty = shrinkage(signal, noise + ridge)
+    scaled = coefficient / whole
+    charge = coefficient * noise
+    if np.any(ridge):
+        charge = charge + ridge * penalty * scaled
+    inactive = np.square(coefficient) * leakage if np.any(leakage) else 0.0
+    return scaled * signal * charge, np.asarray(inactive)
 
 
 def excess(
@@ -144,13 +149,13 @@ def gap(
 def _gap_term(
     probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any
 ) -> FloatArray:
-    _, dense_lost = shrink(1.0, second_moment(probability, signal, leakage), noise)
-    leak_kept, leak_lost = shrink(1.0, leakage, noise)
+    dense_whole, dense_lost = shrinkage(second_moment(probability, signal, leakage), noise)
+    expert_whole, _ = shrinkage(signal, noise)
+    leak_whole, leak_lost = shrinkage(leakage, noise)
     contrast = signal - leakage
-    whole = signal + noise
-    filtered = contrast * (contrast / np.where(np.equal(whole, 0.0), 1.0, whole))
-    filtered = probability * filtered * dense_lost * leak_lost
-    unseen = leakage * leak_kept
+    filtered = probability * contrast * (contrast / expert_whole)
+    filtered = filtered * (dense_lost / dense_whole) * (leak_lost / leak_whole)
+    unseen = leakage * (leakage / leak_whole)
     return np.asarray((1.0 - probability) * coefficient**2 * (filtered - unseen))
 
 
