@@ -100,7 +100,7 @@ def check(
         for claim in claims
     )
     status, reason = _overall(failed, verdicts)
-    return Verdict(theorem.name, status, reason, verdicts, level, entropy)
+    return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
 
 
 def _simulate_all(

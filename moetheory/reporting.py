@@ -9,6 +9,7 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
+from moetheory.model import BlockModel
 from moetheory.verdicts import ClaimVerdict, Comparison, Verdict
 
 SCHEMA = 1
@@ -72,7 +73,7 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     lines = [table(header, rows, width), ""]
     for verdict in verdicts:
         because = f": {verdict.reason}" if verdict.reason else ""
-        lines.append(f"{verdict.theorem}: {verdict.status}{because}")
+        lines.append(f"{verdict.theorem}: {verdict.status}{because}, for {verdict.model!r}")
     comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
     if comparisons:
         threshold = min(comparison.threshold for comparison in comparisons)
@@ -135,7 +136,9 @@ def _power(comparison: Comparison) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses to dictionaries, arrays to lists, what JSON cannot hold exactly to strings."""
+    """Models to a line, dataclasses to dictionaries, arrays to lists; strings for the rest."""
+    if isinstance(value, BlockModel):
+        return repr(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [field.name for field in dataclasses.fields(value)]
         return {name: _plain(getattr(value, name)) for name in names}

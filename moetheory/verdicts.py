@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moetheory.certificates import Certificate, Relation
+from moetheory.model import BlockModel
 
 Status = Literal["holds", "violated", "inconclusive", "assumptions not met"]
 
@@ -79,6 +80,8 @@ class Verdict:
     Attributes
     ----------
     theorem : str
+    model : BlockModel
+        The model it was checked on.
     status : {"holds", "violated", "inconclusive", "assumptions not met"}
     reason : str
         Empty if it holds; else the first claim, or the first assumption, that fails.
@@ -90,6 +93,7 @@ class Verdict:
     """
 
     theorem: str
+    model: BlockModel
     status: Status
     reason: str
     claims: tuple[ClaimVerdict, ...]

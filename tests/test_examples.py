@@ -1,0 +1,39 @@
+"""The examples run, and say what their text promises."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+    )
+    return done.stdout
+
+
+def test_the_law_for_a_lecture(tmp_path):
+    figure = tmp_path / "law.png"
+    out = run("one_over_k.py", str(figure))
+    assert "64  0.5000  0.0154      0.0156" in out
+    assert "the theorem holds" in out
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_theorem_that_breaks():
+    out = run("break_a_theorem.py")
+    assert "strict blocks: holds" in out
+    winners = [line.split()[-1] for line in out.splitlines() if line.startswith("    0.")]
+    assert winners == ["experts", "experts", "dense", "dense", "dense"]
+    assert "assumptions not met (strict blocks (no leakage))" in out
+
+
+def test_every_example_is_run():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {"one_over_k.py", "break_a_theorem.py"}
