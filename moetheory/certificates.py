@@ -7,11 +7,13 @@ leaves a numerator and a denominator; if all coefficients of both are positive, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
+
+from moetheory.model import BlockModel
 
 if TYPE_CHECKING:
     import sympy
@@ -31,18 +33,25 @@ class Symbolic:
     domain : mapping of symbols to expressions
         Substitutions after which every symbol ranges over the positive numbers; symbols that
         are not named range over them already.
-    shipped : sequence of (sympy.Expr, callable)
-        Expressions the sides are made of, each with the function of the library it stands for,
-        called with the symbols' values as keywords.
     draw : callable
         A random point of the domain: ``draw(generator)`` maps symbol names to values.
+    model : callable
+        The model that such values stand for.
     """
 
     left: sympy.Expr
     right: sympy.Expr
     domain: Mapping[sympy.Symbol, sympy.Expr]
-    shipped: Sequence[tuple[sympy.Expr, Callable[..., float]]]
     draw: Callable[[np.random.Generator], dict[str, float]]
+    model: Callable[[Values], BlockModel]
+
+
+class Shipped(NamedTuple):
+    """The code behind a claim: both sides of a model, and what their rounding is relative to."""
+
+    left: Callable[[BlockModel], float]
+    right: Callable[[BlockModel], float]
+    scale: Callable[[BlockModel], float]
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Certificate:
         Of ``right - left`` after the substitutions: zero for a proved identity, all
         coefficients positive for a proved inequality.
     discrepancy : float
-        Largest relative difference between an expression and its shipped formula.
+        Largest relative difference between a symbolic side and the shipped one.
     counterexample : mapping or None
     """
 
@@ -69,23 +78,30 @@ class Certificate:
     counterexample: Values | None = None
 
 
-def certify(relation: Relation, claim: Symbolic, *, points: int = 8, seed: int = 0) -> Certificate:
+def certify(
+    relation: Relation, claim: Symbolic, shipped: Shipped, *, points: int = 8, seed: int = 0
+) -> Certificate:
     """Try to prove ``claim``, to refute it at random points, and tie it to the shipped code.
 
     Parameters
     ----------
     relation : {"<=", "=="}
     claim : Symbolic
+    shipped : Shipped
+        What the library computes for the two sides.
     points, seed : int
-        Random points at which the expressions meet the shipped formulas.
+        Random points at which the symbolic sides meet the shipped ones.
 
     Examples
     --------
     >>> import sympy
-    >>> a, b = sympy.symbols("a b", positive=True)
-    >>> claim = Symbolic(2 * a * b, a**2 + b**2, {a: b + sympy.Symbol("u")}, [],
-    ...                  lambda rng: {"a": 2.0, "b": 1.0})
-    >>> certify("<=", claim).status
+    >>> from moetheory import BlockModel, moe_bound
+    >>> V, sigma2 = sympy.symbols("V sigma2", positive=True)
+    >>> claim = Symbolic(
+    ...     V * sigma2 / (1 + sigma2), V * sigma2, {}, lambda rng: {"V": 2.0, "sigma2": 0.5},
+    ...     lambda v: BlockModel.isotropic(1, 1, v["sigma2"], label_power=v["V"]))
+    >>> from moetheory.theorems._quantities import moe_excess
+    >>> certify("<=", claim, Shipped(moe_excess, moe_bound, moe_excess)).status
     'proved'
     """
     numerator, denominator = _fraction(claim.right - claim.left, claim.domain)
@@ -97,18 +113,15 @@ def certify(relation: Relation, claim: Symbolic, *, points: int = 8, seed: int =
     counterexample = next(
         (values for values in drawn if _contradicts(relation, claim, values)), None
     )
-    discrepancy = max(
-        (
-            _discrepancy(expression, formula, values)
-            for expression, formula in claim.shipped
-            for values in drawn
-        ),
-        default=0.0,
-    )
+    discrepancies = [_discrepancy(claim, shipped, values) for values in drawn]
+    # NaN must not pass for agreement
+    agree = all(discrepancy <= 1e-12 for discrepancy in discrepancies)
     status: Literal["proved", "refuted", "open"] = "proved" if proved else "open"
-    if counterexample is not None or not discrepancy <= 1e-12:
+    if counterexample is not None or not agree:
         status = "refuted"
-    return Certificate(status, str(numerator), str(denominator), discrepancy, counterexample)
+    return Certificate(
+        status, str(numerator), str(denominator), float(np.max(discrepancies)), counterexample
+    )
 
 
 def evaluate(expression: sympy.Expr, values: Values) -> Any:
@@ -147,6 +160,9 @@ def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:
     return bool(excess > 1e-25 * (abs(left) + abs(right)))
 
 
-def _discrepancy(expression: sympy.Expr, formula: Callable[..., float], values: Values) -> float:
-    wanted, got = evaluate(expression, values), formula(**values)
-    return abs(float((got - wanted) / wanted)) if wanted else abs(float(got))
+def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float:
+    model = claim.model(values)
+    left, right = evaluate(claim.left, values), evaluate(claim.right, values)
+    scale = max(abs(left), abs(shipped.scale(model)))
+    apart = (shipped.left(model) - left) / scale, (shipped.right(model) - right) / right
+    return float(np.max(np.abs(np.array(apart, dtype=np.float64))))  # NaN if either is

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from moetheory.certificates import certify
+import numpy as np
+
+from moetheory.certificates import Shipped, certify
+from moetheory.estimators import Estimator
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
-from moetheory.results import Estimates, Risk, student_quantile
+from moetheory.results import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.theorems import catalogue
 from moetheory.theorems._declaration import Claim, Theorem
-from moetheory.validation import count, number
+from moetheory.validation import FloatArray, count, number
 from moetheory.verdicts import ClaimVerdict, Comparison, Point, Status, Verdict
 
 POWER = 0.01  # the relative error that a simulation must be able to see
-DETECTION = 1.2816  # 90 % quantile of the normal law: seen nine times out of ten
+DISTORTION = 0.5  # most that skewness may change a tail probability by, to leading order
+DETECTION = 2.3263  # 99 % quantile of the normal law: how surely it must see it
 LEAST_REPLICATES = 10_000
-MOST_NUMBERS = 10**10  # features drawn for one simulation when replicates is not given
+MOST_NUMBERS = 10**10  # features that a simulation may draw when replicates is not given
 
 
 def check(
@@ -58,7 +63,8 @@ def check(
         "violated" where a side, a certificate or a simulation contradicts a claim; else
         "assumptions not met" where the model is outside the theorem (what still holds is
         checked instead); else "inconclusive" where a claim is neither proved nor refuted or a
-        simulation could not have seen an error of 1 %; else "holds".
+        simulation is too small to see an error of 1 %; else "holds". Label noise adds its
+        variance to every risk; the simulations leave it out and measure excess risks.
 
     Raises
     ------
@@ -84,147 +90,182 @@ def check(
 
     simulated = {claim: set(claim.simulated(model)) for claim in claims}
     points = {claim: list(claim.points(model)) for claim in claims}
-    comparisons = sum(p in simulated[claim] for claim in claims for p in points[claim])
-    tail = level / (2.0 * max(comparisons, 1))
-    wanted = list(dict.fromkeys(p for c in claims for p in points[c] if p in simulated[c]))
-    estimates = _simulate_all(theorem, wanted, tail, replicates, entropy, progress)
+    laws = {
+        (claim, point): _Law.of(claim, point, theorem)
+        for claim in claims
+        for point in points[claim]
+        if point in simulated[claim]
+    }
+    tail = level / (2.0 * max(len(laws), 1))
+    estimates = _simulate_all(theorem, laws, tail, replicates, entropy, progress)
+
+    def compared(claim: Claim, point: BlockModel) -> Comparison | None:
+        law = laws.get((claim, point))
+        return None if law is None else _compare(law, estimates[point], tail)
 
     verdicts = tuple(
-        _decide(
-            claim,
-            tuple(
-                _point(claim, p, estimates[p] if p in simulated[claim] else None, theorem, tail)
-                for p in points[claim]
-            ),
-        )
+        _decide(claim, tuple(_point(claim, p, compared(claim, p)) for p in points[claim]))
         for claim in claims
     )
     status, reason = _overall(failed, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
 
 
+@dataclass(frozen=True, eq=False)
+class _Law:
+    """What theory says of one simulated quantity, a weighted sum of squared errors.
+
+    Given the group an error is exactly normal, with the estimator's risk r for variance, so its
+    even moments are 3r² and 15r³. Quantities that are differences get upper bounds: of k squared
+    errors of one sign the n-th moment of the sum is at most k^(n-1) times the sum of moments.
+    """
+
+    weights: FloatArray
+    mean: float
+    deviation: float  # at least the standard deviation
+    skewness: float  # at least E|·|³ / deviation³
+    scale: float
+    relative_to: str
+    rounding: float
+
+    @classmethod
+    def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> _Law:
+        weights = np.asarray(claim.weights(model), dtype=np.float64)
+        risks = np.stack([_excess_by_group(e, model) for e in theorem.estimators])
+        p = model.group_probabilities
+        # relative to the largest part, so that no square overflows or underflows
+        unit = float(np.max(np.abs(weights) @ risks, initial=0.0)) or 1.0
+        parts = weights[:, np.newaxis] * (risks / unit)
+        terms = max(int(np.sum(weights > 0)), int(np.sum(weights < 0)), 1)
+        second = 3.0 * terms * float(p @ np.square(parts).sum(axis=0))
+        third = 15.0 * terms**2 * float(p @ np.abs(parts**3).sum(axis=0))
+        variance = max(second - float(p @ parts.sum(axis=0)) ** 2, 0.0)
+        left = claim.left(model)
+        # a squared error of size r inherits this from the rounding of labels and predictions
+        delta = 64.0 * 2.0**-52 * math.sqrt(_clean(model).null_risk)
+        size = float(np.abs(weights) @ risks @ p)
+        return cls(
+            weights=weights,
+            mean=left,
+            deviation=unit * math.sqrt(variance),
+            skewness=third / variance**1.5 if variance > 0.0 else 0.0,
+            scale=abs(left if claim.scale is None else claim.scale.of(model)),
+            relative_to="left" if claim.scale is None else claim.scale.name,
+            rounding=2.0 * math.sqrt(size) * delta + delta**2,
+        )
+
+    def needed(self, tail: float) -> float:
+        """Replicates for the power of 1 % and for a mean that is as good as normal."""
+        threshold = student_quantile(tail, LEAST_REPLICATES)
+        reach = (threshold + DETECTION) * self.deviation
+        power = reach / (POWER * max(self.scale, self.rounding)) if reach else 0.0
+        # 5 % more, since the spread that will be observed varies
+        return 1.05 * max(power, threshold**3 * self.skewness / (3.0 * DISTORTION)) ** 2
+
+
+def _clean(model: BlockModel) -> BlockModel:
+    """Without label noise, which adds its variance to every risk and blurs every simulation."""
+    return model.replace(label_noise_variance=0.0)
+
+
+def _excess_by_group(estimator: Estimator, model: BlockModel) -> FloatArray:
+    return risk(estimator, _clean(model)).per_group
+
+
 def _simulate_all(
     theorem: Theorem,
-    models: Sequence[BlockModel],
+    laws: Mapping[tuple[Claim, BlockModel], _Law],
     tail: float,
     replicates: int | None,
     entropy: int,
     progress: Callable[[int, int], None] | None,
 ) -> dict[BlockModel, Estimates]:
-    sizes = [replicates or _needed(theorem, model, tail) for model in models]
+    """Each model once, label noise left out, with what its most demanding claim needs."""
+    sizes: dict[BlockModel, int] = {}
+    for (_, model), law in laws.items():
+        needed = law.needed(tail)
+        # what is out of reach is not worth the wait: it ends inconclusive either way
+        reachable = needed if needed * model.dim <= MOST_NUMBERS else 0.0
+        size = replicates or math.ceil(max(reachable, LEAST_REPLICATES))
+        sizes[model] = max(size, sizes.get(model, 0))
     results: dict[BlockModel, Estimates] = {}
-    for index, (model, size) in enumerate(zip(models, sizes, strict=True)):
-        before = sum(sizes[:index])
+    done = 0
+    for index, (model, size) in enumerate(sizes.items()):
 
-        def report(done: int, _: int, before: int = before) -> None:
+        def report(now: int, _: int, done: int = done) -> None:
             if progress is not None:
-                progress(before + done, sum(sizes))
+                progress(done + now, sum(sizes.values()))
 
         results[model] = simulate(
             theorem.estimators,
-            model,
+            _clean(model),
             replicates=size,
             rng=child(entropy, index),
             progress=report,
         )
+        done += size
     return results
 
 
-def _fourth_moment(theory: Risk, model: BlockModel) -> float:
-    """E e⁴ of an error that, given its group, is normal with the group's risk for variance."""
-    return 3.0 * float(model.group_probabilities @ theory.per_group**2)
-
-
-def _needed(theorem: Theorem, model: BlockModel, tail: float) -> int:
-    """Replicates for the power of 1 %, from the law of the errors, before any is drawn."""
-    worst = 0.0
-    for estimator in theorem.estimators:
-        theory = risk(estimator, model)
-        fourth = _fourth_moment(theory, model)
-        if fourth > 0.0:
-            worst = max(worst, fourth / theory.excess**2 if theory.excess else math.inf)
-    reach = student_quantile(tail, LEAST_REPLICATES) + DETECTION
-    most = max(LEAST_REPLICATES, MOST_NUMBERS // model.dim)
-    return math.ceil(min(max(worst * (reach / POWER) ** 2, LEAST_REPLICATES), most))
-
-
-def _unseen_spread(theorem: Theorem, model: BlockModel, estimates: Estimates) -> float:
-    """How many times larger a standard error should be than it looks, at least 1.
-
-    A rare group that was hardly drawn is missing from the observed spread, not from the law.
-    """
-    worst = 1.0
-    for estimator, estimate in zip(theorem.estimators, estimates, strict=True):
-        theory = risk(estimator, model)
-        variance = _fourth_moment(theory, model) - theory.value**2
-        expected = math.sqrt(max(variance, 0.0) / estimate.replicates)
-        if expected > 0.0:
-            worst = max(worst, expected / estimate.sem if estimate.sem else math.inf)
-    return worst
-
-
-def _point(
-    claim: Claim, model: BlockModel, estimates: Estimates | None, theorem: Theorem, tail: float
-) -> Point:
+def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> Point:
     left, right = claim.left(model), claim.right(model)
-    scale = abs(left if claim.scale is None else claim.scale.of(model))
+    scale = abs(_scale(claim)(model))
     rounding = 1e-10 * max(abs(left), abs(right)) + 1e-14 * scale
     holds = left <= right + rounding
     if claim.relation == "==":
         holds = holds and right <= left + rounding
-    comparison = None
-    if estimates is not None:
-        comparison = _compare(claim, model, estimates, theorem, left, scale, tail)
     return Point(f"K={model.experts}", left, right, holds, comparison)
 
 
-def _compare(
-    claim: Claim,
-    model: BlockModel,
-    estimates: Estimates,
-    theorem: Theorem,
-    left: float,
-    scale: float,
-    tail: float,
-) -> Comparison:
-    weights = claim.weights(model)
-    estimate = estimates.combination(weights)
-    simulated = estimate.mean - sum(weights) * model.label_noise_variance
-    # a squared error of size r inherits this from the rounding of labels and predictions
-    delta = 64.0 * 2.0**-52 * math.sqrt(model.null_risk)
-    size = sum(abs(w) * mean for w, mean in zip(weights, estimates.means, strict=True))
-    rounding = 2.0 * math.sqrt(size) * delta + delta**2
-    difference = simulated - left
-    beyond = math.copysign(max(abs(difference) - rounding, 0.0), difference)
-    sem = estimate.sem
+def _scale(claim: Claim) -> Callable[[BlockModel], float]:
+    return claim.left if claim.scale is None else claim.scale.of
+
+
+def _compare(law: _Law, estimates: Estimates, tail: float) -> Comparison:
+    estimate = estimates.combination(law.weights)
+    n = estimate.replicates
+    # the observed spread misses rare groups that were hardly drawn, the law does not
+    sem = max(estimate.sem, law.deviation / math.sqrt(n))
+    difference = estimate.mean - law.mean
+    beyond = math.copysign(max(abs(difference) - law.rounding, 0.0), difference)
     z = beyond / sem if sem > 0.0 else (math.copysign(math.inf, beyond) if beyond else 0.0)
-    threshold = student_quantile(tail, estimate.replicates - 1)
-    seen = (threshold + DETECTION) * sem * _unseen_spread(theorem, model, estimates)
-    power = seen / max(scale, rounding) if sem > 0.0 else 0.0
-    relative_to = "left" if claim.scale is None else claim.scale.name
+    threshold = student_quantile(tail, n - 1)
+    seen = (threshold + DETECTION) * sem
+    power = seen / max(law.scale, law.rounding) if seen > 0.0 else 0.0
+    distortion = threshold**3 * law.skewness / (3.0 * math.sqrt(n))
     return Comparison(
-        simulated, sem, estimate.replicates, z, threshold, power, relative_to, estimate.entropy
+        simulated=estimate.mean,
+        sem=sem,
+        replicates=n,
+        z=z,
+        threshold=threshold,
+        power=power,
+        relative_to=law.relative_to,
+        decides=power <= POWER and distortion <= DISTORTION,
+        needed=law.needed(tail),
+        entropy=estimate.entropy,
     )
 
 
 def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
-    certificate = certify(claim.relation, claim.symbolic())
+    shipped = Shipped(claim.left, claim.right, _scale(claim))
+    certificate = certify(claim.relation, claim.symbolic(), shipped)
     compared = [(point, point.comparison) for point in points if point.comparison is not None]
     wrong = [point for point in points if not point.holds]
-    blind = [(point, c) for point, c in compared if not c.power <= POWER]
     # too few replicates make no normal mean, so they contradict nothing either
-    contradicted = [p for p, c in compared if c.power <= POWER and abs(c.z) > c.threshold]
+    contradicted = [p for p, c in compared if c.decides and abs(c.z) > c.threshold]
+    blind = [(point, c) for point, c in compared if not c.decides]
     status: Status = "holds"
     reason, shown = "", points[0] if points else None
     if wrong:
         status, shown = "violated", wrong[0]
-        reason = f"at {shown.label} left is {shown.left:.6g}, right is {shown.right:.6g}"
+        reason = f"at {shown.label} left is {shown.left:.12g}, right is {shown.right:.12g}"
     elif certificate.status == "refuted":
         status = "violated"
         reason = (
             f"counterexample {_values(certificate.counterexample)}"
             if certificate.counterexample is not None
-            else f"shipped and certified formulas differ by {certificate.discrepancy:.2g}"
+            else f"shipped and certified sides differ by {certificate.discrepancy:.2g}"
         )
     elif contradicted:
         status, shown = "violated", contradicted[0]
@@ -232,17 +273,12 @@ def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
     elif certificate.status == "open":
         status, reason = "inconclusive", "the certificate neither proves nor refutes it"
     elif blind:
-        status, (shown, worst) = "inconclusive", max(blind, key=lambda pair: pair[1].power)
+        status, (shown, worst) = "inconclusive", max(blind, key=lambda pair: pair[1].needed)
         reason = (
-            f"at {shown.label} the simulation could not have seen an error below "
-            f"{100 * worst.power:.2g} % of {worst.relative_to}; {_replicates_for(worst)}"
+            f"at {shown.label} the simulation is too small to see an error of 1 % of "
+            f"{worst.relative_to}; that takes about {worst.needed:.2g} replicates"
         )
     return ClaimVerdict(claim.name, claim.relation, status, reason, points, shown, certificate)
-
-
-def _replicates_for(comparison: Comparison) -> str:
-    needed = comparison.replicates * (comparison.power / POWER) ** 2
-    return f"1 % needs about {needed:.2g} replicates"
 
 
 def _values(values: object) -> str:

@@ -58,7 +58,7 @@ def risk(estimator: Estimator, model: BlockModel, *, samples: None = None) -> Ri
         if isinstance(estimator, Dense)
         else population.expert_contributions
     )
-    per_group = population.excess_by_group(
+    total, per_group = population.excess_with_groups(
         contributions,
         model.group_probabilities,
         model.block_of,
@@ -68,8 +68,7 @@ def risk(estimator: Estimator, model: BlockModel, *, samples: None = None) -> Ri
         model.noise_variance,
         estimator.ridge,
     )
-    excess = float(model.group_probabilities @ per_group)
-    omega = model.label_noise_variance
+    excess, omega = float(total), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 
 

@@ -18,17 +18,24 @@ class Comparison:
     Attributes
     ----------
     simulated, sem : float
+        Excess risk, and its standard error: the observed one, or the one that follows from the
+        law of the errors where that is larger.
     replicates : int
     z : float
         Deviation in standard errors, beyond what rounding explains.
     threshold : float
         The |z| beyond which the closed form is contradicted (family-wise level).
     power : float
-        Smallest relative error that would have been seen nine times out of ten.
+        Smallest relative error that would have been seen 99 times out of 100.
     relative_to : str
         What ``power`` is a fraction of: "left", the left side, unless that is a difference.
+    decides : bool
+        Whether the power is 1 % or better and the mean as good as normal. If not, the
+        comparison neither supports nor contradicts anything.
+    needed : float
+        Replicates with which it would decide.
     entropy : int
-        Replays the simulation.
+        Replays the simulation, of the model without label noise.
     """
 
     simulated: float
@@ -38,6 +45,8 @@ class Comparison:
     threshold: float
     power: float
     relative_to: str
+    decides: bool
+    needed: float
     entropy: int
 
 
@@ -61,7 +70,8 @@ class Point:
 class ClaimVerdict:
     """One claim of a theorem: its points, its certificate and what follows.
 
-    ``shown`` is the point that tells most: one that fails, else the user's own model.
+    ``shown`` is the point that tells most: one that fails, else one whose simulation does not
+    decide, else the first, which is the user's own model if the claim is about that.
     """
 
     name: str

@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import moetheory as mt
 from moetheory.certificates import Symbolic
+from moetheory.strategies import block_models
+from moetheory.theorems._quantities import direction
 
 GENERALIZATION = mt.catalogue["generalization"]
 
@@ -48,19 +52,68 @@ def test_too_few_replicates_are_inconclusive_and_say_how_many_it_takes():
     verdict = mt.check("generalization", replicates=1000, rng=0)
     assert verdict.status == "inconclusive"
     assert verdict.power > 0.01
-    assert "could not have seen an error below" in verdict.reason
-    needed = float(verdict.reason.split("needs about ")[1].split()[0])
+    assert "too small to see an error of 1 % of" in verdict.reason
+    needed = float(verdict.reason.split("takes about ")[1].split()[0])
     assert 1e5 < needed < 1e7
 
 
-def test_a_group_too_rare_to_be_drawn_contradicts_nothing():
-    """A quarter of the risk sits in a group that 100 000 draws miss; the mean is far off."""
-    rare = 1e-7
-    model = mt.BlockModel([rare, 1 - rare], [0, 1], [1 / rare, 1.0], [1.0, 1.0], 1.0)
-    verdict = mt.check("generalization", model, rng=0, replicates=100_000)
-    assert verdict.largest_z > 50
+RARE = 1e-7
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "signal", "coefficients"),
+    [
+        ([RARE, 1 - RARE], [1 / RARE, 1.0], [1.0, 1.0]),  # a quarter of the risk, never drawn
+        ([1 - 1e-6, 1e-6], [1.0, 1.0], [1.0, 1.0]),  # the whole gap hangs on about one draw
+        ([1 - 1e-8, 1e-8], [1.0, 1.0], [1.0, 1.0]),
+        ([1 - 1e-4, 1e-4], [1.0, 1.0], [0.0, 1.0]),  # nothing to predict but in the rare group
+        ([1.0, 0.0], [1.0, 1.0], [1.0, 1.0]),
+        ([1.0, 0.0], [1.0, 1.0], [0.0, 1.0]),
+    ],
+)
+@pytest.mark.parametrize("replicates", [None, 2, 2000])
+def test_groups_too_rare_to_be_drawn_contradict_nothing(
+    probabilities, signal, coefficients, replicates
+):
+    model = mt.BlockModel(probabilities, [0, 1], signal, coefficients, 1.0)
+    for seed in range(4):
+        verdict = mt.check("generalization", model, rng=seed, replicates=replicates)
+        assert verdict.status in ("holds", "inconclusive"), verdict.reason
+
+
+@given(block_models(noiseless=True, exponents=20), st.sampled_from([50, 3000]))
+@settings(max_examples=40)
+def test_no_model_is_found_to_violate_a_theorem(model, replicates):
+    for name in mt.catalogue:
+        assert mt.check(name, model, rng=0, replicates=replicates).status != "violated"
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        # ten digits: probabilities that sum to 1 within the 1e-9 that is allowed
+        ("generalization", ([0.3333333333, 0.6666666666], [0, 1], [1.0, 2.0], [1.0, 1.0], 1.0)),
+        # almost the regime: either not met, or met and true
+        ("one-over-k", ([0.5, 0.5], [0, 0, 1, 1], [1, 1 + 8e-10] * 2, [1, 0, 1, 0], 1.0)),
+        ("one-over-k", ([0.5, 0.5], [0, 0, 1, 1], [1, 1 + 8e-12] * 2, [1, 0, 1, 0], 1.0)),
+        # squares that overflow or underflow
+        ("generalization", ([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 1e-170)),
+        ("generalization", ([0.5, 0.5], [0, 1], [1.0, 1.0], [1e70, 1e70], 1.0)),
+    ],
+)
+def test_true_within_rounding_is_never_violated(name, model):
+    verdict = mt.check(name, mt.BlockModel(*model), rng=0, replicates=20_000)
+    assert verdict.status in ("inconclusive", "assumptions not met"), verdict.reason
+
+
+def test_what_is_out_of_reach_ends_at_once():
+    """A tiny K dσ²/S needs no more than others; a gap of two equal risks twice as much."""
+    calls = []
+    model = mt.BlockModel([1 - 1e-9, 1e-9], [0, 1], [1.0, 1e9], [0.0, 1.0], 1.0)
+    verdict = mt.check("generalization", model, rng=0, progress=lambda *c: calls.append(c))
+    assert calls[-1][1] == 10_000
     assert verdict.status == "inconclusive"
-    assert "could not have seen an error below" in verdict.reason
+    assert verdict.claims[0].points[0].comparison.needed > 1e10
 
 
 def test_an_open_certificate_is_inconclusive():
@@ -68,22 +121,42 @@ def test_an_open_certificate_is_inconclusive():
         import sympy
 
         x = sympy.Symbol("x", positive=True)
-        return Symbolic(2 * x, x**2 + 1, {}, [], lambda rng: {"x": float(rng.uniform(0, 9))})
+        return Symbolic(
+            2 * x,
+            x**2 + 1,
+            {},
+            lambda rng: {"x": float(rng.uniform(0, 9))},
+            lambda values: mt.BlockModel([1.0], [0], [1.0], [values["x"]], 1.0),
+        )
 
-    verdict = mt.check(only(ORDER, symbolic=unproved), rng=0)
+    claim = only(
+        ORDER,
+        symbolic=unproved,
+        left=lambda model: 2 * float(model.coefficients[0]),
+        right=lambda model: float(model.coefficients[0]) ** 2 + 1,
+        simulated=lambda model: (),
+    )
+    verdict = mt.check(claim, rng=0)
     assert verdict.status == "inconclusive"
     assert "neither proves nor refutes" in verdict.reason
 
 
 def test_shipped_code_that_differs_from_the_proof_is_violated():
-    def untied():
-        honest = ORDER.symbolic()
-        (expression, formula), *rest = honest.shipped
-        return replace(honest, shipped=[(expression, lambda **v: formula(**v) * (1 + 1e-9)), *rest])
-
-    verdict = mt.check(only(ORDER, symbolic=untied), rng=0)
+    """By less than rounding at the points that are evaluated, by more than a proof allows."""
+    off = only(ORDER, left=lambda model: (1 - 1e-11) * ORDER.left(model))
+    verdict = mt.check(off, rng=0)
     assert verdict.status == "violated"
-    assert "shipped and certified formulas differ by 1e-09" in verdict.reason
+    assert "shipped and certified sides differ by 1e-11" in verdict.reason
+
+
+def test_a_proof_of_something_else_is_no_proof():
+    def unrelated():
+        one = direction(leaking=False)
+        return one.claim(one.moe, one.bound)
+
+    verdict = mt.check(only(ORDER, symbolic=unrelated), rng=0)
+    assert verdict.status == "violated"
+    assert "shipped and certified sides differ" in verdict.reason
 
 
 def test_a_violated_fallback_outranks_assumptions_not_met():

@@ -40,8 +40,9 @@ def test_every_argument_broadcasts():
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
 def test_groups_average_to_the_total(contributions, leakage, ridge):
     arrays = (P, BLOCK_OF, SIGNAL, leakage, B, 0.4, ridge)
-    by_group = population.excess_by_group(contributions, *arrays)
+    both, by_group = population.excess_with_groups(contributions, *arrays)
     total = float(population.excess(contributions, *arrays))
+    assert float(both) == pytest.approx(total, rel=1e-14)
     assert float(P @ by_group) == pytest.approx(total, rel=1e-14)
 
 

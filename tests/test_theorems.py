@@ -90,19 +90,24 @@ def test_simulation_alone_notices_a_left_side_that_is_off(theorem, factor):
     verdict = mt.check(wrong, rng=1)
     for claim in verdict.claims:
         compared = [p.comparison for p in claim.points if p.comparison is not None]
-        assert all(abs(c.z) > c.threshold for c in compared), claim.name
+        assert any(abs(c.z) > c.threshold for c in compared), claim.name
         assert claim.status == "violated"
 
 
 def test_the_symbolic_sides_are_the_numeric_ones(theorem):
-    """`theorem.symbolic` evaluated at random points: the relation it claims."""
+    """`theorem.symbolic` at random points against both sides of the model they stand for."""
     rng = np.random.default_rng(3)
-    relations = {claim.name: claim.relation for claim in (*theorem.claims, *theorem.otherwise)}
-    assert list(theorem.symbolic) == list(relations)
-    for name, symbolic in theorem.symbolic.items():
-        values = symbolic.draw(rng)
-        left, right = evaluate(symbolic.left, values), evaluate(symbolic.right, values)
-        assert left <= right if relations[name] == "<=" else abs(left - right) < 1e-30
+    claims = (*theorem.claims, *theorem.otherwise)
+    assert list(theorem.symbolic) == [claim.name for claim in claims]
+    for claim in claims:
+        symbolic = theorem.symbolic[claim.name]
+        for _ in range(5):
+            values = symbolic.draw(rng)
+            model = symbolic.model(values)
+            scale = abs((claim.left if claim.scale is None else claim.scale.of)(model))
+            left, right = (float(evaluate(e, values)) for e in (symbolic.left, symbolic.right))
+            assert claim.left(model) == pytest.approx(left, rel=1e-12, abs=1e-12 * scale)
+            assert claim.right(model) == pytest.approx(right, rel=1e-12, abs=1e-14 * scale)
 
 
 def test_what_a_theorem_says_of_itself(theorem):

@@ -111,18 +111,21 @@ def excess(
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
-def excess_by_group(
+def excess_with_groups(
     contributions: Contributions,
     group_probabilities: ArrayLike,
     block_of: IntArray,
     *arrays: ArrayLike,
-) -> FloatArray:
-    r"""Excess risk given the group, shape (..., K); arguments as for `excess`.
+) -> tuple[FloatArray, FloatArray]:
+    r"""The same as `excess`, shape (...), and the excess risk given the group, shape (..., K).
 
-    :math:`\sum_{m \in g} \mathrm{active}_m + \sum_{m \notin g} \mathrm{inactive}_m`.
+    Given the group: :math:`\sum_{m \in g} \mathrm{active}_m + \sum_{m \notin g}
+    \mathrm{inactive}_m`. Arguments as for `excess`.
     """
-    active, inactive = sums.by_block(contributions, group_probabilities, block_of, *arrays)
-    return active + sums.of_others(inactive)
+    p = np.asarray(group_probabilities)
+    active, inactive = sums.by_block(contributions, p, block_of, *arrays)
+    total = (p * active + (1.0 - p) * inactive).sum(axis=-1)
+    return total, active + sums.of_others(inactive)
 
 
 def gap(

@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike
 
 from moetheory.validation import FloatArray, IntArray
 
-TILE = (
-    1 << 16
-)  # numbers in a tile: 512 KiB; smaller ones pay more for Python, larger ones for memory
+# numbers in a tile, 512 KiB: smaller ones pay more for Python, larger ones for memory
+TILE = 1 << 16
 
 Index = tuple[slice, ...]
 

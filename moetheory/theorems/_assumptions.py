@@ -1,4 +1,5 @@
-"""Assumptions that theorems share, as predicates on a model (equality to 1e-9, relative)."""
+"""Assumptions that theorems share, as predicates on a model (equality to 1e-11, relative:
+tighter than the identities are judged)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from moetheory.validation import FloatArray, IntArray
 
 
 def _all_equal(values: FloatArray | IntArray) -> bool:
-    return bool(np.allclose(values, values[0], rtol=1e-9, atol=0.0))
+    return bool(np.allclose(values, values[0], rtol=1e-11, atol=0.0))
 
 
 def _coefficient_energies(model: BlockModel) -> FloatArray:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moetheory.certificates import Symbolic
+from moetheory.certificates import Symbolic, Values
 from moetheory.estimators import Dense, MoE
-from moetheory.evaluation import gap, moe_bound, risk
+from moetheory.evaluation import risk
 from moetheory.model import BlockModel
 
 if TYPE_CHECKING:
@@ -48,21 +47,15 @@ class Direction:
     leaking: bool
 
     def claim(self, left: sympy.Expr, right: sympy.Expr) -> Symbolic:
-        """Two sides made of these terms, tied to the functions of the library."""
+        """Two sides made of these terms, for models in which one direction alone has signal."""
         import sympy
 
         return Symbolic(
             left=left,
             right=right,
             domain={self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
-            shipped=[
-                (self.dense, _of_model(dense_excess)),
-                (self.moe, _of_model(moe_excess)),
-                (self.gap, _of_model(gap)),
-                (self.bound, _of_model(moe_bound)),
-                (self.null, _of_model(lambda model: model.null_risk)),
-            ],
             draw=self._draw,
+            model=_one_direction,
         )
 
     def _draw(self, rng: np.random.Generator) -> dict[str, float]:
@@ -90,19 +83,14 @@ def direction(*, leaking: bool) -> Direction:
     )
 
 
-def _of_model(quantity: Callable[[BlockModel], float]) -> Callable[..., float]:
-    """``quantity`` of a model in which one coordinate alone has anything to predict."""
-
-    def of_symbols(*, p: float, lambda_: float, b: float, sigma2: float, nu: float = 0.0) -> float:
-        return quantity(
-            BlockModel(
-                [p, 1.0 - p],
-                [0, 1],
-                [lambda_, 1.0],
-                [b, 0.0],
-                sigma2,
-                leakage_variances=[nu, 0.0],
-            )
-        )
-
-    return of_symbols
+def _one_direction(values: Values) -> BlockModel:
+    """A model in which one coordinate alone has anything to predict."""
+    p, nu = values["p"], values.get("nu", 0.0)
+    return BlockModel(
+        [p, 1.0 - p],
+        [0, 1],
+        [values["lambda_"], 1.0],
+        [values["b"], 0.0],
+        values["sigma2"],
+        leakage_variances=[nu, 0.0],
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from moetheory.certificates import Symbolic
+from moetheory.certificates import Symbolic, Values
 from moetheory.evaluation import moe_bound
 from moetheory.formulas import population
 from moetheory.model import BlockModel
@@ -120,26 +120,21 @@ def _regime(claim: str) -> Symbolic:
     }[claim]
 
     def draw(rng: np.random.Generator) -> dict[str, float]:
-        experts, size = int(rng.integers(1, 9)), int(rng.integers(1, 9))
-        integers = {"d": experts * size, "K": experts, "u": int(rng.integers(1, 9))}
+        experts, size = int(rng.integers(1, 9)), int(rng.integers(2, 9))
+        model = BlockModel.isotropic(experts * size, experts, 1.0)
+        integers = {"d": model.dim, "K": experts, "u": _next(model).experts - experts}
         return {**integers, **log_uniform(rng, "S", "V", "sigma2")}
 
-    def model(*, d: float, K: float, S: float, V: float, sigma2: float, u: float) -> BlockModel:  # noqa: N803
-        return BlockModel.isotropic(int(d), int(K), sigma2, signal_energy=S, label_power=V)
+    def model(values: Values) -> BlockModel:
+        return BlockModel.isotropic(
+            int(values["d"]),
+            int(values["K"]),
+            values["sigma2"],
+            signal_energy=values["S"],
+            label_power=values["V"],
+        )
 
-    return Symbolic(
-        left=left,
-        right=right,
-        domain={K: 1 + k},
-        shipped=[
-            (dense_sum, lambda **values: dense_excess(model(**values))),
-            (moe_sum, lambda **values: moe_excess(model(**values))),
-            (dense_law, lambda **values: _dense_law(model(**values))),
-            (moe_law, lambda **values: _moe_law(model(**values))),
-            (bound, lambda **values: _bound(model(**values))),
-        ],
-        draw=draw,
-    )
+    return Symbolic(left=left, right=right, domain={K: 1 + k}, draw=draw, model=model)
 
 
 def _general() -> Symbolic:
