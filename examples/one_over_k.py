@@ -7,11 +7,11 @@ import sys
 
 import moetheory as mt
 
-DIM = 64
+DIM = 32
 
 
 def world(experts: int) -> mt.BlockModel:
-    """64 coordinates in equal blocks; clean and noise energy are equal, so dense gets 1/2."""
+    """32 coordinates in equal blocks; clean and noise energy are equal, so dense gets 1/2."""
     return mt.BlockModel.isotropic(DIM, experts, noise_variance=1.0, signal_energy=DIM)
 
 

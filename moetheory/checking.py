@@ -11,7 +11,7 @@ import numpy as np
 from moetheory.certificates import Shipped, certify
 from moetheory.estimators import Estimator
 from moetheory.evaluation import risk
-from moetheory.model import BlockModel
+from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
@@ -78,13 +78,15 @@ def check(
     ('holds', True)
     """
     theorem = catalogue[name] if isinstance(name, str) else name
+    if not isinstance(theorem, Theorem):
+        raise ValueError(f"name must be that of a theorem, or a Theorem, got {name!r}")
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
     level = number("level", level, above=0.0)
     if level >= 1.0:
         raise ValueError(f"level must be less than 1, got {level:g}")
     entropy = entropy_of(rng)
-    model = theorem.example() if model is None else model
+    model = theorem.example() if model is None else known_model(model)
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
     claims = theorem.otherwise if failed else theorem.claims
 

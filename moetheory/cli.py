@@ -25,11 +25,12 @@ _EXIT_CODES = (
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, f"{self.prog}: error: {_one_line(message)} (see {self.prog} --help)\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - closed by the caller
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
@@ -37,12 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             options = _parser().parse_args(arguments)
         except SystemExit as stop:
+            sys.stdout.flush()
             return int(stop.code or 0)
         code = int(options.run(options))
         sys.stdout.flush()
         return code
     except BadInputError as error:
-        print(f"moetheory: error: {error}", file=sys.stderr)
+        print(f"moetheory: error: {_one_line(error)}", file=sys.stderr)
         return USAGE
     except MemoryError:
         print("moetheory: error: the model does not fit into memory", file=sys.stderr)
@@ -54,10 +56,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader has gone; keep the interpreter from complaining when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except OSError as error:  # a full disk behind the standard output, say
+        print(f"moetheory: error: cannot write: {error.strerror}", file=sys.stderr)
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - or the exit would try again
+        return USAGE
     except Exception:
         traceback.print_exc()
         print("moetheory: internal error (the lines above say where)", file=sys.stderr)
         return INTERNAL
+
+
+def _one_line(message: object) -> str:
+    return str(message).replace("\n", "\\n")
 
 
 def _numbers(text: str) -> list[float]:

@@ -96,8 +96,8 @@ def run_risk(options: argparse.Namespace) -> int:
     ]
     print(reporting.table(header, rows, terminal.width()))
     print()
-    print(f"gap, dense - MoE without ridge  {reporting.number(extra['gap'])}")
-    print(f"upper bound on the MoE's excess {reporting.number(extra['moe_bound'])}")
+    print(f"dense - MoE, both without ridge {reporting.number(extra['gap'])}")
+    print(f"bound on the MoE without ridge  {reporting.number(extra['moe_bound'])}")
     print(f"risk of predicting zero         {reporting.number(extra['null_risk'])}")
     return HOLDS
 
@@ -188,7 +188,7 @@ def _model(options: argparse.Namespace) -> BlockModel | None:
     try:
         return BlockModel.from_json(options.model)
     except OSError as error:
-        raise BadInputError(f"{options.model} cannot be read: {error.strerror}") from None
+        raise BadInputError(f"{options.model!r} cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise BadInputError(error) from None
 

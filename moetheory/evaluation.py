@@ -5,7 +5,7 @@ from __future__ import annotations
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, known
 from moetheory.formulas import population
-from moetheory.model import BlockModel
+from moetheory.model import BlockModel, known_model
 from moetheory.optimum import leakage_of
 from moetheory.results import Risk
 
@@ -47,7 +47,7 @@ def risk(estimator: Estimator, model: BlockModel, *, samples: None = None) -> Ri
     >>> risk(Dense(), model).value, risk(MoE(), model).value
     (0.5, 0.0588235)
     """
-    estimator = known(estimator)
+    estimator, model = known(estimator), known_model(model)
     if samples is not None:
         raise NoClosedForm(
             f"the risk of an estimator fitted on samples={samples!r} is not available yet; "
@@ -84,6 +84,7 @@ def gap(model: BlockModel) -> float:
     >>> gap(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
     0.4411765
     """
+    model = known_model(model)
     return float(
         population.gap(
             model.group_probabilities,
@@ -97,7 +98,7 @@ def gap(model: BlockModel) -> float:
 
 
 def moe_bound(model: BlockModel) -> float:
-    r"""The general upper bound on the MoE's excess risk.
+    r"""The general upper bound on the excess risk of oracle-routed experts without ridge.
 
     :math:`\sigma^2\sum_g p_g\|b_g\|^2` for strict blocks, plus the unseen
     :math:`\sum_m (1-p)\nu b^2`. In the iso-parameter regime it is :math:`V(d\sigma^2/S)/K`.
@@ -108,6 +109,7 @@ def moe_bound(model: BlockModel) -> float:
     >>> moe_bound(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
     0.0625
     """
+    model = known_model(model)
     return float(
         population.moe_bound(
             model.group_probabilities,

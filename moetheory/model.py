@@ -222,7 +222,10 @@ class BlockModel:
         >>> model.signal_variances.tolist()
         [2.0, 1.0, 2.0, 1.0]
         """
-        dim, experts = count("dim", dim, minimum=1), count("experts", experts, minimum=1)
+        dim, experts = (
+            count("dim", dim, minimum=1, maximum=2**48),
+            count("experts", experts, minimum=1),
+        )
         if dim % experts:
             raise ValueError(f"experts must divide dim, got experts={experts} and dim={dim}")
         energy = number("signal_energy", signal_energy, above=0.0)
@@ -349,7 +352,7 @@ class BlockModel:
         unknown = sorted(set(changes) - set(_FIELDS))
         if unknown:
             raise ValueError(f"replace() takes {', '.join(_FIELDS)}; got {', '.join(unknown)}")
-        return BlockModel(**{**self._fields(), **changes})
+        return BlockModel(**{**self.fields(), **changes})
 
     def sample(
         self, n: int, rng: int | np.random.SeedSequence | np.random.Generator | None = None
@@ -375,7 +378,7 @@ class BlockModel:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BlockModel):
             return NotImplemented
-        mine, theirs = self._fields(), other._fields()
+        mine, theirs = self.fields(), other.fields()
         bases, other_bases = mine.pop("rotations"), theirs.pop("rotations")
         if (bases is None) != (other_bases is None):
             return False
@@ -386,14 +389,14 @@ class BlockModel:
 
     def __hash__(self) -> int:
         digest = hashlib.blake2b(digest_size=8)
-        for value in self._fields().values():
+        for value in self.fields().values():
             for part in value if isinstance(value, tuple) else (value,):
                 digest.update(np.ascontiguousarray(0.0 if part is None else part).data)
         return int.from_bytes(digest.digest(), "big", signed=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # through the constructor: NumPy's own unpickling returns writable arrays
-        return _rebuild, (self._fields(),)
+        return _rebuild, (self.fields(),)
 
     def __repr__(self) -> str:
         parts = [
@@ -406,7 +409,8 @@ class BlockModel:
             parts.append("leaking")
         return f"<BlockModel {' '.join(parts)}>"
 
-    def _fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
+        """The constructor's arguments by name."""
         return {name: getattr(self, name) for name in _FIELDS}
 
     # --- files --------------------------------------------------------------------------------
@@ -416,7 +420,7 @@ class BlockModel:
 
         A file that is already there is replaced only once the new one is complete.
         """
-        modelfile.write(path, self._fields())
+        modelfile.write(path, self.fields())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> BlockModel:
@@ -434,6 +438,13 @@ class BlockModel:
             return cls(**fields)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def known_model(model: BlockModel) -> BlockModel:
+    """``model`` itself; ValueError for anything that is not a `BlockModel`."""
+    if not isinstance(model, BlockModel):
+        raise ValueError(f"model must be a BlockModel, got {model!r}")
+    return model
 
 
 def _rebuild(fields: dict[str, Any]) -> BlockModel:

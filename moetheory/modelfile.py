@@ -16,12 +16,16 @@ _FORMAT = "moetheory.BlockModel"
 _SCHEMA = 1
 
 
+def document(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What is in the file: format, schema, and the fields as lists and numbers."""
+    plain = {name: _plain(value) for name, value in fields.items()}
+    return {"format": _FORMAT, "schema": _SCHEMA, **plain}
+
+
 def write(path: str | os.PathLike[str], fields: Mapping[str, Any]) -> None:
     """Write arrays, numbers and tuples of arrays; the file is replaced only when complete."""
-    document = {"format": _FORMAT, "schema": _SCHEMA}
-    document |= {name: _plain(value) for name, value in fields.items()}
     with replacing(path) as file:
-        json.dump(document, file, allow_nan=False)
+        json.dump(document(fields), file, allow_nan=False)
         file.write("\n")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from moetheory.estimators import Estimator, MoE, known
 from moetheory.formulas import population
-from moetheory.model import BlockModel
+from moetheory.model import BlockModel, known_model
 from moetheory.validation import FloatArray
 
 
@@ -24,7 +24,7 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
     >>> optimal_coefficients(Dense(), model), optimal_coefficients(MoE(), model)
     (array([0.5       , 0.66666667]), array([0.66666667, 0.8       ]))
     """
-    estimator = known(estimator)
+    estimator, model = known(estimator), known_model(model)
     if isinstance(estimator, MoE):
         return population.expert_coefficients(
             model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge

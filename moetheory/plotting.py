@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +57,10 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
 def _draw_sweep(result: Sweep, ax: Axes) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-    x = result[result.over]
+    order_of_x = np.argsort(result[result.over], kind="stable")
+    columns = {name: column[order_of_x] for name, column in result.columns.items()}
+    x = columns[result.over]
+    lone: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
     suffixes = ("_simulated", "_sem")
     labels = [
         name
@@ -66,12 +69,12 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
     ]
     for order, label in enumerate(labels):
         colour = _COLOURS.get(label, f"C{order + 2}")
-        ax.plot(x, result[label], color=colour, label=_NAMES.get(label, label), zorder=2)
+        ax.plot(x, columns[label], color=colour, label=_NAMES.get(label, label), zorder=2, **lone)
         if result.replicates:
-            half = student_quantile(0.025, result.replicates - 1) * result[f"{label}_sem"]
+            half = student_quantile(0.025, result.replicates - 1) * columns[f"{label}_sem"]
             ax.errorbar(
                 x,
-                result[f"{label}_simulated"],
+                columns[f"{label}_simulated"],
                 yerr=half,
                 fmt=_MARKERS[order % len(_MARKERS)],
                 markersize=6.5 - 2.5 * order if order < 2 else 4,
@@ -82,18 +85,21 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
                 zorder=3,
             )
     if "bound" in result.columns:
-        by_k = result.over == "experts"
+        bound = columns["bound"]
+        by_k = result.over == "experts" and np.allclose(bound * x, bound[0] * x[0])
         ax.plot(
             x,
-            result["bound"],
+            bound,
             color="0.45",
             linestyle="--",
             label="1/K bound" if by_k else "upper bound for experts",
             zorder=1,
+            **lone,
         )
     if np.all(x > 0):
         ax.set_xscale("log")
-    if all(np.all(result[label] > 0) for label in labels):
+    drawn = [name for name in columns if name != result.over and not name.endswith("_sem")]
+    if all(np.all(columns[name] > 0) for name in drawn):
         ax.set_yscale("log")
     if result.over == "experts":
         ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spread(x)]))

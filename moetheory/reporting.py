@@ -9,6 +9,7 @@ import platform
 from collections.abc import Sequence
 from typing import Any
 
+from moetheory import modelfile
 from moetheory.model import BlockModel
 from moetheory.verdicts import ClaimVerdict, Comparison, Verdict
 
@@ -136,20 +137,22 @@ def _power(comparison: Comparison) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Models to a line, dataclasses to dictionaries, arrays to lists; strings for the rest."""
+    """Models as in their files, dataclasses as dictionaries, infinite numbers as strings."""
     if isinstance(value, BlockModel):
-        return repr(value)
+        return modelfile.document(value.fields())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-        return {name: _plain(getattr(value, name)) for name in names}
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(name): _member(name, item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
-    if isinstance(value, int) and abs(value) >= 2**53:
-        return str(value)
     return value
+
+
+def _member(name: object, value: Any) -> Any:
+    # an entropy may be longer than what other languages read as a number
+    return str(value) if name == "entropy" and value is not None else _plain(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moetheory.files import replacing
-from moetheory.validation import FloatArray, number, vector
+from moetheory.validation import FloatArray, number, read_only, vector
 
 Exactness = Literal["exact", "quadrature", "asymptotic"]
 
@@ -45,6 +46,9 @@ class Risk:
     exactness: Exactness = "exact"
     error: float = 0.0
 
+    def __post_init__(self) -> None:
+        read_only(self.per_group)
+
     def __float__(self) -> float:
         return self.value
 
@@ -73,6 +77,9 @@ class Estimate:
     per_group: FloatArray
     method: str
     entropy: int
+
+    def __post_init__(self) -> None:
+        read_only(self.per_group)
 
     def __float__(self) -> float:
         return self.mean
@@ -123,6 +130,9 @@ class Estimates(Sequence[Estimate]):
     method: str
     entropy: int
 
+    def __post_init__(self) -> None:
+        read_only(self.means, self.covariance, self.per_group)
+
     def __len__(self) -> int:
         return len(self.means)
 
@@ -133,7 +143,7 @@ class Estimates(Sequence[Estimate]):
     def __getitem__(self, index: int | slice) -> Estimate | list[Estimate]:
         if isinstance(index, slice):
             return [self[i] for i in range(len(self))[index]]
-        return self.combination(np.eye(len(self))[index])
+        return self.combination(np.eye(len(self))[operator.index(index)])
 
     def combination(self, weights: ArrayLike) -> Estimate:
         """The weighted sum of the estimates, its sem from the covariance of shared draws."""
@@ -174,7 +184,7 @@ class Sweep:
         The quantity, which names the first column.
     columns : mapping of str to (n,) array
         ``<estimator>``: excess risk in closed form; ``<estimator>_simulated`` and
-        ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on the MoE's.
+        ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on that of ``MoE()``.
     replicates : int
         Behind each simulated number; 0 without simulation.
     entropy : int or None
@@ -185,6 +195,9 @@ class Sweep:
     columns: Mapping[str, NDArray[Any]]
     replicates: int
     entropy: int | None
+
+    def __post_init__(self) -> None:
+        read_only(*self.columns.values())
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]

@@ -9,10 +9,11 @@ import numpy as np
 
 from moetheory.estimators import Dense, Estimator, MoE, known
 from moetheory.evaluation import moe_bound, risk
-from moetheory.model import BlockModel
+from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimates, Sweep
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
+from moetheory.validation import members, regular_array
 
 
 def sweep(
@@ -35,6 +36,7 @@ def sweep(
     over : str
     values : (n,) sequence of numbers
     estimators : sequence of Dense or MoE
+        With ``MoE()`` among them there is a column ``bound``, the upper bound on its risk.
     replicates : int, optional
         Simulate too, with this many test samples for each value.
     rng : int, SeedSequence, Generator or None
@@ -52,18 +54,24 @@ def sweep(
     >>> result["dense"].tolist(), result["moe"].tolist()
     ([0.5, 0.5, 0.5, 0.5], [0.5, 0.333333, 0.2, 0.111111])
     """
-    grid = np.asarray(values)
+    grid = regular_array("values", values)
     if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
         raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
-    labels = [known(estimator).label for estimator in estimators]
+    estimators = [known(estimator) for estimator in members("estimators", estimators)]
+    labels = [estimator.label for estimator in estimators]
     if not labels or len(set(labels)) < len(labels):
         raise ValueError(f"estimators must be different and at least one, got {labels}")
-    models = [_at(model, over, value) for value in grid.tolist()]
+    if not isinstance(over, str) or over in {*labels, "bound"}:
+        raise ValueError(
+            f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
+            f"got {over!r}"
+        )
+    models = [known_model(_at(model, over, value)) for value in grid.tolist()]
 
     columns: dict[str, Any] = {over: grid.copy()}
     for label, estimator in zip(labels, estimators, strict=True):
         columns[label] = np.array([risk(estimator, each).excess for each in models])
-    if any(isinstance(estimator, MoE) for estimator in estimators):
+    if MoE() in estimators:
         columns["bound"] = np.array([moe_bound(each) for each in models])
     if replicates is None:
         return Sweep(over, columns, 0, None)

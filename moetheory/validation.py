@@ -15,9 +15,15 @@ IntArray = NDArray[np.int64]
 
 def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
     """``value`` as a finite Python float, at least ``minimum`` and greater than ``above``."""
-    if np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf":
+    integer = isinstance(value, int) and not isinstance(value, bool)  # of any size
+    if not integer and (
+        np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf"
+    ):
         raise ValueError(f"{name} must be a real number, got {value!r}")
-    result = float(value) + 0.0  # a negative zero becomes zero
+    try:
+        result = float(value) + 0.0  # a negative zero becomes zero
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, got an integer beyond all floats") from None
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {result}")
     if result < minimum:
@@ -27,8 +33,8 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = 
     return result
 
 
-def count(name: str, value: Any, *, minimum: int = 0) -> int:
-    """``value`` as a Python int, at least ``minimum``; fractions and booleans are refused."""
+def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
+    """``value`` as a Python int within limits; fractions and booleans are refused."""
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
@@ -37,7 +43,15 @@ def count(name: str, value: Any, *, minimum: int = 0) -> int:
         raise ValueError(f"{name} must be an integer, got {value!r}") from None
     if result < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {result}")
+    if result > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {result}")
     return result
+
+
+def read_only(*arrays: NDArray[Any]) -> None:
+    """Make arrays refuse to be written to."""
+    for array in arrays:
+        array.flags.writeable = False
 
 
 def members(name: str, value: Any) -> list[Any]:
@@ -95,7 +109,7 @@ def _at_least(name: str, array: FloatArray, minimum: float) -> FloatArray:
         raise ValueError(
             f"{name} must be at least {minimum:g}, got {array[bad[0]]:g} at index {bad[0]}"
         )
-    array.flags.writeable = False
+    read_only(array)
     return array
 
 

@@ -146,8 +146,12 @@ def test_sweep_over_noise_writes_a_file(run, tmp_path, generic):
         (("check", "--noise-variance", "nan"), "noise_variance must be finite, got nan"),
         (("check", "--replicates", "1"), "must be at least 2, got 1"),
         (("check", "--seed", "-3"), "must be at least 0, got -3"),
-        (("check", "--model", "nowhere.json"), "nowhere.json cannot be read: No such file"),
+        (("check", "--model", "nowhere.json"), "'nowhere.json' cannot be read: No such file"),
         (("check", "--model", "x.json", "--dim", "4"), "--model cannot be combined with --dim"),
+        (("risk", "--model", ""), "'' cannot be read: Is a directory"),
+        (("risk", "--model", "a\nb"), "'a\\nb' cannot be read: No such file"),
+        (("risk", "a\nb"), "unrecognized arguments: a\\nb"),
+        (("risk", "--dim", "9" * 30), "dim must be at most 281474976710656, got 9999"),
         (("risk", "--ridge", "-1"), "ridge must be at least 0, got -1"),
         (("risk", "--ridge", "nan"), "ridge must be finite, got nan"),
         (("sweep", "--values", "1,x"), "must be numbers separated by commas, got '1,x'"),
@@ -228,6 +232,18 @@ def test_a_reader_that_leaves_is_no_error():
     )
     assert done.stderr == ""
     assert done.returncode in (0, 141)
+
+
+@pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
+@pytest.mark.parametrize("command", ["risk", "check generalization --replicates 9", "--help"])
+def test_a_standard_output_that_takes_nothing_is_no_traceback(redirect, command):
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(COMMAND)} {command} {redirect}"], capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= 1
+    if "full" in redirect and command != "--help":  # argparse prints help unheard
+        assert (done.returncode, "No space left" in done.stderr) == (2, True)
 
 
 def test_an_ascii_terminal_gets_no_traceback():

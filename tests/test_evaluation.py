@@ -222,3 +222,13 @@ def test_what_is_not_there_yet_says_so(generic):
         mt.risk(mt.Dense(), generic(), samples=100)
     with pytest.raises(ValueError, match=r"estimator must be Dense.*got 'dense'"):
         mt.risk("dense", generic())
+    for verb in (
+        mt.gap,
+        mt.moe_bound,
+        lambda model: mt.risk(mt.Dense(), model),
+        lambda model: mt.optimal_coefficients(mt.Dense(), model),
+        lambda model: mt.simulate(mt.Dense(), model),
+        lambda model: mt.check("generalization", model),
+    ):
+        with pytest.raises(ValueError, match="model must be a BlockModel, got 'x'"):
+            verb("x")

@@ -22,7 +22,7 @@ def run(name: str, *arguments: str) -> str:
 def test_the_law_for_a_lecture(tmp_path):
     figure = tmp_path / "law.png"
     out = run("one_over_k.py", str(figure))
-    assert "64  0.5000  0.0154      0.0156" in out
+    assert "32  0.5000  0.0303      0.0313" in out
     assert "the theorem holds" in out
     assert figure.read_bytes().startswith(b"\x89PNG")
 

@@ -1,5 +1,7 @@
 """Files are written whole or not at all."""
 
+import os
+
 import pytest
 
 from moetheory.files import replacing
@@ -36,3 +38,26 @@ def test_a_missing_folder_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError), replacing(tmp_path / "nowhere" / "a.txt"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_links_are_followed_and_modes_kept(tmp_path):
+    target, link = tmp_path / "real", tmp_path / "link"
+    target.write_text("old")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    with replacing(link) as file:
+        file.write("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_is_no_regular_file_is_written_to_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(pipe) as file:
+        file.write("through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert pipe.is_fifo()

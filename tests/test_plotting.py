@@ -65,6 +65,38 @@ def test_it_draws_on_the_axes_given_and_copes_with_zeros():
     assert len(ax.get_lines()) == 3
 
 
+def test_values_in_any_order_give_the_same_lines(sweep):
+    model = mt.BlockModel.isotropic(4, 2, 1.0)
+    ax = mt.plot(mt.sweep(model, "noise_variance", [10.0, 0.1, 1.0]))
+    for line in ax.get_lines():
+        assert line.get_xdata().tolist() == [0.1, 1.0, 10.0]
+    moe = mt.sweep(model, "noise_variance", [0.1, 1.0, 10.0])["moe"]
+    np.testing.assert_array_equal(ax.get_lines()[1].get_ydata(), moe)
+
+
+def test_a_single_value_is_visible():
+    ax = mt.plot(mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [1.0]))
+    assert {line.get_marker() for line in ax.get_lines()} == {"_"}
+
+
+def test_simulated_excess_below_zero_keeps_its_points():
+    model = mt.BlockModel.isotropic(4, 2, 1.0, label_noise_variance=1e4)
+    result = mt.sweep(model, "noise_variance", [0.1, 1.0], replicates=50, rng=3)
+    assert min(result["dense_simulated"].min(), result["moe_simulated"].min()) < 0
+    assert mt.plot(result).get_yscale() == "linear"
+
+
+def test_the_bound_is_called_1_over_k_only_where_it_is():
+    ax = mt.plot(
+        mt.sweep(
+            lambda k: mt.BlockModel.isotropic(12, k, 1.0, leakage_variances=0.1),
+            "experts",
+            [1, 2, 3],
+        )
+    )
+    assert [line.get_label() for line in ax.get_lines()][-1] == "upper bound for experts"
+
+
 def test_only_results_can_be_drawn():
     with pytest.raises(ValueError, match="result must be a Sweep, got list"):
         mt.plot([1, 2])

@@ -58,6 +58,15 @@ def test_json_holds_everything_and_nothing_json_cannot(verdicts):
     assert set(document["versions"]) > {"python", "numpy", "scipy", "sympy"}
     assert document["entropy"] == str(2**100)
     assert document["odd"] == ["inf", 1.0]
+    assert document["results"][0]["entropy"] == "7"
+    model = mt.BlockModel(
+        **{
+            name: value
+            for name, value in document["results"][0]["model"].items()
+            if name not in ("format", "schema")
+        }
+    )
+    assert model == verdicts[0].model
     claim = document["results"][1]["claims"][0]
     assert claim["certificate"]["status"] == "proved"
     assert claim["points"][0]["comparison"]["replicates"] == 500

@@ -30,6 +30,27 @@ def test_a_sequence_of_estimates(estimates):
         estimates[2]
 
 
+def test_results_cannot_be_written_to(estimates):
+    sweep = mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.1])
+    risk = mt.risk(mt.Dense(), mt.BlockModel.isotropic(4, 2, 1.0))
+    for array in (
+        estimates.means,
+        estimates.covariance,
+        estimates[0].per_group,
+        risk.per_group,
+        sweep["dense"],
+        sweep["noise_variance"],
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1.0
+
+
+@pytest.mark.parametrize("index", [None, [0, 1], 0.5])
+def test_an_index_is_an_integer_or_a_slice(estimates, index):
+    with pytest.raises(TypeError):
+        estimates[index]
+
+
 def test_a_difference_is_paired(estimates):
     difference = estimates.difference(0, 1)
     assert difference.mean == 2.0

@@ -42,6 +42,16 @@ def test_simulated_columns_hold_excess_risks_and_replay(agrees):
         np.testing.assert_array_equal(few[name], again[name])
 
 
+def test_the_bound_is_that_of_experts_without_ridge():
+    result = mt.sweep(iso(4), "noise_variance", [0.1], [mt.Dense(), mt.MoE(ridge=9.0)])
+    assert "bound" not in result.columns
+
+
+def test_estimators_may_come_from_a_generator():
+    result = mt.sweep(iso, "experts", [1], (mt.Dense(ridge=r) for r in (0.0, 1.0)))
+    assert list(result.columns) == ["experts", "dense", "dense(ridge=1)"]
+
+
 def test_progress_runs_over_all_points():
     calls = []
     mt.sweep(iso, "experts", [1, 2], replicates=50, rng=0, progress=lambda *c: calls.append(c))
@@ -59,6 +69,12 @@ def test_progress_runs_over_all_points():
         ((iso, "experts", [1], []), "estimators must be different and at least one"),
         ((iso, "experts", [1], [mt.MoE(), mt.MoE()]), "estimators must be different"),
         ((iso, "experts", [1], ["moe"]), "estimator must be Dense"),
+        ((iso, "experts", [1], mt.MoE()), "estimators must be a sequence"),
+        ((iso, "experts", [[1], [1, 2]]), "values must be a regular array"),
+        ((iso, "dense", [1]), "over must be a name that is no other column's"),
+        ((iso, "bound", [1]), "over must be a name that is no other column's"),
+        ((iso, None, [1]), "over must be a name that is no other column's"),
+        ((lambda k: float(k), "experts", [1]), "model must be a BlockModel, got 1.0"),
     ],
 )
 def test_bad_arguments(arguments, message):

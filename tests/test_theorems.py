@@ -42,6 +42,7 @@ def test_the_catalogue_is_a_mapping_that_knows_its_names():
     assert len(mt.catalogue) == 2
     assert "one-over-k" in mt.catalogue
     assert mt.catalogue["one-over-k"].name == "one-over-k"
+    assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]
     assert repr(mt.catalogue) == "<catalogue: generalization, one-over-k>"
     with pytest.raises(KeyError, match="no theorem 'xyz'; there are generalization, one-over-k"):
         mt.catalogue["xyz"]

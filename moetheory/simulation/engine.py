@@ -8,7 +8,7 @@ from typing import overload
 import numpy as np
 
 from moetheory.estimators import Estimator, known
-from moetheory.model import BlockModel
+from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimate, Estimates
 from moetheory.simulation.moments import Moments
 from moetheory.simulation.routes import Population
@@ -103,7 +103,7 @@ def simulate(
         raise ValueError("estimator must name at least one estimator, got an empty sequence")
     total = count("replicates", REPLICATES if replicates is None else replicates, minimum=2)
     entropy = entropy_of(rng)
-    route = Population.of(estimators, model)
+    route = Population.of(estimators, known_model(model))
     estimates = _estimates(_run(route, total, entropy, progress), route.method, entropy)
     return estimates if several else estimates[0]
 

@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,12 +33,17 @@ class Catalogue(Mapping[str, "Theorem"]):
             near = difflib.get_close_matches(name, list(self), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self)}"
             raise KeyError(f"no theorem {name!r}; {hint}")
-        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-        theorem: Theorem = module.THEOREM
-        return replace(theorem, name=name)
+        return _load(name)
 
     def __repr__(self) -> str:
         return f"<catalogue: {', '.join(self)}>"
+
+
+@cache
+def _load(name: str) -> Theorem:
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    theorem: Theorem = module.THEOREM
+    return replace(theorem, name=name)
 
 
 catalogue = Catalogue()
