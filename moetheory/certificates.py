@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -127,12 +128,18 @@ def certify(
 def evaluate(expression: sympy.Expr, values: Values) -> Any:
     """The lambdified expression at ``values``, in 40-digit arithmetic."""
     import mpmath
+
+    names, function = _lambdified(expression)
+    with mpmath.workdps(_DIGITS):
+        return mpmath.mpf(function(*(mpmath.mpf(values[name]) for name in names)))
+
+
+@lru_cache(maxsize=256)
+def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
     import sympy
 
     symbols = sorted(expression.free_symbols, key=str)
-    function = sympy.lambdify(symbols, expression, modules="mpmath")
-    with mpmath.workdps(_DIGITS):
-        return mpmath.mpf(function(*(mpmath.mpf(values[str(symbol)]) for symbol in symbols)))
+    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "mpmath")
 
 
 def _fraction(
