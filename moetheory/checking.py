@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from moetheory.certificates import Shipped, certify
-from moetheory.estimators import Estimator
-from moetheory.evaluation import risk
+from moetheory.errorlaw import DISTORTION, LEAST_REPLICATES, POWER, Law, without_label_noise
 from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.theorems import catalogue
 from moetheory.theorems._declaration import Claim, Theorem
-from moetheory.validation import FloatArray, count, number
+from moetheory.validation import count, number
 from moetheory.verdicts import ClaimVerdict, Comparison, Point, Status, Verdict
 
-POWER = 0.01  # the relative error that a simulation must be able to see
-DISTORTION = 0.5  # most that skewness may change a tail probability by, to leading order
-DETECTION = 2.3263  # 99 % quantile of the normal law: how surely it must see it
-LEAST_REPLICATES = 10_000
 MOST_NUMBERS = 10**10  # features that a simulation may draw when replicates is not given
 
 
@@ -93,7 +85,7 @@ def check(
     simulated = {claim: set(claim.simulated(model)) for claim in claims}
     points = {claim: list(claim.points(model)) for claim in claims}
     laws = {
-        (claim, point): _Law.of(claim, point, theorem)
+        (claim, point): Law.of(claim, point, theorem)
         for claim in claims
         for point in points[claim]
         if point in simulated[claim]
@@ -113,70 +105,9 @@ def check(
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
 
 
-@dataclass(frozen=True, eq=False)
-class _Law:
-    """What theory says of one simulated quantity, a weighted sum of squared errors.
-
-    Given the group an error is exactly normal, with the estimator's risk r for variance, so its
-    even moments are 3r² and 15r³. Quantities that are differences get upper bounds: of k squared
-    errors of one sign the n-th moment of the sum is at most k^(n-1) times the sum of moments.
-    """
-
-    weights: FloatArray
-    mean: float
-    deviation: float  # at least the standard deviation
-    skewness: float  # at least E|·|³ / deviation³
-    scale: float
-    relative_to: str
-    rounding: float
-
-    @classmethod
-    def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> _Law:
-        weights = np.asarray(claim.weights(model), dtype=np.float64)
-        risks = np.stack([_excess_by_group(e, model) for e in theorem.estimators])
-        p = model.group_probabilities
-        # relative to the largest part, so that no square overflows or underflows
-        unit = float(np.max(np.abs(weights) @ risks, initial=0.0)) or 1.0
-        parts = weights[:, np.newaxis] * (risks / unit)
-        terms = max(int(np.sum(weights > 0)), int(np.sum(weights < 0)), 1)
-        second = 3.0 * terms * float(p @ np.square(parts).sum(axis=0))
-        third = 15.0 * terms**2 * float(p @ np.abs(parts**3).sum(axis=0))
-        variance = max(second - float(p @ parts.sum(axis=0)) ** 2, 0.0)
-        left = claim.left(model)
-        # a squared error of size r inherits this from the rounding of labels and predictions
-        delta = 64.0 * 2.0**-52 * math.sqrt(_clean(model).null_risk)
-        size = float(np.abs(weights) @ risks @ p)
-        return cls(
-            weights=weights,
-            mean=left,
-            deviation=unit * math.sqrt(variance),
-            skewness=third / variance**1.5 if variance > 0.0 else 0.0,
-            scale=abs(left if claim.scale is None else claim.scale.of(model)),
-            relative_to="left" if claim.scale is None else claim.scale.name,
-            rounding=2.0 * math.sqrt(size) * delta + delta**2,
-        )
-
-    def needed(self, tail: float) -> float:
-        """Replicates for the power of 1 % and for a mean that is as good as normal."""
-        threshold = student_quantile(tail, LEAST_REPLICATES)
-        reach = (threshold + DETECTION) * self.deviation
-        power = reach / (POWER * max(self.scale, self.rounding)) if reach else 0.0
-        # 5 % more, since the spread that will be observed varies
-        return 1.05 * max(power, threshold**3 * self.skewness / (3.0 * DISTORTION)) ** 2
-
-
-def _clean(model: BlockModel) -> BlockModel:
-    """Without label noise, which adds its variance to every risk and blurs every simulation."""
-    return model.replace(label_noise_variance=0.0)
-
-
-def _excess_by_group(estimator: Estimator, model: BlockModel) -> FloatArray:
-    return risk(estimator, _clean(model)).per_group
-
-
 def _simulate_all(
     theorem: Theorem,
-    laws: Mapping[tuple[Claim, BlockModel], _Law],
+    laws: Mapping[tuple[Claim, BlockModel], Law],
     tail: float,
     replicates: int | None,
     entropy: int,
@@ -200,7 +131,7 @@ def _simulate_all(
 
         results[model] = simulate(
             theorem.estimators,
-            _clean(model),
+            without_label_noise(model),
             replicates=size,
             rng=child(entropy, index),
             progress=report,
@@ -223,7 +154,7 @@ def _scale(claim: Claim) -> Callable[[BlockModel], float]:
     return claim.left if claim.scale is None else claim.scale.of
 
 
-def _compare(law: _Law, estimates: Estimates, tail: float) -> Comparison:
+def _compare(law: Law, estimates: Estimates, tail: float) -> Comparison:
     estimate = estimates.combination(law.weights)
     n = estimate.replicates
     # the observed spread misses rare groups that were hardly drawn, the law does not
@@ -232,9 +163,7 @@ def _compare(law: _Law, estimates: Estimates, tail: float) -> Comparison:
     beyond = math.copysign(max(abs(difference) - law.rounding, 0.0), difference)
     z = beyond / sem if sem > 0.0 else (math.copysign(math.inf, beyond) if beyond else 0.0)
     threshold = student_quantile(tail, n - 1)
-    seen = (threshold + DETECTION) * sem
-    power = seen / max(law.scale, law.rounding) if seen > 0.0 else 0.0
-    distortion = threshold**3 * law.skewness / (3.0 * math.sqrt(n))
+    power, distortion = law.power(sem, threshold), law.distortion(n, threshold)
     return Comparison(
         simulated=estimate.mean,
         sem=sem,

@@ -23,6 +23,7 @@ FLOORS = [
     {"evaluation", "simulation"},
     {"sweeping"},
     {"theorems"},
+    {"errorlaw"},
     {"checking"},
     {"plotting", "reporting", "strategies", "terminal"},
     {"commands"},

@@ -1,0 +1,82 @@
+"""The law of the errors against moments of drawn ones."""
+
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory import kernels
+from moetheory.errorlaw import DISTORTION, POWER, Law, without_label_noise
+from moetheory.results import student_quantile
+
+THEOREM = mt.catalogue["generalization"]
+ORDER, IDENTITY = THEOREM.claims
+
+
+def squared_errors(model, rows):
+    rng = np.random.default_rng(5)
+    groups = kernels.draw_groups(rng, rows, model.group_probabilities)
+    weights = [mt.optimal_coefficients(e, model) for e in THEOREM.estimators]
+    errors = kernels.prediction_errors(
+        rng,
+        groups,
+        model.block_of,
+        model.signal_variances,
+        None,
+        model.coefficients,
+        model.noise_variance,
+        0.0,
+        np.stack(weights),
+        (False, True),
+    )
+    return errors**2
+
+
+def test_the_law_of_one_estimator_is_exact(generic):
+    """Moments of a million squared errors; five standard errors of each moment."""
+    model = generic()
+    law, (_, moe) = Law.of(ORDER, model, THEOREM), squared_errors(model, 1_000_000)
+    third = law.skewness * law.deviation**3
+    for power, value in ((2, law.deviation**2 + law.mean**2), (3, third)):
+        moments = moe**power
+        assert abs(moments.mean() - value) < 5 * moments.std() / 1000
+    assert law.weights.tolist() == [0.0, 1.0]
+    assert law.mean == mt.risk(mt.MoE(), model).excess
+
+
+def test_the_law_of_a_difference_is_an_upper_bound(generic):
+    model = generic()
+    law, (dense, moe) = Law.of(IDENTITY, model, THEOREM), squared_errors(model, 1_000_000)
+    assert 0.5 * law.deviation < (dense - moe).std() < law.deviation
+    assert np.mean(np.abs(dense - moe) ** 3) < law.skewness * law.deviation**3
+    assert law.scale == mt.risk(mt.Dense(), model).excess
+
+
+@pytest.mark.parametrize("claim", [ORDER, IDENTITY])
+def test_what_is_needed_gives_power_and_normality(generic, claim):
+    law = Law.of(claim, generic().replace(group_probabilities=[0.001, 0.499, 0.5]), THEOREM)
+    n, threshold = law.needed(1e-7), student_quantile(1e-7, 10_000)
+    assert law.power(law.deviation / math.sqrt(n), threshold) <= POWER
+    assert law.distortion(int(n), threshold) <= DISTORTION
+    fewer = n / 1.2
+    assert (
+        law.power(law.deviation / math.sqrt(fewer), threshold) > POWER
+        or law.distortion(int(fewer), threshold) > DISTORTION
+    )
+
+
+def test_label_noise_changes_nothing(generic):
+    noisy = generic(label_noise_variance=3.0)
+    assert without_label_noise(noisy) == generic()
+    law, clean = (Law.of(ORDER, m, THEOREM) for m in (noisy, generic()))
+    assert (law.deviation, law.skewness, law.scale) == (
+        clean.deviation,
+        clean.skewness,
+        clean.scale,
+    )
+
+
+def test_no_risk_needs_no_replicates(generic):
+    law = Law.of(ORDER, generic().replace(coefficients=np.zeros(9)), THEOREM)
+    assert (law.deviation, law.skewness, law.needed(1e-7)) == (0.0, 0.0, 0.0)
