@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from moetheory.certificates import Shipped, certify
 from moetheory.errorlaw import DISTORTION, LEAST_REPLICATES, POWER, Law, without_label_noise
 from moetheory.model import BlockModel, known_model
@@ -157,8 +159,9 @@ def _scale(claim: Claim) -> Callable[[BlockModel], float]:
 def _compare(law: Law, estimates: Estimates, tail: float) -> Comparison:
     estimate = estimates.combination(law.weights)
     n = estimate.replicates
-    # the observed spread misses rare groups that were hardly drawn, the law does not
-    sem = max(estimate.sem, law.deviation / math.sqrt(n))
+    # the observed spread misses rare groups that were hardly drawn, and is NaN where fourth
+    # powers of errors overflow; the law does not and is not
+    sem = float(np.fmax(estimate.sem, law.deviation / math.sqrt(n)))
     difference = estimate.mean - law.mean
     beyond = math.copysign(max(abs(difference) - law.rounding, 0.0), difference)
     z = beyond / sem if sem > 0.0 else (math.copysign(math.inf, beyond) if beyond else 0.0)

@@ -106,6 +106,15 @@ def test_true_within_rounding_is_never_violated(name, model):
     assert verdict.status in ("inconclusive", "assumptions not met"), verdict.reason
 
 
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("label_power", [1e-200, 1e200])
+def test_fourth_powers_that_overflow_leave_the_law(label_power):
+    model = mt.BlockModel.isotropic(4, 2, 1.0, signal_energy=4.0, label_power=label_power)
+    verdict = mt.check("generalization", model, rng=0)
+    assert verdict.status in ("holds", "inconclusive"), verdict.reason
+    assert mt.check("generalization", model, rng=0, replicates=100).status == "inconclusive"
+
+
 def test_what_is_out_of_reach_ends_at_once():
     """A tiny K dσ²/S needs no more than others; a gap of two equal risks twice as much."""
     calls = []
