@@ -52,7 +52,7 @@ class Law:
         variance = max(second - float(p @ parts.sum(axis=0)) ** 2, 0.0)
         left = claim.left(model)
         # a squared error of size r inherits this from the rounding of labels and predictions
-        delta = 64.0 * 2.0**-52 * math.sqrt(clean.null_risk)
+        delta = 64.0 * 2.0**-52 * math.sqrt(model.label_power)
         size = float(np.abs(weights) @ risks @ p)
         return cls(
             weights=weights,

@@ -334,13 +334,18 @@ class BlockModel:
         return len(self.group_probabilities)
 
     @property
-    def null_risk(self) -> float:
-        r"""Risk of predicting zero, :math:`V + \omega^2` with :math:`V = \sum_m h_m b_m^2`."""
+    def label_power(self) -> float:
+        r"""V, the excess risk of predicting zero: :math:`\sum_m h_m b_m^2`."""
         b = self.coefficients
         on = np.bincount(self.block_of, b * (b * self.signal_variances), self.experts)
         off = np.bincount(self.block_of, b * (b * self.leakage_variances), self.experts)
         p = self.group_probabilities
-        return float(p @ on + (1.0 - p) @ off) + self.label_noise_variance
+        return float(p @ on + (1.0 - p) @ off)
+
+    @property
+    def null_risk(self) -> float:
+        r"""Risk of predicting zero, :math:`V + \omega^2`."""
+        return self.label_power + self.label_noise_variance
 
     def replace(self, **changes: Any) -> BlockModel:
         """The same model with some constructor arguments changed, validated anew.

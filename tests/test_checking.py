@@ -228,6 +228,16 @@ def test_label_noise_is_not_charged_to_the_excess():
     assert verdict.claims[0].points[0].left == mt.risk(mt.MoE(), model).excess
 
 
+@pytest.mark.parametrize("label_noise", [1e6, 1e12])
+def test_large_label_noise_costs_the_law_no_digits(label_noise):
+    """V = 0.3 taken as null risk minus label noise would be off by 1e-10 and 1e-4."""
+    model = mt.BlockModel.isotropic(
+        8, 4, 1.0, signal_energy=8.0, label_power=0.3, label_noise_variance=label_noise
+    )
+    verdict = mt.check("one-over-k", model, rng=0)
+    assert verdict.status == "holds", verdict.reason
+
+
 def test_progress_runs_over_all_simulations():
     calls = []
     mt.check("one-over-k", replicates=3000, rng=0, progress=lambda *c: calls.append(c))

@@ -15,10 +15,6 @@ from moetheory.theorems._declaration import Claim, Theorem
 from moetheory.theorems._quantities import direction, moe_excess
 
 
-def _null_excess(model: BlockModel) -> float:
-    return model.null_risk - model.label_noise_variance
-
-
 def _symbolic() -> Symbolic:
     one = direction(leaking=True)
     return one.claim(one.moe, one.null)
@@ -35,7 +31,7 @@ THEOREM = Theorem(
             name="MoE <= null",
             relation="<=",
             left=moe_excess,
-            right=_null_excess,
+            right=lambda model: model.label_power,
             symbolic=_symbolic,
             weights=lambda model: (0.0, 1.0),
             control=0.5,

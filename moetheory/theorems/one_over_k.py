@@ -25,11 +25,6 @@ def _energy(model: BlockModel) -> float:
     return float(model.signal_variances.sum()) / model.experts
 
 
-def _power(model: BlockModel) -> float:
-    """V, the label power."""
-    return model.null_risk - model.label_noise_variance
-
-
 def _with_experts(model: BlockModel, experts: int) -> BlockModel:
     if experts == model.experts:
         return model
@@ -38,7 +33,7 @@ def _with_experts(model: BlockModel, experts: int) -> BlockModel:
         experts,
         model.noise_variance,
         signal_energy=_energy(model),
-        label_power=_power(model),
+        label_power=model.label_power,
         label_noise_variance=model.label_noise_variance,
     )
 
@@ -79,7 +74,7 @@ def _k_times_moe(model: BlockModel) -> float:
 def _dense_law(model: BlockModel) -> float:
     return float(
         population.iso_parameter_dense(
-            model.dim, _energy(model), _power(model), model.noise_variance
+            model.dim, _energy(model), model.label_power, model.noise_variance
         )
     )
 
@@ -87,7 +82,7 @@ def _dense_law(model: BlockModel) -> float:
 def _moe_law(model: BlockModel) -> float:
     return float(
         population.iso_parameter_moe(
-            model.dim, model.experts, _energy(model), _power(model), model.noise_variance
+            model.dim, model.experts, _energy(model), model.label_power, model.noise_variance
         )
     )
 
@@ -95,7 +90,7 @@ def _moe_law(model: BlockModel) -> float:
 def _bound(model: BlockModel) -> float:
     return float(
         population.one_over_k_bound(
-            model.dim, model.experts, _energy(model), _power(model), model.noise_variance
+            model.dim, model.experts, _energy(model), model.label_power, model.noise_variance
         )
     )
 
