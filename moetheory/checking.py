@@ -76,9 +76,7 @@ def check(
         raise ValueError(f"name must be that of a theorem, or a Theorem, got {name!r}")
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
-    level = number("level", level, above=0.0)
-    if level >= 1.0:
-        raise ValueError(f"level must be less than 1, got {level:g}")
+    level = number("level", level, above=0.0, below=1.0)
     entropy = entropy_of(rng)
     model = theorem.example() if model is None else known_model(model)
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]

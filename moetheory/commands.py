@@ -162,9 +162,9 @@ def _save_figure(result: Sweep, path: Path) -> None:
 
     from moetheory.plotting import plot
 
-    figure, ax = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
-    plot(result, ax)
-    figure.savefig(path, dpi=150)
+    plot(result)
+    pyplot.savefig(path, dpi=150)
+    pyplot.close()
 
 
 # --- what the user gave -----------------------------------------------------------------------

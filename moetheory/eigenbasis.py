@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.validation import FloatArray, IntArray, members, real_array
+from moetheory.validation import FloatArray, IntArray, members, read_only, real_array
 
 
 def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArray]:
@@ -44,6 +44,6 @@ def orthogonal(rotations: Sequence[ArrayLike], sizes: IntArray) -> tuple[FloatAr
             )
         if np.abs(basis.T @ basis - np.eye(size)).max() > 1e-9:
             raise ValueError(f"rotations[{g}] must be orthogonal")
-        basis.flags.writeable = False
+        read_only(basis)
         bases.append(basis)
     return tuple(bases)

@@ -18,6 +18,7 @@ from moetheory.validation import (
     count,
     members,
     number,
+    read_only,
     regular_array,
     scalar_or_vector,
     vector,
@@ -128,7 +129,7 @@ class BlockModel:
                 f"block_of must give every expert a coordinate, got none for {empty} "
                 f"(of {len(probabilities)} experts)"
             )
-        sizes.flags.writeable = False
+        read_only(sizes)
         leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
         values = {
             "group_probabilities": probabilities,
@@ -222,10 +223,8 @@ class BlockModel:
         >>> model.signal_variances.tolist()
         [2.0, 1.0, 2.0, 1.0]
         """
-        dim, experts = (
-            count("dim", dim, minimum=1, maximum=2**48),
-            count("experts", experts, minimum=1),
-        )
+        dim = count("dim", dim, minimum=1, maximum=2**48)
+        experts = count("experts", experts, minimum=1)
         if dim % experts:
             raise ValueError(f"experts must divide dim, got experts={experts} and dim={dim}")
         energy = number("signal_energy", signal_energy, above=0.0)
@@ -469,5 +468,5 @@ def _blocks(block_of: ArrayLike, experts: int) -> IntArray:
             f"got {given[bad[0]]} at index {bad[0]}"
         )
     blocks = given.astype(np.int64)
-    blocks.flags.writeable = False
+    read_only(blocks)
     return blocks

@@ -33,25 +33,25 @@ def read(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, Any]
     """The fields ``names`` of a file that `write` wrote, as plain lists and numbers."""
     place = os.fspath(path)
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{place} must be a complete JSON file: {error}") from None
-    if not isinstance(document, dict):
-        raise ValueError(f"{place} must hold a JSON object, got a {type(document).__name__}")
+    if not isinstance(content, dict):
+        raise ValueError(f"{place} must hold a JSON object, got a {type(content).__name__}")
     wanted = {"format", "schema", *names}
     for problem, keys in (
-        ("unknown", set(document) - wanted),
-        ("missing", wanted - set(document)),
+        ("unknown", set(content) - wanted),
+        ("missing", wanted - set(content)),
     ):
         if keys:
             shown = (key if key.isidentifier() else repr(key) for key in sorted(keys))
             raise ValueError(
                 f"{place} must have just the keys of a {_FORMAT}; {problem}: {', '.join(shown)}"
             )
-    kind = (document.pop("format"), document.pop("schema"))
+    kind = (content.pop("format"), content.pop("schema"))
     if kind != (_FORMAT, _SCHEMA):
         raise ValueError(f"{place} must be a {_FORMAT} of schema {_SCHEMA}, got {kind}")
-    return document
+    return content
 
 
 def _plain(value: Any) -> Any:

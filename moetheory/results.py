@@ -91,9 +91,7 @@ class Estimate:
         >>> e.interval(0.95)
         (0.80, 1.20)
         """
-        level = number("confidence", confidence, above=0.0)
-        if level >= 1.0:
-            raise ValueError(f"confidence must be less than 1, got {level:g}")
+        level = number("confidence", confidence, above=0.0, below=1.0)
         half = student_quantile((1.0 - level) / 2.0, self.replicates - 1) * self.sem
         return self.mean - half, self.mean + half
 

@@ -57,7 +57,9 @@ def sweep(
     grid = regular_array("values", values)
     if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
         raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
-    estimators = [known(estimator) for estimator in members("estimators", estimators)]
+    estimators = [
+        known(estimator) for estimator in members("estimators", estimators, of="estimators")
+    ]
     labels = [estimator.label for estimator in estimators]
     if not labels or len(set(labels)) < len(labels):
         raise ValueError(f"estimators must be different and at least one, got {labels}")

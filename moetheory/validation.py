@@ -13,8 +13,15 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = -math.inf) -> float:
-    """``value`` as a finite Python float, at least ``minimum`` and greater than ``above``."""
+def number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """``value`` as a finite Python float, at least ``minimum``, between ``above`` and ``below``."""
     integer = isinstance(value, int) and not isinstance(value, bool)  # of any size
     if not integer and (
         np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf"
@@ -30,6 +37,8 @@ def number(name: str, value: Any, *, minimum: float = -math.inf, above: float = 
         raise ValueError(f"{name} must be at least {minimum:g}, got {result:g}")
     if result <= above:
         raise ValueError(f"{name} must be greater than {above:g}, got {result:g}")
+    if result >= below:
+        raise ValueError(f"{name} must be less than {below:g}, got {result:g}")
     return result
 
 
@@ -54,12 +63,12 @@ def read_only(*arrays: NDArray[Any]) -> None:
         array.flags.writeable = False
 
 
-def members(name: str, value: Any) -> list[Any]:
-    """``value``, a sequence of arrays, as a list."""
+def members(name: str, value: Any, of: str = "arrays") -> list[Any]:
+    """``value``, a sequence, as a list; ``of`` says what it must hold."""
     try:
         return list(value)
     except TypeError:
-        raise ValueError(f"{name} must be a sequence of arrays, got {value!r}") from None
+        raise ValueError(f"{name} must be a sequence of {of}, got {value!r}") from None
 
 
 def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:

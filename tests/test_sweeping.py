@@ -69,7 +69,7 @@ def test_progress_runs_over_all_points():
         ((iso, "experts", [1], []), "estimators must be different and at least one"),
         ((iso, "experts", [1], [mt.MoE(), mt.MoE()]), "estimators must be different"),
         ((iso, "experts", [1], ["moe"]), "estimator must be Dense"),
-        ((iso, "experts", [1], mt.MoE()), "estimators must be a sequence"),
+        ((iso, "experts", [1], mt.MoE()), "estimators must be a sequence of estimators, got MoE"),
         ((iso, "experts", [[1], [1, 2]]), "values must be a regular array"),
         ((iso, "dense", [1]), "over must be a name that is no other column's"),
         ((iso, "bound", [1]), "over must be a name that is no other column's"),

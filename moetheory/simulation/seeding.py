@@ -41,5 +41,4 @@ def stream(entropy: int, index: int) -> np.random.Generator:
 
 def child(entropy: int, index: int) -> int:
     """The entropy of the ``index``-th simulation of a larger computation."""
-    state = np.random.SeedSequence(entropy, spawn_key=(index, 0)).generate_state(4, np.uint32)
-    return int.from_bytes(state.tobytes(), "little")
+    return entropy_of(np.random.SeedSequence(entropy, spawn_key=(index, 0)))

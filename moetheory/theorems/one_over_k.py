@@ -71,28 +71,25 @@ def _k_times_moe(model: BlockModel) -> float:
     return model.experts * moe_excess(model)
 
 
+def _arguments(model: BlockModel) -> dict[str, float]:
+    return {
+        "dim": model.dim,
+        "signal_energy": _energy(model),
+        "label_power": model.label_power,
+        "noise": model.noise_variance,
+    }
+
+
 def _dense_law(model: BlockModel) -> float:
-    return float(
-        population.iso_parameter_dense(
-            model.dim, _energy(model), model.label_power, model.noise_variance
-        )
-    )
+    return float(population.iso_parameter_dense(**_arguments(model)))
 
 
 def _moe_law(model: BlockModel) -> float:
-    return float(
-        population.iso_parameter_moe(
-            model.dim, model.experts, _energy(model), model.label_power, model.noise_variance
-        )
-    )
+    return float(population.iso_parameter_moe(experts=model.experts, **_arguments(model)))
 
 
 def _bound(model: BlockModel) -> float:
-    return float(
-        population.one_over_k_bound(
-            model.dim, model.experts, _energy(model), model.label_power, model.noise_variance
-        )
-    )
+    return float(population.one_over_k_bound(experts=model.experts, **_arguments(model)))
 
 
 def _regime(claim: str) -> Symbolic:
