@@ -2,43 +2,73 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator, known
+from moetheory.estimators import Dense, Estimator, MoE, known
+from moetheory.fitting import fitted_risk
 from moetheory.formulas import population
+from moetheory.formulas.finite import dense_rate
+from moetheory.formulas.layout import Layout
 from moetheory.model import BlockModel, known_model
 from moetheory.optimum import leakage_of
+from moetheory.regressions import Regressions
 from moetheory.results import Risk
 
 
-def risk(estimator: Estimator, model: BlockModel, *, samples: None = None) -> Risk:
-    r"""Risk of the population-optimal predictor on fresh noisy inputs.
+def risk(
+    estimator: Estimator,
+    model: BlockModel,
+    *,
+    samples: Any = None,
+    require: str | None = None,
+) -> Risk:
+    r"""Risk on fresh noisy inputs: of the population optimum, or expected after fitting.
 
-    With :math:`h = p\lambda + (1-p)\nu` and no ridge, excess risk
+    Without ``samples``, with :math:`h = p\lambda + (1-p)\nu` and no ridge, excess risk
 
     .. math:: \text{dense: } \sum_m \frac{b^2 h\sigma^2}{h+\sigma^2}, \qquad
               \text{MoE: } \sum_m \Big( \frac{p\,b^2\lambda\sigma^2}{\lambda+\sigma^2}
                            + (1-p)\nu b^2 \Big).
 
+    With them, the mean over training sets of the risk of minimum-norm least squares (or of
+    ridge regression). An expert with more samples than coordinates, of residual variance
+    :math:`\rho_g`:
+
+    .. math:: \rho_g\,\frac{n_g-1}{n_g-s_g-1}, \qquad \text{infinite at } |n_g - s_g| \le 1 .
+
     Parameters
     ----------
     estimator : Dense or MoE
     model : BlockModel
-    samples : None
-        Infinitely many training samples, the only case available yet.
+    samples : int or (K,) integers, optional
+        Training samples: n, divided into :math:`n_g \approx p_g n` by largest remainder, or
+        the counts themselves. Infinitely many if not given.
+    require : {"exact"}, optional
+        Refuse an answer that is only asymptotic.
 
     Returns
     -------
     Risk
-        With ``per_group`` (K,); ``exactness`` is "exact".
+        With ``per_group`` (K,). ``exactness`` is "exact" for population risks, infinite ones
+        and experts without ridge that have no fewer samples than coordinates, or isotropic
+        blocks, or no samples; "asymptotic" otherwise: the deterministic equivalent and its 1/n
+        term, with ``error`` an estimate of what is still missing. It grows towards n = d, where
+        the relative error is about 1/|n - d|; and where many samples are needed that few small
+        blocks have, so that `simulate` should be asked.
 
     Raises
     ------
     NoClosedForm
-        ``samples`` is not None.
+        ``require="exact"`` and only an asymptotic formula is known, or the equations of the
+        equivalent have no solution.
 
     Notes
     -----
-    Source: docs/theory.md §2; [SNB] Theorem 4.2.
+    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2 and §5;
+    [SNB] Theorem 4.2.
 
     Examples
     --------
@@ -46,13 +76,26 @@ def risk(estimator: Estimator, model: BlockModel, *, samples: None = None) -> Ri
     >>> model = BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0)
     >>> risk(Dense(), model).value, risk(MoE(), model).value
     (0.5, 0.0588235)
+    >>> fitted = [risk(estimator, model, samples=512) for estimator in (Dense(), MoE())]
+    >>> [f"{each.value:.3f} {each.exactness}" for each in fitted]
+    ['1.007 asymptotic', '0.122 exact']
     """
     estimator, model = known(estimator), known_model(model)
-    if samples is not None:
+    if require not in (None, "exact"):
+        raise ValueError(f'require must be "exact" or None, got {require!r}')
+    if samples is None:
+        return _optimal_risk(estimator, model)
+    result = fitted_risk(estimator, model, samples)
+    if require == "exact" and result.exactness != "exact":
         raise NoClosedForm(
-            f"the risk of an estimator fitted on samples={samples!r} is not available yet; "
-            "samples=None gives the population optimum"
+            f"only an asymptotic formula is known for {estimator!r} fitted on "
+            f"samples={samples!r}, with an error of about {result.error:.2g}; leave out "
+            f"require='exact' or call simulate({estimator!r}, model, samples={samples!r})"
         )
+    return result
+
+
+def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     contributions = (
         population.dense_contributions
         if isinstance(estimator, Dense)
@@ -118,4 +161,60 @@ def moe_bound(model: BlockModel) -> float:
             model.coefficients,
             model.noise_variance,
         )
+    )
+
+
+def excess_rate(estimator: Estimator, model: BlockModel, counts: str = "fixed") -> float:
+    r"""The constant c of :math:`\mathbb E R_n \approx R + c/n` as the samples n grow.
+
+    Least squares without ridge, :math:`n_g/n \to p_g`. MoE: :math:`\sum_g s_g\rho_g` over the
+    groups that are ever drawn. Dense: :math:`\operatorname{tr}(H^{-1}J)`,
+    :math:`J = \sum_g p_g(r_gC_g + \kappa\,C_g\Delta_g\Delta_g^\top C_g)`.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+    model : BlockModel
+    counts : {"fixed", "multinomial"}
+        Whether the samples of each group are fixed (:math:`\kappa = 1`) or the groups drawn
+        (:math:`\kappa = 2`). For MoE that makes no difference in the limit, although with
+        counts that are drawn its expectation is infinite at every n.
+
+    Raises
+    ------
+    NoClosedForm
+        The estimator has a ridge.
+
+    Notes
+    -----
+    Source: docs/theory.md §5.
+
+    Examples
+    --------
+    >>> from moetheory import MoE
+    >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
+    >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
+    (3.2, 8.375)
+    """
+    estimator, model = known(estimator), known_model(model)
+    if counts not in ("fixed", "multinomial"):
+        raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')
+    if estimator.ridge > 0.0:
+        raise NoClosedForm(
+            f"the rate of {estimator!r} is known without ridge only; "
+            f"call risk({estimator!r}, model, samples=...)"
+        )
+    if isinstance(estimator, MoE):
+        experts = Regressions.of(model, np.ones(model.experts, dtype=np.int64))
+        return float(np.sum((experts.sizes * experts.residual)[model.group_probabilities > 0.0]))
+    layout = Layout(model.block_of, model.experts, coupled=True)
+    return dense_rate(
+        layout,
+        model.group_probabilities,
+        layout.sort(model.signal_variances),
+        layout.sort(model.leakage_variances),
+        layout.sort(model.coefficients),
+        model.noise_variance,
+        model.label_noise_variance,
+        fixed=counts == "fixed",
     )

@@ -1,0 +1,64 @@
+"""How many training samples each group gets."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from moetheory.model import BlockModel
+from moetheory.validation import IntArray, count, read_only, regular_array
+
+MOST_SAMPLES = 2**63 - 1
+
+
+def counts_of(samples: Any, model: BlockModel) -> IntArray:
+    r"""The (K,) counts :math:`n_g` that ``samples`` stands for.
+
+    An integer n is divided by largest remainder, :math:`n_g \approx p_g n`, in exact arithmetic
+    (equal remainders: the lower group first). Counts are taken as they are; a group may have
+    none, but not all of them.
+
+    Raises
+    ------
+    ValueError
+        A count is negative or not an integer, there are not K of them, or their total is zero
+        or more than 2⁶³ - 1.
+
+    Examples
+    --------
+    >>> model = BlockModel([0.2, 0.5, 0.3], [0, 1, 2], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 1.0)
+    >>> counts_of(12, model).tolist(), counts_of([5, 0, 7], model).tolist()
+    ([2, 6, 4], [5, 0, 7])
+    """
+    if regular_array("samples", samples).ndim == 0:
+        n = count("samples", samples, minimum=1, maximum=MOST_SAMPLES)
+        result = _largest_remainder(n, model.group_probabilities.tolist())
+    else:
+        given = regular_array("samples", samples)
+        if given.shape != (model.experts,):
+            raise ValueError(
+                f"samples must be an integer or have shape ({model.experts},), got {given.shape}"
+            )
+        result = [
+            count(f"samples[{g}]", each, minimum=0, maximum=MOST_SAMPLES)
+            for g, each in enumerate(given.tolist())
+        ]
+        total = sum(result)
+        if not 0 < total <= MOST_SAMPLES:
+            raise ValueError(f"samples must add up to 1 to {MOST_SAMPLES}, got {total}")
+    counts = np.array(result, dtype=np.int64)
+    read_only(counts)
+    return counts
+
+
+def _largest_remainder(n: int, probabilities: list[float]) -> list[int]:
+    weights = [Fraction(p) for p in probabilities]
+    total = sum(weights)
+    quotas = [n * weight / total for weight in weights]
+    counts = [int(quota) for quota in quotas]
+    remainders = sorted(range(len(quotas)), key=lambda g: counts[g] - quotas[g])
+    for g in remainders[: n - sum(counts)]:
+        counts[g] += 1
+    return counts

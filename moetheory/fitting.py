@@ -1,0 +1,155 @@
+"""Risks of estimators fitted on finitely many samples: exact where that is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moetheory.allocation import counts_of
+from moetheory.errors import NoClosedForm
+from moetheory.estimators import Dense, Estimator
+from moetheory.formulas import equivalent
+from moetheory.formulas.finite import estimation_cost
+from moetheory.formulas.layout import Layout
+from moetheory.model import BlockModel
+from moetheory.regressions import Regressions
+from moetheory.results import Risk
+from moetheory.validation import FloatArray, IntArray
+
+
+def fitted_risk(estimator: Estimator, model: BlockModel, samples: Any) -> Risk:
+    """Expected risk over training sets of ``samples``; for arguments and formulas see `risk`."""
+    counts = counts_of(samples, model)
+    try:
+        if isinstance(estimator, Dense) and not _separates(model):
+            return _dense(estimator.ridge, model, counts)
+        if isinstance(estimator, Dense):
+            # its ridge is on all samples, that of an expert on its own
+            return _experts(estimator.ridge * float(counts.sum()), model, counts)
+        return _experts(estimator.ridge * counts, model, counts)
+    except ArithmeticError as error:
+        raise NoClosedForm(
+            f"the equations of {estimator!r} on samples={counts.tolist()} could not be solved "
+            f"({error}); call simulate({estimator!r}, model, samples=...)"
+        ) from None
+
+
+def leading_excess(model: BlockModel, samples: Any) -> float:
+    """Excess risk of dense least squares by the equivalent alone, without its 1/n term."""
+    counts = counts_of(samples, model)
+    expanded = _dense_expansion(0.0, model, counts, float(counts.sum()) > model.dim)
+    return float(model.group_probabilities @ expanded.leading[0])
+
+
+def _separates(model: BlockModel) -> bool:
+    """Whether dense least squares falls into that of the experts."""
+    return model.experts == 1 or (model.strict and model.noise_variance == 0.0)
+
+
+def _experts(penalty: Any, model: BlockModel, counts: IntArray) -> Risk:
+    """Minimum-norm least squares in every block, with ``penalty`` on its Gram matrix."""
+    own = Regressions.of(model, counts)
+    penalty = np.broadcast_to(np.asarray(penalty, dtype=np.float64), counts.shape)
+    cost = estimation_cost(counts, own.sizes, own.residual, own.energy)
+    trivial = (counts == 0) | (own.sizes == 0)
+    infinite = np.isinf(cost) & ~trivial
+    exact = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | own.isotropic | infinite))
+    excess, error = own.residual_excess + cost, np.zeros(counts.shape)
+    if not exact.all():
+        layout = Layout(model.block_of, model.experts, coupled=False)
+        column = layout.shape
+        over = counts > own.sizes
+        # groups that have an exact answer get an equation that is easy to solve
+        slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0).reshape(column)
+        floor = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
+        expanded = equivalent.excess(
+            layout,
+            counts.astype(np.float64).reshape(column),
+            layout.sort(model.signal_variances),
+            layout.sort(model.leakage_variances),
+            layout.sort(model.coefficients),
+            model.noise_variance,
+            (own.unseen + model.label_noise_variance).reshape(column),
+            slope,
+            floor.reshape(column),
+        )
+        asymptotic, size = (part[:, 0] for part in _expansion(expanded))
+        excess = np.where(exact, excess, own.unseen + asymptotic)
+        error = np.where(exact, 0.0, size)
+    return _risk(model, excess, exact, error)
+
+
+def _dense(ridge: float, model: BlockModel, counts: IntArray) -> Risk:
+    """One predictor on all coordinates."""
+    n = float(counts.sum())
+    layout = Layout(model.block_of, model.experts, coupled=True)
+    signal, leakage, b = (
+        layout.sort(each)
+        for each in (model.signal_variances, model.leakage_variances, model.coefficients)
+    )
+    present = (counts.reshape(layout.shape) > 0).astype(np.float64)
+    noise, omega = model.noise_variance, model.label_noise_variance
+    seen = layout.across(present, signal + noise, leakage + noise) > 0.0
+    surplus = n - float(np.count_nonzero(seen))
+    unexplained = omega > 0.0 or (
+        noise > 0.0 and bool(layout.across(present, b**2 * signal, b**2 * leakage).any())
+    )
+    everywhere = np.ones(model.experts, dtype=bool)
+    if ridge == 0.0 and abs(surplus) <= 1.0:
+        if unexplained:
+            return _risk(model, np.full(model.experts, np.inf), everywhere, np.zeros(model.experts))
+        if surplus == 0.0:
+            # labels without residual: more of the same samples change nothing
+            counts = 2 * counts
+            surplus = n
+    expanded = _dense_expansion(ridge, model, counts, ridge > 0.0 or surplus > 0.0)
+    values, error = (part[0] for part in _expansion(expanded))
+    return _risk(model, values, ~everywhere, error)
+
+
+def _dense_expansion(
+    ridge: float, model: BlockModel, counts: IntArray, over: bool
+) -> equivalent.Equivalent:
+    layout = Layout(model.block_of, model.experts, coupled=True)
+    penalty = float(counts.sum()) * ridge
+    return equivalent.excess(
+        layout,
+        counts.astype(np.float64).reshape(layout.shape),
+        layout.sort(model.signal_variances),
+        layout.sort(model.leakage_variances),
+        layout.sort(model.coefficients),
+        model.noise_variance,
+        np.full(layout.shape, model.label_noise_variance),
+        np.full((1, 1), 1.0 if over else 0.0),
+        np.full((1, 1), penalty if over else 1.0),
+    )
+
+
+def _expansion(expanded: equivalent.Equivalent) -> tuple[FloatArray, FloatArray]:
+    """Excess risks and their error estimates.
+
+    The error of a series cut off is of the size of its next term: at most that of the last one
+    kept, plus, since that may vanish by accident, the square of the relative size of its order.
+    Where the last one is larger than what it corrects the expansion has broken down and is cut
+    before.
+    """
+    leading, correction, size = expanded
+    usable = np.abs(correction) <= leading
+    relative = np.divide(size, leading, out=np.zeros(size.shape), where=leading > 0.0)
+    return leading + np.where(usable, correction, 0.0), np.abs(correction) + relative * size
+
+
+def _risk(model: BlockModel, excess: FloatArray, exact: Any, error: FloatArray) -> Risk:
+    p = model.group_probabilities
+    drawn = p > 0.0
+    omega = model.label_noise_variance
+    total = float(p[drawn] @ excess[drawn])
+    known = bool(np.all(exact[drawn])) or total == np.inf
+    return Risk(
+        value=total + omega,
+        excess=total,
+        per_group=excess + omega,
+        exactness="exact" if known else "asymptotic",
+        error=0.0 if known else float(p[drawn] @ error[drawn]),
+    )

@@ -1,0 +1,217 @@
+r"""Ridge regression on a mixture of groups: deterministic equivalent and 1/n term.
+
+Group g has :math:`n_g` samples :math:`\bar x \sim N(0, C_g)`, all :math:`C_g` diagonal. With c
+the ridge on the sum over samples, their Gram matrix plus c behaves like
+:math:`D = c + \sum_g w_g C_g`, where the weights solve
+
+.. math:: a\,w_g + w_g \sum_m C_{gm}/D_m = n_g ,
+
+a convex problem in :math:`\ln w`: minimise :math:`\sum_m \ln D_m + \sum_g (a\,w_g - n_g\ln w_g)`.
+Ridge :math:`\mu`: (a, c) = (1, nμ). Without ridge: (1, 0) where n > d, (0, 1) where n < d.
+Source: docs/theory.md §5.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from moetheory.formulas.layout import Layout
+from moetheory.validation import FloatArray
+
+TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
+STEPS = 300
+
+
+class Equivalent(NamedTuple):
+    """Excess risks in each group, shape (sets, k).
+
+    Attributes
+    ----------
+    leading : array
+        The deterministic equivalent.
+    correction : array
+        What is to be added to it: the term of relative order 1/n.
+    size : array
+        What a term of that order comes to where one isotropic group has more samples than
+        coordinates; positive, while the correction may vanish by accident.
+    """
+
+    leading: FloatArray
+    correction: FloatArray
+    size: FloatArray
+
+
+def weights(
+    layout: Layout, counts: FloatArray, own: FloatArray, other: Any, slope: Any, floor: Any
+) -> FloatArray:
+    r"""The weights :math:`w_g`, shape (sets, k); 0 for a group without samples.
+
+    Newton's method in :math:`\ln w`, and where a step of it does not help
+    :math:`w_g \leftarrow n_g/(a + \sum_m C_{gm}/D_m)`, which converges from anywhere.
+
+    Parameters
+    ----------
+    layout : Layout
+    counts : (sets, k) array
+        :math:`n_g`.
+    own, other : (d,) arrays
+        :math:`C_{gm}` on and off the block of the group.
+    slope, floor : (sets, 1) arrays
+        a and c.
+
+    Raises
+    ------
+    ArithmeticError
+        No convergence, as for a problem that has no solution.
+    """
+    present = counts > 0.0
+    w = np.where(present, counts * _start(layout, counts, own, other, slope, floor), 0.0)
+    before, fallback = np.full((len(counts), 1), np.inf), w
+    identity = np.eye(counts.shape[-1])
+    for _ in range(STEPS):
+        on, off = _over(own, other, denominator(layout, w, own, other, floor))
+        pull = slope + layout.group_sums(on, off)
+        share = np.divide(w * pull, counts, out=np.ones(counts.shape), where=present)
+        error = np.abs(share - 1.0).max(axis=-1, keepdims=True)
+        if np.any(error > before):
+            w, before = np.where(error > before, fallback, w), np.full_like(before, np.inf)
+            continue
+        reached = w[..., np.newaxis] * layout.gram(on, off) * w[..., np.newaxis, :]
+        hessian = identity * np.where(present, w * pull, 1.0)[..., np.newaxis] - reached
+        step = np.linalg.solve(hessian, ((1.0 - share) * counts)[..., np.newaxis])[..., 0]
+        if error.max() <= TOLERANCE:
+            return np.asarray(w * np.exp(step))
+        longest = np.abs(step).max(axis=-1, keepdims=True)
+        fallback, before = np.where(present, counts / np.where(present, pull, 1.0), 0.0), error
+        w = w * np.exp(step * np.minimum(1.0, 2.0 / np.maximum(longest, 1.0)))
+    raise ArithmeticError(f"no convergence in {STEPS} steps: relative error {error.max():.2g}")
+
+
+def denominator(
+    layout: Layout, w: FloatArray, own: FloatArray, other: FloatArray, floor: Any
+) -> FloatArray:
+    r""":math:`D_m = c + \sum_g w_g C_{gm}`, shape (d,)."""
+    return layout.across(w, own, other) + layout.spread(floor)
+
+
+def excess(
+    layout: Layout,
+    counts: FloatArray,
+    signal: FloatArray,
+    leakage: FloatArray,
+    coefficients: FloatArray,
+    noise: float,
+    outside: FloatArray,
+    slope: Any,
+    floor: Any,
+) -> Equivalent:
+    r"""Excess risks of the fitted estimator, without those of ``outside``.
+
+    With :math:`\bar\beta = D^{-1}\sum_g w_gC_g\tilde\theta_g`, :math:`e_g` its risk in group g,
+    :math:`G_{gh} = \sum_m C_{gm}C_{hm}/D_m^2` and :math:`P = (\operatorname{diag}(n_g/w_g^2) -
+    G)^{-1}`, the leading order is :math:`r = e + GPe`. The next one is that of the free energy
+    :math:`\tfrac12\ln\det(I - \operatorname{diag}(w_g^2/n_g)\,G)`, differentiated along a test
+    sample and along the label.
+
+    Parameters
+    ----------
+    signal, leakage, coefficients : (d,) arrays
+        :math:`\lambda, \nu, b`, in the order of the layout.
+    noise : float
+        :math:`\sigma^2`.
+    outside : (sets, k) array
+        Label variance that these coordinates cannot explain.
+    """
+    own, other = signal + noise, leakage + noise
+    w = weights(layout, counts, own, other, slope, floor)
+    d_m = denominator(layout, w, own, other, floor)
+    # beta is the fitted mean, missed what it lacks: b = beta + missed
+    reached = d_m > 0.0
+    safe = np.where(reached, d_m, 1.0)
+    share = layout.across(w, signal, leakage) / safe
+    lost = (layout.spread(floor) + layout.across(w, noise, noise)) / safe
+    beta, missed = coefficients * share, np.where(reached, coefficients * lost, coefficients)
+    passed, squared = noise * beta**2, missed**2
+    inherent = layout.group_sums(signal * squared + passed, leakage * squared + passed)
+
+    present = counts > 0.0
+    on, off = _over(own, other, d_m)
+    gram = layout.gram(on, off)
+    solved = _inverse(gram, counts, w)
+    risk = inherent + outside
+    carried = gram @ solved  # G P: how errors in the training groups reach a test group
+    leading = inherent + _apply(carried, risk)
+
+    root = np.sqrt(safe)
+    pulls = (signal * missed - noise * beta) / root, (leakage * missed - noise * beta) / root
+    z = _apply(solved, risk)
+    reciprocal = np.divide(1.0, w, out=np.zeros(w.shape), where=present)
+    curvature = counts * reciprocal**3
+    along = _diagonal(solved)
+    both = layout.across(z, on, off), layout.form(solved, on, off)
+    slopes = reciprocal - curvature * along + layout.group_sums(on * both[1], off * both[1])
+    y = _apply(solved, slopes)
+    noise_form = layout.gram(*pulls)
+    inner = solved @ noise_form @ solved
+    eye = np.eye(counts.shape[-1])
+    twice = solved @ (eye * (curvature * z)[..., np.newaxis] - layout.gram(on, off, both[0]))
+    twice = twice @ solved
+
+    shared = (
+        2.0 * layout.form(inner - twice, on, off)
+        + layout.form(solved, *pulls)
+        + 2.0 * layout.across(y, on, off) * both[0]
+        + 3.0 * both[0] * both[1]
+    )
+    crossed = 2.0 * layout.form(solved, on, off, *pulls)
+    tested = layout.group_sums(
+        on * shared + pulls[0] * crossed, off * shared + pulls[1] * crossed
+    ) + 2.0 * _apply(noise_form, y)
+    trained = (
+        -2.0 * curvature * (_diagonal(inner - twice) + y * z)
+        - 3.0 * curvature * reciprocal * along * z
+        + z * reciprocal**2
+    )
+    moved = tested + np.where(present, trained, 0.0)
+    size = _apply(carried, _diagonal(carried) / np.maximum(counts, 1.0) * risk)
+    return Equivalent(leading, tested + _apply(carried, moved), size)
+
+
+def _start(
+    layout: Layout, counts: FloatArray, own: FloatArray, other: FloatArray, slope: Any, floor: Any
+) -> FloatArray:
+    """The weight of a sample if all variances were equal: exact for one isotropic group."""
+    n = counts.sum(axis=-1, keepdims=True)
+    dim = layout.block_sums(np.ones(own.shape)).sum(axis=-1, keepdims=True)
+    energy = np.sum(counts * layout.group_sums(own, other), axis=-1, keepdims=True)
+    mean = np.where(n > 0.0, energy / np.maximum(n, 1.0) / dim, 1.0)
+    # a v w^2 + ((d - n) v + a c) w - n c = 0
+    linear = (dim - n) * mean + slope * floor
+    root = np.sqrt(linear**2 + 4.0 * slope * mean * n * floor)
+    rising = np.where(linear > 0.0, linear + root, 1.0)
+    falling = np.where(slope * mean > 0.0, 2.0 * slope * mean, 1.0)
+    total = np.where(linear > 0.0, 2.0 * n * floor / rising, (root - linear) / falling)
+    return np.asarray(total / np.maximum(n, 1.0))
+
+
+def _over(own: FloatArray, other: FloatArray, d_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Both over D, and 0 where D is: no sample reaches that coordinate."""
+    safe = np.where(d_m > 0.0, d_m, np.inf)
+    return own / safe, other / safe
+
+
+def _inverse(gram: FloatArray, counts: FloatArray, w: FloatArray) -> FloatArray:
+    r""":math:`P = (\operatorname{diag}(n/w^2) - G)^{-1}` for the groups with samples, else 0."""
+    scale = w / np.sqrt(np.maximum(counts, 1.0))
+    outer = scale[..., np.newaxis] * scale[..., np.newaxis, :]
+    return np.asarray(outer * np.linalg.inv(np.eye(counts.shape[-1]) - outer * gram))
+
+
+def _apply(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    return np.asarray((matrix @ vector[..., np.newaxis])[..., 0])
+
+
+def _diagonal(matrix: FloatArray) -> FloatArray:
+    return np.diagonal(matrix, axis1=1, axis2=2)

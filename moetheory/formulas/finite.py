@@ -1,0 +1,88 @@
+r"""Finitely many samples: the exact mean of experts, and rates as n grows (docs/theory.md §5).
+
+Expert g sees :math:`n_g` samples of :math:`s_g` coordinates (those that vary at all, clean or
+by noise), with residual variance :math:`\rho_g` and energy :math:`E_g = \theta_g^\top
+C_g\theta_g` of what it could predict. Minimum-norm least squares. All arrays broadcast.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.formulas.layout import Layout
+from moetheory.validation import FloatArray
+
+
+def estimation_cost(
+    samples: ArrayLike, sizes: ArrayLike, residual: ArrayLike, energy: ArrayLike
+) -> FloatArray:
+    r"""Expected risk of a fitted expert beyond its residual variance :math:`\rho`.
+
+    .. math:: n > s+1: \ \frac{\rho\,s}{n-s-1}; \qquad
+              n < s-1: \ \frac{\rho\,n}{s-n-1} + E\Big(1-\frac ns\Big); \qquad
+              |n-s| \le 1,\ \rho > 0: \ \infty .
+
+    Without samples it is :math:`E`. Above the threshold it holds for any covariance, below it
+    for an isotropic one. Without residual (:math:`\rho = 0`) only :math:`E(1-n/s)^+` is left.
+
+    >>> estimation_cost([0, 3, 9, 10, 12, 30], 10, 1.0, 2.0)
+    array([ 2.        ,  1.9       ,         inf,         inf, 10.        ,
+            0.52631579])
+    """
+    n, s, rho, e = np.broadcast_arrays(
+        *(np.asarray(a, dtype=np.float64) for a in (samples, sizes, residual, energy))
+    )
+    room = np.abs(n - s) - 1.0
+    unseen = e * np.clip(1.0 - n / np.maximum(s, 1.0), 0.0, None)
+    spread = np.divide(rho, room, out=np.full(n.shape, np.inf), where=room > 0.0)
+    fits = np.minimum(n, s)
+    noise = np.multiply(spread, fits, out=np.zeros(n.shape), where=(fits > 0.0) & (rho > 0.0))
+    return np.asarray(noise + unseen)
+
+
+def is_isotropic(least: Any, most: Any) -> Any:
+    """Whether variances from ``least`` to ``most`` are equal up to rounding."""
+    return most - least <= 1e-12 * most
+
+
+def dense_rate(
+    layout: Layout,
+    group_probabilities: FloatArray,
+    signal: FloatArray,
+    leakage: FloatArray,
+    coefficients: FloatArray,
+    noise: float,
+    label_noise: float,
+    *,
+    fixed: bool,
+) -> float:
+    r""":math:`\lim n(\mathbb E R_n - R)` of dense least squares.
+
+    :math:`\operatorname{tr}(H^{-1}J)` with :math:`H = \operatorname{diag}(h+\sigma^2)`,
+    :math:`J = \sum_g p_g (r_g C_g + \kappa\, C_g\Delta_g\Delta_g^\top C_g)`, :math:`r_g` the risk
+    in group g of the best coefficients, :math:`\Delta_g` what these are off the group's own, and
+    :math:`\kappa = 1` for fixed counts, 2 for counts that are drawn.
+
+    Parameters
+    ----------
+    layout : Layout
+    group_probabilities : (K,) array
+    signal, leakage, coefficients : (d,) arrays
+        :math:`\lambda, \nu, b`, in the order of the layout.
+    noise, label_noise : float
+    fixed : bool
+    """
+    p = group_probabilities.reshape(layout.shape)
+    moment = layout.across(p, signal, leakage) + noise
+    whole = np.where(moment > 0.0, moment, np.inf)
+    share = np.where(moment > 0.0, 1.0 - noise / whole, 0.0)
+    best, missed = coefficients * share, coefficients * np.where(moment > 0.0, noise / whole, 1.0)
+    passed = noise * best**2
+    risk = layout.group_sums(signal * missed**2 + passed, leakage * missed**2 + passed)
+    dimension = layout.group_sums((signal + noise) / whole, (leakage + noise) / whole)
+    own, other = signal * missed - noise * best, leakage * missed - noise * best  # C Delta
+    pulled = layout.group_sums(own**2 / whole, other**2 / whole)
+    return float(np.sum(p * ((risk + label_noise) * dimension + (1.0 if fixed else 2.0) * pulled)))
