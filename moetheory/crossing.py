@@ -1,0 +1,110 @@
+"""Where one estimator stops being better than another."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from moetheory.estimators import Estimator, known
+from moetheory.evaluation import risk
+from moetheory.model import BlockModel, known_model
+
+GRID = 400  # sample sizes that are looked at before bisection
+MOST_SAMPLES = 10**15
+
+
+def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> float:
+    r"""Where estimator ``b`` stops being better than estimator ``a``.
+
+    Over "samples", going down from infinitely many: the largest n at which the expected risk of
+    ``b`` is not below that of ``a``. For every larger n, ``b`` is better.
+
+    Parameters
+    ----------
+    a, b : Dense or MoE
+    model : BlockModel
+    over : {"samples"}
+
+    Returns
+    -------
+    float
+        0 if ``b`` is better at every n, ``inf`` if it is not better at infinitely many samples.
+
+    Raises
+    ------
+    ValueError
+        ``over`` is not a quantity of that list, or ``b`` becomes better only beyond 10¹⁵
+        samples.
+
+    Notes
+    -----
+    No fitted estimator is better than its population optimum, so once the risk of ``b`` is
+    below the optimum of ``a`` it stays so. Below that n, up to 400 sample sizes in geometric
+    progression are compared, then the boundary is bisected: a stretch between two of these
+    sizes in which the order changes twice would be missed. Where an expert has as many samples
+    as coordinates, give or take one, its risk is infinite, so with ``b=MoE()`` the boundary is
+    at least there. Source: docs/theory.md §5.
+
+    Examples
+    --------
+    >>> from moetheory import Dense, MoE
+    >>> model = BlockModel([0.97, 0.03], [0] * 20 + [1] * 12, [1.0] * 32, [1.0] * 32, 1.0)
+    >>> n = crossover(Dense(), MoE(), model, over="samples")
+    >>> sides = [(risk(Dense(), model, samples=k), risk(MoE(), model, samples=k))
+    ...          for k in (int(n), int(n) + 1)]
+    >>> [dense.value > moe.value for dense, moe in sides]
+    [False, True]
+    """
+    a, b, model = known(a), known(b), known_model(model)
+    if over != "samples":
+        raise ValueError(f'over must be "samples", the only quantity available yet, got {over!r}')
+    return _over_samples(a, b, model)
+
+
+def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    limit = risk(a, model).excess
+    if risk(b, model).excess >= limit:
+        return math.inf
+
+    def better(n: int) -> bool:
+        return risk(b, model, samples=n).excess < risk(a, model, samples=n).excess
+
+    top = _settled(b, model, limit)
+    sizes = np.unique(np.geomspace(1, top, GRID).astype(np.int64)).tolist()
+    high = top
+    for n in reversed(sizes):
+        if not better(n):
+            return float(_bisect(better, n, high))
+        high = n
+    return 0.0
+
+
+def _settled(b: Estimator, model: BlockModel, limit: float) -> int:
+    """A number of samples from which on the risk of ``b`` stays below ``limit``.
+
+    The risk falls with every count once all are above the sizes of the blocks, and largest
+    remainders keep every count within 1 of its share: hence counts that are 1 too few.
+    """
+    n = 4 * model.dim
+    drawn = model.group_probabilities > 0.0
+    while n <= MOST_SAMPLES:
+        share = np.floor(model.group_probabilities * n).astype(np.int64) - 1
+        fewest = np.where(drawn, np.maximum(share, 0), 0)
+        enough = np.all(fewest[drawn] > model.sizes[drawn] + 1)
+        if enough and risk(b, model, samples=fewest).excess < limit:
+            return n
+        n *= 2
+    raise ValueError(
+        f"b becomes better than a only beyond {MOST_SAMPLES:.0e} samples, got {b!r} for a model "
+        "in which a group is too rare or the estimators are too close"
+    )
+
+
+def _bisect(better: Any, low: int, high: int) -> int:
+    """The last n from ``low`` (not better) to ``high`` (better) that is not better."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if better(middle) else (middle, high)
+    return low
