@@ -9,6 +9,7 @@ import pytest
 
 import moetheory as mt
 from moetheory.simulation import engine
+from moetheory.simulation.fitted import Fitted
 from moetheory.simulation.routes import Population
 from moetheory.simulation.seeding import stream
 
@@ -77,16 +78,29 @@ def test_theory_and_simulation_agree_with_the_plain_way(generic, agrees, mean_an
         assert agrees(*mean_and_sem(errors**2), mt.risk(estimator, model).value)
 
 
+ROUTES = {
+    "population": lambda model: Population.of([mt.Dense(), mt.MoE()], model),
+    "training sets": lambda model: Fitted.of([mt.Dense(), mt.MoE()], model, [8, 20, 14]),
+}
+
+
 def _chunk(job):
-    model, entropy, index, rows = job
-    return Population.of([mt.Dense(), mt.MoE()], model).chunk(stream(entropy, index), rows)
+    route, entropy, index, rows = job
+    return route.chunk(stream(entropy, index), rows)
 
 
-def test_chunks_from_other_processes_in_any_order_give_the_same_bits(generic):
-    model, entropy, replicates = generic(), 99, 30_000
-    size = Population.of([mt.Dense()], model).chunk_size
+@pytest.mark.parametrize(
+    ("method", "samples", "replicates"),
+    [("population", None, 30_000), ("training sets", [8, 20, 14], 1000)],
+)
+def test_chunks_from_other_processes_in_any_order_give_the_same_bits(
+    generic, method, samples, replicates
+):
+    model, entropy = generic(), 99
+    route = ROUTES[method](model)
+    size = route.chunk_size
     starts = range(0, replicates, size)
-    jobs = [(model, entropy, i, min(size, replicates - at)) for i, at in enumerate(starts)]
+    jobs = [(route, entropy, i, min(size, replicates - at)) for i, at in enumerate(starts)]
     assert len(jobs) > 4
     order = np.random.default_rng(0).permutation(len(jobs))
     with multiprocessing.get_context("spawn").Pool(2) as pool:
@@ -94,28 +108,44 @@ def test_chunks_from_other_processes_in_any_order_give_the_same_bits(generic):
     merged = done[0]
     for i in range(1, len(jobs)):
         merged = merged.merge(done[i])
-    elsewhere = engine._estimates(merged, "population", entropy)
-    here = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=replicates, rng=entropy)
+    elsewhere = engine._estimates(merged, method, entropy)
+    here = mt.simulate(
+        [mt.Dense(), mt.MoE()], model, samples=samples, replicates=replicates, rng=entropy
+    )
+    assert here.method == method
     np.testing.assert_array_equal(elsewhere.means, here.means)
     np.testing.assert_array_equal(elsewhere.covariance, here.covariance)
     np.testing.assert_array_equal(elsewhere.per_group, here.per_group)
 
 
-def test_entropy_replays_and_seeds_matter(generic):
-    model = generic()
+@pytest.mark.parametrize("samples", [None, 30])
+def test_entropy_replays_and_seeds_matter(generic, samples):
+    def run(rng):
+        estimate = mt.simulate(mt.MoE(), generic(), samples=samples, replicates=500, rng=rng)
+        return estimate.mean, estimate.sem, estimate.entropy
+
     for rng in (3, np.random.SeedSequence(3).spawn(1)[0], np.random.default_rng(3), None):
-        first = mt.simulate(mt.MoE(), model, replicates=2000, rng=rng)
-        again = mt.simulate(mt.MoE(), model, replicates=2000, rng=first.entropy)
-        assert (first.mean, first.sem) == (again.mean, again.sem)
-    other = mt.simulate(mt.MoE(), model, replicates=2000, rng=4)
-    assert other.mean != mt.simulate(mt.MoE(), model, replicates=2000, rng=3).mean
+        first = run(rng)
+        assert run(first[-1]) == first
+    assert run(4)[0] != run(3)[0]
 
 
-def test_an_estimator_alone_or_among_others_gets_the_same_bits(generic):
+@pytest.mark.parametrize("samples", [None, 30])
+def test_an_estimator_alone_or_among_others_gets_the_same_bits(generic, samples):
     model = generic(leakage_variances=0.1)
-    alone = mt.simulate(mt.MoE(), model, replicates=5000, rng=0)
-    among = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=5000, rng=0)[1]
+    arguments = {"samples": samples, "replicates": 5000, "rng": 0}
+    alone = mt.simulate(mt.MoE(), model, **arguments)
+    among = mt.simulate([mt.Dense(), mt.MoE()], model, **arguments)[1]
     assert (alone.mean, alone.sem) == (among.mean, among.sem)
+    np.testing.assert_array_equal(alone.per_group, among.per_group)
+
+
+@pytest.mark.parametrize("samples", [None, 30])
+def test_an_estimator_does_not_differ_from_itself(generic, samples):
+    model = generic(label_noise_variance=0.1)
+    twice = mt.simulate([mt.MoE(), mt.MoE()], model, samples=samples, replicates=2000, rng=0)
+    difference = twice.difference(0, 1)
+    assert (difference.mean, difference.sem) == (0.0, 0.0)
 
 
 def test_permuting_coordinates_within_and_across_blocks_keeps_the_risk(generic, agrees):
@@ -132,24 +162,40 @@ def test_permuting_coordinates_within_and_across_blocks_keeps_the_risk(generic, 
     assert agrees(estimate.mean, estimate.sem, estimate.replicates, value)
 
 
-def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic):
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 20_000), (30, 500)])
+def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic, samples, replicates):
     model = generic()
     peaks = []
-    for replicates in (20_000, 200_000):
+    for total in (replicates, 10 * replicates):
         tracemalloc.start()
         try:
-            mt.simulate([mt.Dense(), mt.MoE()], model, replicates=replicates, rng=0)
+            mt.simulate([mt.Dense(), mt.MoE()], model, samples=samples, replicates=total, rng=0)
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0] < 20 * 2**20
 
 
-def test_progress_counts_to_the_end(generic):
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 20_001), (30, 501)])
+def test_progress_counts_to_the_end(generic, samples, replicates):
     calls = []
-    mt.simulate(mt.MoE(), generic(), replicates=20_001, rng=0, progress=lambda *c: calls.append(c))
-    assert calls[-1] == (20_001, 20_001)
+    mt.simulate(
+        mt.MoE(),
+        generic(),
+        samples=samples,
+        replicates=replicates,
+        rng=0,
+        progress=lambda *call: calls.append(call),
+    )
+    assert calls[-1] == (replicates, replicates)
+    assert len(calls) > 2
     assert [done for done, _ in calls] == sorted({done for done, _ in calls})
+
+
+def test_a_thousand_training_sets_unless_told_otherwise(generic):
+    estimate = mt.simulate(mt.MoE(), generic(), samples=50, rng=0)
+    assert (estimate.replicates, estimate.method) == (1000, "training sets")
+    assert mt.simulate(mt.MoE(), generic(), rng=0).replicates == 100_000
 
 
 def test_a_group_that_is_never_drawn_has_no_mean(generic):
@@ -172,14 +218,20 @@ def test_without_noise_there_is_nothing_to_see(generic):
         ({"rng": -1}, "rng must be None"),
         ({"estimator": []}, "estimator must name at least one"),
         ({"estimator": ["dense"]}, "estimator must be Dense"),
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"samples": 10.5}, "samples must be an integer, got 10.5"),
+        ({"samples": [3, 4]}, r"samples must be an integer or have shape \(3,\), got \(2,\)"),
+        ({"samples": 9, "counts": "poisson"}, "counts must be .*, got 'poisson'"),
+        ({"samples": 9, "counts": None}, "counts must be .*, got None"),
+        ({"samples": 9, "counts": ["fixed"]}, "counts must be .*, got \\['fixed'\\]"),
+        ({"counts": "multinomial"}, "counts='multinomial' needs samples, .* got samples=None"),
+        (
+            {"samples": [3, 4, 5], "counts": "multinomial"},
+            r'samples must be an integer with counts="multinomial", .* got \[3, 4, 5\]',
+        ),
     ],
 )
 def test_bad_arguments(generic, changes, message):
     arguments = {"estimator": mt.Dense(), "model": generic(), **changes}
     with pytest.raises(ValueError, match=message):
         mt.simulate(**arguments)
-
-
-def test_finite_samples_are_not_there_yet(generic):
-    with pytest.raises(NotImplementedError, match="samples=50 is not available yet"):
-        mt.simulate(mt.Dense(), generic(), samples=50)

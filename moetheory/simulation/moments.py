@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, Self
 
 import numpy as np
 
 from moetheory.validation import FloatArray, IntArray
+
+
+class Tally(Protocol):
+    """What a chunk leaves behind, and what chunks merge to."""
+
+    def merge(self, other: Self) -> Self:
+        """Both together, ``self`` first."""
+
+    def pooled(self) -> Moments:
+        """The moments of the replicates: one group."""
+
+    @property
+    def group_means(self) -> FloatArray:
+        """The mean of each of E values given the group, shape (E, K)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,3 +67,42 @@ class Moments:
         between = shift[:, np.newaxis] * shift[np.newaxis] * self.counts
         comoments = (self.comoments + between).sum(axis=-1, keepdims=True)
         return Moments(total, means, comoments)
+
+    @property
+    def group_means(self) -> FloatArray:
+        """The means, shape (E, G); NaN for a group without values."""
+        return np.where(self.counts > 0, self.means, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Moments of replicates each of which has a value in every group, and one over all groups."""
+
+    overall: Moments
+    given_group: Moments
+
+    @classmethod
+    def of(cls, values: FloatArray, given_group: FloatArray) -> Together:
+        """Moments of ``values`` (E, R) and of their parts ``given_group`` (E, R, K)."""
+        estimators, replicates, groups = given_group.shape
+        return cls(
+            Moments.of(values, np.zeros(replicates, dtype=np.int64), 1),
+            Moments.of(
+                given_group.reshape(estimators, -1), np.tile(np.arange(groups), replicates), groups
+            ),
+        )
+
+    def merge(self, other: Together) -> Together:
+        """The moments of both sets of replicates together."""
+        return Together(
+            self.overall.merge(other.overall), self.given_group.merge(other.given_group)
+        )
+
+    def pooled(self) -> Moments:
+        """The moments of the values over all groups."""
+        return self.overall
+
+    @property
+    def group_means(self) -> FloatArray:
+        """The means given the group, shape (E, K)."""
+        return self.given_group.means

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -11,10 +12,25 @@ from moetheory import kernels
 from moetheory.estimators import Estimator, MoE
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
-from moetheory.simulation.moments import Moments
+from moetheory.simulation.moments import Moments, Tally
 from moetheory.validation import FloatArray
 
 CHUNK = 1 << 16  # numbers in the features of a chunk; part of the reproducibility contract
+
+
+class Route(Protocol):
+    """A way to simulate: the engine asks for chunks and merges what they leave."""
+
+    @property
+    def method(self) -> str:
+        """What estimates say of how they were simulated."""
+
+    @property
+    def chunk_size(self) -> int:
+        """Replicates in a chunk: a function of the model and the samples alone."""
+
+    def chunk(self, rng: np.random.Generator, replicates: int) -> Tally:
+        """The tally of ``replicates`` replicates drawn from ``rng``."""
 
 
 @dataclass(frozen=True, eq=False)
