@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from moetheory import __version__
-from moetheory.commands import FIGURES, BadInputError, run_check, run_risk, run_sweep
+from moetheory.commands import (
+    FIGURES,
+    TEST_SAMPLES,
+    TRAINING_SETS,
+    BadInputError,
+    run_check,
+    run_risk,
+    run_sweep,
+)
 from moetheory.theorems import catalogue
 
 USAGE, INTERNAL, INTERRUPTED, BROKEN_PIPE = 2, 70, 130, 141
@@ -47,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"moetheory: error: {_one_line(error)}", file=sys.stderr)
         return USAGE
     except MemoryError:
-        print("moetheory: error: the model does not fit into memory", file=sys.stderr)
+        print("moetheory: error: model or samples do not fit into memory", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         print("moetheory: interrupted", file=sys.stderr)
@@ -78,6 +86,16 @@ def _numbers(text: str) -> list[float]:
     if not values or not all(map(math.isfinite, values)):
         raise argparse.ArgumentTypeError(f"must be numbers separated by commas, got {text!r}")
     return values
+
+
+def _samples(text: str) -> int | list[int]:
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be an integer, or one for each group separated by commas, got {text!r}"
+        ) from None
+    return counts[0] if len(counts) == 1 else counts
 
 
 def _at_least(minimum: int) -> Callable[[str], int]:
@@ -125,23 +143,32 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("risk", run_risk, "print the risks of dense and mixture of experts for a model")
     _add_model(sub, "an iso-parameter model unless --model is given")
     sub.add_argument("--ridge", type=float, default=0.0, metavar="MU", help="default 0")
+    _add_samples(sub, "expected risks after fitting on N training samples")
     sub.add_argument("--json", action="store_true", help="JSON instead of a table")
 
     sub = command("sweep", run_sweep, "tabulate risks over one quantity, as CSV and as a figure")
-    sub.add_argument("--over", choices=("experts", "noise_variance"), default="experts")
+    sub.add_argument(
+        "--over",
+        choices=("experts", "noise_variance", "samples"),
+        default="experts",
+        help="default experts; samples is the size of the training sets",
+    )
     sub.add_argument(
         "--values",
         type=_numbers,
         metavar="A,B,...",
-        help="default: all K that divide dim; noise from 1/100 to 100 times the model's",
+        help="default: all K that divide dim; noise from 1/100 to 100 times the model's; "
+        "samples from D/8 to 8 D, denser around the interpolation thresholds",
     )
     _add_model(sub, "an iso-parameter model unless --model is given")
+    _add_samples(sub, "estimators fitted on N training samples, not with --over samples")
     sub.add_argument(
         "--replicates",
         type=_at_least(0),
-        default=2000,
         metavar="N",
-        help="test samples for each simulated point, 0 for none (default 2000)",
+        help=f"for each simulated point, 0 for none (default {TEST_SAMPLES} test samples; where "
+        f"estimators are fitted {TRAINING_SETS[1]} training sets, fewer for larger D down to "
+        f"{TRAINING_SETS[0]}: about 10 seconds for the default model)",
     )
     sub.add_argument("--csv", type=Path, metavar="FILE", help="write the CSV there, not to stdout")
     sub.add_argument("--figure", type=Path, metavar="FILE", help=f"draw it ({', '.join(FIGURES)})")
@@ -168,6 +195,15 @@ def _add_model(parser: argparse.ArgumentParser, text: str) -> None:
         ("label-noise-variance", "W2", "label noise variance (0)"),
     ):
         group.add_argument(f"--{name}", type=float, metavar=metavar, help=text)
+
+
+def _add_samples(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument(
+        "--samples",
+        type=_samples,
+        metavar="N",
+        help=f"{text}; N1,...,NK: the samples of each group (default: infinitely many)",
+    )
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from moetheory import reporting, terminal
+from moetheory.allocation import counts_of
 from moetheory.checking import check
-from moetheory.estimators import Dense, MoE
+from moetheory.errors import NoClosedForm
+from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import gap, moe_bound, risk
 from moetheory.model import BlockModel
 from moetheory.results import Sweep
 from moetheory.simulation.seeding import entropy_of
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
+from moetheory.validation import IntArray
 from moetheory.verdicts import Verdict
 
 HOLDS, VIOLATED, UNDECIDED = 0, 1, 3
+TEST_SAMPLES, TRAINING_SETS = 2000, (20, 200)  # replicates of a sweep
+MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
+RISK_COLUMNS: dict[str, Callable[[Any], str]] = {
+    "risk": reporting.number,
+    "excess": reporting.number,
+    "exactness": str,
+    "error": "{:.2g}".format,
+    "parameters": str,
+    "active": "{:g}".format,
+}
 FIGURES = (".png", ".pdf", ".svg")
 
 
@@ -62,44 +77,51 @@ def run_check(options: argparse.Namespace) -> int:
 
 def run_risk(options: argparse.Namespace) -> int:
     """``moetheory risk``: what theory gives for one model."""
-    model = _required_model(options)
-    results: dict[str, dict[str, Any]] = {}
+    model, samples = _required_model(options), options.samples
     try:
-        estimators = (Dense(ridge=options.ridge), MoE(ridge=options.ridge))
-    except ValueError as error:
+        counts = None if samples is None else counts_of(samples, model)
+        estimators: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
+        risks = [risk(estimator, model, samples=samples) for estimator in estimators]
+    except (ValueError, NoClosedForm) as error:
         raise BadInputError(error) from None
-    for estimator in estimators:
-        theory, parameters = risk(estimator, model), estimator.parameters(model)
+    results: dict[str, dict[str, Any]] = {}
+    for estimator, theory in zip(estimators, risks, strict=True):
+        parameters = estimator.parameters(model)
         results[estimator.label] = {
             "risk": theory.value,
             "excess": theory.excess,
             "per_group": theory.per_group,
             "exactness": theory.exactness,
+            "error": theory.error,
             "parameters": parameters.total,
             "active": parameters.active,
         }
     extra = {"null_risk": model.null_risk, "gap": gap(model), "moe_bound": moe_bound(model)}
     if options.json:
-        print(reporting.document("risk", results, **extra))
+        asked = {"samples": samples, "counts": counts}
+        print(reporting.document("risk", results, **asked, **extra))
         return HOLDS
-    header = ("estimator", "risk", "excess", "exactness", "parameters", "active")
+    # population risks have no error
+    columns = {name: text for name, text in RISK_COLUMNS.items() if name != "error" or samples}
     rows = [
-        (
-            label,
-            reporting.number(row["risk"]),
-            reporting.number(row["excess"]),
-            row["exactness"],
-            str(row["parameters"]),
-            f"{row['active']:g}",
-        )
+        (label, *(text(row[name]) for name, text in columns.items()))
         for label, row in results.items()
     ]
-    print(reporting.table(header, rows, terminal.width()))
+    print(reporting.table(("estimator", *columns), rows, terminal.width()))
     print()
+    if counts is not None:
+        print(f"fitted on {_counted(counts)}; below: infinitely many samples")
     print(f"dense - MoE, both without ridge {reporting.number(extra['gap'])}")
     print(f"bound on the MoE without ridge  {reporting.number(extra['moe_bound'])}")
     print(f"risk of predicting zero         {reporting.number(extra['null_risk'])}")
     return HOLDS
+
+
+def _counted(counts: IntArray) -> str:
+    least, most = int(counts.min()), int(counts.max())
+    each = f"{least}" if least == most else f"{least} to {most}"
+    total = sum(counts.tolist())
+    return f"{total} {'sample' if total == 1 else 'samples'}, {each} in each group"
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -109,36 +131,19 @@ def run_sweep(options: argparse.Namespace) -> int:
             _require_writable(path)
     if options.figure is not None and options.figure.suffix not in FIGURES:
         raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {options.figure}")
-    source: Any
-    values = options.values
-    if options.over == "experts":
-        for name in ("model", "experts"):
-            if getattr(options, name) is not None:
-                raise BadInputError(f"--over experts cannot be combined with --{name}")
-        model = _isotropic(options, experts=1)
-        if values is None:
-            values = [k for k in range(1, model.dim + 1) if model.dim % k == 0]
-        elif any(value != int(value) for value in values):
-            raise BadInputError("--values must be integers when sweeping over experts")
-        values = [int(value) for value in values]
-
-        def source(experts: int) -> BlockModel:
-            return _isotropic(options, experts)
-    else:
-        source = _required_model(options)
-        if values is None:
-            values = ((source.noise_variance or 1.0) * np.logspace(-2, 2, 17)).tolist()
+    source, values, dim = _swept(options)
     with terminal.Progress("sweep") as progress:
         try:
             result = sweep(
                 source,
                 options.over,
                 values,
-                replicates=options.replicates or None,
+                samples=options.samples,
+                replicates=_replicates(options, dim) or None,
                 rng=options.seed,
                 progress=progress,
             )
-        except ValueError as error:
+        except (ValueError, NoClosedForm) as error:
             raise BadInputError(error) from None
     try:
         if options.csv is not None:
@@ -152,6 +157,69 @@ def run_sweep(options: argparse.Namespace) -> int:
     elif options.csv is None:
         result.write_csv(sys.stdout)
     return HOLDS
+
+
+def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
+    """The model or factory of a sweep, the values, and the number of coordinates."""
+    if options.over == "experts":
+        return _swept_over_experts(options)
+    model = _required_model(options)
+    if options.over == "noise_variance":
+        noise = (model.noise_variance or 1.0) * np.logspace(-2, 2, 17)
+        return model, options.values or noise.tolist(), model.dim
+    if options.samples is not None:
+        raise BadInputError("--over samples cannot be combined with --samples")
+    for value in options.values or []:
+        if value != int(value) or value < 1:
+            raise BadInputError(
+                f"--values must be integers of at least 1 with --over samples, got {value:g}"
+            )
+    return model, options.values or sample_sizes(model), model.dim
+
+
+def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
+    for name in ("model", "experts"):
+        if getattr(options, name) is not None:
+            raise BadInputError(f"--over experts cannot be combined with --{name}")
+    dim, values = _isotropic(options, experts=1).dim, options.values
+    if values is None:
+        values = [k for k in range(1, dim + 1) if dim % k == 0]
+    elif any(value != int(value) for value in values):
+        raise BadInputError("--values must be integers when sweeping over experts")
+
+    def source(experts: int) -> BlockModel:
+        return _isotropic(options, experts)
+
+    return source, [int(value) for value in values], dim
+
+
+def _replicates(options: argparse.Namespace, dim: int) -> int:
+    if options.replicates is not None:
+        return int(options.replicates)
+    if options.over != "samples" and options.samples is None:
+        return TEST_SAMPLES
+    # small models can afford more, and their risks vary more from one training set to another
+    fewest, most = TRAINING_SETS
+    return min(most, max(fewest, round(fewest * (256 / dim) ** 2)))
+
+
+def sample_sizes(model: BlockModel) -> list[int]:
+    """From d/8 to 8d, four to the octave, and denser around the thresholds.
+
+    The thresholds are n = d for dense and :math:`n_g = s_g` for the experts. A risk is infinite
+    up to one sample away from them: the first and the last such size, and those next to them,
+    are included, so that a figure shows the gap where it is.
+    """
+    d = model.dim
+    away = 2.0 ** np.arange(-6, -2)
+    sizes = [np.geomspace(d / 8, 8 * d, 25), d * (1 - away), d * (1 + away), d + np.arange(-2, 3)]
+    drawn = model.group_probabilities > 0.0
+    groups = np.stack([model.sizes[drawn], model.group_probabilities[drawn]], axis=1)
+    for s, p in np.unique(groups, axis=0)[:MOST_THRESHOLDS]:
+        below, above = math.floor((s - 2) / p), math.ceil((s + 2) / p)
+        sizes.append(np.array([below, below + 1, s / p, above - 1, above]))
+    every = np.unique(np.rint(np.concatenate(sizes)))
+    return [int(n) for n in every if max(1, d / 8) <= n <= 8 * d]
 
 
 def _save_figure(result: Sweep, path: Path) -> None:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moetheory.results import Sweep, student_quantile
+from moetheory.sweeping import SUFFIXES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
+_OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
 _NAMES = {"dense": "dense", "moe": "mixture of experts"}
-_AXES = {"experts": "number of experts K", "noise_variance": "noise variance σ²"}
+_AXES = {
+    "experts": "number of experts K",
+    "noise_variance": "noise variance σ²",
+    "samples": "training samples n",
+}
+_SYMBOLS = {"experts": "K", "noise_variance": "σ²", "samples": "n"}
+SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
 
 
 def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
-    positive; closed forms as lines, simulations as points with 95 % intervals, the upper bound
-    dashed.
+    positive; theory as lines, with a band of ± its estimated error where it is asymptotic;
+    simulations as points with 95 % intervals; the upper bound dashed. Where a risk is infinite
+    its line has a gap between dotted verticals, and its simulation, which estimates nothing
+    there, is left out; heights far above the others are cut off.
 
     Parameters
     ----------
@@ -55,36 +68,18 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
 
 
 def _draw_sweep(result: Sweep, ax: Axes) -> None:
-    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
-
     order_of_x = np.argsort(result[result.over], kind="stable")
     columns = {name: column[order_of_x] for name, column in result.columns.items()}
     x = columns[result.over]
-    lone: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
-    suffixes = ("_simulated", "_sem")
-    labels = [
-        name
-        for name in result.columns
-        if name not in (result.over, "bound") and not name.endswith(suffixes)
+    curves = [
+        _Curve(label, order, result.over, columns) for order, label in enumerate(_labels(result))
     ]
-    for order, label in enumerate(labels):
-        colour = _COLOURS.get(label, f"C{order + 2}")
-        ax.plot(x, columns[label], color=colour, label=_NAMES.get(label, label), zorder=2, **lone)
+    lone: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
+    for curve in curves:
+        ax.plot(x, curve.theory, color=curve.colour, label=curve.name, zorder=2, **lone)
         if result.replicates:
-            half = student_quantile(0.025, result.replicates - 1) * columns[f"{label}_sem"]
-            ax.errorbar(
-                x,
-                columns[f"{label}_simulated"],
-                yerr=half,
-                fmt=_MARKERS[order % len(_MARKERS)],
-                markersize=6.5 - 2.5 * order if order < 2 else 4,
-                markerfacecolor="none" if order == 0 else colour,
-                capsize=3,
-                color=colour,
-                label=f"{_NAMES.get(label, label)}, simulated (95 %)",
-                zorder=3,
-            )
-    if "bound" in result.columns:
+            curve.draw_simulations(ax, result.replicates)
+    if "bound" in columns:
         bound = columns["bound"]
         by_k = result.over == "experts" and np.allclose(bound * x, bound[0] * x[0])
         ax.plot(
@@ -98,18 +93,195 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
         )
     if np.all(x > 0):
         ax.set_xscale("log")
-    drawn = [name for name in columns if name != result.over and not name.endswith("_sem")]
-    if all(np.all(columns[name] > 0) for name in drawn):
+    heights = np.concatenate([*(c.heights for c in curves), columns.get("bound", x[:0])])
+    if heights.size and np.all(heights > 0):
         ax.set_yscale("log")
-    if result.over == "experts":
-        ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spread(x)]))
-        ax.xaxis.set_minor_locator(NullLocator())
-        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
-    ax.set_xlabel(_AXES.get(result.over, result.over.replace("_", " ")))
-    ax.set_ylabel("excess risk")
-    ax.legend(frameon=False)
+    _label_axes(ax, result.over, x)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
+    if result.over != "samples" and not any(curve.is_rough for curve in curves):
+        ax.legend(frameon=False)
+        return
+    _limit_heights(ax, curves)
+    for curve in curves:
+        curve.draw_errors(ax)
+        curve.draw_infinities(ax)
+    _legend_above(ax, curves)
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """What is drawn of one estimator."""
+
+    label: str
+    order: int
+    over: str
+    columns: Mapping[str, NDArray[Any]]
+
+    @property
+    def name(self) -> str:
+        return _NAMES.get(self.label, self.label)
+
+    @property
+    def name_with_error(self) -> str:
+        return f"{self.name} ± error of the formula"
+
+    @property
+    def name_of_simulations(self) -> str:
+        return f"{self.name}, simulated (95 %)"
+
+    @property
+    def name_of_infinities(self) -> str:
+        ends = self._stretches()
+        shown = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in ends[:2]]
+        values = ", ".join(shown + ["…"] * (len(ends) > 2))
+        return f"{self.name} infinite at {_SYMBOLS.get(self.over, self.over)} = {values}"
+
+    @property
+    def colour(self) -> str:
+        return _COLOURS.get(self.label, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
+
+    @property
+    def x(self) -> NDArray[Any]:
+        return self.columns[self.over]
+
+    @property
+    def theory(self) -> NDArray[Any]:
+        return self.columns[self.label]
+
+    @property
+    def error(self) -> NDArray[Any] | None:
+        return self.columns.get(f"{self.label}_error")
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether there are errors or infinities to draw."""
+        return self.error is not None or bool(np.isinf(self.theory).any())
+
+    @property
+    def simulated(self) -> NDArray[Any]:
+        """NaN where the expectation is infinite, so that its mean estimates nothing."""
+        means = self.columns.get(f"{self.label}_simulated", np.array([]))
+        return np.where(np.isinf(self.theory), np.nan, means) if means.size else means
+
+    @property
+    def heights(self) -> NDArray[Any]:
+        """All finite heights."""
+        every = np.concatenate([self.theory, self.simulated])
+        finite: NDArray[Any] = every[np.isfinite(every)]
+        return finite
+
+    def draw_simulations(self, ax: Axes, replicates: int) -> None:
+        """Points with 95 % intervals."""
+        half = student_quantile(0.025, replicates - 1) * self.columns[f"{self.label}_sem"]
+        ax.errorbar(
+            self.x,
+            self.simulated,
+            yerr=half,
+            fmt=_MARKERS[self.order % len(_MARKERS)],
+            markersize=6.5 - 2.5 * self.order if self.order < 2 else 4,
+            markerfacecolor="none" if self.order == 0 else self.colour,
+            capsize=3,
+            color=self.colour,
+            label=self.name_of_simulations,
+            zorder=3,
+        )
+
+    def draw_errors(self, ax: Axes) -> None:
+        """A band where the formula is asymptotic."""
+        if self.error is None:
+            return
+        low, high = self.theory - self.error, self.theory + self.error
+        if ax.get_yscale() == "log":
+            low = np.maximum(low, ax.get_ylim()[0] / 10.0)
+        ax.fill_between(
+            self.x,
+            low,
+            high,
+            where=np.isfinite(self.theory).tolist(),
+            color=self.colour,
+            alpha=0.2,
+            linewidth=0.0,
+            zorder=1,
+            label=self.name_with_error,
+        )
+
+    def draw_infinities(self, ax: Axes) -> None:
+        """Dotted lines around each stretch of values at which the risk is infinite."""
+        label: str | None = self.name_of_infinities
+        for low, high in self._stretches():
+            ax.axvspan(low, high, color=self.colour, alpha=0.05, linewidth=0.0, zorder=0)
+            for end in sorted({low, high}):
+                ax.axvline(end, color=self.colour, ls=":", lw=1.0, zorder=1, label=label)
+                label = None
+
+    def _stretches(self) -> list[tuple[float, float]]:
+        """First and last value of each run of infinite risks."""
+        infinite = np.concatenate([[False], np.isinf(self.theory), [False]])
+        changes = np.flatnonzero(infinite[1:] != infinite[:-1])
+        starts, stops = changes[::2], changes[1::2] - 1
+        return list(zip(self.x[starts].tolist(), self.x[stops].tolist(), strict=True))
+
+
+def _labels(result: Sweep) -> list[str]:
+    """The estimators, each by the name of its column."""
+    others = (result.over, "bound")
+    return [name for name in result.columns if name not in others and not name.endswith(SUFFIXES)]
+
+
+def _limit_heights(ax: Axes, curves: list[_Curve]) -> None:
+    """Limits from the closed forms, so that a spike does not flatten everything else."""
+    finite = np.concatenate([curve.theory[np.isfinite(curve.theory)] for curve in curves])
+    if not finite.size:
+        ax.set_yticks([])
+        return
+    low, middle, high = (float(each) for each in np.quantile(finite, [0.0, 0.5, 1.0]))
+    if ax.get_yscale() == "log":
+        ax.set_ylim(low / 1.5, 1.5 * min(high, SPIKE_LOG * middle))
+    else:
+        ax.set_ylim(min(low, 0.0), 1.1 * min(high, SPIKE * middle) or 1.0)
+
+
+def _legend_above(ax: Axes, curves: list[_Curve]) -> None:
+    """Outside, as peaks and bands leave no room inside; what belongs to a curve together."""
+    from matplotlib.lines import Line2D
+
+    artists, labels = ax.get_legend_handles_labels()
+    found: dict[str, Any] = dict(zip(labels, artists, strict=True))
+    entries: list[list[tuple[str, Any]]] = []
+    for curve in curves:
+        line, band = found.pop(curve.name), found.pop(curve.name_with_error, None)
+        first = (curve.name, line) if band is None else (curve.name_with_error, (band, line))
+        others = (curve.name_of_simulations, curve.name_of_infinities)
+        entries.append([first, *((name, found.pop(name)) for name in others if name in found)])
+    longest = max(map(len, entries))
+    blank = ("", Line2D([], [], linestyle="none"))
+    # blanks let each curve begin a column; what else was drawn on the axes comes last
+    shown = [entry for each in entries for entry in each + [blank] * (longest - len(each))]
+    names, handles = zip(*shown, *found.items(), strict=True)
+    ax.legend(
+        handles,
+        names,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=2,
+        frameon=False,
+        fontsize="small",
+    )
+
+
+def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
+    from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
+
+    if over == "experts":
+        ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spread(x)]))
+    elif over == "samples":
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    if over in ("experts", "samples"):
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    ax.set_xlabel(_AXES.get(over, over.replace("_", " ")))
+    ax.set_ylabel("excess risk")
 
 
 def _spread(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:

@@ -181,10 +181,13 @@ class Sweep:
     over : str
         The quantity, which names the first column.
     columns : mapping of str to (n,) array
-        ``<estimator>``: excess risk in closed form; ``<estimator>_simulated`` and
-        ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on that of ``MoE()``.
+        ``<estimator>``: excess risk in theory, ``inf`` at an interpolation threshold;
+        ``<estimator>_error``: estimate of its error, if any of these answers is only
+        asymptotic, and 0 where they are exact; ``<estimator>_simulated`` and
+        ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on that of ``MoE()``
+        at infinitely many samples.
     replicates : int
-        Behind each simulated number; 0 without simulation.
+        Behind each simulated number, training sets or test samples; 0 without simulation.
     entropy : int or None
         Replays the simulations.
     """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from moetheory.estimators import Dense, Estimator, MoE, known
 from moetheory.evaluation import moe_bound, risk
@@ -13,7 +14,11 @@ from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimates, Sweep
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
-from moetheory.validation import members, regular_array
+from moetheory.validation import count, members, regular_array
+
+SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
+
+Point = tuple[BlockModel, ArrayLike | None]
 
 
 def sweep(
@@ -22,6 +27,7 @@ def sweep(
     values: Sequence[Any] | np.ndarray[Any, Any],
     estimators: Sequence[Estimator] = (Dense(), MoE()),
     *,
+    samples: ArrayLike | None = None,
     replicates: int | None = None,
     rng: RNG = None,
     progress: Callable[[int, int], None] | None = None,
@@ -31,14 +37,20 @@ def sweep(
     Parameters
     ----------
     model : BlockModel or callable
-        A model of which ``over`` is a constructor argument that takes one number, or a factory
-        ``value -> model`` for anything else (``over`` then only names the column).
+        The model, or a factory ``value -> model``.
     over : str
+        "samples", the size of the training sets, or a constructor argument of the model that
+        takes one number. With a factory it may be anything and then only names the column.
     values : (n,) sequence of numbers
     estimators : sequence of Dense or MoE
-        With ``MoE()`` among them there is a column ``bound``, the upper bound on its risk.
+        With ``MoE()`` among them, and infinitely many samples, there is a column ``bound``, the
+        upper bound on its risk.
+    samples : int or (K,) integers, optional
+        Fit the estimators on so many samples at each value, as `risk` does; not together with
+        ``over="samples"``. Infinitely many if not given.
     replicates : int, optional
-        Simulate too, with this many test samples for each value.
+        Simulate too: with this many training sets for each value, or test samples where there
+        are infinitely many training samples.
     rng : int, SeedSequence, Generator or None
     progress : callable, optional
         Called as ``progress(done, total)`` in replicates.
@@ -46,6 +58,14 @@ def sweep(
     Returns
     -------
     Sweep
+        Where a risk is infinite its simulation is reported nevertheless, but estimates nothing.
+
+    Raises
+    ------
+    ValueError
+        An argument is none of the above.
+    NoClosedForm
+        From `risk`.
 
     Examples
     --------
@@ -53,54 +73,109 @@ def sweep(
     ...                "experts", [1, 2, 4, 8])
     >>> result["dense"].tolist(), result["moe"].tolist()
     ([0.5, 0.5, 0.5, 0.5], [0.5, 0.333333, 0.2, 0.111111])
+
+    Two experts with four coordinates each: infinite where they have as many samples.
+
+    >>> model = BlockModel.isotropic(8, 2, 1.0, signal_energy=8.0)
+    >>> sweep(model, "samples", [4, 8, 16, 32], [MoE()])["moe"].tolist()
+    [1.333333, inf, 0.777778, 0.454545]
     """
-    grid = regular_array("values", values)
-    if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
-        raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
+    grid = _grid(over, values)
     estimators = [
         known(estimator) for estimator in members("estimators", estimators, of="estimators")
     ]
     labels = [estimator.label for estimator in estimators]
     if not labels or len(set(labels)) < len(labels):
         raise ValueError(f"estimators must be different and at least one, got {labels}")
-    if not isinstance(over, str) or over in {*labels, "bound"}:
+    taken = {label + suffix for label in labels for suffix in ("", *SUFFIXES)} | {"bound"}
+    if not isinstance(over, str) or over in taken:
         raise ValueError(
             f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
             f"got {over!r}"
         )
-    models = [known_model(_at(model, over, value)) for value in grid.tolist()]
+    points = _points(model, over, grid, samples)
 
-    columns: dict[str, Any] = {over: grid.copy()}
+    columns: dict[str, Any] = {over: grid}
     for label, estimator in zip(labels, estimators, strict=True):
-        columns[label] = np.array([risk(estimator, each).excess for each in models])
-    if MoE() in estimators:
-        columns["bound"] = np.array([moe_bound(each) for each in models])
+        risks = [risk(estimator, each, samples=size) for each, size in points]
+        columns[label] = np.array([each.excess for each in risks])
+        if any(each.exactness == "asymptotic" for each in risks):
+            columns[f"{label}_error"] = np.array([each.error for each in risks])
+    if MoE() in estimators and samples is None and over != "samples":
+        columns["bound"] = np.array([moe_bound(each) for each, _ in points])
     if replicates is None:
         return Sweep(over, columns, 0, None)
 
     entropy = entropy_of(rng)
-    runs: list[Estimates] = []
-    for index, each in enumerate(models):
-
-        def report(done: int, total: int, index: int = index) -> None:
-            if progress is not None:
-                progress(index * total + done, len(models) * total)
-
-        runs.append(
-            simulate(
-                estimators,
-                each,
-                replicates=replicates,
-                rng=child(entropy, index),
-                progress=report,
-            )
-        )
+    runs = _runs(estimators, points, replicates, entropy, progress)
+    omega = [each.label_noise_variance for each, _ in points]
     for i, label in enumerate(labels):
-        omega = [each.label_noise_variance for each in models]
         columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
         columns[f"{label}_sem"] = np.array([run[i].sem for run in runs])
     return Sweep(over, columns, runs[0].replicates, entropy)
 
 
+def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
+    """``values`` as a new array; of integers if they are numbers of samples."""
+    grid = regular_array("values", values)
+    if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
+        raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
+    if over != "samples":
+        return grid.copy()
+    return np.array([_sample_size(value) for value in grid.tolist()], dtype=np.int64)
+
+
+def _sample_size(value: int | float) -> int:
+    # whole floats are what rounding a geometric progression gives
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return count('values with over="samples"', value, minimum=1)
+
+
+def _points(
+    model: BlockModel | Callable[[Any], BlockModel],
+    over: str,
+    grid: np.ndarray[Any, Any],
+    samples: ArrayLike | None,
+) -> list[Point]:
+    """The model and the samples of each value."""
+    if over != "samples":
+        return [(known_model(_at(model, over, value)), samples) for value in grid.tolist()]
+    if samples is not None:
+        raise ValueError(
+            f'samples must not be given with over="samples", whose values they are, got {samples!r}'
+        )
+    return [
+        (known_model(model if isinstance(model, BlockModel) else model(value)), value)
+        for value in grid.tolist()
+    ]
+
+
 def _at(model: BlockModel | Callable[[Any], BlockModel], over: str, value: Any) -> BlockModel:
     return model.replace(**{over: value}) if isinstance(model, BlockModel) else model(value)
+
+
+def _runs(
+    estimators: Sequence[Estimator],
+    points: Sequence[Point],
+    replicates: int,
+    entropy: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Estimates]:
+    """A simulation at every point, each with a seed of its own."""
+
+    def run(index: int, model: BlockModel, samples: ArrayLike | None) -> Estimates:
+        def report(done: int, total: int) -> None:
+            if progress is not None:
+                progress(index * total + done, len(points) * total)
+
+        return simulate(
+            estimators,
+            model,
+            samples=samples,
+            replicates=replicates,
+            rng=child(entropy, index),
+            progress=report,
+        )
+
+    return [run(index, model, samples) for index, (model, samples) in enumerate(points)]

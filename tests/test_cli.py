@@ -94,6 +94,52 @@ def test_risk_prints_what_the_library_says(run):
     assert document["gap"] == mt.gap(model)
 
 
+def test_risk_after_fitting(run):
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    code, out, _ = run("risk", *SMALL, "--samples", "40")
+    assert code == 0
+    assert "error" in out.splitlines()[0]
+    for estimator in (mt.Dense(), mt.MoE()):
+        theory = mt.risk(estimator, model, samples=40)
+        assert f"{theory.value:.6g}" in out
+        assert f"{theory.error:.2g}" in out
+    assert "fitted on 40 samples, 13 to 14 in each group; below: infinitely many samples" in out
+    assert f"{mt.gap(model):.6g}" in out
+    assert "error" not in run("risk", *SMALL)[1]
+    code, out, _ = run("risk", *SMALL, "--samples", "6")
+    assert (code, out.count(" inf ")) == (0, 4)
+
+
+def test_risk_of_counts_as_json(run):
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    code, out, _ = run("risk", *SMALL, "--samples", "10,0,30", "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert document["samples"] == document["counts"] == [10, 0, 30]
+    for label, estimator in (("dense", mt.Dense()), ("moe", mt.MoE())):
+        theory = mt.risk(estimator, model, samples=[10, 0, 30])
+        assert document["results"][label]["risk"] == theory.value
+        assert document["results"][label]["error"] == theory.error
+    document = json.loads(run("risk", *SMALL, "--samples", "40", "--json")[1])
+    assert (document["samples"], document["counts"]) == (40, [14, 13, 13])
+    document = json.loads(run("risk", *SMALL, "--json")[1])
+    assert document["samples"] is document["counts"] is None
+    assert document["results"]["dense"]["error"] == 0.0
+
+
+def test_what_has_no_closed_form_is_one_line_and_exit_2(run, monkeypatch):
+    def refuse(*_, **__):
+        raise mt.NoClosedForm("no formula; call simulate(...)")
+
+    monkeypatch.setattr(commands, "risk", refuse)
+    monkeypatch.setattr(commands, "sweep", refuse)
+    for command in ("risk", "sweep"):
+        assert run(command, "--samples", "9") == (
+            *(2, ""),
+            "moetheory: error: no formula; call simulate(...)\n",
+        )
+
+
 def test_a_model_file_is_used(run, tmp_path, generic):
     path = tmp_path / "model.json"
     generic().to_json(path)
@@ -131,6 +177,53 @@ def test_sweep_over_noise_writes_a_file(run, tmp_path, generic):
     assert json.loads(out)["results"]["columns"]["experts"] == [1, 6]
 
 
+def test_sweep_over_samples_covers_both_thresholds(run, tmp_path):
+    figure = tmp_path / "descent.png"
+    code, out, _ = run(
+        *("sweep", "--over", "samples", "--dim", "24", "--experts", "2"),
+        *("--replicates", "3", "--seed", "0", "--figure", str(figure)),
+    )
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == [
+        *("samples", "dense", "dense_error", "moe"),
+        *("dense_simulated", "dense_sem", "moe_simulated", "moe_sem"),
+    ]
+    infinite = {
+        label: [int(row["samples"]) for row in rows if row[label] == "inf"]
+        for label in ("dense", "moe")
+    }
+    assert infinite["dense"] == [23, 24, 25]
+    # with 11 to 13 samples an expert of 12 coordinates is at its threshold
+    assert (min(infinite["moe"]), max(infinite["moe"])) == (21, 27)
+    finite = [int(row["samples"]) for row in rows if row["moe"] != "inf"]
+    assert {20, 28} <= set(finite)
+    assert (int(rows[0]["samples"]), int(rows[-1]["samples"])) == (3, 192)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_default_sample_sizes_look_at_every_threshold():
+    blocks, ones = [0] * 10 + [1] * 10 + [2], np.ones(21)
+    model = mt.BlockModel([0.9, 0.1, 0.0], blocks, ones, ones, 1.0)
+    sizes = commands.sample_sizes(model)
+    assert sizes == sorted(set(sizes))
+    for threshold in (21, 10 / 0.9, 10 / 0.1):
+        assert round(threshold) in sizes
+    assert (sizes[0], sizes[-1]) == (3, 168)
+
+
+def test_a_sweep_may_fit_its_estimators(run):
+    sweep = ("sweep", *SMALL, "--over", "noise_variance", "--values", "1")
+    code, out, _ = run(*sweep, "--samples", "10,20,30", "--replicates", "0", "--json")
+    assert code == 0
+    columns = json.loads(out)["results"]["columns"]
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    assert columns["dense"] == [mt.risk(mt.Dense(), model, samples=[10, 20, 30]).excess]
+    assert "bound" not in columns
+    assert json.loads(run(*sweep, "--samples", "60", "--json")[1])["results"]["replicates"] == 200
+    assert json.loads(run(*sweep, "--json")[1])["results"]["replicates"] == 2000
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -141,7 +234,7 @@ def test_sweep_over_noise_writes_a_file(run, tmp_path, generic):
         (("check", "--dim", "10", "--experts", "3"), "experts must divide dim"),
         (("check", "--dim", "ten"), "invalid int value: 'ten'"),
         (("check", "--dim", "0"), "dim must be at least 1, got 0"),
-        (("risk", "--dim", "10000000000000"), "the model does not fit into memory"),
+        (("risk", "--dim", "10000000000000"), "model or samples do not fit into memory"),
         (("check", "--noise-variance", "-1"), "noise_variance must be at least 0, got -1"),
         (("check", "--noise-variance", "nan"), "noise_variance must be finite, got nan"),
         (("check", "--replicates", "1"), "must be at least 2, got 1"),
@@ -159,7 +252,21 @@ def test_sweep_over_noise_writes_a_file(run, tmp_path, generic):
         (("sweep", "--values", "1.5"), "--values must be integers when sweeping over experts"),
         (("sweep", "--dim", "6", "--values", "4"), "experts must divide dim"),
         (("sweep", "--over", "noise_variance", "--values", "-1"), "noise_variance must be at"),
-        (("sweep", "--over", "samples"), "invalid choice: 'samples'"),
+        (("sweep", "--over", "leakage"), "invalid choice: 'leakage'"),
+        (("sweep", "--over", "samples", "--samples", "5"), "--over samples cannot be combined"),
+        (("sweep", "--over", "samples", "--values", "8,1.5"), "at least 1 with --over samples, go"),
+        (("sweep", "--over", "samples", "--values", "0"), "with --over samples, got 0"),
+        (("sweep", "--over", "samples", "--values", "1e19"), "must be at most 9223372036854775807"),
+        (("sweep", "--over", "samples", "--values", "1e13"), "samples do not fit into memory"),
+        (("sweep", "--over", "samples", "--replicates", "1"), "replicates must be at least 2, got"),
+        (("sweep", "--samples", "0"), "samples must be at least 1, got 0"),
+        (("sweep", "--samples", "1,2"), "samples must be an integer or have shape (1,), got (2,)"),
+        (("risk", "--samples", "0"), "samples must be at least 1, got 0"),
+        (("risk", "--samples", "1.5"), "must be an integer, or one for each group separated by"),
+        (("risk", "--samples", ""), "must be an integer, or one for each group separated by"),
+        (("risk", "--samples", "1,2"), "must be an integer or have shape (16,), got (2,)"),
+        (("risk", *SMALL, "--samples", "1,-2,3"), "samples[1] must be at least 0, got -2"),
+        (("risk", *SMALL, "--samples", "0,0,0"), "samples must add up to 1 to"),
         (("sweep", "--model", "x.json"), "--over experts cannot be combined with --model"),
         (("sweep", "--experts", "4"), "--over experts cannot be combined with --experts"),
         (("sweep", "--csv", "no/such/folder.csv"), "no/such is not a directory"),
@@ -198,12 +305,12 @@ def test_help_names_commands_options_and_exit_codes(run):
         assert word in out
     code, out, _ = run("check", "--help")
     assert code == 0
-    assert "generalization, one-over-k; all if none" in " ".join(out.split())
+    assert f"{', '.join(mt.catalogue)}; all if none" in " ".join(out.split())
     assert run("--version") == (0, f"moetheory {mt.__version__}\n", "")
 
 
 def test_an_internal_error_is_70_and_shows_where(run, monkeypatch):
-    monkeypatch.setattr(commands, "risk", lambda *_: 1 / 0)
+    monkeypatch.setattr(commands, "risk", lambda *_, **__: 1 / 0)
     code, _, err = run("risk")
     assert code == 70
     assert "ZeroDivisionError" in err

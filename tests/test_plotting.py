@@ -97,6 +97,84 @@ def test_the_bound_is_called_1_over_k_only_where_it_is():
     assert [line.get_label() for line in ax.get_lines()][-1] == "upper bound for experts"
 
 
+SIZES = [4, 6, 8, 9, 10, 11, 12, 13, 14, 16, 18, 24, 48, 96]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    model = mt.BlockModel.isotropic(12, 2, 1.0, signal_energy=12.0)
+    return mt.sweep(model, "samples", SIZES, replicates=20, rng=0)
+
+
+def test_lines_have_a_gap_where_the_risk_is_infinite(fitted):
+    ax = mt.plot(fitted)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("training samples n", "excess risk")
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    for label, column in (("dense", "dense"), ("mixture of experts", "moe")):
+        np.testing.assert_array_equal(lines[label].get_ydata(), fitted[column])
+        assert np.isinf(lines[label].get_ydata()).any()
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    finite = fitted["dense"][np.isfinite(fitted["dense"])]
+    assert low < fitted["moe"].min() < finite.max() < high < 10 * finite.max()
+
+
+def test_infinite_risks_are_marked_and_their_simulations_left_out(fitted):
+    ax = mt.plot(fitted)
+    dotted = [line for line in ax.get_lines() if line.get_linestyle() == ":"]
+    assert [line.get_xdata()[0] for line in dotted] == [11, 13, 9, 14]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "dense infinite at n = 11–13" in texts
+    assert "mixture of experts infinite at n = 9–14" in texts
+    for container, label in zip(ax.containers, ("dense", "moe"), strict=True):
+        drawn = container.lines[0].get_ydata()
+        left_out = np.isinf(fitted[label])
+        assert np.all(np.isnan(drawn[left_out]))
+        np.testing.assert_array_equal(drawn[~left_out], fitted[f"{label}_simulated"][~left_out])
+
+
+def test_asymptotic_answers_have_a_band(fitted):
+    ax = mt.plot(fitted)
+    (band,) = [each for each in ax.collections if "error of the formula" in str(each.get_label())]
+    vertices = np.concatenate([path.vertices for path in band.get_paths()])
+    for n, value, error in zip(SIZES, fitted["dense"], fitted["dense_error"], strict=True):
+        at = vertices[vertices[:, 0] == n, 1]
+        assert np.isinf(value) == (at.size == 0)
+        if at.size:
+            np.testing.assert_allclose(at.max(), value + error, rtol=1e-12)
+
+
+def test_a_spike_does_not_flatten_the_rest():
+    model = mt.BlockModel.isotropic(512, 1, 1.0, signal_energy=512.0)
+    result = mt.sweep(model, "samples", [32, 64, 128, 256, 510, 1024, 2048, 4096], [mt.Dense()])
+    assert result["dense"].max() > 200
+    low, high = mt.plot(result).get_ylim()
+    assert low < result["dense"].min() < np.sort(result["dense"])[-2] < high < 200
+    columns = {"samples": np.arange(1, 9), "dense": np.array([0.0, 1, 2, 3, 3, 2, 1, 1e6])}
+    columns["dense"][3] = np.inf
+    linear = mt.plot(mt.Sweep("samples", columns, 0, None))
+    assert linear.get_yscale() == "linear"
+    assert linear.get_ylim()[0] == 0.0
+    assert 3.0 < linear.get_ylim()[1] < 20.0
+
+
+def test_the_legend_is_outside_the_axes(fitted):
+    ax = mt.plot(fitted)
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1 - 1.0
+
+
+def test_risks_that_are_all_infinite_can_be_drawn():
+    model = mt.BlockModel.isotropic(4, 2, 1.0)
+    result = mt.sweep(model, "noise_variance", [0.1, 1.0], samples=4, replicates=5, rng=0)
+    ax = mt.plot(result)
+    ax.figure.canvas.draw()
+    assert ax.get_yticks().size == 0
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "dense infinite at σ² = 0.1–1" in texts
+
+
 def test_only_results_can_be_drawn():
     with pytest.raises(ValueError, match="result must be a Sweep, got list"):
         mt.plot([1, 2])

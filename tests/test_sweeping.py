@@ -52,6 +52,89 @@ def test_estimators_may_come_from_a_generator():
     assert list(result.columns) == ["experts", "dense", "dense(ridge=1)"]
 
 
+def test_sample_sizes_are_a_quantity():
+    model = iso(3)
+    estimators = [mt.Dense(), mt.MoE(), mt.MoE(ridge=0.5)]
+    result = mt.sweep(model, "samples", [6.0, 12.0, 24.0, 120.0], estimators)
+    assert list(result.columns) == [
+        *("samples", "dense", "dense_error", "moe"),
+        *("moe(ridge=0.5)", "moe(ridge=0.5)_error"),
+    ]
+    assert result["samples"].dtype == np.int64
+    for estimator in estimators:
+        risks = [mt.risk(estimator, model, samples=n) for n in (6, 12, 24, 120)]
+        assert result[estimator.label].tolist() == [each.excess for each in risks]
+        if estimator != mt.MoE():
+            errors = result[f"{estimator.label}_error"]
+            assert errors.tolist() == [each.error for each in risks]
+    assert result["dense"][1] == result["moe"][1] == np.inf
+    assert result["dense_error"][1] == 0.0
+
+
+def test_a_factory_is_called_with_the_sample_size():
+    result = mt.sweep(lambda n: iso(12 if n > 100 else 1), "samples", [24, 240], [mt.MoE()])
+    wanted = [mt.risk(mt.MoE(), iso(k), samples=n).excess for k, n in ((1, 24), (12, 240))]
+    assert result["moe"].tolist() == wanted
+
+
+def test_estimators_can_be_fitted_along_any_other_quantity():
+    counts = np.array([20, 10, 30])
+    fitted = mt.sweep(iso(3), "noise_variance", [0.1, 1.0], samples=counts)
+    assert list(fitted.columns) == ["noise_variance", "dense", "dense_error", "moe"]
+    for i, noise in enumerate((0.1, 1.0)):
+        wanted = mt.risk(mt.Dense(), iso(3).replace(noise_variance=noise), samples=counts)
+        assert (fitted["dense"][i], fitted["dense_error"][i]) == (wanted.excess, wanted.error)
+    assert mt.sweep(iso, "experts", [1, 12], samples=50)["moe"].tolist() == [
+        mt.risk(mt.MoE(), iso(k), samples=50).excess for k in (1, 12)
+    ]
+
+
+def test_simulated_training_sets_agree_with_theory(agrees):
+    # of the experts alone, whose theory is exact
+    result = mt.sweep(iso(3), "samples", [40, 80], [mt.MoE()], replicates=30_000, rng=1)
+    columns = (result["moe_simulated"], result["moe_sem"], result["moe"])
+    for mean, sem, value in zip(*columns, strict=True):
+        assert agrees(mean, sem, result.replicates, value)
+    both = mt.sweep(iso(3), "samples", [11, 12], replicates=10, rng=1)
+    assert both.replicates == 10
+    assert np.all(np.isinf(both["moe"]))
+    assert np.all(np.isfinite(both["moe_simulated"]))
+    again = mt.sweep(iso(3), "samples", [11, 12], replicates=10, rng=both.entropy)
+    for name in both.columns:
+        np.testing.assert_array_equal(both[name], again[name])
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "message"),
+    [
+        ([2.5], {}, 'values with over="samples" must be an integer, got 2.5'),
+        ([np.nan], {}, 'values with over="samples" must be an integer, got nan'),
+        ([4, 0], {}, 'values with over="samples" must be at least 1, got 0'),
+        ([-3], {}, 'values with over="samples" must be at least 1, got -3'),
+        ([1e19], {}, 'values with over="samples" must be at most 9223372036854775807, got 1000'),
+        ([4], {"samples": 5}, 'samples must not be given with over="samples".* got 5'),
+        ([4], {"replicates": 1}, "replicates must be at least 2, got 1"),
+    ],
+)
+def test_bad_sample_sizes(values, options, message):
+    with pytest.raises(ValueError, match=message):
+        mt.sweep(iso(3), "samples", values, **options)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (0, "samples must be at least 1, got 0"),
+        (1.5, "samples must be an integer, got 1.5"),
+        ([1, 2], r"samples must be an integer or have shape \(3,\), got \(2,\)"),
+        ([1, 2, -1], r"samples\[2\] must be at least 0, got -1"),
+    ],
+)
+def test_bad_samples(samples, message):
+    with pytest.raises(ValueError, match=message):
+        mt.sweep(iso(3), "noise_variance", [1.0], samples=samples)
+
+
 def test_progress_runs_over_all_points():
     calls = []
     mt.sweep(iso, "experts", [1, 2], replicates=50, rng=0, progress=lambda *c: calls.append(c))
@@ -73,6 +156,7 @@ def test_progress_runs_over_all_points():
         ((iso, "experts", [[1], [1, 2]]), "values must be a regular array"),
         ((iso, "dense", [1]), "over must be a name that is no other column's"),
         ((iso, "bound", [1]), "over must be a name that is no other column's"),
+        ((iso, "moe_sem", [1]), "over must be a name that is no other column's"),
         ((iso, None, [1]), "over must be a name that is no other column's"),
         ((lambda k: float(k), "experts", [1]), "model must be a BlockModel, got 1.0"),
     ],
