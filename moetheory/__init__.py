@@ -1,9 +1,12 @@
 """Mixtures of experts under feature noise: the theory in closed form, proved and simulated."""
 
 from moetheory.checking import check
+from moetheory.crossing import crossover
+from moetheory.distribution import RiskDistribution
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, MoE, Oracle
-from moetheory.evaluation import gap, moe_bound, risk
+from moetheory.evaluation import excess_rate, gap, moe_bound, risk
+from moetheory.expertlaw import high_probability_bound, risk_distribution
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
 from moetheory.plotting import plot
@@ -11,28 +14,38 @@ from moetheory.results import Estimate, Estimates, Risk, Sweep
 from moetheory.simulation import simulate
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
+from moetheory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
 from moetheory.verdicts import Verdict
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BestExperts",
     "BlockModel",
     "Dense",
     "Estimate",
     "Estimates",
     "MoE",
     "NoClosedForm",
+    "OptimalRidge",
     "Oracle",
     "Risk",
+    "RiskDistribution",
     "Sweep",
     "Verdict",
+    "best_experts",
     "catalogue",
     "check",
+    "crossover",
+    "excess_rate",
     "gap",
+    "high_probability_bound",
     "moe_bound",
     "optimal_coefficients",
+    "optimal_ridge",
     "plot",
     "risk",
+    "risk_distribution",
     "simulate",
     "sweep",
 ]

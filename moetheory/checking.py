@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from moetheory.certificates import Shipped, certify
+from moetheory.certificates import Certificate, Shipped, certify
 from moetheory.errorlaw import DISTORTION, LEAST_REPLICATES, POWER, Law, without_label_noise
 from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.theorems import catalogue
-from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._declaration import Claim, Setting, Theorem
 from moetheory.validation import count, number
 from moetheory.verdicts import ClaimVerdict, Comparison, Point, Status, Verdict
 
@@ -33,7 +33,8 @@ def check(
     """Hold a theorem's two sides against each other by every route there is.
 
     The sides in closed form at every point the theorem names; the certificate, proved again and
-    tied to the shipped formulas; and simulation against the closed form of the left side.
+    tied to the shipped formulas; and simulation: of the left side on fresh data, or an
+    experiment of the claim's own on training sets.
 
     Parameters
     ----------
@@ -42,8 +43,8 @@ def check(
     model : BlockModel, optional
         The theorem's own example if not given.
     replicates : int, optional
-        Test samples for each simulated model. If not given, as many as the power of 1 % needs
-        (fixed beforehand from the closed forms).
+        Test samples for each simulated model, training sets for each experiment. If not given,
+        as many as the power needs (fixed beforehand: from the closed forms, or by the claim).
     rng : int, SeedSequence, Generator or None
         ``rng=verdict.entropy`` replays the check.
     level : float
@@ -82,23 +83,35 @@ def check(
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
     claims = theorem.otherwise if failed else theorem.claims
 
-    simulated = {claim: set(claim.simulated(model)) for claim in claims}
     points = {claim: list(claim.points(model)) for claim in claims}
+    simulated = {
+        claim: [p for p in points[claim] if p in set(claim.simulated(model))] for claim in claims
+    }
     laws = {
         (claim, point): Law.of(claim, point, theorem)
         for claim in claims
-        for point in points[claim]
-        if point in simulated[claim]
+        if claim.weights is not None
+        for point in simulated[claim]
     }
-    tail = level / (2.0 * max(len(laws), 1))
+    experiments = [
+        (claim, point)
+        for claim in claims
+        if claim.experiment is not None
+        for point in simulated[claim]
+    ]
+    tail = level / (2.0 * max(len(laws) + len(experiments), 1))
     estimates = _simulate_all(theorem, laws, tail, replicates, entropy, progress)
-
-    def compared(claim: Claim, point: BlockModel) -> Comparison | None:
-        law = laws.get((claim, point))
-        return None if law is None else _compare(law, estimates[point], tail)
+    compared = {key: _compare(law, estimates[key[1]], tail) for key, law in laws.items()}
+    places = list(dict.fromkeys(point for _, point in experiments))
+    for index, (claim, point) in enumerate(experiments):
+        # experiments on one model may share what they draw
+        own = child(entropy, len(estimates) + places.index(point))
+        compared[claim, point] = _experiment(claim, point, replicates, own, tail)
+        if progress is not None:
+            progress(index + 1, len(experiments))
 
     verdicts = tuple(
-        _decide(claim, tuple(_point(claim, p, compared(claim, p)) for p in points[claim]))
+        _decide(claim, tuple(_point(claim, p, compared.get((claim, p))) for p in points[claim]))
         for claim in claims
     )
     status, reason = _overall(failed, verdicts)
@@ -140,17 +153,45 @@ def _simulate_all(
     return results
 
 
+def _experiment(
+    claim: Claim, model: BlockModel, replicates: int | None, entropy: int, tail: float
+) -> Comparison:
+    assert claim.experiment is not None
+    threshold = student_quantile(tail, LEAST_REPLICATES)
+    outcome = claim.experiment(model, Setting(replicates, entropy, threshold, claim.factor))
+    # power falls like the root of the replicates
+    short = (outcome.power / outcome.resolution) ** 2
+    return Comparison(
+        simulated=outcome.simulated,
+        sem=outcome.sem,
+        replicates=outcome.replicates,
+        z=outcome.z,
+        threshold=threshold,
+        power=outcome.power,
+        relative_to=outcome.relative_to,
+        decides=outcome.power <= outcome.resolution,
+        needed=outcome.replicates * short,
+        entropy=entropy,
+        resolution=outcome.resolution,
+        note=outcome.note,
+    )
+
+
 def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> Point:
-    left, right = claim.left(model), claim.right(model)
-    scale = abs(_scale(claim)(model))
-    rounding = 1e-10 * max(abs(left), abs(right)) + 1e-14 * scale
-    holds = left <= right + rounding
-    if claim.relation == "==":
-        holds = holds and right <= left + rounding
-    return Point(f"K={model.experts}", left, right, holds, comparison)
+    left = None if claim.left is None else claim.left(model)
+    right = None if claim.right is None else claim.right(model)
+    holds = True
+    if left is not None and right is not None:
+        scale = 0.0 if math.isinf(left) else abs(_scale(claim)(model))
+        rounding = 1e-10 * max(abs(left), abs(right)) + 1e-14 * scale
+        holds = left <= right + rounding
+        if claim.relation == "==":
+            holds = holds and right <= left + rounding
+    return Point(claim.label(model), left, right, holds, comparison)
 
 
 def _scale(claim: Claim) -> Callable[[BlockModel], float]:
+    assert claim.left is not None
     return claim.left if claim.scale is None else claim.scale.of
 
 
@@ -176,12 +217,12 @@ def _compare(law: Law, estimates: Estimates, tail: float) -> Comparison:
         decides=power <= POWER and distortion <= DISTORTION,
         needed=law.needed(tail),
         entropy=estimate.entropy,
+        resolution=POWER,
     )
 
 
 def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
-    shipped = Shipped(claim.left, claim.right, _scale(claim))
-    certificate = certify(claim.relation, claim.symbolic(), shipped)
+    certificate = _certificate(claim)
     compared = [(point, point.comparison) for point in points if point.comparison is not None]
     wrong = [point for point in points if not point.holds]
     # too few replicates make no normal mean, so they contradict nothing either
@@ -192,7 +233,7 @@ def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
     if wrong:
         status, shown = "violated", wrong[0]
         reason = f"at {shown.label} left is {shown.left:.12g}, right is {shown.right:.12g}"
-    elif certificate.status == "refuted":
+    elif certificate is not None and certificate.status == "refuted":
         status = "violated"
         reason = (
             f"counterexample {_values(certificate.counterexample)}"
@@ -201,16 +242,25 @@ def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
         )
     elif contradicted:
         status, shown = "violated", contradicted[0]
-        reason = f"simulation contradicts the left side at {shown.label}"
-    elif certificate.status == "open":
+        what = "the claim" if shown.left is None else "the left side"
+        reason = f"simulation contradicts {what} at {shown.label}"
+    elif certificate is not None and certificate.status == "open":
         status, reason = "inconclusive", "the certificate neither proves nor refutes it"
     elif blind:
         status, (shown, worst) = "inconclusive", max(blind, key=lambda pair: pair[1].needed)
         reason = (
-            f"at {shown.label} the simulation is too small to see an error of 1 % of "
-            f"{worst.relative_to}; that takes about {worst.needed:.2g} replicates"
+            f"at {shown.label} the simulation is too small to see an error of "
+            f"{100 * worst.resolution:.3g} % of {worst.relative_to}; that takes about "
+            f"{worst.needed:.2g} replicates"
         )
     return ClaimVerdict(claim.name, claim.relation, status, reason, points, shown, certificate)
+
+
+def _certificate(claim: Claim) -> Certificate | None:
+    if claim.symbolic is None or claim.left is None or claim.right is None:
+        return None
+    shipped = Shipped(claim.left, claim.right, _scale(claim))
+    return certify(claim.relation, claim.symbolic(), shipped)
 
 
 def _values(values: object) -> str:

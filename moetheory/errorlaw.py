@@ -10,11 +10,10 @@ import numpy as np
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
 from moetheory.results import student_quantile
-from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._declaration import DETECTION, Claim, Theorem
 from moetheory.validation import FloatArray
 
 POWER = 0.01  # the relative error that a simulation must be able to see
-DETECTION = 2.3263  # 99 % quantile of the normal law: how surely it must see it
 DISTORTION = 0.5  # most that skewness may change a tail probability by, to leading order
 LEAST_REPLICATES = 10_000
 
@@ -39,6 +38,8 @@ class Law:
     @classmethod
     def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> Law:
         """The law of what simulation measures for ``claim`` at ``model``."""
+        assert claim.weights is not None
+        assert claim.left is not None
         weights = np.asarray(claim.weights(model), dtype=np.float64)
         clean = without_label_noise(model)
         risks = np.stack([risk(e, clean).per_group for e in theorem.estimators])

@@ -67,7 +67,7 @@ def risk(
 
     Notes
     -----
-    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2 and §5;
+    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2 and §4;
     [SNB] Theorem 4.2.
 
     Examples
@@ -187,7 +187,7 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: str = "fixed") 
 
     Notes
     -----
-    Source: docs/theory.md §5.
+    Source: docs/theory.md §4.
 
     Examples
     --------

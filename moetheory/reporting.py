@@ -19,7 +19,8 @@ SCHEMA = 1
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
     """Aligned columns, or one ``name: value`` block for each row where ``width`` is too small.
 
-    Text is flush left, numbers (cells that start with a digit, a sign or a dot) flush right.
+    Text is flush left, numbers (cells that start with a digit, a sign or a dot, inf and nan)
+    flush right.
 
     >>> print(table(["name", "value"], [["a", "1.5"], ["bc", "10"]], width=None))
     name  value
@@ -46,10 +47,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | Non
         )
         return "  ".join(padded).rstrip()
 
-    numeric = [
-        any(column) and all(not cell or cell[0] in "+-.0123456789" for cell in column)
-        for column in zip(*rows, strict=True)
-    ]
+    def is_numeric(cell: str) -> bool:
+        return not cell or cell[0] in "+-.0123456789" or cell in ("inf", "nan")
+
+    numeric = [any(column) and all(map(is_numeric, column)) for column in zip(*rows, strict=True)]
     return "\n".join(line(row, numeric) for row in (header, *rows))
 
 
@@ -78,12 +79,21 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
     if comparisons:
         threshold = min(comparison.threshold for comparison in comparisons)
+        asked = max(verdict.power for verdict in verdicts)
+        seen = f"an error of {100 * asked:.2g} % or what" if asked else "what"
         lines.append(
             f"{len(comparisons)} simulated comparisons: largest |z| "
             f"{max(verdict.largest_z for verdict in verdicts):.2f} (contradiction beyond "
-            f"{threshold:.2f}); each would have seen an error of "
-            f"{100 * max(verdict.power for verdict in verdicts):.2g} %"
+            f"{threshold:.2f}); each would have seen {seen} its row says"
         )
+        notes = {
+            claim.name: point.comparison.note
+            for verdict in verdicts
+            for claim in verdict.claims
+            for point in claim.points
+            if point.comparison is not None and point.comparison.note
+        }
+        lines += [f"{name}: {note}" for name, note in notes.items()]
     lines.append(f"replay with --seed {verdicts[0].entropy}")
     return "\n".join(lines)
 
@@ -113,9 +123,10 @@ def document(command: str, results: Any, **more: Any) -> str:
 
 def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
     point = claim.shown
+    proof = "" if claim.certificate is None else claim.certificate.status
     if point is None:
-        return (claim.name, *[""] * 4, claim.certificate.status, *[""] * 3, claim.status)
-    sides = (point.label, *(f"{x:.5g}" for x in (point.left, point.right, point.slack)))
+        return (claim.name, *[""] * 4, proof, *[""] * 3, claim.status)
+    sides = (point.label, *(map(_side, (point.left, point.right, point.slack))))
     comparison = point.comparison
     simulated = ("", "", "")
     if comparison is not None:
@@ -128,10 +139,16 @@ def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
             f"{comparison.z:+.2f}",
             _power(comparison),
         )
-    return (claim.name, *sides, claim.certificate.status, *simulated, claim.status)
+    return (claim.name, *sides, proof, *simulated, claim.status)
+
+
+def _side(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"
 
 
 def _power(comparison: Comparison) -> str:
+    if not comparison.relative_to:
+        return f"{comparison.power:.2g}"
     suffix = "" if comparison.relative_to == "left" else f" of {comparison.relative_to}"
     return f"{100 * comparison.power:.2g} %{suffix}"
 

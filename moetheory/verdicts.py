@@ -30,12 +30,16 @@ class Comparison:
     relative_to : str
         What ``power`` is a fraction of: "left", the left side, unless that is a difference.
     decides : bool
-        Whether the power is 1 % or better and the mean as good as normal. If not, the
-        comparison neither supports nor contradicts anything.
+        Whether the power is as good as ``resolution`` and the mean as good as normal. If not,
+        the comparison neither supports nor contradicts anything.
     needed : float
         Replicates with which it would decide.
     entropy : int
-        Replays the simulation, of the model without label noise.
+        Replays the simulation (on fresh data: of the model without label noise).
+    resolution : float
+        The power that is asked for.
+    note : str
+        What else an experiment has to say.
     """
 
     simulated: float
@@ -48,22 +52,24 @@ class Comparison:
     decides: bool
     needed: float
     entropy: int
+    resolution: float
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Both sides of a claim for one model."""
+    """Both sides of a claim for one model, as far as it has them."""
 
     label: str
-    left: float
-    right: float
+    left: float | None
+    right: float | None
     holds: bool
     comparison: Comparison | None
 
     @property
-    def slack(self) -> float:
+    def slack(self) -> float | None:
         """``right - left``."""
-        return self.right - self.left
+        return None if self.left is None or self.right is None else self.right - self.left
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ class ClaimVerdict:
     """One claim of a theorem: its points, its certificate and what follows.
 
     ``shown`` is the point that tells most: one that fails, else one whose simulation does not
-    decide, else the first, which is the user's own model if the claim is about that.
+    decide, else the first, which is the user's own model if the claim is about that. Claims that
+    simulation alone can settle have no certificate.
     """
 
     name: str
@@ -80,7 +87,7 @@ class ClaimVerdict:
     reason: str
     points: tuple[Point, ...]
     shown: Point | None
-    certificate: Certificate
+    certificate: Certificate | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,8 +130,9 @@ class Verdict:
 
     @property
     def power(self) -> float:
-        """Worst power of the comparisons: each would have seen a relative error this large."""
-        return max((comparison.power for comparison in self.comparisons), default=0.0)
+        """Worst power of the comparisons that ask for 1 %: each would have seen such an error."""
+        asked = [c.power for c in self.comparisons if c.resolution <= 0.01]
+        return max(asked, default=0.0)
 
     def __repr__(self) -> str:
         because = f" ({self.reason})" if self.reason else ""

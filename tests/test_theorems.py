@@ -35,16 +35,19 @@ def test_listing_names_files_and_imports_none():
         "and not m.rpartition('.')[2].startswith('_')])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.splitlines() == ["['generalization', 'one-over-k']", "[]"]
+    assert out.stdout.splitlines() == [
+        "['generalization', 'one-over-k', 'sample-complexity']",
+        "[]",
+    ]
 
 
 def test_the_catalogue_is_a_mapping_that_knows_its_names():
-    assert len(mt.catalogue) == 2
+    assert len(mt.catalogue) == 3
     assert "one-over-k" in mt.catalogue
     assert mt.catalogue["one-over-k"].name == "one-over-k"
     assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]
-    assert repr(mt.catalogue) == "<catalogue: generalization, one-over-k>"
-    with pytest.raises(KeyError, match="no theorem 'xyz'; there are generalization, one-over-k"):
+    assert repr(mt.catalogue) == "<catalogue: generalization, one-over-k, sample-complexity>"
+    with pytest.raises(KeyError, match="no theorem 'xyz'; there are generalization, one-over-k, "):
         mt.catalogue["xyz"]
     with pytest.raises(KeyError, match="no theorem 'oneoverk'; did you mean 'one-over-k'"):
         mt.catalogue["oneoverk"]
@@ -64,19 +67,25 @@ def test_it_holds_on_its_example(theorem):
     verdict = mt.check(theorem, rng=1)
     assert verdict.status == "holds", verdict.reason
     assert verdict.power <= 0.01
-    assert {claim.certificate.status for claim in verdict.claims} == {"proved"}
+    assert all(comparison.decides for comparison in verdict.comparisons)
+    proofs = [claim.certificate for claim in verdict.claims if claim.certificate is not None]
+    assert {proof.status for proof in proofs} == {"proved"}
 
 
 def test_every_wrong_variant_is_violated(theorem):
     """By the closed forms, by the algebra, and where the left side is off, by simulation."""
     for claim in (*theorem.claims, *theorem.otherwise):
         assert 0.5 <= claim.control <= 2.0
-    control = mt.check(theorem.negative_control, rng=1, replicates=2)
+    # without closed forms it takes a simulation with power to find a claim wrong
+    replicates = 2 if all(claim.experiment is None for claim in theorem.claims) else None
+    control = mt.check(theorem.negative_control, rng=1, replicates=replicates)
     assert control.status == "violated"
-    for claim in control.claims:
-        assert claim.status == "violated", claim.name
-        assert claim.certificate.status == "refuted", claim.name
-        assert not all(point.holds for point in claim.points), claim.name
+    for claim, wrong in zip(theorem.claims, control.claims, strict=True):
+        assert wrong.status == "violated", wrong.name
+        assert (wrong.certificate is None) == (claim.symbolic is None)
+        assert wrong.certificate is None or wrong.certificate.status == "refuted", wrong.name
+        if claim.left is not None and claim.right is not None:
+            assert not all(point.holds for point in wrong.points), wrong.name
 
 
 @pytest.mark.parametrize("factor", [0.99, 1.01])
@@ -87,7 +96,10 @@ def test_simulation_alone_notices_a_left_side_that_is_off(theorem, factor):
         scale = claim.left if claim.scale is None else claim.scale.of
         return replace(claim, left=lambda model: claim.left(model) + (factor - 1.0) * scale(model))
 
-    wrong = replace(theorem, claims=tuple(off(claim) for claim in theorem.claims))
+    claims = tuple(off(claim) for claim in theorem.claims if claim.weights is not None)
+    if not claims:
+        pytest.skip("experiments know what is expected: their negative controls are this test")
+    wrong = replace(theorem, claims=claims)
     verdict = mt.check(wrong, rng=1)
     for claim in verdict.claims:
         compared = [p.comparison for p in claim.points if p.comparison is not None]
@@ -98,8 +110,8 @@ def test_simulation_alone_notices_a_left_side_that_is_off(theorem, factor):
 def test_the_symbolic_sides_are_the_numeric_ones(theorem):
     """`theorem.symbolic` at random points against both sides of the model they stand for."""
     rng = np.random.default_rng(3)
-    claims = (*theorem.claims, *theorem.otherwise)
-    assert list(theorem.symbolic) == [claim.name for claim in claims]
+    claims = [c for c in (*theorem.claims, *theorem.otherwise) if c.symbolic is not None]
+    assert set(theorem.symbolic) == {claim.name for claim in claims}
     for claim in claims:
         symbolic = theorem.symbolic[claim.name]
         for _ in range(5):

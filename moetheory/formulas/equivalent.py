@@ -8,7 +8,7 @@ the ridge on the sum over samples, their Gram matrix plus c behaves like
 
 a convex problem in :math:`\ln w`: minimise :math:`\sum_m \ln D_m + \sum_g (a\,w_g - n_g\ln w_g)`.
 Ridge :math:`\mu`: (a, c) = (1, nμ). Without ridge: (1, 0) where n > d, (0, 1) where n < d.
-Source: docs/theory.md §5.
+Source: docs/theory.md §4.
 """
 
 from __future__ import annotations

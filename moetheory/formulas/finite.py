@@ -1,4 +1,4 @@
-r"""Finitely many samples: the exact mean of experts, and rates as n grows (docs/theory.md §5).
+r"""Finitely many samples: the exact mean of experts, and rates as n grows (docs/theory.md §4).
 
 Expert g sees :math:`n_g` samples of :math:`s_g` coordinates (those that vary at all, clean or
 by noise), with residual variance :math:`\rho_g` and energy :math:`E_g = \theta_g^\top

@@ -107,15 +107,15 @@ def simulate(
     Notes
     -----
     Where :math:`n_g` is within one of the size of block g, the expected risk of an unpenalised
-    expert is infinite, and the variance is infinite within four: there ``mean`` and ``sem``
-    estimate nothing. Multinomial counts always have some probability of such an :math:`n_g`.
+    expert is infinite, and within three its variance: there ``mean`` or ``sem`` estimate
+    nothing. Multinomial counts always have some probability of such an :math:`n_g`.
 
     Work is cut into chunks whose size depends on the model and ``samples`` alone; chunk i is
     seeded by ``SeedSequence(entropy, spawn_key=(i,))`` and merged in order of i. Memory is
     bounded by the chunk: a few MiB, or a few times d (with ``samples`` n d) numbers where that is
     more. Fits are by QR, or by singular values where the rank may be deficient.
 
-    Source: docs/theory.md §2 (optimal predictors), §5 (fitted ones).
+    Source: docs/theory.md §2 (optimal predictors), §4 (fitted ones).
 
     Examples
     --------

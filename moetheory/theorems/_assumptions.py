@@ -31,3 +31,4 @@ EQUAL_COEFFICIENT_NORMS = Assumption(
     lambda model: _all_equal(_coefficient_energies(model)),
 )
 SOME_SIGNAL = Assumption("positive signal energy", lambda model: bool(model.signal_variances.any()))
+SOME_NOISE = Assumption("feature noise", lambda model: model.noise_variance > 0.0)

@@ -10,9 +10,17 @@ from moetheory.certificates import Relation, Symbolic
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.model import BlockModel
 
+Side = Callable[[BlockModel], float]
+ABSOLUTE = ""  # a power that is relative to nothing
+DETECTION = 2.3263  # 99 % quantile of the normal law: how surely an error must be seen
+
 
 def _own(model: BlockModel) -> Sequence[BlockModel]:
     return (model,)
+
+
+def _experts(model: BlockModel) -> str:
+    return f"K={model.experts}"
 
 
 class Scale(NamedTuple):
@@ -20,6 +28,58 @@ class Scale(NamedTuple):
 
     name: str
     of: Callable[[BlockModel], float]
+
+
+class Setting(NamedTuple):
+    """What an experiment is given.
+
+    Attributes
+    ----------
+    replicates : int or None
+        Training sets to draw; the experiment's own choice if None.
+    entropy : int
+        Its randomness.
+    threshold : float
+        The |z| beyond which it will contradict the claim.
+    control : float
+        The claim's factor in a negative control, else 1.
+    """
+
+    replicates: int | None
+    entropy: int
+    threshold: float
+    control: float
+
+
+class Outcome(NamedTuple):
+    """What an experiment found; whether that decides anything is not for it to say.
+
+    Attributes
+    ----------
+    simulated, sem : float
+        The measured quantity and its standard error.
+    z : float
+        Deviation from the claim in standard errors, or the normal deviate of the same
+        probability; for an inequality 0 or negative where it is met.
+    replicates : int
+    power : float
+        Smallest error that would have been seen 99 times out of 100, ...
+    resolution : float
+        ... and the one that must be.
+    relative_to : str
+        What both are a fraction of.
+    note : str
+        What else there is to say, for the report.
+    """
+
+    simulated: float
+    sem: float
+    z: float
+    replicates: int
+    power: float
+    resolution: float
+    relative_to: str = "left"
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,20 +98,26 @@ class Claim:
     ----------
     name : str
     relation : {"<=", "=="}
-    left, right : callable
-        Both sides in closed form, for one model.
-    symbolic : callable
-        Both sides as SymPy expressions, made when called.
-    weights : callable
-        What simulation measures: the left side as a weighted sum of the excess risks of
-        `Theorem.estimators`, one weight for each.
+    left, right : callable, optional
+        Both sides in closed form, for one model. A claim about a simulation alone has none, or
+        only a right one.
+    symbolic : callable, optional
+        Both sides as SymPy expressions, made when called. Without it there is no certificate.
+    weights : callable, optional
+        What simulation of fresh data measures: the left side as a weighted sum of the excess
+        risks of `Theorem.estimators`, one weight for each.
+    experiment : callable, optional
+        In place of ``weights``, for claims about training sets: takes a model and a `Setting`.
     control : float
-        What the negative control multiplies the right side by; at most a factor 2 off.
+        What the negative control multiplies the right side by (an experiment is told); at most
+        a factor 2 off.
     points : callable
         The models at which the claim is evaluated, given the user's, which comes first if it is
         one of them.
     simulated : callable
         Those of them that are simulated.
+    label : callable
+        What to call a point in a report.
     scale : Scale, optional
         For a left side that is a difference of risks: what rounding and the power of a
         simulation are relative to. The left side itself if not given.
@@ -59,29 +125,38 @@ class Claim:
 
     name: str
     relation: Relation
-    left: Callable[[BlockModel], float]
-    right: Callable[[BlockModel], float]
-    symbolic: Callable[[], Symbolic]
-    weights: Callable[[BlockModel], Sequence[float]]
     control: float
+    left: Side | None = None
+    right: Side | None = None
+    symbolic: Callable[[], Symbolic] | None = None
+    weights: Callable[[BlockModel], Sequence[float]] | None = None
+    experiment: Callable[[BlockModel, Setting], Outcome] | None = None
     points: Callable[[BlockModel], Sequence[BlockModel]] = _own
     simulated: Callable[[BlockModel], Sequence[BlockModel]] = _own
+    label: Callable[[BlockModel], str] = _experts
     scale: Scale | None = None
+    factor: float = 1.0
 
     @property
     def negative_control(self) -> Claim:
         """The wrong variant: the right side times ``control``, which a check must not let pass."""
-        factor = self.control
+        factor, symbolic, right = self.control, self.symbolic, self.right
 
-        def symbolic() -> Symbolic:
-            claim = self.symbolic()
+        def wrong(model: BlockModel) -> float:
+            assert right is not None
+            return factor * right(model)
+
+        def wrong_symbols() -> Symbolic:
+            assert symbolic is not None
+            claim = symbolic()
             return replace(claim, right=factor * claim.right)
 
         return replace(
             self,
             name=f"{self.name} [right x {factor:g}]",
-            right=lambda model: factor * self.right(model),
-            symbolic=symbolic,
+            right=None if right is None else wrong,
+            symbolic=None if symbolic is None else wrong_symbols,
+            factor=factor,
         )
 
 
@@ -124,8 +199,9 @@ class Theorem:
 
     @property
     def symbolic(self) -> Mapping[str, Symbolic]:
-        """Both sides of each claim, those of ``otherwise`` included, as SymPy expressions."""
-        return {claim.name: claim.symbolic() for claim in (*self.claims, *self.otherwise)}
+        """Both sides of claims that are proved, ``otherwise`` included, as SymPy expressions."""
+        claims = (*self.claims, *self.otherwise)
+        return {c.name: c.symbolic() for c in claims if c.symbolic is not None}
 
     @property
     def negative_control(self) -> Theorem:

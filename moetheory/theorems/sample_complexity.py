@@ -1,0 +1,338 @@
+"""Fitted on finitely many samples: the experts exactly, dense asymptotically, and who wins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from moetheory.certificates import Symbolic, Values
+from moetheory.crossing import crossover
+from moetheory.estimators import Dense, MoE
+from moetheory.evaluation import excess_rate, risk
+from moetheory.expertlaw import high_probability_bound, risk_distribution
+from moetheory.fitting import leading_excess
+from moetheory.model import BlockModel
+from moetheory.regressions import Regressions
+from moetheory.theorems import _assumptions as given
+from moetheory.theorems import _training as training
+from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
+from moetheory.theorems._quantities import log_uniform
+
+DELTA = 0.05
+SETS = 20_000
+
+
+def _counts(model: BlockModel) -> tuple[int, ...]:
+    """Twice the coordinates and 6 samples in each group: the variance of the risk is finite."""
+    return tuple((2 * model.sizes + 6).tolist())
+
+
+# --- experts: the exact mean, the law, the bound ----------------------------------------------
+
+
+def _expected(model: BlockModel) -> float:
+    return risk(MoE(), model, samples=_counts(model)).excess
+
+
+def _formula(model: BlockModel) -> float:
+    experts = Regressions.of(model, _counts(model))
+    n, s = experts.counts.astype(np.float64), experts.sizes
+    expected = experts.residual * (n - 1.0) / (n - s - 1.0)
+    return float(model.group_probabilities @ expected) - model.label_noise_variance
+
+
+def _mean_of_the_law() -> Symbolic:
+    """E(1 + F s/nu) with E F = nu/(nu-2), nu = n-s+1 and n = 2s+6, against the short formula."""
+    import sympy
+
+    s, lambda_, b, sigma2 = sympy.symbols("s lambda_ b sigma2", positive=True)
+    n = 2 * s + 6
+    nu = n - s + 1
+    rho = s * b**2 * lambda_ * sigma2 / (lambda_ + sigma2)
+    return Symbolic(
+        left=rho * (1 + (s / nu) * (nu / (nu - 2))),
+        right=rho * (n - 1) / (n - s - 1),
+        domain={},
+        draw=lambda rng: {
+            "s": int(rng.integers(1, 9)),
+            **log_uniform(rng, "lambda_", "b", "sigma2"),
+        },
+        model=_one_expert,
+    )
+
+
+def _one_expert(values: Values) -> BlockModel:
+    size = int(values["s"])
+    ones = np.ones(size)
+    return BlockModel(
+        [1.0], np.zeros(size, int), values["lambda_"] * ones, values["b"] * ones, values["sigma2"]
+    )
+
+
+def _drawn(model: BlockModel, setting: Setting) -> np.ndarray:
+    counts = _counts(model)
+    replicates = training.sets(setting, SETS, model, sum(counts))
+    return training.drawn(model, counts, replicates, setting.entropy)
+
+
+def _mean(model: BlockModel, setting: Setting) -> Outcome:
+    values = _drawn(model, setting)[1] @ model.group_probabilities - model.label_noise_variance
+    return training.mean_outcome(values, _expected(model), setting, resolution=0.02)
+
+
+def _law(model: BlockModel, setting: Setting) -> Outcome:
+    values = _drawn(model, setting)[1] @ model.group_probabilities
+    law = risk_distribution(MoE(), model, _counts(model))
+    return training.law_outcome(values, law, setting, resolution=0.04)
+
+
+def _beyond(model: BlockModel) -> float:
+    """Probability that any expert has a larger risk than its part of the bound."""
+    law = risk_distribution(MoE(), model, _counts(model))
+    bound = high_probability_bound(model, _counts(model), DELTA)
+    within = [
+        math.log1p(-float(expert.sf(limit)))
+        for expert, limit in zip(law.experts, bound.per_group.tolist(), strict=True)
+    ]
+    return -math.expm1(math.fsum(within))
+
+
+def _coverage(model: BlockModel, setting: Setting) -> Outcome:
+    bound = high_probability_bound(model, _counts(model), DELTA)
+    law = risk_distribution(MoE(), model, _counts(model))
+    ratio = bound.value / float(law.quantile(1.0 - DELTA))
+    beyond = np.any(_drawn(model, setting)[1] > bound.per_group, axis=-1)
+    return training.mean_outcome(
+        beyond.astype(np.float64),
+        _beyond(model),
+        setting,
+        resolution=0.4,
+        note=f"the bound is {ratio:.3g} times the {1.0 - DELTA:.0%} quantile of the MoE's risk",
+    )
+
+
+def _example() -> BlockModel:
+    """Nothing equal; a little leakage and label noise."""
+    ranks = np.arange(1.0, 13.0)
+    return BlockModel(
+        [0.2, 0.3, 0.5],
+        np.repeat([0, 1, 2], [2, 4, 6]),
+        3.0 / ranks,
+        np.cos(ranks),
+        0.5,
+        leakage_variances=0.05,
+        label_noise_variance=0.1,
+    )
+
+
+# --- dense: the asymptotic formula, how its error falls, and the limit of many samples --------
+
+
+def _dense(model: BlockModel, setting: Setting) -> Outcome:
+    theory = risk(Dense(), model, samples=_counts(model))
+    values = _drawn(model, setting)[0] @ model.group_probabilities - model.label_noise_variance
+    share = theory.error / theory.excess
+    return training.mean_outcome(
+        values,
+        setting.control * theory.excess,
+        setting,
+        resolution=0.02,
+        allowed=theory.error,
+        relative_to="the equivalent",
+        note=f"the equivalent allows for an error of {100.0 * share:.2g} %",
+    )
+
+
+def _leading(model: BlockModel, counts: tuple[int, ...]) -> float:
+    return leading_excess(model, counts) + model.label_noise_variance
+
+
+def _repeated(times: int) -> tuple[BlockModel, tuple[int, ...]]:
+    """Two blocks of 4 coordinates with 7 samples each, all ``times`` as many."""
+    sizes = times * np.array([4, 4])
+    variances = np.repeat([2.0, 1.0], sizes)
+    blocks = np.repeat([0, 1], sizes)
+    model = BlockModel([0.4, 0.6], blocks, variances, np.full(8 * times, 0.5), 0.2)
+    return model, (7 * times, 7 * times)
+
+
+def _many_small(times: int) -> tuple[BlockModel, tuple[int, ...]]:
+    """``2 times`` strong blocks of 4 coordinates with 10 samples each."""
+    experts = 2 * times
+    model = BlockModel.isotropic(4 * experts, experts, 1.0, signal_energy=4000.0)
+    return model, (10,) * experts
+
+
+def _growing_blocks(_: BlockModel, setting: Setting) -> Outcome:
+    family = [_repeated(times) for times in (1, 2, 4)]
+    found, sem, replicates, note = training.shortfall(family, _leading, setting, SETS)
+    return training.one_sided(
+        found, sem, setting.control * -0.75 - found, replicates, setting, resolution=0.5, note=note
+    )
+
+
+def _small_blocks(_: BlockModel, setting: Setting) -> Outcome:
+    family = [_many_small(times) for times in (1, 2, 4)]
+    found, sem, replicates, note = training.shortfall(family, _leading, setting, SETS // 2)
+    ratio = 4.0**found
+    return training.one_sided(
+        ratio,
+        setting.control * ratio * math.log(4.0) * sem,
+        setting.control * ratio - 0.75,
+        replicates,
+        setting,
+        resolution=0.5,
+        note=note,
+    )
+
+
+def _rate(model: BlockModel, setting: Setting) -> Outcome:
+    """n(E R_n - R) at two n, extrapolated to infinitely many."""
+    limit = risk(Dense(), model).value
+    scaled = []
+    for factor in (2, 4):
+        counts = tuple((factor * model.dim * np.array([2, 3])).tolist())
+        replicates = training.sets(setting, SETS, model, sum(counts))
+        risks = training.dense_drawn(model, counts, replicates, setting.entropy + factor)
+        scaled.append(sum(counts) * (risks - limit))
+    return training.mean_outcome(
+        2.0 * scaled[1] - scaled[0],
+        setting.control * excess_rate(Dense(), model),
+        setting,
+        resolution=0.1,
+    )
+
+
+# --- a rare group: dense is better with few samples -------------------------------------------
+
+
+def _rare_group() -> BlockModel:
+    return BlockModel([0.8, 0.2], [0] * 6 + [1] * 6, np.ones(12), np.ones(12), 4.0)
+
+
+@cache
+def _boundary() -> int:
+    return int(crossover(Dense(), MoE(), _rare_group(), over="samples"))
+
+
+def _side(factor: float, better: int) -> Claim:
+    """At ``factor`` times the boundary, estimator ``better`` of (dense, MoE) has less risk."""
+    names = ("dense", "MoE")
+
+    def excess(model: BlockModel, index: int) -> float:
+        samples = round(factor * _boundary())
+        return risk(training.BOTH[index], model, samples=samples).excess
+
+    def experiment(model: BlockModel, setting: Setting) -> Outcome:
+        samples = round(factor * _boundary())
+        replicates = training.sets(setting, SETS, model, samples)
+        risks = training.drawn(model, samples, replicates, setting.entropy)
+        values = risks @ model.group_probabilities
+        ahead = setting.control * values[1 - better] - values[better]
+        sem = float(ahead.std(ddof=1)) / math.sqrt(replicates)
+        return training.one_sided(
+            float(values[better].mean()),
+            sem,
+            float(ahead.mean()),
+            replicates,
+            setting,
+            resolution=0.05,
+            scale=excess(model, better),
+        )
+
+    return Claim(
+        name=f"{names[better]} <= {names[1 - better]} at {factor:g} n*",
+        relation="<=",
+        left=lambda model: excess(model, better),
+        right=lambda model: excess(model, 1 - better),
+        experiment=experiment,
+        control=0.5,
+        points=lambda _: (_rare_group(),),
+        simulated=lambda _: (_rare_group(),),
+        label=lambda _: f"n*={_boundary()}",
+    )
+
+
+def _fixed(name: str, family: Callable[[int], tuple[BlockModel, Any]], **more: Any) -> Claim:
+    """A claim about models of its own, whatever the user's."""
+    first = family(1)[0]
+    return Claim(
+        name=name,
+        points=lambda _: (first,),
+        simulated=lambda _: (first,),
+        label=lambda model: f"d={model.dim}",
+        **more,
+    )
+
+
+EXACT_MEAN = Claim(
+    name="E MoE == sum_g p rho (n-1)/(n-s-1)",
+    relation="==",
+    left=_expected,
+    right=_formula,
+    symbolic=_mean_of_the_law,
+    experiment=_mean,
+    control=1.01,
+)
+
+THEOREM = Theorem(
+    statement=(
+        "Fitted on n_g samples a group by least squares, an expert of s_g coordinates has the "
+        "risk rho_g (1 + s_g/nu F(s_g, nu)) in law, nu = n_g-s_g+1; dense has that of a "
+        "deterministic equivalent with a relative error O(1/s) at a fixed number of blocks, "
+        "which does not fall where blocks stay small. A rare group with few more samples than "
+        "coordinates can make dense the better one."
+    ),
+    latex=(
+        r"\mathbb E R_{\mathrm{MoE}} = \sum_g p_g\rho_g\frac{n_g-1}{n_g-s_g-1},\qquad "
+        r"R_g \sim \rho_g\Big(1 + \frac{s_g}{\nu_g}F(s_g,\nu_g)\Big)"
+    ),
+    guarantee="identity (experts); asymptotic, with an error estimate (dense)",
+    source="[SNB] sample complexity; docs/theory.md §4",
+    assumptions=(given.SOME_NOISE, given.SOME_SIGNAL),
+    claims=(
+        EXACT_MEAN,
+        Claim(name="law of the MoE's risk", relation="==", experiment=_law, control=1.05),
+        Claim(
+            name="P(an expert is beyond its bound) <= 0.05",
+            relation="<=",
+            left=_beyond,
+            right=lambda _: DELTA,
+            experiment=_coverage,
+            control=0.5,
+        ),
+        Claim(
+            name="|dense - equivalent| <= its error", relation="<=", experiment=_dense, control=1.2
+        ),
+        _fixed(
+            "growing blocks: error ~ d^a, a <= -3/4",
+            _repeated,
+            relation="<=",
+            experiment=_growing_blocks,
+            control=2.0,
+        ),
+        _fixed(
+            "small blocks: error at 4d >= 3/4 that at d",
+            _many_small,
+            relation="<=",
+            experiment=_small_blocks,
+            control=0.5,
+        ),
+        _fixed(
+            "n (E dense - R) -> tr(J/H)",
+            _repeated,
+            relation="==",
+            left=lambda model: excess_rate(Dense(), model),
+            experiment=_rate,
+            control=1.25,
+        ),
+        _side(0.85, better=0),
+        _side(1.5, better=1),
+    ),
+    otherwise=(EXACT_MEAN,),
+    example=_example,
+)
