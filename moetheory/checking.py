@@ -248,10 +248,14 @@ def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
         status, reason = "inconclusive", "the certificate neither proves nor refutes it"
     elif blind:
         status, (shown, worst) = "inconclusive", max(blind, key=lambda pair: pair[1].needed)
+        seen = (
+            f"{100 * worst.resolution:.3g} % of {worst.relative_to}"
+            if worst.relative_to
+            else f"{worst.resolution:g}"
+        )
         reason = (
-            f"at {shown.label} the simulation is too small to see an error of "
-            f"{100 * worst.resolution:.3g} % of {worst.relative_to}; that takes about "
-            f"{worst.needed:.2g} replicates"
+            f"at {shown.label} the simulation is too small to see an error of {seen}; that takes "
+            f"about {worst.needed:.2g} replicates"
         )
     return ClaimVerdict(claim.name, claim.relation, status, reason, points, shown, certificate)
 

@@ -45,7 +45,7 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     progression are compared, then the boundary is bisected: a stretch between two of these
     sizes in which the order changes twice would be missed. Where an expert has as many samples
     as coordinates, give or take one, its risk is infinite, so with ``b=MoE()`` the boundary is
-    at least there. Source: docs/theory.md §5.
+    at least there. Source: docs/theory.md §4.
 
     Examples
     --------

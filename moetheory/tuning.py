@@ -54,7 +54,7 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     -----
     The deterministic equivalent is minimised over a grid from 10⁻¹² to 10⁸ times the mean
     variance of a coordinate, refined around its best point; zero and infinity are compared
-    last. Source: docs/theory.md §5.
+    last. Source: docs/theory.md §4.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def best_experts(
 
     Notes
     -----
-    Source: docs/theory.md §5.
+    Source: docs/theory.md §4.
 
     Examples
     --------

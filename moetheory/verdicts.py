@@ -136,7 +136,8 @@ class Verdict:
 
     def __repr__(self) -> str:
         because = f" ({self.reason})" if self.reason else ""
+        power = f", power {100 * self.power:.2g} %" if self.power else ""
         return (
             f"<Verdict {self.theorem}: {self.status}{because}; {len(self.comparisons)} simulated "
-            f"comparisons, largest |z| {self.largest_z:.2f}, power {100 * self.power:.2g} %>"
+            f"comparisons, largest |z| {self.largest_z:.2f}{power}>"
         )

@@ -37,10 +37,11 @@ def test_check_holds_every_theorem(run):
     header, *rows = out.split("\n\n")[0].splitlines()
     for column in ("theorem", "left", "right", "slack", "certificate", "z", "power", "verdict"):
         assert column in header
-    assert len(rows) == 6
+    assert len(rows) == 15
     assert all(row.endswith("holds") for row in rows)
-    assert "13 simulated comparisons: largest |z|" in out
+    assert "22 simulated comparisons: largest |z|" in out
     assert "each would have seen an error of 0." in out
+    assert "the bound is 1." in out
 
 
 def test_check_a_model_of_ones_own(run):

@@ -35,5 +35,19 @@ def test_a_theorem_that_breaks():
     assert "assumptions not met (strict blocks (no leakage))" in out
 
 
+def test_structure_and_ridge(tmp_path):
+    figure = tmp_path / "ridge.png"
+    out = run("structure_or_ridge.py", str(figure))
+    rows = [line.split() for line in out.splitlines() if line[:1] == " " and line[7:8].isdigit()]
+    assert len(rows) == 28
+    for _, dense, tuned_dense, experts, tuned_experts in (map(float, row) for row in rows):
+        assert tuned_experts <= tuned_dense
+        assert tuned_dense <= dense
+        assert tuned_experts <= experts
+    assert any(float(row[3]) > float(row[2]) for row in rows)  # experts without ridge may lose
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
 def test_every_example_is_run():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {"one_over_k.py", "break_a_theorem.py"}
+    named = {"one_over_k.py", "break_a_theorem.py", "structure_or_ridge.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == named

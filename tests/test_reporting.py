@@ -36,10 +36,21 @@ def verdicts():
 
 def test_a_report_says_what_was_simulated(verdicts):
     report = reporting.check_report(verdicts, None)
-    assert "13 simulated comparisons: largest |z|" in report
+    assert "22 simulated comparisons: largest |z|" in report
     assert "replay with --seed 7" in report
     assert "one-over-k: inconclusive: dense == V d noise/(S + d noise): at K=" in report
     assert f"{verdicts[0].claims[0].points[0].left:.5g}" in report
+
+
+def test_an_experiment_leaves_blank_what_it_has_not_and_adds_its_note(verdicts):
+    report = reporting.check_report([verdicts[-1]], None)
+    row = next(line for line in report.splitlines() if "law of the MoE's risk" in line)
+    cells = [cell for cell in row.split("  ") if cell]
+    assert len(cells) == 7  # no left, right, slack, certificate
+    assert "proved" not in row
+    assert "% of probability" in row
+    assert "would have seen what its row says" in report
+    assert "P(an expert is beyond its bound) <= 0.05: the bound is 1." in report
 
 
 def test_a_report_without_comparisons_or_points():

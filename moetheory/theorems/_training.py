@@ -16,14 +16,17 @@ from moetheory.theorems._declaration import ABSOLUTE, DETECTION, Outcome, Settin
 from moetheory.validation import FloatArray
 
 BOTH: tuple[Estimator, ...] = (Dense(), MoE())
-MOST_NUMBERS = 2 * 10**8  # features that an experiment draws when replicates is not given
+# what an experiment draws and factors at most when replicates is not given
+MOST_NUMBERS, MOST_PRODUCTS = 2 * 10**8, 5 * 10**10
 POINTS = 50  # of a law that are compared
 WORST_DETECTION = math.sqrt(-0.5 * math.log(0.01 / 2.0))  # of Kolmogorov's law, 99 %
 
 
 def sets(setting: Setting, default: int, model: BlockModel, samples: int) -> int:
     """Training sets to draw: what was asked for, else ``default`` if that is not too much."""
-    return setting.replicates or max(2, min(default, MOST_NUMBERS // (samples * model.dim)))
+    numbers = samples * model.dim
+    affordable = min(MOST_NUMBERS // numbers, MOST_PRODUCTS // (numbers * model.dim))
+    return setting.replicates or max(2, min(default, affordable))
 
 
 @lru_cache(maxsize=4)
@@ -64,9 +67,9 @@ def mean_outcome(
     return Outcome(
         simulated=mean,
         sem=sem,
-        z=math.copysign(beyond / sem, mean - expected) if beyond else 0.0,
+        z=math.copysign(beyond / sem if sem else math.inf, mean - expected) if beyond else 0.0,
         replicates=n,
-        power=(setting.threshold + DETECTION) * sem / abs(expected),
+        power=(setting.threshold + DETECTION) * sem / max(abs(expected), allowed) if sem else 0.0,
         resolution=resolution,
         relative_to=relative_to,
         note=note,
