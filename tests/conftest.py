@@ -5,7 +5,11 @@ Profiles: ``ci`` (default, derandomised), ``dev`` and ``thorough``; choose one w
 """
 
 import math
+import os
 import statistics
+
+# many small factorisations: threads that share busy cores slow them down; read when NumPy loads
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

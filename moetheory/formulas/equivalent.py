@@ -67,7 +67,7 @@ def weights(
         No convergence, as for a problem that has no solution.
     """
     present = counts > 0.0
-    w = np.where(present, counts * _start(layout, counts, own, other, slope, floor), 0.0)
+    w = counts * one_sample(layout, counts, own, other, slope, floor)
     before, fallback = np.full((len(counts), 1), np.inf), w
     identity = np.eye(counts.shape[-1])
     for _ in range(STEPS):
@@ -87,6 +87,23 @@ def weights(
         fallback, before = np.where(present, counts / np.where(present, pull, 1.0), 0.0), error
         w = w * np.exp(step * np.minimum(1.0, 2.0 / np.maximum(longest, 1.0)))
     raise ArithmeticError(f"no convergence in {STEPS} steps: relative error {error.max():.2g}")
+
+
+def one_sample(
+    layout: Layout, counts: FloatArray, own: FloatArray, other: FloatArray, slope: Any, floor: Any
+) -> FloatArray:
+    """The weight of a sample, shape (sets, 1), were all variances equal; 1 without samples."""
+    n = counts.sum(axis=-1, keepdims=True)
+    dim = layout.block_sums(np.ones(own.shape)).sum(axis=-1, keepdims=True)
+    energy = np.sum(counts * layout.group_sums(own, other), axis=-1, keepdims=True)
+    mean = np.where(n > 0.0, energy / np.maximum(n, 1.0) / dim, 1.0)
+    # a v w^2 + ((d - n) v + a c) w - n c = 0
+    linear = (dim - n) * mean + slope * floor
+    root = np.hypot(linear, 2.0 * np.sqrt(slope * mean * n) * np.sqrt(floor))
+    rising = np.where(linear > 0.0, linear + root, 1.0)
+    falling = np.where(slope * mean > 0.0, 2.0 * slope * mean, 1.0)
+    total = np.where(linear > 0.0, 2.0 * n * floor / rising, (root - linear) / falling)
+    return np.asarray(np.where(n > 0.0, total / np.maximum(n, 1.0), 1.0))
 
 
 def denominator(
@@ -125,6 +142,9 @@ def excess(
         Label variance that these coordinates cannot explain.
     """
     own, other = signal + noise, leakage + noise
+    # in such units of w and c, which do not matter below, weights are of the order of counts
+    unit = one_sample(layout, counts, own, other, slope, floor)
+    slope, floor = slope * unit, floor / unit
     w = weights(layout, counts, own, other, slope, floor)
     d_m = denominator(layout, w, own, other, floor)
     # beta is the fitted mean, missed what it lacks: b = beta + missed
@@ -176,24 +196,10 @@ def excess(
     )
     moved = tested + np.where(present, trained, 0.0)
     size = _apply(carried, _diagonal(carried) / np.maximum(counts, 1.0) * risk)
-    return Equivalent(leading, tested + _apply(carried, moved), size)
-
-
-def _start(
-    layout: Layout, counts: FloatArray, own: FloatArray, other: FloatArray, slope: Any, floor: Any
-) -> FloatArray:
-    """The weight of a sample if all variances were equal: exact for one isotropic group."""
-    n = counts.sum(axis=-1, keepdims=True)
-    dim = layout.block_sums(np.ones(own.shape)).sum(axis=-1, keepdims=True)
-    energy = np.sum(counts * layout.group_sums(own, other), axis=-1, keepdims=True)
-    mean = np.where(n > 0.0, energy / np.maximum(n, 1.0) / dim, 1.0)
-    # a v w^2 + ((d - n) v + a c) w - n c = 0
-    linear = (dim - n) * mean + slope * floor
-    root = np.sqrt(linear**2 + 4.0 * slope * mean * n * floor)
-    rising = np.where(linear > 0.0, linear + root, 1.0)
-    falling = np.where(slope * mean > 0.0, 2.0 * slope * mean, 1.0)
-    total = np.where(linear > 0.0, 2.0 * n * floor / rising, (root - linear) / falling)
-    return np.asarray(total / np.maximum(n, 1.0))
+    result = Equivalent(leading, tested + _apply(carried, moved), size)
+    if not all(np.isfinite(part).all() for part in result):
+        raise ArithmeticError("numbers too large or too small for floating point")
+    return result
 
 
 def _over(own: FloatArray, other: FloatArray, d_m: FloatArray) -> tuple[FloatArray, FloatArray]:
