@@ -36,14 +36,16 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
         n = count("samples", samples, minimum=1, maximum=MOST_SAMPLES)
         result = _largest_remainder(n, model.group_probabilities.tolist())
     else:
-        given = regular_array("samples", samples)
-        if given.shape != (model.experts,):
+        shape = regular_array("samples", samples).shape
+        if shape != (model.experts,):
             raise ValueError(
-                f"samples must be an integer or have shape ({model.experts},), got {given.shape}"
+                f"samples must be an integer or have shape ({model.experts},), got {shape}"
             )
+        # one by one: an array of them would turn True into 1 and 2⁶³ into a float
+        given = samples.tolist() if isinstance(samples, np.ndarray) else samples
         result = [
             count(f"samples[{g}]", each, minimum=0, maximum=MOST_SAMPLES)
-            for g, each in enumerate(given.tolist())
+            for g, each in enumerate(given)
         ]
         total = sum(result)
         if not 0 < total <= MOST_SAMPLES:

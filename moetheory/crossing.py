@@ -42,8 +42,9 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     -----
     No fitted estimator is better than its population optimum, so once the risk of ``b`` is
     below the optimum of ``a`` it stays so. Below that n, up to 400 sample sizes in geometric
-    progression are compared, then the boundary is bisected: a stretch between two of these
-    sizes in which the order changes twice would be missed. Where an expert has as many samples
+    progression and those at the thresholds of the experts are compared, then the boundary is
+    bisected: a stretch between two of these sizes in which the order changes twice would be
+    missed. Where an expert has as many samples
     as coordinates, give or take one, its risk is infinite, so with ``b=MoE()`` the boundary is
     at least there. Source: docs/theory.md §4.
 
@@ -72,13 +73,21 @@ def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
         return risk(b, model, samples=n).excess < risk(a, model, samples=n).excess
 
     top = _settled(b, model, limit)
-    sizes = np.unique(np.geomspace(1, top, GRID).astype(np.int64)).tolist()
+    sizes = {*np.geomspace(1, top, GRID).astype(np.int64).tolist(), *_thresholds(model, top)}
     high = top
-    for n in reversed(sizes):
+    for n in sorted(sizes, reverse=True):
         if not better(n):
             return float(_bisect(better, n, high))
         high = n
     return 0.0
+
+
+def _thresholds(model: BlockModel, top: int) -> list[int]:
+    """Where some expert has as many samples as coordinates, give or take one: rare spikes."""
+    drawn = model.group_probabilities > 0.0
+    share = (model.sizes + np.array([[-1], [0], [1]]))[:, drawn] / model.group_probabilities[drawn]
+    around = np.concatenate([np.floor(share), np.ceil(share)]).ravel()
+    return [int(n) for n in np.unique(around) if 1 <= n < top]
 
 
 def _settled(b: Estimator, model: BlockModel, limit: float) -> int:

@@ -22,24 +22,43 @@ def fitted_risk(estimator: Estimator, model: BlockModel, samples: Any) -> Risk:
     """Expected risk over training sets of ``samples``; for arguments and formulas see `risk`."""
     counts = counts_of(samples, model)
     try:
-        if isinstance(estimator, Dense) and not _separates(model):
-            return _dense(estimator.ridge, model, counts)
-        if isinstance(estimator, Dense):
-            # its ridge is on all samples, that of an expert on its own
-            return _experts(estimator.ridge * float(counts.sum()), model, counts)
-        return _experts(estimator.ridge * counts, model, counts)
-    except ArithmeticError as error:
+        # an overflow is no answer either
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            return _fitted(estimator, model, counts)
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
         raise NoClosedForm(
             f"the equations of {estimator!r} on samples={counts.tolist()} could not be solved "
             f"({error}); call simulate({estimator!r}, model, samples=...)"
         ) from None
 
 
+def _fitted(estimator: Estimator, model: BlockModel, counts: IntArray) -> Risk:
+    if not isinstance(estimator, Dense):
+        return _experts(estimator.ridge * counts, model, counts)
+    if _separates(model):
+        # its ridge is on all samples, that of an expert on its own
+        return _experts(estimator.ridge * float(counts.sum()), model, counts)
+    return _dense(estimator.ridge, model, counts)
+
+
 def leading_excess(model: BlockModel, samples: Any) -> float:
     """Excess risk of dense least squares by the equivalent alone, without its 1/n term."""
     counts = counts_of(samples, model)
-    expanded = _dense_expansion(0.0, model, counts, float(counts.sum()) > model.dim)
+    expanded = _dense_expansion(0.0, model, counts, _surplus(model, counts) > 0.0)
     return float(model.group_probabilities @ expanded.leading[0])
+
+
+def _surplus(model: BlockModel, counts: IntArray) -> float:
+    """Samples beyond the number of coordinates that vary in any of them."""
+    layout = Layout(model.block_of, model.experts, coupled=True)
+    present = (counts.reshape(layout.shape) > 0).astype(np.float64)
+    noise = model.noise_variance
+    seen = layout.across(
+        present,
+        layout.sort(model.signal_variances) + noise,
+        layout.sort(model.leakage_variances) + noise,
+    )
+    return float(counts.sum()) - float(np.count_nonzero(seen > 0.0))
 
 
 def _separates(model: BlockModel) -> bool:
@@ -82,30 +101,33 @@ def _experts(penalty: Any, model: BlockModel, counts: IntArray) -> Risk:
 
 def _dense(ridge: float, model: BlockModel, counts: IntArray) -> Risk:
     """One predictor on all coordinates."""
-    n = float(counts.sum())
-    layout = Layout(model.block_of, model.experts, coupled=True)
-    signal, leakage, b = (
-        layout.sort(each)
-        for each in (model.signal_variances, model.leakage_variances, model.coefficients)
-    )
-    present = (counts.reshape(layout.shape) > 0).astype(np.float64)
-    noise, omega = model.noise_variance, model.label_noise_variance
-    seen = layout.across(present, signal + noise, leakage + noise) > 0.0
-    surplus = n - float(np.count_nonzero(seen))
-    unexplained = omega > 0.0 or (
-        noise > 0.0 and bool(layout.across(present, b**2 * signal, b**2 * leakage).any())
-    )
+    signal, leakage = model.signal_variances, model.leakage_variances
+    if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
+        raise ArithmeticError("without noise, coordinates must leak all or none")
+    surplus = _surplus(model, counts)
     everywhere = np.ones(model.experts, dtype=bool)
     if ridge == 0.0 and abs(surplus) <= 1.0:
-        if unexplained:
+        if _unexplained(model, counts):
             return _risk(model, np.full(model.experts, np.inf), everywhere, np.zeros(model.experts))
         if surplus == 0.0:
             # labels without residual: more of the same samples change nothing
             counts = 2 * counts
-            surplus = n
+            surplus = float(counts.sum())
     expanded = _dense_expansion(ridge, model, counts, ridge > 0.0 or surplus > 0.0)
     values, error = (part[0] for part in _expansion(expanded))
     return _risk(model, values, ~everywhere, error)
+
+
+def _unexplained(model: BlockModel, counts: IntArray) -> bool:
+    """Whether any group with samples has labels that no coefficients reproduce."""
+    if model.noise_variance == 0.0 or model.label_noise_variance > 0.0:
+        return model.label_noise_variance > 0.0
+    layout = Layout(model.block_of, model.experts, coupled=True)
+    power = layout.group_sums(
+        layout.sort(model.coefficients**2 * model.signal_variances),
+        layout.sort(model.coefficients**2 * model.leakage_variances),
+    )
+    return bool(np.any(power.ravel()[counts > 0] > 0.0))
 
 
 def _dense_expansion(

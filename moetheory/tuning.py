@@ -10,6 +10,8 @@ import numpy as np
 
 from moetheory.estimators import Estimator, MoE, known
 from moetheory.evaluation import risk
+from moetheory.formulas import population
+from moetheory.formulas.finite import estimation_cost
 from moetheory.model import BlockModel, known_model
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
@@ -139,29 +141,38 @@ def best_experts(
     """
     dim = count("dim", dim, minimum=1, maximum=2**48)
     samples = count("samples", samples, minimum=1)
-    candidates = [
-        BestExperts(
-            k,
-            risk(
-                MoE(),
-                BlockModel.isotropic(
-                    dim,
-                    k,
-                    noise_variance,
-                    signal_energy=signal_energy,
-                    label_power=label_power,
-                    label_noise_variance=label_noise_variance,
-                ),
-                samples=samples,
-            ),
+
+    def world(experts: int) -> BlockModel:
+        return BlockModel.isotropic(
+            dim,
+            experts,
+            noise_variance,
+            signal_energy=signal_energy,
+            label_power=label_power,
+            label_noise_variance=label_noise_variance,
         )
-        for k in range(1, dim + 1)
-        if dim % k == 0
-    ]
-    best = min(candidates, key=lambda candidate: candidate.risk.excess)
-    if math.isinf(best.risk.excess):
+
+    whole = world(1)  # which also checks the other arguments
+    energy, power, noise = signal_energy, label_power, whole.noise_variance
+
+    def excess(k: int) -> float:
+        """Of k experts; n/k samples each, one more for the remainder."""
+        inherent = population.iso_parameter_moe(dim, k, energy, power, noise)
+        residual = inherent + whole.label_noise_variance
+        each, more = divmod(samples, k)
+        costs = estimation_cost([each, each + 1], dim // k, residual, power - inherent)
+        shares = np.array([k - more, more]) / k
+        return float(inherent + shares[shares > 0.0] @ costs[shares > 0.0])
+
+    best = min(_divisors(dim), key=excess)
+    if math.isinf(excess(best)):
         raise ValueError(
             f"no number of experts has a finite risk at dim={dim} and samples={samples}; "
             "samples must differ from dim by more than 1"
         )
-    return best
+    return BestExperts(best, risk(MoE(), world(best), samples=samples))
+
+
+def _divisors(number: int) -> list[int]:
+    small = [k for k in range(1, math.isqrt(number) + 1) if number % k == 0]
+    return sorted({*small, *(number // k for k in small)})

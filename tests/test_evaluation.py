@@ -217,9 +217,9 @@ def test_results_are_plain_floats_and_say_how_exact_they_are(generic):
     assert float(result) == result.value == result.excess + 0.1
 
 
-def test_what_is_not_there_yet_says_so(generic):
-    with pytest.raises(mt.NoClosedForm, match="samples=100 is not available yet"):
-        mt.risk(mt.Dense(), generic(), samples=100)
+def test_bad_arguments_say_what_they_must_be(generic):
+    with pytest.raises(ValueError, match="require must be \"exact\" or None, got 'quick'"):
+        mt.risk(mt.Dense(), generic(), require="quick")
     with pytest.raises(ValueError, match=r"estimator must be Dense.*got 'dense'"):
         mt.risk("dense", generic())
     for verb in (

@@ -22,6 +22,7 @@ from moetheory.validation import FloatArray
 
 TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
 STEPS = 300
+SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
 
 
 class Equivalent(NamedTuple):
@@ -34,8 +35,9 @@ class Equivalent(NamedTuple):
     correction : array
         What is to be added to it: the term of relative order 1/n.
     size : array
-        What a term of that order comes to where one isotropic group has more samples than
-        coordinates; positive, while the correction may vanish by accident.
+        The part of ``leading`` that is variance, times s/(n(n-s)) of the group that it is
+        carried from (as if that were one isotropic group, for which it is the relative error of
+        the leading order); positive, while the correction may vanish by accident.
     """
 
     leading: FloatArray
@@ -94,9 +96,10 @@ def one_sample(
 ) -> FloatArray:
     """The weight of a sample, shape (sets, 1), were all variances equal; 1 without samples."""
     n = counts.sum(axis=-1, keepdims=True)
-    dim = layout.block_sums(np.ones(own.shape)).sum(axis=-1, keepdims=True)
+    seen = layout.across((counts > 0.0).astype(np.float64), own, other) > 0.0
+    dim = layout.block_sums(seen.astype(np.float64)).sum(axis=-1, keepdims=True)
     energy = np.sum(counts * layout.group_sums(own, other), axis=-1, keepdims=True)
-    mean = np.where(n > 0.0, energy / np.maximum(n, 1.0) / dim, 1.0)
+    mean = np.where(n > 0.0, energy / np.maximum(n, 1.0) / np.maximum(dim, 1.0), 1.0)
     # a v w^2 + ((d - n) v + a c) w - n c = 0
     linear = (dim - n) * mean + slope * floor
     root = np.hypot(linear, 2.0 * np.sqrt(slope * mean * n) * np.sqrt(floor))
@@ -212,7 +215,11 @@ def _inverse(gram: FloatArray, counts: FloatArray, w: FloatArray) -> FloatArray:
     r""":math:`P = (\operatorname{diag}(n/w^2) - G)^{-1}` for the groups with samples, else 0."""
     scale = w / np.sqrt(np.maximum(counts, 1.0))
     outer = scale[..., np.newaxis] * scale[..., np.newaxis, :]
-    return np.asarray(outer * np.linalg.inv(np.eye(counts.shape[-1]) - outer * gram))
+    matrix = np.eye(counts.shape[-1]) - outer * gram
+    least = float(np.linalg.eigvalsh(matrix).min())
+    if not least > SINGULAR:
+        raise ArithmeticError(f"they are all but singular: least eigenvalue {least:.2g}")
+    return np.asarray(outer * np.linalg.inv(matrix))
 
 
 def _apply(matrix: FloatArray, vector: FloatArray) -> FloatArray:

@@ -115,7 +115,7 @@ def _coverage(model: BlockModel, setting: Setting) -> Outcome:
         _beyond(model),
         setting,
         resolution=0.4,
-        note=f"the bound is {ratio:.3g} times the {100.0 * (1.0 - DELTA):.0f} % quantile of the MoE's risk",
+        note=f"the bound is {ratio:.3g} times the {1 - DELTA:g} quantile of the MoE's risk",
     )
 
 

@@ -1,0 +1,141 @@
+"""The sample size at which experts overtake dense: both sides, brute force, simulation."""
+
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.crossing import crossover
+from moetheory.results import student_quantile
+
+
+@pytest.fixture
+def rare():
+    """A rare group that costs the experts samples."""
+    return mt.BlockModel([0.8, 0.2], [0] * 6 + [1] * 6, [1.0] * 12, [1.0] * 12, 4.0)
+
+
+def better(a, b, model, n):
+    one, other = (mt.risk(each, model, samples=n).excess for each in (b, a))
+    return one < other
+
+
+def last_not_better(a, b, model, top):
+    return max((n for n in range(1, top + 1) if not better(a, b, model, n)), default=0)
+
+
+def random_models(number):
+    rng = np.random.default_rng(12)
+    for _ in range(number):
+        sizes = rng.integers(1, 6, rng.integers(2, 4))
+        d, p = sizes.sum(), rng.integers(1, 8, len(sizes))
+        yield mt.BlockModel(
+            p / p.sum(),
+            np.repeat(np.arange(len(sizes)), sizes),
+            2.0 ** rng.integers(-3, 4, d),
+            rng.standard_normal(d),
+            2.0 ** rng.integers(-3, 4),
+            leakage_variances=0.02 * (rng.random(d) < 0.5),
+        )
+
+
+PAIRS = [
+    (mt.Dense(), mt.MoE()),
+    (mt.MoE(), mt.Dense()),
+    (mt.Dense(), mt.Dense(ridge=0.5)),
+    (mt.Dense(ridge=0.1), mt.MoE(ridge=0.2)),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS[:1] + PAIRS[3:])
+def test_every_n_up_to_and_beyond_it_agrees(a, b):
+    seen = []
+    for model in random_models(4):
+        n = crossover(a, b, model, over="samples")
+        if n < 300:
+            seen.append(n)
+            assert last_not_better(a, b, model, max(100, int(1.5 * n))) == n
+    assert len(seen) >= 3
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_the_order_changes_from_n_to_the_next(rare, a, b):
+    n = crossover(a, b, rare, over="samples")
+    if math.isinf(n):
+        assert mt.risk(b, rare).excess >= mt.risk(a, rare).excess
+    elif n > 0:
+        assert not better(a, b, rare, int(n))
+        assert better(a, b, rare, int(n) + 1)
+
+
+def test_simulations_on_both_sides_say_the_same(rare):
+    n = crossover(mt.Dense(), mt.MoE(), rare, over="samples")
+    assert 40 < n < 400
+    for samples, sign in ((round(0.85 * n), -1), (round(1.5 * n), 1)):
+        estimates = mt.simulate(
+            [mt.Dense(), mt.MoE()], rare, samples=samples, replicates=8000, rng=8
+        )
+        lead = estimates.difference(0, 1)
+        z = sign * lead.z(0.0)
+        print(f"n* = {n:.0f}: at {samples} dense - experts = {lead.mean:+.3f} ± {lead.sem:.3f}")
+        assert z > student_quantile(1e-8, lead.replicates - 1)
+
+
+def test_where_the_experts_need_samples_they_lose():
+    """A rare group with about as many samples as coordinates."""
+    model = mt.BlockModel([0.97, 0.03], [0] * 20 + [1] * 12, [1.0] * 32, [1.0] * 32, 1.0)
+    n = crossover(mt.Dense(), mt.MoE(), model, over="samples")
+    assert n >= 13 / 0.03 - 20  # at least where group 1 has 13 samples for 12 coordinates
+
+
+def test_an_infinite_risk_is_not_overlooked_however_narrow():
+    """A tenth of the samples for 1000 coordinates of next to no signal: infinite at n = 10 000."""
+    model = mt.BlockModel(
+        [0.9, 0.1], [0] * 5 + [1] * 1000, [1.0] * 5 + [1e-6] * 1000, [1.0] * 1005, 1.0
+    )
+    assert math.isinf(mt.risk(mt.MoE(), model, samples=10_000).value)
+    assert crossover(mt.Dense(), mt.MoE(), model, over="samples") >= 10_000
+
+
+def test_an_estimator_never_overtakes_itself_nor_a_better_optimum(rare):
+    assert crossover(mt.MoE(), mt.MoE(), rare, over="samples") == math.inf
+    assert crossover(mt.MoE(), mt.Dense(), rare, over="samples") == math.inf
+    assert crossover(mt.Dense(), mt.Dense(ridge=0.5), rare, over="samples") == math.inf
+
+
+def test_zero_if_the_second_is_better_at_every_n():
+    """A ridge that leaves nothing of dense, and one that is about right for the experts."""
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 0.5)
+    n = crossover(mt.Dense(ridge=1e6), mt.MoE(ridge=0.3), model, over="samples")
+    assert n == 0.0
+    assert last_not_better(mt.Dense(ridge=1e6), mt.MoE(ridge=0.3), model, 60) == 0
+
+
+def test_with_leakage_dense_may_win_for_good():
+    model = mt.BlockModel(
+        [0.5, 0.5], [0, 0, 1, 1], [1.0] * 4, [1.0] * 4, 0.01, leakage_variances=0.9
+    )
+    assert crossover(mt.Dense(), mt.MoE(), model, over="samples") == math.inf
+    n = crossover(mt.MoE(), mt.Dense(), model, over="samples")
+    assert last_not_better(mt.MoE(), mt.Dense(), model, 100) == n
+
+
+def test_estimators_too_close_to_tell_are_refused():
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1e-9, 1.0], 1e-9)
+    a, b = mt.Dense(ridge=1e-13), mt.Dense()
+    with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
+        crossover(a, b, model, over="samples")
+
+
+@pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise_variance"])
+def test_other_quantities_are_refused(rare, over):
+    with pytest.raises(ValueError, match=r'over must be "samples", .* got'):
+        crossover(mt.Dense(), mt.MoE(), rare, over=over)
+
+
+def test_arguments_of_the_wrong_kind_are_refused(rare):
+    with pytest.raises(ValueError, match="estimator must be"):
+        crossover("dense", mt.MoE(), rare, over="samples")
+    with pytest.raises(ValueError, match="model must be"):
+        crossover(mt.Dense(), mt.MoE(), None, over="samples")

@@ -1,0 +1,512 @@
+"""Risks of fitted estimators: sentence by sentence, and against simulated training sets."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.fitting import leading_excess
+from moetheory.results import student_quantile
+
+# --- the second route --------------------------------------------------------------------------
+
+
+def plain(model):
+    """Per group: clean and noisy variances, kept share of b, residual variance."""
+    inside = model.block_of == np.arange(model.experts)[:, np.newaxis]
+    clean = np.where(inside, model.signal_variances, model.leakage_variances)
+    noisy = clean + model.noise_variance
+    kept = np.divide(clean, noisy, out=np.zeros_like(clean), where=noisy > 0)
+    rest = (model.coefficients**2 * clean * (1 - kept)).sum(axis=1)
+    return clean, noisy, kept, rest + model.label_noise_variance
+
+
+def averaged_risks(model, counts, replicates, seed, ridge=0.0):
+    """Risks of dense fits, averaged in closed form over labels and over signs of coefficients.
+
+    Given the group a label is x̄ᵀθ plus independent noise of variance ρ, and flipping a
+    coordinate changes no law: per training set only the features are random. Shape (R,).
+    """
+    rng, counts = np.random.default_rng(seed), np.asarray(counts)
+    _, noisy, kept, rest = plain(model)
+    groups, n, d = np.repeat(np.arange(model.experts), counts), counts.sum(), model.dim
+    p, chunk, parts = model.group_probabilities, max(1, 400_000 // (n * d)), []
+    for start in range(0, replicates, chunk):
+        size = (min(chunk, replicates - start), n, d)
+        x = rng.standard_normal(size) * np.sqrt(noisy)[groups]
+        if ridge or n > d:
+            inverse = np.linalg.solve(x.mT @ x + n * ridge * np.eye(d), x.mT)
+        else:
+            inverse = np.linalg.solve(x @ x.mT, x).mT
+        fit = inverse @ (x * kept[groups])  # of each coefficient's part of the label
+        missed = sum(
+            q * np.square(fit - np.diag(k)).mT @ c for q, k, c in zip(p, kept, noisy, strict=True)
+        )
+        spread = np.square(inverse).mT @ (p @ noisy) @ rest[groups]
+        parts.append(missed @ model.coefficients**2 + spread + p @ rest)
+    return np.concatenate(parts)
+
+
+def covered(risk, values, slack=0.0):
+    """Whether mean and theory differ by no more than the error that theory states.
+
+    The statistical part is the 1e-8 quantile; it may be at most 1 % of the value unless the
+    stated error is larger.
+    """
+    mean, sem = values.mean(), values.std(ddof=1) / math.sqrt(len(values))
+    wide = student_quantile(1e-8, len(values) - 1) * sem
+    print(
+        f"theory {risk.value:.5g}, simulated {100 * (mean / risk.value - 1):+.2f} % "
+        f"± {100 * sem / mean:.2f} %, stated error {100 * risk.error / risk.value:.2f} %"
+    )
+    assert wide <= max(0.01 * mean, risk.error)
+    return abs(mean - risk.value) <= risk.error + wide
+
+
+def blocks(d, k, noise, leakage=0.0, label_noise=0.0, seed=0):
+    """Equal blocks, nothing else equal."""
+    rng, s = np.random.default_rng(seed), d // k
+    weights = np.arange(k) + 3.0
+    signal = np.repeat(1.0 + np.arange(k), s) * (0.3 + rng.random(d))
+    return mt.BlockModel(
+        weights / weights.sum(),
+        np.repeat(np.arange(k), s),
+        signal,
+        rng.standard_normal(d) / math.sqrt(s),
+        noise,
+        leakage_variances=leakage * signal,
+        label_noise_variance=label_noise,
+    )
+
+
+@pytest.fixture
+def leaky(generic):
+    """Blocks of 2, 4 and 3 coordinates."""
+    return generic(leakage_variances=np.linspace(0.3, 0.1, 9), label_noise_variance=0.2)
+
+
+@pytest.fixture
+def flat(leaky):
+    """The same with isotropic blocks, wider ones."""
+    return mt.BlockModel(
+        [0.2, 0.5, 0.3],
+        np.repeat([0, 1, 2], [5, 9, 7]),
+        np.repeat([3.0, 0.7, 1.5], [5, 9, 7]),
+        np.cos(np.arange(21.0)),
+        0.4,
+        leakage_variances=0.1,
+        label_noise_variance=0.2,
+    )
+
+
+def test_the_second_route_is_what_is_simulated(agrees):
+    model = blocks(8, 2, 0.3, 0.1, 0.1)
+    for counts, ridge in (((10, 12), 0.0), ((1, 2), 0.2)):
+        values = averaged_risks(model, counts, 60_000, 1, ridge)
+        run = mt.simulate(mt.Dense(ridge=ridge), model, samples=counts, replicates=100_000, rng=2)
+        sem = math.hypot(run.sem, values.std() / math.sqrt(60_000))
+        assert agrees(run.mean, sem, 60_000, values.mean())
+
+
+# --- experts, exactly --------------------------------------------------------------------------
+
+
+def test_experts_are_exact_above_the_threshold_for_any_block(leaky):
+    n, s, rho = np.array([4, 50, 10]), leaky.sizes, mt.risk(mt.MoE(), leaky).per_group
+    risk = mt.risk(mt.MoE(), leaky, samples=n)
+    np.testing.assert_allclose(risk.per_group, rho * (n - 1) / (n - s - 1), rtol=1e-13)
+    assert risk.value == pytest.approx(leaky.group_probabilities @ risk.per_group, rel=1e-14)
+    assert risk.excess == pytest.approx(risk.value - 0.2, rel=1e-13)
+    assert (risk.exactness, risk.error) == ("exact", 0.0)
+
+
+def test_experts_are_exact_below_the_threshold_in_isotropic_blocks(flat):
+    n, s = np.array([1, 7, 4]), flat.sizes
+    _, noisy, kept, _ = plain(flat)
+    rho = mt.risk(mt.MoE(), flat).per_group
+    theta = flat.coefficients * kept[flat.block_of, range(21)]
+    energy = np.bincount(flat.block_of, theta**2 * noisy[flat.block_of, range(21)])
+    risk = mt.risk(mt.MoE(), flat, samples=n)
+    expected = rho * (1 + n / (s - n - 1)) + energy * (1 - n / s)
+    np.testing.assert_allclose(risk.per_group, expected, rtol=1e-13)
+    assert (risk.exactness, risk.error) == ("exact", 0.0)
+
+
+@pytest.mark.parametrize("away", [-1, 0, 1])
+def test_an_expert_within_one_of_the_threshold_is_infinite(leaky, flat, away):
+    for model in (leaky, flat):
+        counts = np.array([40, model.sizes[1] + away, 40])
+        risk = mt.risk(mt.MoE(), model, samples=counts)
+        assert np.isinf(risk.per_group).tolist() == [False, True, False]
+        assert (risk.value, risk.excess, risk.exactness, risk.error) == (
+            math.inf,
+            math.inf,
+            "exact",
+            0.0,
+        )
+
+
+def test_a_group_that_is_never_drawn_may_be_infinite(leaky):
+    model = leaky.replace(group_probabilities=[0.2, 0.0, 0.8])
+    risk = mt.risk(mt.MoE(), model, samples=[40, 4, 40])
+    assert math.isinf(risk.per_group[1])
+    rest = mt.risk(mt.MoE(), model, samples=[40, 400, 40])
+    assert risk.value == rest.value < math.inf
+    assert risk.exactness == "exact"
+    assert mt.risk(mt.MoE(), model, samples=400).value < math.inf  # no sample for it at all
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_an_expert_without_samples_has_the_null_risk_of_its_group(leaky, ridge):
+    risk = mt.risk(mt.MoE(ridge=ridge), leaky, samples=[0, 20, 0])
+    clean = plain(leaky)[0]
+    null = clean @ leaky.coefficients**2 + 0.2
+    np.testing.assert_allclose(risk.per_group[[0, 2]], null[[0, 2]], rtol=1e-13)
+    assert risk.per_group[1] < null[1]
+
+
+def test_without_residual_nothing_is_infinite(generic):
+    """σ² = ω² = 0: zero from s samples on, and what was not seen below."""
+    model = generic(0.0)
+    for away in (0, 1, 5):
+        assert mt.risk(mt.MoE(), model, samples=model.sizes + away).value == 0.0
+    below = mt.risk(mt.MoE(), model, samples=[1, 1, 1])
+    assert 0.0 < below.value < model.null_risk
+
+
+def test_coordinates_that_never_vary_do_not_count(leaky):
+    """No noise, two dead coordinates: thresholds and risks are those of the rest."""
+    signal = leaky.signal_variances.copy()
+    signal[[0, 4]] = 0.0
+    model = leaky.replace(noise_variance=0.0, leakage_variances=0.0, signal_variances=signal)
+    n, s = np.array([4, 9, 12]), np.array([1, 3, 3])
+    expected = 0.2 * (n - 1) / (n - s - 1)
+    for estimator in (mt.MoE(), mt.Dense()):  # without any noise dense falls into its blocks
+        risk = mt.risk(estimator, model, samples=n)
+        np.testing.assert_allclose(risk.per_group, expected, rtol=1e-13)
+        assert risk.exactness == "exact"
+        assert math.isinf(mt.risk(estimator, model, samples=[4, 4, 12]).value)
+
+
+# --- experts, asymptotically -------------------------------------------------------------------
+
+
+def one_group(model, g):
+    """The regression of expert g as a model of one group; what leaks in is label noise."""
+    own = model.block_of == g
+    outside = model.coefficients**2 * model.leakage_variances * ~own
+    return mt.BlockModel(
+        [1.0],
+        np.zeros(own.sum(), dtype=int),
+        model.signal_variances[own],
+        model.coefficients[own],
+        model.noise_variance,
+        label_noise_variance=outside.sum() + model.label_noise_variance,
+    )
+
+
+@pytest.mark.parametrize(("counts", "ridge"), [((1, 2, 1), 0.0), ((3, 4, 30), 0.3)])
+def test_otherwise_an_expert_is_the_equivalent_of_one_group(leaky, counts, ridge):
+    wide = leaky.replace(block_of=[0] * 4 + [1] * 5, group_probabilities=[0.4, 0.6])
+    counts = counts[: wide.experts]
+    risk = mt.risk(mt.MoE(ridge=ridge), wide, samples=counts)
+    assert risk.exactness == "asymptotic"
+    alone = [
+        mt.risk(mt.Dense(ridge=ridge), one_group(wide, g), samples=n) for g, n in enumerate(counts)
+    ]
+    np.testing.assert_allclose(risk.per_group, [float(each) for each in alone], rtol=1e-9)
+    errors = [each.error for each in alone]
+    assert risk.error == pytest.approx(wide.group_probabilities @ errors, rel=1e-6)
+
+
+def test_a_mixture_of_exact_and_asymptotic_experts_is_asymptotic(leaky):
+    risk = mt.risk(mt.MoE(), leaky, samples=[30, 2, 30])
+    exact = mt.risk(mt.MoE(), leaky, samples=[30, 30, 30])
+    np.testing.assert_array_equal(risk.per_group[[0, 2]], exact.per_group[[0, 2]])
+    assert risk.exactness == "asymptotic"
+    assert risk.error > 0.0
+    unused = leaky.replace(group_probabilities=[0.4, 0.0, 0.6])
+    assert mt.risk(mt.MoE(), unused, samples=[30, 2, 30]).exactness == "exact"
+
+
+@pytest.mark.parametrize(
+    ("s", "n", "ridge"),
+    [
+        (8, 3, 0.0),
+        (16, 5, 0.0),
+        (32, 16, 0.0),
+        (8, 8, 0.4),
+        (8, 3, 0.1),
+        (16, 40, 0.2),
+        (4, 5, 1.0),
+    ],
+)
+@pytest.mark.parametrize("noise", [0.05, 1.0])
+def test_the_error_of_an_expert_covers_what_is_simulated(s, n, ridge, noise):
+    model = blocks(s, 1, noise, label_noise=0.1, seed=s)
+    risk = mt.risk(mt.MoE(ridge=ridge), model, samples=n)
+    assert risk.exactness == "asymptotic"
+    assert covered(risk, averaged_risks(model, [n], 4000, 5, ridge))
+
+
+# --- one group ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.2])
+@pytest.mark.parametrize("samples", [1, 4, 5, 6, 7, 30])
+@pytest.mark.parametrize("decay", [0.0, 1.0])
+def test_with_one_group_dense_and_moe_are_the_same(ridge, samples, decay):
+    model = mt.BlockModel.power_law(6, 1, 0.5, decay=decay, label_noise_variance=0.1)
+    dense = mt.risk(mt.Dense(ridge=ridge), model, samples=samples)
+    moe = mt.risk(mt.MoE(ridge=ridge), model, samples=[samples])
+    assert (dense.value, dense.excess, dense.error) == (moe.value, moe.excess, moe.error)
+    assert dense.exactness == moe.exactness
+    assert math.isinf(dense.value) == (ridge == 0.0 and 5 <= samples <= 7)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.2])
+def test_without_noise_in_the_features_dense_falls_into_experts(generic, ridge):
+    """Ridge on all samples is ridge n/n_g on those of a group."""
+    model = generic(0.0, label_noise_variance=0.3)
+    counts = np.array([9, 2, 14])
+    dense = mt.risk(mt.Dense(ridge=ridge), model, samples=counts)
+    for g in range(3):
+        moe = mt.risk(mt.MoE(ridge=ridge * counts.sum() / counts[g]), model, samples=counts)
+        assert dense.per_group[g] == pytest.approx(moe.per_group[g], rel=1e-12)
+
+
+# --- dense -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("away", [-1, 0, 1])
+@pytest.mark.parametrize("counts", [(1, 0), (0.3, 0.7), (0.5, 0.5)])
+def test_dense_within_one_of_the_threshold_is_infinite(away, counts):
+    model = blocks(8, 2, 0.3)
+    first = round((8 + away) * counts[0])
+    risk = mt.risk(mt.Dense(), model, samples=[first, 8 + away - first])
+    assert (risk.value, risk.exactness, risk.error) == (math.inf, "exact", 0.0)
+    assert np.all(np.isinf(risk.per_group))
+    finite = mt.risk(mt.Dense(ridge=0.01), model, samples=[first, 8 + away - first])
+    assert math.isfinite(finite.value)
+
+
+def test_dense_without_residual_is_finite_at_the_threshold():
+    """σ² = ω² = 0 with leakage: d samples are enough for everything."""
+    model = blocks(8, 2, 0.0, leakage=0.3)
+    for n in (8, 9, 40):
+        assert mt.risk(mt.Dense(), model, samples=n).value == pytest.approx(0.0, abs=1e-20)
+    below = [mt.risk(mt.Dense(), model, samples=n).value for n in (1, 3, 5, 7)]
+    assert model.null_risk > below[0] > below[1] > below[2] > below[3] > 0
+
+
+def test_groups_without_probability_or_samples_are_no_trouble():
+    model = blocks(12, 3, 0.4, leakage=0.1, label_noise=0.2)
+    unused = model.replace(group_probabilities=[0.4, 0.0, 0.6])
+    for counts in ([20, 0, 30], [20, 9, 30], [2, 0, 3], [0, 0, 30]):
+        for ridge in (0.0, 0.3):
+            estimator = mt.Dense(ridge=ridge)
+            risk, all_used = (mt.risk(estimator, m, samples=counts) for m in (unused, model))
+            np.testing.assert_array_equal(risk.per_group, all_used.per_group)
+            expected = [0.4, 0.0, 0.6] @ risk.per_group
+            assert risk.value == pytest.approx(expected, rel=1e-13)
+            assert covered(risk, averaged_risks(unused, counts, 1000, 3, ridge))
+
+
+@pytest.mark.parametrize(
+    ("n", "ridge"),
+    [
+        *itertools.product([3, 7, 8, 9, 10, 11, 30], [0.0, 0.1]),
+    ],
+)
+def test_dense_does_not_mind_coordinates_that_never_vary(n, ridge):
+    """σ² = 0: a coordinate of no variance adds nothing, also to the threshold."""
+    model = blocks(8, 2, 0.0, leakage=0.2, label_noise=0.3)
+    dead = mt.BlockModel(
+        model.group_probabilities,
+        [*model.block_of, 1, 0],
+        [*model.signal_variances, 0.0, 0.0],
+        [*model.coefficients, 5.0, 7.0],
+        0.0,
+        leakage_variances=[*model.leakage_variances, 0.0, 0.0],
+        label_noise_variance=0.3,
+    )
+    one, other = (mt.risk(mt.Dense(ridge=ridge), m, samples=n) for m in (model, dead))
+    assert other.value == pytest.approx(one.value, rel=1e-9)
+    assert other.exactness == one.exactness
+
+
+@pytest.mark.parametrize("samples", [4, 40, (1, 30), (30, 1)])
+def test_a_ridge_leads_from_least_squares_to_zero(samples):
+    model = blocks(8, 2, 0.3, 0.1, 0.1)
+    for kind in (mt.Dense, mt.MoE):
+        risks = [
+            mt.risk(kind(ridge=ridge), model, samples=samples).value
+            for ridge in (0.0, 1e-12, 1e-10, 1e10, 1e12)
+        ]
+        if kind is mt.Dense:  # an expert is exact without ridge, or infinite
+            assert risks[1] == pytest.approx(risks[0], rel=1e-8)
+        assert risks[2] == pytest.approx(risks[1], rel=1e-6)
+        assert risks[3:] == pytest.approx([model.null_risk] * 2, rel=1e-8)
+
+
+def test_blocks_that_only_touch_are_refused_rather_than_answered_below_zero():
+    """σ² = 0, a coordinate that one group alone sees, with one sample of it or two."""
+    model = mt.BlockModel(
+        [0.7, 0.3], [0, 0, 1], [1.0] * 3, [1.0] * 3, 0.0,
+        leakage_variances=[1.0, 1.0, 0.0], label_noise_variance=0.5,
+    )  # fmt: skip
+    for counts in ((7, 1), (31, 1), (10**4, 1), (10**9, 1), (5, 2), (31, 2)):
+        try:
+            risk = mt.risk(mt.Dense(), model, samples=counts)
+        except mt.NoClosedForm:
+            continue
+        assert risk.per_group[1] == math.inf
+
+
+def test_more_samples_than_can_be_told_from_infinitely_many():
+    model = blocks(8, 2, 0.3, 0.1, 0.1)
+    for estimator in (mt.Dense(), mt.MoE(), mt.Dense(ridge=0.2), mt.MoE(ridge=0.2)):
+        limit = mt.risk(estimator, model)
+        risk = mt.risk(estimator, model, samples=2**63 - 1)
+        np.testing.assert_allclose(risk.per_group, limit.per_group, rtol=1e-12)
+        assert risk.error < 1e-12
+
+
+CASES = [(0.05, 0.0, 0.0), (0.3, 0.1, 0.1), (2.0, 0.0, 1.0)]
+
+
+@pytest.mark.parametrize(("noise", "leakage", "label_noise"), CASES)
+@pytest.mark.parametrize(
+    ("d", "ratio", "ridge"),
+    [
+        (8, 0.5, 0.0),
+        (8, 2.0, 0.0),
+        (8, 1.0, 0.2),
+        (16, 0.25, 0.0),
+        (16, 0.6, 0.0),
+        (16, 1.5, 0.0),
+        (16, 4.0, 0.0),
+        (16, 0.8, 0.02),
+        (32, 0.5, 0.0),
+        (32, 0.75, 0.0),
+        (32, 1.4, 0.0),
+        (32, 2.0, 0.0),
+        (32, 1.0, 0.3),
+    ],
+)
+def test_the_error_of_dense_covers_what_is_simulated(noise, leakage, label_noise, d, ratio, ridge):
+    model = blocks(d, d // 4, noise, leakage, label_noise, seed=d)
+    n = round(ratio * d)
+    counts = np.diff(np.round(n * np.cumsum([0.0, *model.group_probabilities]))).astype(int)
+    risk = mt.risk(mt.Dense(ridge=ridge), model, samples=counts)
+    assert covered(risk, averaged_risks(model, counts, 1000 if d == 32 else 4000, 6, ridge))
+
+
+@pytest.mark.parametrize("experts", [2, 4, 8, 16])
+@pytest.mark.parametrize("strength", [10.0, 1000.0])
+def test_it_covers_small_strong_blocks_where_the_equivalent_fails(experts, strength):
+    """Six samples for each four coordinates: the error does not vanish with d."""
+    d = 4 * experts
+    model = mt.BlockModel.isotropic(d, experts, 1.0, signal_energy=4.0 * strength)
+    risk = mt.risk(mt.Dense(), model, samples=[6] * experts)
+    values = averaged_risks(model, [6] * experts, 40_000 // experts**2, 7)
+    assert covered(risk, values)
+    if strength == 1000.0:
+        assert risk.error > 0.15 * risk.value
+        assert leading_excess(model, [6] * experts) < 0.8 * values.mean()
+
+
+def test_counts_that_are_not_in_proportion_are_covered():
+    model = blocks(16, 2, 0.2, 0.05, 0.1)
+    for counts in ((30, 2), (2, 30), (5, 20), (0, 40), (1, 5), (9, 0), (8, 60)):
+        risk = mt.risk(mt.Dense(), model, samples=counts)
+        assert covered(risk, averaged_risks(model, counts, 3000, 8))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("ratio", "replicates"), [(0.5, 100), (0.79, 300), (1.26, 250), (2.0, 40)])
+def test_at_256_coordinates_it_is_right_within_one_percent(ratio, replicates):
+    model = blocks(256, 4, 0.3)
+    n = round(ratio * 256)
+    counts = np.diff(np.round(n * np.cumsum([0.0, *model.group_probabilities]))).astype(int)
+    risk = mt.risk(mt.Dense(), model, samples=counts)
+    values = averaged_risks(model, counts, replicates, 9)
+    assert covered(risk, values)
+    mean, sem = values.mean(), values.std(ddof=1) / math.sqrt(replicates)
+    assert sem < 0.002 * mean
+    assert abs(mean / risk.value - 1) < 0.01
+
+
+@pytest.mark.slow
+def test_simulated_training_sets_say_the_same():
+    model = blocks(64, 4, 0.3, 0.1, 0.1)
+    for samples, ridge in ((128, 0.0), (32, 0.0), (64, 0.2)):
+        estimator = mt.Dense(ridge=ridge)
+        run = mt.simulate(estimator, model, samples=samples, replicates=800, rng=10)
+        risk = mt.risk(estimator, model, samples=samples)
+        threshold = student_quantile(1e-8, run.replicates - 1)
+        print(f"{run.mean:.4f} ± {run.sem:.4f}, theory {risk.value:.4f} ± {risk.error:.4f}")
+        assert abs(run.mean - risk.value) <= risk.error + threshold * run.sem
+        assert threshold * run.sem < 0.04 * run.mean
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def test_an_exact_answer_can_be_required(leaky):
+    for estimator, samples in (
+        (mt.MoE(), [30, 30, 30]),
+        (mt.MoE(), [30, 4, 30]),
+        (mt.MoE(), None),
+        (mt.Dense(), None),
+        (mt.Dense(), 9),
+    ):
+        risk = mt.risk(estimator, leaky, samples=samples, require="exact")
+        assert risk.value == mt.risk(estimator, leaky, samples=samples).value
+
+
+@pytest.mark.parametrize(
+    ("estimator", "samples"),
+    [
+        (mt.Dense(), 40),
+        (mt.Dense(ridge=0.1), 40),
+        (mt.MoE(ridge=0.1), 40),
+        (mt.MoE(), [30, 2, 30]),
+    ],
+)
+def test_what_is_only_asymptotic_is_refused_with_the_reason(leaky, estimator, samples):
+    error = mt.risk(estimator, leaky, samples=samples).error
+    with pytest.raises(mt.NoClosedForm) as refusal:
+        mt.risk(estimator, leaky, samples=samples, require="exact")
+    message = str(refusal.value)
+    assert message.startswith(f"only an asymptotic formula is known for {estimator!r}")
+    assert f"samples={samples!r}" in message
+    assert f"about {error:.2g}" in message
+    assert f"simulate({estimator!r}, model, samples={samples!r})" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"samples": 4.5}, "samples must be an integer, got 4.5"),
+        ({"samples": [1, 2]}, r"samples must be an integer or have shape \(3,\), got \(2,\)"),
+        ({"samples": [0, 0, 0]}, "samples must add up to 1"),
+        ({"samples": 40, "require": "Exact"}, "require must be \"exact\" or None, got 'Exact'"),
+        ({"require": True}, 'require must be "exact" or None, got True'),
+        ({"samples": 40, "estimator": "dense"}, "estimator must be"),
+        ({"samples": 40, "model": None}, "model must be"),
+    ],
+)
+def test_bad_arguments_are_named(leaky, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        mt.risk(**{"estimator": mt.Dense(), "model": leaky, **arguments})
+
+
+@pytest.mark.parametrize("kind", [mt.Dense, mt.MoE])
+@pytest.mark.parametrize("ridge", [-1.0, math.nan, math.inf, "1", True])
+def test_a_ridge_is_a_number_from_zero_up(kind, ridge):
+    with pytest.raises(ValueError, match="ridge must be"):
+        kind(ridge=ridge)
