@@ -18,7 +18,7 @@ from moetheory.results import Risk
 from moetheory.validation import count
 
 DECADES = (-12, 8)  # of the ridge, relative to the mean variance of a coordinate
-STEPS_PER_DECADE = 4
+STEPS_PER_DECADE = 2
 
 
 class OptimalRidge(NamedTuple):

@@ -23,7 +23,7 @@ from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
 from moetheory.theorems._quantities import log_uniform
 
 DELTA = 0.05
-SETS = 20_000
+SETS = 14_000
 
 
 def _counts(model: BlockModel) -> tuple[int, ...]:
