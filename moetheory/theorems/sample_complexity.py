@@ -14,16 +14,15 @@ from moetheory.crossing import crossover
 from moetheory.estimators import Dense, MoE
 from moetheory.evaluation import excess_rate, risk
 from moetheory.expertlaw import high_probability_bound, risk_distribution
-from moetheory.fitting import leading_excess
 from moetheory.model import BlockModel
 from moetheory.regressions import Regressions
 from moetheory.theorems import _assumptions as given
+from moetheory.theorems import _dense_error as dense_error
 from moetheory.theorems import _training as training
 from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
 from moetheory.theorems._quantities import log_uniform
 
 DELTA = 0.05
-SETS = 14_000
 
 
 def _counts(model: BlockModel) -> tuple[int, ...]:
@@ -75,7 +74,7 @@ def _one_expert(values: Values) -> BlockModel:
 
 def _drawn(model: BlockModel, setting: Setting) -> np.ndarray:
     counts = _counts(model)
-    replicates = training.sets(setting, SETS, model, sum(counts))
+    replicates = training.sets(setting, training.SETS, model, sum(counts))
     return training.drawn(model, counts, replicates, setting.entropy)
 
 
@@ -91,7 +90,7 @@ def _mean(model: BlockModel, setting: Setting) -> Outcome:
 def _law(model: BlockModel, setting: Setting) -> Outcome:
     values = _drawn(model, setting)[1] @ model.group_probabilities
     law = risk_distribution(MoE(), model, _counts(model))
-    return training.law_outcome(values, law, setting, resolution=0.04)
+    return training.law_outcome(values, law, setting, resolution=0.05)
 
 
 def _beyond(model: BlockModel) -> float:
@@ -133,7 +132,7 @@ def _example() -> BlockModel:
     )
 
 
-# --- dense: the asymptotic formula, how its error falls, and the limit of many samples --------
+# --- dense: the asymptotic formula ------------------------------------------------------------
 
 
 def _dense(model: BlockModel, setting: Setting) -> Outcome:
@@ -148,66 +147,6 @@ def _dense(model: BlockModel, setting: Setting) -> Outcome:
         allowed=theory.error,
         relative_to="the equivalent",
         note=f"the equivalent allows for an error of {100.0 * share:.2g} %",
-    )
-
-
-def _leading(model: BlockModel, counts: tuple[int, ...]) -> float:
-    return leading_excess(model, counts) + model.label_noise_variance
-
-
-def _repeated(times: int) -> tuple[BlockModel, tuple[int, ...]]:
-    """Two blocks of 4 coordinates with 7 samples each, all ``times`` as many."""
-    sizes = times * np.array([4, 4])
-    variances = np.repeat([2.0, 1.0], sizes)
-    blocks = np.repeat([0, 1], sizes)
-    model = BlockModel([0.4, 0.6], blocks, variances, np.full(8 * times, 0.5), 0.2)
-    return model, (7 * times, 7 * times)
-
-
-def _many_small(times: int) -> tuple[BlockModel, tuple[int, ...]]:
-    """``2 times`` strong blocks of 4 coordinates with 9 samples each."""
-    experts = 2 * times
-    model = BlockModel.isotropic(4 * experts, experts, 1.0, signal_energy=4000.0)
-    return model, (9,) * experts
-
-
-def _growing_blocks(_: BlockModel, setting: Setting) -> Outcome:
-    family = [_repeated(times) for times in (1, 2, 4)]
-    found, sem, replicates, note = training.shortfall(family, _leading, setting, SETS)
-    return training.one_sided(
-        found, sem, setting.control * -0.75 - found, replicates, setting, resolution=0.5, note=note
-    )
-
-
-def _small_blocks(_: BlockModel, setting: Setting) -> Outcome:
-    family = [_many_small(times) for times in (1, 2, 4)]
-    found, sem, replicates, note = training.shortfall(family, _leading, setting, SETS * 3 // 4)
-    ratio = 4.0**found
-    return training.one_sided(
-        ratio,
-        setting.control * ratio * math.log(4.0) * sem,
-        setting.control * ratio - 0.75,
-        replicates,
-        setting,
-        resolution=0.5,
-        note=note,
-    )
-
-
-def _rate(model: BlockModel, setting: Setting) -> Outcome:
-    """n(E R_n - R) at two n, extrapolated to infinitely many."""
-    limit = risk(Dense(), model).value
-    scaled = []
-    for factor in (2, 4):
-        counts = tuple((factor * model.dim * np.array([2, 3])).tolist())
-        replicates = training.sets(setting, SETS, model, sum(counts))
-        risks = training.dense_drawn(model, counts, replicates, setting.entropy + factor)
-        scaled.append(sum(counts) * (risks - limit))
-    return training.mean_outcome(
-        2.0 * scaled[1] - scaled[0],
-        setting.control * excess_rate(Dense(), model),
-        setting,
-        resolution=0.1,
     )
 
 
@@ -233,7 +172,7 @@ def _side(factor: float, better: int) -> Claim:
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         samples = round(factor * _boundary())
-        replicates = training.sets(setting, SETS, model, samples)
+        replicates = training.sets(setting, training.SETS, model, samples)
         risks = training.drawn(model, samples, replicates, setting.entropy)
         values = risks @ model.group_probabilities
         ahead = setting.control * values[1 - better] - values[better]
@@ -297,7 +236,7 @@ THEOREM = Theorem(
     ),
     guarantee="identity (experts); asymptotic, with an error estimate (dense)",
     source="[SNB] sample complexity; docs/theory.md §4",
-    assumptions=(given.SOME_NOISE, given.SOME_SIGNAL),
+    assumptions=(given.SOME_NOISE, given.SOME_LABELS),
     claims=(
         EXACT_MEAN,
         Claim(name="law of the MoE's risk", relation="==", experiment=_law, control=1.05),
@@ -314,24 +253,24 @@ THEOREM = Theorem(
         ),
         _fixed(
             "growing blocks: error ~ d^a, a <= -3/4",
-            _repeated,
+            dense_error.repeated,
             relation="<=",
-            experiment=_growing_blocks,
+            experiment=dense_error.growing_blocks,
             control=2.0,
         ),
         _fixed(
             "small blocks: error at 4d >= 3/4 that at d",
-            _many_small,
+            dense_error.many_small,
             relation="<=",
-            experiment=_small_blocks,
+            experiment=dense_error.small_blocks,
             control=0.5,
         ),
         _fixed(
             "n (E dense - R) -> tr(J/H)",
-            _repeated,
+            dense_error.repeated,
             relation="==",
             left=lambda model: excess_rate(Dense(), model),
-            experiment=_rate,
+            experiment=dense_error.rate,
             control=1.25,
         ),
         _side(0.85, better=0),
