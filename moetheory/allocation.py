@@ -48,8 +48,10 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
             for g, each in enumerate(given)
         ]
         total = sum(result)
-        if not 0 < total <= MOST_SAMPLES:
-            raise ValueError(f"samples must add up to 1 to {MOST_SAMPLES}, got {total}")
+        if total == 0:
+            raise ValueError("samples must be at least 1 in total, got 0")
+        if total > MOST_SAMPLES:
+            raise ValueError(f"samples must be at most {MOST_SAMPLES} in total, got {total}")
     counts = np.array(result, dtype=np.int64)
     read_only(counts)
     return counts

@@ -208,7 +208,8 @@ def sample_sizes(model: BlockModel) -> list[int]:
 
     The thresholds are n = d for dense and :math:`n_g = s_g` for the experts. A risk is infinite
     up to one sample away from them: the first and the last such size, and those next to them,
-    are included, so that a figure shows the gap where it is.
+    are included (those of the experts as far as counts follow their shares), so that a figure
+    shows the gap where it is.
     """
     d = model.dim
     away = 2.0 ** np.arange(-6, -2)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.estimators import Estimator, known
-from moetheory.evaluation import risk
+from moetheory.allocation import counts_of
+from moetheory.estimators import Dense, Estimator, MoE, known
+from moetheory.evaluation import gap, risk
 from moetheory.model import BlockModel, known_model
 
 GRID = 400  # sample sizes that are looked at before bisection
@@ -65,15 +66,17 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
 
 
 def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
-    limit = risk(a, model).excess
-    if risk(b, model).excess >= limit:
+    if _lead(a, b, model) <= 0.0:
         return math.inf
+    limit = risk(a, model).excess
 
     def better(n: int) -> bool:
         return risk(b, model, samples=n).excess < risk(a, model, samples=n).excess
 
     top = _settled(b, model, limit)
-    sizes = {*np.geomspace(1, top, GRID).astype(np.int64).tolist(), *_thresholds(model, top)}
+    sizes = set(np.geomspace(1, top, GRID).astype(np.int64).tolist())
+    if isinstance(b, MoE) and b.ridge == 0.0:
+        sizes |= {n for n in _thresholds(model) if n < top}
     high = top
     for n in sorted(sizes, reverse=True):
         if not better(n):
@@ -82,12 +85,28 @@ def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
     return 0.0
 
 
-def _thresholds(model: BlockModel, top: int) -> list[int]:
-    """Where some expert has as many samples as coordinates, give or take one: rare spikes."""
+def _lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    """What ``b`` is ahead of ``a`` by at infinitely many samples."""
+    if {a, b} == {Dense(), MoE()}:
+        return gap(model) if b == MoE() else -gap(model)
+    return risk(a, model).excess - risk(b, model).excess
+
+
+def _thresholds(model: BlockModel) -> list[int]:
+    """Where experts have as many samples as coordinates, give or take one: rare spikes.
+
+    And the last n with such an expert. Largest remainders round the share p n down or up, not
+    the same way for each n, so that :math:`n_g = s_g + 1` may recur up to n = (s_g+2)/p_g.
+    """
     drawn = model.group_probabilities > 0.0
-    share = (model.sizes + np.array([[-1], [0], [1]]))[:, drawn] / model.group_probabilities[drawn]
-    around = np.concatenate([np.floor(share), np.ceil(share)]).ravel()
-    return [int(n) for n in np.unique(around) if 1 <= n < top]
+    sizes, p = model.sizes[drawn], model.group_probabilities[drawn]
+    share = (sizes + np.array([[-1], [0], [1]])) / p
+    found = {int(n) for n in np.unique(np.floor(share)) if 1 <= n <= MOST_SAMPLES}
+    first, last = (int(min(np.max((sizes + i) / p), MOST_SAMPLES)) for i in (1, 2))
+    for n in range(last + 1, max(first, 1), -max((last - first) // GRID, 1)):
+        if np.any(np.abs(counts_of(n, model)[drawn] - sizes) <= 1):
+            return [*found, n]
+    return [*found]
 
 
 def _settled(b: Estimator, model: BlockModel, limit: float) -> int:

@@ -16,6 +16,7 @@ from moetheory.formulas import inversion, ratios
 from moetheory.validation import FloatArray, count, regular_array
 
 DRAWS = 1 << 20  # numbers drawn at once
+LEAST_TAIL = 1e-11  # of a sum, whose tail is known to about 1e-13
 
 
 class Part(NamedTuple):
@@ -114,6 +115,11 @@ class RiskDistribution:
     def _count(self) -> int:
         return int(self._terms.ratio_powers.sum() + self._terms.beta_powers.sum())
 
+    @property
+    def _convolved(self) -> bool:
+        """Whether it is one expert below the threshold, whose tails are known relatively."""
+        return self._count == 2 and len(self._terms.ratio_scales) == len(self._terms.beta_scales)
+
     @overload
     def cdf(self, x: float) -> float: ...
     @overload
@@ -151,7 +157,8 @@ class RiskDistribution:
         """The risk that is not exceeded with probability q.
 
         ``q = 0`` and ``q = 1`` give the ends of the support. Raises ValueError for q outside
-        [0, 1], ArithmeticError as `cdf`.
+        [0, 1], ArithmeticError as `cdf`, and for q beyond 1 - 1e-11 unless it is the law of a
+        single expert.
         """
         given = _real("q", q)
         bad = given[~((given >= 0.0) & (given <= 1.0))]
@@ -193,7 +200,7 @@ class RiskDistribution:
             scale, first, second = (float(a[0]) for a in (t[:3] if is_ratio else t[4:7]))
             low, high = tails(beyond / scale, first, second)
             return float(low), float(high)
-        if self._count == 2 and len(t.ratio_scales) == len(t.beta_scales) == 1:
+        if self._convolved:
             return ratios.convolved_tails(beyond, *(float(array[0]) for array in (*t[:3], *t[4:7])))
         low = min(max(inversion.invert(beyond, t), 0.0), 1.0)
         return low, 1.0 - low
@@ -221,6 +228,11 @@ class RiskDistribution:
         low = float(each(tail, upper).max())
         if self._count == 1:
             return low
+        if upper and tail < LEAST_TAIL and not self._convolved:
+            raise ArithmeticError(
+                f"the upper tail of a sum is not known below {LEAST_TAIL:g}, got {tail:.2g}; "
+                "that of a single expert is"
+            )
         share = (tail if upper else 1.0 - tail) / self._count
         high = float(each(share, True) @ np.concatenate((t.ratio_powers, t.beta_powers)))
         return _root(lambda y: self._tails(self.lower + y)[int(upper)], tail, low, high)

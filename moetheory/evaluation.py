@@ -56,8 +56,9 @@ def risk(
         and experts without ridge that have no fewer samples than coordinates, or isotropic
         blocks, or no samples; "asymptotic" otherwise: the deterministic equivalent and its 1/n
         term, with ``error`` an estimate of what is still missing. It grows towards n = d, where
-        the relative error is about 1/|n - d|; and where many samples are needed that few small
-        blocks have, so that `simulate` should be asked.
+        the relative error is about 1/|n - d|, infinite within two samples of it; and where
+        blocks are small and strong, so that each n_g is near its s_g: ask `simulate`. Without
+        feature noise and ridge, dense is known only if all coordinates leak or none does.
 
     Raises
     ------

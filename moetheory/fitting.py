@@ -27,8 +27,9 @@ def fitted_risk(estimator: Estimator, model: BlockModel, samples: Any) -> Risk:
             return _fitted(estimator, model, counts)
     except (ArithmeticError, np.linalg.LinAlgError) as error:
         raise NoClosedForm(
-            f"the equations of {estimator!r} on samples={counts.tolist()} could not be solved "
-            f"({error}); call simulate({estimator!r}, model, samples=...)"
+            f"the equations of {estimator!r} on {sum(counts.tolist())} samples ({counts.min()} to "
+            f"{counts.max()} in each group) could not be solved ({error}); "
+            f"call simulate({estimator!r}, model, samples=...)"
         ) from None
 
 
@@ -159,7 +160,8 @@ def _expansion(expanded: equivalent.Equivalent) -> tuple[FloatArray, FloatArray]
     leading, correction, size = expanded
     usable = np.abs(correction) <= leading
     relative = np.divide(size, leading, out=np.zeros(size.shape), where=leading > 0.0)
-    return leading + np.where(usable, correction, 0.0), np.abs(correction) + relative * size
+    error = np.abs(correction) + np.where(np.isinf(size), np.inf, relative * size)
+    return leading + np.where(usable, correction, 0.0), error
 
 
 def _risk(model: BlockModel, excess: FloatArray, exact: Any, error: FloatArray) -> Risk:

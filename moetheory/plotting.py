@@ -25,6 +25,7 @@ _AXES = {
     "samples": "training samples n",
 }
 _SYMBOLS = {"experts": "K", "noise_variance": "σ²", "samples": "n"}
+FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
 
 
@@ -191,9 +192,11 @@ class _Curve:
         """A band where the formula is asymptotic."""
         if self.error is None:
             return
-        low, high = self.theory - self.error, self.theory + self.error
-        if ax.get_yscale() == "log":
-            low = np.maximum(low, ax.get_ylim()[0] / 10.0)
+        bottom, top = ax.get_ylim()
+        # an error may be infinite, and the band is not seen beyond the axes
+        below = bottom / 10.0 if ax.get_yscale() == "log" else 2.0 * bottom - top
+        low = np.maximum(self.theory - self.error, below)
+        high = np.minimum(self.theory + self.error, 10.0 * top)
         ax.fill_between(
             self.x,
             low,
@@ -234,6 +237,7 @@ def _limit_heights(ax: Axes, curves: list[_Curve]) -> None:
     finite = np.concatenate([curve.theory[np.isfinite(curve.theory)] for curve in curves])
     if not finite.size:
         ax.set_yticks([])
+        ax.text(0.5, 0.5, "infinite at every value", transform=ax.transAxes, ha="center")
         return
     low, middle, high = (float(each) for each in np.quantile(finite, [0.0, 0.5, 1.0]))
     if ax.get_yscale() == "log":
@@ -271,13 +275,25 @@ def _legend_above(ax: Axes, curves: list[_Curve]) -> None:
 
 
 def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
-    from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
+    from matplotlib.ticker import (
+        FixedLocator,
+        LogLocator,
+        MaxNLocator,
+        NullLocator,
+        StrMethodFormatter,
+    )
 
+    span = x[-1] / x[0] if x[0] > 0 else 1.0
     if over == "experts":
         ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spread(x)]))
-    elif over == "samples":
+    elif over == "samples" and len(x) <= FEW_TICKS:
+        ax.set_xlim(x[0] / 1.5, x[-1] * 1.5)
+        ax.xaxis.set_major_locator(FixedLocator([float(n) for n in x]))
+    elif over == "samples" and span < 10.0:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    elif over == "samples" and span < MANY_DECADES:
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    if over in ("experts", "samples"):
+    if over in ("experts", "samples") and span < MANY_DECADES:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     ax.set_xlabel(_AXES.get(over, over.replace("_", " ")))

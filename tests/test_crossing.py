@@ -139,3 +139,20 @@ def test_arguments_of_the_wrong_kind_are_refused(rare):
         crossover("dense", mt.MoE(), rare, over="samples")
     with pytest.raises(ValueError, match="model must be"):
         crossover(mt.Dense(), mt.MoE(), None, over="samples")
+
+
+def test_counts_that_do_not_grow_with_n_are_no_way_out():
+    """Largest remainders give the rare group 3 samples again after it had 4: infinite at 358."""
+    model = mt.BlockModel([0.01, 0.46, 0.53], [0, 0, 1, 2], [1.0] * 4, [1.0] * 4, 1.0)
+    infinite = [n for n in range(300, 420) if math.isinf(mt.risk(mt.MoE(), model, samples=n).value)]
+    assert infinite[-1] == 358
+    assert 357 not in infinite
+    assert crossover(mt.Dense(), mt.MoE(), model, over="samples") == 358
+
+
+def test_a_gap_too_small_for_a_difference_is_still_a_gap():
+    model = mt.BlockModel([1e-18, 1 - 1e-18], [0, 0, 1], [1.0] * 3, [1.0, 2.0, 2.0], 1.0)
+    assert mt.gap(model) > 0.0
+    with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
+        crossover(mt.Dense(), mt.MoE(), model, over="samples")
+    assert crossover(mt.MoE(), mt.Dense(), model, over="samples") == math.inf

@@ -338,3 +338,13 @@ def test_quantiles_are_roots_of_the_distribution_function(sizes, more, q, noise)
     x = law.quantile(q)
     assert law.lower < x < law.upper
     assert law.cdf(x) == pytest.approx(q, rel=1e-6)
+
+
+def test_the_far_tail_of_a_sum_is_refused_and_that_of_an_expert_is_not():
+    model = BlockModel([0.5, 0.5], [0, 0, 1, 1], [1.0] * 4, [1.0] * 4, 1.0)
+    law = risk_distribution(MoE(), model, 20)
+    with pytest.raises(ArithmeticError, match=r"not known below 1e-11, got 1\.1e-16"):
+        law.quantile(1 - 2**-53)
+    assert law.sf(law.quantile(1 - 1e-10)) == pytest.approx(1e-10, rel=0.02)
+    expert = law.experts[0]
+    assert expert.sf(expert.quantile(1 - 2**-53)) == pytest.approx(2**-53, rel=1e-6)

@@ -493,7 +493,7 @@ def test_what_is_only_asymptotic_is_refused_with_the_reason(leaky, estimator, sa
         ({"samples": 0}, "samples must be at least 1, got 0"),
         ({"samples": 4.5}, "samples must be an integer, got 4.5"),
         ({"samples": [1, 2]}, r"samples must be an integer or have shape \(3,\), got \(2,\)"),
-        ({"samples": [0, 0, 0]}, "samples must add up to 1"),
+        ({"samples": [0, 0, 0]}, "samples must be at least 1 in total"),
         ({"samples": 40, "require": "Exact"}, "require must be \"exact\" or None, got 'Exact'"),
         ({"require": True}, 'require must be "exact" or None, got True'),
         ({"samples": 40, "estimator": "dense"}, "estimator must be"),
@@ -510,3 +510,18 @@ def test_bad_arguments_are_named(leaky, arguments, message):
 def test_a_ridge_is_a_number_from_zero_up(kind, ridge):
     with pytest.raises(ValueError, match="ridge must be"):
         kind(ridge=ridge)
+
+
+@pytest.mark.parametrize("ridge", [1e-4, 1e-6, 1e-12, 1e-100])
+def test_a_ridge_that_hardly_helps_at_the_threshold_has_no_error_bound(ridge):
+    """One coordinate, two samples: the mean grows like log(1/μ), beyond any order."""
+    model = mt.BlockModel([1.0], [0], [1.0], [1.0], 1.0)
+    assert mt.risk(mt.MoE(ridge=ridge), model, samples=2).error == math.inf
+    assert mt.risk(mt.MoE(ridge=ridge), model, samples=3).error < 0.2
+    assert mt.risk(mt.MoE(ridge=0.1), model, samples=2).error < 1.0
+
+
+def test_within_two_samples_of_the_threshold_dense_has_no_error_bound():
+    model = mt.BlockModel.isotropic(64, 8, 1.0, signal_energy=64.0)
+    errors = {n: mt.risk(mt.Dense(), model, samples=n).error for n in (61, 62, 66, 67)}
+    assert [n for n, error in errors.items() if math.isinf(error)] == [62, 66]

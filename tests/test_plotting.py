@@ -142,7 +142,8 @@ def test_asymptotic_answers_have_a_band(fitted):
         at = vertices[vertices[:, 0] == n, 1]
         assert np.isinf(value) == (at.size == 0)
         if at.size:
-            np.testing.assert_allclose(at.max(), value + error, rtol=1e-12)
+            seen = min(value + error, 10.0 * ax.get_ylim()[1])
+            np.testing.assert_allclose(at.max(), seen, rtol=1e-12)
 
 
 def test_a_spike_does_not_flatten_the_rest():

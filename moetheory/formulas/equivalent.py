@@ -22,6 +22,7 @@ from moetheory.validation import FloatArray
 
 TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
 STEPS = 300
+TOO_NEAR = 0.499  # s/(n(n-s)) is at least 1/2 for n = s+1, and less for n = s+2
 SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
 
 
@@ -37,7 +38,9 @@ class Equivalent(NamedTuple):
     size : array
         The part of ``leading`` that is variance, times s/(n(n-s)) of the group that it is
         carried from (as if that were one isotropic group, for which it is the relative error of
-        the leading order); positive, while the correction may vanish by accident.
+        the leading order); positive, while the correction may vanish by accident. Infinite
+        from about one sample to the threshold on: there the mean may be infinite, or diverge
+        as a ridge or a noise vanishes, and no order knows.
     """
 
     leading: FloatArray
@@ -159,7 +162,6 @@ def excess(
     passed, squared = noise * beta**2, missed**2
     inherent = layout.group_sums(signal * squared + passed, leakage * squared + passed)
 
-    present = counts > 0.0
     on, off = _over(own, other, d_m)
     gram = layout.gram(on, off)
     solved = _inverse(gram, counts, w)
@@ -169,40 +171,78 @@ def excess(
 
     root = np.sqrt(safe)
     pulls = (signal * missed - noise * beta) / root, (leakage * missed - noise * beta) / root
-    z = _apply(solved, risk)
-    reciprocal = np.divide(1.0, w, out=np.zeros(w.shape), where=present)
-    curvature = counts * reciprocal**3
-    along = _diagonal(solved)
-    both = layout.across(z, on, off), layout.form(solved, on, off)
-    slopes = reciprocal - curvature * along + layout.group_sums(on * both[1], off * both[1])
-    y = _apply(solved, slopes)
-    noise_form = layout.gram(*pulls)
-    inner = solved @ noise_form @ solved
-    eye = np.eye(counts.shape[-1])
-    twice = solved @ (eye * (curvature * z)[..., np.newaxis] - layout.gram(on, off, both[0]))
-    twice = twice @ solved
-
-    shared = (
-        2.0 * layout.form(inner - twice, on, off)
-        + layout.form(solved, *pulls)
-        + 2.0 * layout.across(y, on, off) * both[0]
-        + 3.0 * both[0] * both[1]
-    )
-    crossed = 2.0 * layout.form(solved, on, off, *pulls)
-    tested = layout.group_sums(
-        on * shared + pulls[0] * crossed, off * shared + pulls[1] * crossed
-    ) + 2.0 * _apply(noise_form, y)
-    trained = (
-        -2.0 * curvature * (_diagonal(inner - twice) + y * z)
-        - 3.0 * curvature * reciprocal * along * z
-        + z * reciprocal**2
-    )
-    moved = tested + np.where(present, trained, 0.0)
-    size = _apply(carried, _diagonal(carried) / np.maximum(counts, 1.0) * risk)
-    result = Equivalent(leading, tested + _apply(carried, moved), size)
-    if not all(np.isfinite(part).all() for part in result):
+    tested, trained = _next_order(layout, counts, w, (on, off), pulls, solved, risk)
+    correction = tested + _apply(carried, tested + trained)
+    relative = _diagonal(carried) / np.maximum(counts, 1.0)
+    relative = np.where(relative < TOO_NEAR, relative, np.inf)
+    parts = np.where(carried * risk[..., np.newaxis, :] > 0.0, relative[..., np.newaxis, :], 0.0)
+    size = (carried * risk[..., np.newaxis, :] * parts).sum(axis=-1)
+    result = Equivalent(leading, correction, size)
+    if not np.isfinite(leading + correction).all():
         raise ArithmeticError("numbers too large or too small for floating point")
     return result
+
+
+def _next_order(
+    layout: Layout,
+    counts: FloatArray,
+    w: FloatArray,
+    reach: tuple[FloatArray, FloatArray],
+    pulls: tuple[FloatArray, FloatArray],
+    solved: FloatArray,
+    risk: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Gradient of the label's derivative of :math:`\tfrac12\ln\det(I - \mathrm{diag}(w^2/n)G)`.
+
+    With the label of weight :math:`\epsilon` appended, :math:`G \to G + 2\epsilon V`,
+    :math:`V_{gh} = \sum_m E_{gm}E_{hm}/D_m`, and :math:`w \to w - \epsilon z`, :math:`z = Pr`, so
+    that the derivative is
+
+    .. math:: \Psi = -\operatorname{tr}PV - j^\top z, \qquad
+              j_k = \frac1{w_k} - \frac{n_k}{w_k^3}P_{kk}
+                    + \sum_m \frac{C_{km}}{D_m} \frac{(C^\top PC)_m}{D_m^2} .
+
+    Returned are :math:`\partial\Psi/\partial w` through D, which is what test samples of a group
+    change too, and through n/w² and ln w.
+
+    Parameters
+    ----------
+    reach, pulls : two (d,) arrays each
+        :math:`C_{gm}/D_m` and :math:`E_{gm}/\sqrt{D_m}`, :math:`E_g = C_g(\tilde\theta_g -
+        \bar\beta)`, on and off the block.
+    solved : (sets, k, k) array
+        P.
+    risk : (sets, k) array
+        r.
+    """
+    on, off = reach
+    reciprocal = np.divide(1.0, w, out=np.zeros(w.shape), where=counts > 0.0)
+    curvature = counts * reciprocal**3
+    along = _diagonal(solved)
+    z = _apply(solved, risk)
+    z_reach, quadratic = layout.across(z, on, off), layout.form(solved, on, off)
+    slopes = reciprocal - curvature * along + layout.group_sums(on * quadratic, off * quadratic)
+    y = _apply(solved, slopes)
+    label = layout.gram(*pulls)
+    identity = np.eye(counts.shape[-1])
+    bent = identity * (curvature * z)[..., np.newaxis] - layout.gram(on, off, z_reach)
+    change = solved @ (label - bent) @ solved
+    shared = (
+        2.0 * layout.form(change, on, off)
+        + layout.form(solved, *pulls)
+        + 2.0 * layout.across(y, on, off) * z_reach
+        + 3.0 * z_reach * quadratic
+    )
+    crossed = 2.0 * layout.form(solved, on, off, *pulls)
+    through_d = 2.0 * _apply(label, y) + layout.group_sums(
+        on * shared + pulls[0] * crossed, off * shared + pulls[1] * crossed
+    )
+    through_counts = (
+        z * reciprocal**2
+        - 2.0 * curvature * (_diagonal(change) + y * z)
+        - 3.0 * curvature * reciprocal * along * z
+    )
+    return through_d, through_counts
 
 
 def _over(own: FloatArray, other: FloatArray, d_m: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -70,7 +70,7 @@ def mean_outcome(
         sem=sem,
         z=math.copysign(beyond / sem if sem else math.inf, mean - expected) if beyond else 0.0,
         replicates=n,
-        power=(setting.threshold + DETECTION) * sem / max(abs(expected), allowed) if sem else 0.0,
+        power=(setting.threshold + DETECTION) * sem / (abs(expected) or allowed) if sem else 0.0,
         resolution=resolution,
         relative_to=relative_to,
         note=note,
