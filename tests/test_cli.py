@@ -267,7 +267,7 @@ def test_a_sweep_may_fit_its_estimators(run):
         (("risk", "--samples", ""), "must be an integer, or one for each group separated by"),
         (("risk", "--samples", "1,2"), "must be an integer or have shape (16,), got (2,)"),
         (("risk", *SMALL, "--samples", "1,-2,3"), "samples[1] must be at least 0, got -2"),
-        (("risk", *SMALL, "--samples", "0,0,0"), "samples must add up to 1 to"),
+        (("risk", *SMALL, "--samples", "0,0,0"), "samples must be at least 1 in total, got 0"),
         (("sweep", "--model", "x.json"), "--over experts cannot be combined with --model"),
         (("sweep", "--experts", "4"), "--over experts cannot be combined with --experts"),
         (("sweep", "--csv", "no/such/folder.csv"), "no/such is not a directory"),
