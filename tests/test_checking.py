@@ -89,7 +89,7 @@ def test_no_model_is_found_to_violate_a_theorem(model, replicates):
 
 
 @given(block_models(exponents=20))
-@settings(max_examples=6)
+@settings(max_examples=4)
 def test_no_model_is_found_to_violate_sample_complexity(model):
     """The claims about a model of one's own; those about families do not depend on it."""
     theorem = mt.catalogue["sample-complexity"]

@@ -39,7 +39,7 @@ def test_structure_and_ridge(tmp_path):
     figure = tmp_path / "ridge.png"
     out = run("structure_or_ridge.py", str(figure))
     rows = [line.split() for line in out.splitlines() if line[:1] == " " and line[7:8].isdigit()]
-    assert len(rows) == 28
+    assert len(rows) == 24
     for _, dense, tuned_dense, experts, tuned_experts in (map(float, row) for row in rows):
         assert tuned_experts <= tuned_dense
         assert tuned_dense <= dense

@@ -16,7 +16,7 @@ from moetheory.theorems._declaration import ABSOLUTE, DETECTION, Outcome, Settin
 from moetheory.validation import FloatArray
 
 BOTH: tuple[Estimator, ...] = (Dense(), MoE())
-SETS = 14_000  # training sets, of models that are small enough
+SETS = 10_000  # training sets, of models that are small enough
 # what an experiment draws and factors at most when replicates is not given
 MOST_NUMBERS, MOST_PRODUCTS = 2 * 10**8, 5 * 10**10
 POINTS = 50  # of a law that are compared
