@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from moetheory.model import BlockModel
 from moetheory.validation import IntArray, count, read_only, regular_array
 
+Counts = Literal["fixed", "multinomial"]
 MOST_SAMPLES = 2**63 - 1
 
 
@@ -54,6 +55,13 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
             raise ValueError(f"samples must be at most {MOST_SAMPLES} in total, got {total}")
     counts = np.array(result, dtype=np.int64)
     read_only(counts)
+    return counts
+
+
+def known_counts(counts: Counts) -> Counts:
+    """``counts`` itself; ValueError for anything but "fixed" and "multinomial"."""
+    if not isinstance(counts, str) or counts not in ("fixed", "multinomial"):
+        raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')
     return counts
 
 

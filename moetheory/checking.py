@@ -85,7 +85,8 @@ def check(
 
     points = {claim: list(claim.points(model)) for claim in claims}
     simulated = {
-        claim: [p for p in points[claim] if p in set(claim.simulated(model))] for claim in claims
+        claim: list(filter(set(claim.simulated(model)).__contains__, points[claim]))
+        for claim in claims
     }
     laws = {
         (claim, point): Law.of(claim, point, theorem)

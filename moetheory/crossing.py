@@ -13,7 +13,7 @@ from moetheory.evaluation import gap, risk
 from moetheory.model import BlockModel, known_model
 
 GRID = 400  # sample sizes that are looked at before bisection
-MOST_SAMPLES = 10**15
+FARTHEST = 10**15  # number of samples that is looked at
 
 
 def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> float:
@@ -45,9 +45,8 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     below the optimum of ``a`` it stays so. Below that n, up to 400 sample sizes in geometric
     progression and those at the thresholds of the experts are compared, then the boundary is
     bisected: a stretch between two of these sizes in which the order changes twice would be
-    missed. Where an expert has as many samples
-    as coordinates, give or take one, its risk is infinite, so with ``b=MoE()`` the boundary is
-    at least there. Source: docs/theory.md §4.
+    missed. Where an expert has as many samples as coordinates, give or take one, its risk is
+    infinite, so with ``b=MoE()`` the boundary is at least there. Source: docs/theory.md §4.
 
     Examples
     --------
@@ -101,8 +100,8 @@ def _thresholds(model: BlockModel) -> list[int]:
     drawn = model.group_probabilities > 0.0
     sizes, p = model.sizes[drawn], model.group_probabilities[drawn]
     share = (sizes + np.array([[-1], [0], [1]])) / p
-    found = {int(n) for n in np.unique(np.floor(share)) if 1 <= n <= MOST_SAMPLES}
-    first, last = (int(min(np.max((sizes + i) / p), MOST_SAMPLES)) for i in (1, 2))
+    found = {int(n) for n in np.unique(np.floor(share)) if 1 <= n <= FARTHEST}
+    first, last = (int(min(np.max((sizes + i) / p), FARTHEST)) for i in (1, 2))
     for n in range(last + 1, max(first, 1), -max((last - first) // GRID, 1)):
         if np.any(np.abs(counts_of(n, model)[drawn] - sizes) <= 1):
             return [*found, n]
@@ -117,7 +116,7 @@ def _settled(b: Estimator, model: BlockModel, limit: float) -> int:
     """
     n = 4 * model.dim
     drawn = model.group_probabilities > 0.0
-    while n <= MOST_SAMPLES:
+    while n <= FARTHEST:
         share = np.floor(model.group_probabilities * n).astype(np.int64) - 1
         fewest = np.where(drawn, np.maximum(share, 0), 0)
         enough = np.all(fewest[drawn] > model.sizes[drawn] + 1)
@@ -125,7 +124,7 @@ def _settled(b: Estimator, model: BlockModel, limit: float) -> int:
             return n
         n *= 2
     raise ValueError(
-        f"b becomes better than a only beyond {MOST_SAMPLES:.0e} samples, got {b!r} for a model "
+        f"b becomes better than a only beyond {FARTHEST:.0e} samples, got {b!r} for a model "
         "in which a group is too rare or the estimators are too close"
     )
 

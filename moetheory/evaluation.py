@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from moetheory.allocation import Counts, known_counts
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, MoE, known
 from moetheory.fitting import fitted_risk
@@ -165,7 +166,7 @@ def moe_bound(model: BlockModel) -> float:
     )
 
 
-def excess_rate(estimator: Estimator, model: BlockModel, counts: str = "fixed") -> float:
+def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed") -> float:
     r"""The constant c of :math:`\mathbb E R_n \approx R + c/n` as the samples n grow.
 
     Least squares without ridge, :math:`n_g/n \to p_g`. MoE: :math:`\sum_g s_g\rho_g` over the
@@ -197,9 +198,7 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: str = "fixed") 
     >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
     (3.2, 8.375)
     """
-    estimator, model = known(estimator), known_model(model)
-    if counts not in ("fixed", "multinomial"):
-        raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')
+    estimator, model, drawn = known(estimator), known_model(model), known_counts(counts)
     if estimator.ridge > 0.0:
         raise NoClosedForm(
             f"the rate of {estimator!r} is known without ridge only; "
@@ -217,5 +216,5 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: str = "fixed") 
         layout.sort(model.coefficients),
         model.noise_variance,
         model.label_noise_variance,
-        fixed=counts == "fixed",
+        fixed=drawn == "fixed",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,22 +44,50 @@ def _fitted(estimator: Estimator, model: BlockModel, counts: IntArray) -> Risk:
 
 def leading_excess(model: BlockModel, samples: Any) -> float:
     """Excess risk of dense least squares by the equivalent alone, without its 1/n term."""
-    counts = counts_of(samples, model)
-    expanded = _dense_expansion(0.0, model, counts, _surplus(model, counts) > 0.0)
+    counts, world = counts_of(samples, model), _Arranged.of(model, coupled=True)
+    expanded = _dense_expansion(0.0, world, counts, world.surplus(counts) > 0.0)
     return float(model.group_probabilities @ expanded.leading[0])
 
 
-def _surplus(model: BlockModel, counts: IntArray) -> float:
-    """Samples beyond the number of coordinates that vary in any of them."""
-    layout = Layout(model.block_of, model.experts, coupled=True)
-    present = (counts.reshape(layout.shape) > 0).astype(np.float64)
-    noise = model.noise_variance
-    seen = layout.across(
-        present,
-        layout.sort(model.signal_variances) + noise,
-        layout.sort(model.leakage_variances) + noise,
-    )
-    return float(counts.sum()) - float(np.count_nonzero(seen > 0.0))
+class _Arranged(NamedTuple):
+    """A model's coordinates in the order of a layout."""
+
+    layout: Layout
+    signal: FloatArray
+    leakage: FloatArray
+    coefficients: FloatArray
+    noise: float
+    label_noise: float
+
+    @classmethod
+    def of(cls, model: BlockModel, *, coupled: bool) -> _Arranged:
+        layout = Layout(model.block_of, model.experts, coupled=coupled)
+        arrays = (model.signal_variances, model.leakage_variances, model.coefficients)
+        signal, leakage, b = map(layout.sort, arrays)
+        return cls(layout, signal, leakage, b, model.noise_variance, model.label_noise_variance)
+
+    def surplus(self, counts: IntArray) -> float:
+        """Samples beyond the number of coordinates that vary in any of them."""
+        present = (counts.reshape(self.layout.shape) > 0).astype(np.float64)
+        variances = self.signal + self.noise, self.leakage + self.noise
+        seen = self.layout.across(present, *variances) > 0.0
+        return float(counts.sum()) - float(np.count_nonzero(seen))
+
+    def excess(
+        self, counts: IntArray, outside: FloatArray, slope: Any, floor: Any
+    ) -> equivalent.Equivalent:
+        """`equivalent.excess` of these coordinates, arguments in the shape of the layout."""
+        return equivalent.excess(
+            self.layout,
+            counts.astype(np.float64).reshape(self.layout.shape),
+            self.signal,
+            self.leakage,
+            self.coefficients,
+            self.noise,
+            outside,
+            slope,
+            floor,
+        )
 
 
 def _separates(model: BlockModel) -> bool:
@@ -77,23 +105,14 @@ def _experts(penalty: Any, model: BlockModel, counts: IntArray) -> Risk:
     exact = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | own.isotropic | infinite))
     excess, error = own.residual_excess + cost, np.zeros(counts.shape)
     if not exact.all():
-        layout = Layout(model.block_of, model.experts, coupled=False)
-        column = layout.shape
+        world = _Arranged.of(model, coupled=False)
+        column = world.layout.shape
         over = counts > own.sizes
         # groups that have an exact answer get an equation that is easy to solve
-        slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0).reshape(column)
+        slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0)
         floor = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
-        expanded = equivalent.excess(
-            layout,
-            counts.astype(np.float64).reshape(column),
-            layout.sort(model.signal_variances),
-            layout.sort(model.leakage_variances),
-            layout.sort(model.coefficients),
-            model.noise_variance,
-            (own.unseen + model.label_noise_variance).reshape(column),
-            slope,
-            floor.reshape(column),
-        )
+        outside = own.unseen + model.label_noise_variance
+        expanded = world.excess(counts, *(a.reshape(column) for a in (outside, slope, floor)))
         asymptotic, size = (part[:, 0] for part in _expansion(expanded))
         excess = np.where(exact, excess, own.unseen + asymptotic)
         error = np.where(exact, 0.0, size)
@@ -105,7 +124,8 @@ def _dense(ridge: float, model: BlockModel, counts: IntArray) -> Risk:
     signal, leakage = model.signal_variances, model.leakage_variances
     if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
         raise ArithmeticError("without noise, coordinates must leak all or none")
-    surplus = _surplus(model, counts)
+    world = _Arranged.of(model, coupled=True)
+    surplus = world.surplus(counts)
     everywhere = np.ones(model.experts, dtype=bool)
     if ridge == 0.0 and abs(surplus) <= 1.0:
         if _unexplained(model, counts):
@@ -114,7 +134,7 @@ def _dense(ridge: float, model: BlockModel, counts: IntArray) -> Risk:
             # labels without residual: more of the same samples change nothing
             counts = 2 * counts
             surplus = float(counts.sum())
-    expanded = _dense_expansion(ridge, model, counts, ridge > 0.0 or surplus > 0.0)
+    expanded = _dense_expansion(ridge, world, counts, ridge > 0.0 or surplus > 0.0)
     values, error = (part[0] for part in _expansion(expanded))
     return _risk(model, values, ~everywhere, error)
 
@@ -123,27 +143,16 @@ def _unexplained(model: BlockModel, counts: IntArray) -> bool:
     """Whether any group with samples has labels that no coefficients reproduce."""
     if model.noise_variance == 0.0 or model.label_noise_variance > 0.0:
         return model.label_noise_variance > 0.0
-    layout = Layout(model.block_of, model.experts, coupled=True)
-    power = layout.group_sums(
-        layout.sort(model.coefficients**2 * model.signal_variances),
-        layout.sort(model.coefficients**2 * model.leakage_variances),
-    )
-    return bool(np.any(power.ravel()[counts > 0] > 0.0))
+    return bool(np.any(Regressions.of(model, counts).null_excess[counts > 0] > 0.0))
 
 
 def _dense_expansion(
-    ridge: float, model: BlockModel, counts: IntArray, over: bool
+    ridge: float, world: _Arranged, counts: IntArray, over: bool
 ) -> equivalent.Equivalent:
-    layout = Layout(model.block_of, model.experts, coupled=True)
     penalty = float(counts.sum()) * ridge
-    return equivalent.excess(
-        layout,
-        counts.astype(np.float64).reshape(layout.shape),
-        layout.sort(model.signal_variances),
-        layout.sort(model.leakage_variances),
-        layout.sort(model.coefficients),
-        model.noise_variance,
-        np.full(layout.shape, model.label_noise_variance),
+    return world.excess(
+        counts,
+        np.full(world.layout.shape, world.label_noise),
         np.full((1, 1), 1.0 if over else 0.0),
         np.full((1, 1), penalty if over else 1.0),
     )

@@ -43,6 +43,11 @@ class Regressions(NamedTuple):
     energy: FloatArray
     isotropic: Any
 
+    @property
+    def null_excess(self) -> FloatArray:
+        """Excess risk of predicting zero."""
+        return self.residual_excess + self.energy
+
     @classmethod
     def of(cls, model: BlockModel, samples: Any) -> Regressions:
         """Of a model and ``samples`` as `risk` takes them."""

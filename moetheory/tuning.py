@@ -97,8 +97,8 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
 
 def _of_zero(model: BlockModel, samples: Any) -> Risk:
     """Risk of predicting zero."""
-    experts = Regressions.of(model, samples)
-    return Risk(model.null_risk, model.label_power, experts.residual + experts.energy)
+    per_group = Regressions.of(model, samples).null_excess + model.label_noise_variance
+    return Risk(model.null_risk, model.label_power, per_group)
 
 
 def best_experts(
@@ -139,6 +139,8 @@ def best_experts(
     >>> best.experts, best.risk.value
     (64, 0.0230769)
     """
+    import sympy
+
     dim = count("dim", dim, minimum=1, maximum=2**48)
     samples = count("samples", samples, minimum=1)
 
@@ -164,15 +166,10 @@ def best_experts(
         shares = np.array([k - more, more]) / k
         return float(inherent + shares[shares > 0.0] @ costs[shares > 0.0])
 
-    best = min(_divisors(dim), key=excess)
+    best = min(map(int, sympy.divisors(dim)), key=excess)
     if math.isinf(excess(best)):
         raise ValueError(
             f"no number of experts has a finite risk at dim={dim} and samples={samples}; "
             "samples must differ from dim by more than 1"
         )
     return BestExperts(best, risk(MoE(), world(best), samples=samples))
-
-
-def _divisors(number: int) -> list[int]:
-    small = [k for k in range(1, math.isqrt(number) + 1) if number % k == 0]
-    return sorted({*small, *(number // k for k in small)})

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.formulas import population
 from moetheory.formulas.layout import Layout
 from moetheory.validation import FloatArray
 
@@ -76,12 +77,13 @@ def dense_rate(
     fixed : bool
     """
     p = group_probabilities.reshape(layout.shape)
-    moment = layout.across(p, signal, leakage) + noise
-    whole = np.where(moment > 0.0, moment, np.inf)
-    share = np.where(moment > 0.0, 1.0 - noise / whole, 0.0)
-    best, missed = coefficients * share, coefficients * np.where(moment > 0.0, noise / whole, 1.0)
-    passed = noise * best**2
-    risk = layout.group_sums(signal * missed**2 + passed, leakage * missed**2 + passed)
+    moment = layout.across(p, signal, leakage)
+    whole, lost = population.shrinkage(moment, noise)
+    best, missed = coefficients / whole * moment, coefficients / whole * lost
+    contributions = population.dense_contributions(
+        layout.spread(p), signal, leakage, coefficients, noise
+    )
+    risk = layout.group_sums(*contributions)
     dimension = layout.group_sums((signal + noise) / whole, (leakage + noise) / whole)
     own, other = signal * missed - noise * best, leakage * missed - noise * best  # C Delta
     pulled = layout.group_sums(own**2 / whole, other**2 / whole)

@@ -9,10 +9,11 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.allocation import Counts, known_counts
 from moetheory.estimators import Estimator, known
 from moetheory.model import BlockModel, known_model
 from moetheory.results import Estimate, Estimates
-from moetheory.simulation.fitted import Counts, Fitted
+from moetheory.simulation.fitted import Fitted
 from moetheory.simulation.moments import Tally
 from moetheory.simulation.routes import Population, Route
 from moetheory.simulation.seeding import RNG, entropy_of, stream
@@ -169,7 +170,6 @@ def fitted_risks(
     >>> risks.shape, bool(np.all(risks > 0.2))
     ((1, 100, 4), True)
     """
-    _check_counts(counts)
     route = Fitted.of(_known_all(estimators), known_model(model), samples, counts)
     total = count("replicates", replicates, minimum=1)
     chunks = _chunks(route.chunk_size, total, entropy_of(rng), progress)
@@ -183,18 +183,12 @@ def _known_all(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
     return [known(each) for each in given]
 
 
-def _check_counts(counts: object) -> None:
-    if not isinstance(counts, str) or counts not in ("fixed", "multinomial"):
-        raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')
-
-
 def _route(
     estimators: Sequence[Estimator], model: BlockModel, samples: ArrayLike | None, counts: Counts
 ) -> Route:
-    _check_counts(counts)
     if samples is not None:
         return Fitted.of(estimators, model, samples, counts)
-    if counts != "fixed":
+    if known_counts(counts) != "fixed":
         raise ValueError(
             f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
         )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from moetheory import kernels
-from moetheory.allocation import counts_of
+from moetheory.allocation import Counts, counts_of, known_counts
 from moetheory.estimators import Estimator, MoE
 from moetheory.model import BlockModel
 from moetheory.simulation.moments import Together
 from moetheory.simulation.routes import CHUNK
 from moetheory.validation import FloatArray, IntArray, regular_array
-
-Counts = Literal["fixed", "multinomial"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +37,7 @@ class Fitted:
         counts: Counts = "fixed",
     ) -> Fitted:
         """Fix the counts of the groups, or with multinomial ones only their total."""
-        if counts == "multinomial" and regular_array("samples", samples).ndim > 0:
+        if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
             raise ValueError(
                 'samples must be an integer with counts="multinomial", which draws the counts '
                 f"of the groups, got {samples!r}"
