@@ -84,10 +84,8 @@ def check(
     claims = theorem.otherwise if failed else theorem.claims
 
     points = {claim: list(claim.points(model)) for claim in claims}
-    simulated = {
-        claim: list(filter(set(claim.simulated(model)).__contains__, points[claim]))
-        for claim in claims
-    }
+    wanted = {claim: set(claim.simulated(model)) for claim in claims}
+    simulated = {claim: [p for p in points[claim] if p in wanted[claim]] for claim in claims}
     laws = {
         (claim, point): Law.of(claim, point, theorem)
         for claim in claims
