@@ -3,15 +3,16 @@
 from moetheory.checking import check
 from moetheory.crossing import crossover
 from moetheory.distribution import RiskDistribution
-from moetheory.errors import NoClosedForm
+from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
+from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Dense, MoE, Oracle
 from moetheory.evaluation import excess_rate, gap, moe_bound, risk
 from moetheory.expertlaw import high_probability_bound, risk_distribution
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
 from moetheory.plotting import plot
-from moetheory.results import Estimate, Estimates, Risk, Sweep
-from moetheory.simulation import simulate
+from moetheory.results import Risk, Sweep
+from moetheory.simulation import merge_checkpoints, simulate
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
 from moetheory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
@@ -25,6 +26,8 @@ __all__ = [
     "Dense",
     "Estimate",
     "Estimates",
+    "ExecutorError",
+    "HeavyTailWarning",
     "MoE",
     "NoClosedForm",
     "OptimalRidge",
@@ -40,6 +43,7 @@ __all__ = [
     "excess_rate",
     "gap",
     "high_probability_bound",
+    "merge_checkpoints",
     "moe_bound",
     "optimal_coefficients",
     "optimal_ridge",

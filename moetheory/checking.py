@@ -9,8 +9,8 @@ import numpy as np
 
 from moetheory.certificates import Certificate, Shipped, certify
 from moetheory.errorlaw import DISTORTION, LEAST_REPLICATES, POWER, Law, without_label_noise
+from moetheory.estimates import Estimates, student_quantile
 from moetheory.model import BlockModel, known_model
-from moetheory.results import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.theorems import catalogue

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moetheory.estimates import student_quantile
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
-from moetheory.results import student_quantile
 from moetheory.theorems._declaration import DETECTION, Claim, Theorem
 from moetheory.validation import FloatArray
 

@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
+
+FilePath = str | os.PathLike[str]
+TOKEN = 8  # bytes
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+def replacing(path: FilePath) -> Iterator[TextIO]:
     """A text file that takes the place of ``path`` when the block ends without an error.
 
     Links are followed; what is not a regular file (a pipe, a device) is written to directly.
     """
+    with replacing_bytes(path) as file:
+        text = TextIOWrapper(file, encoding="utf-8", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()
+
+
+@contextmanager
+def replacing_bytes(path: FilePath) -> Iterator[BinaryIO]:
+    """`replacing`, for a binary file."""
     target = Path(path).resolve()
     if target.exists() and not target.is_file() and not target.is_dir():
-        with target.open("w", encoding="utf-8", newline="") as file:
+        with target.open("wb") as file:
             yield file
         return
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(TOKEN)}.tmp")
     try:
-        file = temporary.open("x", encoding="utf-8", newline="")
+        file = temporary.open("xb")
     except OSError as error:
         raise type(error)(error.errno, error.strerror, str(target)) from None
     try:
         with file:
             yield file
+            # else a power cut may leave the new name on a file that is still empty
+            file.flush()
+            os.fsync(file.fileno())
         if target.exists():
             shutil.copymode(target, temporary)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def discard_unfinished(path: FilePath) -> None:
+    """Remove what processes that were killed while `replacing` ``path`` have left beside it."""
+    target = Path(path).resolve()
+    for each in target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 2 * TOKEN}.tmp"):
+        each.unlink(missing_ok=True)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.results import Sweep, student_quantile
+from moetheory.estimates import student_quantile
+from moetheory.results import Sweep
 from moetheory.sweeping import SUFFIXES
 
 if TYPE_CHECKING:
@@ -175,6 +176,7 @@ class _Curve:
     def draw_simulations(self, ax: Axes, replicates: int) -> None:
         """Points with 95 % intervals."""
         half = student_quantile(0.025, replicates - 1) * self.columns[f"{self.label}_sem"]
+        half = np.where(np.isfinite(half), half, np.nan)  # infinite variance: a point, no bar
         ax.errorbar(
             self.x,
             self.simulated,

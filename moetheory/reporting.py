@@ -6,11 +6,12 @@ import dataclasses
 import json
 import math
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from moetheory import modelfile
 from moetheory.model import BlockModel
+from moetheory.validation import IntArray
 from moetheory.verdicts import ClaimVerdict, Comparison, Verdict
 
 SCHEMA = 1
@@ -98,9 +99,58 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     return "\n".join(lines)
 
 
+def simulation_table(results: Mapping[str, Mapping[str, Any]], width: int | None) -> str:
+    """One row for each estimator; medians where a standard error says nothing."""
+    heavy = any(row["sem"] == math.inf for row in results.values())
+    rows = []
+    for label, row in results.items():
+        low, high = (rounded(end, row["sem"]) for end in row["interval"])
+        cells = {
+            "estimator": label,
+            "risk": rounded(row["mean"], row["sem"]),
+            "sem": f"{row['sem']:.2g}",
+            "95 % interval": f"{low} to {high}",
+        }
+        if heavy:
+            low, high = map(number, row["median_interval"])
+            cells["median"] = number(row["median"])
+            cells["its 95 % interval"] = f"{low} to {high}"
+        cells["theory"] = "-" if row["theory"] is None else number(row["theory"])
+        cells["exactness"] = row["exactness"] or "-"
+        cells["z"] = "-" if row["z"] is None else f"{row['z']:+.2f}"
+        rows.append(cells | {"method": row["method"], "replicates": str(row["replicates"])})
+    return table(list(rows[0]), [list(row.values()) for row in rows], width)
+
+
 def number(value: float) -> str:
     """Six significant digits."""
     return f"{value:.6g}"
+
+
+def rounded(value: float, sem: float) -> str:
+    """The digits of ``value`` that its standard error leaves: up to the second of ``sem``.
+
+    >>> rounded(0.123456, 0.0123), rounded(1234.5, 20.0), rounded(0.123456789, math.inf)
+    ('0.123', '1234', '0.123457')
+    """
+    if not 0.0 < sem < math.inf:
+        return number(value)
+    digits = max(1 - math.floor(math.log10(sem)), 0)
+    # beyond that a decimal point without an exponent helps nobody
+    return f"{value:.{digits}f}" if digits < 8 and abs(value) < 1e9 else number(value)
+
+
+def counted(counts: IntArray) -> str:
+    """Samples of each group in words.
+
+    >>> import numpy as np
+    >>> counted(np.array([14, 13, 13]))
+    '40 samples, 13 to 14 in each group'
+    """
+    least, most = int(counts.min()), int(counts.max())
+    each = f"{least}" if least == most else f"{least} to {most}"
+    total = sum(counts.tolist())
+    return f"{total} {'sample' if total == 1 else 'samples'}, {each} in each group"
 
 
 def document(command: str, results: Any, **more: Any) -> str:
@@ -130,12 +180,8 @@ def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
     comparison = point.comparison
     simulated = ("", "", "")
     if comparison is not None:
-        digits = 0
-        if comparison.sem > 0:
-            digits = max(1 - math.floor(math.log10(comparison.sem)), 0)
-        mean = f"{comparison.simulated:.{digits}f}" if digits < 8 else number(comparison.simulated)
         simulated = (
-            f"{mean} ± {comparison.sem:.2g}",
+            f"{rounded(comparison.simulated, comparison.sem)} ± {comparison.sem:.2g}",
             f"{comparison.z:+.2f}",
             _power(comparison),
         )

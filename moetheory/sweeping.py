@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.errors import HeavyTailWarning
+from moetheory.estimates import Estimates
 from moetheory.estimators import Dense, Estimator, MoE, known
 from moetheory.evaluation import moe_bound, risk
 from moetheory.model import BlockModel, known_model
-from moetheory.results import Estimates, Sweep
+from moetheory.results import Sweep
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.validation import count, members, regular_array
@@ -112,7 +115,7 @@ def sweep(
     for i, label in enumerate(labels):
         columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
         columns[f"{label}_sem"] = np.array([run[i].sem for run in runs])
-    return Sweep(over, columns, runs[0].replicates, entropy)
+    return Sweep(over, columns, int(runs[0].replicates[0]), entropy)
 
 
 def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
@@ -169,13 +172,16 @@ def _runs(
             if progress is not None:
                 progress(index * total + done, len(points) * total)
 
-        return simulate(
-            estimators,
-            model,
-            samples=samples,
-            replicates=replicates,
-            rng=child(entropy, index),
-            progress=report,
-        )
+        with warnings.catch_warnings():
+            # next to a threshold: theory's column says inf there, and so does that of the sem
+            warnings.simplefilter("ignore", HeavyTailWarning)
+            return simulate(
+                estimators,
+                model,
+                samples=samples,
+                replicates=replicates,
+                rng=child(entropy, index),
+                progress=report,
+            )
 
     return [run(index, model, samples) for index, (model, samples) in enumerate(points)]

@@ -5,16 +5,18 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory import cli, commands
+from moetheory import cli
+from moetheory.commands import risks, simulations, sweeps
+from moetheory.simulation.runs import Run
 
 
 @pytest.fixture
@@ -132,8 +134,8 @@ def test_what_has_no_closed_form_is_one_line_and_exit_2(run, monkeypatch):
     def refuse(*_, **__):
         raise mt.NoClosedForm("no formula; call simulate(...)")
 
-    monkeypatch.setattr(commands, "risk", refuse)
-    monkeypatch.setattr(commands, "sweep", refuse)
+    monkeypatch.setattr(risks, "risk", refuse)
+    monkeypatch.setattr(sweeps, "sweep", refuse)
     for command in ("risk", "sweep"):
         assert run(command, "--samples", "9") == (
             *(2, ""),
@@ -206,7 +208,7 @@ def test_sweep_over_samples_covers_both_thresholds(run, tmp_path):
 def test_default_sample_sizes_look_at_every_threshold():
     blocks, ones = [0] * 10 + [1] * 10 + [2], np.ones(21)
     model = mt.BlockModel([0.9, 0.1, 0.0], blocks, ones, ones, 1.0)
-    sizes = commands.sample_sizes(model)
+    sizes = sweeps.sample_sizes(model)
     assert sizes == sorted(set(sizes))
     for threshold in (21, 10 / 0.9, 10 / 0.1):
         assert round(threshold) in sizes
@@ -236,8 +238,8 @@ def test_a_sweep_may_fit_its_estimators(run):
         (("check", "--dim", "ten"), "invalid int value: 'ten'"),
         (("check", "--dim", "0"), "dim must be at least 1, got 0"),
         (("risk", "--dim", "10000000000000"), "model or samples do not fit into memory"),
-        (("check", "--noise-variance", "-1"), "noise_variance must be at least 0, got -1"),
-        (("check", "--noise-variance", "nan"), "noise_variance must be finite, got nan"),
+        (("check", "--noise-variance", "-1"), "--noise-variance must be at least 0, got -1"),
+        (("check", "--noise-variance", "nan"), "--noise-variance must be finite, got nan"),
         (("check", "--replicates", "1"), "must be at least 2, got 1"),
         (("check", "--seed", "-3"), "must be at least 0, got -3"),
         (("check", "--model", "nowhere.json"), "'nowhere.json' cannot be read: No such file"),
@@ -258,7 +260,6 @@ def test_a_sweep_may_fit_its_estimators(run):
         (("sweep", "--over", "samples", "--values", "8,1.5"), "at least 1 with --over samples, go"),
         (("sweep", "--over", "samples", "--values", "0"), "with --over samples, got 0"),
         (("sweep", "--over", "samples", "--values", "1e19"), "must be at most 9223372036854775807"),
-        (("sweep", "--over", "samples", "--values", "1e13"), "samples do not fit into memory"),
         (("sweep", "--over", "samples", "--replicates", "1"), "replicates must be at least 2, got"),
         (("sweep", "--samples", "0"), "samples must be at least 1, got 0"),
         (("sweep", "--samples", "1,2"), "samples must be an integer or have shape (1,), got (2,)"),
@@ -302,7 +303,7 @@ def test_a_target_that_cannot_be_written_is_one_line_and_exit_2(run, tmp_path):
 def test_help_names_commands_options_and_exit_codes(run):
     code, out, _ = run("--help")
     assert code == 0
-    for word in ("check", "risk", "sweep", "exit code: 0 all hold"):
+    for word in ("check", "risk", "simulate", "sweep", "exit code: 0 all hold"):
         assert word in out
     code, out, _ = run("check", "--help")
     assert code == 0
@@ -311,25 +312,11 @@ def test_help_names_commands_options_and_exit_codes(run):
 
 
 def test_an_internal_error_is_70_and_shows_where(run, monkeypatch):
-    monkeypatch.setattr(commands, "risk", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(risks, "risk", lambda *_, **__: 1 / 0)
     code, _, err = run("risk")
     assert code == 70
     assert "ZeroDivisionError" in err
     assert err.endswith("moetheory: internal error (the lines above say where)\n")
-
-
-def test_interrupted_is_130():
-    process = subprocess.Popen(
-        [*COMMAND, "check", "one-over-k", "--dim", "4096", "--replicates", "10000000"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(3.0)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert (out, err) == ("", "moetheory: interrupted\n")
 
 
 def test_a_reader_that_leaves_is_no_error():
@@ -364,8 +351,8 @@ def test_an_ascii_terminal_gets_no_traceback():
     assert b"simulated ? sem" in done.stdout
 
 
-def in_a_terminal(*arguments: str, columns: int) -> tuple[int, str]:
-    """Run with a terminal for stdout and stderr; what was written to it."""
+def in_a_terminal(*arguments: str, columns: int, until: str = "") -> tuple[int, str]:
+    """Run with a terminal for stdout and stderr, interrupted when it shows ``until``."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, *arguments],
@@ -374,7 +361,7 @@ def in_a_terminal(*arguments: str, columns: int) -> tuple[int, str]:
         env={**os.environ, "COLUMNS": str(columns)},
     )
     os.close(slave)
-    written = b""
+    written, interrupted = b"", not until
     while True:
         try:
             part = os.read(master, 4096)
@@ -383,8 +370,11 @@ def in_a_terminal(*arguments: str, columns: int) -> tuple[int, str]:
         if not part:
             break
         written += part
+        if not interrupted and until.encode() in written:
+            process.send_signal(signal.SIGINT)
+            interrupted = True
     os.close(master)
-    return process.wait(timeout=60), written.decode()
+    return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
 
 
 def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress():
@@ -392,9 +382,9 @@ def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress():
         *("check", "generalization", "--replicates", "3000000", "--seed", "0"), columns=60
     )
     assert code == 0
-    progress, _, report = text.rpartition("\r\x1b") if "\x1b" in text else text.rpartition("\r ")
-    assert "% of 3000000 replicates" in progress
-    lines = report.replace("\r", "").splitlines()
+    progress, _, report = text.rpartition("\r")
+    assert "% of 3000000 replicates, " in progress
+    lines = report.splitlines()
     assert any(line.split() == ["theorem", "generalization"] for line in lines)
 
 
@@ -402,3 +392,357 @@ def test_quick_work_shows_no_progress():
     code, text = in_a_terminal("risk", columns=100)
     assert code == 0
     assert "replicates" not in text
+
+
+# --- simulate ---------------------------------------------------------------------------------
+
+SIMULATE = ("simulate", *SMALL, "--seed", "1")
+TWO_CHUNKS = (*SIMULATE, "--replicates", "100000")  # the second is smaller
+BOTH = [mt.Dense(), mt.MoE()]
+
+
+@pytest.fixture(scope="module")
+def small():
+    return mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+
+
+@pytest.fixture
+def carried_out(monkeypatch):
+    """The chunks that are really computed, one after another."""
+    indices = []
+    compute = Run.__call__
+
+    def counted(self, index):
+        indices.append(index)
+        return compute(self, index)
+
+    monkeypatch.setattr(Run, "__call__", counted)
+    return indices
+
+
+def cells_of(table: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.split("  ") if cell]
+        for line in table.partition("\n\n")[0].splitlines()
+    ]
+
+
+def test_simulate_stands_beside_theory(run, small):
+    code, out, err = run(*SIMULATE, "--replicates", "3000")
+    assert (code, err) == (0, "")
+    header, *rows = cells_of(out)
+    assert header == [
+        *("estimator", "risk", "sem", "95 % interval", "theory", "exactness", "z"),
+        *("method", "replicates"),
+    ]
+    estimates = mt.simulate(BOTH, small, replicates=3000, rng=1)
+    for row, estimator, estimate in zip(rows, BOTH, estimates, strict=True):
+        theory, (low, high) = mt.risk(estimator, small), estimate.interval(0.95)
+        shown = dict(zip(header, row, strict=True))
+        assert float(shown["risk"]) == pytest.approx(estimate.mean, abs=estimate.sem / 10)
+        assert shown["sem"] == f"{estimate.sem:.2g}"
+        ends = [float(end) for end in shown["95 % interval"].split(" to ")]
+        assert ends == pytest.approx([low, high], abs=estimate.sem / 10)
+        assert (shown["theory"], shown["exactness"]) == (f"{theory.value:.6g}", "exact")
+        assert shown["z"] == f"{estimate.z(theory):+.2f}"
+        assert (shown["method"], shown["replicates"]) == ("population", "3000")
+    difference = estimates.difference(0, 1)
+    line = r"dense - MoE  (.*) ± (.*) \(paired\)\nreplay with --seed 1\n"
+    mean, sem = re.fullmatch(line, out.partition("\n\n")[2]).groups()
+    assert float(mean) == pytest.approx(difference.mean, abs=difference.sem / 10)
+    assert sem == f"{difference.sem:.2g}"
+
+
+def test_simulate_fits_and_has_no_z_where_theory_is_asymptotic(run, small):
+    code, out, err = run(*SIMULATE, "--samples", "60", "--replicates", "500")
+    assert (code, err) == (0, "")
+    _, dense, moe = cells_of(out)
+    assert dense[0] == "dense"
+    assert dense[-4:] == ["asymptotic", "-", "statistics", "500"]
+    z = mt.simulate(BOTH, small, samples=60, replicates=500, rng=1)[1].z(
+        mt.risk(mt.MoE(), small, samples=60)
+    )
+    assert moe[-4:] == ["exact", f"{z:+.2f}", "law", "500"]
+    assert "fitted on 60 samples, 20 in each group\ndense - MoE  " in out
+    assert "(independent)\n" in out
+    _, out, _ = run(*SIMULATE, "--samples", "60", "--replicates", "500", "--method", "data")
+    assert [row[-2] for row in cells_of(out)[1:]] == ["data", "data"]
+    assert "(paired)\n" in out
+
+
+def test_simulate_one_estimator_by_its_law(run):
+    fitted = (*SIMULATE, "--samples", "9,8,0", "--replicates", "50")
+    code, out, _ = run(*fitted, "--only", "moe", "--method", "law")
+    assert code == 0
+    assert [row[0] for row in cells_of(out)] == ["estimator", "moe"]
+    assert "dense" not in out
+    assert "fitted on 17 samples, 0 to 9 in each group\n" in out
+    code, out, _ = run(*fitted, "--only", "dense", "--ridge", "0.5")
+    assert [row[0] for row in cells_of(out)] == ["estimator", "dense(ridge=0.5)"]
+
+
+def test_simulate_draws_counts_for_which_there_is_no_theory(run, small):
+    drawn = (*SIMULATE, "--samples", "90", "--counts", "multinomial", "--replicates", "200")
+    code, out, _ = run(*drawn, "--ridge", "0.1")
+    assert code == 0
+    assert [row[4:7] for row in cells_of(out)[1:]] == [["-", "-", "-"]] * 2
+    assert "fitted on 90 samples, their groups drawn\n" in out
+    ridged = [mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)]
+    estimates = mt.simulate(ridged, small, samples=90, counts="multinomial", replicates=200, rng=1)
+    results = json.loads(run(*drawn, "--ridge", "0.1", "--json")[1])["results"]
+    for estimator, estimate in zip(ridged, estimates, strict=True):
+        assert results[estimator.label]["mean"] == estimate.mean
+        assert results[estimator.label]["theory"] is None
+
+
+def test_simulate_as_json(run, small):
+    seed = 2**100
+    code, out, err = run(
+        *("simulate", *SMALL, "--seed", str(seed)),
+        *("--samples", "20,20,20", "--replicates", "300", "--json"),
+    )
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    estimates = mt.simulate(BOTH, small, samples=[20, 20, 20], replicates=300, rng=seed)
+    assert (document["schema"], document["command"]) == (1, "simulate")
+    assert document["entropy"] == str(seed)
+    assert (document["samples"], document["counts"]) == ([20, 20, 20], "fixed")
+    assert document["warnings"] == []
+    for estimator, estimate in zip(BOTH, estimates, strict=True):
+        theory, result = mt.risk(estimator, small, samples=60), document["results"][estimator.label]
+        assert (result["mean"], result["sem"]) == (estimate.mean, estimate.sem)
+        assert result["interval"] == list(estimate.interval())
+        assert result["per_group"] == estimate.per_group.tolist()
+        assert (result["method"], result["replicates"]) == (estimate.method, 300)
+        assert (result["theory"], result["error"]) == (theory.value, theory.error)
+        assert result["exactness"] == theory.exactness
+        assert result["median"] is result["median_interval"] is None
+    assert document["results"]["dense"]["z"] is None
+    assert document["results"]["moe"]["z"] == estimates[1].z(mt.risk(mt.MoE(), small, samples=60))
+    difference = estimates.difference(0, 1)
+    assert document["difference"] == {
+        "mean": difference.mean,
+        "sem": difference.sem,
+        "interval": list(difference.interval()),
+        "paired": False,
+    }
+    document = json.loads(run(*SIMULATE, "--replicates", "300", "--json")[1])
+    assert document["samples"] is None
+    assert document["difference"]["paired"] is True
+    assert document["results"]["dense"]["z"] is not None
+    assert json.loads(run(*SIMULATE, "--only", "moe", "--json")[1])["difference"] is None
+
+
+def test_simulate_says_medians_where_the_variance_is_infinite(run, small):
+    heavy = (*SIMULATE, "--samples", "6", "--replicates", "200")
+    code, out, err = run(*heavy)
+    assert code == 0
+    dense, moe = err.splitlines()
+    assert dense.startswith("moetheory: warning: of the risk of dense the mean and variance are")
+    assert moe.startswith("moetheory: warning: of the risk of moe the mean and variance are")
+    header, *rows = cells_of(out)
+    assert header[4:6] == ["median", "its 95 % interval"]
+    with pytest.warns(mt.errors.HeavyTailWarning):
+        estimates = mt.simulate(BOTH, small, samples=6, replicates=200, rng=1)
+    for row, estimate in zip(rows, estimates, strict=True):
+        low, high = estimate.median_interval()
+        assert row[2:4] == ["inf", "-inf to inf"]
+        assert row[4:6] == [f"{estimate.median:.6g}", f"{low:.6g} to {high:.6g}"]
+        assert row[6:9] == ["inf", "exact", "-"]
+    assert " ± inf (independent)\n" in out
+
+    code, out, again = run(*heavy, "--json")
+    document = json.loads(out)
+    assert (code, again) == (0, err)
+    prefix = "moetheory: warning: "
+    assert document["warnings"] == [dense.removeprefix(prefix), moe.removeprefix(prefix)]
+    result = document["results"]["dense"]
+    assert (result["sem"], result["theory"], result["z"]) == ("inf", "inf", None)
+    assert (result["median"], result["interval"]) == (estimates[0].median, ["-inf", "inf"])
+    assert result["median_interval"] == list(estimates[0].median_interval())
+
+
+def test_simulate_goes_on_until_the_standard_error_is_met(run, carried_out):
+    def sem_aimed_at(sem: float) -> float:
+        _, out, _ = run(*SIMULATE, "--only", "moe", "--json", "--target-sem", str(sem))
+        return json.loads(out)["results"]["moe"]["sem"]
+
+    first = sem_aimed_at(1.0)
+    assert sem_aimed_at(0.8 * first) <= 0.8 * first
+    assert carried_out == [0, 0, 1]
+
+
+def test_simulate_goes_on_from_a_checkpoint(run, tmp_path, carried_out):
+    file = str(tmp_path / "half")
+    expected = run(*TWO_CHUNKS, "--json")
+    whole = len(carried_out)
+    run(*SIMULATE, "--replicates", "90000", "--checkpoint", file)  # it ends with another one
+    carried_out.clear()
+    kept = ("--checkpoint", file, "--json")
+    assert run(*TWO_CHUNKS, *kept) == expected
+    assert 0 < len(carried_out) < whole
+    carried_out.clear()
+    without_seed = [argument for argument in TWO_CHUNKS if argument not in ("--seed", "1")]
+    assert run(*without_seed, *kept) == expected
+    assert carried_out == []
+
+
+def test_simulate_in_parts_and_merged_is_as_simulated_at_once(run, tmp_path, carried_out):
+    expected = run(*TWO_CHUNKS)
+    files = [str(tmp_path / f"part{i}") for i in range(2)]
+    for i, file in enumerate(files):
+        code, out, _ = run(*TWO_CHUNKS, "--part", f"{i}/2", "--checkpoint", file)
+        assert (code, f"part {i} of 2, counted from 0\n" in out) == (0, True)
+        assert out != expected[1]
+    carried_out.clear()
+    merged = ("--merge", *files, "--checkpoint", str(tmp_path / "whole"))
+    assert run(*TWO_CHUNKS, *merged) == expected
+    assert carried_out == []
+
+
+def test_simulate_gives_the_same_with_two_workers(run, carried_out):
+    elsewhere = run(*TWO_CHUNKS, "--workers", "2")
+    assert carried_out == []
+    assert elsewhere == run(*TWO_CHUNKS)
+
+
+def test_simulate_interrupted_is_130_and_keeps_what_is_finished(run, tmp_path, carried_out):
+    file = str(tmp_path / "kept")
+    code, text = in_a_terminal(
+        *(*SIMULATE, "--replicates", "1000000000", "--checkpoint", file),
+        columns=40,
+        until="% of 1000000000",
+    )
+    progress, _, said = text.rpartition("\r")
+    assert code == 130
+    assert said == (
+        f"moetheory: interrupted; finished work is in {file}, the same command goes on\n"
+    )
+    assert max(map(len, progress.split("\r"))) < 40
+    kept = run(*TWO_CHUNKS, "--checkpoint", file)
+    resumed = len(carried_out)
+    carried_out.clear()
+    assert kept == run(*TWO_CHUNKS)
+    assert resumed < len(carried_out)
+
+
+@pytest.mark.parametrize("command", ["check", "simulate"])
+def test_interrupted_without_anything_kept_is_one_line(run, monkeypatch, command):
+    def interrupt(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(simulations.terminal.Progress, "__call__", interrupt)
+    assert run(command, *SMALL) == (130, "", "moetheory: interrupted\n")
+
+
+def test_workers_that_die_are_71_and_one_line(run, monkeypatch, tmp_path):
+    def die(*_, **__):
+        raise mt.errors.ExecutorError("broke")
+
+    monkeypatch.setattr(simulations, "simulate", die)
+    code, out, err = run(*SIMULATE, "--workers", "2")
+    assert (code, out, err.count("\n")) == (71, "", 1)
+    assert err.startswith("moetheory: error: a worker process died")
+    assert "with --checkpoint" in err
+    file = tmp_path / "kept"
+    file.touch()
+    _, _, err = run(*SIMULATE, "--workers", "2", "--checkpoint", str(file))
+    assert f"finished work is in {file}, the same command goes on\n" in err
+
+
+def test_simulate_in_a_narrow_terminal_prints_blocks():
+    code, text = in_a_terminal(*SIMULATE, "--samples", "60", "--replicates", "9", columns=45)
+    assert code == 0
+    table, _, rest = text.partition("\n\nfitted on ")
+    lines = table.splitlines()
+    assert ["estimator", "moe"] in [line.split() for line in lines]
+    assert ["exactness", "exact"] in [line.split() for line in lines]
+    assert max(map(len, lines)) <= 45
+    assert rest.endswith("replay with --seed 1\n")
+
+
+def test_simulate_help_names_options_defaults_and_exit_codes(run):
+    code, out, _ = run("simulate", "--help")
+    assert code == 0
+    for option in (
+        *("--samples", "--counts", "--ridge", "--method", "--replicates", "--target-sem"),
+        *("--seed", "--workers", "--memory", "--checkpoint", "--part", "--merge", "--json"),
+    ):
+        assert f"{option} " in out
+    words = " ".join(out.split())
+    for said in ("default 1000", "(100000)", "(default 256)", "71 a worker process died"):
+        assert said in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--replicats", "9"), "unrecognized arguments: --replicats 9"),
+        (("--replicates", "1"), "argument --replicates: must be at least 2, got 1"),
+        (("--replicates", "-9"), "argument --replicates: must be at least 2, got -9"),
+        (("--replicates", "1e3"), "argument --replicates: invalid integer value: '1e3'"),
+        (("--replicates", "9", "--target-sem", "1"), "--target-sem: not allowed with argument --r"),
+        (("--target-sem", "0"), "argument --target-sem: must be a number above 0, got '0'"),
+        (("--target-sem", "nan"), "argument --target-sem: must be a number above 0, got 'nan'"),
+        (("--target-sem", "x"), "argument --target-sem: must be a number above 0, got 'x'"),
+        (("--target-sem", "1", "--samples", "6"), "--target-sem=1 cannot be met: of the risk of"),
+        (("--target-sem", "1", "--part", "0/2"), "--part cannot be combined with --target-sem"),
+        (("--memory", "0"), "argument --memory: must be at least 1, got 0"),
+        (("--memory", "1", "--samples", "60"), "--memory must be at least"),
+        (("--workers", "0"), "argument --workers: must be at least 1, got 0"),
+        (("--part", "3/2"), "argument --part: must be I/M with I from 0 to M - 1, got '3/2'"),
+        (("--part", "2/2"), "argument --part: must be I/M with I from 0 to M - 1, got '2/2'"),
+        (("--part", "-1/2"), "argument --part: expected one argument"),
+        (("--part", "1"), "argument --part: must be I/M with I from 0 to M - 1, got '1'"),
+        (("--part", "0/2"), "--part needs --seed, the same for all parts"),
+        (("--part", "0/99", "--seed", "1"), "--part must be one of at most"),
+        (("--merge", "a", "b"), "--merge needs --checkpoint, the file to merge into"),
+        (("--merge",), "argument --merge: expected at least one argument"),
+        (("--merge", "no-such-part", "--checkpoint", "c"), "no-such-part"),
+        (("--checkpoint", "no/such/folder"), "no/such"),
+        (("--checkpoint", "."), ". must be a file"),
+        (("--counts", "drawn"), "argument --counts: invalid choice: 'drawn'"),
+        (("--counts", "multinomial"), "--counts multinomial needs --samples"),
+        (("--counts", "multinomial", "--samples", "1,2,3"), "--samples must be one number"),
+        (("--samples", "0"), "--samples must be at least 1, got 0"),
+        (("--samples", "1,2"), "--samples must be an integer or have shape (3,), got (2,)"),
+        (("--samples", "4.5"), "argument --samples: must be an integer, or one for each group"),
+        (("--method", "exact"), "argument --method: invalid choice: 'exact'"),
+        (("--method", "data"), "--method data needs --samples"),
+        (("--method", "population", "--samples", "9"), "--method population fits nothing"),
+        (("--method", "law", "--samples", "9"), "--method law is known for the MoE alone"),
+        (
+            ("--method", "law", "--only", "moe", "--ridge", "1", "--samples", "9"),
+            '--method="law" does not know ridge > 0',
+        ),
+        (("--only", "sparse"), "argument --only: invalid choice: 'sparse'"),
+        (("--ridge", "-1"), "--ridge must be at least 0, got -1"),
+        (("--ridge", "x"), "argument --ridge: invalid float value: 'x'"),
+        (("--seed", "-1"), "argument --seed: must be at least 0, got -1"),
+        (("--noise-variance", "-1"), "--noise-variance must be at least 0, got -1"),
+        (("--experts", "4"), "--experts must divide dim"),
+    ],
+)
+def test_bad_usage_of_simulate_is_one_line_and_exit_2(
+    run, arguments, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("simulate", *SMALL, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert err.startswith("moetheory")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_of_another_run_is_one_line_and_exit_2(run, tmp_path):
+    file = tmp_path / "kept"
+    kept = (*SMALL, "--replicates", "9", "--checkpoint", str(file))
+    assert run("simulate", *kept, "--seed", "1")[0] == 0
+    for other in (("--seed", "2"), ("--seed", "1", "--ridge", "3"), ("--noise-variance", "3")):
+        code, out, err = run("simulate", *kept, *other)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert str(file) in err
+    file.write_bytes(file.read_bytes()[:20])
+    code, out, err = run("simulate", *kept, "--seed", "1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert str(file) in err

@@ -7,7 +7,7 @@ import pytest
 
 import moetheory as mt
 from moetheory.crossing import crossover
-from moetheory.results import student_quantile
+from moetheory.estimates import student_quantile
 
 
 @pytest.fixture

@@ -2,16 +2,17 @@
 
 import math
 import multiprocessing
+import os
+import subprocess
+import sys
 import tracemalloc
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.simulation import engine
-from moetheory.simulation.fitted import Fitted
-from moetheory.simulation.routes import Population
-from moetheory.simulation.seeding import stream
+from moetheory.simulation.routes import families
 
 ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.5), mt.MoE(ridge=0.5)]
 
@@ -78,44 +79,206 @@ def test_theory_and_simulation_agree_with_the_plain_way(generic, agrees, mean_an
         assert agrees(*mean_and_sem(errors**2), mt.risk(estimator, model).value)
 
 
-ROUTES = {
-    "population": lambda model: Population.of([mt.Dense(), mt.MoE()], model),
-    "training sets": lambda model: Fitted.of([mt.Dense(), mt.MoE()], model, [8, 20, 14]),
+# --- the same bits however the work is done -----------------------------------------------------
+
+
+class Backwards(Executor):
+    """Begins only when it holds a few tasks or is asked to wait, and then with the last one."""
+
+    def __init__(self):
+        self.waiting, self.order = [], []
+
+    def submit(self, run, index):
+        future = Future()
+        self.waiting.append((future, run, index))
+        if len(self.waiting) == 3:
+            while self.waiting:
+                last, call, number = self.waiting.pop()
+                self.order.append(number)
+                last.set_result(call(number))
+        return future
+
+
+ABOVE = [8, 20, 14]  # samples of the groups
+RUNS = {
+    "population": {},
+    "law and statistics": {"samples": ABOVE},
+    "data": {"samples": ABOVE, "method": "data"},
+    "values kept": {"samples": [5, 20, 14], "method": "data"},
+    "a target": {"samples": ABOVE, "target_sem": 2e-3},
 }
+BOTH = [mt.Dense(), mt.MoE()]
 
 
-def _chunk(job):
-    route, entropy, index, rows = job
-    return route.chunk(stream(entropy, index), rows)
+def chunk_size(model, samples=None, method=None):
+    plan = families(BOTH, (model,), samples, "fixed", method, False)
+    return max(family.route.chunk_size for family in plan)
 
 
-@pytest.mark.parametrize(
-    ("method", "samples", "replicates"),
-    [("population", None, 30_000), ("training sets", [8, 20, 14], 1000)],
-)
-def test_chunks_from_other_processes_in_any_order_give_the_same_bits(
-    generic, method, samples, replicates
-):
-    model, entropy = generic(), 99
-    route = ROUTES[method](model)
-    size = route.chunk_size
-    starts = range(0, replicates, size)
-    jobs = [(route, entropy, i, min(size, replicates - at)) for i, at in enumerate(starts)]
-    assert len(jobs) > 4
-    order = np.random.default_rng(0).permutation(len(jobs))
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        done = dict(zip(order, pool.map(_chunk, [jobs[i] for i in order]), strict=True))
-    merged = done[0]
-    for i in range(1, len(jobs)):
-        merged = merged.merge(done[i])
-    elsewhere = engine._estimates(merged, method, entropy)
-    here = mt.simulate(
-        [mt.Dense(), mt.MoE()], model, samples=samples, replicates=replicates, rng=entropy
+def run(model, name, **options):
+    arguments = {"rng": 99, **RUNS[name], **options}
+    if "target_sem" not in arguments:
+        size = chunk_size(model, arguments.get("samples"), arguments.get("method"))
+        arguments["replicates"] = 3 * size + 7
+    return mt.simulate(BOTH, model, **arguments)
+
+
+def assert_same_bits(here, there):
+    for name in ("means", "covariance", "per_group", "replicates"):
+        np.testing.assert_array_equal(getattr(here, name), getattr(there, name))
+    if here.values is not None:
+        for mine, other in zip(here.values, there.values, strict=True):
+            np.testing.assert_array_equal(mine, other)
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+@pytest.mark.filterwarnings("ignore:.*infinite:moetheory.HeavyTailWarning")
+@pytest.mark.parametrize("name", RUNS)
+def test_the_same_bits_for_any_memory_executor_and_number_of_workers(generic, pool, name):
+    model = generic()
+    here = run(model, name)
+    assert_same_bits(run(model, name, memory=28 * 2**20), here)
+    assert_same_bits(run(model, name, executor=pool), here)
+    assert_same_bits(run(model, name, executor=pool, memory=28 * 2**20), here)
+    for workers in (1, 3, 4):
+        with ThreadPoolExecutor(workers) as threads:
+            assert_same_bits(run(model, name, executor=threads), here)
+            assert threads.submit(int, 3).result() == 3  # not shut down
+
+
+def test_results_that_come_in_another_order_are_merged_in_theirs(generic):
+    executor = Backwards()
+    arguments = {"samples": ABOVE, "rng": 99, "method": "data"}
+    arguments["replicates"] = 3 * chunk_size(generic(), ABOVE, "data")
+    there = mt.simulate(BOTH, generic(), executor=executor, **arguments)
+    assert executor.order == [2, 1, 0]
+    assert_same_bits(there, mt.simulate(BOTH, generic(), **arguments))
+
+
+def test_our_own_processes_give_the_same_bits(generic):
+    before = multiprocessing.active_children()
+    there = run(generic(), "law and statistics", executor=2)
+    assert_same_bits(there, run(generic(), "law and statistics"))
+    assert multiprocessing.active_children() == before
+
+
+def test_several_blas_threads_in_this_process_change_nothing(generic):
+    """The number of threads is one while chunks are worked on, whatever it was before."""
+    model = mt.BlockModel.isotropic(300, 3, 1.0, signal_energy=300.0)
+    code = (
+        "import moetheory as mt; m = mt.BlockModel.isotropic(300, 3, 1.0, signal_energy=300.0); "
+        "print(mt.simulate(mt.Dense(), m, samples=900, replicates=4, rng=1).mean.hex())"
     )
-    assert here.method == method
-    np.testing.assert_array_equal(elsewhere.means, here.means)
-    np.testing.assert_array_equal(elsewhere.covariance, here.covariance)
-    np.testing.assert_array_equal(elsewhere.per_group, here.per_group)
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    here = mt.simulate(mt.Dense(), model, samples=900, replicates=4, rng=1)
+    assert done.stdout.strip() == here.mean.hex()
+
+
+# --- stopping ----------------------------------------------------------------------------------
+
+
+def test_a_target_ends_with_the_first_chunks_that_meet_it(generic):
+    arguments = {"samples": ABOVE, "rng": 7}
+    estimate = mt.simulate(mt.Dense(), generic(), target_sem=9e-4, **arguments)
+    size = families([mt.Dense()], (generic(),), ABOVE, "fixed", None, False)[0].route.chunk_size
+    chunks, rest = divmod(estimate.replicates, size)
+    assert (rest, chunks >= 2) == (0, True)
+    again = mt.simulate(mt.Dense(), generic(), replicates=estimate.replicates, **arguments)
+    assert (again.mean, again.sem) == (estimate.mean, estimate.sem)
+    fewer = mt.simulate(mt.Dense(), generic(), replicates=(chunks - 1) * size, **arguments)
+    assert estimate.sem <= 9e-4 < fewer.sem
+
+
+def test_a_target_is_not_met_by_a_lucky_few(generic):
+    """A chunk is a single training set here: two equal ones would look exact."""
+    model = mt.BlockModel.isotropic(400, 2, 1.0, signal_energy=400.0)
+    estimate = mt.simulate(mt.Dense(), model, samples=600, target_sem=1e3, rng=0)
+    size = families([mt.Dense()], (model,), 600, "fixed", None, False)[0].route.chunk_size
+    assert size < 10
+    assert 100 <= estimate.replicates < 100 + size
+
+
+def test_parts_are_the_whole(generic):
+    arguments = {"samples": ABOVE, "replicates": 50_000, "rng": 7}
+    whole = mt.simulate(mt.Dense(), generic(), **arguments)
+    parts = [mt.simulate(mt.Dense(), generic(), part=(i, 3), **arguments) for i in range(3)]
+    assert sum(part.replicates for part in parts) == whole.replicates
+    mean = sum(part.mean * part.replicates for part in parts) / whole.replicates
+    assert mean == pytest.approx(whole.mean, rel=1e-12)
+    assert len({part.mean for part in parts}) == 3
+    # the law of the experts has fewer chunks than parts
+    none, some = mt.simulate(BOTH, generic(), part=(0, 3), **arguments), parts[0]
+    assert (none[0].mean, none[1].replicates) == (some.mean, 0)
+    assert np.isnan([none[1].mean, none[1].sem, none.difference(0, 1).mean]).all()
+
+
+# --- shared draws ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", [None, "statistics", "data"])
+def test_models_that_differ_in_their_noise_share_the_draws(generic, method):
+    """And each gets the bits it would have got alone."""
+    models = [generic(), generic(0.8), generic(0.0)]
+    arguments = {"samples": ABOVE, "replicates": 2000, "rng": 3, "method": method}
+    together = mt.simulate(BOTH, models, **arguments)
+    for model, estimates in zip(models, together, strict=True):
+        assert_same_bits(estimates, mt.simulate(BOTH, model, **arguments))
+    dense = mt.simulate(mt.Dense(), models, **arguments)
+    assert [each.mean for each in dense] == [each[0].mean for each in together]
+    assert dense.paired(0, 1)
+    assert dense.difference(0, 1).sem < 0.8 * math.hypot(dense[0].sem, dense[1].sem)
+
+
+def test_population_models_share_the_draws(generic):
+    models = [generic(), generic(0.8)]
+    together = mt.simulate(mt.Dense(), models, replicates=2000, rng=3)
+    alone = [mt.simulate(mt.Dense(), model, replicates=2000, rng=3) for model in models]
+    assert [each.mean for each in together] == [each.mean for each in alone]
+
+
+def test_a_difference_says_whether_it_is_paired(generic):
+    estimators = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.1)]
+    estimates = mt.simulate(estimators, generic(), samples=60, replicates=3000, rng=0)
+    paired, independent = estimates.difference(0, 2), estimates.difference(0, 1)
+    assert paired.method == "statistics, same draws"
+    assert independent.method == "statistics and law, independent draws"
+    assert (estimates.paired(0, 2), estimates.paired(0, 1)) == (True, False)
+    assert independent.sem == pytest.approx(math.hypot(estimates[0].sem, estimates[1].sem))
+    assert paired.sem < 0.5 * math.hypot(estimates[0].sem, estimates[2].sem)
+
+
+# --- heavy tails -------------------------------------------------------------------------------
+
+
+def test_infinite_variance_is_named_and_the_median_stands_in(generic):
+    with pytest.warns(mt.HeavyTailWarning, match="of moe the variance is infinite: group 1 has 7"):
+        estimates = mt.simulate(BOTH, generic(), samples=[8, 7, 14], replicates=4000, rng=0)
+    dense, moe = estimates
+    assert math.isfinite(dense.sem)
+    assert (moe.sem, moe.interval(), moe.z(0.0)) == (math.inf, (-math.inf, math.inf), 0.0)
+    law = mt.risk_distribution(mt.MoE(), generic(), [8, 7, 14])
+    low, high = moe.median_interval(0.999)
+    assert low < moe.median < high
+    assert low <= law.quantile(0.5) <= high
+    assert high - low < 0.1 * moe.median
+    assert estimates.difference(0, 1).sem == math.inf
+    assert estimates.difference(0, 1).median == pytest.approx(np.median(dense.values - moe.values))
+
+
+def test_a_target_that_cannot_be_met_is_refused_at_once(generic):
+    with pytest.raises(ValueError, match=r"target_sem=0.1 cannot be met: .* 10 samples for 9"):
+        mt.simulate(mt.Dense(), generic(), samples=10, target_sem=0.1)
+
+
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("samples", [None, 30])
@@ -162,11 +325,11 @@ def test_permuting_coordinates_within_and_across_blocks_keeps_the_risk(generic, 
     assert agrees(estimate.mean, estimate.sem, estimate.replicates, value)
 
 
-@pytest.mark.parametrize(("samples", "replicates"), [(None, 20_000), (30, 500)])
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 300_000), (30, 60_000)])
 def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic, samples, replicates):
     model = generic()
     peaks = []
-    for total in (replicates, 10 * replicates):
+    for total in (replicates, 4 * replicates):
         tracemalloc.start()
         try:
             mt.simulate([mt.Dense(), mt.MoE()], model, samples=samples, replicates=total, rng=0)
@@ -176,7 +339,7 @@ def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic, samples, 
     assert peaks[1] < 1.2 * peaks[0] < 20 * 2**20
 
 
-@pytest.mark.parametrize(("samples", "replicates"), [(None, 20_001), (30, 501)])
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 200_001), (30, 200_001)])
 def test_progress_counts_to_the_end(generic, samples, replicates):
     calls = []
     mt.simulate(
@@ -193,8 +356,8 @@ def test_progress_counts_to_the_end(generic, samples, replicates):
 
 
 def test_a_thousand_training_sets_unless_told_otherwise(generic):
-    estimate = mt.simulate(mt.MoE(), generic(), samples=50, rng=0)
-    assert (estimate.replicates, estimate.method) == (1000, "training sets")
+    estimate = mt.simulate(mt.MoE(), generic(), samples=60, rng=0)
+    assert (estimate.replicates, estimate.method) == (1000, "law")
     assert mt.simulate(mt.MoE(), generic(), rng=0).replicates == 100_000
 
 
@@ -215,6 +378,17 @@ def test_without_noise_there_is_nothing_to_see(generic):
     [
         ({"replicates": 1}, "replicates must be at least 2, got 1"),
         ({"replicates": 10.5}, "replicates must be an integer, got 10.5"),
+        ({"target_sem": 0.0}, "target_sem must be greater than 0, got 0"),
+        ({"target_sem": 0.1, "replicates": 5}, "replicates cannot be combined with target_sem"),
+        ({"target_sem": 0.1, "part": (0, 2)}, "part cannot be combined with target_sem"),
+        ({"part": (2, 2)}, r"part\[0\] must be at most 1, got 2"),
+        ({"part": 3}, r"part must be a pair \(i, m\) of integers, got 3"),
+        ({"part": (0, 3)}, "part must be one of at most 2 parts, .* 100000 rep.*, got one of 3"),
+        ({"memory": 0}, "memory must be at least 1, got 0"),
+        ({"memory": 10**5}, r"memory must be at least \d+ MiB \(\d+ bytes\) .*, got 100000 bytes"),
+        ({"executor": 0}, "executor must be at least 1, got 0"),
+        ({"executor": "dask"}, "executor must be a concurrent.futures.Executor, .* got 'dask'"),
+        ({"model": []}, "model must name at least one model"),
         ({"rng": -1}, "rng must be None"),
         ({"estimator": []}, "estimator must name at least one"),
         ({"estimator": ["dense"]}, "estimator must be Dense"),

@@ -8,7 +8,7 @@ import pytest
 import moetheory as mt
 from moetheory import kernels
 from moetheory.errorlaw import DISTORTION, POWER, Law, without_label_noise
-from moetheory.results import student_quantile
+from moetheory.estimates import student_quantile
 
 THEOREM = mt.catalogue["generalization"]
 ORDER, IDENTITY = THEOREM.claims

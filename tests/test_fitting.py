@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from moetheory.estimates import student_quantile
 from moetheory.fitting import leading_excess
-from moetheory.results import student_quantile
 
 # --- the second route --------------------------------------------------------------------------
 

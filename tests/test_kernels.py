@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from moetheory import kernels
 
@@ -128,6 +129,131 @@ def test_an_expert_sees_its_groups_samples_and_its_own_block(ridge):
             penalty = here.sum() * ridge * np.eye(own.sum())
             wanted = np.linalg.pinv(seen.T @ seen + penalty) @ seen.T @ y[here]
             np.testing.assert_allclose(fit[own], wanted, rtol=1e-5, atol=1e-9)
+
+
+# --- what stands for training sets -------------------------------------------------------------
+
+
+def roots_of(degrees, columns, rows, seed=0):
+    rng = np.random.default_rng(seed)
+    out = np.empty((len(degrees), rows, columns))
+    return kernels.wishart_roots(rng, np.asarray(degrees), columns, rows, out)
+
+
+@pytest.mark.parametrize(("degrees", "columns"), [(9, 4), (4, 4), (3, 4), (1, 4), (10**9, 3)])
+def test_roots_are_trapezoids_with_the_moments_of_a_wishart(degrees, columns):
+    """E W = mI, var w_ij = m (1 + [i = j]), independent of each other off the diagonal."""
+    rows, sets = min(degrees, columns), 40_001  # odd: one triangle of the last square is left
+    roots = roots_of(np.full(sets, degrees), columns, rows)
+    assert np.all(np.tril(roots, -1) == 0.0)
+    products = (roots.mT @ roots).reshape(sets, -1)
+    flat, eye = products.mean(axis=0).reshape(columns, columns), np.eye(columns)
+    limit = 6 * np.sqrt(degrees / sets)
+    np.testing.assert_allclose(flat, degrees * eye, atol=2 * limit)
+    spread = products.var(axis=0).reshape(columns, columns) / degrees
+    np.testing.assert_allclose(spread, 1 + eye, rtol=0.2)
+    # the two triangles of a square are different factors
+    assert abs(np.corrcoef(products[:20_000, 1], products[20_001:, 1])[0, 1]) < 0.05
+
+
+def test_roots_of_several_degrees_have_as_many_rows_as_there_are():
+    degrees = np.array([0, 1, 2, 3, 50])
+    roots = roots_of(degrees, 3, 3)
+    ranks = [np.linalg.matrix_rank(root) for root in roots]
+    assert ranks == [0, 1, 2, 3, 3]
+    for root, degree in zip(roots, degrees, strict=True):
+        assert np.all(root[degree:] == 0.0)
+
+
+@pytest.mark.parametrize(("rows", "dim"), [(12, 5), (5, 5), (3, 5), (1, 1)])
+def test_normal_equations_give_what_least_squares_gives(rows, dim):
+    rng = np.random.default_rng(4)
+    features, labels = rng.standard_normal((20, rows, dim)), rng.standard_normal((20, rows))
+    scale = np.geomspace(1e-6, 1e6, dim) if rows >= dim else np.ones(dim)
+    penalties = np.array([0.0, 0.3])[:, np.newaxis] * np.arange(1.0, 21.0)
+    work = kernels.Workspace()
+    fits = kernels.normal_fits(features, labels, penalties, scale, work)
+    for penalty, fit in zip(penalties, fits, strict=True):
+        for x, y, a, each in zip(features / scale, labels, penalty, fit, strict=True):
+            stacked = np.concatenate([x, np.sqrt(a) * np.eye(dim)])
+            wanted, *_ = np.linalg.lstsq(stacked * scale, np.append(y, np.zeros(dim)))
+            np.testing.assert_allclose(each, wanted * scale, rtol=1e-6, atol=1e-9 * scale.max())
+
+
+@pytest.mark.parametrize("rows", [3, 6, 9])
+def test_ill_conditioned_systems_are_solved_from_their_rows(rows):
+    """Normal equations would lose them: nearly or exactly dependent columns, empty systems."""
+    rng = np.random.default_rng(5)
+    features, labels = rng.standard_normal((8, rows, 6)), rng.standard_normal((8, rows))
+    features[1, :, 2] = features[1, :, 3] * (1 + 1e-9)
+    features[2, :, 2] = features[2, :, 3]
+    features[3, :, 2] = 0.0
+    features[4] = 0.0
+    features[5] *= np.geomspace(1.0, 1e-7, 6)
+    fits = kernels.normal_fits(features, labels, np.zeros((1, 8)), np.ones(6), kernels.Workspace())
+    for i, (fit, x, y) in enumerate(zip(fits[0], features, labels, strict=True)):
+        wanted, *_ = np.linalg.lstsq(x, y, rcond=1e-10)
+        if i == 1 and rows >= 6:  # which of two nearly equal columns is a matter of rounding
+            np.testing.assert_allclose(x @ fit, x @ wanted, rtol=1e-4, atol=1e-6)
+        else:
+            np.testing.assert_allclose(fit, wanted, rtol=1e-4, atol=1e-8 * np.abs(wanted).max())
+
+
+def test_a_workspace_hands_out_its_memory_again():
+    work = kernels.Workspace()
+    first = work.array("a", (2, 3))
+    assert np.shares_memory(first, work.array("a", (3, 1)))
+    assert not np.shares_memory(first, work.array("b", (2, 3)))
+    assert work.array("a", (4, 5)).shape == (4, 5)
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_the_law_of_experts_is_that_of_their_coefficients(zero):
+    """Whole vectors, not only risks: projections in several directions, against lstsq."""
+    sets, block_of = 20_000, np.array([0, 1, 0, 1, 1, 1, 0, 2])
+    counts = np.array([5, 2, 0])  # above, below and without samples
+    observed = np.array([2.0, 1.5, 0.5, 1.5, 1.5, 1.5, 1.0, 1.0])
+    theta = np.zeros(8) if zero else np.cos(np.arange(8.0)) + 0.5
+    residual = np.array([0.7, 0.4, 1.0])
+    rng = np.random.default_rng(6)
+    drawn = kernels.draw_expert_law(rng, np.tile(counts, (sets, 1)), block_of)
+    fits = kernels.expert_law_fits(drawn, block_of, theta, observed, residual)
+    assert np.all(fits[:, block_of == 2] == 0.0)
+    for g in (0, 1):
+        own = block_of == g
+        x = rng.standard_normal((sets, counts[g], own.sum())) * np.sqrt(observed[own])
+        y = x @ theta[own] + np.sqrt(residual[g]) * rng.standard_normal((sets, counts[g]))
+        plain = kernels.least_squares(x, y)
+        for direction in np.vstack([np.eye(own.sum()), np.sin(np.arange(own.sum()) + 1.0)]):
+            here, there = fits[:, own] @ direction, plain @ direction
+            assert stats.ks_2samp(here, there).pvalue > 1e-7
+        lengths = [np.linalg.norm(each, axis=1) for each in (fits[:, own], plain)]
+        assert stats.ks_2samp(*lengths).pvalue > 1e-7
+        assert stats.ks_2samp(1.05 * lengths[0], lengths[1]).pvalue < 1e-7
+
+
+def test_the_risk_of_experts_is_that_of_predictors_on_their_blocks(generic):
+    model = generic(leakage_variances=0.2, label_noise_variance=0.3)
+    fits = np.sin(np.arange(18.0)).reshape(2, 9)
+    own = model.block_of == np.arange(model.experts)[:, np.newaxis]
+    variances = np.where(own, model.signal_variances, model.leakage_variances)
+    padded = np.where(own, fits[:, np.newaxis], 0.0)
+    wanted = kernels.group_risks(padded, variances, model.coefficients, 0.4, 0.3)
+    unseen = 0.3 + np.array([(0.2 * model.coefficients**2)[~row].sum() for row in own])
+    order = np.array([3, 8, 0, 5, 7, 1, 4, 2, 6])
+    for places in (np.arange(9), order):
+        risks = kernels.expert_risks(
+            fits[:, places],
+            model.block_of[places],
+            model.signal_variances[places],
+            model.coefficients[places],
+            0.4,
+            unseen,
+        )
+        np.testing.assert_allclose(risks, wanted, rtol=1e-13)
+
+
+# -----------------------------------------------------------------------------------------------
 
 
 def test_training_sets_have_the_second_moments_of_the_model(generic, agrees, mean_and_sem):

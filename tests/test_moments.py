@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moetheory.simulation.moments import Moments
+from moetheory.simulation.moments import Tally, merged
 
 
 @pytest.fixture
@@ -13,31 +13,41 @@ def data():
     return 1e8 + rng.standard_normal((2, 1000)), rng.integers(0, 3, 1000)
 
 
+def assert_moments(tally, values):
+    assert tally.replicates == values.shape[1]
+    np.testing.assert_allclose(tally.means, values.mean(axis=1), rtol=1e-15)
+    wanted = np.cov(values, bias=True) * values.shape[1]
+    np.testing.assert_allclose(tally.comoments, wanted, rtol=1e-7, atol=1e-5)
+    np.testing.assert_allclose(tally.covariance, np.cov(values) / values.shape[1], rtol=1e-7)
+
+
 def test_merging_equals_computing_at_once(data):
     values, groups = data
-    parts = [Moments.of(values[:, a:b], groups[a:b], 4) for a, b in ((0, 1), (1, 400), (400, 1000))]
-    merged = parts[0].merge(parts[1]).merge(parts[2])
+    cuts = ((0, 1), (1, 400), (400, 1000))
+    tally = merged(Tally.by_group(values[:, a:b], groups[a:b], 4) for a, b in cuts)
+    assert_moments(tally, values)
     for g in range(3):
         inside = values[:, groups == g]
-        assert merged.counts[g] == inside.shape[1]
-        np.testing.assert_allclose(merged.means[:, g], inside.mean(axis=1), rtol=1e-15)
-        wanted = np.cov(inside, bias=True) * inside.shape[1]
-        np.testing.assert_allclose(merged.comoments[..., g], wanted, rtol=1e-7, atol=1e-5)
-    assert merged.counts[3] == 0
-    assert np.all(merged.means[:, 3] == 0)
+        assert tally.group_counts[g] == inside.shape[1]
+        np.testing.assert_allclose(tally.group_means[:, g], inside.mean(axis=1), rtol=1e-15)
+    assert tally.group_counts[3] == 0
+    assert np.all(tally.group_means[:, 3] == 0)
 
 
-def test_pooling_forgets_the_groups(data):
+def test_replicates_with_a_value_in_every_group(data):
+    values, _ = data
+    given = np.stack([values - 1.0, values + 1.0], axis=-1)
+    cuts = ((0, 700), (700, 1000))
+    parts = [Tally.of(values[:, a:b], given[:, a:b], keep=True) for a, b in cuts]
+    tally = merged(parts)
+    assert_moments(tally, values)
+    np.testing.assert_allclose(tally.group_means, given.mean(axis=1), rtol=1e-15)
+    assert tally.group_counts.tolist() == [1000, 1000]
+    np.testing.assert_array_equal(np.concatenate([p.values for p in parts], axis=1), values)
+    assert tally.values.shape == (2, 0)
+    assert Tally.of(values, given).values.shape == (2, 0)
+
+
+def test_one_replicate_has_no_covariance(data):
     values, groups = data
-    pooled = Moments.of(values, groups, 4).pooled()
-    np.testing.assert_allclose(pooled.means[:, 0], values.mean(axis=1), rtol=1e-15)
-    wanted = np.cov(values, bias=True) * values.shape[1]
-    np.testing.assert_allclose(pooled.comoments[..., 0], wanted, rtol=1e-7, atol=1e-5)
-
-
-def test_merging_with_nothing_changes_nothing(data):
-    values, groups = data
-    some, none = Moments.of(values, groups, 3), Moments.of(values[:, :0], groups[:0], 3)
-    for merged in (some.merge(none), none.merge(some)):
-        np.testing.assert_array_equal(merged.means, some.means)
-        np.testing.assert_array_equal(merged.comoments, some.comoments)
+    assert np.all(np.isnan(Tally.by_group(values[:, :1], groups[:1], 3).covariance))

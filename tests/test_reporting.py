@@ -81,3 +81,64 @@ def test_json_holds_everything_and_nothing_json_cannot(verdicts):
     claim = document["results"][1]["claims"][0]
     assert claim["certificate"]["status"] == "proved"
     assert claim["points"][0]["comparison"]["replicates"] == 500
+
+
+@pytest.mark.parametrize(
+    ("value", "sem", "text"),
+    [
+        (0.123456, 0.0012, "0.1235"),
+        (0.123456, 0.0099, "0.1235"),
+        (12.3456, 0.1, "12.35"),
+        (123456.7, 99.0, "123457"),
+        (0.5, 0.0, "0.5"),  # no error: all digits that are shown of any number
+        (0.123456789, math.inf, "0.123457"),
+        (-math.inf, math.inf, "-inf"),
+        (1.23456789e-9, 1e-12, "1.23457e-09"),
+        (1.23456789e12, 1e3, "1.23457e+12"),
+    ],
+)
+def test_a_value_has_the_digits_that_its_standard_error_leaves(value, sem, text):
+    assert reporting.rounded(value, sem) == text
+
+
+def result(**changes):
+    return {
+        "mean": 0.51234,
+        "sem": 0.0123,
+        "interval": (0.4883, 0.5364),
+        "median": None,
+        "median_interval": None,
+        "theory": 0.5,
+        "exactness": "exact",
+        "z": 1.004,
+        "method": "law",
+        "replicates": 100,
+    } | changes
+
+
+def test_a_simulation_table_has_a_row_for_each_estimator():
+    rows = {"dense": result(theory=None, exactness=None, z=None), "moe": result(mean=0.48, z=-2.0)}
+    assert reporting.simulation_table(rows, None).splitlines() == [
+        "estimator   risk    sem   95 % interval  theory  exactness      z  method  replicates",
+        "dense      0.512  0.012  0.488 to 0.536       -  -              -  law            100",
+        "moe        0.480  0.012  0.488 to 0.536     0.5  exact      -2.00  law            100",
+    ]
+
+
+def test_a_simulation_table_has_medians_where_one_variance_is_infinite():
+    heavy = result(
+        sem=math.inf, interval=(-math.inf, math.inf), median=0.4, median_interval=(0.3, 0.5), z=None
+    )
+    light = result(median=0.5, median_interval=(0.45, 0.55))
+    header, first, second = reporting.simulation_table(
+        {"dense": heavy, "moe": light}, None
+    ).splitlines()
+    assert "median  its 95 % interval  theory" in header
+    assert first.split()[1:6] == ["0.51234", "inf", "-inf", "to", "inf"]
+    assert "   0.4         0.3 to 0.5     0.5  exact          -  law" in first
+    assert "   0.5       0.45 to 0.55     0.5  exact      +1.00  law" in second
+
+
+def test_counts_in_words():
+    assert reporting.counted(np.array([1])) == "1 sample, 1 in each group"
+    assert reporting.counted(np.array([5, 0])) == "5 samples, 0 to 5 in each group"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.results import student_quantile
+from moetheory.estimates import student_quantile
 
 
 @pytest.fixture
@@ -16,9 +16,11 @@ def estimates():
         means=np.array([3.0, 1.0]),
         covariance=np.array([[0.04, 0.03], [0.03, 0.05]]),
         per_group=np.array([[3.0, 4.0], [1.0, 2.0]]),
-        replicates=1001,
-        method="population",
+        replicates=np.array([1001, 2001]),
+        methods=("statistics", "statistics"),
+        draws=np.array([0, 0]),
         entropy=5,
+        infinite=np.array([False, False]),
     )
 
 

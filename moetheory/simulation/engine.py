@@ -1,74 +1,107 @@
-"""Running chunks and merging them: the same bits however the work is done."""
+"""The simulation that users call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
-from typing import overload
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack
+from typing import TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.allocation import Counts, known_counts
-from moetheory.estimators import Estimator, known
+from moetheory.allocation import Counts, counts_of
+from moetheory.errors import ExecutorError
+from moetheory.estimates import Estimate, Estimates
+from moetheory.estimators import Estimator
 from moetheory.model import BlockModel, known_model
-from moetheory.results import Estimate, Estimates
-from moetheory.simulation.fitted import Fitted
-from moetheory.simulation.moments import Tally
-from moetheory.simulation.routes import Population, Route
-from moetheory.simulation.seeding import RNG, entropy_of, stream
-from moetheory.validation import FloatArray, count
+from moetheory.simulation.arguments import (
+    chosen_executor,
+    chunks_in_flight,
+    heavy_tails,
+    known_estimators,
+    known_models,
+    known_part,
+    require_chunks,
+    warn_of,
+)
+from moetheory.simulation.assembly import assembled, by_model
+from moetheory.simulation.checkpoint import Checkpoint
+from moetheory.simulation.identity import identity
+from moetheory.simulation.routes import Method, families
+from moetheory.simulation.runs import Report, Run, collected
+from moetheory.simulation.seeding import RNG, entropy_of
+from moetheory.simulation.training import Training
+from moetheory.terminal import Progress as Line
+from moetheory.validation import FloatArray, count, number
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 TEST_SAMPLES = 100_000
 TRAINING_SETS = 1000
+MEMORY = 256 * 2**20
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of `simulate`."""
+
+    samples: ArrayLike | None
+    counts: Counts
+    method: Method | None
+    replicates: int | None
+    target_sem: float | None
+    rng: RNG
+    executor: Executor | int | None
+    memory: int
+    progress: Progress | bool | None
+    checkpoint: str | os.PathLike[str] | None
+    part: tuple[int, int] | None
 
 
 @overload
-def simulate(
-    estimator: Estimator,
-    model: BlockModel,
-    *,
-    samples: ArrayLike | None = None,
-    counts: Counts = "fixed",
-    replicates: int | None = None,
-    rng: RNG = None,
-    progress: Progress | None = None,
-) -> Estimate: ...
+def simulate(estimator: Estimator, model: BlockModel, **options: Unpack[Options]) -> Estimate: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator],
-    model: BlockModel,
-    *,
-    samples: ArrayLike | None = None,
-    counts: Counts = "fixed",
-    replicates: int | None = None,
-    rng: RNG = None,
-    progress: Progress | None = None,
+    estimator: Sequence[Estimator], model: BlockModel, **options: Unpack[Options]
 ) -> Estimates: ...
+@overload
+def simulate(
+    estimator: Estimator, model: Sequence[BlockModel], **options: Unpack[Options]
+) -> Estimates: ...
+@overload
+def simulate(
+    estimator: Sequence[Estimator], model: Sequence[BlockModel], **options: Unpack[Options]
+) -> list[Estimates]: ...
 def simulate(
     estimator: Estimator | Sequence[Estimator],
-    model: BlockModel,
+    model: BlockModel | Sequence[BlockModel],
     *,
     samples: ArrayLike | None = None,
     counts: Counts = "fixed",
+    method: Method | None = None,
     replicates: int | None = None,
+    target_sem: float | None = None,
     rng: RNG = None,
-    progress: Progress | None = None,
-) -> Estimate | Estimates:
+    executor: Executor | int | None = None,
+    memory: int = MEMORY,
+    progress: Progress | bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    part: tuple[int, int] | None = None,
+) -> Estimate | Estimates | list[Estimates]:
     r"""Monte Carlo estimate of a risk: of the optimal predictor or of one that was fitted.
 
     Without ``samples``: draws data from the model, applies the population-optimal predictor and
     averages the squared errors :math:`(f(\bar x) - y)^2`. A replicate is one fresh test sample.
 
-    With ``samples``: draws training sets, fits the estimator and averages the true risks of the
-    fits. A replicate is one training set. Dense is fitted on all n samples,
+    With ``samples``: averages the true risks of estimators fitted on training sets. A replicate
+    is one training set. Dense is fitted on all n samples,
 
     .. math:: \hat\beta = \arg\min_\beta \tfrac1n\|\bar X\beta - y\|^2 + \mu\|\beta\|^2,
 
     expert g on the :math:`n_g` samples of its group and the coordinates of its block; with
-    :math:`\mu = 0` it is the solution of minimum norm, without samples zero. Nothing is tested
-    on data: the risk of a fit is the quadratic form
+    :math:`\mu = 0` it is the solution of minimum norm, without samples zero. Training sets are
+    drawn as what the fit depends on, which does not grow with n, and nothing is tested on data:
+    the risk of a fit is the quadratic form
 
     .. math:: \sum_g p_g \Big( \sum_m S_{gm}(b_m-\hat\beta_{gm})^2
               + \sigma^2\|\hat\beta_g\|^2 \Big) + \omega^2,
@@ -80,47 +113,83 @@ def simulate(
     Parameters
     ----------
     estimator : Dense, MoE or a sequence of them
-        Several estimators see the same draws, and differ with a paired standard error.
-    model : BlockModel
+    model : BlockModel or a sequence of them
+        Models that differ only in their noise variance use the same draws.
     samples : int or (K,) integer array, optional
         Size of the training sets, or the samples of each group. None: infinitely many.
     counts : {"fixed", "multinomial"}
         How many of n samples a group gets: :math:`n_g \approx p_g n` by largest remainder in
         every training set, or drawn anew for each.
+    method : {"law", "statistics", "data"}, optional
+        How fitted estimators are simulated; None: the cheapest way for each. "law": experts
+        without ridge, their coefficients drawn from their law, about 1 number a coordinate.
+        "statistics": rows that have the normal equations of the training set in law, at most
+        2 d for dense (strict blocks) and :math:`s_g` for an expert. "data": every sample, which
+        is what all estimators then share, so that their differences are paired.
     replicates : int, optional
         At least 2; if not given 1000 training sets or 100 000 test samples.
+    target_sem : float, optional
+        Instead of ``replicates``: stop after the first chunks, and at least 100 replicates, at
+        which no standard error is larger.
     rng : int, SeedSequence, Generator or None
         ``rng=estimate.entropy`` replays an estimate. A Generator gives 128 bits.
-    progress : callable, optional
-        Called as ``progress(done, replicates)`` after every chunk.
+    executor : concurrent.futures.Executor or int, optional
+        What carries out the chunks; it is not shut down. An integer: that many processes of our
+        own, started for this call. None: this process.
+    memory : int
+        Bytes that all chunks at work may use together, 256 MiB unless told.
+    progress : callable or bool, optional
+        Called as ``progress(done, replicates)`` after every chunk. True: a line on stderr.
+    checkpoint : path, optional
+        A file that keeps finished chunks. The same call with the same file goes on where it
+        stopped, and gives the bits it would have given; without ``rng``, with the seed in it.
+    part : (int, int), optional
+        ``(i, m)``: only the i-th of m parts of the chunks, i from 0; see `merge_checkpoints`.
+        An estimate with fewer chunks than parts may have none in this one: then it is NaN.
 
     Returns
     -------
-    Estimate, or Estimates for a sequence
-        ``method`` is "population" or "training sets".
+    Estimate
+        For one estimator and one model.
+    Estimates
+        For several estimators, or for several models.
+    list of Estimates
+        For several of both: of all estimators, model by model.
 
     Raises
     ------
     ValueError
         An argument is none of the above; ``samples`` is negative, fractional or zero in total;
-        ``counts="multinomial"`` without ``samples`` or with the samples of each group.
+        ``counts="multinomial"`` without ``samples`` or with the samples of each group;
+        ``method`` does not apply; ``target_sem`` with infinite variance; ``memory`` too small
+        for a chunk; ``checkpoint`` damaged or of another run.
+    OSError
+        ``checkpoint`` cannot be written, which is found out before the work.
+    ExecutorError
+        The executor broke or was shut down.
+
+    Warns
+    -----
+    HeavyTailWarning
+        The variance of a risk is infinite: its ``sem`` is, and ``median`` and
+        ``median_interval`` say what can be said.
 
     Notes
     -----
-    Where :math:`n_g` is within one of the size of block g, the expected risk of an unpenalised
-    expert is infinite, and within three its variance: there ``mean`` or ``sem`` estimate
-    nothing. Multinomial counts always have some probability of such an :math:`n_g`.
+    Estimators share their draws with "population" and "data". Otherwise those that are dense
+    share theirs, and so do the experts; `Estimates.paired` tells.
 
-    Work is cut into chunks whose size depends on the model and ``samples`` alone; chunk i is
-    seeded by ``SeedSequence(entropy, spawn_key=(i,))`` and merged in order of i. Memory is
-    bounded by the chunk: a few MiB, or a few times d (with ``samples`` n d) numbers where that is
-    more. Fits are by QR, or by singular values where the rank may be deficient.
+    Work is cut into chunks whose size depends on the model, ``samples`` and the version of this
+    package alone; chunk i is seeded by ``SeedSequence(entropy, spawn_key=(i,))``, of experts in
+    a route of their own by ``spawn_key=(i, 1)``; chunks are merged in order of i. BLAS is held
+    to one thread. So the result has the same bits for any memory, executor and number of
+    workers.
 
-    Source: docs/theory.md §2 (optimal predictors), §4 (fitted ones).
+    Source: docs/theory.md §2 (optimal predictors), §4 (fitted ones), §5 (how they are drawn).
 
     Examples
     --------
-    >>> from moetheory import MoE, risk
+    >>> from moetheory import Dense, MoE, risk
     >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
     >>> estimate = simulate(MoE(), model, replicates=20_000, rng=0)
     >>> abs(estimate.z(risk(MoE(), model))) < 5
@@ -129,22 +198,55 @@ def simulate(
     Ten samples for each expert of four coordinates: 0.2, the risk of the optimal experts,
     becomes 0.2 · (1 + 4/(10-4-1)) = 0.36.
 
-    >>> fitted = simulate(MoE(), model, samples=40, rng=0)
-    >>> fitted.method, abs(fitted.z(0.36)) < 5
-    ('training sets', True)
+    >>> fitted = simulate([Dense(), MoE()], model, samples=40, rng=0)
+    >>> [each.method for each in fitted], abs(fitted[1].z(0.36)) < 5
+    (['statistics', 'law'], True)
+    >>> fitted.difference(0, 1).method
+    'statistics and law, independent draws'
     """
-    several = isinstance(estimator, Sequence)
-    estimators = _known_all(estimator)
-    route = _route(estimators, known_model(model), samples, counts)
-    default = TEST_SAMPLES if samples is None else TRAINING_SETS
-    total = count("replicates", default if replicates is None else replicates, minimum=2)
+    estimators, models = known_estimators(estimator), known_models(model)
+    total = None
+    if target_sem is None:
+        default = TEST_SAMPLES if samples is None else TRAINING_SETS
+        total = count("replicates", default if replicates is None else replicates, minimum=2)
+    elif replicates is not None or part is not None:
+        other = "replicates" if part is None else "part"
+        raise ValueError(f"{other} cannot be combined with target_sem, got both")
+    else:
+        target_sem = number("target_sem", target_sem, above=0.0)
+    heavy = heavy_tails(estimators, models, samples, counts)
+    plan = families(estimators, models, samples, counts, method, keep=any(heavy))
+    in_flight = chunks_in_flight(plan, memory, total * len(heavy) if total and any(heavy) else 0)
+    warn_of(heavy, estimators, target_sem)
+    if rng is None and checkpoint is not None:
+        rng = Checkpoint.entropy_in(checkpoint)
     entropy = entropy_of(rng)
-    tallies = (
-        route.chunk(source, rows)
-        for source, rows in _chunks(route.chunk_size, total, entropy, progress)
-    )
-    merged = reduce(lambda done, tally: done.merge(tally), tallies)
-    estimates = _estimates(merged, route.method, entropy)
+    runs = [Run(family.route, entropy, family.salt, total, known_part(part)) for family in plan]
+    require_chunks(runs)
+    with ExitStack() as stack:
+        store = None
+        if checkpoint is not None:
+            of_this_run = identity(estimators, models, samples, counts, plan, entropy)
+            store = stack.enter_context(Checkpoint.open(checkpoint, of_this_run))
+        pool = chosen_executor(executor, stack)
+        if progress is True:
+            progress = stack.enter_context(Line("simulate", always=True))
+        report = Report(runs, progress or None, target_sem)
+        try:
+            tallies = [
+                collected(run, family.name, target_sem, pool, in_flight, store, report)
+                for run, family in zip(runs, plan, strict=True)
+            ]
+        except ExecutorError as error:
+            kept = "name a checkpoint to keep what is finished"
+            if checkpoint is not None:
+                kept = f"what was finished is in {os.fspath(checkpoint)!r}: the same call goes on"
+            raise ExecutorError(f"{error}; {kept}") from error
+    infinite = np.array([tail is not None for tail in heavy])
+    estimates = assembled(plan, tallies, len(models), infinite, entropy)
+    several = isinstance(estimator, Sequence)
+    if isinstance(model, Sequence):
+        return by_model(estimates, len(models)) if several else estimates
     return estimates if several else estimates[0]
 
 
@@ -154,9 +256,9 @@ def fitted_risks(
     samples: ArrayLike,
     *,
     counts: Counts = "fixed",
+    method: Method | None = None,
     replicates: int = TRAINING_SETS,
     rng: RNG = None,
-    progress: Progress | None = None,
 ) -> FloatArray:
     """The risks given the group of E estimators after each of R training sets, shape (E, R, K).
 
@@ -170,51 +272,14 @@ def fitted_risks(
     >>> risks.shape, bool(np.all(risks > 0.2))
     ((1, 100, 4), True)
     """
-    route = Fitted.of(_known_all(estimators), known_model(model), samples, counts)
-    total = count("replicates", replicates, minimum=1)
-    chunks = _chunks(route.chunk_size, total, entropy_of(rng), progress)
-    return np.concatenate([route.group_risks(source, rows) for source, rows in chunks], axis=1)
-
-
-def _known_all(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
-    given = estimator if isinstance(estimator, Sequence) else [estimator]
-    if not given:
-        raise ValueError("estimator must name at least one estimator, got an empty sequence")
-    return [known(each) for each in given]
-
-
-def _route(
-    estimators: Sequence[Estimator], model: BlockModel, samples: ArrayLike | None, counts: Counts
-) -> Route:
-    if samples is not None:
-        return Fitted.of(estimators, model, samples, counts)
-    if known_counts(counts) != "fixed":
-        raise ValueError(
-            f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
+    estimators, models = known_estimators(estimators), (known_model(model),)
+    counts_of(samples, model)  # here None is no number of samples
+    total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
+    risks = np.empty((len(estimators), total, model.experts))
+    for family in families(estimators, models, samples, counts, method, keep=False):
+        assert isinstance(family.route, Training)
+        run = Run(family.route, entropy, family.salt, total)
+        risks[list(family.members)] = np.concatenate(
+            [run.risks(index) for index in run.indices()], axis=1
         )
-    return Population.of(estimators, model)
-
-
-def _chunks(
-    size: int, total: int, entropy: int, progress: Progress | None
-) -> Iterator[tuple[np.random.Generator, int]]:
-    """Streams and replicates of chunks 0, 1, …; the last one may be smaller."""
-    for index, start in enumerate(range(0, total, size)):
-        stop = min(start + size, total)
-        yield stream(entropy, index), stop - start
-        # the consumer is done with the chunk when it asks for the next
-        if progress is not None:
-            progress(stop, total)
-
-
-def _estimates(tally: Tally, method: str, entropy: int) -> Estimates:
-    pooled = tally.pooled()
-    replicates = int(pooled.counts[0])
-    return Estimates(
-        means=pooled.means[:, 0],
-        covariance=pooled.comoments[..., 0] / (replicates - 1) / replicates,
-        per_group=tally.group_means,
-        replicates=replicates,
-        method=method,
-        entropy=entropy,
-    )
+    return risks

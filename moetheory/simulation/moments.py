@@ -1,108 +1,91 @@
-"""Streaming first and second moments, per group, that merge as if computed at once."""
+"""Streaming first and second moments that merge as if computed at once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from functools import reduce
+from typing import Self
 
 import numpy as np
 
 from moetheory.validation import FloatArray, IntArray
 
 
-class Tally(Protocol):
-    """What a chunk leaves behind, and what chunks merge to."""
-
-    def merge(self, other: Self) -> Self:
-        """Both together, ``self`` first."""
-
-    def pooled(self) -> Moments:
-        """The moments of the replicates: one group."""
-
-    @property
-    def group_means(self) -> FloatArray:
-        """The mean of each of E values given the group, shape (E, K)."""
-
-
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """Counts (G,), means (E, G) and summed co-deviations (E, E, G) of E values in G groups."""
+class Tally:
+    """What a chunk leaves behind, and what chunks merge to: moments of E values.
 
-    counts: IntArray
+    Attributes
+    ----------
+    replicates : int
+    means : (E,) array
+    comoments : (E, E) array
+        Summed products of deviations from the means.
+    group_counts : (K,) integer array
+    group_means : (E, K) array
+        Mean given the group; 0 for a group that nothing fell into.
+    values : (E, replicates) array
+        The values themselves, in order, if they were to be kept, else (E, 0); merging drops them.
+    """
+
+    replicates: int
     means: FloatArray
     comoments: FloatArray
+    group_counts: IntArray
+    group_means: FloatArray
+    values: FloatArray
 
     @classmethod
-    def of(cls, values: FloatArray, groups: IntArray, number_of_groups: int) -> Moments:
-        """Moments of ``values`` (E, rows), row i belonging to ``groups[i]``."""
+    def of(cls, values: FloatArray, given_group: FloatArray, *, keep: bool = False) -> Self:
+        """Of ``values`` (E, R), each with a part for every group, ``given_group`` (E, R, K)."""
+        counts = np.full(given_group.shape[-1], values.shape[1])
+        return cls._of(values, counts, given_group.mean(axis=1), keep)
+
+    @classmethod
+    def by_group(cls, values: FloatArray, groups: IntArray, number_of_groups: int) -> Self:
+        """Of ``values`` (E, R) of which replicate i belongs to ``groups[i]``."""
         counts = np.bincount(groups, minlength=number_of_groups)
+        sums = [np.bincount(groups, row, minlength=number_of_groups) for row in values]
+        return cls._of(values, counts, np.stack(sums) / np.maximum(counts, 1), keep=False)
 
-        def summed(rows: FloatArray) -> FloatArray:
-            return np.bincount(groups, rows, minlength=number_of_groups).astype(np.float64)
+    @classmethod
+    def _of(cls, values: FloatArray, counts: IntArray, given: FloatArray, keep: bool) -> Self:
+        means = values.mean(axis=1)
+        centred = values - means[:, np.newaxis]
+        comoments = np.vecdot(centred[:, np.newaxis], centred)
+        kept = values if keep else np.empty((len(values), 0))
+        return cls(values.shape[1], means, comoments, counts, given, kept)
 
-        means = np.stack([summed(row) for row in values]) / np.maximum(counts, 1)
-        centred = values - means[:, groups]
-        comoments = np.stack([[summed(a * b) for b in centred] for a in centred])
-        return cls(counts, means, comoments)
-
-    def merge(self, other: Moments) -> Moments:
-        r"""The moments of both sets together (Chan, Golub and LeVeque 1979).
+    def merge(self, other: Self) -> Self:
+        r"""The moments of both together, ``self`` first (Chan, Golub and LeVeque 1979).
 
         :math:`C = C_1 + C_2 + \delta\delta^\top n_1n_2/(n_1+n_2)`, :math:`\delta` the difference
         of the means.
         """
-        counts = self.counts + other.counts
-        share = other.counts / np.maximum(counts, 1)
+        replicates = self.replicates + other.replicates
+        share = other.replicates / replicates
         shift = other.means - self.means
-        means = self.means + shift * share
-        between = shift[:, np.newaxis] * shift[np.newaxis] * (self.counts * share)
-        return Moments(counts, means, self.comoments + other.comoments + between)
-
-    def pooled(self) -> Moments:
-        """The moments of all groups taken together: one group."""
-        total = self.counts.sum(keepdims=True)
-        share = self.counts / total
-        means = (self.means * share).sum(axis=-1, keepdims=True)
-        shift = self.means - means
-        between = shift[:, np.newaxis] * shift[np.newaxis] * self.counts
-        comoments = (self.comoments + between).sum(axis=-1, keepdims=True)
-        return Moments(total, means, comoments)
-
-    @property
-    def group_means(self) -> FloatArray:
-        """The means, shape (E, G); NaN for a group without values."""
-        return np.where(self.counts > 0, self.means, np.nan)
-
-
-@dataclass(frozen=True, eq=False)
-class Together:
-    """Moments of replicates each of which has a value in every group, and one over all groups."""
-
-    overall: Moments
-    given_group: Moments
-
-    @classmethod
-    def of(cls, values: FloatArray, given_group: FloatArray) -> Together:
-        """Moments of ``values`` (E, R) and of their parts ``given_group`` (E, R, K)."""
-        estimators, replicates, groups = given_group.shape
-        return cls(
-            Moments.of(values, np.zeros(replicates, dtype=np.int64), 1),
-            Moments.of(
-                given_group.reshape(estimators, -1), np.tile(np.arange(groups), replicates), groups
-            ),
+        between = np.multiply.outer(shift, shift) * (self.replicates * share)
+        counts = self.group_counts + other.group_counts
+        group_share = other.group_counts / np.maximum(counts, 1)
+        return type(self)(
+            replicates,
+            self.means + shift * share,
+            self.comoments + other.comoments + between,
+            counts,
+            self.group_means + (other.group_means - self.group_means) * group_share,
+            self.values[:, :0],
         )
 
-    def merge(self, other: Together) -> Together:
-        """The moments of both sets of replicates together."""
-        return Together(
-            self.overall.merge(other.overall), self.given_group.merge(other.given_group)
-        )
-
-    def pooled(self) -> Moments:
-        """The moments of the values over all groups."""
-        return self.overall
-
     @property
-    def group_means(self) -> FloatArray:
-        """The means given the group, shape (E, K)."""
-        return self.given_group.means
+    def covariance(self) -> FloatArray:
+        """Of the means, shape (E, E); NaN for a single replicate."""
+        if self.replicates < 2:
+            return np.full_like(self.comoments, np.nan)
+        return self.comoments / (self.replicates - 1) / self.replicates
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """All together, in their order."""
+    return reduce(Tally.merge, tallies)

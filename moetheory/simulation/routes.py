@@ -1,25 +1,35 @@
-"""From a model and estimators to the draws of one chunk."""
+"""Which way each estimator is simulated, and which estimators share their draws."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from moetheory import kernels
+from moetheory.allocation import Counts, counts_of, known_counts
 from moetheory.estimators import Estimator, MoE
+from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
-from moetheory.optimum import optimal_coefficients
-from moetheory.simulation.moments import Moments, Tally
-from moetheory.validation import FloatArray
+from moetheory.simulation.data import Data
+from moetheory.simulation.law import Law
+from moetheory.simulation.moments import Tally
+from moetheory.simulation.population import Population
+from moetheory.simulation.statistics import DenseStatistics, ExpertStatistics
+from moetheory.simulation.training import Training
+from moetheory.validation import regular_array
 
-CHUNK = 1 << 16  # numbers in the features of a chunk; part of the reproducibility contract
+Method = Literal["population", "law", "statistics", "data"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class Route(Protocol):
     """A way to simulate: the engine asks for chunks and merges what they leave."""
+
+    @property
+    def models(self) -> tuple[BlockModel, ...]:
+        """Equal but for their noise variance."""
 
     @property
     def method(self) -> str:
@@ -27,49 +37,92 @@ class Route(Protocol):
 
     @property
     def chunk_size(self) -> int:
-        """Replicates in a chunk: a function of the model and the samples alone."""
+        """Replicates in a chunk: a function of the models and the samples alone."""
 
-    def chunk(self, rng: np.random.Generator, replicates: int) -> Tally:
+    @property
+    def footprint(self) -> int:
+        """Bytes a chunk works in, at most."""
+
+    @property
+    def cost(self) -> int:
+        """Of a replicate, in units common to all routes."""
+
+    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """The tally of ``replicates`` replicates drawn from ``rng``."""
 
 
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Fresh data, population-optimal predictors: a replicate is one test sample."""
+@dataclass(frozen=True)
+class Family:
+    """Estimators that share their draws.
 
-    model: BlockModel
-    predictors: FloatArray
-    routed: tuple[bool, ...]
-    method = "population"
+    Attributes
+    ----------
+    name : {"all", "experts", "dense"}
+    members : tuple of int
+        Which of the estimators.
+    route : Route
+        Their values model by model, in the order of ``members``.
+    salt : tuple of int
+        Sets its streams apart from those of the other families.
+    """
 
-    @classmethod
-    def of(cls, estimators: Sequence[Estimator], model: BlockModel) -> Population:
-        """Fix the coefficients of every estimator."""
-        return cls(
-            model,
-            np.stack([optimal_coefficients(estimator, model) for estimator in estimators]),
-            tuple(isinstance(estimator, MoE) for estimator in estimators),
+    name: str
+    members: tuple[int, ...]
+    route: Route
+    salt: tuple[int, ...]
+
+
+def families(
+    estimators: Sequence[Estimator],
+    models: tuple[BlockModel, ...],
+    samples: Any,
+    counts: Counts,
+    method: Method | None,
+    keep: bool,
+) -> list[Family]:
+    """The cheapest way for every estimator, or the way that was asked for."""
+    if method is not None and method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
+    everyone = tuple(range(len(estimators)))
+    if samples is None:
+        if known_counts(counts) != "fixed":
+            raise ValueError(
+                f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
+            )
+        if method not in (None, "population"):
+            raise ValueError(
+                f"method={method!r} needs samples, the size of the training sets, got samples=None"
+            )
+        return [Family("all", everyone, Population(models, tuple(estimators)), ())]
+    if method == "population":
+        raise ValueError(f'method="population" draws no training sets, got samples={samples!r}')
+    if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
+        raise ValueError(
+            'samples must be an integer with counts="multinomial", which draws the counts '
+            f"of the groups, got {samples!r}"
         )
+    fixed = counts_of(samples, models[0])
 
-    @property
-    def chunk_size(self) -> int:
-        """Replicates in a chunk: a function of the model alone."""
-        return max(1, CHUNK // self.model.dim)
+    def family(name: str, members: list[int], route: type[Training], *salt: int) -> Family:
+        chosen = tuple(estimators[i] for i in members)
+        return Family(name, tuple(members), route(models, chosen, fixed, counts, keep), salt)
 
-    def chunk(self, rng: np.random.Generator, replicates: int) -> Moments:
-        """Moments of the squared errors of ``replicates`` samples."""
-        model = self.model
-        groups = kernels.draw_groups(rng, replicates, model.group_probabilities)
-        errors = kernels.prediction_errors(
-            rng,
-            groups,
-            model.block_of,
-            model.signal_variances,
-            None if model.strict else model.leakage_variances,
-            model.coefficients,
-            model.noise_variance,
-            model.label_noise_variance,
-            self.predictors,
-            self.routed,
-        )
-        return Moments.of(np.square(errors), groups, model.experts)
+    if method == "data":
+        return [family("all", list(everyone), Data)]
+    # with a single expert dense and mixture are the same regression
+    routed = [i for i in everyone if isinstance(estimators[i], MoE) or models[0].experts == 1]
+    dense = [i for i in everyone if i not in routed]
+    if method == "law" and dense:
+        raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
+    result = []
+    if routed:
+        law = family("experts", routed, Law, 1)
+        assert isinstance(law.route, Law)
+        obstacle = law.route.obstacle()
+        if method == "law" and obstacle is not None:
+            raise ValueError(f'method="law" does not know {obstacle}; leave method=None')
+        use_law = obstacle is None and method != "statistics"
+        result.append(law if use_law else family("experts", routed, ExpertStatistics, 1))
+    if dense:
+        result.append(family("dense", dense, DenseStatistics))
+    return result

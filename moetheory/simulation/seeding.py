@@ -34,9 +34,10 @@ def entropy_of(rng: RNG) -> int:
     )
 
 
-def stream(entropy: int, index: int) -> np.random.Generator:
-    """The generator of chunk ``index``."""
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy, spawn_key=(index,))))
+def stream(entropy: int, index: int, salt: tuple[int, ...] = ()) -> np.random.Generator:
+    """The generator of chunk ``index`` of the family that has this salt."""
+    seed = np.random.SeedSequence(entropy, spawn_key=(index, *salt))
+    return np.random.Generator(np.random.SFC64(seed))
 
 
 def child(entropy: int, index: int) -> int:

@@ -38,9 +38,14 @@ def drawn(
     entropy: int,
     estimators: tuple[Estimator, ...] = BOTH,
 ) -> FloatArray:
-    """Risks in each group of estimators fitted on the same draws, (E, R, K)."""
+    """Risks in each group of estimators fitted on the same training sets, (E, R, K).
+
+    Drawn sample by sample: the law of the experts is what claims are about.
+    """
     samples = counts if isinstance(counts, int) else list(counts)
-    return fitted_risks(estimators, model, samples, replicates=replicates, rng=entropy)
+    return fitted_risks(
+        estimators, model, samples, method="data", replicates=replicates, rng=entropy
+    )
 
 
 def dense_drawn(

@@ -1,0 +1,100 @@
+"""What the user gave: models from options, and refusals in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moetheory.model import BlockModel
+
+MODEL_OPTIONS: dict[str, Any] = {
+    "dim": 256,
+    "experts": None,
+    "noise_variance": 1.0,
+    "signal_energy": None,
+    "label_power": 1.0,
+    "decay": 0.0,
+    "leakage_variances": 0.0,
+    "label_noise_variance": 0.0,
+}
+
+
+class BadInputError(Exception):
+    """Something the user gave cannot be used; the message is one line."""
+
+
+@contextmanager
+def refusals(
+    options: argparse.Namespace,
+    errors: type[Exception] | tuple[type[Exception], ...] = ValueError,
+) -> Iterator[None]:
+    """``errors`` as `BadInputError`, in terms of the options.
+
+    Messages of the library start with the argument that they are about; where there is an
+    option of that name it takes its place.
+    """
+    try:
+        yield
+    except errors as error:
+        said = re.sub(r"^\w+(?=[ =[])", lambda found: _option(found[0], options), str(error))
+        raise BadInputError(said) from None
+
+
+def _option(name: str, options: argparse.Namespace) -> str:
+    return f"--{name.replace('_', '-')}" if hasattr(options, name) else name
+
+
+def given_model(options: argparse.Namespace) -> BlockModel | None:
+    """The model of the options; None if they name none."""
+    given = [name for name in MODEL_OPTIONS if getattr(options, name) is not None]
+    if options.model is None:
+        return required_model(options) if given else None
+    if given:
+        clash = ", ".join(_option(name, options) for name in given)
+        raise BadInputError(f"--model cannot be combined with {clash}")
+    try:
+        return BlockModel.from_json(options.model)
+    except OSError as error:
+        raise BadInputError(f"{options.model!r} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadInputError(error) from None
+
+
+def required_model(options: argparse.Namespace) -> BlockModel:
+    """The model of the options; the iso-parameter model if they name none."""
+    if options.model is not None:
+        model = given_model(options)
+        assert model is not None
+        return model
+    with refusals(options):
+        return isotropic(options)
+
+
+def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockModel:
+    """The iso-parameter model of the options, with ``experts`` instead of theirs if given."""
+    values = {
+        name: default if getattr(options, name) is None else getattr(options, name)
+        for name, default in MODEL_OPTIONS.items()
+    }
+    if experts is not None:
+        values["experts"] = experts
+    if values["experts"] is None:
+        values["experts"] = max(k for k in range(1, 17) if values["dim"] % k == 0)
+    if values["signal_energy"] is None:
+        values["signal_energy"] = values["dim"]
+    return BlockModel.power_law(**values)
+
+
+def require_writable(path: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
+        raise BadInputError(f"{path} cannot be written: {why}")

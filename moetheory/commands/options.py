@@ -1,0 +1,123 @@
+"""What commands are made of: the options that several share, and the types of options."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command of the command line.
+
+    Attributes
+    ----------
+    name, summary : str
+    add_options : callable
+        Adds its options to a parser.
+    run : callable
+        Options in, exit code out.
+    """
+
+    name: str
+    summary: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def numbers(text: str) -> list[float]:
+    """Numbers separated by commas."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(map(math.isfinite, values)):
+        raise argparse.ArgumentTypeError(f"must be numbers separated by commas, got {text!r}")
+    return values
+
+
+def samples(text: str) -> int | list[int]:
+    """A number of samples, or one for each group."""
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be an integer, or one for each group separated by commas, got {text!r}"
+        ) from None
+    return counts[0] if len(counts) == 1 else counts
+
+
+def positive(text: str) -> float:
+    """A finite number above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return value
+
+
+def part(text: str) -> tuple[int, int]:
+    """``I/M`` with I from 0."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not int(found[1]) < int(found[2]):
+        raise argparse.ArgumentTypeError(f"must be I/M with I from 0 to M - 1, got {text!r}")
+    return int(found[1]), int(found[2])
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """The type of integers from ``minimum`` on."""
+
+    def integer(text: str) -> int:
+        value = int(text)
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {value}")
+        return value
+
+    return integer
+
+
+def add_model(parser: argparse.ArgumentParser, text: str) -> None:
+    """A model from a file or from numbers; see `inputs.required_model`."""
+    group = parser.add_argument_group("model", text)
+    group.add_argument("--model", metavar="FILE.json", help="as written by BlockModel.to_json")
+    group.add_argument("--dim", type=int, metavar="D", help="coordinates (256)")
+    group.add_argument(
+        "--experts",
+        type=int,
+        metavar="K",
+        help="experts, dividing D (the largest up to 16 that does)",
+    )
+    for name, metavar, text in (
+        ("noise-variance", "S2", "feature noise variance, not its square root (1)"),
+        ("signal-energy", "S", "clean energy of a sample (D)"),
+        ("label-power", "V", "clean label power (1)"),
+        ("decay", "A", "eigenvalues of a block fall like rank^-A (0)"),
+        ("leakage-variances", "NU", "variance of a coordinate off its block (0)"),
+        ("label-noise-variance", "W2", "label noise variance (0)"),
+    ):
+        group.add_argument(f"--{name}", type=float, metavar=metavar, help=text)
+
+
+def add_samples(parser: argparse.ArgumentParser, text: str) -> None:
+    """The size of training sets."""
+    parser.add_argument(
+        "--samples",
+        type=samples,
+        metavar="N",
+        help=f"{text}; N1,...,NK: the samples of each group (default: infinitely many)",
+    )
+
+
+def add_ridge(parser: argparse.ArgumentParser) -> None:
+    """The ridge of both estimators."""
+    parser.add_argument("--ridge", type=float, default=0.0, metavar="MU", help="default 0")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Seed and form of the output."""
+    parser.add_argument("--seed", type=at_least(0), metavar="N", help="replays a run")
+    parser.add_argument("--json", action="store_true", help="JSON instead of text")

@@ -1,0 +1,76 @@
+"""``moetheory risk``: what theory gives for one model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from moetheory import reporting, terminal
+from moetheory.allocation import counts_of
+from moetheory.commands.inputs import refusals, required_model
+from moetheory.commands.options import Command, add_model, add_ridge, add_samples
+from moetheory.errors import NoClosedForm
+from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.evaluation import gap, moe_bound, risk
+
+COLUMNS: dict[str, Callable[[Any], str]] = {
+    "risk": reporting.number,
+    "excess": reporting.number,
+    "exactness": str,
+    "error": "{:.2g}".format,
+    "parameters": str,
+    "active": "{:g}".format,
+}
+
+
+def run_risk(options: argparse.Namespace) -> int:
+    """Print the risks of dense and mixture of experts."""
+    model, samples = required_model(options), options.samples
+    with refusals(options, (ValueError, NoClosedForm)):
+        counts = None if samples is None else counts_of(samples, model)
+        estimators: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
+        risks = [risk(estimator, model, samples=samples) for estimator in estimators]
+    results: dict[str, dict[str, Any]] = {}
+    for estimator, theory in zip(estimators, risks, strict=True):
+        parameters = estimator.parameters(model)
+        results[estimator.label] = {
+            "risk": theory.value,
+            "excess": theory.excess,
+            "per_group": theory.per_group,
+            "exactness": theory.exactness,
+            "error": theory.error,
+            "parameters": parameters.total,
+            "active": parameters.active,
+        }
+    extra = {"null_risk": model.null_risk, "gap": gap(model), "moe_bound": moe_bound(model)}
+    if options.json:
+        asked = {"samples": samples, "counts": counts}
+        print(reporting.document("risk", results, **asked, **extra))
+        return 0
+    # population risks have no error
+    columns = {name: text for name, text in COLUMNS.items() if name != "error" or samples}
+    rows = [
+        (label, *(text(row[name]) for name, text in columns.items()))
+        for label, row in results.items()
+    ]
+    print(reporting.table(("estimator", *columns), rows, terminal.width()))
+    print()
+    if counts is not None:
+        print(f"fitted on {reporting.counted(counts)}; below: infinitely many samples")
+    print(f"dense - MoE, both without ridge {reporting.number(extra['gap'])}")
+    print(f"bound on the MoE without ridge  {reporting.number(extra['moe_bound'])}")
+    print(f"risk of predicting zero         {reporting.number(extra['null_risk'])}")
+    return 0
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_model(parser, "an iso-parameter model unless --model is given")
+    add_ridge(parser)
+    add_samples(parser, "expected risks after fitting on N training samples")
+    parser.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+RISK = Command(
+    "risk", "print the risks of dense and mixture of experts for a model", _add_options, run_risk
+)

@@ -1,0 +1,302 @@
+"""``moetheory simulate``: the risks of dense and mixture of experts by Monte Carlo."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moetheory import reporting, terminal
+from moetheory.allocation import counts_of
+from moetheory.commands.inputs import BadInputError, refusals, required_model
+from moetheory.commands.options import (
+    Command,
+    add_model,
+    add_output,
+    add_ridge,
+    add_samples,
+    at_least,
+    part,
+    positive,
+)
+from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
+from moetheory.estimates import Estimate, Estimates
+from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.evaluation import risk
+from moetheory.model import BlockModel
+from moetheory.results import Risk
+from moetheory.simulation import simulate
+from moetheory.simulation.checkpoint import merge_checkpoints
+from moetheory.simulation.engine import MEMORY, TEST_SAMPLES, TRAINING_SETS
+
+MIB = 2**20
+
+
+def run_simulate(options: argparse.Namespace) -> int:
+    """Simulate, beside what theory says, and print the estimates."""
+    _refuse_contradictions(options)
+    model = required_model(options)
+    with _warnings_in_lines() as warned, refusals(options):
+        both: dict[str, Estimator] = {
+            "dense": Dense(ridge=options.ridge),
+            "moe": MoE(ridge=options.ridge),
+        }
+        estimators = list(both.values()) if options.only is None else [both[options.only]]
+        theories = [_theory(estimator, model, options) for estimator in estimators]
+        estimates = _simulated(estimators, model, options)
+    difference = None if len(estimates) < 2 else _difference(estimates)
+    results = {
+        estimator.label: _result(estimate, theory)
+        for estimator, estimate, theory in zip(estimators, estimates, theories, strict=True)
+    }
+    if options.json:
+        asked = {name: getattr(options, name) for name in ("samples", "counts", "part")}
+        print(
+            reporting.document(
+                "simulate",
+                results,
+                entropy=estimates.entropy,
+                **asked,
+                difference=difference,
+                warnings=warned,
+            )
+        )
+        return 0
+    print(reporting.simulation_table(results, terminal.width()))
+    print()
+    if options.samples is not None:
+        print(f"fitted on {_training_sets(model, options)}")
+    if options.part is not None:
+        print("part {} of {}, counted from 0".format(*options.part))
+    if difference is not None:
+        mean, sem = difference["mean"], difference["sem"]
+        draws = "paired" if difference["paired"] else "independent"
+        print(f"dense - MoE  {reporting.rounded(mean, sem)} ± {sem:.2g} ({draws})")
+    print(f"replay with --seed {estimates.entropy}")
+    return 0
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    """What options of `simulate` that are fine by themselves cannot mean together."""
+    fitted = options.samples is not None
+    contradictions = (
+        (
+            options.counts == "multinomial" and not fitted,
+            "--counts multinomial needs --samples, the size of the training sets",
+        ),
+        (
+            options.counts == "multinomial" and isinstance(options.samples, list),
+            "--counts multinomial draws the samples of each group: --samples must be one number",
+        ),
+        (
+            options.method not in (None, "population") and not fitted,
+            f"--method {options.method} needs --samples, the size of the training sets",
+        ),
+        (
+            options.method == "population" and fitted,
+            "--method population fits nothing and cannot be combined with --samples",
+        ),
+        (
+            options.method == "law" and options.only != "moe",
+            "--method law is known for the MoE alone: add --only moe",
+        ),
+        (
+            options.part is not None and options.target_sem is not None,
+            "--part cannot be combined with --target-sem, whose end is not known before",
+        ),
+        (
+            options.part is not None and options.seed is None and not _exists(options.checkpoint),
+            "--part needs --seed, the same for all parts",
+        ),
+        (
+            options.merge is not None and options.checkpoint is None,
+            "--merge needs --checkpoint, the file to merge into",
+        ),
+    )
+    for applies, message in contradictions:
+        if applies:
+            raise BadInputError(message)
+
+
+def _exists(path: Path | None) -> bool:
+    return path is not None and path.exists()
+
+
+@contextmanager
+def _warnings_in_lines() -> Iterator[list[str]]:
+    """Print warnings as they come, one line each; the list collects them."""
+    said: list[str] = []
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        said.append(str(message))
+        print(f"moetheory: warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", HeavyTailWarning)
+        warnings.showwarning = show
+        yield said
+
+
+def _theory(estimator: Estimator, model: BlockModel, options: argparse.Namespace) -> Risk | None:
+    """What theory gives for it, if it gives anything."""
+    if options.counts == "multinomial":
+        return None  # formulas are for given counts
+    try:
+        return risk(estimator, model, samples=options.samples)
+    except NoClosedForm:
+        return None
+
+
+def _simulated(
+    estimators: Sequence[Estimator], model: BlockModel, options: argparse.Namespace
+) -> Estimates:
+    checkpoint = options.checkpoint
+    try:
+        if options.merge is not None:
+            merge_checkpoints(options.merge, checkpoint)
+        with terminal.Progress("simulate") as progress:
+            return simulate(
+                estimators,
+                model,
+                samples=options.samples,
+                counts=options.counts,
+                method=options.method,
+                replicates=options.replicates,
+                target_sem=options.target_sem,
+                rng=options.seed,
+                executor=options.workers if options.workers > 1 else None,
+                memory=options.memory * MIB,
+                progress=progress,
+                checkpoint=checkpoint,
+                part=options.part,
+            )
+    except OSError as error:
+        where = error.filename or checkpoint or "--workers"
+        said = f"{where}: {error.strerror}" if error.strerror else str(error)
+        raise BadInputError(said) from None
+    except ExecutorError:
+        kept = _kept(checkpoint) or "with --checkpoint, what is finished would have been kept"
+        raise ExecutorError(f"a worker process died, for want of memory perhaps; {kept}") from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_kept(checkpoint)) from None
+
+
+def _kept(checkpoint: Path | None) -> str:
+    if not _exists(checkpoint):
+        return ""
+    return f"finished work is in {checkpoint}, the same command goes on"
+
+
+def _difference(estimates: Estimates) -> dict[str, Any]:
+    difference = estimates.difference(0, 1)
+    return {
+        "mean": difference.mean,
+        "sem": difference.sem,
+        "interval": difference.interval(),
+        "paired": estimates.paired(0, 1),
+    }
+
+
+def _result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
+    z = None  # elsewhere it would hold the simulation against errors that are not its own
+    if theory is not None and theory.exactness == "exact" and estimate.sem < math.inf:
+        z = estimate.z(theory.value)
+    return {
+        "mean": estimate.mean,
+        "sem": estimate.sem,
+        "interval": estimate.interval(),
+        "median": estimate.median,
+        "median_interval": estimate.median_interval(),
+        "per_group": estimate.per_group,
+        "theory": theory and theory.value,
+        "exactness": theory and theory.exactness,
+        "error": theory and theory.error,
+        "z": z,
+        "method": estimate.method,
+        "replicates": estimate.replicates,
+    }
+
+
+def _training_sets(model: BlockModel, options: argparse.Namespace) -> str:
+    if options.counts == "multinomial":
+        return f"{options.samples} samples, their groups drawn"
+    return reporting.counted(counts_of(options.samples, model))
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_model(parser, "an iso-parameter model unless --model is given")
+    parser.add_argument("--only", choices=("dense", "moe"), help="default both")
+    add_ridge(parser)
+    add_samples(parser, "fit on N training samples, again for every replicate")
+    parser.add_argument(
+        "--counts",
+        choices=("fixed", "multinomial"),
+        default="fixed",
+        help="samples of a group: near its share of N (default), or drawn for each replicate",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("law", "statistics", "data", "population"),
+        help="how training sets are drawn: the law of the coefficients (--only moe), sufficient "
+        "statistics, or all data, which both then share (default: the cheapest that there is); "
+        "population: nothing is fitted",
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--replicates",
+        type=at_least(2),
+        metavar="N",
+        help=f"training sets (default {TRAINING_SETS}), without --samples test samples "
+        f"({TEST_SAMPLES})",
+    )
+    length.add_argument(
+        "--target-sem",
+        type=positive,
+        metavar="X",
+        help="instead: as many as it takes for standard errors of at most X",
+    )
+    group = parser.add_argument_group(
+        "work", "the digits of the result do not depend on how it is done"
+    )
+    group.add_argument(
+        "--workers",
+        type=at_least(1),
+        default=1,
+        metavar="N",
+        help="processes (default 1)",
+    )
+    group.add_argument(
+        "--memory",
+        type=at_least(1),
+        default=MEMORY // MIB,
+        metavar="MIB",
+        help="MiB that all of them may work in (default %(default)s)",
+    )
+    group.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="keep finished work there; the same command then goes on where it stopped",
+    )
+    group.add_argument(
+        "--part",
+        type=part,
+        metavar="I/M",
+        help="do only part I of M, I from 0, for --merge; needs --seed",
+    )
+    group.add_argument(
+        "--merge",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="checkpoints of parts, to merge into that of --checkpoint first",
+    )
+    add_output(parser)
+
+
+SIMULATE = Command("simulate", "estimate the same risks by Monte Carlo", _add_options, run_simulate)

@@ -1,0 +1,188 @@
+"""``moetheory sweep``: closed forms and simulations over one quantity."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moetheory import reporting, terminal
+from moetheory.commands.inputs import (
+    BadInputError,
+    isotropic,
+    refusals,
+    require_writable,
+    required_model,
+)
+from moetheory.commands.options import (
+    Command,
+    add_model,
+    add_output,
+    add_samples,
+    at_least,
+    numbers,
+)
+from moetheory.errors import NoClosedForm
+from moetheory.model import BlockModel
+from moetheory.results import Sweep
+from moetheory.sweeping import sweep
+
+TEST_SAMPLES, TRAINING_SETS = 2000, (20, 200)  # replicates
+MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
+FIGURES = (".png", ".pdf", ".svg")
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """Print the table as CSV or JSON, or write it and its figure to files."""
+    for path in (options.csv, options.figure):
+        if path is not None:
+            require_writable(path)
+    if options.figure is not None and options.figure.suffix not in FIGURES:
+        raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {options.figure}")
+    source, values, dim = _swept(options)
+    with terminal.Progress("sweep") as progress:
+        try:
+            result = sweep(
+                source,
+                options.over,
+                values,
+                samples=options.samples,
+                replicates=_replicates(options, dim) or None,
+                rng=options.seed,
+                progress=progress,
+            )
+        except (ValueError, NoClosedForm) as error:
+            raise BadInputError(error) from None
+    try:
+        if options.csv is not None:
+            result.to_csv(options.csv)
+        if options.figure is not None:
+            _save_figure(result, options.figure)
+    except OSError as error:  # a full disk, say
+        raise BadInputError(f"cannot write: {error}") from None
+    if options.json:
+        print(reporting.document("sweep", result))
+    elif options.csv is None:
+        result.write_csv(sys.stdout)
+    return 0
+
+
+def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
+    """The model or factory of a sweep, the values, and the number of coordinates."""
+    if options.over == "experts":
+        return _swept_over_experts(options)
+    model = required_model(options)
+    if options.over == "noise_variance":
+        noise = (model.noise_variance or 1.0) * np.logspace(-2, 2, 17)
+        return model, options.values or noise.tolist(), model.dim
+    if options.samples is not None:
+        raise BadInputError("--over samples cannot be combined with --samples")
+    for value in options.values or []:
+        if value != int(value) or value < 1:
+            raise BadInputError(
+                f"--values must be integers of at least 1 with --over samples, got {value:g}"
+            )
+    return model, options.values or sample_sizes(model), model.dim
+
+
+def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
+    for name in ("model", "experts"):
+        if getattr(options, name) is not None:
+            raise BadInputError(f"--over experts cannot be combined with --{name}")
+    with refusals(options):
+        dim = isotropic(options, experts=1).dim
+    values = options.values
+    if values is None:
+        values = [k for k in range(1, dim + 1) if dim % k == 0]
+    elif any(value != int(value) for value in values):
+        raise BadInputError("--values must be integers when sweeping over experts")
+
+    def source(experts: int) -> BlockModel:
+        return isotropic(options, experts)
+
+    return source, [int(value) for value in values], dim
+
+
+def _replicates(options: argparse.Namespace, dim: int) -> int:
+    if options.replicates is not None:
+        return int(options.replicates)
+    if options.over != "samples" and options.samples is None:
+        return TEST_SAMPLES
+    # small models can afford more, and their risks vary more from one training set to another
+    fewest, most = TRAINING_SETS
+    return min(most, max(fewest, round(fewest * (256 / dim) ** 2)))
+
+
+def sample_sizes(model: BlockModel) -> list[int]:
+    """From d/8 to 8d, four to the octave, and denser around the thresholds.
+
+    The thresholds are n = d for dense and :math:`n_g = s_g` for the experts. A risk is infinite
+    up to one sample away from them: the first and the last such size, and those next to them,
+    are included (those of the experts as far as counts follow their shares), so that a figure
+    shows the gap where it is.
+    """
+    d = model.dim
+    away = 2.0 ** np.arange(-6, -2)
+    sizes = [np.geomspace(d / 8, 8 * d, 25), d * (1 - away), d * (1 + away), d + np.arange(-2, 3)]
+    drawn = model.group_probabilities > 0.0
+    groups = np.stack([model.sizes[drawn], model.group_probabilities[drawn]], axis=1)
+    for s, p in np.unique(groups, axis=0)[:MOST_THRESHOLDS]:
+        below, above = math.floor((s - 2) / p), math.ceil((s + 2) / p)
+        sizes.append(np.array([below, below + 1, s / p, above - 1, above]))
+    every = np.unique(np.rint(np.concatenate(sizes)))
+    return [int(n) for n in every if max(1, d / 8) <= n <= 8 * d]
+
+
+def _save_figure(result: Sweep, path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from moetheory.plotting import plot
+
+    plot(result)
+    pyplot.savefig(path, dpi=150)
+    pyplot.close()
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--over",
+        choices=("experts", "noise_variance", "samples"),
+        default="experts",
+        help="default experts; samples is the size of the training sets",
+    )
+    parser.add_argument(
+        "--values",
+        type=numbers,
+        metavar="A,B,...",
+        help="default: all K that divide dim; noise from 1/100 to 100 times the model's; "
+        "samples from D/8 to 8 D, denser around the interpolation thresholds",
+    )
+    add_model(parser, "an iso-parameter model unless --model is given")
+    add_samples(parser, "estimators fitted on N training samples, not with --over samples")
+    parser.add_argument(
+        "--replicates",
+        type=at_least(0),
+        metavar="N",
+        help=f"for each simulated point, 0 for none (default {TEST_SAMPLES} test samples; where "
+        f"estimators are fitted {TRAINING_SETS[1]} training sets, fewer for larger D down to "
+        f"{TRAINING_SETS[0]}: about 10 seconds for the default model)",
+    )
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help="write the CSV there, not to stdout"
+    )
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help=f"draw it ({', '.join(FIGURES)})"
+    )
+    add_output(parser)
+
+
+SWEEP = Command(
+    "sweep", "tabulate risks over one quantity, as CSV and as a figure", _add_options, run_sweep
+)

@@ -1,0 +1,190 @@
+"""Carrying out chunks: one after another in this process, or many at once by an executor."""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+)
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from moetheory.errors import ExecutorError
+from moetheory.simulation.moments import Tally
+
+GUARD = (
+    '; a script that starts processes must do so under `if __name__ == "__main__":`, '
+    "and a process that takes too much memory may be killed"
+)
+
+
+def carry_out(
+    run: Callable[[int], Tally],
+    indices: Iterable[int],
+    executor: Executor | None,
+    in_flight: int,
+) -> Generator[tuple[int, Tally], None, None]:
+    """Each index with its ``run(index)``, in the order in which they are done.
+
+    Close the generator when done with it early (`contextlib.closing`): work not yet begun is
+    then cancelled, as it is on errors. The executor is never shut down.
+
+    Parameters
+    ----------
+    run : callable
+        What the executor must be able to pickle, if it uses processes.
+    indices : iterable of int
+        May be endless: an index is taken when it is submitted.
+    executor : Executor or None
+        None: in this process, each when it is asked for.
+    in_flight : int
+        Indices submitted and not yet yielded, at most.
+
+    Raises
+    ------
+    ExecutorError
+        The executor is broken, shut down or cancelled something. What it had done before has
+        been yielded. What ``run`` raises comes through as it is.
+    """
+    if executor is None:
+        for index in indices:
+            yield index, run(index)
+        return
+    coming = iter(indices)
+    waiting: dict[Future[Tally], int] = {}
+    done: SimpleQueue[Future[Tally]] = SimpleQueue()
+    try:
+        while True:
+            if done.empty():  # the executor may refuse: what it has done is not lost
+                for index in islice(coming, in_flight - len(waiting)):
+                    future = _submitted(executor, run, index)
+                    waiting[future] = index
+                    future.add_done_callback(done.put)
+            if not waiting:
+                return
+            future = done.get()
+            yield waiting.pop(future), future.result()
+    except BrokenExecutor as error:
+        waiting.clear()  # it fails them all, and in Python 3.11 trips over those cancelled by then
+        raise _failure(executor, "broke", error) from error
+    except CancelledError as error:
+        raise _failure(executor, "cancelled a chunk that was asked of it", error) from error
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> Future[Tally]:
+    try:
+        return executor.submit(run, index)
+    except BrokenExecutor:  # a RuntimeError too
+        raise
+    except RuntimeError as error:
+        raise _failure(executor, "takes no more work", error) from error
+
+
+def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorError:
+    said = f" ({error})" if str(error) else ""
+    hint = GUARD if isinstance(executor, ProcessPoolExecutor) else ""
+    return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{hint}")
+
+
+@contextmanager
+def own_pool(workers: int) -> Iterator[Executor]:
+    """A pool of processes that is gone when the block ends, whatever they are doing.
+
+    The processes ignore Ctrl-C, which ends the block in this process, and end with this process
+    however it ends.
+    """
+    # spawned, not forked: this process may have threads, and a spawned one inherits the mask
+    # under which it starts, so that Ctrl-C finds it deaf from its first instruction
+    context = multiprocessing.get_context("spawn")
+    stop, stopper = context.Pipe(duplex=False)
+    with stop, stopper:
+        pool = _Pool(workers, context, initializer=_begin, initargs=(stop,))
+        try:
+            yield pool
+        finally:
+            stopper.send_bytes(b"stop")
+            pool.shutdown(cancel_futures=True)
+
+
+class _Pool(ProcessPoolExecutor):
+    """Processes that give up what they are doing when told to stop."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _no_interrupts():  # submitting starts processes
+            return super().submit(_abandonable, fn, *args, **kwargs)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Ctrl-C waits until the block ends."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# the rest happens in the processes of the pool
+
+_stopped = threading.Event()
+_tasks: SimpleQueue[Callable[[], Any]] = SimpleQueue()
+_outcomes: SimpleQueue[Future[Any] | None] = SimpleQueue()
+
+
+def _begin(stop: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # unloading a BLAS that an abandoned thread is still using may never end
+    atexit.register(os._exit, 0)
+    threading.Thread(target=_listen, args=(stop,), daemon=True).start()
+    threading.Thread(target=_work, daemon=True).start()
+
+
+def _listen(stop: Connection) -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    stop.poll(None)  # until the parent writes, which all see as none of them reads, or is gone
+    _stopped.set()
+    _outcomes.put(None)
+    parent.join()
+    os._exit(1)
+
+
+def _work() -> None:
+    while True:
+        task, outcome = _tasks.get(), Future[Any]()
+        try:
+            outcome.set_result(task())
+        except BaseException as error:  # whatever it is, it is the caller's
+            outcome.set_exception(error)
+        _outcomes.put(outcome)
+
+
+def _abandonable(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """``run(*args, **kwargs)``, or an error as soon as the pool is to stop.
+
+    To kill the process instead could leave half a result in the pipe and its reader stuck.
+    """
+    if not _stopped.is_set():
+        _tasks.put(partial(run, *args, **kwargs))
+        if outcome := _outcomes.get():
+            return outcome.result()
+    raise CancelledError("the pool was stopped")

@@ -1,0 +1,49 @@
+"""What makes two runs the same, so that one may go on where the other stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from moetheory.allocation import Counts, counts_of
+from moetheory.estimators import Estimator
+from moetheory.model import BlockModel
+from moetheory.simulation.routes import Family
+
+
+def identity(
+    estimators: Sequence[Estimator],
+    models: Sequence[BlockModel],
+    samples: Any,
+    counts: Counts,
+    plan: Sequence[Family],
+    entropy: int,
+) -> dict[str, Any]:
+    """All that the bits of a chunk depend on, as JSON can hold it; not how many chunks."""
+    import moetheory
+
+    return {
+        "moetheory": moetheory.__version__,
+        "numpy": np.__version__,
+        "entropy": entropy,
+        "model": [_digest(model) for model in models],
+        "estimators": [repr(estimator) for estimator in estimators],
+        "samples": None if samples is None else counts_of(samples, models[0]).tolist(),
+        "counts": counts,
+        "method": [family.route.method for family in plan],
+    }
+
+
+def _digest(model: BlockModel) -> str:
+    digest = hashlib.sha256()
+    for name, value in model.fields().items():
+        parts = value if isinstance(value, tuple) else () if value is None else (value,)
+        digest.update(f"{name} {len(parts)} ".encode())
+        for part in parts:
+            array = np.asarray(part)
+            digest.update(f"{array.dtype.str} {array.shape} ".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,88 @@
+"""Fresh test samples and population-optimal predictors."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.estimators import Estimator, MoE
+from moetheory.kernels import Workspace
+from moetheory.model import BlockModel
+from moetheory.optimum import optimal_coefficients
+from moetheory.simulation.moments import Tally, merged
+from moetheory.validation import FloatArray
+
+# part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
+BATCH = 1 << 16
+BATCHES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """A replicate is one test sample, a value the squared error of one predictor."""
+
+    models: tuple[BlockModel, ...]
+    estimators: tuple[Estimator, ...]
+
+    method: ClassVar[str] = "population"
+
+    @property
+    def batch(self) -> int:
+        """Samples that are drawn together."""
+        return max(1, BATCH // self.models[0].dim)
+
+    @property
+    def chunk_size(self) -> int:
+        """Replicates in a chunk: a function of the models alone."""
+        return BATCHES * self.batch
+
+    @property
+    def cost(self) -> int:
+        """Numbers drawn for one replicate."""
+        return self.models[0].dim
+
+    @property
+    def footprint(self) -> int:
+        """Bytes a chunk works in, at most."""
+        return 8 * 6 * self.batch * (self.cost + len(self.models) * len(self.estimators))
+
+    @cached_property
+    def _predictors(self) -> list[FloatArray]:
+        return [
+            np.stack([optimal_coefficients(estimator, model) for estimator in self.estimators])
+            for model in self.models
+        ]
+
+    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
+        """Moments of the squared errors of ``replicates`` samples."""
+        starts = range(0, replicates, self.batch)
+        return merged(self._batch(rng, min(self.batch, replicates - at)) for at in starts)
+
+    def _batch(self, rng: np.random.Generator, rows: int) -> Tally:
+        first = self.models[0]
+        groups = kernels.draw_groups(rng, rows, first.group_probabilities)
+        # every model starts from the same random numbers
+        streams = [copy.deepcopy(rng) for _ in self.models[1:]]
+        errors = [
+            kernels.prediction_errors(
+                stream,
+                groups,
+                model.block_of,
+                model.signal_variances,
+                None if model.strict else model.leakage_variances,
+                model.coefficients,
+                model.noise_variance,
+                model.label_noise_variance,
+                predictors,
+                tuple(isinstance(estimator, MoE) for estimator in self.estimators),
+            )
+            for model, stream, predictors in zip(
+                self.models, [rng, *streams], self._predictors, strict=True
+            )
+        ]
+        return Tally.by_group(np.square(np.concatenate(errors)), groups, first.experts)

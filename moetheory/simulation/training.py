@@ -1,0 +1,128 @@
+"""What routes through fitted estimators share: batches, true risks, moments."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.allocation import Counts
+from moetheory.estimators import Estimator
+from moetheory.kernels import Workspace
+from moetheory.model import BlockModel
+from moetheory.regressions import Regressions
+from moetheory.simulation.moments import Tally
+from moetheory.validation import FloatArray, IntArray
+
+# part of the reproducibility contract: numbers in the matrices of a batch, batches in a chunk
+BATCH = 1 << 19
+BATCHES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Training(ABC):
+    """A replicate is one training set; a value is the true risk of one estimator fitted on it.
+
+    Attributes
+    ----------
+    models : tuple of M BlockModel
+        Equal but for the noise variance; they use the same draws.
+    estimators : tuple of E Dense or MoE
+    samples : (K,) integer array
+        Samples of each group; with multinomial counts only their total counts.
+    counts : {"fixed", "multinomial"}
+    keep : bool
+        Whether tallies keep the values.
+    """
+
+    models: tuple[BlockModel, ...]
+    estimators: tuple[Estimator, ...]
+    samples: IntArray
+    counts: Counts
+    keep: bool = False
+
+    method: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """Numbers in the largest array of one replicate."""
+
+    @abstractmethod
+    def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
+        """Risks given the group, (M·E, R, K): all estimators of a model, model by model."""
+
+    @property
+    def cost(self) -> int:
+        """Of a replicate: how many numbers it takes."""
+        return self.numbers
+
+    @property
+    def batch(self) -> int:
+        """Replicates that are worked on together."""
+        return max(1, BATCH // self.numbers)
+
+    @property
+    def chunk_size(self) -> int:
+        """Replicates in a chunk: a function of the models and the samples alone."""
+        return BATCHES * self.batch
+
+    @property
+    def footprint(self) -> int:
+        """Bytes a chunk works in, at most."""
+        values = len(self.models) * len(self.estimators) * self.models[0].experts
+        return 8 * (6 * self.batch * self.numbers + 3 * self.chunk_size * values)
+
+    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
+        """Moments of the risks of ``replicates`` training sets."""
+        given = self.chunk_risks(rng, replicates, work)
+        overall = np.vecdot(given, self.models[0].group_probabilities)
+        return Tally.of(overall, given, keep=self.keep)
+
+    def chunk_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
+        """The risks of a chunk, batch by batch, (M·E, R, K)."""
+        starts = range(0, replicates, self.batch)
+        parts = [self.group_risks(rng, min(self.batch, replicates - at), work) for at in starts]
+        return np.concatenate(parts, axis=1)
+
+    def draw_counts(self, rng: np.random.Generator, replicates: int) -> IntArray:
+        """Samples of each group in each training set, (R, K)."""
+        if self.counts == "fixed":
+            return np.broadcast_to(self.samples, (replicates, len(self.samples)))
+        shares = self.models[0].group_probabilities
+        drawn: IntArray = rng.multinomial(self.total, shares / shares.sum(), size=replicates)
+        return drawn
+
+    @property
+    def total(self) -> int:
+        """Samples in a training set."""
+        return int(self.samples.sum())
+
+    @property
+    def most(self) -> IntArray:
+        """The most samples that a group may get, (K,)."""
+        if self.counts == "fixed":
+            return self.samples
+        drawn = self.models[0].group_probabilities > 0.0
+        return np.where(drawn, self.total, 0)
+
+
+def expert_losses(model: BlockModel, fits: FloatArray, regressions: Regressions) -> FloatArray:
+    """True risks of the experts with coefficients ``fits`` (..., d), shape (..., K)."""
+    return kernels.expert_risks(
+        fits,
+        model.block_of,
+        model.signal_variances,
+        model.coefficients,
+        model.noise_variance,
+        regressions.unseen + model.label_noise_variance,
+    )
+
+
+def ridges(estimators: Sequence[Estimator]) -> FloatArray:
+    """The ridge of each estimator."""
+    return np.array([estimator.ridge for estimator in estimators])

@@ -1,0 +1,114 @@
+r"""Where the risk of a fitted estimator has no variance, so that a standard error means nothing.
+
+The risk of least squares grows like :math:`1/\varsigma^2`, ς the smallest singular value of the
+features, and :math:`P(\varsigma < \epsilon) \sim \epsilon^{|n-d|+1}`: the features have a bounded
+density, and matrices without full rank have codimension :math:`|n-d|+1`. So
+:math:`E\varsigma^{-2k}` is finite iff :math:`2k < |n-d|+1`: the mean for :math:`|n-d| \ge 2`, the
+variance for :math:`|n-d| \ge 4`. Expert g: the same with :math:`n_g` and :math:`s_g`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from moetheory.allocation import Counts, counts_of
+from moetheory.estimators import Estimator, MoE
+from moetheory.model import BlockModel
+from moetheory.regressions import Regressions
+from moetheory.validation import IntArray
+
+# samples on either side of the coordinates within which the mean, and the variance, is infinite
+MEAN, VARIANCE = 1, 3
+# drawn counts that come near with a smaller probability than this are left out of account
+RARE = 1e-9
+
+
+class HeavyTail(NamedTuple):
+    """A risk over training sets with infinite variance.
+
+    Attributes
+    ----------
+    cause : str
+        Which regression has how many samples for how many coordinates.
+    mean : bool
+        Whether its mean is infinite, too.
+    """
+
+    cause: str
+    mean: bool
+
+
+def heavy_tail(
+    estimator: Estimator, model: BlockModel, samples: Any, counts: Counts = "fixed"
+) -> HeavyTail | None:
+    r"""Whether the risk of ``estimator`` varies infinitely from one training set to another.
+
+    True without ridge and with label noise left to fit, if some :math:`|n_g-s_g| \le 3` (dense:
+    :math:`|n-d| \le 3`), counting coordinates that vary. With multinomial counts, if that has a
+    probability above 1e-9.
+
+    Examples
+    --------
+    >>> from moetheory import Dense
+    >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0)
+    >>> heavy_tail(MoE(), model, 24)
+    HeavyTail(cause='group 0 has 6 samples for 4 coordinates', mean=False)
+    >>> heavy_tail(Dense(), model, 24) is None, heavy_tail(MoE(ridge=0.1), model, 24) is None
+    (True, True)
+    """
+    if estimator.ridge > 0.0:
+        return None
+    regressions = Regressions.of(model, samples)
+    # without feature noise strict blocks make dense one regression for each group
+    separate = model.strict and model.noise_variance == 0.0
+    if isinstance(estimator, MoE) or separate:
+        return _of_experts(regressions, model, counts)
+    total = int(counts_of(samples, model).sum())
+    moments = model.signal_variances + model.leakage_variances + model.noise_variance
+    size = int(np.count_nonzero(moments))
+    fits_exactly = model.label_noise_variance == 0.0 and (
+        model.noise_variance == 0.0 or model.null_risk == 0.0
+    )
+    if abs(total - size) > VARIANCE or fits_exactly:
+        return None
+    return HeavyTail(_samples_for(total, size), abs(total - size) <= MEAN)
+
+
+def _of_experts(regressions: Regressions, model: BlockModel, counts: Counts) -> HeavyTail | None:
+    sizes = regressions.sizes
+    concerned = (model.group_probabilities > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
+    if counts == "multinomial":
+        total = int(regressions.counts.sum())
+        near = {
+            width: concerned & (_chance(total, model, sizes, width) > RARE)
+            for width in (MEAN, VARIANCE)
+        }
+        if not near[VARIANCE].any():
+            return None
+        g = int(np.argmax(near[VARIANCE]))
+        cause = f"group {g} may get within {VARIANCE} samples of {sizes[g]} coordinates"
+        return HeavyTail(cause, bool(near[MEAN].any()))
+    away = np.where(concerned & (regressions.counts > 0), np.abs(regressions.counts - sizes), 9)
+    g = int(np.argmin(away))
+    if away[g] > VARIANCE:
+        return None
+    cause = f"group {g} has {_samples_for(int(regressions.counts[g]), int(sizes[g]))}"
+    return HeavyTail(cause, bool(away[g] <= MEAN))
+
+
+def _samples_for(samples: int, coordinates: int) -> str:
+    def plural(number: int, word: str) -> str:
+        return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+    return f"{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
+
+
+def _chance(total: int, model: BlockModel, sizes: IntArray, width: int) -> Any:
+    r""":math:`P(1 \le N_g, |N_g - s_g| \le w)` for binomial counts, (K,)."""
+    from scipy import special
+
+    shares = model.group_probabilities / model.group_probabilities.sum()
+    upper = special.bdtr(sizes + width, total, shares)
+    return upper - special.bdtr(np.maximum(sizes - width - 1, 0), total, shares)
