@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import os
 import signal
@@ -16,9 +15,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
 )
 from contextlib import contextmanager
-from functools import partial
 from itertools import islice
-from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
@@ -90,44 +87,41 @@ def carry_out(
 def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> Future[Tally]:
     try:
         return executor.submit(run, index)
-    except BrokenExecutor:  # a RuntimeError too
+    except BrokenExecutor:
         raise
-    except RuntimeError as error:
+    except Exception as error:  # submitting computes nothing: whatever it is, is the executor's
         raise _failure(executor, "takes no more work", error) from error
 
 
 def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorError:
-    said = f" ({error})" if str(error) else ""
+    said = f" ({str(error).splitlines()[0]})" if str(error) else ""
     hint = GUARD if isinstance(executor, ProcessPoolExecutor) else ""
     return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{hint}")
 
 
 @contextmanager
 def own_pool(workers: int) -> Iterator[Executor]:
-    """A pool of processes that is gone when the block ends, whatever they are doing.
+    """A pool of processes that is gone when the block ends, after the chunks they are at.
 
     The processes ignore Ctrl-C, which ends the block in this process, and end with this process
     however it ends.
     """
-    # spawned, not forked: this process may have threads, and a spawned one inherits the mask
-    # under which it starts, so that Ctrl-C finds it deaf from its first instruction
+    # spawned, not forked: this process may have threads
     context = multiprocessing.get_context("spawn")
-    stop, stopper = context.Pipe(duplex=False)
-    with stop, stopper:
-        pool = _Pool(workers, context, initializer=_begin, initargs=(stop,))
-        try:
-            yield pool
-        finally:
-            stopper.send_bytes(b"stop")
-            pool.shutdown(cancel_futures=True)
+    pool = Processes(workers, context, initializer=_begin)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-class _Pool(ProcessPoolExecutor):
-    """Processes that give up what they are doing when told to stop."""
+class Processes(ProcessPoolExecutor):
+    """Processes that are deaf to Ctrl-C from their first instruction."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        with _no_interrupts():  # submitting starts processes
-            return super().submit(_abandonable, fn, *args, **kwargs)
+        # submitting starts processes, which inherit the mask under which they start
+        with _no_interrupts():
+            return super().submit(fn, *args, **kwargs)
 
 
 @contextmanager
@@ -143,48 +137,14 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-# the rest happens in the processes of the pool
-
-_stopped = threading.Event()
-_tasks: SimpleQueue[Callable[[], Any]] = SimpleQueue()
-_outcomes: SimpleQueue[Future[Any] | None] = SimpleQueue()
-
-
-def _begin(stop: Connection) -> None:
+def _begin() -> None:
+    """In a process of the pool, before it works."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # unloading a BLAS that an abandoned thread is still using may never end
-    atexit.register(os._exit, 0)
-    threading.Thread(target=_listen, args=(stop,), daemon=True).start()
-    threading.Thread(target=_work, daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _listen(stop: Connection) -> None:
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
-    stop.poll(None)  # until the parent writes, which all see as none of them reads, or is gone
-    _stopped.set()
-    _outcomes.put(None)
     parent.join()
     os._exit(1)
-
-
-def _work() -> None:
-    while True:
-        task, outcome = _tasks.get(), Future[Any]()
-        try:
-            outcome.set_result(task())
-        except BaseException as error:  # whatever it is, it is the caller's
-            outcome.set_exception(error)
-        _outcomes.put(outcome)
-
-
-def _abandonable(run: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """``run(*args, **kwargs)``, or an error as soon as the pool is to stop.
-
-    To kill the process instead could leave half a result in the pipe and its reader stuck.
-    """
-    if not _stopped.is_set():
-        _tasks.put(partial(run, *args, **kwargs))
-        if outcome := _outcomes.get():
-            return outcome.result()
-    raise CancelledError("the pool was stopped")
