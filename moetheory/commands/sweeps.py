@@ -31,7 +31,7 @@ from moetheory.model import BlockModel
 from moetheory.results import Sweep
 from moetheory.sweeping import sweep
 
-TEST_SAMPLES, TRAINING_SETS = 2000, (20, 200)  # replicates
+TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
 MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
 FIGURES = (".png", ".pdf", ".svg")
 

@@ -214,14 +214,17 @@ def simulate(
         raise ValueError(f"{other} cannot be combined with target_sem, got both")
     else:
         target_sem = number("target_sem", target_sem, above=0.0)
+    part = known_part(part)
     heavy = heavy_tails(estimators, models, samples, counts)
     plan = families(estimators, models, samples, counts, method, keep=any(heavy))
     in_flight = chunks_in_flight(plan, memory, total * len(heavy) if total and any(heavy) else 0)
     warn_of(heavy, estimators, target_sem)
     if rng is None and checkpoint is not None:
         rng = Checkpoint.entropy_in(checkpoint)
+    if rng is None and part is not None:
+        raise ValueError("part needs rng, the seed that all parts share, got rng=None")
     entropy = entropy_of(rng)
-    runs = [Run(family.route, entropy, family.salt, total, known_part(part)) for family in plan]
+    runs = [Run(family.route, entropy, family.salt, total, part) for family in plan]
     require_chunks(runs)
     with ExitStack() as stack:
         store = None
