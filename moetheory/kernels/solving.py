@@ -116,7 +116,8 @@ def normal_fits(
         energies[energies == 0.0] = 1.0
         system[:, diagonal, diagonal] = energies
         try:
-            solved, probe = np.moveaxis(np.linalg.solve(system, sides), -1, 0)
+            # contiguous: a product with strided vectors is no call of BLAS
+            solved, probe = np.moveaxis(np.linalg.solve(system, sides), -1, 0).copy()
         except np.linalg.LinAlgError:  # one is exactly singular: nothing is known of any
             solved, probe = np.zeros((sets, side)), np.full((sets, side), np.inf)
         with np.errstate(over="ignore", invalid="ignore"):

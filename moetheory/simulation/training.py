@@ -19,8 +19,8 @@ from moetheory.simulation.moments import Tally
 from moetheory.validation import FloatArray, IntArray
 
 # part of the reproducibility contract: numbers in the matrices of a batch, batches in a chunk
-BATCH = 1 << 19
-BATCHES = 4
+BATCH = 1 << 18
+BATCHES = 8
 
 
 @dataclass(frozen=True, eq=False)
