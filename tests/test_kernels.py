@@ -165,19 +165,26 @@ def test_roots_of_several_degrees_have_as_many_rows_as_there_are():
         assert np.all(root[degree:] == 0.0)
 
 
+def solver(rows, dim):
+    """Normal equations where rows are not too few, else the dual ones; rows or columns in two."""
+    if rows >= dim:
+        return kernels.normal_fits, lambda x: (x[:, : rows // 2], x[:, rows // 2 :])
+    return kernels.dual_fits, lambda x: (x[..., : dim // 2], x[..., dim // 2 :])
+
+
 @pytest.mark.parametrize(("rows", "dim"), [(12, 5), (5, 5), (3, 5), (1, 1)])
 def test_normal_equations_give_what_least_squares_gives(rows, dim):
     rng = np.random.default_rng(4)
     features, labels = rng.standard_normal((20, rows, dim)), rng.standard_normal((20, rows))
-    scale = np.geomspace(1e-6, 1e6, dim) if rows >= dim else np.ones(dim)
     penalties = np.array([0.0, 0.3])[:, np.newaxis] * np.arange(1.0, 21.0)
-    work = kernels.Workspace()
-    fits = kernels.normal_fits(features, labels, penalties, scale, work)
-    for penalty, fit in zip(penalties, fits, strict=True):
-        for x, y, a, each in zip(features / scale, labels, penalty, fit, strict=True):
-            stacked = np.concatenate([x, np.sqrt(a) * np.eye(dim)])
-            wanted, *_ = np.linalg.lstsq(stacked * scale, np.append(y, np.zeros(dim)))
-            np.testing.assert_allclose(each, wanted * scale, rtol=1e-6, atol=1e-9 * scale.max())
+    solve, split = solver(rows, dim)
+    for parts in ((features,), split(features)):
+        fits = solve(parts, labels, penalties, kernels.Workspace())
+        for penalty, fit in zip(penalties, fits, strict=True):
+            for x, y, a, each in zip(features, labels, penalty, fit, strict=True):
+                stacked = np.concatenate([x, np.sqrt(a) * np.eye(dim)])
+                wanted, *_ = np.linalg.lstsq(stacked, np.append(y, np.zeros(dim)))
+                np.testing.assert_allclose(each, wanted, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("rows", [3, 6, 9])
@@ -190,13 +197,32 @@ def test_ill_conditioned_systems_are_solved_from_their_rows(rows):
     features[3, :, 2] = 0.0
     features[4] = 0.0
     features[5] *= np.geomspace(1.0, 1e-7, 6)
-    fits = kernels.normal_fits(features, labels, np.zeros((1, 8)), np.ones(6), kernels.Workspace())
+    solve, _ = solver(rows, 6)
+    fits = solve((features,), labels, np.zeros((1, 8)), kernels.Workspace())
     for i, (fit, x, y) in enumerate(zip(fits[0], features, labels, strict=True)):
         wanted, *_ = np.linalg.lstsq(x, y, rcond=1e-10)
         if i == 1 and rows >= 6:  # which of two nearly equal columns is a matter of rounding
             np.testing.assert_allclose(x @ fit, x @ wanted, rtol=1e-4, atol=1e-6)
         else:
             np.testing.assert_allclose(fit, wanted, rtol=1e-4, atol=1e-8 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("iterations", [60, 3])
+def test_conjugate_gradients_give_what_normal_equations_give(iterations):
+    """Also those that are not there in time, and right sides that are zero."""
+    rng = np.random.default_rng(7)
+    features = rng.standard_normal((10, 60, 8)) * np.geomspace(1e-3, 1e3, 8)
+    labels = rng.standard_normal((10, 30))  # the last targets are zero
+    labels[3] = 0.0
+    penalties, work = (
+        np.array([0.0, 2.0])[:, np.newaxis] * np.arange(1.0, 11.0),
+        kernels.Workspace(),
+    )
+    parts, scale = (features[:, :25], features[:, 25:]), 1.0 / np.geomspace(1e-3, 1e3, 8)
+    wanted = kernels.normal_fits(parts, labels, penalties, work)
+    fits = kernels.conjugate_fits(parts, labels, penalties, scale, work, iterations)
+    np.testing.assert_allclose(fits, wanted, rtol=1e-10, atol=0.0)
+    assert np.all(fits[:, 3] == 0.0)
 
 
 def test_a_workspace_hands_out_its_memory_again():

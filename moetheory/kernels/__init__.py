@@ -14,6 +14,7 @@ from moetheory.kernels.sampling import (
 from moetheory.kernels.solving import (
     TOLERANCE,
     conjugate_fits,
+    dual_fits,
     expert_fits,
     least_squares,
     normal_fits,
@@ -31,6 +32,7 @@ __all__ = [
     "draw_expert_law",
     "draw_groups",
     "draw_training_sets",
+    "dual_fits",
     "expert_fits",
     "expert_law_fits",
     "expert_risks",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from moetheory.kernels.workspace import Workspace
@@ -75,93 +78,153 @@ def _penalised(features: FloatArray, labels: FloatArray, penalty: float) -> Floa
 
 
 def normal_fits(
-    rows: FloatArray,
+    parts: Sequence[FloatArray],
     targets: FloatArray,
     penalties: FloatArray,
-    scale: FloatArray,
     work: Workspace,
 ) -> FloatArray:
-    r"""The minimiser of :math:`\|MD^{-1}\beta - t\|^2 + \alpha\|\beta\|^2`, (P, R, d).
+    r"""The minimiser of :math:`\|M\beta - t\|^2 + \alpha\|\beta\|^2`, (P, R, d).
 
-    By the normal equations, :math:`D(M^\top M + \alpha D^2)^{-1}M^\top t` for q ≥ d rows and
-    :math:`M^\top(MM^\top + \alpha I)^{-1}t` for fewer, the solution of minimum norm for
-    :math:`\alpha = 0`; by QR or singular values where a matrix is ill conditioned.
+    By the normal equations, :math:`(M^\top M + \alpha I)^{-1}M^\top t`; by QR or singular
+    values where they are ill conditioned. The order in which the columns are scaled is left to
+    the factorisation: eliminating a symmetric positive matrix does as well as if they were of
+    equal length.
 
     Parameters
     ----------
-    rows, targets : (R, q, d) and (R, q) arrays
-        M and t.
+    parts : (R, q_i, d) arrays
+        M, one above the other; at least d rows in all.
+    targets : (R, q) array
+        t, zero where it ends before the rows do.
     penalties : (P, R) array
         :math:`\alpha \ge 0` of each fit.
-    scale : (d,) array
-        Diagonal of D, by which the columns of M were multiplied; ones if q < d.
     work : Workspace
-        Of which "system" is used.
+        Of which "system" and "product" are used.
     """
-    sets, count, dim = rows.shape
-    tall = count >= dim
-    left, right = (rows.mT, rows) if tall else (rows, rows.mT)
-    side = dim if tall else count
-    system = np.matmul(left, right, out=work.array("system", (sets, side, side)))
-    # a second right-hand side of ones, to see how far the inverse stretches a vector
-    sides = np.ones((sets, side, 2))
-    sides[..., 0] = np.vecmat(targets, rows) if tall else targets
-    diagonal = np.arange(side)
-    bare = system[:, diagonal, diagonal]
-    weights = np.square(scale) if tall else np.ones(count)
-    fits = np.empty((len(penalties), sets, dim))
+    system = _gram([(part.mT, part) for part in parts], work)
+    moment = _transposed_product(parts, targets)
+    fits = np.empty((len(penalties), *moment.shape))
     for fit, penalty in zip(fits, penalties, strict=True):
-        energies = bare + penalty[:, np.newaxis] * weights
-        # what is zero throughout is left alone
-        energies[energies == 0.0] = 1.0
-        system[:, diagonal, diagonal] = energies
-        try:
-            # contiguous: a product with strided vectors is no call of BLAS
-            solved, probe = np.moveaxis(np.linalg.solve(system, sides), -1, 0).copy()
-        except np.linalg.LinAlgError:  # one is exactly singular: nothing is known of any
-            solved, probe = np.zeros((sets, side)), np.full((sets, side), np.inf)
-        with np.errstate(over="ignore", invalid="ignore"):
-            fit[:] = solved * scale if tall else np.vecmat(solved, rows)
-            stretch = np.linalg.norm(probe, axis=-1) / np.sqrt(side)
-            doubtful = ~(stretch * energies.sum(axis=-1) < ILL_CONDITIONED)
+        fit[:], doubtful = _solve(system, moment, penalty)
         for value in np.unique(penalty[doubtful]):
             those = doubtful & (penalty == value)
-            fit[those] = _penalised(rows[those] / scale, targets[those], value)
+            rows = np.concatenate([part[those] for part in parts], axis=1)
+            known = np.zeros(rows.shape[:2])
+            known[:, : targets.shape[1]] = targets[those]
+            fit[those] = _penalised(rows, known, value)
     return fits
 
 
+def dual_fits(
+    parts: Sequence[FloatArray],
+    targets: FloatArray,
+    penalties: FloatArray,
+    work: Workspace,
+) -> FloatArray:
+    r"""What `normal_fits` gives for few rows, :math:`M^\top(MM^\top + \alpha I)^{-1}t`.
+
+    For :math:`\alpha = 0` the solution of minimum norm.
+
+    Parameters
+    ----------
+    parts : (R, q, d_i) arrays
+        M, side by side; at least q columns in all.
+    targets : (R, q) array
+    penalties, work
+        As for `normal_fits`.
+    """
+    system = _gram([(part, part.mT) for part in parts], work)
+    sizes = [part.shape[2] for part in parts]
+    fits = np.empty((len(penalties), len(targets), sum(sizes)))
+    for fit, penalty in zip(fits, penalties, strict=True):
+        dual, doubtful = _solve(system, targets, penalty)
+        with np.errstate(over="ignore", invalid="ignore"):
+            fit[:] = np.concatenate([np.vecmat(dual, part) for part in parts], axis=1)
+        for value in np.unique(penalty[doubtful]):
+            those = doubtful & (penalty == value)
+            rows = np.concatenate([part[those] for part in parts], axis=2)
+            fit[those] = _penalised(rows, targets[those], value)
+    return fits
+
+
+def _gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> FloatArray:
+    """The sum of products of each part with its transpose."""
+    left, right = pairs[0]
+    shape = (*left.shape[:2], right.shape[2])
+    system = np.matmul(left, right, out=work.array("system", shape))
+    for left, right in pairs[1:]:
+        system += np.matmul(left, right, out=work.array("product", shape))
+    return system
+
+
+def _solve(system: FloatArray, right: FloatArray, penalty: FloatArray) -> tuple[FloatArray, Any]:
+    """Solutions of ``system`` + penalty·I, and which of them are in doubt; (R, n) and (R,).
+
+    A second right-hand side tells how far the inverse stretches a vector, in units in which the
+    diagonal is 1.
+    """
+    diagonal = np.arange(system.shape[-1])
+    bare = system[:, diagonal, diagonal]
+    energies = bare + penalty[:, np.newaxis]
+    # what is zero throughout is left alone
+    energies[energies == 0.0] = 1.0
+    units = np.sqrt(energies)
+    system[:, diagonal, diagonal] = energies
+    try:
+        both = np.linalg.solve(system, np.stack([right, units], axis=-1))
+        # contiguous: a product with strided vectors is no call of BLAS
+        solved, probe = np.moveaxis(both, -1, 0).copy()
+    except np.linalg.LinAlgError:  # one is exactly singular: nothing is known of any
+        solved, probe = np.zeros_like(right), np.full_like(right, np.inf)
+    system[:, diagonal, diagonal] = bare
+    with np.errstate(over="ignore", invalid="ignore"):
+        stretch = np.linalg.norm(probe * units, axis=-1) * np.sqrt(len(diagonal))
+    return solved, ~(stretch < ILL_CONDITIONED)
+
+
 def conjugate_fits(
-    rows: FloatArray,
+    parts: Sequence[FloatArray],
     targets: FloatArray,
     penalties: FloatArray,
     scale: FloatArray,
     work: Workspace,
     iterations: int,
 ) -> FloatArray:
-    r"""What `normal_fits` gives for q ≥ d rows, by conjugate gradients, (P, R, d).
+    r"""What `normal_fits` gives, by conjugate gradients on the rows, (P, R, d).
 
     A step costs :math:`4qd` operations, a product and a solve about :math:`qd^2 + d^3`: for
     many coordinates, and singular values of M close to each other. Iterates until no gradient
     is longer than :math:`10^{-13}` of the first; what is not there after ``iterations`` steps
     is solved by `normal_fits`.
 
+    Parameters
+    ----------
+    parts, targets, penalties, work
+        As for `normal_fits`.
+    scale : (d,) array
+        What the columns of M are to be multiplied by to become alike.
+    iterations : int
+
     Source: Hestenes and Stiefel 1952 (on the normal equations, which are never formed).
     """
-    first = np.vecmat(targets, rows)
+    first = _transposed_product(parts, targets) * scale
     goal = TOLERANCE**2 * np.vecdot(first, first)
     fits = np.empty((len(penalties), *first.shape))
     for fit, penalty in zip(fits, penalties, strict=True):
         weights = penalty[:, np.newaxis] * np.square(scale)
-        solution, left = np.zeros_like(first), targets.copy()
+        solution, left = np.zeros_like(first), [np.zeros(part.shape[:2]) for part in parts]
         gradient, direction = first, first.copy()
         size = np.vecdot(gradient, gradient)
         for _ in range(iterations):
-            image = np.matvec(rows, direction)
-            curvature = np.vecdot(image, image) + np.vecdot(direction * weights, direction)
+            images = [np.matvec(part, direction * scale) for part in parts]
+            curvature = sum(np.vecdot(image, image) for image in images)
+            curvature += np.vecdot(direction * weights, direction)
             step = _ratio(size, curvature)
             solution += step * direction
-            left -= step * image
-            gradient = np.vecmat(left, rows) - weights * solution
+            for fitted, image in zip(left, images, strict=True):
+                fitted += step * image
+            fallen = sum(np.vecmat(fitted, part) for fitted, part in zip(left, parts, strict=True))
+            gradient = first - scale * fallen - weights * solution
             before, size = size, np.vecdot(gradient, gradient)
             if np.all(size <= goal):
                 break
@@ -170,8 +233,20 @@ def conjugate_fits(
         fit[:] = solution * scale
         slow = ~(size <= goal)
         if slow.any():
-            fit[slow] = normal_fits(rows[slow], targets[slow], penalty[slow][None], scale, work)[0]
+            some = [part[slow] for part in parts]
+            fit[slow] = normal_fits(some, targets[slow], penalty[slow][np.newaxis], work)[0]
     return fits
+
+
+def _transposed_product(parts: Sequence[FloatArray], targets: FloatArray) -> FloatArray:
+    r""":math:`M^\top t`, (R, d)."""
+    product, start = np.zeros((len(targets), parts[0].shape[2])), 0
+    for part in parts:
+        some = targets[:, start : start + part.shape[1]]
+        if some.shape[1]:
+            product += np.vecmat(some, part[:, : some.shape[1]])
+        start += part.shape[1]
+    return product
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:

@@ -28,3 +28,8 @@ class Workspace:
         if buffer is None or buffer.size < size:
             buffer = self._buffers[name] = np.empty(size)
         return buffer[:size].reshape(shape)
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(buffer.nbytes for buffer in self._buffers.values())

@@ -1,25 +1,41 @@
 r"""Rows that stand for a training set: the normal equations of dense are the same in law.
 
 Each layout draws standard random numbers, free of the noise variance, and turns them into rows
-M (R, q, d) and targets t (R, q) such that :math:`(M^\top M, M^\top t)` has the law of
+M and targets t such that :math:`(M^\top M, M^\top t)` has the law of
 :math:`(\bar X^\top\bar X, \bar X^\top y)`. Derivations: docs/theory.md §5.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from moetheory import kernels
-from moetheory.formulas.population import second_moment, shrinkage
+from moetheory.formulas.population import shrinkage
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
-from moetheory.optimum import leakage_of
 from moetheory.validation import FloatArray, IntArray
 
-Equations = tuple[FloatArray, FloatArray, FloatArray]
+
+class Equations(NamedTuple):
+    r"""Rows and targets of :math:`\|M\beta - t\|^2`, the features in units of ``unit``.
+
+    Attributes
+    ----------
+    parts : arrays
+        M times ``unit`` is what stands for the features: parts (R, q_i, d) one above the other,
+        or (R, q, d_i) side by side where rows are fewer than coordinates.
+    targets : (R, q) array
+        Zero where it ends before the rows do.
+    unit : float
+    """
+
+    parts: tuple[FloatArray, ...]
+    targets: FloatArray
+    unit: float
 
 
 class Layout(ABC):
@@ -32,8 +48,10 @@ class Layout(ABC):
         """Random numbers for training sets with ``counts`` (R, K) samples of the groups."""
 
     @abstractmethod
-    def equations(self, draws: Any, model: BlockModel, work: Workspace) -> Equations:
-        """Rows, their columns multiplied by a scale; targets; the scale, (d,)."""
+    def equations(
+        self, draws: Any, model: BlockModel, work: Workspace, last: bool = True
+    ) -> Equations:
+        """Rows and targets for the noise of ``model``; the ``last`` may overwrite the draws."""
 
     def losses(self, fits: FloatArray, draws: Any, model: BlockModel) -> FloatArray:
         """True risks given the group of fits (..., R, d), shape (..., R, K)."""
@@ -112,29 +130,33 @@ class Joint(Layout):
         labels = rng.standard_normal((sets, self.rows if self.labelled else 0))
         return JointDraws(clean, noise, rest, labels)
 
-    def equations(self, draws: JointDraws, model: BlockModel, work: Workspace) -> Equations:
-        """Rows T + σF and σU in units of the columns' second moments."""
-        scale = _inverse_root(
-            second_moment(
-                model.group_probabilities[model.block_of],
-                model.signal_variances,
-                leakage_of(model),
-            )
-            + model.noise_variance
-        )
-        noise = np.sqrt(model.noise_variance) * scale
-        rows = work.array("rows", (len(draws.noise), self.rows, self.dim))
-        np.multiply(draws.noise, noise, out=rows[:, : self.clean_rows])
-        np.multiply(draws.rest, noise, out=rows[:, self.clean_rows :])
-        targets = np.zeros(rows.shape[:2])
+    def equations(
+        self, draws: JointDraws, model: BlockModel, work: Workspace, last: bool = True
+    ) -> Equations:
+        """Rows F + T/σ, and U; all in units of σ."""
+        noise, parts, unit = noise_parts(draws.noise, draws.rest, model, work, last)
+        targets = np.zeros((len(noise), self.rows if self.labelled else self.clean_rows))
         if self.labelled:
             targets += np.sqrt(model.label_noise_variance) * draws.labels
-        for block, (places, own) in zip(draws.clean, self.places, strict=True):
+        for block, (rows, own) in zip(draws.clean, self.places, strict=True):
             clean = block * np.sqrt(model.signal_variances)[own][:, np.newaxis]
-            targets[:, places] += np.vecdot(clean, model.coefficients[own][:, np.newaxis])
-            clean *= scale[own][:, np.newaxis]
-            rows[:, places[:, :, np.newaxis], own[:, np.newaxis]] += clean
-        return rows, targets, scale
+            targets[:, rows] += np.vecdot(clean, model.coefficients[own][:, np.newaxis])
+            noise[:, rows[:, :, np.newaxis], own[:, np.newaxis]] += clean / unit
+        return Equations(parts, targets, unit)
+
+
+def noise_parts(
+    noise: FloatArray, rest: FloatArray, model: BlockModel, work: Workspace, last: bool
+) -> tuple[FloatArray, tuple[FloatArray, ...], float]:
+    """Noise to which clean features are to be added, all parts of the rows, and their unit."""
+    if not last:
+        copy = work.array("noise of one model", noise.shape)
+        np.copyto(copy, noise)
+        noise = copy
+    if model.noise_variance == 0.0:
+        noise[:] = 0.0
+        return noise, (noise,), 1.0
+    return noise, (noise, rest), math.sqrt(model.noise_variance)
 
 
 class GroupedDraws(NamedTuple):
@@ -165,18 +187,18 @@ class Grouped(Layout):
             roots.append(kernels.wishart_roots(rng, counts[:, g], self.dim, height, root))
         return GroupedDraws(roots, rng.standard_normal((sets, self.rows)))
 
-    def equations(self, draws: GroupedDraws, model: BlockModel, work: Workspace) -> Equations:
-        """The rows of all groups, in units of the columns' second moments."""
+    def equations(
+        self, draws: GroupedDraws, model: BlockModel, work: Workspace, last: bool = True
+    ) -> Equations:
+        """The rows of all groups."""
         given = _given_group(model)
-        scale = given.scale
         rows = work.array("rows", (len(draws.labels), self.rows, self.dim))
         ends = np.cumsum(self.heights)
         for root, spread, end in zip(draws.roots, given.spread, ends, strict=True):
-            np.multiply(root, spread * scale, out=rows[:, end - root.shape[1] : end])
+            np.multiply(root, spread, out=rows[:, end - root.shape[1] : end])
         group = np.repeat(np.arange(model.experts), self.heights)
-        targets = np.vecdot(rows, (given.best / scale)[group])
-        targets += given.residual[group] * draws.labels
-        return rows, targets, scale
+        targets = np.vecdot(rows, given.best[group]) + given.residual[group] * draws.labels
+        return Equations((rows,), targets, 1.0)
 
 
 class PlainDraws(NamedTuple):
@@ -202,29 +224,28 @@ class Plain(Layout):
         ends = np.cumsum(equal, axis=1)[:, :, np.newaxis]
         return PlainDraws(features, labels, np.sum(ends <= np.arange(self.rows), axis=1))
 
-    def equations(self, draws: PlainDraws, model: BlockModel, work: Workspace) -> Equations:
-        """The samples; in units of the columns' second moments where rows are not too few."""
+    def equations(
+        self, draws: PlainDraws, model: BlockModel, work: Workspace, last: bool = True
+    ) -> Equations:
+        """The samples."""
         given = _given_group(model)
-        # the solution of minimum norm depends on the units
-        scale = given.scale if self.rows >= self.dim else np.ones(self.dim)
-        rows = work.array("rows", draws.features.shape)
-        np.multiply(draws.features, (given.spread * scale)[draws.groups], out=rows)
-        targets = np.vecdot(rows, (given.best / scale)[draws.groups])
+        rows = draws.features if last else work.array("rows", draws.features.shape)
+        np.multiply(draws.features, given.spread[draws.groups], out=rows)
+        targets = np.vecdot(rows, given.best[draws.groups])
         targets += given.residual[draws.groups] * draws.labels
-        return rows, targets, scale
+        return Equations((rows,), targets, 1.0)
 
 
 class _GivenGroup(NamedTuple):
-    """Roots of C and of ρ̃, coefficients θ̃ of the label on all coordinates, unit of columns."""
+    """Roots of C and of ρ̃, and coefficients θ̃ of the label on all coordinates."""
 
     spread: FloatArray
     residual: FloatArray
     best: FloatArray
-    scale: FloatArray
 
 
 def _given_group(model: BlockModel) -> _GivenGroup:
-    """What dense meets in each group: (K, d), (K,), (K, d), and (d,) for the units."""
+    """What dense meets in each group: (K, d), (K,), (K, d)."""
     noise = model.noise_variance
     clean = kernels.clean_variances(
         model.block_of, model.signal_variances, model.leakage_variances, model.experts
@@ -233,10 +254,4 @@ def _given_group(model: BlockModel) -> _GivenGroup:
     best = model.coefficients / whole * clean
     residual = (np.square(model.coefficients) / whole * clean * lost).sum(axis=-1)
     residual += model.label_noise_variance
-    mixed = model.group_probabilities @ clean + noise
-    return _GivenGroup(np.sqrt(clean + noise), np.sqrt(residual), best, _inverse_root(mixed))
-
-
-def _inverse_root(variances: FloatArray) -> FloatArray:
-    """:math:`v^{-1/2}`, and 1 where v is 0."""
-    return 1.0 / np.sqrt(np.where(variances > 0.0, variances, 1.0))
+    return _GivenGroup(np.sqrt(clean + noise), np.sqrt(residual), best)

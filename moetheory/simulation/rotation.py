@@ -9,7 +9,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
-from moetheory.simulation.compression import Equations, Layout
+from moetheory.simulation.compression import Equations, Layout, noise_parts
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -85,27 +85,27 @@ class Rotated(Layout):
         labels = rng.standard_normal((sets, self.rows if self.labelled else 0))
         return RotatedDraws(clean, noise, rest, truth, direction, labels)
 
-    def equations(self, draws: RotatedDraws, model: BlockModel, work: Workspace) -> Equations:
-        """All samples, on the columns with a clean part and on as many as the others need."""
-        q, deviation = self.clean_columns, np.sqrt(model.noise_variance)
-        matrix = work.array("rows", (len(draws.noise), self.rows, self.columns))
-        np.multiply(draws.noise, deviation, out=matrix[..., :q])
-        np.multiply(draws.rest.mT, deviation, out=matrix[..., q:])
-        targets = np.zeros(matrix.shape[:2])
+    def equations(
+        self, draws: RotatedDraws, model: BlockModel, work: Workspace, last: bool = True
+    ) -> Equations:
+        """Columns F + T/σ, and those the other coordinates need; all in units of σ."""
+        noise, parts, unit = noise_parts(draws.noise, draws.rest.mT, model, work, last)
+        targets = np.zeros(noise.shape[:2])
         if self.labelled:
             targets += np.sqrt(model.label_noise_variance) * draws.labels
         truth, spread = draws.truth[:, self.is_clean], np.sqrt(self.signal[self.is_clean])
         for roots, (rows, columns) in zip(draws.clean, self.places, strict=True):
             clean = roots.mT * spread[columns][:, np.newaxis]
-            matrix[:, rows[:, :, np.newaxis], columns[:, np.newaxis]] += clean
             targets[:, rows] += np.matvec(clean, truth[:, columns])
-        return matrix, targets, np.ones(self.columns)
+            noise[:, rows[:, :, np.newaxis], columns[:, np.newaxis]] += clean / unit
+        return Equations(parts, targets, unit)
 
     def losses(self, fits: FloatArray, draws: RotatedDraws, model: BlockModel) -> FloatArray:
         """True risks in rotated coordinates, in which the coefficients are the drawn ones."""
         q = self.clean_columns
         predictors = np.empty((*fits.shape[:-1], self.dim))
         predictors[..., self.is_clean] = fits[..., :q]
+        # without noise there are no fits in the other columns
         length = np.linalg.norm(fits[..., q:], axis=-1, keepdims=True)
         predictors[..., ~self.is_clean] = length * draws.direction
         missed = np.square(draws.truth - predictors)

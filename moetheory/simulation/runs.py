@@ -23,6 +23,7 @@ from moetheory.simulation.training import Training
 from moetheory.validation import FloatArray
 
 LEAST = 100  # replicates before an observed sem may end a run
+KEPT = 2**26  # bytes of a workspace that wait for the next run
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ _thread = threading.local()
 
 
 def _workspace() -> Workspace:
-    """That of this thread: one chunk after another uses it."""
+    """That of this thread: one chunk after another uses it, and one run after another."""
     if not hasattr(_thread, "workspace"):
         _thread.workspace = Workspace()
     workspace: Workspace = _thread.workspace
@@ -119,7 +120,8 @@ def collected(
             report(run, merged)
             if target_sem is not None and _worst_sem(merged) <= target_sem:
                 break
-    _thread.__dict__.clear()  # other threads keep theirs for the next run, as long as they live
+    if _workspace().size > KEPT:
+        _thread.__dict__.clear()
     return merged, np.concatenate(values, axis=1) if values else None
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.estimators import MoE
+from moetheory.formulas.population import second_moment
 from moetheory.kernels import Workspace
-from moetheory.optimum import optimal_coefficients
+from moetheory.model import BlockModel
+from moetheory.optimum import leakage_of, optimal_coefficients
 from moetheory.regressions import Regressions
 from moetheory.simulation.compression import Grouped, Joint, Layout, Plain
 from moetheory.simulation.rotation import Rotated
@@ -70,21 +72,33 @@ class DenseStatistics(Training):
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """Risks given the group; all models and ridges from the same draws."""
         draws = self.layout.draw(rng, self.draw_counts(rng, replicates), work)
-        penalties = np.broadcast_to(
-            self.total * ridges(self.estimators)[:, np.newaxis],
-            (len(self.estimators), replicates),
-        )
+        penalties = self.total * np.repeat(ridges(self.estimators)[:, np.newaxis], replicates, 1)
         risks = []
         for model in self.models:
-            rows, targets, scale = self.layout.equations(draws, model, work)
-            if self.iterations:
+            last = model is self.models[-1]
+            parts, targets, unit = self.layout.equations(draws, model, work, last)
+            scaled = penalties / unit**2
+            if self.total < model.dim:
+                fits = kernels.dual_fits(parts, targets, scaled, work)
+            elif self.iterations:
+                like = 1.0 / np.sqrt(self._moments(model))
                 fits = kernels.conjugate_fits(
-                    rows, targets, penalties, scale, work, 3 * self.iterations
+                    parts, targets, scaled, like, work, 3 * self.iterations
                 )
             else:
-                fits = kernels.normal_fits(rows, targets, penalties, scale, work)
+                fits = kernels.normal_fits(parts, targets, scaled, work)
+            fits /= unit
             risks.append(self.layout.losses(fits, draws, model))
         return np.concatenate(risks)
+
+    def _moments(self, model: BlockModel) -> FloatArray:
+        """Second moments of the noisy coordinates, 1 where they are 0; any unit will do."""
+        moments = model.noise_variance + second_moment(
+            model.group_probabilities[model.block_of],
+            model.signal_variances,
+            leakage_of(model),
+        )
+        return np.where(moments > 0.0, moments, 1.0)
 
 
 class ExpertStatistics(Training):
@@ -125,12 +139,8 @@ class ExpertStatistics(Training):
                 theta = optimal_coefficients(MoE(), model)[own]
                 targets = np.vecdot(roots, observed * theta)
                 targets += np.sqrt(regression.residual[g]) * normals
-                if count == len(own):
-                    scale = 1.0 / np.where(observed > 0.0, observed, 1.0)
-                    rows = roots * (observed * scale)
-                else:  # the solution of minimum norm depends on the units
-                    scale, rows = np.ones(len(own)), roots * observed
-                fit[..., own] = kernels.normal_fits(rows, targets, penalties, scale, work)
+                solve = kernels.normal_fits if count == len(own) else kernels.dual_fits
+                fit[..., own] = solve((roots * observed,), targets, penalties, work)
         risks = [
             expert_losses(model, fit, regression)
             for model, fit, regression in zip(self.models, fits, regressions, strict=True)

@@ -19,8 +19,8 @@ from moetheory.simulation.moments import Tally
 from moetheory.validation import FloatArray, IntArray
 
 # part of the reproducibility contract: numbers in the matrices of a batch, batches in a chunk
-BATCH = 1 << 18
-BATCHES = 8
+BATCH = 1 << 20
+BATCHES = 2
 
 
 @dataclass(frozen=True, eq=False)
