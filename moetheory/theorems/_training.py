@@ -12,6 +12,7 @@ from moetheory.distribution import RiskDistribution
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.model import BlockModel
 from moetheory.simulation import fitted_risks
+from moetheory.simulation.routes import Method
 from moetheory.theorems._declaration import ABSOLUTE, DETECTION, Outcome, Setting
 from moetheory.validation import FloatArray
 
@@ -37,6 +38,7 @@ def drawn(
     replicates: int,
     entropy: int,
     estimators: tuple[Estimator, ...] = BOTH,
+    method: Method | None = "data",
 ) -> FloatArray:
     """Risks in each group of estimators fitted on the same training sets, (E, R, K).
 
@@ -44,15 +46,15 @@ def drawn(
     """
     samples = counts if isinstance(counts, int) else list(counts)
     return fitted_risks(
-        estimators, model, samples, method="data", replicates=replicates, rng=entropy
+        estimators, model, samples, method=method, replicates=replicates, rng=entropy
     )
 
 
 def dense_drawn(
     model: BlockModel, counts: tuple[int, ...], replicates: int, entropy: int
 ) -> FloatArray:
-    """Risks of dense alone, (R,)."""
-    given_group = drawn(model, counts, replicates, entropy, BOTH[:1])[0]
+    """Risks of dense alone, (R,), from statistics that no claim is about."""
+    given_group = drawn(model, counts, replicates, entropy, BOTH[:1], None)[0]
     return np.asarray(given_group @ model.group_probabilities)
 
 
