@@ -61,7 +61,8 @@ def sweep(
     Returns
     -------
     Sweep
-        Where a risk is infinite its simulation is reported nevertheless, but estimates nothing.
+        Where a risk is infinite its simulation is reported nevertheless, but estimates nothing;
+        where its variance is, the sem is ``inf``.
 
     Raises
     ------

@@ -538,8 +538,8 @@ def test_simulate_says_medians_where_the_variance_is_infinite(run, small):
     code, out, err = run(*heavy)
     assert code == 0
     dense, moe = err.splitlines()
-    assert dense.startswith("moetheory: warning: of the risk of dense the mean and variance are")
-    assert moe.startswith("moetheory: warning: of the risk of moe the mean and variance are")
+    assert dense.startswith("moetheory: warning: mean and variance of the risk of dense are")
+    assert moe.startswith("moetheory: warning: mean and variance of the risk of moe are")
     header, *rows = cells_of(out)
     assert header[4:6] == ["median", "its 95 % interval"]
     with pytest.warns(mt.errors.HeavyTailWarning):
@@ -685,7 +685,7 @@ def test_simulate_help_names_options_defaults_and_exit_codes(run):
         (("--target-sem", "0"), "argument --target-sem: must be a number above 0, got '0'"),
         (("--target-sem", "nan"), "argument --target-sem: must be a number above 0, got 'nan'"),
         (("--target-sem", "x"), "argument --target-sem: must be a number above 0, got 'x'"),
-        (("--target-sem", "1", "--samples", "6"), "--target-sem=1 cannot be met: of the risk of"),
+        (("--target-sem", "1", "--samples", "6"), "--target-sem=1 cannot be met: "),
         (("--target-sem", "1", "--part", "0/2"), "--part cannot be combined with --target-sem"),
         (("--memory", "0"), "argument --memory: must be at least 1, got 0"),
         (("--memory", "1", "--samples", "60"), "--memory must be at least"),

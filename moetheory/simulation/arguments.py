@@ -80,8 +80,8 @@ def warn_of(
         if tail is not None:
             said[estimators[index % len(estimators)]] = tail
     for estimator, tail in said.items():
-        infinite = "mean and variance are" if tail.mean else "variance is"
-        what = f"of the risk of {estimator.label} the {infinite} infinite: {tail.cause}"
+        moments, are = ("mean and variance", "are") if tail.mean else ("variance", "is")
+        what = f"{moments} of the risk of {estimator.label} {are} infinite: {tail.cause}"
         if target_sem is not None:
             raise ValueError(f"target_sem={target_sem:g} cannot be met: {what}")
         warnings.warn(
