@@ -95,6 +95,8 @@ class Estimate:
         if self.values is None:
             return None
         size = len(self.values)
+        if size == 0:
+            return math.nan, math.nan
         # the smallest j with P(Bin <= j) >= tail: P(Bin < j) is below it
         rank = int(stats.binom.ppf((1.0 - level) / 2.0, size, 0.5))
         if rank == 0:

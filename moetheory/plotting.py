@@ -36,9 +36,9 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
     positive; theory as lines, with a band of ± its estimated error where it is asymptotic;
     simulations as points with 95 % intervals (none where the variance is infinite); the upper
-    bound dashed. Where a risk is infinite
-    its line has a gap between dotted verticals, and its simulation, which estimates nothing
-    there, is left out; heights far above the others are cut off.
+    bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and its
+    simulation, which estimates nothing there, is left out; heights far above the others are cut
+    off.
 
     Parameters
     ----------

@@ -100,3 +100,45 @@ def test_a_sweep_writes_every_digit_and_replaces_whole_files(tmp_path):
     for name, column in result.columns.items():
         assert [float(row[name]) for row in rows] == column.tolist()
     assert [p.name for p in tmp_path.iterdir()] == ["sweep.csv"]
+
+
+def test_the_median_has_an_interval_that_covers_whatever_the_law():
+    rng = np.random.default_rng(0)
+    made = [
+        mt.Estimate(0.0, math.inf, 50, np.zeros(1), "law", 0, rng.standard_cauchy(50))
+        for _ in range(2000)
+    ]
+    covered = np.mean([low <= 0.0 <= high for low, high in (e.median_interval(0.9) for e in made)])
+    # never below 0.9, and not far above: between neighbouring order statistics
+    assert 0.9 - 0.02 <= covered <= 0.95
+    assert made[0].median == np.median(made[0].values)
+
+
+def test_too_few_values_bound_no_median():
+    few = mt.Estimate(0.0, math.inf, 4, np.zeros(1), "law", 0, np.arange(4.0))
+    assert few.median_interval(0.95) == (-math.inf, math.inf)
+    none = mt.Estimate(math.nan, math.nan, 0, np.zeros(1), "law", 0, np.empty(0))
+    assert math.isnan(none.median)
+    assert np.isnan(none.median_interval()).all()
+    without = mt.Estimate(1.0, 0.1, 9, np.zeros(1), "law", 0)
+    assert (without.median, without.median_interval()) == (None, None)
+
+
+def test_the_sem_of_independent_draws_and_of_infinite_variances():
+    estimates = mt.Estimates(
+        means=np.array([3.0, 1.0, 2.0]),
+        covariance=np.diag([0.04, 0.05, 7.0]),
+        per_group=np.array([[3.0], [1.0], [2.0]]),
+        replicates=np.array([10, 20, 20]),
+        methods=("statistics", "law", "law"),
+        draws=np.array([0, 1, 1]),
+        entropy=5,
+        infinite=np.array([False, False, True]),
+    )
+    finite = estimates.difference(0, 1)
+    assert (finite.sem, finite.replicates) == (pytest.approx(0.3), 10)
+    assert finite.method == "statistics and law, independent draws"
+    assert estimates.difference(1, 2).method == "law, same draws"
+    assert estimates.combination([1, 1, 1]).method == "statistics and law, partly independent draws"
+    assert estimates[2].sem == estimates.difference(0, 2).sem == math.inf
+    assert estimates[1].sem < math.inf

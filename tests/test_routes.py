@@ -43,7 +43,9 @@ def assert_same_law(here, there):
     a, b = np.log(here), np.log(there)
     sem = math.hypot(a.std(), b.std()) / math.sqrt(len(a))
     assert abs(a.mean() - b.mean()) <= threshold * sem + 1e-12
-    assert threshold * sem <= 0.12 * max(a.std(), 1e-12)  # it would have seen an eighth of the spread
+    assert threshold * sem <= 0.12 * max(
+        a.std(), 1e-12
+    )  # it would have seen an eighth of the spread
     squares = [(v - v.mean()) ** 2 for v in (a, b)]
     spread = math.hypot(squares[0].std(), squares[1].std()) / math.sqrt(len(a))
     assert abs(squares[0].mean() - squares[1].mean()) <= threshold * spread + 1e-12
