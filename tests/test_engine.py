@@ -259,9 +259,7 @@ def test_a_difference_says_whether_it_is_paired(generic):
 
 
 def test_infinite_variance_is_named_and_the_median_stands_in(generic):
-    with pytest.warns(
-        mt.HeavyTailWarning, match="of moe is infinite: group 1 has 7"
-    ):
+    with pytest.warns(mt.HeavyTailWarning, match="of moe is infinite: group 1 has 7"):
         estimates = mt.simulate(BOTH, generic(), samples=[8, 7, 14], replicates=4000, rng=0)
     dense, moe = estimates
     assert math.isfinite(dense.sem)
