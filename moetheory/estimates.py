@@ -190,7 +190,8 @@ class Estimates(Sequence[Estimate]):
         return bool(self.draws[i] == self.draws[j])
 
     def _values(self, weights: FloatArray, members: IntArray) -> FloatArray | None:
-        if self.values is None or len({len(self.values[i]) for i in members}) > 1:
+        # of independent draws only the mean of a sum is known, not its law
+        if self.values is None or len(set(self.draws[members].tolist())) > 1:
             return None
         return np.asarray(sum(weights[i] * self.values[i] for i in members))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory.allocation import Counts, counts_of
+from moetheory.allocation import Counts
 from moetheory.estimators import Estimator, MoE
 from moetheory.model import BlockModel
 from moetheory.regressions import Regressions
@@ -61,19 +61,50 @@ def heavy_tail(
     if estimator.ridge > 0.0:
         return None
     regressions = Regressions.of(model, samples)
-    # without feature noise strict blocks make dense one regression for each group
-    separate = model.strict and model.noise_variance == 0.0
-    if isinstance(estimator, MoE) or separate:
+    if isinstance(estimator, MoE):
         return _of_experts(regressions, model, counts)
-    total = int(counts_of(samples, model).sum())
-    moments = model.signal_variances + model.leakage_variances + model.noise_variance
-    size = int(np.count_nonzero(moments))
-    fits_exactly = model.label_noise_variance == 0.0 and (
-        model.noise_variance == 0.0 or model.null_risk == 0.0
-    )
-    if abs(total - size) > VARIANCE or fits_exactly:
+    labels = regressions.null_excess + model.label_noise_variance
+    if not np.any(labels[regressions.counts > 0] > 0.0):
+        return None  # nothing to fit
+    if model.noise_variance == 0.0:
+        return _without_noise(regressions.counts, model)
+    return _named("", int(regressions.counts.sum()), model.dim)
+
+
+def _without_noise(samples: IntArray, model: BlockModel) -> HeavyTail | None:
+    """Dense on clean features.
+
+    A coordinate that does not leak varies in the samples of its own group alone. These
+    coordinates take as many samples of their group; what is left fits those that all groups see.
+    """
+    if model.label_noise_variance == 0.0:
+        return None  # labels are fitted exactly
+    leaks = model.leakage_variances > 0.0
+    private = np.bincount(
+        model.block_of, ~leaks & (model.signal_variances > 0.0), minlength=model.experts
+    ).astype(np.int64)
+    parts = [
+        _named(f"group {g} has ", int(samples[g]), int(private[g]))
+        for g in np.flatnonzero((samples > 0) & (private > 0))
+    ]
+    if leaks.any():
+        left = int(np.maximum(samples - private, 0).sum())
+        parts.append(_named("all groups have ", left, int(np.count_nonzero(leaks))))
+    found = [part for part in parts if part is not None]
+    return max(found, key=lambda part: part.mean) if found else None
+
+
+def _named(who: str, samples: int, coordinates: int) -> HeavyTail | None:
+    """The tail of so many samples for so many coordinates, if it is heavy."""
+    away = abs(samples - coordinates)
+    if away > VARIANCE:
         return None
-    return HeavyTail(_samples_for(total, size), abs(total - size) <= MEAN)
+
+    def plural(number: int, word: str) -> str:
+        return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+    cause = f"{who}{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
+    return HeavyTail(cause, away <= MEAN)
 
 
 def _of_experts(regressions: Regressions, model: BlockModel, counts: Counts) -> HeavyTail | None:
@@ -90,19 +121,11 @@ def _of_experts(regressions: Regressions, model: BlockModel, counts: Counts) -> 
         g = int(np.argmax(near[VARIANCE]))
         cause = f"group {g} may get within {VARIANCE} samples of {sizes[g]} coordinates"
         return HeavyTail(cause, bool(near[MEAN].any()))
-    away = np.where(concerned & (regressions.counts > 0), np.abs(regressions.counts - sizes), 9)
-    g = int(np.argmin(away))
-    if away[g] > VARIANCE:
+    met = np.flatnonzero(concerned & (regressions.counts > 0))
+    if not met.size:
         return None
-    cause = f"group {g} has {_samples_for(int(regressions.counts[g]), int(sizes[g]))}"
-    return HeavyTail(cause, bool(away[g] <= MEAN))
-
-
-def _samples_for(samples: int, coordinates: int) -> str:
-    def plural(number: int, word: str) -> str:
-        return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-    return f"{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
+    g = met[np.argmin(np.abs(regressions.counts - sizes)[met])]
+    return _named(f"group {g} has ", int(regressions.counts[g]), int(sizes[g]))
 
 
 def _chance(total: int, model: BlockModel, sizes: IntArray, width: int) -> Any:

@@ -92,6 +92,19 @@ def test_a_resumed_run_adds_to_what_is_there(path):
     assert same(Checkpoint.open(path, IDENTITY).finished("dense"), tallies)
 
 
+def test_a_shorter_run_does_not_take_from_a_longer_one(path, tmp_path):
+    """Its last chunk is smaller; the file keeps the one with more replicates, merged or added."""
+    long, short = make(1, replicates=5), make(2, replicates=3)
+    written(path, dense={0: long})
+    written(path, dense={0: short})
+    other = written(tmp_path / "other.npz", dense={0: short})
+    for parts in ([path, other], [other, path]):
+        into = tmp_path / "into.npz"
+        into.unlink(missing_ok=True)
+        merge_checkpoints(parts, into)
+        assert same(Checkpoint.open(into, IDENTITY).finished("dense"), {0: long})
+
+
 def test_what_is_finished_is_a_copy(path):
     checkpoint = Checkpoint.open(path, IDENTITY)
     checkpoint.finished("dense")[0] = make(0)

@@ -207,6 +207,19 @@ def test_ill_conditioned_systems_are_solved_from_their_rows(rows):
             np.testing.assert_allclose(fit, wanted, rtol=1e-4, atol=1e-8 * np.abs(wanted).max())
 
 
+def test_two_columns_that_are_nearly_the_same_are_noticed():
+    """A probe of ones would be orthogonal to what is badly determined."""
+    rng = np.random.default_rng(8)
+    features, labels = rng.standard_normal((50, 9, 2)), rng.standard_normal((50, 9))
+    features[..., 1] = features[..., 0] + 1e-6 * features[..., 1]
+    for solve, x, y in (
+        (kernels.normal_fits, features, labels),
+        (kernels.dual_fits, features.mT, labels[:, :2]),
+    ):
+        fits = solve((np.ascontiguousarray(x),), y, np.zeros((1, 50)), kernels.Workspace())[0]
+        np.testing.assert_allclose(fits, kernels.least_squares(x, y), rtol=1e-7)
+
+
 @pytest.mark.parametrize("iterations", [60, 3])
 def test_conjugate_gradients_give_what_normal_equations_give(iterations):
     """Also those that are not there in time, and right sides that are zero."""

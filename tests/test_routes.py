@@ -57,6 +57,13 @@ CASES = {
     "label noise": ({"label_noise_variance": 0.3}, [8, 20, 14], "fixed", Joint, Law),
     "a group with few samples": ({}, [1, 20, 14], "fixed", Joint, None),
     "a group without samples": ({}, [0, 20, 14], "fixed", Joint, Law),
+    "no feature noise": (
+        {"noise_variance": 0.0, "label_noise_variance": 0.3},
+        [1, 20, 14],
+        "fixed",
+        Joint,
+        None,
+    ),
     "leakage": ({"leakage_variances": 0.3}, [8, 20, 14], "fixed", Grouped, Law),
     "leakage, few samples": ({"leakage_variances": 0.3}, [2, 7, 4], "fixed", Plain, Law),
     "drawn counts": ({"label_noise_variance": 0.3}, 30, "multinomial", Joint, None),
@@ -121,6 +128,26 @@ def test_the_comparison_notices_a_sample_too_many(generic):
     for a, b in zip(here, there, strict=True):
         with pytest.raises(AssertionError):
             assert_same_law(a[:, 0], b[:, 0])
+
+
+def test_conjugate_gradients_are_for_groups_that_all_have_plenty_of_samples():
+    """The coefficients of a group without samples hang on noise alone."""
+    model = mt.BlockModel([0.5, 0.5], np.repeat([0, 1], 32), np.ones(64), np.ones(64), 1e-12)
+    steps = {}
+    for samples in ([5000, 5000], [50_000, 0], [50_000, 33], [100, 100]):
+        plan = families([mt.Dense()], (model,), samples, "fixed", None, False)
+        steps[tuple(samples)] = plan[0].route.iterations
+    assert list(map(bool, steps.values())) == [True, False, False, False]
+
+
+def test_conjugate_gradients_and_solving_agree_on_the_same_draws(monkeypatch):
+    model = mt.BlockModel.power_law(80, 4, 0.3, decay=1.0, leakage_variances=0.01)
+    estimators = [mt.Dense(), mt.Dense(ridge=0.1)]
+    arguments = {"samples": 4000, "replicates": 20, "rng": 0}
+    iterated = fitted_risks(estimators, model, **arguments)
+    assert families(estimators, (model,), 4000, "fixed", None, False)[0].route.iterations > 0
+    monkeypatch.setattr("moetheory.simulation.statistics.DenseStatistics.iterations", 0)
+    np.testing.assert_allclose(fitted_risks(estimators, model, **arguments), iterated, rtol=1e-10)
 
 
 @pytest.mark.parametrize("samples", [10**4, 10**9])

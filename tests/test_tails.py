@@ -84,3 +84,34 @@ def test_drawn_counts_are_heavy_unless_that_is_all_but_impossible(isotropic):
     assert heavy_tail(mt.MoE(), isotropic, 10_000, "multinomial") is None
     assert heavy_tail(mt.Dense(), isotropic, 45, "multinomial") is None
     assert heavy_tail(mt.MoE(), isotropic, 2, "multinomial") is None
+
+
+def test_without_feature_noise_what_leaks_counts_apart_from_what_does_not():
+    """Block 1 leaks, block 0 does not: [A, B; 0, C], as Hill's estimator confirms for A square."""
+    leakage = np.repeat([0.0, 1.0], 4)
+    model = mt.BlockModel(
+        [0.5, 0.5],
+        np.repeat([0, 1], 4),
+        np.ones(8),
+        np.ones(8),
+        0.0,
+        leakage_variances=leakage,
+        label_noise_variance=1.0,
+    )
+    assert heavy_tail(mt.Dense(), model, [4, 20]).mean
+    assert heavy_tail(mt.Dense(), model, [5, 20]).cause == "group 0 has 5 samples for 4 coordinates"
+    assert heavy_tail(mt.Dense(), model, [0, 8]) is None
+    assert heavy_tail(mt.Dense(), model, [10, 1]).cause == (
+        "all groups have 7 samples for 4 coordinates"
+    )
+    assert heavy_tail(mt.Dense(), model, [30, 30]) is None
+    assert heavy_tail(mt.Dense(), model.replace(label_noise_variance=0.0), [4, 20]) is None
+
+
+def test_labels_count_where_there_are_samples():
+    """Group 0 is silent, group 1 never met: what matters is whose samples there are."""
+    model = mt.BlockModel(
+        [1.0, 0.0], np.repeat([0, 1], 4), np.ones(8), np.repeat([0.0, 1.0], 4), 1.0
+    )
+    assert heavy_tail(mt.Dense(), model, [4, 4]) == HeavyTail("8 samples for 8 coordinates", True)
+    assert heavy_tail(mt.Dense(), model, [8, 0]) is None

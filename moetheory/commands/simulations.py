@@ -102,7 +102,10 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
             "--method population fits nothing and cannot be combined with --samples",
         ),
         (
-            options.method == "law" and options.only != "moe",
+            options.method == "law"
+            and options.only != "moe"
+            and options.experts != 1
+            and options.model is None,
             "--method law is known for the MoE alone: add --only moe",
         ),
         (

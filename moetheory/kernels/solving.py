@@ -161,9 +161,10 @@ def _solve(system: FloatArray, right: FloatArray, penalty: FloatArray) -> tuple[
     """Solutions of ``system`` + penalty·I, and which of them are in doubt; (R, n) and (R,).
 
     A second right-hand side tells how far the inverse stretches a vector, in units in which the
-    diagonal is 1.
+    diagonal is 1. It is irregular: in one of ones, two rows that are nearly the same would cancel.
     """
     diagonal = np.arange(system.shape[-1])
+    irregular = np.random.Generator(np.random.SFC64(0)).standard_normal(len(diagonal))
     bare = system[:, diagonal, diagonal]
     energies = bare + penalty[:, np.newaxis]
     # what is zero throughout is left alone
@@ -171,7 +172,7 @@ def _solve(system: FloatArray, right: FloatArray, penalty: FloatArray) -> tuple[
     units = np.sqrt(energies)
     system[:, diagonal, diagonal] = energies
     try:
-        both = np.linalg.solve(system, np.stack([right, units], axis=-1))
+        both = np.linalg.solve(system, np.stack([right, units * irregular], axis=-1))
         # contiguous: a product with strided vectors is no call of BLAS
         solved, probe = np.moveaxis(both, -1, 0).copy()
     except np.linalg.LinAlgError:  # one is exactly singular: nothing is known of any

@@ -81,8 +81,11 @@ class Checkpoint:
         return dict(self._chunks.get(family, {}))
 
     def add(self, family: str, index: int, tally: Tally) -> None:
-        """Note that a chunk is finished; saved now or soon."""
-        self._chunks.setdefault(family, {})[index] = tally
+        """Note that a chunk is finished; saved now or soon.
+
+        Of a run that was longer, and ended later, more of the chunk may be there: that is kept.
+        """
+        _keep_longer(self._chunks.setdefault(family, {}), index, tally)
         self._unsaved = True
         if time.monotonic() >= self._due:
             self.save()
@@ -146,12 +149,20 @@ def merge_checkpoints(parts: Sequence[FilePath], into: FilePath) -> None:
         for family, chunks in other.chunks.items():
             together = merged.setdefault(family, {})
             for index, tally in chunks.items():
-                if _bits(together.setdefault(index, tally)) != _bits(tally):
+                kept = _keep_longer(together, index, tally)
+                if kept.replicates == tally.replicates and _bits(kept) != _bits(tally):
                     raise ValueError(
                         f"{os.fspath(path)} has other results for chunk {index} of {family!r} "
                         "than those before it: leave one of them out"
                     )
     _write(into, identity, merged)
+
+
+def _keep_longer(chunks: dict[int, Tally], index: int, tally: Tally) -> Tally:
+    """The longer of two tallies of a chunk, the first where they are equally long."""
+    if index not in chunks or chunks[index].replicates < tally.replicates:
+        chunks[index] = tally
+    return chunks[index]
 
 
 class _Saved(NamedTuple):

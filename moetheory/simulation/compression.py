@@ -135,9 +135,11 @@ class Joint(Layout):
     ) -> Equations:
         """Rows F + T/σ, and U; all in units of σ."""
         noise, parts, unit = noise_parts(draws.noise, draws.rest, model, work, last)
-        targets = np.zeros((len(noise), self.rows if self.labelled else self.clean_rows))
+        # rows of noise alone have label noise at most; without noise they say nothing
+        heard = sum(part.shape[1] for part in parts) if self.labelled else self.clean_rows
+        targets = np.zeros((len(noise), heard))
         if self.labelled:
-            targets += np.sqrt(model.label_noise_variance) * draws.labels
+            targets += np.sqrt(model.label_noise_variance) * draws.labels[:, :heard]
         for block, (rows, own) in zip(draws.clean, self.places, strict=True):
             clean = block * np.sqrt(model.signal_variances)[own][:, np.newaxis]
             targets[:, rows] += np.vecdot(clean, model.coefficients[own][:, np.newaxis])

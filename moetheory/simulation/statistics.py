@@ -55,11 +55,11 @@ class DenseStatistics(Training):
         :math:`\sqrt c`. Measured: up to d/5 steps cost less than a product and a solve.
         """
         model = self.models[0]
-        filled = self.samples > 0
-        crowding = float(np.max(model.sizes[filled] / self.samples[filled]))
-        crowding = max(crowding, model.dim / self.total)
-        if crowding >= 1.0:
+        # rows of a group without samples would be told apart by their noise alone
+        fewest = np.minimum(self.samples / model.sizes, self.total / model.dim).min()
+        if fewest <= 1.0:
             return 0
+        crowding = 1.0 / float(fewest)
         steps = math.ceil(2.0 * math.log(1.0 / kernels.TOLERANCE) / math.log(1.0 / crowding))
         return steps if steps <= model.dim / 5 else 0
 
@@ -74,8 +74,8 @@ class DenseStatistics(Training):
         draws = self.layout.draw(rng, self.draw_counts(rng, replicates), work)
         penalties = self.total * np.repeat(ridges(self.estimators)[:, np.newaxis], replicates, 1)
         risks = []
-        for model in self.models:
-            last = model is self.models[-1]
+        for number, model in enumerate(self.models, 1):
+            last = number == len(self.models)
             parts, targets, unit = self.layout.equations(draws, model, work, last)
             scaled = penalties / unit**2
             if self.total < model.dim:
@@ -92,11 +92,10 @@ class DenseStatistics(Training):
         return np.concatenate(risks)
 
     def _moments(self, model: BlockModel) -> FloatArray:
-        """Second moments of the noisy coordinates, 1 where they are 0; any unit will do."""
+        """Mean squares of the noisy coordinates, 1 where they are 0; any unit will do."""
+        shares = (self.samples / self.total)[model.block_of]
         moments = model.noise_variance + second_moment(
-            model.group_probabilities[model.block_of],
-            model.signal_variances,
-            leakage_of(model),
+            shares, model.signal_variances, leakage_of(model)
         )
         return np.where(moments > 0.0, moments, 1.0)
 

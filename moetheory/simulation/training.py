@@ -74,8 +74,9 @@ class Training(ABC):
     @property
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
-        values = len(self.models) * len(self.estimators) * self.models[0].experts
-        return 8 * (6 * self.batch * self.numbers + 3 * self.chunk_size * values)
+        model, fits = self.models[0], len(self.models) * len(self.estimators)
+        values = 3 * self.chunk_size * model.experts + 3 * self.batch * model.dim
+        return 8 * (6 * self.batch * self.numbers + fits * values)
 
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the risks of ``replicates`` training sets."""
