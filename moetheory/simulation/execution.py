@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import (
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-)
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import contextmanager
 from itertools import islice
 from queue import SimpleQueue
-from typing import Any
 
 from moetheory.errors import ExecutorError
 from moetheory.simulation.moments import Tally
@@ -95,6 +84,8 @@ def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> F
 
 def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorError:
     said = f" ({str(error).splitlines()[0]})" if str(error) else ""
+    from concurrent.futures import ProcessPoolExecutor
+
     hint = GUARD if isinstance(executor, ProcessPoolExecutor) else ""
     return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{hint}")
 
@@ -106,45 +97,10 @@ def own_pool(workers: int) -> Iterator[Executor]:
     The processes ignore Ctrl-C, which ends the block in this process, and end with this process
     however it ends.
     """
-    # spawned, not forked: this process may have threads
-    context = multiprocessing.get_context("spawn")
-    pool = Processes(workers, context, initializer=_begin)
+    from moetheory.simulation.processes import Processes
+
+    pool = Processes(workers)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-class Processes(ProcessPoolExecutor):
-    """Processes that are deaf to Ctrl-C from their first instruction."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        # submitting starts processes, which inherit the mask under which they start
-        with _no_interrupts():
-            return super().submit(fn, *args, **kwargs)
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until the block ends."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _begin() -> None:
-    """In a process of the pool, before it works."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
