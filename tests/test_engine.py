@@ -144,8 +144,7 @@ def test_the_same_bits_for_any_memory_executor_and_number_of_workers(generic, po
     here = run(model, name)
     assert_same_bits(run(model, name, memory=60 * 2**20), here)
     assert_same_bits(run(model, name, executor=pool), here)
-    assert_same_bits(run(model, name, executor=pool, memory=60 * 2**20), here)
-    for workers in (1, 4):
+    for workers in (1, 4) if name == "data" else (4,):
         with ThreadPoolExecutor(workers) as threads:
             assert_same_bits(run(model, name, executor=threads), here)
             assert threads.submit(int, 3).result() == 3  # not shut down
@@ -333,7 +332,7 @@ def test_permuting_coordinates_within_and_across_blocks_keeps_the_risk(generic, 
     assert agrees(estimate.mean, estimate.sem, estimate.replicates, value)
 
 
-@pytest.mark.parametrize(("samples", "replicates"), [(None, 300_000), (30, 60_000)])
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 130_000), (30, 26_000)])
 def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic, samples, replicates):
     model = generic()
     peaks = []
@@ -347,7 +346,7 @@ def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic, samples, 
     assert peaks[1] < 1.2 * peaks[0] < 20 * 2**20
 
 
-@pytest.mark.parametrize(("samples", "replicates"), [(None, 200_001), (30, 200_001)])
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 130_001), (30, 60_001)])
 def test_progress_counts_to_the_end(generic, samples, replicates):
     calls = []
     mt.simulate(
