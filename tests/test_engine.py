@@ -346,7 +346,7 @@ def test_memory_is_bounded_by_the_chunk_not_by_the_replicates(generic, samples, 
     assert peaks[1] < 1.2 * peaks[0] < 20 * 2**20
 
 
-@pytest.mark.parametrize(("samples", "replicates"), [(None, 130_001), (30, 60_001)])
+@pytest.mark.parametrize(("samples", "replicates"), [(None, 130_001), (30, 120_001)])
 def test_progress_counts_to_the_end(generic, samples, replicates):
     calls = []
     mt.simulate(
