@@ -33,6 +33,7 @@ from moetheory.results import Risk
 from moetheory.simulation import simulate
 from moetheory.simulation.checkpoint import merge_checkpoints
 from moetheory.simulation.engine import MEMORY, TEST_SAMPLES, TRAINING_SETS
+from moetheory.simulation.routes import METHODS
 
 MIB = 2**20
 
@@ -244,7 +245,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--method",
-        choices=("law", "statistics", "data", "population"),
+        choices=METHODS,
         help="how training sets are drawn: the law of the coefficients (--only moe), sufficient "
         "statistics, or all data, which both then share (default: the cheapest that there is); "
         "population: nothing is fitted",

@@ -86,9 +86,8 @@ def normal_fits(
     r"""The minimiser of :math:`\|M\beta - t\|^2 + \alpha\|\beta\|^2`, (P, R, d).
 
     By the normal equations, :math:`(M^\top M + \alpha I)^{-1}M^\top t`; by QR or singular
-    values where they are ill conditioned. The order in which the columns are scaled is left to
-    the factorisation: eliminating a symmetric positive matrix does as well as if they were of
-    equal length.
+    values where they are ill conditioned. The columns need not be of equal length: elimination
+    in a symmetric positive matrix does as well as if they were.
 
     Parameters
     ----------
@@ -106,12 +105,7 @@ def normal_fits(
     fits = np.empty((len(penalties), *moment.shape))
     for fit, penalty in zip(fits, penalties, strict=True):
         fit[:], doubtful = _solve(system, moment, penalty)
-        for value in np.unique(penalty[doubtful]):
-            those = doubtful & (penalty == value)
-            rows = np.concatenate([part[those] for part in parts], axis=1)
-            known = np.zeros(rows.shape[:2])
-            known[:, : targets.shape[1]] = targets[those]
-            fit[those] = _penalised(rows, known, value)
+        _solve_from_rows(fit, doubtful, parts, 1, targets, penalty)
     return fits
 
 
@@ -140,11 +134,25 @@ def dual_fits(
         dual, doubtful = _solve(system, targets, penalty)
         with np.errstate(over="ignore", invalid="ignore"):
             fit[:] = np.concatenate([np.vecmat(dual, part) for part in parts], axis=1)
-        for value in np.unique(penalty[doubtful]):
-            those = doubtful & (penalty == value)
-            rows = np.concatenate([part[those] for part in parts], axis=2)
-            fit[those] = _penalised(rows, targets[those], value)
+        _solve_from_rows(fit, doubtful, parts, 2, targets, penalty)
     return fits
+
+
+def _solve_from_rows(
+    fit: FloatArray,
+    doubtful: Any,
+    parts: Sequence[FloatArray],
+    axis: int,
+    targets: FloatArray,
+    penalty: FloatArray,
+) -> None:
+    """Replace the ``doubtful`` of the fits (R, d); ``parts`` follow each other along ``axis``."""
+    for value in np.unique(penalty[doubtful]):
+        those = doubtful & (penalty == value)
+        rows = np.concatenate([part[those] for part in parts], axis=axis)
+        known = np.zeros(rows.shape[:2])
+        known[:, : targets.shape[1]] = targets[those]
+        fit[those] = _penalised(rows, known, value)
 
 
 def _gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> FloatArray:

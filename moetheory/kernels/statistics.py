@@ -7,10 +7,8 @@ import numpy as np
 from moetheory.validation import FloatArray, IntArray
 
 
-def wishart_roots(
-    rng: np.random.Generator, degrees: IntArray, columns: int, rows: int, out: FloatArray
-) -> FloatArray:
-    r"""Upper trapezoids U with :math:`U^\top U \sim \mathrm{Wishart}(m, I)`, (R, rows, columns).
+def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) -> FloatArray:
+    r"""Upper trapezoids U with :math:`U^\top U \sim \mathrm{Wishart}(m, I)`, (R, rows, c).
 
     The triangular factor of an m × c matrix of independent standard normals: :math:`u_{ij}`
     normal above the diagonal, :math:`u_{ii}^2 \sim \chi^2_{m-i}` (counted from 0), all
@@ -20,12 +18,11 @@ def wishart_roots(
     ----------
     degrees : (R,) integer array
         m of each of R factors; may be zero.
-    columns, rows : int
-        c, and how many rows to return: at least min(m, c) of every factor.
-    out : (R, rows, columns) array
-        Contiguous; what is returned.
+    out : (R, rows, c) array
+        Contiguous, with at least min(m, c) rows for every factor; what is returned.
     """
-    sets, roots = len(degrees), out
+    roots = out
+    sets, rows, columns = out.shape
     if rows == columns:
         # what lies below the diagonal of one square lies above it in its transpose
         drawn = (sets + 1) // 2

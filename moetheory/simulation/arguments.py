@@ -106,12 +106,15 @@ def chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:
 
 def require_chunks(runs: Sequence[Run]) -> None:
     """Refuse parts none of which would have anything to do."""
-    for run in runs:
-        if run.part is not None and run.part[1] > max(each.chunks for each in runs):
-            raise ValueError(
-                f"part must be one of at most {max(each.chunks for each in runs)} parts, the "
-                f"chunks of {run.total} replicates, got one of {run.part[1]}"
-            )
+    part, total = runs[0].part, runs[0].total
+    if part is None:
+        return
+    most = max(run.chunks for run in runs)
+    if part[1] > most:
+        raise ValueError(
+            f"part must be one of at most {most} parts, the chunks of {total} replicates, "
+            f"got one of {part[1]}"
+        )
 
 
 def chosen_executor(executor: Executor | int | None, stack: ExitStack) -> Executor | None:

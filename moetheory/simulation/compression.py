@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory import kernels
-from moetheory.formulas.population import shrinkage
+from moetheory.formulas.population import expert_coefficients, expert_contributions
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
+from moetheory.simulation.training import dense_losses, group_variances
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -55,16 +56,7 @@ class Layout(ABC):
 
     def losses(self, fits: FloatArray, draws: Any, model: BlockModel) -> FloatArray:
         """True risks given the group of fits (..., R, d), shape (..., R, K)."""
-        variances = kernels.clean_variances(
-            model.block_of, model.signal_variances, model.leakage_variances, model.experts
-        )
-        return kernels.group_risks(
-            fits[..., np.newaxis, :],
-            variances,
-            model.coefficients,
-            model.noise_variance,
-            model.label_noise_variance,
-        )
+        return dense_losses(model, fits)
 
 
 class JointDraws(NamedTuple):
@@ -113,11 +105,10 @@ class Joint(Layout):
     def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> JointDraws:
         """One block of each group, noise, and the root of what noise is left."""
         sets = len(counts)
-        clean = []
-        for i, (g, (q, s)) in enumerate(zip(self.members, self.shapes, strict=True)):
-            blocks = work.array(f"clean {i}", (sets * len(g), q, s))
-            kernels.wishart_roots(rng, counts[:, g].ravel(), s, q, blocks)
-            clean.append(blocks.reshape(sets, len(g), q, s))
+        clean = [
+            clean_roots(rng, counts[:, g], work.array(f"clean {i}", (sets, len(g), q, s)))
+            for i, (g, (q, s)) in enumerate(zip(self.members, self.shapes, strict=True))
+        ]
         noise = work.array("noise", (sets, self.clean_rows, self.dim))
         rng.standard_normal(out=noise)
         for g, (rows, _) in zip(self.members, self.places, strict=True):
@@ -126,7 +117,7 @@ class Joint(Layout):
                 noise[:, rows] *= ~missing[..., np.newaxis]
         used = np.minimum(counts, self.sizes).sum(axis=1)
         rest = work.array("rest", (sets, self.rows - self.clean_rows, self.dim))
-        kernels.wishart_roots(rng, self.total - used, self.dim, rest.shape[1], rest)
+        kernels.wishart_roots(rng, self.total - used, rest)
         labels = rng.standard_normal((sets, self.rows if self.labelled else 0))
         return JointDraws(clean, noise, rest, labels)
 
@@ -145,6 +136,12 @@ class Joint(Layout):
             targets[:, rows] += np.vecdot(clean, model.coefficients[own][:, np.newaxis])
             noise[:, rows[:, :, np.newaxis], own[:, np.newaxis]] += clean / unit
         return Equations(parts, targets, unit)
+
+
+def clean_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) -> FloatArray:
+    """Wishart roots of several groups in each set, (R, G, rows, columns)."""
+    kernels.wishart_roots(rng, degrees.ravel(), out.reshape(degrees.size, *out.shape[2:]))
+    return out
 
 
 def noise_parts(
@@ -186,7 +183,7 @@ class Grouped(Layout):
         roots = []
         for g, height in enumerate(self.heights.tolist()):
             root = work.array(f"root {g}", (sets, height, self.dim))
-            roots.append(kernels.wishart_roots(rng, counts[:, g], self.dim, height, root))
+            roots.append(kernels.wishart_roots(rng, counts[:, g], root))
         return GroupedDraws(roots, rng.standard_normal((sets, self.rows)))
 
     def equations(
@@ -248,12 +245,9 @@ class _GivenGroup(NamedTuple):
 
 def _given_group(model: BlockModel) -> _GivenGroup:
     """What dense meets in each group: (K, d), (K,), (K, d)."""
-    noise = model.noise_variance
-    clean = kernels.clean_variances(
-        model.block_of, model.signal_variances, model.leakage_variances, model.experts
-    )
-    whole, lost = shrinkage(clean, noise)
-    best = model.coefficients / whole * clean
-    residual = (np.square(model.coefficients) / whole * clean * lost).sum(axis=-1)
-    residual += model.label_noise_variance
+    clean, coefficients, noise = group_variances(model), model.coefficients, model.noise_variance
+    # given the group dense is what an expert on all coordinates would be
+    best = expert_coefficients(clean, coefficients, noise)
+    excess, _ = expert_contributions(1.0, clean, 0.0, coefficients, noise)
+    residual = excess.sum(axis=-1) + model.label_noise_variance
     return _GivenGroup(np.sqrt(clean + noise), np.sqrt(residual), best)

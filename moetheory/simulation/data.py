@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from functools import cached_property
-
 import numpy as np
 
 from moetheory import kernels
@@ -12,7 +9,13 @@ from moetheory.estimators import MoE
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.regressions import Regressions
-from moetheory.simulation.training import Training, expert_losses
+from moetheory.simulation.training import (
+    Training,
+    dense_losses,
+    expert_losses,
+    group_variances,
+    repeated,
+)
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -27,23 +30,16 @@ class Data(Training):
         # the risks of dense take K d
         return max(self.total, self.models[0].experts) * self.models[0].dim
 
-    @cached_property
-    def variances(self) -> FloatArray:
-        """Clean variance of every coordinate in every group, (K, d)."""
-        model = self.models[0]
-        return kernels.clean_variances(
-            model.block_of, model.signal_variances, model.leakage_variances, model.experts
-        )
-
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """Risks given the group of every estimator, fitted on the same draws."""
         groups = self._draw_groups(rng, replicates)
-        # every model starts from the same random numbers
-        streams = [copy.deepcopy(rng) for _ in self.models[1:]]
+        streams = repeated(rng, len(self.models))
         risks = [
             risk
-            for model, stream in zip(self.models, [rng, *streams], strict=True)
-            for risk in self._model_risks(stream, model, groups)
+            for stream, model, regressions in zip(
+                streams, self.models, self.regressions, strict=True
+            )
+            for risk in self._model_risks(stream, model, regressions, groups)
         ]
         return np.stack(risks)
 
@@ -56,13 +52,20 @@ class Data(Training):
         return np.broadcast_to(np.repeat(np.arange(model.experts), self.samples), (replicates, n))
 
     def _model_risks(
-        self, rng: np.random.Generator, model: BlockModel, groups: IntArray
+        self,
+        rng: np.random.Generator,
+        model: BlockModel,
+        regressions: Regressions,
+        groups: IntArray,
     ) -> list[FloatArray]:
-        noise, label_noise = model.noise_variance, model.label_noise_variance
         features, labels = kernels.draw_training_sets(
-            rng, groups, self.variances, model.coefficients, noise, label_noise
+            rng,
+            groups,
+            group_variances(model),
+            model.coefficients,
+            model.noise_variance,
+            model.label_noise_variance,
         )
-        regressions = Regressions.of(model, self.samples)
         risks = []
         for estimator in self.estimators:
             if isinstance(estimator, MoE):
@@ -71,10 +74,6 @@ class Data(Training):
                 )
                 risks.append(expert_losses(model, fits, regressions))
             else:
-                fits = kernels.ridge_fit(features, labels, estimator.ridge)[:, np.newaxis]
-                risks.append(
-                    kernels.group_risks(
-                        fits, self.variances, model.coefficients, noise, label_noise
-                    )
-                )
+                fits = kernels.ridge_fit(features, labels, estimator.ridge)
+                risks.append(dense_losses(model, fits))
         return risks

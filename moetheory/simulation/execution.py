@@ -83,9 +83,9 @@ def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> F
 
 
 def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorError:
-    said = f" ({str(error).splitlines()[0]})" if str(error) else ""
     from concurrent.futures import ProcessPoolExecutor
 
+    said = f" ({str(error).splitlines()[0]})" if str(error) else ""
     hint = GUARD if isinstance(executor, ProcessPoolExecutor) else ""
     return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{hint}")
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 
 from moetheory import kernels
 from moetheory.kernels import Workspace
 from moetheory.optimum import optimal_coefficients
-from moetheory.regressions import Regressions
 from moetheory.simulation.training import Training, expert_losses, ridges
 from moetheory.validation import FloatArray
 
@@ -28,11 +25,6 @@ class Law(Training):
     def cost(self) -> int:
         """One number a coordinate."""
         return self.models[0].dim
-
-    @cached_property
-    def regressions(self) -> list[Regressions]:
-        """What the experts of each model regress on."""
-        return [Regressions.of(model, self.samples) for model in self.models]
 
     def obstacle(self) -> str | None:
         """Why the law of these fits is not known; None where it is."""

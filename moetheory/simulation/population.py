@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -15,6 +14,7 @@ from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
 from moetheory.simulation.moments import Tally, merged
+from moetheory.simulation.training import repeated
 from moetheory.validation import FloatArray
 
 # part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
@@ -66,8 +66,6 @@ class Population:
     def _batch(self, rng: np.random.Generator, rows: int) -> Tally:
         first = self.models[0]
         groups = kernels.draw_groups(rng, rows, first.group_probabilities)
-        # every model starts from the same random numbers
-        streams = [copy.deepcopy(rng) for _ in self.models[1:]]
         errors = [
             kernels.prediction_errors(
                 stream,
@@ -82,7 +80,7 @@ class Population:
                 tuple(isinstance(estimator, MoE) for estimator in self.estimators),
             )
             for model, stream, predictors in zip(
-                self.models, [rng, *streams], self._predictors, strict=True
+                self.models, repeated(rng, len(self.models)), self._predictors, strict=True
             )
         ]
         return Tally.by_group(np.square(np.concatenate(errors)), groups, first.experts)

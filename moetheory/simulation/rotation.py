@@ -9,7 +9,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
-from moetheory.simulation.compression import Equations, Layout, noise_parts
+from moetheory.simulation.compression import Equations, Layout, clean_roots, noise_parts
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -70,13 +70,12 @@ class Rotated(Layout):
         clean = []
         for i, ((n, s), (_, columns)) in enumerate(zip(self.shapes, self.places, strict=True)):
             groups, used = columns.shape
-            roots = work.array(f"clean {i}", (sets * groups, used, n))
-            kernels.wishart_roots(rng, np.full(sets * groups, s), n, used, roots)
-            clean.append(roots.reshape(sets, groups, used, n))
+            roots = work.array(f"clean {i}", (sets, groups, used, n))
+            clean.append(clean_roots(rng, np.full((sets, groups), s), roots))
         noise = work.array("noise", (sets, self.rows, self.clean_columns))
         rng.standard_normal(out=noise)
         rest = work.array("rest", (sets, self.columns - self.clean_columns, self.rows))
-        kernels.wishart_roots(rng, np.full(sets, others), self.rows, rest.shape[1], rest)
+        kernels.wishart_roots(rng, np.full(sets, others), rest)
         truth = rng.standard_normal((sets, self.dim))
         norms = np.sqrt(kernels.block_sums(np.square(truth), self.block_of))
         truth *= (self.lengths / norms)[:, self.block_of]

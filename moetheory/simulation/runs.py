@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from moetheory.validation import FloatArray
 
 LEAST = 100  # replicates before an observed sem may end a run
 KEPT = 2**26  # bytes of a workspace that wait for the next run
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,18 +65,29 @@ class Run:
         size = self.route.chunk_size
         return size if self.total is None else min(size, self.total - index * size)
 
+    @property
+    def replicates(self) -> int:
+        """Of all chunks to carry out; of a run that has a length."""
+        assert self.total is not None
+        indices, size = self.indices(), self.route.chunk_size
+        assert isinstance(indices, range)
+        return min(indices.stop * size, self.total) - indices.start * size if indices else 0
+
     def __call__(self, index: int) -> Tally:
         """The tally of chunk ``index``."""
-        with one_blas_thread():
-            source = stream(self.entropy, index, self.salt)
-            return self.route.chunk(source, self.rows(index), _workspace())
+        return self._carry_out(self.route.chunk, index)
 
     def risks(self, index: int) -> FloatArray:
         """The risks of chunk ``index`` given the group, (E, rows, K)."""
         assert isinstance(self.route, Training)
+        return self._carry_out(self.route.chunk_risks, index)
+
+    def _carry_out(
+        self, work: Callable[[np.random.Generator, int, Workspace], Result], index: int
+    ) -> Result:
         with one_blas_thread():
             source = stream(self.entropy, index, self.salt)
-            return self.route.chunk_risks(source, self.rows(index), _workspace())
+            return work(source, self.rows(index), _workspace())
 
 
 _thread = threading.local()
@@ -142,25 +156,24 @@ class Report:
     ) -> None:
         self.progress, self.target_sem = progress, target_sem
         weights = np.array([float(run.route.cost) for run in runs])
-        self.weights = dict(zip(map(id, runs), weights / weights.sum(), strict=True))
+        self.weights = dict(zip(runs, weights / weights.sum(), strict=True))
         self.finished = 0.0  # of the runs before the present one, as a share of all
-        self.present: int | None = None
+        self.present: Run | None = None
 
     def __call__(self, run: Run, tally: Tally) -> None:
         """Tell what is done; without a fixed length, of what seems to be needed."""
         if self.progress is None:
             return
-        if id(run) != self.present:
+        if run is not self.present:
             if self.present is not None:
                 self.finished += self.weights[self.present]
-            self.present = id(run)
-        total = run.total
-        if total is None:
+            self.present = run
+        if run.total is not None:
+            total = run.replicates
+        else:
             assert self.target_sem is not None
             worst = _worst_sem(tally) / self.target_sem
             needed = tally.replicates * worst**2 if math.isfinite(worst) else math.inf
             total = max(tally.replicates, math.ceil(min(needed, 1e18)))
-        elif run.part is not None:
-            total = sum(run.rows(index) for index in run.indices())
-        share = self.finished + self.weights[id(run)] * tally.replicates / total
+        share = self.finished + self.weights[run] * tally.replicates / total
         self.progress(min(round(share * total), total), total)

@@ -13,7 +13,6 @@ from moetheory.formulas.population import second_moment
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.optimum import leakage_of, optimal_coefficients
-from moetheory.regressions import Regressions
 from moetheory.simulation.compression import Grouped, Joint, Layout, Plain
 from moetheory.simulation.rotation import Rotated
 from moetheory.simulation.training import Training, expert_losses, ridges
@@ -42,6 +41,7 @@ class DenseStatistics(Training):
 
     @property
     def _isotropic(self) -> bool:
+        """Whether the clean features of every block are, to the last bit: noise may hide it."""
         model = self.models[0]
         first = model.signal_variances[np.unique(model.block_of, return_index=True)[1]]
         return bool(np.all(model.signal_variances == first[model.block_of]))
@@ -121,7 +121,7 @@ class ExpertStatistics(Training):
         """Risks given the group; all models and ridges from the same draws."""
         experts, dim = self.models[0].experts, self.models[0].dim
         mu = ridges(self.estimators)
-        regressions = [Regressions.of(model, self.samples) for model in self.models]
+        optima = [optimal_coefficients(MoE(), model) for model in self.models]
         fits = np.zeros((len(self.models), len(mu), replicates, dim))
         counts, most = self.draw_counts(rng, replicates), self.most
         for g in range(experts):
@@ -130,18 +130,19 @@ class ExpertStatistics(Training):
             if count == 0:
                 continue
             roots = work.array("roots", (replicates, count, len(own)))
-            kernels.wishart_roots(rng, counts[:, g], len(own), count, roots)
+            kernels.wishart_roots(rng, counts[:, g], roots)
             normals = rng.standard_normal((replicates, count))
             penalties = np.multiply.outer(mu, counts[:, g])
-            for fit, model, regression in zip(fits, self.models, regressions, strict=True):
+            for fit, model, optimum, regression in zip(
+                fits, self.models, optima, self.regressions, strict=True
+            ):
                 observed = np.sqrt(model.signal_variances[own] + model.noise_variance)
-                theta = optimal_coefficients(MoE(), model)[own]
-                targets = np.vecdot(roots, observed * theta)
+                targets = np.vecdot(roots, observed * optimum[own])
                 targets += np.sqrt(regression.residual[g]) * normals
                 solve = kernels.normal_fits if count == len(own) else kernels.dual_fits
                 fit[..., own] = solve((roots * observed,), targets, penalties, work)
         risks = [
             expert_losses(model, fit, regression)
-            for model, fit, regression in zip(self.models, fits, regressions, strict=True)
+            for model, fit, regression in zip(self.models, fits, self.regressions, strict=True)
         ]
         return np.concatenate(risks)

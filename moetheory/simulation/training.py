@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -98,6 +100,11 @@ class Training(ABC):
         drawn: IntArray = rng.multinomial(self.total, shares / shares.sum(), size=replicates)
         return drawn
 
+    @cached_property
+    def regressions(self) -> list[Regressions]:
+        """What the experts of each model regress on."""
+        return [Regressions.of(model, self.samples) for model in self.models]
+
     @property
     def total(self) -> int:
         """Samples in a training set."""
@@ -110,6 +117,29 @@ class Training(ABC):
             return self.samples
         drawn = self.models[0].group_probabilities > 0.0
         return np.where(drawn, self.total, 0)
+
+
+def repeated(rng: np.random.Generator, times: int) -> list[np.random.Generator]:
+    """``rng`` and copies of it: models that use one each get the same random numbers."""
+    return [rng, *(copy.deepcopy(rng) for _ in range(times - 1))]
+
+
+def group_variances(model: BlockModel) -> FloatArray:
+    """Clean variance of every coordinate in every group, (K, d)."""
+    return kernels.clean_variances(
+        model.block_of, model.signal_variances, model.leakage_variances, model.experts
+    )
+
+
+def dense_losses(model: BlockModel, fits: FloatArray) -> FloatArray:
+    """True risks given the group of dense with coefficients ``fits`` (..., d), (..., K)."""
+    return kernels.group_risks(
+        fits[..., np.newaxis, :],
+        group_variances(model),
+        model.coefficients,
+        model.noise_variance,
+        model.label_noise_variance,
+    )
 
 
 def expert_losses(model: BlockModel, fits: FloatArray, regressions: Regressions) -> FloatArray:
