@@ -1,8 +1,10 @@
 """simulate: against theory, against the plain way, and against itself done differently."""
 
+import itertools
 import math
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -179,6 +181,40 @@ def test_several_blas_threads_in_this_process_change_nothing(generic):
     )
     here = mt.simulate(mt.Dense(), model, samples=900, replicates=4, rng=1)
     assert done.stdout.strip() == here.mean.hex()
+
+
+class Dying(Executor):
+    """Works at once, and is gone after two tasks."""
+
+    def __init__(self):
+        self.left = 2
+
+    def submit(self, call, number):
+        if self.left == 0:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        self.left -= 1
+        future = Future()
+        future.set_result(call(number))
+        return future
+
+
+def test_what_an_executor_that_dies_has_finished_is_kept(generic, tmp_path):
+    path = tmp_path / "run.npz"
+    arguments = {"samples": ABOVE, "method": "data"}
+    arguments["replicates"] = 3 * chunk_size(generic(), ABOVE, "data")
+    with pytest.raises(mt.ExecutorError, match=r"Dying takes no more work .*run.npz'.* goes on"):
+        mt.simulate(BOTH, generic(), rng=99, executor=Dying(), checkpoint=path, **arguments)
+    with np.load(path) as saved:
+        assert saved["0/index"].tolist() == [0, 1]
+    there = mt.simulate(BOTH, generic(), checkpoint=path, **arguments)  # the seed is in the file
+    assert_same_bits(there, mt.simulate(BOTH, generic(), rng=99, **arguments))
+
+
+def test_progress_true_is_a_line_on_stderr(generic, capsys, monkeypatch):
+    clock = itertools.count(0.0, 11.0)
+    monkeypatch.setattr("moetheory.terminal.time.monotonic", lambda: next(clock))
+    mt.simulate(mt.MoE(), generic(), replicates=200_001, rng=0, progress=True)
+    assert re.search(r"% of 200001 replicates, .*/s.*left: simulate\n", capsys.readouterr().err)
 
 
 # --- stopping ----------------------------------------------------------------------------------
