@@ -7,7 +7,6 @@ import moetheory as mt
 from moetheory.simulation.identity import identity
 from moetheory.simulation.routes import families
 
-
 BOTH = (mt.Dense(), mt.MoE())
 
 

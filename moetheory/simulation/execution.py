@@ -52,13 +52,20 @@ def carry_out(
     coming = iter(indices)
     waiting: dict[Future[Tally], int] = {}
     done: SimpleQueue[Future[Tally]] = SimpleQueue()
+    refusal: Exception | None = None
     try:
         while True:
-            if done.empty():  # the executor may refuse: what it has done is not lost
-                for index in islice(coming, in_flight - len(waiting)):
-                    future = _submitted(executor, run, index)
-                    waiting[future] = index
-                    future.add_done_callback(done.put)
+            if done.empty():
+                if refusal is not None:
+                    raise refusal
+                try:
+                    for index in islice(coming, in_flight - len(waiting)):
+                        future = _submitted(executor, run, index)
+                        waiting[future] = index
+                        future.add_done_callback(done.put)
+                except (ExecutorError, BrokenExecutor) as error:
+                    refusal = error  # to be raised after what is done by now
+                    continue
             if not waiting:
                 return
             future = done.get()
