@@ -5,9 +5,10 @@ from moetheory.crossing import crossover
 from moetheory.distribution import RiskDistribution
 from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
 from moetheory.estimates import Estimate, Estimates
-from moetheory.estimators import Dense, MoE, Oracle
+from moetheory.estimators import Dense, MoE
 from moetheory.evaluation import excess_rate, gap, moe_bound, risk
 from moetheory.expertlaw import high_probability_bound, risk_distribution
+from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
 from moetheory.plotting import plot
@@ -27,14 +28,18 @@ __all__ = [
     "Estimate",
     "Estimates",
     "ExecutorError",
+    "Hard",
     "HeavyTailWarning",
+    "Learned",
     "MoE",
     "NoClosedForm",
     "OptimalRidge",
     "Oracle",
     "Risk",
     "RiskDistribution",
+    "Soft",
     "Sweep",
+    "TopK",
     "Verdict",
     "best_experts",
     "catalogue",

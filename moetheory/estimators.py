@@ -5,24 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
+
+from moetheory.errors import NoClosedForm
+from moetheory.gates import Gate, Oracle, known_gate
 from moetheory.model import BlockModel
 from moetheory.validation import number
 
 
 class Parameters(NamedTuple):
-    """Coefficients held (``total``) and used for an input on average (``active``)."""
+    """Coefficients held (``total``) and used for an input (``active``); not those of a gate.
+
+    ``active`` is the average with oracle routing, the most there can be with other gates.
+    """
 
     total: int
     active: float
-
-
-@dataclass(frozen=True)
-class Oracle:
-    """The gate that knows each input's group.
-
-    >>> Oracle()
-    Oracle()
-    """
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class Dense:
     @property
     def label(self) -> str:
         """A short name for tables and columns."""
-        return _label("dense", self.ridge)
+        return _label("dense", "", self.ridge)
 
     def parameters(self, model: BlockModel) -> Parameters:
         """All d coefficients, for every input."""
@@ -58,12 +56,13 @@ class Dense:
 
 @dataclass(frozen=True)
 class MoE:
-    r"""K linear experts, expert g on the coordinates of block g, and a gate that picks one.
+    r"""K linear experts, expert g on the coordinates of block g, and a gate that weighs them.
 
     Parameters
     ----------
-    gate : Oracle
-        How an input is routed. Gates that route by the input itself are not available yet.
+    gate : Oracle, Hard, Soft, TopK or Learned
+        How an input is routed: by its group, or by the noisy input itself. The latter need
+        strict blocks.
     ridge : float
         :math:`\mu \ge 0`, added to each expert's second moment: at infinite samples the
         shrinkage of a direction is :math:`\lambda/(\lambda+\sigma^2+\mu)`.
@@ -74,24 +73,27 @@ class MoE:
     Parameters(total=12, active=4.0)
     """
 
-    gate: Oracle = field(default_factory=Oracle)
+    gate: Gate = field(default_factory=Oracle)
     ridge: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.gate, Oracle):
-            raise ValueError(
-                f"gate must be Oracle(), the only gate available yet, got {self.gate!r}"
-            )
+        known_gate(self.gate)
         object.__setattr__(self, "ridge", number("ridge", self.ridge, minimum=0.0))
 
     @property
     def label(self) -> str:
         """A short name for tables and columns."""
-        return _label("moe", self.ridge)
+        return _label("moe", self.gate.label, self.ridge)
 
     def parameters(self, model: BlockModel) -> Parameters:
-        r"""All d coefficients held, :math:`\sum_g p_g s_g` of them used on average."""
-        return Parameters(model.dim, float(model.group_probabilities @ model.sizes))
+        r"""All d coefficients held, :math:`\sum_g p_g s_g` of them used by `Oracle` on average.
+
+        By a gate that uses k experts: at most those of the k largest blocks.
+        """
+        used = self.gate.active(model.experts)
+        if isinstance(self.gate, Oracle):
+            return Parameters(model.dim, float(model.group_probabilities @ model.sizes))
+        return Parameters(model.dim, float(np.sort(model.sizes)[-used:].sum()))
 
 
 Estimator = Dense | MoE
@@ -104,5 +106,19 @@ def known(estimator: Estimator) -> Estimator:
     return estimator
 
 
-def _label(kind: str, ridge: float) -> str:
-    return f"{kind}(ridge={str(ridge).removesuffix('.0')})" if ridge else kind
+def known_oracle(estimator: Estimator, what: str) -> Estimator:
+    """``estimator``, if it is dense or routed by the oracle; `NoClosedForm` for other gates.
+
+    ``what`` names the quantity that is known for these alone.
+    """
+    estimator = known(estimator)
+    if isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle):
+        raise NoClosedForm(
+            f"{what} is known for Dense(...) and MoE(gate=Oracle()) only, got {estimator!r}"
+        )
+    return estimator
+
+
+def _label(kind: str, gate: str, ridge: float) -> str:
+    said = " ".join(filter(None, (gate, f"ridge={str(ridge).removesuffix('.0')}" * (ridge > 0.0))))
+    return f"{kind}({said})" if said else kind
