@@ -6,13 +6,14 @@ from moetheory.distribution import RiskDistribution
 from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
 from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Dense, MoE
-from moetheory.evaluation import excess_rate, gap, moe_bound, risk
+from moetheory.evaluation import excess_rate, gap, mmse, moe_bound, risk
 from moetheory.expertlaw import high_probability_bound, risk_distribution
+from moetheory.gated import misrouting_bound, routing_matrix
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
 from moetheory.plotting import plot
-from moetheory.results import Risk, Sweep
+from moetheory.results import Risk, RoutingMatrix, Sweep
 from moetheory.simulation import merge_checkpoints, simulate
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
@@ -37,6 +38,7 @@ __all__ = [
     "Oracle",
     "Risk",
     "RiskDistribution",
+    "RoutingMatrix",
     "Soft",
     "Sweep",
     "TopK",
@@ -49,12 +51,15 @@ __all__ = [
     "gap",
     "high_probability_bound",
     "merge_checkpoints",
+    "misrouting_bound",
+    "mmse",
     "moe_bound",
     "optimal_coefficients",
     "optimal_ridge",
     "plot",
     "risk",
     "risk_distribution",
+    "routing_matrix",
     "simulate",
     "sweep",
 ]

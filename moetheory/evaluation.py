@@ -8,11 +8,13 @@ import numpy as np
 
 from moetheory.allocation import Counts, known_counts
 from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator, MoE, known
+from moetheory.estimators import Dense, Estimator, MoE, known, known_oracle
 from moetheory.fitting import fitted_risk
 from moetheory.formulas import population
 from moetheory.formulas.finite import dense_rate
 from moetheory.formulas.layout import Layout
+from moetheory.gated import gate_losses
+from moetheory.gates import Oracle, Soft
 from moetheory.model import BlockModel, known_model
 from moetheory.optimum import leakage_of
 from moetheory.regressions import Regressions
@@ -63,6 +65,8 @@ def risk(
 
     Raises
     ------
+    ValueError
+        A gate routes by the input and the model leaks.
     NoClosedForm
         ``require="exact"`` and only an asymptotic formula is known, or the equations of the
         equivalent have no solution.
@@ -87,6 +91,7 @@ def risk(
         raise ValueError(f'require must be "exact" or None, got {require!r}')
     if samples is None:
         return _optimal_risk(estimator, model)
+    known_oracle(estimator, "the risk after fitting on samples")
     result = fitted_risk(estimator, model, samples)
     if require == "exact" and result.exactness != "exact":
         raise NoClosedForm(
@@ -114,7 +119,52 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
         estimator.ridge,
     )
     excess, omega = float(total), model.label_noise_variance
-    return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
+    if isinstance(estimator, Dense) or isinstance(estimator.gate, Oracle):
+        return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
+    losses = gate_losses(estimator.gate, model)
+    if estimator.ridge > 0.0:
+        raise NoClosedForm(
+            f"no formula is known for {estimator!r}: gates that route by the input are known "
+            f"without ridge; call simulate({estimator!r}, model)"
+        )
+    routed = float(model.group_probabilities @ losses.per_group)
+    return Risk(
+        value=excess + routed + omega,
+        excess=excess + routed,
+        per_group=per_group + losses.per_group + omega,
+        exactness="quadrature" if losses.error > 0.0 else "exact",
+        error=losses.error * routed,
+    )
+
+
+def mmse(model: BlockModel) -> Risk:
+    r"""The least risk of all predictors, of whatever form and size: that of the soft gate.
+
+    The best predictor is :math:`E[y \mid \bar x] = \sum_jw_j\,\bar x_j^\top\theta_j`,
+    :math:`w_j = P(g = j \mid \bar x)`. With :math:`q_j = \sum_{m\in j}\theta_m^2\bar x_m^2`
+    its risk is
+
+    .. math:: \sum_gp_g\rho_g + E\sum_jw_j(1-w_j)q_j .
+
+    Raises
+    ------
+    ValueError
+        The model leaks.
+
+    Notes
+    -----
+    By quadrature, isotropic blocks or not. Source: docs/theory.md §6.
+
+    Examples
+    --------
+    >>> from moetheory import MoE
+    >>> model = BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0)
+    >>> risk(MoE(), model).value, mmse(model).value, risk(Dense(), model).value
+    (0.0588, 0.0588, 0.5)
+    >>> mmse(model).value - risk(MoE(), model).value
+    1e-9
+    """
+    return risk(MoE(gate=Soft()), model)
 
 
 def gap(model: BlockModel) -> float:
@@ -198,7 +248,8 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
     (3.2, 8.375)
     """
-    estimator, model, drawn = known(estimator), known_model(model), known_counts(counts)
+    estimator, model = known_oracle(estimator, "the rate"), known_model(model)
+    drawn = known_counts(counts)
     if estimator.ridge > 0.0:
         raise NoClosedForm(
             f"the rate of {estimator!r} is known without ridge only; "

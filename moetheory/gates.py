@@ -171,3 +171,17 @@ def known_gate(gate: Gate) -> Gate:
             f"gate must be Oracle(), Hard(), Soft(...), TopK(...) or Learned(...), got {gate!r}"
         )
     return gate
+
+
+def resolved(gate: Gate, experts: int) -> Gate:
+    """The simplest gate that is the same for a model with so many experts.
+
+    >>> resolved(TopK(1), 4), resolved(TopK(4), 4), resolved(Learned(), 4)
+    (Hard(), Soft(temperature=1.0), Hard())
+    """
+    active = gate.active(experts)  # refuses a k that is too large
+    if isinstance(gate, TopK) and active == experts:
+        return Soft() if experts > 1 else Hard()
+    if (isinstance(gate, TopK) and active == 1) or gate == Learned():
+        return Hard()
+    return gate

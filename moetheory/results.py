@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
+import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.files import replacing
@@ -48,6 +49,46 @@ class Risk:
 
     def __float__(self) -> float:
         return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class RoutingMatrix:
+    """Where a gate sends the samples of each group.
+
+    Attributes
+    ----------
+    matrix : (K, K) array
+        Probability that a sample of group g is sent to expert j; rows sum to 1.
+    group_probabilities : (K,) array
+    error : float
+        Bound on the error of every entry, of which 1 less the sums of the rows, which are not
+        made to be 1, are a part.
+
+    Notes
+    -----
+    ``np.asarray(result)`` is ``result.matrix``.
+    """
+
+    matrix: FloatArray
+    group_probabilities: FloatArray
+    error: float
+
+    def __post_init__(self) -> None:
+        read_only(self.matrix)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        result: NDArray[Any] = np.array(self.matrix, dtype=dtype, copy=copy)
+        return result
+
+    @property
+    def per_group(self) -> FloatArray:
+        """Probability of a wrong expert given the group, (K,), however small."""
+        return (self.matrix - np.diag(np.diagonal(self.matrix))).sum(axis=1)
+
+    @property
+    def misrouting(self) -> float:
+        """Probability of a wrong expert: the sum of its parts, never 1 less that of the right."""
+        return float(self.group_probabilities @ self.per_group)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ FLOORS = [
     {"estimators", "results", "estimates", "allocation"},
     {"formulas", "kernels", "certificates"},
     {"optimum", "verdicts"},
-    {"regressions", "distribution"},
+    {"regressions", "distribution", "gated"},
     {"fitting", "expertlaw", "tails"},
     {"evaluation", "simulation"},
     {"tuning", "crossing"},

@@ -1,0 +1,171 @@
+r"""What weighing experts by the posterior loses against the oracle (docs/theory.md §6).
+
+With :math:`f_0` the law in which all blocks are inactive, the mixture has density
+:math:`f_0\sum_j W_j`, and :math:`1/\sum W = \int_0^\infty e^{-t\sum W}dt` parts the blocks: what is
+left are products of expectations over one block each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory.formulas import chisquares
+from moetheory.formulas.evidence import Block, others
+from moetheory.validation import FloatArray, IntArray
+
+STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
+STRETCH = 64  # steps that are taken at once
+DROP = 45.0  # e^-45 is below the rounding of what it is added to
+BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
+CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
+LEAST = -745.0  # logarithm of the smallest float
+ROUNDING = 1e-12  # of the inner integrals, relative
+
+
+class Losses(NamedTuple):
+    """Excess over oracle routing.
+
+    Attributes
+    ----------
+    per_class : (C,) array
+        For a sample of a group of each class.
+    foreign : float
+        What the experts add for a sample of a group that is never drawn, to which no weight
+        goes: its own block's energy is lost besides.
+    error : float
+        Estimate of the largest relative error of these.
+    """
+
+    per_class: FloatArray
+    foreign: float
+    error: float
+
+
+def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> Losses:
+    r"""Excess of the soft gate :math:`v = w` over the oracle, ``counts[c]`` blocks of class c.
+
+    With :math:`\phi_k = E_0e^{-tW_k}` and :math:`\psi_j = E_0W_jq_je^{-tW_j}`, for group g
+
+    .. math:: \frac1{p_g}\int_0^\infty t\Big[ \psi_g\,\Big(\prod_{k\ne g}\phi_k\Big)''
+              + (-\phi_g')\sum_{j\ne g}(-\psi_j')\prod_{k\ne g,j}\phi_k \Big]dt,
+
+    from :math:`(1-w_g)^2q_g + \sum_{j\ne g}w_j^2q_j`; the mean over groups is
+    :math:`E\sum_jw_j(1-w_j)q_j`. Trapezoid rule in log t, from the right: to the left of t the
+    integral is at most :math:`t(E_gq_g + \sum_jp_jE_jq_j)/e`.
+
+    Parameters
+    ----------
+    constant : float
+        The probability of all groups whose blocks have no signal: their W are constant.
+    """
+    energies = np.array([float(block.active_loads.sum()) for block in blocks])
+    shares = counts * np.exp([block.log_prior for block in blocks])
+    idle = sum(n * float(block.loads.sum()) for n, block in zip(counts, blocks, strict=True))
+    if counts.sum() == 1 and constant == 0.0:
+        return Losses(np.zeros(1), idle, 0.0)
+    remainders = (energies + shares @ energies) / math.e
+    nodes = [_Nodes.of(block) for block in blocks]
+    ends = [-each.block.start - each.low for each in nodes]
+    start = min(*ends, -math.log(constant) if constant > 0.0 else math.inf) + math.log(60.0)
+    sums = np.zeros((2, len(blocks) + 1))  # over every second node each
+    for first in range(0, 2**20, STRETCH):
+        tau = start - STEP * np.arange(first, first + STRETCH, dtype=np.float64)
+        values = _integrands(nodes, counts, tau, constant)
+        sums += values.reshape(-1, STRETCH // 2, 2).sum(axis=1).T
+        total = STEP * sums.sum(axis=0)
+        left = math.exp(max(tau[-1], LEAST)) * remainders
+        if tau[-1] < LEAST or np.all(left <= 1e-16 * total[:-1]):
+            break
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
+    # halving the step squares the error
+    error = float(np.nanmax(apart, initial=0.0)) ** 2 + ROUNDING
+    return Losses(total[:-1], float(total[-1]), error)
+
+
+def _integrands(
+    nodes: Sequence[_Nodes], counts: IntArray, tau: FloatArray, constant: float
+) -> FloatArray:
+    """Of every class and, last, of what is lost to foreign experts, (C + 1, T), in d log t."""
+    phi, b, b2, a, a2 = np.stack([each.expectations(tau) for each in nodes], axis=1)
+    fixed = constant * np.exp(tau)
+    with np.errstate(divide="ignore"):
+        product = np.exp(counts @ np.log(phi) - fixed)
+    phi = np.where(phi > 0.0, phi, 1.0)  # there the product is zero
+    r = b / phi
+    spread = np.maximum(b2 / phi - np.square(r), 0.0)
+    bend = np.square(others(r, counts) + fixed) + others(spread, counts)
+    priors = np.exp([each.block.log_prior for each in nodes])[:, np.newaxis]
+    own = (a / phi) * bend + r * others(a2 / phi, counts)
+    foreign = counts @ (a2 / phi)
+    return np.vstack([np.exp(-tau) * product * own / priors, product * foreign])
+
+
+class _Nodes:
+    """A quadrature over z, which is extended to larger z when they matter.
+
+    In :math:`x = \\log(e^z - 1)`: where z is small, powers of z become exponentials; where it is
+    large, x moves with z, as :math:`e^{-t e^{a+z}}` falls within a unit of it.
+    """
+
+    def __init__(self, block: Block, low: float, high: float, step: float) -> None:
+        self.block, self.low, self.high, self.step = block, low, high, step
+        self.z = np.zeros(0)
+        self.density, self.energy = np.zeros(0), np.zeros(0)  # logarithms, with the step
+
+    @classmethod
+    def of(cls, block: Block) -> _Nodes:
+        weights, degrees = block.inactive_weights, block.degrees
+        # tilted, as the other factors of the integrand fall no faster
+        low = chisquares.exponent_point(DROP, weights, degrees, tilt=2.0)
+        high = math.inf
+        if weights.max() < CEILING:
+            high = chisquares.exponent_point(DROP, weights, degrees, tilt=-2.0, upper=True)
+        narrowest = math.sqrt(2.0 / float(degrees.sum()))
+        return cls(block, low, high, min(STEP, 0.6 * max(1.0, low) * narrowest))
+
+    def upto(self, z: float) -> slice:
+        """The nodes up to z, made if they are not there yet."""
+        end = min(z, self.high)
+        if end <= self.low:
+            return slice(0, 0)
+        first = self.low + math.log(-math.expm1(-self.low))
+        number = math.ceil((end + math.log(-math.expm1(-end)) - first) / self.step) + 1
+        if number > len(self.z):
+            x = first + self.step * np.arange(len(self.z), number)
+            new = np.logaddexp(0.0, x)
+            weights, degrees = self.block.inactive_weights, self.block.degrees
+            along = math.log(self.step) + np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
+            density = along + chisquares.log_pdf(new, weights, degrees).values
+            energy = along + chisquares.log_pdf(new, weights, degrees, self.block.loads).values
+            self.z = np.concatenate([self.z, new])
+            self.density = np.concatenate([self.density, density])
+            self.energy = np.concatenate([self.energy, energy])
+        return slice(0, number)
+
+    def expectations(self, tau: FloatArray) -> FloatArray:
+        r""":math:`E_0e^{-y'}, E_0y'e^{-y'}, E_0y'^2e^{-y'}, E_0qy'e^{-y'}, E_0qy'^2e^{-y'}`.
+
+        :math:`y' = tW = e^{\tau+a+z}`; shape (5, T). ``tau`` is falling.
+        """
+        used = self.upto(BEYOND - tau[-1] - self.block.start)
+        # relative to the largest t, so that no power overflows
+        exponent = self.block.start + self.z[used] + tau[0]
+        columns = np.stack(
+            [
+                self.density[used],
+                self.density[used] + exponent,
+                self.density[used] + 2.0 * exponent,
+                self.energy[used] + exponent,
+                self.energy[used] + 2.0 * exponent,
+            ],
+            axis=1,
+        )
+        shrunk = np.exp(tau - tau[0])
+        kernel = np.exp(-np.outer(shrunk, np.exp(exponent)))
+        powers = np.stack([np.ones_like(shrunk), shrunk, shrunk**2, shrunk, shrunk**2])
+        return np.asarray(powers * (kernel @ np.exp(columns)).T)
