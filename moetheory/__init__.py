@@ -8,12 +8,13 @@ from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Dense, MoE
 from moetheory.evaluation import excess_rate, gap, mmse, moe_bound, risk
 from moetheory.expertlaw import high_probability_bound, risk_distribution
-from moetheory.gated import misrouting_bound, routing_matrix
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
+from moetheory.perturbation import Perturbation
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
+from moetheory.routers import misrouting_bound, routing_matrix
 from moetheory.simulation import merge_checkpoints, simulate
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
@@ -36,6 +37,7 @@ __all__ = [
     "NoClosedForm",
     "OptimalRidge",
     "Oracle",
+    "Perturbation",
     "Risk",
     "RiskDistribution",
     "RoutingMatrix",

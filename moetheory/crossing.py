@@ -14,6 +14,8 @@ from moetheory.model import BlockModel, known_model
 
 GRID = 400  # sample sizes that are looked at before bisection
 FARTHEST = 10**15  # number of samples that is looked at
+QUIET, LOUD = 1e-6, 1e4  # noise that is looked at, in least and in largest signal variances
+PER_DECADE = 6  # noise variances that are looked at before the root is found
 
 
 def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> float:
@@ -22,22 +24,28 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     Over "samples", going down from infinitely many: the largest n at which the expected risk of
     ``b`` is not below that of ``a``. For every larger n, ``b`` is better.
 
+    Over "noise_variance", going up from none: the least :math:`\sigma^2` beyond which the risk
+    of ``b`` is not below that of ``a``. For every smaller one, ``b`` is better.
+
     Parameters
     ----------
     a, b : Dense or MoE
     model : BlockModel
-    over : {"samples"}
+    over : {"samples", "noise_variance"}
 
     Returns
     -------
     float
-        0 if ``b`` is better at every n, ``inf`` if it is not better at infinitely many samples.
+        Samples: 0 if ``b`` is better at every n, ``inf`` if it is not better at infinitely many.
+        Noise: 0 if ``b`` is not better at the least noise, ``inf`` if it stays better.
 
     Raises
     ------
     ValueError
         ``over`` is not a quantity of that list, or ``b`` becomes better only beyond 10¹⁵
         samples.
+    NoClosedForm
+        A gate for which `risk` has no formula.
 
     Notes
     -----
@@ -46,7 +54,10 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     progression and those at the thresholds of the experts are compared, then the boundary is
     bisected: a stretch between two of these sizes in which the order changes twice would be
     missed. Where an expert has as many samples as coordinates, give or take one, its risk is
-    infinite, so with ``b=MoE()`` the boundary is at least there. Source: docs/theory.md §4.
+    infinite, so with ``b=MoE()`` the boundary is at least there.
+
+    Noise is looked at from 10⁻⁶ times the least signal variance that is not zero to 10⁴ times
+    the largest, at six values a decade. Source: docs/theory.md §4 and §6.
 
     Examples
     --------
@@ -57,11 +68,39 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     ...          for k in (int(n), int(n) + 1)]
     >>> [dense.value > moe.value for dense, moe in sides]
     [False, True]
+
+    A router that has to look at the input is lost in much noise.
+
+    >>> from moetheory import Hard
+    >>> model = BlockModel.isotropic(32, 8, noise_variance=1.0, signal_energy=8.0)
+    >>> crossover(Dense(), MoE(gate=Hard()), model, over="noise_variance")
+    1.4205568
     """
     a, b, model = known(a), known(b), known_model(model)
-    if over != "samples":
-        raise ValueError(f'over must be "samples", the only quantity available yet, got {over!r}')
-    return _over_samples(a, b, model)
+    if over == "samples":
+        return _over_samples(a, b, model)
+    if over == "noise_variance":
+        return _over_noise(a, b, model)
+    raise ValueError(f'over must be "samples" or "noise_variance", got {over!r}')
+
+
+def _over_noise(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    from scipy import optimize
+
+    def lead(log_noise: float) -> float:
+        return _lead(a, b, model.replace(noise_variance=math.exp(log_noise)))
+
+    variances = model.signal_variances[model.signal_variances > 0.0]
+    if not variances.size:
+        return 0.0  # nothing to predict
+    low, high = math.log(QUIET * variances.min()), math.log(LOUD * variances.max())
+    grid = np.linspace(low, high, math.ceil(PER_DECADE * (high - low) / math.log(10.0)) + 1)
+    if lead(low) <= 0.0:
+        return 0.0
+    for left, right in zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True):
+        if lead(right) <= 0.0:
+            return math.exp(optimize.brentq(lead, left, right, xtol=1e-13, rtol=1e-13))
+    return math.inf
 
 
 def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:

@@ -13,12 +13,13 @@ from moetheory.fitting import fitted_risk
 from moetheory.formulas import population
 from moetheory.formulas.finite import dense_rate
 from moetheory.formulas.layout import Layout
-from moetheory.gated import gate_losses
 from moetheory.gates import Oracle, Soft
 from moetheory.model import BlockModel, known_model
 from moetheory.optimum import leakage_of
+from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
+from moetheory.routers import gate_losses
 
 
 def risk(
@@ -26,6 +27,7 @@ def risk(
     model: BlockModel,
     *,
     samples: Any = None,
+    under: Perturbation | None = None,
     require: str | None = None,
 ) -> Risk:
     r"""Risk on fresh noisy inputs: of the population optimum, or expected after fitting.
@@ -49,6 +51,9 @@ def risk(
     samples : int or (K,) integers, optional
         Training samples: n, divided into :math:`n_g \approx p_g n` by largest remainder, or
         the counts themselves. Infinitely many if not given.
+    under : Perturbation, optional
+        What differs at test time, at infinitely many samples and with oracle routing. Dense,
+        which does not route, does not notice.
     require : {"exact"}, optional
         Refuse an answer that is only asymptotic.
 
@@ -89,6 +94,8 @@ def risk(
     estimator, model = known(estimator), known_model(model)
     if require not in (None, "exact"):
         raise ValueError(f'require must be "exact" or None, got {require!r}')
+    if under is not None:
+        return _perturbed_risk(estimator, model, samples, under)
     if samples is None:
         return _optimal_risk(estimator, model)
     known_oracle(estimator, "the risk after fitting on samples")
@@ -137,6 +144,46 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     )
 
 
+def _perturbed_risk(
+    estimator: Estimator, model: BlockModel, samples: Any, under: Perturbation
+) -> Risk:
+    if not isinstance(under, Perturbation):
+        raise ValueError(f"under must be a Perturbation, got {under!r}")
+    if samples is not None:
+        raise NoClosedForm(
+            "risks under a perturbation are known for infinitely many samples, got "
+            f"samples={samples!r}"
+        )
+    if len(under.confusion) != model.experts:
+        raise ValueError(
+            f"confusion must have {model.experts} rows, one for each group, "
+            f"got {len(under.confusion)}"
+        )
+    if isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle):
+        raise ValueError(
+            "under needs oracle routing, as another gate errs by the input and not by a given "
+            f"matrix, got {estimator!r}"
+        )
+    own = _optimal_risk(estimator, model)
+    if isinstance(estimator, Dense):
+        return own
+    omega = model.label_noise_variance
+    wrong = population.misrouted_excess(
+        model.group_probabilities,
+        model.block_of,
+        model.signal_variances,
+        leakage_of(model),
+        model.coefficients,
+        model.noise_variance,
+        estimator.ridge,
+    )
+    right = np.diagonal(under.confusion)
+    per_group = right * (own.per_group - omega)
+    per_group += np.vecdot(under.confusion - np.diag(right), wrong)
+    excess = float(model.group_probabilities @ per_group)
+    return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
+
+
 def mmse(model: BlockModel) -> Risk:
     r"""The least risk of all predictors, of whatever form and size: that of the soft gate.
 
@@ -157,12 +204,12 @@ def mmse(model: BlockModel) -> Risk:
 
     Examples
     --------
-    >>> from moetheory import MoE
-    >>> model = BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0)
-    >>> risk(MoE(), model).value, mmse(model).value, risk(Dense(), model).value
-    (0.0588, 0.0588, 0.5)
-    >>> mmse(model).value - risk(MoE(), model).value
-    1e-9
+    >>> from moetheory import Hard, MoE
+    >>> model = BlockModel.isotropic(64, 8, noise_variance=1.0, signal_energy=16.0)
+    >>> risk(MoE(), model).value, mmse(model).value
+    (0.3333333, 0.4454384)
+    >>> risk(MoE(gate=Hard()), model).value, risk(Dense(), model).value
+    (0.5002127, 0.8)
     """
     return risk(MoE(gate=Soft()), model)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from moetheory.distribution import Part, RiskDistribution
 from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator, MoE, known
+from moetheory.estimators import Dense, Estimator, MoE, known_oracle
 from moetheory.model import BlockModel, known_model
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
@@ -63,7 +63,8 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
     >>> len(law.experts), law.experts[0].quantile([0.05, 0.95])
     (8, array([0.1225506, 0.1942065]))
     """
-    estimator, model = known(estimator), known_model(model)
+    estimator = known_oracle(estimator, "the law of the risk")
+    model = known_model(model)
     call = f"simulate({estimator!r}, model, samples=samples)"
     if isinstance(estimator, Dense) and model.experts > 1:
         raise NoClosedForm(

@@ -83,7 +83,7 @@ class RoutingMatrix:
     @property
     def per_group(self) -> FloatArray:
         """Probability of a wrong expert given the group, (K,), however small."""
-        return (self.matrix - np.diag(np.diagonal(self.matrix))).sum(axis=1)
+        return np.asarray((self.matrix - np.diag(np.diagonal(self.matrix))).sum(axis=1))
 
     @property
     def misrouting(self) -> float:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory.estimators import Estimator, MoE, known
+from moetheory.estimators import Estimator, MoE, known_oracle
 from moetheory.evaluation import risk
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
@@ -68,7 +68,8 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     """
     from scipy import optimize
 
-    estimator, model = known(estimator), known_model(model)
+    estimator = known_oracle(estimator, "the best ridge")
+    model = known_model(model)
 
     def at(exponent: float) -> Risk:
         return risk(replace(estimator, ridge=scale * 10.0**exponent), model, samples=samples)

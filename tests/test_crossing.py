@@ -128,9 +128,9 @@ def test_estimators_too_close_to_tell_are_refused():
         crossover(a, b, model, over="samples")
 
 
-@pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise_variance"])
+@pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise"])
 def test_other_quantities_are_refused(rare, over):
-    with pytest.raises(ValueError, match=r'over must be "samples", .* got'):
+    with pytest.raises(ValueError, match=r'over must be "samples" or "noise_variance", got'):
         crossover(mt.Dense(), mt.MoE(), rare, over=over)
 
 

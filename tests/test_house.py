@@ -15,12 +15,12 @@ PACKAGE = Path(moetheory.__file__).parent
 # an import only ever points to a lower floor, or stays in its own package
 FLOORS = [
     {"errors", "validation", "files", "terminal"},
-    {"eigenbasis", "modelfile", "gates"},
+    {"eigenbasis", "modelfile", "gates", "perturbation"},
     {"model"},
     {"estimators", "results", "estimates", "allocation"},
     {"formulas", "kernels", "certificates"},
     {"optimum", "verdicts"},
-    {"regressions", "distribution", "gated"},
+    {"regressions", "distribution", "routers"},
     {"fitting", "expertlaw", "tails"},
     {"evaluation", "simulation"},
     {"tuning", "crossing"},

@@ -22,7 +22,7 @@ STRETCH = 64  # steps that are taken at once
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
-LEAST = -745.0  # logarithm of the smallest float
+LEAST, MOST = -745.0, 700.0  # logarithms of floats, small and large
 ROUNDING = 1e-12  # of the inner integrals, relative
 
 
@@ -77,8 +77,11 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
         values = _integrands(nodes, counts, tau, constant)
         sums += values.reshape(-1, STRETCH // 2, 2).sum(axis=1).T
         total = STEP * sums.sum(axis=0)
-        left = math.exp(max(tau[-1], LEAST)) * remainders
-        if tau[-1] < LEAST or np.all(left <= 1e-16 * total[:-1]):
+        if tau[-1] < LEAST:
+            break
+        with np.errstate(over="ignore"):
+            left = math.exp(min(tau[-1], MOST)) * remainders
+        if np.all(left <= 1e-16 * total[:-1]):
             break
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
@@ -92,7 +95,7 @@ def _integrands(
 ) -> FloatArray:
     """Of every class and, last, of what is lost to foreign experts, (C + 1, T), in d log t."""
     phi, b, b2, a, a2 = np.stack([each.expectations(tau) for each in nodes], axis=1)
-    fixed = constant * np.exp(tau)
+    fixed = np.exp(np.minimum(tau + (math.log(constant) if constant > 0.0 else -math.inf), MOST))
     with np.errstate(divide="ignore"):
         product = np.exp(counts @ np.log(phi) - fixed)
     phi = np.where(phi > 0.0, phi, 1.0)  # there the product is zero

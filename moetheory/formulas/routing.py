@@ -69,7 +69,7 @@ def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatA
     inactive block exceeds that of the active one. Not capped at 1.
 
     >>> union_bound(16, 16, 4.0)
-    array(0.0601)
+    array(0.06359625)
     """
     from scipy import special
 
