@@ -19,7 +19,7 @@ from moetheory.optimum import optimal_coefficients
 from moetheory.results import RoutingMatrix
 from moetheory.validation import FloatArray, IntArray
 
-MOST_RATIO = 1e300  # of signal to noise; larger ones would overflow
+MOST_RATIO = 1e100  # of signal to noise; squares of larger ones would overflow
 
 
 class Losses(NamedTuple):

@@ -23,7 +23,7 @@ DROP = 45.0  # e^-45 is below the rounding of what it is added to
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
 LEAST, MOST = -745.0, 700.0  # logarithms of floats, small and large
-ROUNDING = 1e-12  # of the inner integrals, relative
+ROUNDING = 1e-12  # relative
 
 
 class Losses(NamedTuple):
@@ -86,7 +86,7 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
     # halving the step squares the error
-    error = float(np.nanmax(apart, initial=0.0)) ** 2 + ROUNDING
+    error = float(np.nanmax(apart, initial=0.0)) ** 2 + max(each.error for each in nodes) + ROUNDING
     return Losses(total[:-1], float(total[-1]), error)
 
 
@@ -119,6 +119,7 @@ class _Nodes:
         self.block, self.low, self.high, self.step = block, low, high, step
         self.z = np.zeros(0)
         self.density, self.energy = np.zeros(0), np.zeros(0)  # logarithms, with the step
+        self.error = 0.0  # relative
 
     @classmethod
     def of(cls, block: Block) -> _Nodes:
@@ -143,11 +144,12 @@ class _Nodes:
             new = np.logaddexp(0.0, x)
             weights, degrees = self.block.inactive_weights, self.block.degrees
             along = math.log(self.step) + np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
-            density = along + chisquares.log_pdf(new, weights, degrees).values
-            energy = along + chisquares.log_pdf(new, weights, degrees, self.block.loads).values
+            density = chisquares.log_pdf(new, weights, degrees)
+            energy = chisquares.log_pdf(new, weights, degrees, self.block.loads)
             self.z = np.concatenate([self.z, new])
-            self.density = np.concatenate([self.density, density])
-            self.energy = np.concatenate([self.energy, energy])
+            self.density = np.concatenate([self.density, along + density.values])
+            self.energy = np.concatenate([self.energy, along + energy.values])
+            self.error = max(self.error, density.error, energy.error)
         return slice(0, number)
 
     def expectations(self, tau: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ independent, so everything is an integral over the largest one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ FLOOR = -690.0  # logarithm of a probability beside which everything else vanish
 SMALLEST = 1e-250  # of which relative accuracy is asked
 CLOSE = 1e-6  # halving the step squares the error
 MOST_NODES = 1 << 18
-ROUNDING = 1e-12  # of distribution functions, relative
+ROUNDING = 1e-12  # relative
 
 
 class Routing(NamedTuple):
@@ -121,7 +121,7 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         stray=stray,
         idle=bottom.idle,
         foreign=float(foreign),
-        error=change**2 + ROUNDING,
+        error=change**2 + table.error + ROUNDING,
     )
 
 
@@ -153,16 +153,22 @@ class _Scores:
             top = int(np.argmax(priors + offsets))
             self.below = (priors[top] - priors) + (offsets[top] - offsets)
             self.below -= self.below.min()
+        self.error = 0.0  # the largest relative one of all laws so far
+
+    def _law(self, of: Callable[..., chisquares.Logs], *arguments: FloatArray) -> FloatArray:
+        logs = of(*arguments)
+        self.error = max(self.error, logs.error)
+        return logs.values
 
     def cdfs(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Logarithms at A + ``above``, (C, N): inactive; active; active with q."""
         inactive, active, spent = [], [], []
         for block, below in zip(self.blocks, self.below, strict=True):
             z, degrees = below + above, block.degrees
-            inactive.append(chisquares.log_cdf(z, block.inactive_weights, degrees).values)
             weights, loads = block.active_weights, block.active_loads
-            active.append(chisquares.log_cdf(z, weights, degrees).values)
-            spent.append(chisquares.log_cdf(z, weights, degrees, loads).values)
+            inactive.append(self._law(chisquares.log_cdf, z, block.inactive_weights, degrees))
+            active.append(self._law(chisquares.log_cdf, z, weights, degrees))
+            spent.append(self._law(chisquares.log_cdf, z, weights, degrees, loads))
         return np.stack(inactive), np.stack(active), np.stack(spent)
 
     def densities(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -171,9 +177,9 @@ class _Scores:
         for block, below in zip(self.blocks, self.below, strict=True):
             z, degrees = below + above, block.degrees
             weights = block.inactive_weights
-            plain.append(chisquares.log_pdf(z, weights, degrees).values)
-            energy.append(chisquares.log_pdf(z, weights, degrees, block.loads).values)
-            active.append(chisquares.log_pdf(z, block.active_weights, degrees).values)
+            plain.append(self._law(chisquares.log_pdf, z, weights, degrees))
+            energy.append(self._law(chisquares.log_pdf, z, weights, degrees, block.loads))
+            active.append(self._law(chisquares.log_pdf, z, block.active_weights, degrees))
         return np.stack(plain), np.stack(energy), np.stack(active)
 
     def factors(self, v: FloatArray) -> tuple[FloatArray, ...]:
