@@ -340,6 +340,14 @@ def test_anisotropic_risks_equal_a_plain_simulation(generic, agrees, mean_and_se
 # --- structure ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("size", "ratio"), [(512, 200.0), (10**4, 1e4), (1, 1e12), (10**5, 1e-9)])
+def test_extreme_blocks_lose_nothing_or_little(size, ratio):
+    model = BlockModel.isotropic(2 * size, 2, noise_variance=1.0, signal_energy=size * ratio)
+    oracle, soft, hard = (risk(e, model).excess for e in (MoE(), SOFT, ROUTED))
+    assert 0.0 <= gained(SOFT, model) <= gained(ROUTED, model)
+    assert oracle <= soft <= hard <= 2.0 * oracle
+
+
 def test_groups_and_coordinates_may_be_permuted(generic):
     model = generic()
     rng = np.random.default_rng(3)

@@ -22,7 +22,7 @@ STRETCH = 64  # steps that are taken at once
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
-LEAST, MOST = -745.0, 700.0  # logarithms of floats, small and large
+LEAST, MOST = -680.0, 700.0  # logarithms of floats, small and large
 ROUNDING = 1e-12  # relative
 
 
