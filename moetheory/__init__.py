@@ -15,7 +15,7 @@ from moetheory.perturbation import Perturbation
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
 from moetheory.routers import misrouting_bound, routing_matrix
-from moetheory.simulation import merge_checkpoints, simulate
+from moetheory.simulation import RoutingEstimate, merge_checkpoints, simulate, simulate_routing
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
 from moetheory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
@@ -40,6 +40,7 @@ __all__ = [
     "Perturbation",
     "Risk",
     "RiskDistribution",
+    "RoutingEstimate",
     "RoutingMatrix",
     "Soft",
     "Sweep",
@@ -63,5 +64,6 @@ __all__ = [
     "risk_distribution",
     "routing_matrix",
     "simulate",
+    "simulate_routing",
     "sweep",
 ]

@@ -106,13 +106,26 @@ def known(estimator: Estimator) -> Estimator:
     return estimator
 
 
+def routes_by_input(estimator: Estimator) -> bool:
+    """Whether it has a gate that looks at the noisy input."""
+    return isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle)
+
+
+def require_strict(model: BlockModel) -> None:
+    """Refuse leakage, with which the posterior of the groups is another."""
+    if not model.strict:
+        raise ValueError(
+            "gates that route by the input need strict blocks, leakage_variances=0, got a model "
+            "with leakage; Dense(...) and MoE(gate=Oracle()) know leakage"
+        )
+
+
 def known_oracle(estimator: Estimator, what: str) -> Estimator:
     """``estimator``, if it is dense or routed by the oracle; `NoClosedForm` for other gates.
 
     ``what`` names the quantity that is known for these alone.
     """
-    estimator = known(estimator)
-    if isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle):
+    if routes_by_input(known(estimator)):
         raise NoClosedForm(
             f"{what} is known for Dense(...) and MoE(gate=Oracle()) only, got {estimator!r}"
         )

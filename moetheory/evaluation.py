@@ -8,12 +8,19 @@ import numpy as np
 
 from moetheory.allocation import Counts, known_counts
 from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator, MoE, known, known_oracle
+from moetheory.estimators import (
+    Dense,
+    Estimator,
+    MoE,
+    known,
+    known_oracle,
+    routes_by_input,
+)
 from moetheory.fitting import fitted_risk
 from moetheory.formulas import population
 from moetheory.formulas.finite import dense_rate
 from moetheory.formulas.layout import Layout
-from moetheory.gates import Oracle, Soft
+from moetheory.gates import Soft
 from moetheory.model import BlockModel, known_model
 from moetheory.optimum import leakage_of
 from moetheory.perturbation import Perturbation
@@ -126,7 +133,7 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
         estimator.ridge,
     )
     excess, omega = float(total), model.label_noise_variance
-    if isinstance(estimator, Dense) or isinstance(estimator.gate, Oracle):
+    if isinstance(estimator, Dense) or not routes_by_input(estimator):
         return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
     losses = gate_losses(estimator.gate, model)
     if estimator.ridge > 0.0:
@@ -159,7 +166,7 @@ def _perturbed_risk(
             f"confusion must have {model.experts} rows, one for each group, "
             f"got {len(under.confusion)}"
         )
-    if isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle):
+    if routes_by_input(estimator):
         raise ValueError(
             "under needs oracle routing, as another gate errs by the input and not by a given "
             f"matrix, got {estimator!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
 _OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
+_GATE = re.compile(r"moe\((hard|soft|top-\d+|learned)( .*)?\)")  # labels of mixtures with gates
+_GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
+_GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
 _NAMES = {"dense": "dense", "moe": "mixture of experts"}
 _AXES = {
     "experts": "number of experts K",
@@ -27,6 +31,7 @@ _AXES = {
 }
 _SYMBOLS = {"experts": "K", "noise_variance": "σ²", "samples": "n"}
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
+MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
 
 
@@ -35,10 +40,10 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
     positive; theory as lines, with a band of ± its estimated error where it is asymptotic;
-    simulations as points with 95 % intervals (none where the variance is infinite); the upper
-    bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and its
-    simulation, which estimates nothing there, is left out; heights far above the others are cut
-    off.
+    simulations as points with 95 % intervals (none where the variance is infinite), joined by a
+    dotted line where theory has no formula; the upper bound dashed. Where a risk is infinite its
+    line has a gap between dotted verticals, and its simulation, which estimates nothing there, is
+    left out; heights far above the others are cut off.
 
     Parameters
     ----------
@@ -79,18 +84,19 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
     ]
     lone: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
     for curve in curves:
-        ax.plot(x, curve.theory, color=curve.colour, label=curve.name, zorder=2, **lone)
+        curve.draw_theory(ax, lone)
         if result.replicates:
             curve.draw_simulations(ax, result.replicates)
     if "bound" in columns:
         bound = columns["bound"]
         by_k = result.over == "experts" and np.allclose(bound * x, bound[0] * x[0])
+        whose = "oracle gate" if any(curve.has_gate for curve in curves) else "experts"
         ax.plot(
             x,
             bound,
             color="0.45",
             linestyle="--",
-            label="1/K bound" if by_k else "upper bound for experts",
+            label="1/K bound" if by_k else f"upper bound for {whose}",
             zorder=1,
             **lone,
         )
@@ -102,13 +108,14 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
     _label_axes(ax, result.over, x)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
-    if result.over != "samples" and not any(curve.is_rough for curve in curves):
+    if result.over == "samples" or any(curve.is_rough for curve in curves):
+        _limit_heights(ax, curves)
+        for curve in curves:
+            curve.draw_errors(ax)
+            curve.draw_infinities(ax)
+    elif len(ax.get_legend_handles_labels()[0]) < MANY_ENTRIES:
         ax.legend(frameon=False)
         return
-    _limit_heights(ax, curves)
-    for curve in curves:
-        curve.draw_errors(ax)
-        curve.draw_infinities(ax)
     _legend_above(ax, curves)
 
 
@@ -123,7 +130,14 @@ class _Curve:
 
     @property
     def name(self) -> str:
-        return _NAMES.get(self.label, self.label)
+        gate = _GATE.fullmatch(self.label)
+        if gate is None:
+            among_gates = self.label == "moe" and any(map(_GATE.fullmatch, self.columns))
+            return "oracle gate" if among_gates else _NAMES.get(self.label, self.label)
+        said = re.sub(r"samples=(\d+)", r"\1 samples", gate[2] or "")
+        said = re.sub(r"moments=(\w+)", r"\1 moments", said)
+        settings = re.findall(r"\d+ samples|\w+ moments|\w+=\S+", said)
+        return ", ".join([f"{gate[1]} gate", *(each.replace("=", " ") for each in settings)])
 
     @property
     def name_with_error(self) -> str:
@@ -141,8 +155,18 @@ class _Curve:
         return f"{self.name} infinite at {_SYMBOLS.get(self.over, self.over)} = {values}"
 
     @property
+    def has_gate(self) -> bool:
+        return _GATE.fullmatch(self.label) is not None
+
+    @property
     def colour(self) -> str:
+        if self.has_gate:
+            return _GATE_COLOURS[(self.order - 2) % len(_GATE_COLOURS)]
         return _COLOURS.get(self.label, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
+
+    @property
+    def line(self) -> Any:
+        return _GATE_LINES[(self.order - 2) % len(_GATE_LINES)] if self.has_gate else "-"
 
     @property
     def x(self) -> NDArray[Any]:
@@ -168,11 +192,24 @@ class _Curve:
         return np.where(np.isinf(self.theory), np.nan, means) if means.size else means
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether theory has no formula, somewhere."""
+        return bool(np.isnan(self.theory).any())
+
+    @property
     def heights(self) -> NDArray[Any]:
         """All finite heights."""
         every = np.concatenate([self.theory, self.simulated])
         finite: NDArray[Any] = every[np.isfinite(every)]
         return finite
+
+    def draw_theory(self, ax: Axes, lone: Mapping[str, Any]) -> None:
+        """A line; a thin one through the simulations where there is no theory."""
+        look: dict[str, Any] = {"color": self.colour, "zorder": 2, **lone}
+        if self.is_unknown and self.simulated.size:
+            ax.plot(self.x, self.simulated, linestyle=":", linewidth=1.0, label=self.name, **look)
+            look["label"] = "_"  # what is known of it needs no entry of its own
+        ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **look})
 
     def draw_simulations(self, ax: Axes, replicates: int) -> None:
         """Points with 95 % intervals."""
@@ -183,8 +220,8 @@ class _Curve:
             self.simulated,
             yerr=half,
             fmt=_MARKERS[self.order % len(_MARKERS)],
-            markersize=6.5 - 2.5 * self.order if self.order < 2 else 4,
-            markerfacecolor="none" if self.order == 0 else self.colour,
+            markersize=6.5 - 2.5 * self.order if self.order < 2 else 6 if self.has_gate else 4,
+            markerfacecolor="none" if self.order == 0 or self.has_gate else self.colour,
             capsize=3,
             color=self.colour,
             label=self.name_of_simulations,
@@ -237,7 +274,12 @@ def _labels(result: Sweep) -> list[str]:
 
 def _limit_heights(ax: Axes, curves: list[_Curve]) -> None:
     """Limits from the closed forms, so that a spike does not flatten everything else."""
-    finite = np.concatenate([curve.theory[np.isfinite(curve.theory)] for curve in curves])
+    finite = np.concatenate(
+        [
+            curve.heights if curve.is_unknown else curve.theory[np.isfinite(curve.theory)]
+            for curve in curves
+        ]
+    )
     if not finite.size:
         ax.set_yticks([])
         ax.text(0.5, 0.5, "infinite at every value", transform=ax.transAxes, ha="center")
@@ -250,19 +292,28 @@ def _limit_heights(ax: Axes, curves: list[_Curve]) -> None:
 
 
 def _legend_above(ax: Axes, curves: list[_Curve]) -> None:
-    """Outside, as peaks and bands leave no room inside; what belongs to a curve together."""
+    """Outside, where peaks, bands or many entries leave no room inside.
+
+    What belongs to a curve together; of more than two curves in one entry.
+    """
     from matplotlib.lines import Line2D
 
     artists, labels = ax.get_legend_handles_labels()
     found: dict[str, Any] = dict(zip(labels, artists, strict=True))
     entries: list[list[tuple[str, Any]]] = []
+    blank = ("", Line2D([], [], linestyle="none"))
+    many, points = len(curves) > 2, None
     for curve in curves:
         line, band = found.pop(curve.name), found.pop(curve.name_with_error, None)
-        first = (curve.name, line) if band is None else (curve.name_with_error, (band, line))
+        name = curve.name if band is None else curve.name_with_error
+        if many:
+            points = found.pop(curve.name_of_simulations, (None,))[0]  # without their intervals
+        handle = tuple(each for each in (band, line, points) if each is not None)
         others = (curve.name_of_simulations, curve.name_of_infinities)
-        entries.append([first, *((name, found.pop(name)) for name in others if name in found)])
-    longest = max(map(len, entries))
-    blank = ("", Line2D([], [], linestyle="none"))
+        entries.append([(name, handle), *((o, found.pop(o)) for o in others if o in found)])
+    if points is not None:
+        found["points: simulated (95 %)"] = blank[1]
+    longest = 0 if many else max(map(len, entries))
     # blanks let each curve begin a column; what else was drawn on the axes comes last
     shown = [entry for each in entries for entry in each + [blank] * (longest - len(each))]
     names, handles = zip(*shown, *found.items(), strict=True)
@@ -271,7 +322,7 @@ def _legend_above(ax: Axes, curves: list[_Curve]) -> None:
         names,
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
-        ncols=2,
+        ncols=3 if many and max(map(len, names)) <= LONG_ENTRY else 2,
         frameon=False,
         fontsize="small",
     )

@@ -100,9 +100,9 @@ class Sweep:
     over : str
         The quantity, which names the first column.
     columns : mapping of str to (n,) array
-        ``<estimator>``: excess risk in theory, ``inf`` at an interpolation threshold;
-        ``<estimator>_error``: estimate of its error, if any of these answers is only
-        asymptotic, and 0 where they are exact; ``<estimator>_simulated`` and
+        ``<estimator>``: excess risk in theory, ``inf`` at an interpolation threshold, NaN where
+        no formula is known; ``<estimator>_error``: estimate of its error, if any of these
+        answers is only asymptotic, and 0 where they are exact; ``<estimator>_simulated`` and
         ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on that of ``MoE()``
         at infinitely many samples.
     replicates : int

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.errors import NoClosedForm
-from moetheory.estimators import MoE
+from moetheory.estimators import MoE, require_strict
 from moetheory.formulas import posterior, routing
 from moetheory.formulas.evidence import Block
 from moetheory.gates import Gate, Hard, Oracle, Soft, known_gate, resolved
@@ -115,8 +115,7 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     if model.noise_variance == 0.0 or not kinds.blocks:
         return RoutingMatrix(kinds.certain(model), shares, 0.0)
     found = routing.hard_routing(kinds.blocks, kinds.counts, kinds.constants.max(initial=0.0))
-    matrix = kinds.matrix(found)
-    return RoutingMatrix(matrix, shares, found.error + float(np.abs(matrix.sum(1) - 1.0).max()))
+    return RoutingMatrix(kinds.matrix(found), shares, found.error)
 
 
 def misrouting_bound(model: BlockModel) -> float:
@@ -149,15 +148,6 @@ def misrouting_bound(model: BlockModel) -> float:
     if noise == 0.0:
         return 0.0 if signal > 0.0 else float(model.experts - 1)
     return float(routing.union_bound(model.experts, model.dim / model.experts, 1 + signal / noise))
-
-
-def require_strict(model: BlockModel) -> None:
-    """Refuse leakage."""
-    if not model.strict:
-        raise ValueError(
-            "gates that route by the input need strict blocks, leakage_variances=0, got a model "
-            "with leakage; Dense(...) and MoE(gate=Oracle()) know leakage"
-        )
 
 
 @dataclass(frozen=True, eq=False)

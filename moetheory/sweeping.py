@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.errors import HeavyTailWarning
+from moetheory.errors import HeavyTailWarning, NoClosedForm
 from moetheory.estimates import Estimates
-from moetheory.estimators import Dense, Estimator, MoE, known
+from moetheory.estimators import Dense, Estimator, MoE, known, routes_by_input
 from moetheory.evaluation import moe_bound, risk
 from moetheory.model import BlockModel, known_model
-from moetheory.results import Sweep
+from moetheory.results import Risk, Sweep
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.validation import count, members, regular_array
@@ -53,7 +54,8 @@ def sweep(
         ``over="samples"``. Infinitely many if not given.
     replicates : int, optional
         Simulate too: with this many training sets for each value, or test samples where there
-        are infinitely many training samples.
+        are infinitely many training samples. What no formula is known for is then NaN in theory
+        (gates other than `Hard` and `Soft`), and simulated nevertheless.
     rng : int, SeedSequence, Generator or None
     progress : callable, optional
         Called as ``progress(done, total)`` in replicates.
@@ -62,14 +64,17 @@ def sweep(
     -------
     Sweep
         Where a risk is infinite its simulation is reported nevertheless, but estimates nothing;
-        where its variance is, the sem is ``inf``.
+        where its variance is, the sem is ``inf``. Only what is asymptotic has a column of errors:
+        those of a quadrature are far below what simulations could show.
 
     Raises
     ------
     ValueError
-        An argument is none of the above.
+        An argument is none of the above, or at one of the values an estimator is not defined:
+        a gate that routes by the input where the model leaks, `TopK` with more experts than
+        there are.
     NoClosedForm
-        From `risk`.
+        From `risk`, without ``replicates``.
 
     Examples
     --------
@@ -83,6 +88,13 @@ def sweep(
     >>> model = BlockModel.isotropic(8, 2, 1.0, signal_energy=8.0)
     >>> sweep(model, "samples", [4, 8, 16, 32], [MoE()])["moe"].tolist()
     [1.333333, inf, 0.777778, 0.454545]
+
+    Hard routing loses to dense where the noise hides the groups:
+
+    >>> from moetheory import Hard
+    >>> result = sweep(model, "noise_variance", [0.1, 1, 10], [Dense(), MoE(gate=Hard())])
+    >>> result["dense"].tolist(), result["moe(hard)"].tolist()
+    ([0.0909, 0.5, 0.9091], [0.0485, 0.4253, 0.9602])
     """
     grid = _grid(over, values)
     estimators = [
@@ -98,20 +110,27 @@ def sweep(
             f"got {over!r}"
         )
     points = _points(model, over, grid, samples)
+    if replicates is not None:
+        replicates = count("replicates", replicates, minimum=2)
+    places = [f"{over}={value}" for value in grid.tolist()]
 
     columns: dict[str, Any] = {over: grid}
     for label, estimator in zip(labels, estimators, strict=True):
-        risks = [risk(estimator, each, samples=size) for each, size in points]
-        columns[label] = np.array([each.excess for each in risks])
-        if any(each.exactness == "asymptotic" for each in risks):
-            columns[f"{label}_error"] = np.array([each.error for each in risks])
+        risks = [
+            _theory(estimator, point, place, simulated=replicates is not None)
+            for point, place in zip(points, places, strict=True)
+        ]
+        columns[label] = np.array([np.nan if each is None else each.excess for each in risks])
+        if any(each is not None and each.exactness == "asymptotic" for each in risks):
+            errors = [np.nan if each is None else each.error for each in risks]
+            columns[f"{label}_error"] = np.array(errors)
     if MoE() in estimators and samples is None and over != "samples":
         columns["bound"] = np.array([moe_bound(each) for each, _ in points])
     if replicates is None:
         return Sweep(over, columns, 0, None)
 
     entropy = entropy_of(rng)
-    runs = _runs(estimators, points, replicates, entropy, progress)
+    runs = _runs(estimators, points, places, replicates, entropy, progress)
     omega = [each.label_noise_variance for each, _ in points]
     for i, label in enumerate(labels):
         columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
@@ -159,9 +178,32 @@ def _at(model: BlockModel | Callable[[Any], BlockModel], over: str, value: Any) 
     return model.replace(**{over: value}) if isinstance(model, BlockModel) else model(value)
 
 
+@contextmanager
+def _place_named(place: str, estimators: Sequence[Estimator]) -> Iterator[None]:
+    """Say where it is that a gate is not defined."""
+    try:
+        yield
+    except ValueError as error:
+        if not any(map(routes_by_input, estimators)):
+            raise
+        raise ValueError(f"at {place}: {error}") from None
+
+
+def _theory(estimator: Estimator, point: Point, place: str, *, simulated: bool) -> Risk | None:
+    """What theory gives; None if nothing, where simulation does."""
+    try:
+        with _place_named(place, [estimator]):
+            return risk(estimator, point[0], samples=point[1])
+    except NoClosedForm:
+        if simulated:
+            return None
+        raise
+
+
 def _runs(
     estimators: Sequence[Estimator],
     points: Sequence[Point],
+    places: Sequence[str],
     replicates: int,
     entropy: int,
     progress: Callable[[int, int], None] | None,
@@ -173,7 +215,7 @@ def _runs(
             if progress is not None:
                 progress(index * total + done, len(points) * total)
 
-        with warnings.catch_warnings():
+        with _place_named(places[index], estimators), warnings.catch_warnings():
             # next to a threshold: theory's column says inf there, and so does that of the sem
             warnings.simplefilter("ignore", HeavyTailWarning)
             return simulate(

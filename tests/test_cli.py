@@ -233,7 +233,7 @@ def test_a_sweep_may_fit_its_estimators(run):
         ((), "the following arguments are required: command"),
         (("chek",), "invalid choice: 'chek'"),
         (("check", "one-over-q"), "no theorem 'one-over-q'; did you mean 'one-over-k'?"),
-        (("check", "zzz"), "no theorem 'zzz'; there are generalization, one-over-k"),
+        (("check", "zzz"), f"no theorem 'zzz'; there are {', '.join(mt.catalogue)}"),
         (("check", "--dim", "10", "--experts", "3"), "experts must divide dim"),
         (("check", "--dim", "ten"), "invalid int value: 'ten'"),
         (("check", "--dim", "0"), "dim must be at least 1, got 0"),
@@ -392,6 +392,198 @@ def test_quick_work_shows_no_progress():
     code, text = in_a_terminal("risk", columns=100)
     assert code == 0
     assert "replicates" not in text
+
+
+# --- gates ------------------------------------------------------------------------------------
+
+ROUTED = [mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft())]
+
+
+def test_risk_with_gates(run):
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    code, out, err = run("risk", *SMALL, "--gate", "hard,soft", "--gate", "oracle,hard")
+    assert (code, err) == (0, "")
+    header, *rows = cells_of(out)
+    assert [row[0] for row in rows] == ["dense", "moe", "moe(hard)", "moe(soft)"]
+    for row, estimator in zip(rows, ROUTED, strict=True):
+        shown, theory = dict(zip(header, row, strict=True)), mt.risk(estimator, model)
+        assert shown["risk"] == f"{theory.value:.6g}"
+        assert (shown["exactness"], shown["error"]) == (theory.exactness, f"{theory.error:.2g}")
+    assert {row[3] for row in rows[2:]} == {"quadrature"}
+    results = json.loads(run("risk", *SMALL, "--gate", "soft", "--json")[1])["results"]
+    assert list(results) == ["dense", "moe", "moe(soft)"]
+    assert results["moe(soft)"]["risk"] == mt.risk(ROUTED[3], model).value
+    assert results["moe(soft)"]["active"] == 6
+
+
+def test_simulate_with_gates(run, small):
+    gates = ("--gate", "hard,soft:0.5,top-2,learned:200,learned:200:full")
+    code, out, err = run(*SIMULATE, *gates, "--replicates", "300")
+    assert (code, err) == (0, "")
+    header, *rows = cells_of(out)
+    shown = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert list(shown) == [
+        *("dense", "moe", "moe(hard)", "moe(soft temperature=0.5)", "moe(top-2)"),
+        *("moe(learned samples=200)", "moe(learned samples=200 moments=full)"),
+    ]
+    assert {row["method"] for row in shown.values()} == {"identity"}
+    assert shown["moe(hard)"]["theory"] == f"{mt.risk(ROUTED[2], small).value:.6g}"
+    assert shown["moe(hard)"]["exactness"] == "quadrature"
+    assert shown["moe(top-2)"]["theory"] == "-"
+    estimates = mt.simulate(ROUTED[:3], small, replicates=300, rng=1)
+    mean = estimates.difference(0, 1).mean
+    assert float(re.search("dense - MoE  (.*) ±", out)[1]) == pytest.approx(mean, abs=1e-3)
+    document = json.loads(run(*SIMULATE, *gates, "--replicates", "300", "--json")[1])
+    assert document["results"]["moe(hard)"]["mean"] == estimates[2].mean
+    assert document["difference"]["mean"] == mean
+    assert document["results"]["moe(top-2)"]["theory"] is None
+
+
+@pytest.mark.parametrize("experts", ["2", "3", "4", "6", "8", "12"])
+def test_simulate_does_not_hold_rounding_against_theory(run, experts):
+    # the risk of the oracle's experts is the same for every draw: no standard error
+    options = ("--dim", "24", "--experts", experts, "--replicates", "30", "--json")
+    code, out, _ = run("simulate", *options, "--gate", "hard")
+    assert (code, json.loads(out)["results"]["moe"]["z"]) == (0, 0.0)
+
+
+def test_simulate_one_of_the_two_and_gates_has_no_difference(run):
+    code, out, _ = run(*SIMULATE, "--only", "moe", "--gate", "soft", "--replicates", "30")
+    assert (code, [row[0] for row in cells_of(out)[1:]]) == (0, ["moe", "moe(soft)"])
+    assert "dense" not in out
+
+
+def test_a_sweep_without_gates_is_that_of_dense_and_moe(run):
+    asked = ("sweep", "--dim", "6", "--seed", "3")
+    expected = io.StringIO()
+    mt.sweep(
+        lambda k: mt.BlockModel.isotropic(6, k, 1.0, signal_energy=6.0),
+        *("experts", [1, 2, 3, 6], [mt.Dense(), mt.MoE()]),
+        replicates=2000,
+        rng=3,
+    ).write_csv(expected)
+    assert run(*asked) == (0, expected.getvalue(), "")
+    assert run(*asked, "--gate", "oracle") == run(*asked)
+
+
+@pytest.mark.parametrize("over", ["experts", "noise_variance"])
+def test_a_sweep_with_gates(run, tmp_path, over):
+    figure = tmp_path / "gates.png"
+    options = ("--over", over, "--dim", "6", "--values", "2,3", "--replicates", "40", "--seed", "0")
+    code, out, err = run(
+        "sweep", *options, "--gate", "hard", "--gate", "soft,top-2", "--figure", str(figure)
+    )
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    names = ("dense", "moe", "moe(hard)", "moe(soft)", "moe(top-2)")
+    assert list(rows[0]) == [
+        *(over, *names, "bound"),
+        *(f"{name}_{what}" for name in names for what in ("simulated", "sem")),
+    ]
+    for row in rows:
+        at = {"experts": 6, "noise_variance": 1.0, over: float(row[over])}
+        model = mt.BlockModel.isotropic(
+            6, int(at["experts"]), at["noise_variance"], signal_energy=6
+        )
+        for estimator in ROUTED:
+            assert float(row[estimator.label]) == mt.risk(estimator, model).excess
+    assert rows[-1]["moe(top-2)"] == "nan"
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run("sweep", *options, "--gate", "top-2", "--json")
+    assert json.loads(out)["results"]["columns"]["moe(top-2)"][-1] == "nan"
+
+
+def test_a_sweep_starts_where_its_gates_are_defined(run):
+    code, out, _ = run("sweep", "--dim", "6", "--gate", "top-2", "--replicates", "9")
+    assert (code, [line.split(",")[0] for line in out.splitlines()[1:]]) == (0, ["2", "3", "6"])
+
+
+def test_a_sweep_draws_fewer_training_sets_of_full_routers(run):
+    one = ("sweep", "--dim", "6", "--values", "3", "--json", "--gate")
+    for gate, replicates in (("learned:90:full", 200), ("learned:90", 2000), ("learned", 2000)):
+        assert json.loads(run(*one, gate)[1])["results"]["replicates"] == replicates
+
+
+def test_a_sweep_with_gates_through_a_pipe():
+    asked = f"{' '.join(COMMAND)} sweep --dim 6 --gate hard --replicates 9"
+    done = subprocess.run(["bash", "-c", f"{asked} | tail -n 1"], capture_output=True, text=True)
+    assert (done.stderr, done.stdout.count(",")) == ("", 10)
+    assert done.stdout.startswith("6,")
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ("hrad", "argument --gate: no gate 'hrad'; did you mean 'hard'?"),
+        ("Soft", "argument --gate: no gate 'Soft'; did you mean 'soft'?"),
+        ("top2", "argument --gate: no gate 'top2'; did you mean 'top-2'?"),
+        ("lerned:100", "argument --gate: no gate 'lerned:100'; did you mean 'learned'?"),
+        ("zzz", "argument --gate: no gate 'zzz': there are hard, soft[:T], top-k, learned[:N"),
+        ("", "argument --gate: no gate '': there are hard"),
+        ("hard,,soft", "argument --gate: no gate '': there are hard"),
+        ("hard:1", "argument --gate: no gate 'hard:1': there are hard"),
+        ("soft:1:2", "argument --gate: no gate 'soft:1:2': there are hard"),
+        ("soft:0", "argument --gate: 'soft:0': temperature must be greater than 0, got 0"),
+        ("soft:nan", "argument --gate: 'soft:nan': temperature must be finite, got nan"),
+        ("soft:x", "argument --gate: 'soft:x': temperature must be a number, got 'x'"),
+        ("top-0", "argument --gate: 'top-0': k must be at least 1, got 0"),
+        ("top-x", "argument --gate: 'top-x': k must be an integer, got 'x'"),
+        ("learned:x", "argument --gate: 'learned:x': samples must be an integer, got 'x'"),
+        ("learned:0", "argument --gate: 'learned:0': samples must be at least 1, got 0"),
+        ("learned:9:all", "'learned:9:all': moments must be \"blocks\" or \"full\", got 'all'"),
+        ("soft:0.5,soft:0.50000001", "--gate must name different gates, got soft temperature=0.5"),
+    ],
+)
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
+    code, out, err = run(command, "--dim", "6", "--gate", gate)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("risk", *SMALL, "--gate", "top-4"), "--gate top-4: k must be at most 3, the number of e"),
+        (("simulate", *SMALL, "--gate", "top-4"), "--gate top-4: k must be at most 3, the number"),
+        (("risk", "--gate", "top-2"), "no formula is known for TopK(k=2); call simulate(MoE("),
+        (("risk", "--gate", "hard", "--ridge", "1"), "are known without ridge; call simulate("),
+        (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
+        *(
+            ((command, "--gate", "hard", "--samples", "90"), "--gate cannot be combined with --sa")
+            for command in ("risk", "simulate", "sweep")
+        ),
+        *(
+            (
+                (command, "--gate", "hard", "--leakage-variances", "0.1"),
+                "--gate needs strict blocks, got a model with leakage",
+            )
+            for command in ("risk", "simulate", "sweep")
+        ),
+        (("sweep", "--over", "samples", "--gate", "hard"), "--gate cannot be combined with --over"),
+        (
+            ("sweep", "--dim", "6", "--gate", "top-3", "--values", "2,6"),
+            "--values must be at least 3 with --gate top-3, got 2",
+        ),
+        (("sweep", "--dim", "6", "--gate", "top-7"), "--gate top-7: k must be at most 6, the num"),
+        (
+            ("simulate", "--method", "population", "--gate", "learned:99"),
+            'a gate that is learned is simulated with method="identity" only',
+        ),
+        (("simulate", "--method", "identity", "--samples", "9"), "--method identity fits nothing"),
+        (("simulate", *SMALL, "--gate", "learned:2"), "samples must be at least"),
+    ],
+)
+def test_gates_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+def test_help_names_the_gates(run, command):
+    words = " ".join(run(command, "--help")[1].split())
+    assert "hard, soft[:T], top-k, learned[:N[:full]], oracle" in words
 
 
 # --- simulate ---------------------------------------------------------------------------------

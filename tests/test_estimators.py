@@ -49,8 +49,8 @@ def test_bad_ridges_are_refused(kind, needed, ridge):
 
 
 @pytest.mark.parametrize("gate", ["oracle", None, 0.1, Oracle, Dense()])
-def test_a_gate_that_is_not_the_oracle_is_refused(gate):
-    message = f"gate must be Oracle(), the only gate available yet, got {gate!r}"
+def test_what_is_no_gate_is_refused(gate):
+    message = f"gate must be Oracle(), Hard(), Soft(...), TopK(...) or Learned(...), got {gate!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         MoE(gate=gate)
 

@@ -1,6 +1,7 @@
 """The examples run, and say what their text promises."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,38 @@ def test_structure_and_ridge(tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_routing_costs(tmp_path):
+    figure = tmp_path / "gates.png"
+    out = run("gates.py", str(figure))
+    experts, noise = out.split("excess risk with")
+    rows = [[float(cell) for cell in line.replace("|", "").split()] for line in tabled(experts)]
+    assert [row[0] for row in rows] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+    for k, dense, oracle, soft, hard, *scaled in rows:
+        assert oracle <= soft <= hard <= dense
+        for risk, product in zip((oracle, soft, hard), scaled, strict=True):
+            assert abs(k * risk - product) <= 5.1e-5 * k + 5.1e-4
+    hard = [row[4] for row in rows]
+    turn = min(range(len(hard)), key=hard.__getitem__)
+    assert turn < len(hard) - 1
+    assert f"hard routing is least at K = {rows[turn][0]:g}: {hard[turn]:.4f}" in out
+    assert f"soft routing falls all the way to K = 256: {rows[-1][3]:.4f}" in out
+    assert sorted((row[3] for row in rows), reverse=True) == [row[3] for row in rows]
+    assert "soft routing is within 10 % of the oracle up to K = 64\n" in out
+    assert "hard routing is within 10 % of the oracle up to K = 32\n" in out
+    assert "hard routing is above dense at no K\n" in out
+    end = float(out.split("at noise variance ")[1].split()[0])
+    for line in tabled(noise):
+        value, dense, _, soft, hard = map(float, line.split())
+        assert (hard > dense) == (value > end)
+        assert soft <= dense
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert not Path("gates.png").exists()
+
+
+def tabled(text: str) -> list[str]:
+    return [line for line in text.splitlines() if re.fullmatch(r" *[\d.]+( +[\d.]+){4}.*", line)]
+
+
 def test_every_example_is_run():
-    named = {"one_over_k.py", "break_a_theorem.py", "structure_or_ridge.py"}
+    named = {"one_over_k.py", "break_a_theorem.py", "structure_or_ridge.py", "gates.py"}
     assert {path.name for path in EXAMPLES.glob("*.py")} == named

@@ -176,6 +176,81 @@ def test_risks_that_are_all_infinite_can_be_drawn():
     assert "dense infinite at σ² = 0.1–1" in texts
 
 
+GATES = [mt.Hard(), mt.Soft(), mt.Soft(0.5), mt.TopK(2), mt.Learned(500, "full")]
+
+
+@pytest.fixture(scope="module")
+def routed():
+    return mt.sweep(
+        lambda k: mt.BlockModel.isotropic(12, k, 1.0, signal_energy=12.0),
+        "experts",
+        [2, 3, 4],
+        [mt.Dense(), mt.MoE(), *(mt.MoE(gate=gate) for gate in GATES)],
+        replicates=20,
+        rng=0,
+    )
+
+
+def test_gates_have_names_and_looks_of_their_own(routed):
+    ax = mt.plot(routed)
+    lines = {line.get_label(): line for line in ax.get_lines() if line.get_label()[0] != "_"}
+    names = [
+        *("dense", "oracle gate", "hard gate", "soft gate", "soft gate, temperature 0.5"),
+        *("top-2 gate", "learned gate, 500 samples, full moments"),
+    ]
+    assert list(lines) == [*names, "1/K bound"]
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == [*names, "1/K bound", "points: simulated (95 %)"]
+    known = [lines[name] for name in names[:4]]
+    assert len({line.get_color() for line in known}) == 4
+    assert [line.get_linestyle() for line in known[:2]] == ["-", "-"]
+    assert "-" not in {line.get_linestyle() for line in known[2:]}
+    for name, label in (("hard gate", "moe(hard)"), ("soft gate", "moe(soft)")):
+        np.testing.assert_array_equal(lines[name].get_ydata(), routed[label])
+
+
+def test_a_gate_without_theory_is_its_points_joined_by_dots(routed):
+    ax = mt.plot(routed)
+    for name, label in (
+        ("soft gate, temperature 0.5", "moe(soft temperature=0.5)"),
+        ("top-2 gate", "moe(top-2)"),
+    ):
+        (line,) = [line for line in ax.get_lines() if line.get_label() == name]
+        assert line.get_linestyle() == ":"
+        np.testing.assert_array_equal(line.get_ydata(), routed[f"{label}_simulated"])
+
+
+def test_a_legend_of_many_entries_is_above(routed):
+    for columns in (dict(routed.columns), few_gates(routed)):
+        ax = mt.plot(mt.Sweep("experts", columns, 20, 0))
+        ax.figure.canvas.draw()
+        legend = ax.get_legend().get_window_extent()
+        assert legend.y0 >= ax.get_window_extent().y1 - 1.0
+        assert legend.x0 >= 0
+        assert legend.x1 <= ax.figure.bbox.x1
+
+
+def few_gates(routed):
+    wanted = ("experts", "dense", "moe_", "moe(hard)", "bound")
+    return {n: c for n, c in routed.columns.items() if n == "moe" or n.startswith(wanted)}
+
+
+def test_few_entries_stay_inside(routed):
+    columns = {n: c for n, c in few_gates(routed).items() if not n.endswith(("_simulated", "_sem"))}
+    ax = mt.plot(mt.Sweep("experts", columns, 0, None))
+    ax.figure.canvas.draw()
+    assert ax.get_legend().get_window_extent().y1 <= ax.get_window_extent().y1
+
+
+def test_gates_and_a_ridge_in_words():
+    model = mt.BlockModel.isotropic(4, 2, 1.0)
+    estimators = [mt.MoE(gate=mt.Soft(2), ridge=0.5), mt.MoE(ridge=0.5)]
+    ax = mt.plot(mt.sweep(model, "noise_variance", [1.0, 2.0], estimators, replicates=9, rng=0))
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "soft gate, temperature 2, ridge 0.5" in texts
+    assert "moe(ridge=0.5)" in texts
+
+
 def test_only_results_can_be_drawn():
     with pytest.raises(ValueError, match="result must be a Sweep, got list"):
         mt.plot([1, 2])

@@ -191,9 +191,10 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "fast", "samples": 30}, "method must be one of population, law, .* got 'fast'"),
+        ({"method": "fast", "samples": 30}, "one of population, identity, law, .* got 'fast'"),
         ({"method": "law"}, "method='law' needs samples, .* got samples=None"),
         ({"method": "population", "samples": 30}, "draws no training sets, got samples=30"),
+        ({"method": "identity", "samples": 30}, "draws no training sets, got samples=30"),
         ({"method": "law", "samples": 30}, r'"law" is known for MoE, got Dense\(ridge=0.0\)'),
         (
             {"method": "law", "samples": 30, "estimator": mt.MoE(ridge=1.0)},

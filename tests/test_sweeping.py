@@ -104,6 +104,62 @@ def test_simulated_training_sets_agree_with_theory(agrees):
         np.testing.assert_array_equal(both[name], again[name])
 
 
+GATES = [mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.TopK(2)), mt.MoE(gate=mt.Learned(500))]
+
+
+def test_what_has_no_formula_is_nan_in_theory_and_simulated():
+    result = mt.sweep(iso, "experts", [2, 4], GATES, replicates=50, rng=1)
+    labels = ["moe(hard)", "moe(top-2)", "moe(learned samples=500)"]
+    simulated = [f"{label}{suffix}" for label in labels for suffix in ("_simulated", "_sem")]
+    assert list(result.columns) == ["experts", *labels, *simulated]
+    for k, hard in zip((2, 4), result["moe(hard)"], strict=True):
+        assert hard == mt.risk(GATES[0], iso(k)).excess
+    # with two experts top-2 is the soft gate
+    assert result["moe(top-2)"][0] == mt.risk(mt.MoE(gate=mt.Soft()), iso(2)).excess
+    assert np.isnan(result["moe(top-2)"][1])
+    assert np.isnan(result["moe(learned samples=500)"]).all()
+    assert all(np.isfinite(result[name]).all() for name in simulated)
+    again = mt.sweep(iso, "experts", [2, 4], GATES, replicates=50, rng=result.entropy)
+    for name in result.columns:
+        np.testing.assert_array_equal(result[name], again[name])
+
+
+def test_simulated_gates_agree_with_theory(agrees):
+    gates = [mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft())]
+    result = mt.sweep(iso, "experts", [3, 12], gates, replicates=500_000, rng=2)
+    for label in ("moe(hard)", "moe(soft)"):
+        columns = (result[f"{label}_simulated"], result[f"{label}_sem"], result[label])
+        for mean, sem, value in zip(*columns, strict=True):
+            assert agrees(mean, sem, result.replicates, value)
+
+
+def test_what_has_no_formula_is_refused_without_simulation():
+    with pytest.raises(mt.NoClosedForm, match=r"TopK\(k=2\); call simulate\(MoE\(gate=TopK"):
+        mt.sweep(iso, "experts", [4], GATES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((iso, "experts", [4, 2], [mt.MoE(gate=mt.TopK(4))]), {}, "at experts=2: k must be at mo"),
+        (
+            (iso(3), "leakage_variances", [0.0, 0.5], [mt.MoE(gate=mt.Soft())]),
+            {"replicates": 9},
+            "at leakage_variances=0.5: gates that route by the input need strict blocks",
+        ),
+        (
+            (iso, "experts", [1, 4], [mt.MoE(gate=mt.Learned(14, "full"))]),
+            {"replicates": 9},
+            "at experts=4: .* to estimate moments",
+        ),
+        ((iso(3), "samples", [40], GATES), {"replicates": 9}, "at samples=40: .*Oracle routing"),
+    ],
+)
+def test_where_a_gate_is_not_defined(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        mt.sweep(*arguments, **options)
+
+
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [

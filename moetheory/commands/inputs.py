@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from moetheory.estimators import MoE
+from moetheory.gates import Oracle
 from moetheory.model import BlockModel
 
 MODEL_OPTIONS: dict[str, Any] = {
@@ -22,6 +24,7 @@ MODEL_OPTIONS: dict[str, Any] = {
     "leakage_variances": 0.0,
     "label_noise_variance": 0.0,
 }
+ORACLE_ONLY = "fitted experts are known with oracle routing only (learned:N fits a router)"
 
 
 class BadInputError(Exception):
@@ -88,6 +91,30 @@ def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockM
     if values["signal_energy"] is None:
         values["signal_energy"] = values["dim"]
     return BlockModel.power_law(**values)
+
+
+def gated(options: argparse.Namespace, model: BlockModel, ridge: float = 0.0) -> list[MoE]:
+    """The mixtures of ``--gate``, each once, if all of them are defined for ``model``.
+
+    The one that the oracle routes is not among them.
+    """
+    gates = dict.fromkeys(gate for gate in options.gate if not isinstance(gate, Oracle))
+    if not gates:
+        return []
+    labels = [gate.label for gate in gates]
+    for label in labels:
+        if labels.count(label) > 1:  # temperatures that differ in their seventh digit
+            raise BadInputError(f"--gate must name different gates, got {label} twice")
+    if options.samples is not None:
+        raise BadInputError(f"--gate cannot be combined with --samples: {ORACLE_ONLY}")
+    if not model.strict:
+        raise BadInputError("--gate needs strict blocks, got a model with leakage")
+    for gate in gates:
+        try:
+            gate.active(model.experts)
+        except ValueError as error:
+            raise BadInputError(f"--gate {gate.label}: {error}") from None
+    return [MoE(gate, ridge) for gate in gates]
 
 
 def require_writable(path: Path) -> None:

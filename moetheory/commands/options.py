@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import math
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
+
+from moetheory.gates import Gate, Hard, Learned, Moments, Oracle, Soft, TopK
+
+Number = TypeVar("Number", int, float)
+
+GATES = "hard, soft[:T], top-k, learned[:N[:full]], oracle"  # as --gate takes them
 
 
 class Command(NamedTuple):
@@ -68,6 +75,51 @@ def part(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
+def gates(text: str) -> list[Gate]:
+    """Gates separated by commas, each as `GATES` has it.
+
+    >>> gates("hard,soft:0.5,top-2,learned:1000:full")
+    [Hard(), Soft(temperature=0.5), TopK(k=2), Learned(samples=1000, moments='full')]
+    """
+    try:
+        return [_gate(each.strip()) for each in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _gate(text: str) -> Gate:
+    try:
+        match text.replace("top-", "top-:", 1).split(":"):
+            case ["hard"]:
+                return Hard()
+            case ["oracle"]:
+                return Oracle()
+            case ["soft", *temperature] if len(temperature) < 2:
+                return Soft(*(_read(float, "temperature", each) for each in temperature))
+            case ["top-", k]:
+                return TopK(_read(int, "k", k))
+            case ["learned"]:
+                return Learned()
+            case ["learned", samples, *moments] if len(moments) < 2:
+                return Learned(_read(int, "samples", samples), *cast(list[Moments], moments))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    name = text.partition(":")[0]
+    near = difflib.get_close_matches(
+        name.lower(), ("hard", "soft", "top-2", "learned", "oracle"), 1
+    )
+    hint = f"; did you mean {near[0]!r}?" if near and near[0] != name else f": there are {GATES}"
+    raise ValueError(f"no gate {text!r}{hint}")
+
+
+def _read(kind: type[Number], name: str, text: str) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        what = "an integer" if kind is int else "a number"
+        raise ValueError(f"{name} must be {what}, got {text!r}") from None
+
+
 def at_least(minimum: int) -> Callable[[str], int]:
     """The type of integers from ``minimum`` on."""
 
@@ -121,3 +173,16 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     """Seed and form of the output."""
     parser.add_argument("--seed", type=at_least(0), metavar="N", help="replays a run")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def add_gates(parser: argparse.ArgumentParser) -> None:
+    """Gates of mixtures beside the one that the oracle routes."""
+    parser.add_argument(
+        "--gate",
+        type=gates,
+        action="extend",
+        default=[],
+        metavar="LIST",
+        help=f"mixtures with other gates too, separated by commas: {GATES} (T: temperature, "
+        "k: experts used, N: samples of the router); strict blocks, infinitely many samples",
+    )

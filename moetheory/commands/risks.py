@@ -8,8 +8,8 @@ from typing import Any
 
 from moetheory import reporting, terminal
 from moetheory.allocation import counts_of
-from moetheory.commands.inputs import refusals, required_model
-from moetheory.commands.options import Command, add_model, add_ridge, add_samples
+from moetheory.commands.inputs import gated, refusals, required_model
+from moetheory.commands.options import Command, add_gates, add_model, add_ridge, add_samples
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import gap, moe_bound, risk
@@ -29,7 +29,8 @@ def run_risk(options: argparse.Namespace) -> int:
     model, samples = required_model(options), options.samples
     with refusals(options, (ValueError, NoClosedForm)):
         counts = None if samples is None else counts_of(samples, model)
-        estimators: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
+        both: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
+        estimators = both + gated(options, model, ridge=options.ridge)
         risks = [risk(estimator, model, samples=samples) for estimator in estimators]
     results: dict[str, dict[str, Any]] = {}
     for estimator, theory in zip(estimators, risks, strict=True):
@@ -48,8 +49,8 @@ def run_risk(options: argparse.Namespace) -> int:
         asked = {"samples": samples, "counts": counts}
         print(reporting.document("risk", results, **asked, **extra))
         return 0
-    # population risks have no error
-    columns = {name: text for name, text in COLUMNS.items() if name != "error" or samples}
+    exact = samples is None and all(theory.exactness == "exact" for theory in risks)
+    columns = {name: text for name, text in COLUMNS.items() if name != "error" or not exact}
     rows = [
         (label, *(text(row[name]) for name, text in columns.items()))
         for label, row in results.items()
@@ -66,6 +67,7 @@ def run_risk(options: argparse.Namespace) -> int:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "an iso-parameter model unless --model is given")
+    add_gates(parser)
     add_ridge(parser)
     add_samples(parser, "expected risks after fitting on N training samples")
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")

@@ -13,9 +13,10 @@ from typing import Any
 
 from moetheory import reporting, terminal
 from moetheory.allocation import counts_of
-from moetheory.commands.inputs import BadInputError, refusals, required_model
+from moetheory.commands.inputs import BadInputError, gated, refusals, required_model
 from moetheory.commands.options import (
     Command,
+    add_gates,
     add_model,
     add_output,
     add_ridge,
@@ -36,6 +37,7 @@ from moetheory.simulation.engine import MEMORY, TEST_SAMPLES, TRAINING_SETS
 from moetheory.simulation.routes import METHODS
 
 MIB = 2**20
+UNFITTED = ("population", "identity")  # methods for infinitely many samples
 
 
 def run_simulate(options: argparse.Namespace) -> int:
@@ -48,9 +50,10 @@ def run_simulate(options: argparse.Namespace) -> int:
             "moe": MoE(ridge=options.ridge),
         }
         estimators = list(both.values()) if options.only is None else [both[options.only]]
+        estimators += gated(options, model, ridge=options.ridge)
         theories = [_theory(estimator, model, options) for estimator in estimators]
         estimates = _simulated(estimators, model, options)
-    difference = None if len(estimates) < 2 else _difference(estimates)
+    difference = _difference(estimates) if options.only is None else None
     results = {
         estimator.label: _result(estimate, theory)
         for estimator, estimate, theory in zip(estimators, estimates, theories, strict=True)
@@ -95,12 +98,12 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
             "--counts multinomial draws the samples of each group: --samples must be one number",
         ),
         (
-            options.method not in (None, "population") and not fitted,
+            options.method not in (None, *UNFITTED) and not fitted,
             f"--method {options.method} needs --samples, the size of the training sets",
         ),
         (
-            options.method == "population" and fitted,
-            "--method population fits nothing and cannot be combined with --samples",
+            options.method in UNFITTED and fitted,
+            f"--method {options.method} fits nothing and cannot be combined with --samples",
         ),
         (
             options.method == "law"
@@ -210,6 +213,9 @@ def _result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
     z = None  # elsewhere it would hold the simulation against errors that are not its own
     if theory is not None and theory.exactness == "exact" and estimate.sem < math.inf:
         z = estimate.z(theory.value)
+        rounding = 1e-12 * abs(theory.value)  # of what no draw has a part in
+        if estimate.sem <= rounding and abs(estimate.mean - theory.value) <= rounding:
+            z = 0.0
     return {
         "mean": estimate.mean,
         "sem": estimate.sem,
@@ -234,7 +240,10 @@ def _training_sets(model: BlockModel, options: argparse.Namespace) -> str:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "an iso-parameter model unless --model is given")
-    parser.add_argument("--only", choices=("dense", "moe"), help="default both")
+    parser.add_argument(
+        "--only", choices=("dense", "moe"), help="default both; those of --gate come on top"
+    )
+    add_gates(parser)
     add_ridge(parser)
     add_samples(parser, "fit on N training samples, again for every replicate")
     parser.add_argument(
@@ -248,7 +257,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=METHODS,
         help="how training sets are drawn: the law of the coefficients (--only moe), sufficient "
         "statistics, or all data, which both then share (default: the cheapest that there is); "
-        "population: nothing is fitted",
+        "population, identity: nothing is fitted, squared errors or risks given the inputs",
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument(

@@ -12,7 +12,9 @@ import numpy as np
 
 from moetheory import reporting, terminal
 from moetheory.commands.inputs import (
+    ORACLE_ONLY,
     BadInputError,
+    gated,
     isotropic,
     refusals,
     require_writable,
@@ -20,6 +22,7 @@ from moetheory.commands.inputs import (
 )
 from moetheory.commands.options import (
     Command,
+    add_gates,
     add_model,
     add_output,
     add_samples,
@@ -27,6 +30,8 @@ from moetheory.commands.options import (
     numbers,
 )
 from moetheory.errors import NoClosedForm
+from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.gates import Learned, Oracle, TopK
 from moetheory.model import BlockModel
 from moetheory.results import Sweep
 from moetheory.sweeping import sweep
@@ -46,10 +51,15 @@ def run_sweep(options: argparse.Namespace) -> int:
     source, values, dim = _swept(options)
     with terminal.Progress("sweep") as progress:
         try:
+            estimators: list[Estimator] = [Dense(), MoE()]
+            if options.gate:
+                first = source if isinstance(source, BlockModel) else source(values[0])
+                estimators += gated(options, first)
             result = sweep(
                 source,
                 options.over,
                 values,
+                estimators,
                 samples=options.samples,
                 replicates=_replicates(options, dim) or None,
                 rng=options.seed,
@@ -81,6 +91,8 @@ def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
         return model, options.values or noise.tolist(), model.dim
     if options.samples is not None:
         raise BadInputError("--over samples cannot be combined with --samples")
+    if not all(isinstance(gate, Oracle) for gate in options.gate):
+        raise BadInputError(f"--gate cannot be combined with --over samples: {ORACLE_ONLY}")
     for value in options.values or []:
         if value != int(value) or value < 1:
             raise BadInputError(
@@ -96,10 +108,15 @@ def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], in
     with refusals(options):
         dim = isotropic(options, experts=1).dim
     values = options.values
+    fewest = max((gate.k for gate in options.gate if isinstance(gate, TopK)), default=1)
     if values is None:
-        values = [k for k in range(1, dim + 1) if dim % k == 0]
+        values = [k for k in range(min(fewest, dim), dim + 1) if dim % k == 0]
     elif any(value != int(value) for value in values):
         raise BadInputError("--values must be integers when sweeping over experts")
+    elif min(values) < fewest and fewest > 1:
+        raise BadInputError(
+            f"--values must be at least {fewest} with --gate top-{fewest}, got {min(values):g}"
+        )
 
     def source(experts: int) -> BlockModel:
         return isotropic(options, experts)
@@ -110,7 +127,11 @@ def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], in
 def _replicates(options: argparse.Namespace, dim: int) -> int:
     if options.replicates is not None:
         return int(options.replicates)
-    if options.over != "samples" and options.samples is None:
+    slow = any(
+        isinstance(gate, Learned) and gate.samples and gate.moments == "full"
+        for gate in options.gate
+    )
+    if options.over != "samples" and options.samples is None and not slow:
         return TEST_SAMPLES
     # small models can afford more, and their risks vary more from one training set to another
     fewest, most = TRAINING_SETS
@@ -161,18 +182,20 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--values",
         type=numbers,
         metavar="A,B,...",
-        help="default: all K that divide dim; noise from 1/100 to 100 times the model's; "
-        "samples from D/8 to 8 D, denser around the interpolation thresholds",
+        help="default: all K that divide dim (from that of a top-k gate on); noise from 1/100 "
+        "to 100 times the model's; samples from D/8 to 8 D, denser around the interpolation "
+        "thresholds",
     )
     add_model(parser, "an iso-parameter model unless --model is given")
+    add_gates(parser)
     add_samples(parser, "estimators fitted on N training samples, not with --over samples")
     parser.add_argument(
         "--replicates",
         type=at_least(0),
         metavar="N",
-        help=f"for each simulated point, 0 for none (default {TEST_SAMPLES} test samples; where "
-        f"estimators are fitted {TRAINING_SETS[1]} training sets, fewer for larger D down to "
-        f"{TRAINING_SETS[0]}: about 10 seconds for the default model)",
+        help=f"for each simulated point, 0 for none (default {TEST_SAMPLES} test samples; "
+        f"where estimators or full routers are fitted {TRAINING_SETS[1]} training sets, fewer for "
+        f"larger D down to {TRAINING_SETS[0]}: about 10 seconds for the default model)",
     )
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help="write the CSV there, not to stdout"

@@ -20,6 +20,7 @@ from moetheory.validation import FloatArray, IntArray
 STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
 STRETCH = 64  # steps that are taken at once
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
+FAR = 800.0  # nothing so far below a density's peak is represented
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
 LEAST, MOST = -680.0, 700.0  # logarithms of floats, small and large
@@ -65,12 +66,14 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
     energies = np.array([float(block.active_loads.sum()) for block in blocks])
     shares = counts * np.exp([block.log_prior for block in blocks])
     idle = sum(n * float(block.loads.sum()) for n, block in zip(counts, blocks, strict=True))
-    if counts.sum() == 1 and constant == 0.0:
-        return Losses(np.zeros(1), idle, 0.0)
+    alone = counts.sum() == 1 and constant == 0.0
+    if alone or _largest(blocks, counts, constant) < LEAST:
+        return Losses(np.zeros(len(blocks)), idle, 0.0)
     remainders = (energies + shares @ energies) / math.e
     nodes = [_Nodes.of(block) for block in blocks]
     ends = [-each.block.start - each.low for each in nodes]
-    start = min(*ends, -math.log(constant) if constant > 0.0 else math.inf) + math.log(60.0)
+    ends.append(-math.log(constant) if constant > 0.0 else MOST)
+    start = min(min(ends) + math.log(60.0), MOST)  # beyond, integrands are below 1/t
     sums = np.zeros((2, len(blocks) + 1))  # over every second node each
     for first in range(0, 2**20, STRETCH):
         tau = start - STEP * np.arange(first, first + STRETCH, dtype=np.float64)
@@ -88,6 +91,24 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
     # halving the step squares the error
     error = float(np.nanmax(apart, initial=0.0)) ** 2 + max(each.error for each in nodes) + ROUNDING
     return Losses(total[:-1], float(total[-1]), error)
+
+
+def _largest(blocks: Sequence[Block], counts: IntArray, constant: float) -> float:
+    r"""Logarithm of a bound on the losses.
+
+    With :math:`W_gW_j/\sum W \le \sqrt{W_gW_j}` they are at most
+    :math:`K^2(E_gq_g + \max_jE_jq_j)/p_g` times the two largest
+    :math:`E_0\sqrt{W/p} = \prod(1+r)^{1/4}(1+r/2)^{-1/2}`.
+    """
+    affinities = [
+        float(b.degrees @ (0.25 * np.log1p(b.ratios) - 0.5 * np.log1p(0.5 * b.ratios)))
+        for b, n in zip(blocks, counts, strict=True)
+        for _ in range(min(int(n), 2))
+    ]
+    first, second = sorted([*affinities, *[0.0] * (constant > 0.0)])[-2:]
+    energy = max(float(b.active_loads.sum()) / math.exp(b.log_prior) for b in blocks)
+    many = 2.0 * math.log(float(counts.sum()) + 1.0)
+    return first + second + many + math.log(max(2.0 * energy, 1e-300))
 
 
 def _integrands(
@@ -126,9 +147,10 @@ class _Nodes:
         weights, degrees = block.inactive_weights, block.degrees
         # tilted, as the other factors of the integrand fall no faster
         low = chisquares.exponent_point(DROP, weights, degrees, tilt=2.0)
-        high = math.inf
+        high = chisquares.exponent_point(FAR, weights, degrees, upper=True)
         if weights.max() < CEILING:
-            high = chisquares.exponent_point(DROP, weights, degrees, tilt=-2.0, upper=True)
+            near = chisquares.exponent_point(DROP, weights, degrees, tilt=-2.0, upper=True)
+            high = min(high, near)
         narrowest = math.sqrt(2.0 / float(degrees.sum()))
         return cls(block, low, high, min(STEP, 0.6 * max(1.0, low) * narrowest))
 

@@ -20,10 +20,12 @@ from moetheory.validation import FloatArray, IntArray
 COARSE = 256  # nodes that look for where the integrands are
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
 FAR = 800.0  # logarithm beyond which nothing is represented
+WIDEST = 300.0  # in logarithms of a score: over which an integrand falls by e^-150 at least
 FLOOR = -690.0  # logarithm of a probability beside which everything else vanishes
 SMALLEST = 1e-250  # of which relative accuracy is asked
 CLOSE = 1e-6  # halving the step squares the error
 MOST_NODES = 1 << 18
+WRONG = 1e-8
 ROUNDING = 1e-12  # relative
 
 
@@ -99,8 +101,9 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
     """
     table = _Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
     lower, upper = table.window()
-    step = (upper - lower) / COARSE
-    total = table.integrals(lower + step * np.arange(COARSE + 1.0), step)
+    number = table.nodes(lower, upper)
+    step = (upper - lower) / number
+    total = table.integrals(lower + step * np.arange(number + 1.0), step)
     change = math.inf
     while change > CLOSE:
         middle = np.arange(lower + 0.5 * step, upper, step)
@@ -113,6 +116,11 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         total, step = finer, 0.5 * step
     between, right, lost, stray, foreign = total
     bottom = table.bottom()
+    rows = between @ counts - np.diagonal(between) + right + bottom.reached
+    # every part has an integral of its own: nothing but their being right makes rows sum to 1
+    apart = float(np.abs(rows - 1.0).max())
+    if not apart <= WRONG:
+        raise ArithmeticError(f"routing probabilities sum to 1 only to within {apart:.1g}")
     return Routing(
         between=between,
         right=right,
@@ -121,7 +129,7 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         stray=stray,
         idle=bottom.idle,
         foreign=float(foreign),
-        error=change**2 + table.error + ROUNDING,
+        error=change**2 + table.error + apart + ROUNDING,
     )
 
 
@@ -239,17 +247,31 @@ class _Scores:
                 far = chisquares.exponent_point(drop, weights, block.degrees, upper=True)
                 highest.append(far - below)
         upper = math.log(max(*highest, 1e-300))
-        lower = upper - 300.0
+        # all but the block whose least score is A start below it
+        top = int(np.argmin(self.below))
+        if self.bottomed:
+            least = min(float(block.inactive_weights.min()) for block in self.blocks)
+            lower = math.log(least) - DROP
+        else:
+            block = self.blocks[top]
+            near = chisquares.exponent_point(FAR, block.inactive_weights, block.degrees)
+            lower = math.log(max(near, 1e-300))
+        lower = max(lower, upper - WIDEST)
         while True:
-            v = np.linspace(lower, upper, COARSE)
+            v = np.linspace(lower, upper, self.nodes(lower, upper))
             alive = self.alive(v)
             if not alive.size:
                 return lower, upper
-            first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, COARSE - 1)
-            narrow = last - first < COARSE // 4
+            first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, len(v) - 1)
+            narrow = last - first < len(v) // 4
             lower, upper = float(v[first]), float(v[last])
             if not narrow:
                 return lower, upper
+
+    def nodes(self, lower: float, upper: float) -> int:
+        """How many miss nothing: the law of log z is no narrower than that of one chi-square."""
+        narrowest = math.sqrt(2.0 / max(float(block.degrees.sum()) for block in self.blocks))
+        return min(max(COARSE, math.ceil((upper - lower) / narrowest)), MOST_NODES)
 
     def alive(self, v: FloatArray) -> IntArray:
         """Nodes at which any integrand is not negligible beside its own largest value."""

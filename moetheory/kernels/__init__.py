@@ -3,6 +3,20 @@
 Leading axes count replicates; no product or factorisation spans two of them.
 """
 
+from moetheory.kernels.gating import (
+    Forms,
+    Weights,
+    gate_losses,
+    log_probabilities,
+    noiseless_scores,
+    one_hot,
+    oracle_losses,
+    posterior,
+    regrouped,
+    score_terms,
+    top_k,
+    ungated_losses,
+)
 from moetheory.kernels.laws import draw_expert_law, expert_law_fits
 from moetheory.kernels.losses import block_sums, expert_risks, group_risks
 from moetheory.kernels.sampling import (
@@ -10,6 +24,7 @@ from moetheory.kernels.sampling import (
     draw_groups,
     draw_training_sets,
     prediction_errors,
+    spread_groups,
 )
 from moetheory.kernels.solving import (
     TOLERANCE,
@@ -25,6 +40,8 @@ from moetheory.kernels.workspace import Workspace
 
 __all__ = [
     "TOLERANCE",
+    "Forms",
+    "Weights",
     "Workspace",
     "block_sums",
     "clean_variances",
@@ -36,10 +53,21 @@ __all__ = [
     "expert_fits",
     "expert_law_fits",
     "expert_risks",
+    "gate_losses",
     "group_risks",
     "least_squares",
+    "log_probabilities",
+    "noiseless_scores",
     "normal_fits",
+    "one_hot",
+    "oracle_losses",
+    "posterior",
     "prediction_errors",
+    "regrouped",
     "ridge_fit",
+    "score_terms",
+    "spread_groups",
+    "top_k",
+    "ungated_losses",
     "wishart_roots",
 ]

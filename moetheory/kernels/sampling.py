@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from moetheory.validation import FloatArray, IntArray
+
+Router = Callable[[FloatArray], FloatArray]
 
 
 def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatArray) -> IntArray:
     """``rows`` independent groups; a group of probability zero is never drawn."""
     cumulative = np.cumsum(group_probabilities)
-    uniforms = rng.random(rows) * cumulative[-1]
-    # uniforms < total, yet a product may round up to it
-    last = np.flatnonzero(group_probabilities)[-1]
-    groups: IntArray = np.minimum(np.searchsorted(cumulative, uniforms, side="right"), last)
+    return _groups_at(rng.random(rows) * cumulative[-1], cumulative)
+
+
+def spread_groups(
+    rng: np.random.Generator, sets: int, rows: int, group_probabilities: FloatArray
+) -> IntArray:
+    """Groups in ascending order, (sets, rows), in a row as many of each as its share, up to one.
+
+    Systematic sampling: each is that of a random group, drawn with one number for a row.
+    """
+    cumulative = np.cumsum(group_probabilities)
+    places = (np.arange(rows) + rng.random((sets, 1))) * (cumulative[-1] / rows)
+    if sets > 1:
+        return _groups_at(places, cumulative)
+    # they are sorted: it is faster to look for the groups among them
+    ends = np.searchsorted(places[0], cumulative)
+    ends[np.flatnonzero(group_probabilities)[-1] :] = rows
+    return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))[np.newaxis]
+
+
+def _groups_at(places: FloatArray, cumulative: FloatArray) -> IntArray:
+    # places < total, yet a product may round up to it
+    last = np.searchsorted(cumulative, cumulative[-1])
+    groups: IntArray = np.minimum(np.searchsorted(cumulative, places, side="right"), last)
     return groups
 
 
@@ -27,7 +51,7 @@ def prediction_errors(
     noise_variance: float,
     label_noise_variance: float,
     predictors: FloatArray,
-    routed: tuple[bool, ...],
+    routed: tuple[bool | Router, ...],
 ) -> FloatArray:
     r"""Errors :math:`y - f(\bar x)` on one drawn sample for each of ``groups``, shape (E, rows).
 
@@ -38,8 +62,9 @@ def prediction_errors(
         None for strict blocks, which then cost no draws off the block.
     predictors : (E, d) array
         Coefficients of E linear predictors.
-    routed : E booleans
-        Whether a predictor looks only at the block of the sample's group.
+    routed : E booleans or functions
+        Whether a predictor looks only at the block of the sample's group. A function weighs the
+        parts of the prediction that come from the blocks: (rows, d) features → (K, rows).
     """
     rows, dim = len(groups), len(block_of)
     features = rng.standard_normal((rows, dim))
@@ -63,10 +88,19 @@ def prediction_errors(
     own = features.reshape(-1)[active] + clean
     features.reshape(-1)[active] = own
     labels += np.sqrt(label_noise_variance) * rng.standard_normal(rows)
+
+    def prediction(weights: FloatArray, route: bool | Router) -> FloatArray:
+        if callable(route):
+            shares = route(features)[block_of, np.arange(rows)[:, np.newaxis]]
+            found: FloatArray = np.vecdot(features * shares, weights)
+        else:
+            found = block_product(own, weights) if route else np.vecdot(features, weights)
+        return found
+
     return np.stack(
         [
-            labels - (block_product(own, weights) if own_block else np.vecdot(features, weights))
-            for weights, own_block in zip(predictors, routed, strict=True)
+            labels - prediction(weights, route)
+            for weights, route in zip(predictors, routed, strict=True)
         ]
     )
 

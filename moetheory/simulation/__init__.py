@@ -1,6 +1,13 @@
 """What happens: Monte Carlo estimates of the same risks."""
 
 from moetheory.simulation.checkpoint import merge_checkpoints
+from moetheory.simulation.confusion import RoutingEstimate, simulate_routing
 from moetheory.simulation.engine import fitted_risks, simulate
 
-__all__ = ["fitted_risks", "merge_checkpoints", "simulate"]
+__all__ = [
+    "RoutingEstimate",
+    "fitted_risks",
+    "merge_checkpoints",
+    "simulate",
+    "simulate_routing",
+]

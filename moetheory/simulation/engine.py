@@ -29,6 +29,7 @@ from moetheory.simulation.arguments import (
 from moetheory.simulation.assembly import assembled, by_model
 from moetheory.simulation.checkpoint import Checkpoint
 from moetheory.simulation.identity import identity
+from moetheory.simulation.learned import Taught
 from moetheory.simulation.routes import Method, families
 from moetheory.simulation.runs import Report, Run, collected
 from moetheory.simulation.seeding import RNG, entropy_of
@@ -92,6 +93,9 @@ def simulate(
 
     Without ``samples``: draws data from the model, applies the population-optimal predictor and
     averages the squared errors :math:`(f(\bar x) - y)^2`. A replicate is one fresh test sample.
+    Where a gate routes by the input (strict blocks) it averages instead, over noisy inputs that
+    are spread over the groups in proportion, the risk given the squares of their coordinates;
+    with `Learned` a replicate is one training set of the router and 32 such inputs.
 
     With ``samples``: averages the true risks of estimators fitted on training sets. A replicate
     is one training set. Dense is fitted on all n samples,
@@ -120,14 +124,15 @@ def simulate(
     counts : {"fixed", "multinomial"}
         How many of n samples a group gets: :math:`n_g \approx p_g n` by largest remainder in
         every training set, or drawn anew for each.
-    method : {"law", "statistics", "data"}, optional
-        How fitted estimators are simulated; None: the cheapest way for each. "law": experts
+    method : {"population", "identity", "law", "statistics", "data"}, optional
+        None: the cheapest way for each. Without ``samples``: squared errors ("population") or
+        risks given the squares ("identity"), for all estimators. With ``samples``: "law": experts
         without ridge, their coefficients drawn from their law, about 1 number a coordinate.
         "statistics": rows that have the normal equations of the training set in law, at most
         2 d for dense (strict blocks) and :math:`s_g` for an expert. "data": every sample, which
         is what all estimators then share, so that their differences are paired.
     replicates : int, optional
-        At least 2; if not given 1000 training sets or 100 000 test samples.
+        At least 2; if not given 1000 training sets or 100 000 test samples or inputs.
     target_sem : float, optional
         Instead of ``replicates``: stop after the first chunks, and at least 100 replicates, at
         which no standard error is larger.
@@ -161,8 +166,9 @@ def simulate(
     ValueError
         An argument is none of the above; ``samples`` is negative, fractional or zero in total;
         ``counts="multinomial"`` without ``samples`` or with the samples of each group;
-        ``method`` does not apply; ``target_sem`` with infinite variance; ``memory`` too small
-        for a chunk; ``checkpoint`` damaged or of another run.
+        ``method`` does not apply; a gate that routes by the input with ``samples``, leakage or
+        too few samples to learn from; ``target_sem`` with infinite variance; ``memory`` too
+        small for a chunk; ``checkpoint`` damaged or of another run.
     OSError
         ``checkpoint`` cannot be written, which is found out before the work.
     ExecutorError
@@ -176,8 +182,9 @@ def simulate(
 
     Notes
     -----
-    Estimators share their draws with "population" and "data". Otherwise those that are dense
-    share theirs, and so do the experts; `Estimates.paired` tells.
+    Estimators share their draws with "population", "identity" (those of a learned router its
+    own) and "data". Otherwise those that are dense share theirs, and so do the experts;
+    `Estimates.paired` tells.
 
     Work is cut into chunks whose size depends on the model, ``samples`` and the version of this
     package alone; chunk i is seeded by ``SeedSequence(entropy, spawn_key=(i,))``, of experts in
@@ -224,7 +231,9 @@ def simulate(
     if rng is None and part is not None:
         raise ValueError("part needs rng, the seed that all parts share, got rng=None")
     entropy = entropy_of(rng)
-    runs = [Run(family.route, entropy, family.salt, total, part) for family in plan]
+    fewer = total if replicates is not None or total is None else TRAINING_SETS
+    lengths = [fewer if isinstance(family.route, Taught) else total for family in plan]
+    runs = [Run(f.route, entropy, f.salt, n, part) for f, n in zip(plan, lengths, strict=True)]
     require_chunks(runs)
     with ExitStack() as stack:
         store = None

@@ -9,17 +9,39 @@ from typing import ClassVar
 import numpy as np
 
 from moetheory import kernels
-from moetheory.estimators import Estimator, MoE
+from moetheory.estimators import Estimator, MoE, routes_by_input
+from moetheory.gates import Gate
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
+from moetheory.simulation.gated import gate_weights
 from moetheory.simulation.moments import Tally, merged
+from moetheory.simulation.squares import Squares, View
 from moetheory.simulation.training import repeated
 from moetheory.validation import FloatArray
 
 # part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
 BATCH = 1 << 16
 BATCHES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Routing:
+    """What a gate does with noisy features: (rows, d) → weights of the experts (K, rows)."""
+
+    gate: Gate
+    model: BlockModel
+
+    @cached_property
+    def _view(self) -> View:
+        return View(self.model, Squares.of(self.model, coordinates=True))
+
+    def __call__(self, features: FloatArray) -> FloatArray:
+        """The weights for each row."""
+        order = np.argsort(self.model.block_of, kind="stable")
+        scores = self._view.scores(np.square(features[:, order].T) / self._view.unit)
+        weights = gate_weights(self.gate, kernels.posterior(scores), scores)
+        return weights.whole(self.model.experts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +80,18 @@ class Population:
             for model in self.models
         ]
 
+    @cached_property
+    def _routes(self) -> list[tuple[bool | Routing, ...]]:
+        return [
+            tuple(
+                Routing(estimator.gate, model)
+                if isinstance(estimator, MoE) and routes_by_input(estimator)
+                else isinstance(estimator, MoE)
+                for estimator in self.estimators
+            )
+            for model in self.models
+        ]
+
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the squared errors of ``replicates`` samples."""
         starts = range(0, replicates, self.batch)
@@ -77,10 +111,14 @@ class Population:
                 model.noise_variance,
                 model.label_noise_variance,
                 predictors,
-                tuple(isinstance(estimator, MoE) for estimator in self.estimators),
+                routes,
             )
-            for model, stream, predictors in zip(
-                self.models, repeated(rng, len(self.models)), self._predictors, strict=True
+            for model, stream, predictors, routes in zip(
+                self.models,
+                repeated(rng, len(self.models)),
+                self._predictors,
+                self._routes,
+                strict=True,
             )
         ]
         return Tally.by_group(np.square(np.concatenate(errors)), groups, first.experts)

@@ -9,18 +9,21 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 
 from moetheory.allocation import Counts, counts_of, known_counts
-from moetheory.estimators import Estimator, MoE
+from moetheory.estimators import Estimator, MoE, require_strict, routes_by_input
+from moetheory.gates import Learned, Moments, resolved
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.simulation.data import Data
+from moetheory.simulation.gated import Identity
 from moetheory.simulation.law import Law
+from moetheory.simulation.learned import Taught
 from moetheory.simulation.moments import Tally
 from moetheory.simulation.population import Population
 from moetheory.simulation.statistics import DenseStatistics, ExpertStatistics
 from moetheory.simulation.training import Training
 from moetheory.validation import regular_array
 
-Method = Literal["population", "law", "statistics", "data"]
+Method = Literal["population", "identity", "law", "statistics", "data"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -57,7 +60,8 @@ class Family:
 
     Attributes
     ----------
-    name : {"all", "experts", "dense"}
+    name : str
+        "all", "experts", "dense" or what a router has learned from.
     members : tuple of int
         Which of the estimators.
     route : Route
@@ -89,13 +93,20 @@ def families(
             raise ValueError(
                 f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
             )
-        if method not in (None, "population"):
+        if method not in (None, "population", "identity"):
             raise ValueError(
                 f"method={method!r} needs samples, the size of the training sets, got samples=None"
             )
-        return [Family("all", everyone, Population(models, tuple(estimators)), ())]
-    if method == "population":
-        raise ValueError(f'method="population" draws no training sets, got samples={samples!r}')
+        return _optimal(tuple(estimators), models, method)
+    if method in ("population", "identity"):
+        raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
+    for estimator in estimators:
+        if routes_by_input(estimator):
+            raise ValueError(
+                "fitted estimators are simulated with Oracle routing only, got "
+                f"{estimator!r} and samples={samples!r}; the samples of a router are "
+                "Learned(samples=...)"
+            )
     if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
         raise ValueError(
             'samples must be an integer with counts="multinomial", which draws the counts '
@@ -125,4 +136,38 @@ def families(
         result.append(law if use_law else family("experts", routed, ExpertStatistics, 1))
     if dense:
         result.append(family("dense", dense, DenseStatistics))
+    return result
+
+
+def _optimal(
+    estimators: tuple[Estimator, ...], models: tuple[BlockModel, ...], method: Method | None
+) -> list[Family]:
+    """The families of population-optimal estimators."""
+    gated = any(map(routes_by_input, estimators))
+    if gated or method == "identity":
+        require_strict(models[0])
+    learned: dict[Learned, list[int]] = {}
+    for i, estimator in enumerate(estimators):
+        if isinstance(estimator, MoE):
+            gate = resolved(estimator.gate, models[0].experts)
+            if isinstance(gate, Learned):
+                learned.setdefault(gate, []).append(i)
+    if method == "population" or not (gated or method == "identity"):
+        if learned:
+            raise ValueError(
+                f'a gate that is learned is simulated with method="identity" only, got '
+                f"{next(iter(learned))!r} and method={method!r}"
+            )
+        return [Family("all", tuple(range(len(estimators))), Population(models, estimators), ())]
+    result = []
+    taught = {i for members in learned.values() for i in members}
+    if rest := tuple(i for i in range(len(estimators)) if i not in taught):
+        together = Identity(models, tuple(estimators[i] for i in rest))
+        result.append(Family("all", rest, together, ()))
+    for gate, members in learned.items():
+        alone = Taught(models, tuple(estimators[i] for i in members), gate)
+        # the salt is the gate's own: alone or among others it gets the same draws
+        assert gate.samples is not None
+        salt = (2, gate.samples, get_args(Moments).index(gate.moments))
+        result.append(Family(gate.label, tuple(members), alone, salt))
     return result

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from moetheory.distribution import RiskDistribution
+from moetheory.estimates import Estimate
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.model import BlockModel
 from moetheory.simulation import fitted_risks
@@ -81,6 +82,26 @@ def mean_outcome(
         resolution=resolution,
         relative_to=relative_to,
         note=note,
+    )
+
+
+def estimate_outcome(
+    estimate: Estimate,
+    expected: float,
+    setting: Setting,
+    *,
+    resolution: float,
+    relative_to: str = "left",
+) -> Outcome:
+    """An estimate against ``expected``."""
+    return Outcome(
+        simulated=estimate.mean,
+        sem=estimate.sem,
+        z=estimate.z(expected),
+        replicates=estimate.replicates,
+        power=(setting.threshold + DETECTION) * estimate.sem / abs(expected) if expected else 0.0,
+        resolution=resolution,
+        relative_to=relative_to,
     )
 
 

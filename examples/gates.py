@@ -1,0 +1,88 @@
+"""What routing costs: how far the 1/K law goes if groups have to be guessed from noisy inputs.
+
+Run it with ``python examples/gates.py [FIGURE]``; it takes a few seconds. Without a path it
+draws nothing.
+"""
+
+import sys
+
+import moetheory as mt
+
+DIM, ENERGY = 256, 128
+ESTIMATORS = {
+    "dense": mt.Dense(),
+    "oracle": mt.MoE(),
+    "soft": mt.MoE(gate=mt.Soft()),
+    "hard": mt.MoE(gate=mt.Hard()),
+}
+NOISES = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]
+
+
+def world(experts: int) -> mt.BlockModel:
+    """256 coordinates in equal blocks; at noise variance 1 twice as much noise as signal."""
+    return mt.BlockModel.isotropic(DIM, experts, noise_variance=1.0, signal_energy=ENERGY)
+
+
+def over(quantity: str, model, values: list) -> tuple[mt.Sweep, dict]:
+    """A sweep, and its risks by the short names of the estimators."""
+    swept = mt.sweep(model, quantity, values, list(ESTIMATORS.values()))
+    return swept, {name: swept[each.label] for name, each in ESTIMATORS.items()}
+
+
+def least(values: list[int], risks) -> str:
+    """Where the risk is least, and whether it rises from there."""
+    best = int(risks.argmin())
+    if best == len(values) - 1:
+        return f"falls all the way to K = {values[best]}: {risks[best]:.4f}"
+    return f"is least at K = {values[best]}: {risks[best]:.4f}, {risks[-1]:.4f} at K = {values[-1]}"
+
+
+def by_experts() -> mt.Sweep:
+    """Print the risks over the number of experts, and where the law ends."""
+    experts = [k for k in range(1, DIM + 1) if DIM % k == 0]
+    swept, risks = over("experts", world, experts)
+    gates = [name for name in risks if name != "dense"]
+    print("excess risk" + 32 * " " + "K · excess risk")
+    print("  K" + "".join(f"{name:>9}" for name in risks) + "  |" + ("{:>8}" * 3).format(*gates))
+    for i, k in enumerate(experts):
+        row = "".join(f"{risk[i]:9.4f}" for risk in risks.values())
+        print(f"{k:3d}{row}  |" + "".join(f"{k * risks[name][i]:8.3f}" for name in gates))
+    print()
+    for name in ("soft", "hard"):
+        close = risks[name] <= 1.1 * risks["oracle"]
+        within = experts[-1] if close.all() else experts[int(close.argmin()) - 1]
+        print(f"{name} routing is within 10 % of the oracle up to K = {within}")
+        print(f"{name} routing {least(experts, risks[name])}")
+    above = [k for k, bad in zip(experts, risks["hard"] > risks["dense"], strict=True) if bad]
+    print(f"hard routing is above dense at {f'K = {above}' if above else 'no K'}")
+    return swept
+
+
+def by_noise(model: mt.BlockModel) -> mt.Sweep:
+    """Print the risks over the noise, and where hard routing falls behind dense."""
+    swept, risks = over("noise_variance", model, NOISES)
+    print(f"\nexcess risk with {model.experts} experts\nnoise" + "".join(f"{n:>9}" for n in risks))
+    for i, noise in enumerate(NOISES):
+        print(f"{noise:5g}" + "".join(f"{risk[i]:9.4f}" for risk in risks.values()))
+    end = mt.crossover(ESTIMATORS["dense"], ESTIMATORS["hard"], model, over="noise_variance")
+    print(f"\nhard routing stops being better than dense at noise variance {end:.4g}")
+    worst = (risks["soft"] / risks["dense"]).max()
+    print(f"soft routing is the best of all predictors: here at most {worst:.4f} of dense's risk")
+    return swept
+
+
+def main(figure: str = "") -> None:
+    """Print both tables, save the figure if a path is given."""
+    sweeps = [by_experts(), by_noise(world(64))]
+    if figure:
+        from matplotlib import pyplot
+
+        fig, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+        for ax, swept in zip(axes, sweeps, strict=True):
+            mt.plot(swept, ax)
+        fig.savefig(figure, dpi=150)
+        print(f"figure in {figure}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,150 @@
+"""The Bayes router errs no more often than the union bound says, and ever more rarely in s."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from moetheory.estimates import Estimate
+from moetheory.gates import Hard
+from moetheory.model import BlockModel
+from moetheory.routers import misrouting_bound, routing_matrix
+from moetheory.simulation import simulate_routing
+from moetheory.theorems import _assumptions as given
+from moetheory.theorems._declaration import Assumption, Claim, Outcome, Setting, Theorem
+from moetheory.theorems._training import estimate_outcome
+
+INPUTS = 600_000
+RARE = 1e-12  # errors that are as good as none
+CLOSE = 1.05  # what the union bound must come within
+
+
+@lru_cache(maxsize=64)
+def _misrouting(model: BlockModel) -> float:
+    return routing_matrix(Hard(), model).misrouting
+
+
+def _decay(model: BlockModel) -> float:
+    r"""The union bound's own bound: with :math:`y = t(1-t)` in the beta integral,
+
+    .. math:: I_x(a,a) \le \frac{(x(1-x))^a}{(1-2x)\,a\,B(a,a)}
+              \le \frac{(4x(1-x))^a}{(1-2x)\,2\sqrt{\pi a}} .
+    """
+    ratio = 1.0 + float(model.signal_variances[0]) / model.noise_variance
+    size = model.dim / model.experts
+    base = 4.0 * ratio / (1.0 + ratio) ** 2
+    front = (ratio + 1.0) / (ratio - 1.0) / math.sqrt(2.0 * math.pi * size)
+    return (model.experts - 1.0) * front * float(base ** (size / 2.0))
+
+
+def _resized(model: BlockModel, factor: int) -> BlockModel:
+    """Blocks ``factor`` times as large, variances unchanged."""
+    if factor == 1:
+        return model
+    return BlockModel.isotropic(
+        factor * model.dim,
+        model.experts,
+        model.noise_variance,
+        signal_energy=factor * float(model.signal_variances.sum()) / model.experts,
+        label_power=model.label_power,
+    )
+
+
+def _growing(model: BlockModel) -> Sequence[BlockModel]:
+    return [_resized(model, factor) for factor in (1, 2, 4, 8)]
+
+
+def _noises(model: BlockModel) -> Sequence[BlockModel]:
+    factors = (1.0, 1 / 64, 1 / 8, 8.0, 64.0)
+    return [model.replace(noise_variance=each * model.noise_variance) for each in factors]
+
+
+@lru_cache(maxsize=8)
+def _largest(model: BlockModel) -> BlockModel:
+    """The same with blocks so large that errors are rare, but not gone."""
+    factor = 1
+    while factor < 2**12 and _misrouting(_resized(model, 2 * factor)) > RARE:
+        factor *= 2
+        if misrouting_bound(_resized(model, factor)) < CLOSE * _misrouting(_resized(model, factor)):
+            break
+    return _resized(model, factor)
+
+
+def _measured(model: BlockModel, setting: Setting) -> Outcome:
+    estimate: Estimate = simulate_routing(
+        Hard(), model, replicates=setting.replicates or INPUTS, rng=setting.entropy
+    ).misrouting
+    expected = setting.control * _misrouting(model)
+    return estimate_outcome(estimate, expected, setting, resolution=0.025)
+
+
+def _label(of: str) -> Callable[[BlockModel], str]:
+    def label(model: BlockModel) -> str:
+        if of == "s":
+            return f"s={model.dim // model.experts}"
+        return f"σ²={model.noise_variance:.3g}"
+
+    return label
+
+
+THEOREM = Theorem(
+    statement=(
+        "With K equal isotropic blocks of s coordinates and equal probabilities the Bayes router "
+        "errs with at most K-1 times the probability that the energy of one block of noise "
+        "exceeds that of the active one. That falls exponentially in s; both bounds become tight "
+        "as s grows."
+    ),
+    latex=(
+        r"P(\text{wrong}) \le (K-1)\,I_{1/(1+\varrho)}(s/2, s/2) \le \frac{K-1}{\sqrt{2\pi s}}\,"
+        r"\frac{\varrho+1}{\varrho-1}\Big(\frac{4\varrho}{(1+\varrho)^2}\Big)^{s/2},"
+        r"\qquad \varrho = 1+\lambda/\sigma^2"
+    ),
+    guarantee=(
+        "upper bound, tight as blocks grow at given noise, and for K = 2; not tight as the noise "
+        "falls at given s"
+    ),
+    source="[SNB] Theorem 4.1; docs/theory.md §6",
+    assumptions=(
+        given.STRICT_BLOCKS,
+        given.EQUAL_PROBABILITIES,
+        given.EQUAL_SIZES,
+        given.EQUAL_VARIANCES,
+        given.SOME_SIGNAL,
+        given.SOME_NOISE,
+        Assumption("several groups", lambda model: model.experts > 1),
+    ),
+    claims=(
+        Claim(
+            name="misrouting <= union bound",
+            relation="<=",
+            left=_misrouting,
+            right=misrouting_bound,
+            experiment=_measured,
+            control=0.5,
+            points=_noises,
+            label=_label("noise"),
+        ),
+        Claim(
+            name="union bound <= 1.05 misrouting, s large",
+            relation="<=",
+            left=misrouting_bound,
+            right=lambda model: CLOSE * _misrouting(model),
+            control=0.8,
+            points=lambda model: [_largest(model)],
+            simulated=lambda model: (),
+            label=_label("s"),
+        ),
+        Claim(
+            name="misrouting <= c (4r/(1+r)^2)^(s/2) / sqrt(s)",
+            relation="<=",
+            left=_misrouting,
+            right=_decay,
+            experiment=_measured,
+            control=0.5,
+            points=_growing,
+            label=_label("s"),
+        ),
+    ),
+    example=lambda: BlockModel.isotropic(12, 3, 1.0, signal_energy=24.0),
+)
