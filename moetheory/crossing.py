@@ -15,7 +15,7 @@ from moetheory.model import BlockModel, known_model
 GRID = 400  # sample sizes that are looked at before bisection
 FARTHEST = 10**15  # number of samples that is looked at
 QUIET, LOUD = 1e-6, 1e4  # noise that is looked at, in least and in largest signal variances
-PER_DECADE = 6  # noise variances that are looked at before the root is found
+PER_DECADE = 4  # noise variances that are looked at before the root is found
 
 
 def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> float:
@@ -57,7 +57,7 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     infinite, so with ``b=MoE()`` the boundary is at least there.
 
     Noise is looked at from 10⁻⁶ times the least signal variance that is not zero to 10⁴ times
-    the largest, at six values a decade. Source: docs/theory.md §4 and §6.
+    the largest, at four values a decade. Source: docs/theory.md §4 and §6.
 
     Examples
     --------

@@ -271,3 +271,26 @@ def test_progress_runs_over_all_simulations():
 def test_bad_arguments(changes, error, message):
     with pytest.raises(error, match=message):
         mt.check(**{"name": "generalization", **changes})
+
+
+def test_hard_routing_better_than_dense_at_any_noise_is_found_violated():
+    theorem = mt.catalogue["gating-order"]
+    claim = next(c for c in theorem.claims if c.name == "hard <= dense at 0.8 of the crossover")
+    example = theorem.example()
+    hard = mt.MoE(gate=mt.Hard())
+    end = mt.crossover(mt.Dense(), hard, example, over="noise_variance")
+    assert 0.0 < end < math.inf
+
+    def points(model):
+        return [model.replace(noise_variance=factor * end) for factor in (0.5, 0.9, 1.1, 10.0)]
+
+    everywhere = replace(claim, name="hard <= dense", points=points, simulated=points)
+    verdict = mt.check(replace(theorem, claims=(everywhere,)), rng=1)
+    assert verdict.status == "violated"
+    assert [point.holds for point in verdict.claims[0].points] == [True, True, False, False]
+    # by simulation too: it confirms the left side where it is larger than the right
+    for point in verdict.claims[0].points:
+        assert point.comparison.decides
+        assert abs(point.comparison.z) < point.comparison.threshold
+    last = verdict.claims[0].points[-1]
+    assert last.comparison.simulated - 5 * last.comparison.sem > last.right

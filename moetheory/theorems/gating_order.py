@@ -169,10 +169,14 @@ def _by_noise(model: BlockModel) -> str:
 
 
 def _example() -> BlockModel:
-    """Nothing equal: sizes 2, 3 and 5, probabilities, variances, coefficients."""
-    ranks = np.arange(1.0, 11.0)
+    """Isotropic blocks, nothing else equal: sizes, probabilities, variances, coefficients."""
+    sizes = [2, 3, 5]
     return BlockModel(
-        [0.2, 0.3, 0.5], np.repeat([0, 1, 2], [2, 3, 5]), 3.0 / ranks, np.cos(ranks), 0.5
+        [0.2, 0.3, 0.5],
+        np.repeat([0, 1, 2], sizes),
+        np.repeat([3.0, 1.5, 0.8], sizes),
+        np.cos(np.arange(1.0, 11.0)),
+        0.5,
     )
 
 

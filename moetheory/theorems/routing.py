@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from moetheory.certificates import Symbolic
 from moetheory.estimates import Estimate
 from moetheory.gates import Hard
 from moetheory.model import BlockModel
@@ -13,6 +14,7 @@ from moetheory.routers import misrouting_bound, routing_matrix
 from moetheory.simulation import simulate_routing
 from moetheory.theorems import _assumptions as given
 from moetheory.theorems._declaration import Assumption, Claim, Outcome, Setting, Theorem
+from moetheory.theorems._quantities import log_uniform
 from moetheory.theorems._training import estimate_outcome
 
 INPUTS = 600_000
@@ -79,6 +81,23 @@ def _measured(model: BlockModel, setting: Setting) -> Outcome:
     return estimate_outcome(estimate, expected, setting, resolution=0.025)
 
 
+def _three_pairs() -> Symbolic:
+    r"""K = 3 blocks of s = 2 coordinates: energies are exponential.
+
+    :math:`P(\text{right}) = E(1-e^{-\varrho X})^2`, X exponential.
+    """
+    import sympy
+
+    ratio = sympy.Symbol("ratio", positive=True)
+    return Symbolic(
+        left=2 / (2 + ratio) - 1 / (3 + 2 * ratio),
+        right=2 / (2 + ratio),
+        domain={},
+        draw=lambda rng: log_uniform(rng, "ratio"),
+        model=lambda values: BlockModel.isotropic(6, 3, 1.0, signal_energy=2 * values["ratio"]),
+    )
+
+
 def _label(of: str) -> Callable[[BlockModel], str]:
     def label(model: BlockModel) -> str:
         if of == "s":
@@ -101,8 +120,8 @@ THEOREM = Theorem(
         r"\qquad \varrho = 1+\lambda/\sigma^2"
     ),
     guarantee=(
-        "upper bound, tight as blocks grow at given noise, and for K = 2; not tight as the noise "
-        "falls at given s"
+        "upper bound (in symbols for K = 3, s = 2), tight as blocks grow at given noise, and for "
+        "K = 2; not tight as the noise falls at given s"
     ),
     source="[SNB] Theorem 4.1; docs/theory.md §6",
     assumptions=(
@@ -120,6 +139,7 @@ THEOREM = Theorem(
             relation="<=",
             left=_misrouting,
             right=misrouting_bound,
+            symbolic=_three_pairs,
             experiment=_measured,
             control=0.5,
             points=_noises,
