@@ -156,3 +156,52 @@ def test_a_gap_too_small_for_a_difference_is_still_a_gap():
     with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
         crossover(mt.Dense(), mt.MoE(), model, over="samples")
     assert crossover(mt.MoE(), mt.Dense(), model, over="samples") == math.inf
+
+
+# --- over the noise ------------------------------------------------------------------------------
+
+HARD = mt.MoE(gate=mt.Hard())
+
+
+def lead(a, b, model, noise):
+    at = model.replace(noise_variance=noise)
+    return mt.risk(a, at).excess - mt.risk(b, at).excess
+
+
+@pytest.mark.parametrize("experts", [4, 16])
+def test_hard_routing_loses_to_dense_beyond_a_noise_and_not_before(experts):
+    model = mt.BlockModel.isotropic(64, experts, noise_variance=1.0, signal_energy=64.0)
+    end = crossover(mt.Dense(), HARD, model, over="noise_variance")
+    for factor in (1e-4, 0.01, 0.3, 1.0 - 1e-8):
+        assert lead(mt.Dense(), HARD, model, factor * end) > 0.0
+    for factor in (1.0 + 1e-8, 1.5, 10.0):
+        assert lead(mt.Dense(), HARD, model, factor * end) < 0.0
+    # the model's own noise does not matter
+    quiet = model.replace(noise_variance=1e-3)
+    assert crossover(mt.Dense(), HARD, quiet, over="noise_variance") == end
+
+
+def test_soft_and_oracle_routing_never_lose_to_dense(generic):
+    for gate in (mt.Oracle(), mt.Soft()):
+        for b, expected in ((mt.MoE(gate=gate), math.inf), (mt.Dense(), 0.0)):
+            a = mt.Dense() if expected else mt.MoE(gate=gate)
+            assert crossover(a, b, generic(), over="noise_variance") == expected
+
+
+def test_leakage_lets_dense_win_where_there_is_little_noise_and_experts_where_there_is_more():
+    model = mt.BlockModel.isotropic(8, 4, 1.0, signal_energy=8.0, leakage_variances=0.05)
+    end = crossover(mt.MoE(), mt.Dense(), model, over="noise_variance")
+    assert mt.gap(model.replace(noise_variance=0.99 * end)) < 0.0
+    assert mt.gap(model.replace(noise_variance=1.01 * end)) > 0.0
+
+
+def test_without_signal_nothing_is_better(generic):
+    model = generic().replace(signal_variances=np.zeros(9))
+    assert crossover(mt.Dense(), HARD, model, over="noise_variance") == 0.0
+
+
+def test_a_gate_without_a_formula_has_no_crossover(generic):
+    with pytest.raises(mt.NoClosedForm, match=r"simulate\(MoE\(gate=TopK"):
+        crossover(mt.Dense(), mt.MoE(gate=mt.TopK(2)), generic(), over="noise_variance")
+    with pytest.raises(mt.NoClosedForm, match="is known for Dense"):
+        crossover(mt.Dense(), HARD, generic(), over="samples")

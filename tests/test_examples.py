@@ -82,5 +82,15 @@ def tabled(text: str) -> list[str]:
 
 
 def test_every_example_is_run():
-    named = {"one_over_k.py", "break_a_theorem.py", "structure_or_ridge.py", "gates.py"}
-    assert {path.name for path in EXAMPLES.glob("*.py")} == named
+    source = Path(__file__).read_text(encoding="utf-8")
+    for path in EXAMPLES.glob("*.py"):
+        assert f'run("{path.name}"' in source, path.name
+
+
+def test_what_it_takes_to_learn_a_router():
+    out = run("learned_router.py")
+    exponents = [float(value) for value in re.findall(r"a = (-?\d\.\d\d) ±", out)]
+    in_n, of_blocks, of_all = exponents
+    assert abs(in_n + 1.0) < 0.1
+    assert 1.6 < of_blocks < 2.4
+    assert 1.6 < of_all < 2.5
