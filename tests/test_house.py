@@ -26,7 +26,7 @@ FLOORS = [
     {"tuning", "crossing"},
     {"sweeping"},
     {"theorems"},
-    {"errorlaw"},
+    {"errorlaw", "curves"},
     {"checking"},
     {"plotting", "reporting", "strategies"},
     {"commands"},
