@@ -9,7 +9,7 @@ import numpy as np
 
 import moetheory as mt
 
-EXPERTS, SETS, INPUTS = 4, 200, 1000
+EXPERTS, SETS, INPUTS = 4, 100, 800
 
 
 def world(dim: int) -> mt.BlockModel:
