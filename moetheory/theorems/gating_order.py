@@ -25,7 +25,7 @@ from moetheory.theorems._quantities import dense_excess, moe_excess
 from moetheory.theorems._training import estimate_outcome, one_sided
 
 SOFT, HARD = MoE(gate=Soft()), MoE(gate=Hard())
-TEMPERED = (MoE(gate=Soft(0.5)), MoE(gate=Soft(2.0)))
+TEMPERED = (Soft(0.5), Soft(2.0))
 RESOLUTION = 0.02
 INPUTS = 500_000
 MOST_NUMBERS = 10**9  # that a simulation may draw when replicates is not given
@@ -245,12 +245,12 @@ THEOREM = Theorem(
         ),
         *(
             Claim(
-                name=f"soft <= {other.label.removeprefix('moe(').removesuffix(')')}",
+                name=f"soft <= soft at T={gate.temperature:g}",
                 relation="<=",
-                experiment=_above_soft(other),
+                experiment=_above_soft(MoE(gate=gate)),
                 control=0.5,
             )
-            for other in TEMPERED
+            for gate in TEMPERED
         ),
         Claim(name="soft <= top-2", relation="<=", experiment=_above_soft_top, control=0.5),
         Claim(
