@@ -11,6 +11,7 @@ from moetheory.allocation import counts_of
 from moetheory.estimators import Dense, Estimator, MoE, known
 from moetheory.evaluation import gap, risk
 from moetheory.model import BlockModel, known_model
+from moetheory.routers import gate_losses
 
 GRID = 400  # sample sizes that are looked at before bisection
 FARTHEST = 10**15  # number of samples that is looked at
@@ -125,9 +126,17 @@ def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
 
 def _lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """What ``b`` is ahead of ``a`` by at infinitely many samples."""
-    if {a, b} == {Dense(), MoE()}:
-        return gap(model) if b == MoE() else -gap(model)
+    if a.ridge == b.ridge == 0.0:
+        # both beside the oracle: neither lead is a difference of risks that are nearly equal
+        return _above_oracle(a, model) - _above_oracle(b, model)
     return risk(a, model).excess - risk(b, model).excess
+
+
+def _above_oracle(estimator: Estimator, model: BlockModel) -> float:
+    """What an estimator without ridge loses against the mixture that the oracle routes."""
+    if isinstance(estimator, Dense):
+        return gap(model)
+    return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
 
 
 def _thresholds(model: BlockModel) -> list[int]:

@@ -19,7 +19,7 @@ from moetheory.optimum import optimal_coefficients
 from moetheory.results import RoutingMatrix
 from moetheory.validation import FloatArray, IntArray
 
-MOST_RATIO = 1e100  # of signal to noise; squares of larger ones would overflow
+LEAST_RATIO, MOST_RATIO = 1e-100, 1e100  # of signal to noise; beyond, squares are no floats
 
 
 class Losses(NamedTuple):
@@ -242,6 +242,8 @@ def _block(p: float, lambdas: FloatArray, theta2: FloatArray, noise: float) -> B
     distinct, place, degrees = np.unique(lambdas, return_inverse=True, return_counts=True)
     loads = np.asarray(noise * np.bincount(place, theta2), dtype=np.float64)
     # without noise only the order of the ratios matters
-    ratios = np.minimum(distinct / noise if noise > 0.0 else distinct, MOST_RATIO)
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = distinct / noise if noise > 0.0 else distinct
+    ratios = np.clip(ratios, LEAST_RATIO, MOST_RATIO)
     there, many = distinct > 0.0, degrees.astype(np.float64)
     return Block(math.log(p), ratios[there], many[there], loads[there])

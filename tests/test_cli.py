@@ -571,7 +571,10 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
             'a gate that is learned is simulated with method="identity" only',
         ),
         (("simulate", "--method", "identity", "--samples", "9"), "--method identity fits nothing"),
-        (("simulate", *SMALL, "--gate", "learned:2"), "samples must be at least"),
+        (
+            ("simulate", *SMALL, "--gate", "learned:2"),
+            "moments='blocks') needs samples=",
+        ),
     ],
 )
 def test_gates_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):

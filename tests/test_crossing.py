@@ -206,3 +206,18 @@ def test_a_gate_without_a_formula_has_no_crossover(generic):
         crossover(mt.Dense(), mt.MoE(gate=mt.TopK(2)), generic(), over="noise_variance")
     with pytest.raises(mt.NoClosedForm, match="is known for Dense"):
         crossover(mt.Dense(), HARD, generic(), over="samples")
+
+
+def test_no_rounding_makes_gates_that_are_ordered_cross():
+    quiet = mt.BlockModel.isotropic(24, 3, 1.0, signal_energy=800.0)
+    soft = mt.MoE(gate=mt.Soft())
+    assert crossover(HARD, soft, quiet, over="noise_variance") == math.inf
+    assert crossover(soft, mt.MoE(), quiet, over="noise_variance") == math.inf
+    rare = mt.BlockModel(
+        [0.002, 0.002, 0.996],
+        np.repeat([0, 1, 2], 5),
+        np.repeat([0.043, 0.077, 3.5], 5),
+        np.repeat([1.0, 1.0, 10.0], 5),
+        1.0,
+    )
+    assert crossover(mt.Dense(), soft, rare, over="noise_variance") == math.inf

@@ -53,19 +53,17 @@ def test_posterior_is_the_softmax_and_its_parts_sum_to_one(seed, size):
     whole /= whole.sum(axis=0)
     np.testing.assert_allclose(weights.whole(size[0]), whole, rtol=1e-14)
     np.testing.assert_array_equal(weights.top, scores.argmax(axis=0))
-    np.testing.assert_allclose(weights.complement(size[0]), 1.0 - whole, atol=1e-15)
     np.testing.assert_allclose(weights.largest + weights.rest, 1.0, rtol=1e-15)
 
 
 def test_what_is_missing_to_one_keeps_its_digits():
     scores = np.array([[0.0, 700.0], [-50.0, 0.5], [-90.0, 0.0]])
-    missing = kernels.posterior(scores).complement(3)
+    weights = kernels.posterior(scores)
     with mpmath.workdps(400):
-        for column in range(2):
+        for column, top in enumerate(weights.top):
             odds = [mpmath.exp(mpmath.mpf(float(each))) for each in scores[:, column]]
-            for row in range(3):
-                exact = 1 - odds[row] / mpmath.fsum(odds)
-                assert missing[row, column] == pytest.approx(float(exact), rel=1e-13, abs=0.0)
+            exact = 1 - odds[top] / mpmath.fsum(odds)
+            assert weights.rest[column] == pytest.approx(float(exact), rel=1e-13, abs=0.0)
 
 
 @given(SEEDS, SIZES)

@@ -132,7 +132,7 @@ def test_groups_without_probability_need_no_samples(small):
     ("gate", "needed"), [(Learned(4), 8), (Learned(3, "full"), 13), (Learned(1), 8)]
 )
 def test_too_few_samples_are_refused_and_how_many_are_needed_is_said(small, gate, needed):
-    message = f"samples must be at least {needed} for {gate!r} .* got {gate.samples}, of which"
+    message = f"{gate!r} needs samples={needed} at least, .* of {gate.samples} these get"
     pattern = message.replace("(", r"\(").replace(")", r"\)")
     for refuse in (lambda: mt.simulate(mt.MoE(gate), small), lambda: simulate_routing(gate, small)):
         with pytest.raises(ValueError, match=pattern):

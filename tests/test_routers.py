@@ -561,3 +561,42 @@ def test_union_bound_is_refused_where_it_is_not_known():
     assert misrouting_bound(BlockModel.isotropic(4, 2, 0.0)) == 0.0
     assert misrouting_bound(BlockModel.isotropic(4, 1, 1.0)) == 0.0
     assert not math.isnan(misrouting_bound(BlockModel.isotropic(8, 8, 1e12)))
+
+
+# --- what once went wrong -------------------------------------------------------------------------
+
+
+def test_a_block_may_have_signal_and_nothing_to_say():
+    model = BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 0.0], 1.0)
+    nearly = model.replace(coefficients=[1.0, 1e-9])
+    for estimator in (ROUTED, SOFT):
+        assert risk(estimator, model).value == pytest.approx(risk(estimator, nearly).value)
+    labels_of_zero = model.replace(coefficients=[0.0, 0.0])
+    assert risk(ROUTED, labels_of_zero).value == risk(SOFT, labels_of_zero).value == 0.0
+
+
+def test_errors_stay_small_beside_a_block_that_is_far_stronger():
+    model = BlockModel([0.5, 0.5], [0, 1], [1.0, 1e12], [1.0, 1.0], 1e6)
+    result = risk(ROUTED, model)
+    assert result.error <= 1e-9 * result.value
+    assert routing_matrix(Hard(), model.replace(noise_variance=1e-3)).error <= 1e-10
+
+
+@pytest.mark.parametrize(
+    ("noise", "energy"), [(1e-300, 1.0), (1e-320, 1.0), (1e308, 1.0), (1.0, 1e-300)]
+)
+def test_ratios_beyond_the_squares_of_floats(noise, energy):
+    model = BlockModel.isotropic(16, 4, noise, signal_energy=energy)
+    oracle, soft, hard = (risk(e, model).excess for e in (MoE(), SOFT, ROUTED))
+    assert oracle <= soft <= hard
+    np.testing.assert_allclose(routing_matrix(Hard(), model).matrix.sum(axis=1), 1.0, rtol=1e-10)
+
+
+def test_one_group_that_is_drawn_costs_nothing():
+    model = blocks([0.0, 1.0], [3, 2000], [1.0, 2.0])
+    variances = model.signal_variances * np.linspace(0.5, 1.5, 2003)
+    result = risk(ROUTED, model.replace(signal_variances=variances))
+    assert result.excess == pytest.approx(
+        risk(MoE(), model.replace(signal_variances=variances)).excess
+    )
+    assert np.isfinite(result.per_group).all()

@@ -198,3 +198,21 @@ def test_the_law_is_evaluated_at_every_k_that_divides_d_starting_with_the_users(
         assert [m.experts for m in claim.points(model)] == [3, 1, 2, 4, 6, 12]
         assert [m.experts for m in claim.simulated(model)] == [3, 1, 12]
     assert [m.experts for m in increase.points(model)] == [3, 1, 2, 4, 6]
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("gating-order", mt.BlockModel.isotropic(8, 2, 1.0)),  # the two largest are all
+        ("gating-order", mt.BlockModel.isotropic(12, 3, 1e-4, signal_energy=12.0)),
+        ("gating-order", mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 0.0], 1.0)),
+        ("routing", mt.BlockModel.isotropic(60, 3, 1e-2, signal_energy=60.0)),
+        ("routing", mt.BlockModel.isotropic(88, 8, 9.57, signal_energy=11.0)),
+        ("routing", mt.BlockModel.isotropic(672, 12, 1.0, signal_energy=5936.0)),
+    ],
+)
+def test_rare_routing_errors_violate_nothing(name, model):
+    verdict = mt.check(name, model, rng=1, replicates=20_000)
+    assert verdict.status in ("holds", "inconclusive")
+    assert all(point.holds for claim in verdict.claims for point in claim.points)
+    assert verdict.comparisons

@@ -29,11 +29,15 @@ MOST_LEVELS = 6  # halvings of its step
 MOST_STEPS = 100  # of the search for a saddle point
 PIECE = 1 << 15  # numbers in an array of (points, nodes, weights)
 MOST_GAMMA = 200.0  # shape up to which SciPy's incomplete gamma functions keep their digits
+NOTHING = -2000.0  # logarithm of what no sum notices
 EXTREME = 1e290  # beyond it, or below its inverse, squares and ratios leave the range of floats
 
 
 class Logs(NamedTuple):
-    """Logarithms, and an estimate of the largest relative error of their exponentials."""
+    """Logarithms, and an estimate of the largest relative error of their exponentials.
+
+    Of those below exp(-2000) it says nothing.
+    """
 
     values: FloatArray
     error: float
@@ -53,7 +57,8 @@ class _Law(NamedTuple):
     ratios: FloatArray  # β
     gaps: FloatArray  # β - 1
     powers: FloatArray  # half the degrees
-    loads: FloatArray | None
+    loads: FloatArray | None  # adding up to 1 ...
+    size: float = 0.0  # ... times the exponential of this
 
 
 def log_pdf(
@@ -153,14 +158,21 @@ def _law(weights: ArrayLike, degrees: ArrayLike, loads: ArrayLike | None) -> _La
         raise ValueError(f"loads must not be negative, one for each weight, got {loads!r}")
     negative, which = np.unique(-w, return_inverse=True)
     largest, distinct = float(w.max()), -negative
-    powers, merged = (np.bincount(which, each).astype(np.float64) for each in (0.5 * nu, load))
+    total = float(load.sum())
+    shares = load / total if total > 0.0 else load
+    powers, merged = (np.bincount(which, each).astype(np.float64) for each in (0.5 * nu, shares))
     gaps = (largest - distinct) / distinct  # β - 1 without cancellation
-    return _Law(2 * largest, largest / distinct, gaps, powers, None if loads is None else merged)
+    if loads is None:
+        return _Law(2 * largest, largest / distinct, gaps, powers, None)
+    size = math.log(total) if total > 0.0 else -math.inf
+    return _Law(2 * largest, largest / distinct, gaps, powers, merged, size)
 
 
 def _logs(x: ArrayLike, law: _Law, pole: bool) -> Logs:
     values, change, rounding = _everywhere(x, law, pole, CHANGE)
-    return Logs(values, float(np.max(change**1.5 + rounding, initial=0.0)))
+    # what is far too small to be represented has no part in anything
+    errors = np.where(values > NOTHING, change**1.5 + rounding, 0.0)
+    return Logs(values + law.size, float(np.max(errors, initial=0.0)))
 
 
 def _everywhere(x: ArrayLike, law: _Law, pole: bool, tolerance: float) -> FloatArray:
@@ -168,14 +180,15 @@ def _everywhere(x: ArrayLike, law: _Law, pole: bool, tolerance: float) -> FloatA
     points = np.asarray(x, dtype=np.float64).ravel()
     if np.isnan(points).any():
         raise ValueError("x must not hold NaN")
-    total = 1.0 if law.loads is None else float(law.loads.sum())
     results = np.zeros((3, len(points)))
     with np.errstate(over="ignore", under="ignore"):
         y = points / law.unit
-    inside = (points > 0.0) & (y < EXTREME) & (total > 0.0)
+    inside = (points > 0.0) & (y < EXTREME) & (law.size > -math.inf)
     results[0, ~inside] = -math.inf
-    if pole and total > 0.0:
-        results[0, y >= EXTREME] = math.log(total)
+    if pole:
+        results[0, y >= EXTREME] = 0.0
+    if not inside.any():
+        return results.reshape(3, *np.shape(x))
     y = y[inside]
     if np.any(y < 1.0 / EXTREME):
         raise ArithmeticError(f"x must not be below the largest weight by a factor {EXTREME:g}")
@@ -184,10 +197,10 @@ def _everywhere(x: ArrayLike, law: _Law, pole: bool, tolerance: float) -> FloatA
     if (rest := np.isnan(found[0])).any():
         found[:, rest] = _invert(y[rest], law, pole, tolerance)
     results[:, inside] = found
-    if not pole:
-        results[0] -= math.log(law.unit)
-    elif law.loads is None:
+    if pole:
         results[0] = np.minimum(results[0], 0.0)
+    else:
+        results[0] -= math.log(law.unit)
     return results.reshape(3, *np.shape(x))
 
 
@@ -202,8 +215,7 @@ def _gamma(y: FloatArray, law: _Law, pole: bool) -> FloatArray:
         below, above = gammainc(shape, y), gammaincc(shape, y)
         logs = np.log(np.where(below > 1.0 / EXTREME, below, math.nan))
         values, size = np.where(above < 0.5, np.log1p(-np.minimum(above, 0.5)), logs), 0.0 * y
-    load = 1.0 if law.loads is None else law.loads[0]
-    return np.stack((values + math.log(load), 0.0 * y, EPSILON * (500.0 + 2.0 * size)))
+    return np.stack((values, 0.0 * y, EPSILON * (500.0 + 2.0 * size)))
 
 
 def _saddle(y: FloatArray, gaps: FloatArray, powers: FloatArray) -> FloatArray:

@@ -99,6 +99,10 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         The largest probability of a group whose block has no signal; 0 without such groups. Its
         score is constant, and a sample goes there where all others are below.
     """
+    if counts.sum() == 1 and constant == 0.0:
+        none, all_ = np.zeros(1), np.ones(1)
+        idle = float(blocks[0].loads.sum())
+        return Routing(none[np.newaxis], all_, none, none, all_, 0.0, idle, 0.0)
     table = _Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
     lower, upper = table.window()
     number = table.nodes(lower, upper)

@@ -42,12 +42,6 @@ class Weights(NamedTuple):
         weights[self.top, np.arange(len(self.top))] = self.largest
         return weights
 
-    def complement(self, experts: int) -> FloatArray:
-        """1 minus all of them, (K, n), each with its relative accuracy."""
-        missing = 1.0 - self.whole(experts)
-        missing[self.top, np.arange(len(self.top))] = self.rest
-        return missing
-
 
 class Forms(NamedTuple):
     r"""Quadratic forms of the blocks, :math:`\theta` best and :math:`t` used coefficients.

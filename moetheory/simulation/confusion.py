@@ -79,6 +79,10 @@ def simulate_routing(
 
     Inputs are spread over the groups in proportion.
 
+    Where errors are rarer than the inputs that are drawn (misrouting · inputs below about 1000)
+    none of those that matter is among them, and the sem is far too small: there
+    `routing_matrix` is the answer.
+
     Parameters
     ----------
     gate : Hard, TopK(1) or Learned

@@ -186,6 +186,10 @@ def simulate(
     own) and "data". Otherwise those that are dense share theirs, and so do the experts;
     `Estimates.paired` tells.
 
+    With gates the mean hangs on inputs whose group is in doubt. Where these are rarer than the
+    inputs that are drawn (misrouting · replicates below about 1000) ``sem`` is far too small, and
+    `risk` is the answer.
+
     Work is cut into chunks whose size depends on the model, ``samples`` and the version of this
     package alone; chunk i is seeded by ``SeedSequence(entropy, spawn_key=(i,))``, of experts in
     a route of their own by ``spawn_key=(i, 1)``; chunks are merged in order of i. BLAS is held

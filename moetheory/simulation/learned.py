@@ -49,9 +49,8 @@ class Router:
         assert self.gate.samples is not None
         if not self._enough(self.gate.samples):
             raise ValueError(
-                f"samples must be at least {self._needed()} for {self.gate!r} to estimate "
-                f"moments that have an inverse in all groups of this model, got "
-                f"{self.gate.samples}, of which the groups get "
+                f"{self.gate!r} needs samples={self._needed()} at least, to estimate moments that "
+                f"have an inverse in all groups; of {self.gate.samples} these get "
                 f"{counts_of(self.gate.samples, model).tolist()}"
             )
 

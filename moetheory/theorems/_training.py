@@ -123,7 +123,7 @@ def one_sided(
     return Outcome(
         simulated=simulated,
         sem=sem,
-        z=max(-met / sem, 0.0),
+        z=(-met / sem if sem else math.inf) if met < 0.0 else 0.0,
         replicates=replicates,
         power=(setting.threshold + DETECTION) * sem / scale,
         resolution=resolution,
