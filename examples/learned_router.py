@@ -9,7 +9,7 @@ import numpy as np
 
 import moetheory as mt
 
-EXPERTS, SETS, INPUTS = 4, 100, 800
+EXPERTS, SETS, INPUTS = 4, 80, 600
 
 
 def world(dim: int) -> mt.BlockModel:

@@ -88,13 +88,12 @@ def test_every_wrong_variant_is_violated(theorem):
             assert not all(point.holds for point in wrong.points), wrong.name
 
 
-@pytest.mark.parametrize("factor", [0.99, 1.01])
 @pytest.mark.slow
-def test_simulation_alone_notices_a_left_side_that_is_off(theorem, factor):
+def test_simulation_alone_notices_a_left_side_that_is_off(theorem):
     def off(claim):
         """The left side, wrong by 1 % of what the power is relative to."""
         scale = claim.left if claim.scale is None else claim.scale.of
-        return replace(claim, left=lambda model: claim.left(model) + (factor - 1.0) * scale(model))
+        return replace(claim, left=lambda model: claim.left(model) - 0.01 * scale(model))
 
     claims = tuple(off(claim) for claim in theorem.claims if claim.weights is not None)
     if not claims:
