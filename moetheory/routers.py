@@ -54,8 +54,10 @@ def gate_losses(gate: Gate, model: BlockModel) -> Losses:
     if gate == Hard():
         hard = routing.hard_routing(kinds.blocks, kinds.counts, kinds.constants.max(initial=0.0))
         return Losses(kinds.spread(hard.lost, hard.foreign), hard.error)
-    soft = posterior.soft_losses(kinds.blocks, kinds.counts, float(kinds.constants.sum()))
-    return Losses(kinds.spread(soft.per_class, soft.foreign), soft.error)
+    arguments = kinds.blocks, kinds.counts, float(kinds.constants.sum())
+    soft = posterior.soft_losses(*arguments)
+    foreign = posterior.foreign_loss(*arguments) if np.any(kinds.class_of < 0) else 0.0
+    return Losses(kinds.spread(soft.per_class, foreign), soft.error)
 
 
 def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:

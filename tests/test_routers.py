@@ -567,6 +567,8 @@ def test_a_block_may_have_signal_and_nothing_to_say():
         assert risk(estimator, model).value == pytest.approx(risk(estimator, nearly).value)
     labels_of_zero = model.replace(coefficients=[0.0, 0.0])
     assert risk(ROUTED, labels_of_zero).value == risk(SOFT, labels_of_zero).value == 0.0
+    never = blocks([0.5, 0.5, 0.0], [1, 1, 1], [1.0, 2.0, 1.0]).replace(coefficients=np.zeros(3))
+    assert gate_losses(Soft(), never).per_group.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_errors_stay_small_beside_a_block_that_is_far_stronger():
@@ -594,3 +596,20 @@ def test_one_group_that_is_drawn_costs_nothing():
         risk(MoE(), model.replace(signal_variances=variances)).excess
     )
     assert np.isfinite(result.per_group).all()
+
+
+@pytest.mark.parametrize("energy", [40.0, 4e3, 4e5])
+def test_a_group_that_is_never_drawn_among_blocks_of_any_strength(energy):
+    model = blocks([0.5, 0.5, 0.0], [60, 60, 2], [energy, energy, 1.0], 1.0)
+    equal = model.replace(coefficients=np.repeat([0.3, 0.3, 1.0], [60, 60, 2]))
+    result = gate_losses(Soft(), equal).per_group[2]
+    # the two that could be meant are alike: of (w² + (1-w)²) q only the law of w is left
+    rng = np.random.default_rng(5)
+    u = rng.chisquare(60, (2, 400_000))
+    w = special.expit((u[0] - u[1]) * energy / (2 * (1 + energy)))
+    theta2 = (0.3 * energy / (1 + energy)) ** 2
+    values = theta2 * (w**2 * u[0] + (1 - w) ** 2 * u[1])
+    own = 2 * (1.0 / 2.0) ** 2 * 2.0
+    sem = values.std() / math.sqrt(len(w))
+    assert abs(result - own - values.mean()) < 6 * sem
+    assert sem < 0.002 * values.mean()

@@ -8,7 +8,7 @@ left are products of expectations over one block each.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from moetheory.validation import FloatArray, IntArray
 
 STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
 STRETCH = 64  # steps that are taken at once
+MOST_NODES = 1 << 20
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
 FAR = 800.0  # nothing so far below a density's peak is represented
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
@@ -34,15 +35,11 @@ class Losses(NamedTuple):
     ----------
     per_class : (C,) array
         For a sample of a group of each class.
-    foreign : float
-        What the experts add for a sample of a group that is never drawn, to which no weight
-        goes: its own block's energy is lost besides.
     error : float
         Estimate of the largest relative error of these.
     """
 
     per_class: FloatArray
-    foreign: float
     error: float
 
 
@@ -65,32 +62,64 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
     """
     energies = np.array([float(block.active_loads.sum()) for block in blocks])
     shares = counts * np.exp([block.log_prior for block in blocks])
-    idle = sum(n * float(block.loads.sum()) for n, block in zip(counts, blocks, strict=True))
     alone = counts.sum() == 1 and constant == 0.0
     if alone or _largest(blocks, counts, constant) < LEAST:
-        return Losses(np.zeros(len(blocks)), idle, 0.0)
+        return Losses(np.zeros(len(blocks)), 0.0)
     remainders = (energies + shares @ energies) / math.e
     nodes = [_Nodes.of(block) for block in blocks]
-    ends = [-each.block.start - each.low for each in nodes]
-    ends.append(-math.log(constant) if constant > 0.0 else MOST)
-    start = min(min(ends) + math.log(60.0), MOST)  # beyond, integrands are below 1/t
-    sums = np.zeros((2, len(blocks) + 1))  # over every second node each
-    for first in range(0, 2**20, STRETCH):
-        tau = start - STEP * np.arange(first, first + STRETCH, dtype=np.float64)
-        values = _integrands(nodes, counts, tau, constant)
+    sums = np.zeros((2, len(blocks)))  # over every second node each
+    # beyond exp(MOST), integrands are below 1/t
+    for tau in _stretches(min(_start(nodes, constant), MOST)):
+        values = _integrands(nodes, counts, tau, constant)[0]
         sums += values.reshape(-1, STRETCH // 2, 2).sum(axis=1).T
         total = STEP * sums.sum(axis=0)
         if tau[-1] < LEAST:
             break
         with np.errstate(over="ignore"):
             left = math.exp(min(tau[-1], MOST)) * remainders
-        if np.all(left <= 1e-16 * total[:-1]):
+        if np.all(left <= 1e-16 * total):
             break
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
     # halving the step squares the error
     error = float(np.nanmax(apart, initial=0.0)) ** 2 + max(each.error for each in nodes) + ROUNDING
-    return Losses(total[:-1], float(total[-1]), error)
+    return Losses(total, error)
+
+
+def foreign_loss(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> float:
+    r"""What the experts add for a sample to which no block speaks, :math:`E_0\sum_jw_j^2q_j`.
+
+    One of a group that is never drawn, which loses the energy of its own block besides, or one
+    whose block has no signal:
+
+    .. math:: \int_0^\infty t\sum_j(-\psi_j')\prod_{k\ne j}\phi_k\,dt .
+    """
+    if counts.sum() == 1 and constant == 0.0:
+        return float(blocks[0].loads.sum())
+    if not any(block.loads.any() for block in blocks):
+        return 0.0
+    nodes = [_Nodes.of(block) for block in blocks]
+    total = 0.0
+    for tau in _stretches(_start(nodes, constant)):
+        more = STEP * float(_integrands(nodes, counts, tau, constant)[1].sum())
+        total += more
+        if more < 1e-17 * total:
+            break
+    return total
+
+
+def _start(nodes: Sequence[_Nodes], constant: float) -> float:
+    """The log t from which on some W makes its expectations vanish."""
+    ends = [-each.block.start - each.low for each in nodes]
+    if constant > 0.0:
+        ends.append(-math.log(constant))
+    return min(ends) + math.log(60.0)
+
+
+def _stretches(start: float) -> Iterator[FloatArray]:
+    """Falling nodes of log t."""
+    for first in range(0, MOST_NODES, STRETCH):
+        yield start - STEP * np.arange(first, first + STRETCH, dtype=np.float64)
 
 
 def _largest(blocks: Sequence[Block], counts: IntArray, constant: float) -> float:
@@ -113,8 +142,8 @@ def _largest(blocks: Sequence[Block], counts: IntArray, constant: float) -> floa
 
 def _integrands(
     nodes: Sequence[_Nodes], counts: IntArray, tau: FloatArray, constant: float
-) -> FloatArray:
-    """Of every class and, last, of what is lost to foreign experts, (C + 1, T), in d log t."""
+) -> tuple[FloatArray, FloatArray]:
+    """Of every class (C, T), and of what is lost to foreign experts (T,), in d log t."""
     phi, b, b2, a, a2 = np.stack([each.expectations(tau) for each in nodes], axis=1)
     fixed = np.exp(np.minimum(tau + (math.log(constant) if constant > 0.0 else -math.inf), MOST))
     with np.errstate(divide="ignore"):
@@ -126,7 +155,8 @@ def _integrands(
     priors = np.exp([each.block.log_prior for each in nodes])[:, np.newaxis]
     own = (a / phi) * bend + r * others(a2 / phi, counts)
     foreign = counts @ (a2 / phi)
-    return np.vstack([np.exp(-tau) * product * own / priors, product * foreign])
+    # where exp(-tau) would overflow, nothing is left of the others
+    return np.exp(np.minimum(-tau, MOST)) * product * own / priors, product * foreign
 
 
 class _Nodes:
