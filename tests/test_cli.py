@@ -329,8 +329,10 @@ def test_a_reader_that_leaves_is_no_error():
     assert done.returncode in (0, 141)
 
 
-@pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
-@pytest.mark.parametrize("command", ["risk", "check generalization --replicates 9", "--help"])
+@pytest.mark.parametrize(
+    ("command", "redirect"),
+    [("risk", ">&-"), ("check generalization --replicates 9", "> /dev/full"), ("--help", ">&-")],
+)
 def test_a_standard_output_that_takes_nothing_is_no_traceback(redirect, command):
     done = subprocess.run(
         ["bash", "-c", f"{' '.join(COMMAND)} {command} {redirect}"], capture_output=True, text=True

@@ -48,7 +48,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("a", "b"), PAIRS[:1] + PAIRS[3:])
+@pytest.mark.parametrize(("a", "b"), PAIRS[3:])
 def test_every_n_up_to_and_beyond_it_agrees(a, b):
     seen = []
     for model in random_models(4):

@@ -1,26 +1,30 @@
 """The examples run, and say what their text promises."""
 
-import os
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
+
+import matplotlib
+import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-def run(name: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / name, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "MPLBACKEND": "Agg"},
-    )
-    return done.stdout
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """``run(name, *arguments)``: what an example prints."""
+    matplotlib.use("Agg")
+
+    def of(name: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return of
 
 
-def test_the_law_for_a_lecture(tmp_path):
+def test_the_law_for_a_lecture(run, tmp_path):
     figure = tmp_path / "law.png"
     out = run("one_over_k.py", str(figure))
     assert "32  0.5000  0.0303      0.0313" in out
@@ -28,7 +32,7 @@ def test_the_law_for_a_lecture(tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_theorem_that_breaks():
+def test_a_theorem_that_breaks(run):
     out = run("break_a_theorem.py")
     assert "strict blocks: holds" in out
     winners = [line.split()[-1] for line in out.splitlines() if line.startswith("    0.")]
@@ -36,7 +40,7 @@ def test_a_theorem_that_breaks():
     assert "assumptions not met (strict blocks (no leakage))" in out
 
 
-def test_structure_and_ridge(tmp_path):
+def test_structure_and_ridge(run, tmp_path):
     figure = tmp_path / "ridge.png"
     out = run("structure_or_ridge.py", str(figure))
     rows = [line.split() for line in out.splitlines() if line[:1] == " " and line[7:8].isdigit()]
@@ -49,7 +53,7 @@ def test_structure_and_ridge(tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_routing_costs(tmp_path):
+def test_what_routing_costs(run, tmp_path):
     figure = tmp_path / "gates.png"
     out = run("gates.py", str(figure))
     experts, noise = out.split("excess risk with")
@@ -87,7 +91,7 @@ def test_every_example_is_run():
         assert f'run("{path.name}"' in source, path.name
 
 
-def test_what_it_takes_to_learn_a_router():
+def test_what_it_takes_to_learn_a_router(run):
     out = run("learned_router.py")
     exponents = [float(value) for value in re.findall(r"a = (-?\d\.\d\d) ±", out)]
     in_n, of_blocks, of_all = exponents

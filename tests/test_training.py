@@ -104,7 +104,6 @@ def plain_risks(model, counts, replicates, seed):
     [
         ((2, 3), (12, 17), 0.35, 22_000),
         ((6, 8), (1, 2), 0.35, 32_000),
-        ((2, 8), (50, 1), 0.8, 18_000),
     ],
 )
 def test_simulation_agrees_with_the_plain_way(
