@@ -165,7 +165,7 @@ def test_our_own_processes_give_the_same_bits(generic):
     before = multiprocessing.active_children()
     there = run(generic(), "law and statistics", executor=2)
     assert_same_bits(there, run(generic(), "law and statistics"))
-    assert multiprocessing.active_children() == before
+    assert set(multiprocessing.active_children()) == set(before)  # in no order
 
 
 def test_several_blas_threads_in_this_process_change_nothing(generic):
