@@ -4,6 +4,7 @@ Run it with ``python examples/learned_router.py``; it takes a few seconds.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -12,10 +13,11 @@ import moetheory as mt
 EXPERTS, SETS, INPUTS = 4, 80, 600
 
 
+@cache
 def world(dim: int) -> mt.BlockModel:
     """Four blocks whose signal is so strong that the best router errs in 5 % of the inputs."""
     low, high = 1.0, 100.0 * dim
-    for _ in range(60):
+    for _ in range(30):
         energy = math.sqrt(low * high)
         model = mt.BlockModel.isotropic(dim, EXPERTS, noise_variance=1.0, signal_energy=energy)
         if mt.routing_matrix(mt.Hard(), model).misrouting > 0.05:

@@ -7,11 +7,11 @@ import sys
 
 import moetheory as mt
 
-DIM = 32
+DIM = 16
 
 
 def world(experts: int) -> mt.BlockModel:
-    """32 coordinates in equal blocks; clean and noise energy are equal, so dense gets 1/2."""
+    """16 coordinates in equal blocks; clean and noise energy are equal, so dense gets 1/2."""
     return mt.BlockModel.isotropic(DIM, experts, noise_variance=1.0, signal_energy=DIM)
 
 
@@ -25,7 +25,7 @@ def main(figure: str = "one_over_k.png") -> None:
             f"{k:2d}  {table['dense'][i]:.4f}  {table['moe'][i]:.4f}      {table['bound'][i]:.4f}"
             f"   {table['moe_simulated'][i]:.4f} ± {table['moe_sem'][i]:.4f}"
         )
-    verdict = mt.check("one-over-k", world(8), rng=0)
+    verdict = mt.check("one-over-k", world(4), rng=0)
     print(f"\nthe theorem {verdict.status}; each comparison would have seen {verdict.power:.2%}")
     mt.plot(table).get_figure().savefig(figure, dpi=150)
     print(f"figure in {figure}")

@@ -17,7 +17,7 @@ from hypothesis import settings
 
 from moetheory.estimates import student_quantile
 
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("ci")

@@ -27,7 +27,7 @@ def run(capsys, monkeypatch):
 def test_the_law_for_a_lecture(run, tmp_path):
     figure = tmp_path / "law.png"
     out = run("one_over_k.py", str(figure))
-    assert "32  0.5000  0.0303      0.0313" in out
+    assert "16  0.5000  0.0588      0.0625" in out
     assert "the theorem holds" in out
     assert figure.read_bytes().startswith(b"\x89PNG")
 
