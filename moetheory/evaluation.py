@@ -27,6 +27,7 @@ from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
 from moetheory.routers import gate_losses
+from moetheory.validation import FloatArray
 
 
 def risk(
@@ -116,23 +117,34 @@ def risk(
     return result
 
 
-def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
-    contributions = (
-        population.dense_contributions
-        if isinstance(estimator, Dense)
-        else population.expert_contributions
-    )
-    total, per_group = population.excess_with_groups(
-        contributions,
+def _arrays(model: BlockModel, ridge: float = 0.0) -> tuple[Any, ...]:
+    """A model, as formulas of population risks take it."""
+    return (
         model.group_probabilities,
         model.block_of,
         model.signal_variances,
         leakage_of(model),
         model.coefficients,
         model.noise_variance,
-        estimator.ridge,
+        ridge,
     )
-    excess, omega = float(total), model.label_noise_variance
+
+
+def _excess(estimator: Estimator, model: BlockModel) -> tuple[float, FloatArray]:
+    """Of the population optimum, a mixture routed by the oracle; and given the group, (K,)."""
+    contributions = (
+        population.dense_contributions
+        if isinstance(estimator, Dense)
+        else population.expert_contributions
+    )
+    arrays = _arrays(model, estimator.ridge)
+    total, per_group = population.excess_with_groups(contributions, *arrays)
+    return float(total), per_group
+
+
+def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
+    excess, per_group = _excess(estimator, model)
+    omega = model.label_noise_variance
     if isinstance(estimator, Dense) or not routes_by_input(estimator):
         return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
     losses = gate_losses(estimator.gate, model)
@@ -171,22 +183,13 @@ def _perturbed_risk(
             "under needs oracle routing, as another gate errs by the input and not by a given "
             f"matrix, got {estimator!r}"
         )
-    own = _optimal_risk(estimator, model)
     if isinstance(estimator, Dense):
-        return own
+        return _optimal_risk(estimator, model)
     omega = model.label_noise_variance
-    wrong = population.misrouted_excess(
-        model.group_probabilities,
-        model.block_of,
-        model.signal_variances,
-        leakage_of(model),
-        model.coefficients,
-        model.noise_variance,
-        estimator.ridge,
-    )
+    _, own = _excess(estimator, model)
+    wrong = population.misrouted_excess(*_arrays(model, estimator.ridge))
     right = np.diagonal(under.confusion)
-    per_group = right * (own.per_group - omega)
-    per_group += np.vecdot(under.confusion - np.diag(right), wrong)
+    per_group = right * own + np.vecdot(under.confusion - np.diag(right), wrong)
     excess = float(model.group_probabilities @ per_group)
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 
@@ -234,16 +237,7 @@ def gap(model: BlockModel) -> float:
     0.4411765
     """
     model = known_model(model)
-    return float(
-        population.gap(
-            model.group_probabilities,
-            model.block_of,
-            model.signal_variances,
-            leakage_of(model),
-            model.coefficients,
-            model.noise_variance,
-        )
-    )
+    return float(population.gap(*_arrays(model)[:-1]))
 
 
 def moe_bound(model: BlockModel) -> float:

@@ -10,8 +10,14 @@ from moetheory.validation import count, number
 Moments = Literal["blocks", "full"]
 
 
+class _PicksOne:
+    def active(self, experts: int) -> int:
+        """How many of the experts are used for an input, at most."""
+        return 1
+
+
 @dataclass(frozen=True)
-class Oracle:
+class Oracle(_PicksOne):
     """The gate that knows each input's group.
 
     >>> Oracle()
@@ -23,13 +29,9 @@ class Oracle:
         """A short name for tables and columns; empty, as it is what a mixture has unless told."""
         return ""
 
-    def active(self, experts: int) -> int:
-        """How many of the experts are used for an input, at most."""
-        return 1
-
 
 @dataclass(frozen=True)
-class Hard:
+class Hard(_PicksOne):
     r"""The Bayes router: all weight on the group that is most probable given the noisy input.
 
     :math:`v_j = 1` for the largest :math:`w_j = P(g = j \mid \bar x)`; of equal ones, the first.
@@ -43,10 +45,6 @@ class Hard:
     def label(self) -> str:
         """A short name for tables and columns."""
         return "hard"
-
-    def active(self, experts: int) -> int:
-        """How many of the experts are used for an input, at most."""
-        return 1
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ class TopK:
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(_PicksOne):
     r"""`Hard` with the posterior of a router that was fitted on n labelled samples.
 
     It estimates the shares of the groups and the second moments of the noisy features, and puts
@@ -155,10 +153,6 @@ class Learned:
         return f"learned{samples}" + (
             "" if self.moments == "blocks" else f" moments={self.moments}"
         )
-
-    def active(self, experts: int) -> int:
-        """How many of the experts are used for an input, at most."""
-        return 1
 
 
 Gate = Oracle | Hard | Soft | TopK | Learned

@@ -36,6 +36,14 @@ def test_misrouted_risk_equals_direct_sums(generic, ridge, leakage):
     assert result.exactness == "exact"
 
 
+def test_label_noise_costs_the_excess_no_digits(generic):
+    quiet, loud = (
+        risk(MoE(), generic(label_noise_variance=omega), under=Perturbation(CONFUSION))
+        for omega in (0.0, 1e12)
+    )
+    assert loud.excess == quiet.excess
+
+
 def test_no_confusion_changes_nothing_and_dense_does_not_notice_any(generic):
     model = generic()
     assert risk(MoE(), model, under=Perturbation(np.eye(3))).value == risk(MoE(), model).value

@@ -18,7 +18,7 @@ from moetheory.simulation.gated import gate_weights
 from moetheory.simulation.moments import Tally, merged
 from moetheory.simulation.squares import Squares, View
 from moetheory.simulation.training import repeated
-from moetheory.validation import FloatArray
+from moetheory.validation import FloatArray, IntArray
 
 # part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
 BATCH = 1 << 16
@@ -36,10 +36,13 @@ class Routing:
     def _view(self) -> View:
         return View(self.model, Squares.of(self.model, coordinates=True))
 
+    @cached_property
+    def _order(self) -> IntArray:
+        return np.argsort(self.model.block_of, kind="stable")
+
     def __call__(self, features: FloatArray) -> FloatArray:
         """The weights for each row."""
-        order = np.argsort(self.model.block_of, kind="stable")
-        scores = self._view.scores(np.square(features[:, order].T) / self._view.unit)
+        scores = self._view.scores(np.square(features[:, self._order].T) / self._view.unit)
         weights = gate_weights(self.gate, kernels.posterior(scores), scores)
         return weights.whole(self.model.experts)
 

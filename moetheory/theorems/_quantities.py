@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from moetheory.certificates import Symbolic, Values
 from moetheory.estimators import Dense, MoE
 from moetheory.evaluation import risk
+from moetheory.gates import Hard
 from moetheory.model import BlockModel
+from moetheory.routers import routing_matrix
 
 if TYPE_CHECKING:
     import sympy
@@ -24,6 +27,19 @@ def dense_excess(model: BlockModel) -> float:
 def moe_excess(model: BlockModel) -> float:
     """Excess risk of the oracle-routed mixture."""
     return risk(MoE(), model).excess
+
+
+@lru_cache(maxsize=64)
+def misrouting(model: BlockModel) -> float:
+    """How often the hard gate errs."""
+    return routing_matrix(Hard(), model).misrouting
+
+
+def louder(model: BlockModel, often: float) -> BlockModel:
+    """With so much noise that it errs so often: a sample of rare errors holds none of them."""
+    while misrouting(model) < often:
+        model = model.replace(noise_variance=4.0 * model.noise_variance)
+    return model
 
 
 def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:

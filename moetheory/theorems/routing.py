@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 
 from moetheory.certificates import Symbolic
 from moetheory.estimates import Estimate
 from moetheory.gates import Hard
 from moetheory.model import BlockModel
-from moetheory.routers import misrouting_bound, routing_matrix
+from moetheory.routers import misrouting_bound
 from moetheory.simulation import simulate_routing
 from moetheory.theorems import _assumptions as given
-from moetheory.theorems._declaration import Assumption, Claim, Outcome, Setting, Theorem
-from moetheory.theorems._quantities import log_uniform
+from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
+from moetheory.theorems._quantities import log_uniform, louder, misrouting
 from moetheory.theorems._training import estimate_outcome
 
 INPUTS = 600_000
 RARE, OFTEN = 1e-200, 0.05  # errors that are left out, and that are simulated
 CLOSE = 1.05  # what the union bound must come within
-
-
-@lru_cache(maxsize=64)
-def _misrouting(model: BlockModel) -> float:
-    return routing_matrix(Hard(), model).misrouting
 
 
 def _decay(model: BlockModel) -> float:
@@ -65,23 +59,20 @@ def _noises(model: BlockModel) -> Sequence[BlockModel]:
 
 def _seen(models: Iterable[BlockModel]) -> list[BlockModel]:
     """Those whose errors floats represent with all their digits."""
-    return [model for model in dict.fromkeys(models) if _misrouting(model) > RARE]
+    return [model for model in dict.fromkeys(models) if misrouting(model) > RARE]
 
 
 def _loud(model: BlockModel) -> Sequence[BlockModel]:
-    """With so much noise that errors can be simulated: a sample of rare ones has none."""
-    while _misrouting(model) < OFTEN:
-        model = model.replace(noise_variance=4.0 * model.noise_variance)
-    return [model]
+    return [louder(model, OFTEN)]
 
 
 def _large(model: BlockModel) -> Sequence[BlockModel]:
     """The first enlargement at which the union bound is tight, unless errors vanish before."""
     for power in range(13):
         larger = _resized(model, 2**power)
-        if _misrouting(larger) < RARE:
+        if misrouting(larger) < RARE:
             break
-        if misrouting_bound(larger) < CLOSE * _misrouting(larger):
+        if misrouting_bound(larger) < CLOSE * misrouting(larger):
             return [larger]
     return []
 
@@ -90,7 +81,7 @@ def _measured(model: BlockModel, setting: Setting) -> Outcome:
     estimate: Estimate = simulate_routing(
         Hard(), model, replicates=setting.replicates or INPUTS, rng=setting.entropy
     ).misrouting
-    expected = setting.control * _misrouting(model)
+    expected = setting.control * misrouting(model)
     return estimate_outcome(estimate, expected, setting, resolution=0.025)
 
 
@@ -144,13 +135,13 @@ THEOREM = Theorem(
         given.EQUAL_VARIANCES,
         given.SOME_SIGNAL,
         given.SOME_NOISE,
-        Assumption("several groups", lambda model: model.experts > 1),
+        given.SEVERAL_GROUPS,
     ),
     claims=(
         Claim(
             name="misrouting <= union bound",
             relation="<=",
-            left=_misrouting,
+            left=misrouting,
             right=misrouting_bound,
             symbolic=_three_pairs,
             experiment=_measured,
@@ -163,7 +154,7 @@ THEOREM = Theorem(
             name="union bound <= 1.05 misrouting, s large",
             relation="<=",
             left=misrouting_bound,
-            right=lambda model: CLOSE * _misrouting(model),
+            right=lambda model: CLOSE * misrouting(model),
             control=0.8,
             points=_large,
             simulated=lambda model: (),
@@ -172,7 +163,7 @@ THEOREM = Theorem(
         Claim(
             name="misrouting <= c (4r/(1+r)^2)^(s/2) / sqrt(s)",
             relation="<=",
-            left=_misrouting,
+            left=misrouting,
             right=_decay,
             control=0.5,
             points=_growing,
