@@ -11,7 +11,7 @@ from moetheory.expertlaw import high_probability_bound, risk_distribution
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
-from moetheory.perturbation import Perturbation
+from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
 from moetheory.routers import misrouting_bound, routing_matrix
@@ -50,6 +50,7 @@ __all__ = [
     "catalogue",
     "check",
     "crossover",
+    "even_confusion",
     "excess_rate",
     "gap",
     "high_probability_bound",

@@ -16,13 +16,20 @@ from moetheory.estimators import (
     known_oracle,
     routes_by_input,
 )
+from moetheory.exposure import (
+    block_losses,
+    exposed,
+    known_perturbation,
+    require_normal_errors,
+    scatter,
+)
 from moetheory.fitting import fitted_risk
 from moetheory.formulas import population
 from moetheory.formulas.finite import dense_rate
 from moetheory.formulas.layout import Layout
 from moetheory.gates import Soft
 from moetheory.model import BlockModel, known_model
-from moetheory.optimum import leakage_of
+from moetheory.optimum import leakage_of, missed_coefficients, optimal_coefficients
 from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
@@ -60,8 +67,7 @@ def risk(
         Training samples: n, divided into :math:`n_g \approx p_g n` by largest remainder, or
         the counts themselves. Infinitely many if not given.
     under : Perturbation, optional
-        What differs at test time, at infinitely many samples and with oracle routing. Dense,
-        which does not route, does not notice.
+        What differs at test time; the estimator is fitted, or optimal, without it.
     require : {"exact"}, optional
         Refuse an answer that is only asymptotic.
 
@@ -79,10 +85,14 @@ def risk(
     Raises
     ------
     ValueError
-        A gate routes by the input and the model leaks.
+        A gate routes by the input and the model leaks, or ``under`` has confusion or a radius;
+        the confusion is not of as many groups as there are.
     NoClosedForm
-        ``require="exact"`` and only an asymptotic formula is known, or the equations of the
-        equivalent have no solution.
+        ``require="exact"`` and only an asymptotic formula is known; the equations of the
+        equivalent have no solution; ``under`` a perturbation, a gate that routes by the input,
+        or a radius together with ``samples``, erasure or noise that is not normal, or erasure of
+        correlated coordinates with ``samples``, unless experts have more samples than
+        coordinates.
 
     Notes
     -----
@@ -103,11 +113,13 @@ def risk(
     if require not in (None, "exact"):
         raise ValueError(f'require must be "exact" or None, got {require!r}')
     if under is not None:
-        return _perturbed_risk(estimator, model, samples, under)
+        known_perturbation(under, estimator, model)
     if samples is None:
-        return _optimal_risk(estimator, model)
+        return (
+            _optimal_risk(estimator, model) if under is None else _exposed(estimator, model, under)
+        )
     known_oracle(estimator, "the risk after fitting on samples")
-    result = fitted_risk(estimator, model, samples)
+    result = fitted_risk(estimator, model, samples, under)
     if require == "exact" and result.exactness != "exact":
         raise NoClosedForm(
             f"only an asymptotic formula is known for {estimator!r} fitted on "
@@ -163,34 +175,19 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     )
 
 
-def _perturbed_risk(
-    estimator: Estimator, model: BlockModel, samples: Any, under: Perturbation
-) -> Risk:
-    if not isinstance(under, Perturbation):
-        raise ValueError(f"under must be a Perturbation, got {under!r}")
-    if samples is not None:
-        raise NoClosedForm(
-            "risks under a perturbation are known for infinitely many samples, got "
-            f"samples={samples!r}"
-        )
-    if len(under.confusion) != model.experts:
-        raise ValueError(
-            f"confusion must have {model.experts} rows, one for each group, "
-            f"got {len(under.confusion)}"
-        )
+def _exposed(estimator: Estimator, model: BlockModel, under: Perturbation) -> Risk:
+    """Of the population optimum under a perturbation."""
+    call = f"simulate({estimator!r}, model, under=...)"
     if routes_by_input(estimator):
-        raise ValueError(
-            "under needs oracle routing, as another gate errs by the input and not by a given "
-            f"matrix, got {estimator!r}"
+        raise NoClosedForm(
+            f"risks under a perturbation are known for Dense(...) and MoE(gate=Oracle()) only, got "
+            f"{estimator!r}; call {call}"
         )
-    if isinstance(estimator, Dense):
-        return _optimal_risk(estimator, model)
-    omega = model.label_noise_variance
-    _, own = _excess(estimator, model)
-    wrong = population.misrouted_excess(*_arrays(model, estimator.ridge))
-    right = np.diagonal(under.confusion)
-    per_group = right * own + np.vecdot(under.confusion - np.diag(right), wrong)
-    excess = float(model.group_probabilities @ per_group)
+    require_normal_errors(under, call)
+    fit, missed = optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
+    scattered = scatter(model, fit) if under.erasure else None
+    per_group = exposed(block_losses(model, fit, missed), estimator, model, under, scattered)
+    excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 
 

@@ -8,45 +8,59 @@ import numpy as np
 
 from moetheory.allocation import counts_of
 from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator
-from moetheory.formulas import equivalent
-from moetheory.formulas.finite import estimation_cost
+from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.exposure import UNCHANGED, block_losses, exposed, scatter
+from moetheory.formulas import equivalent, sums
+from moetheory.formulas.equivalent import Moments
+from moetheory.formulas.finite import expert_moments
 from moetheory.formulas.layout import Layout
+from moetheory.formulas.perturbed import BlockLosses, times
 from moetheory.model import BlockModel
+from moetheory.optimum import missed_coefficients, optimal_coefficients
+from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
 from moetheory.validation import FloatArray, IntArray
 
 
-def fitted_risk(estimator: Estimator, model: BlockModel, samples: Any) -> Risk:
+def fitted_risk(
+    estimator: Estimator, model: BlockModel, samples: Any, under: Perturbation | None = None
+) -> Risk:
     """Expected risk over training sets of ``samples``; for arguments and formulas see `risk`."""
     counts = counts_of(samples, model)
+    call = f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})"
+    if under is not None and under.radius:
+        raise NoClosedForm(
+            "the risk under a worst-case shift is known for infinitely many samples only, got "
+            f"samples={samples!r}; call {call}"
+        )
     try:
         # an overflow is no answer either
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return _fitted(estimator, model, counts)
+            return _fitted(estimator, model, counts, under or UNCHANGED)
     except (ArithmeticError, np.linalg.LinAlgError) as error:
         raise NoClosedForm(
             f"the equations of {estimator!r} on {sum(counts.tolist())} samples ({counts.min()} to "
-            f"{counts.max()} in each group) could not be solved ({error}); "
-            f"call simulate({estimator!r}, model, samples=...)"
+            f"{counts.max()} in each group) could not be solved ({error}); call {call}"
         ) from None
 
 
-def _fitted(estimator: Estimator, model: BlockModel, counts: IntArray) -> Risk:
+def _fitted(estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
     if not isinstance(estimator, Dense):
-        return _experts(estimator.ridge * counts, model, counts)
+        return _experts(estimator, estimator.ridge * counts, model, counts, under)
     if _separates(model):
         # its ridge is on all samples, that of an expert on its own
-        return _experts(estimator.ridge * float(counts.sum()), model, counts)
-    return _dense(estimator.ridge, model, counts)
+        penalty = np.full(model.experts, estimator.ridge * float(counts.sum()))
+        return _experts(estimator, penalty, model, counts, under)
+    return _dense(estimator, model, counts, under)
 
 
 def leading_excess(model: BlockModel, samples: Any) -> float:
     """Excess risk of dense least squares by the equivalent alone, without its 1/n term."""
     counts, world = counts_of(samples, model), _Arranged.of(model, coupled=True)
-    expanded = _dense_expansion(0.0, world, counts, world.surplus(counts) > 0.0)
-    return float(model.group_probabilities @ expanded.leading[0])
+    moments = _dense_moments(0.0, world, counts, world.surplus(counts) > 0.0)
+    leading = block_losses(model, moments.mean, moments.missed, moments.variance)
+    return float(model.group_probabilities @ exposed(leading, Dense(), model, UNCHANGED))
 
 
 class _Arranged(NamedTuple):
@@ -73,11 +87,9 @@ class _Arranged(NamedTuple):
         seen = self.layout.across(present, *variances) > 0.0
         return float(counts.sum()) - float(np.count_nonzero(seen))
 
-    def excess(
-        self, counts: IntArray, outside: FloatArray, slope: Any, floor: Any
-    ) -> equivalent.Equivalent:
-        """`equivalent.excess` of these coordinates, arguments in the shape of the layout."""
-        return equivalent.excess(
+    def moments(self, counts: IntArray, outside: FloatArray, slope: Any, floor: Any) -> Moments:
+        """`equivalent.moments` in the order of the model, arguments in the shape of the layout."""
+        found = equivalent.moments(
             self.layout,
             counts.astype(np.float64).reshape(self.layout.shape),
             self.signal,
@@ -88,6 +100,7 @@ class _Arranged(NamedTuple):
             slope,
             floor,
         )
+        return Moments(*map(self.layout.unsort, found))
 
 
 def _separates(model: BlockModel) -> bool:
@@ -95,15 +108,69 @@ def _separates(model: BlockModel) -> bool:
     return model.experts == 1 or (model.strict and model.noise_variance == 0.0)
 
 
-def _experts(penalty: Any, model: BlockModel, counts: IntArray) -> Risk:
+class _Orders(NamedTuple):
+    """Expected block losses: leading order, what the 1/n term changes, and the doubt."""
+
+    leading: BlockLosses
+    correction: BlockLosses
+    doubt: BlockLosses
+
+    @classmethod
+    def of(cls, model: BlockModel, moments: Moments) -> _Orders:
+        """Of coefficients with these moments; variances and doubts may be infinite."""
+        mean, missed, variance, bend, spread, doubt = moments
+
+        def changes(_: Any, signal: Any, leak: Any, *fit: Any) -> tuple[FloatArray, ...]:
+            at, off, shift, more = fit
+            squared, passed = more - 2.0 * off * shift, more + 2.0 * at * shift
+            return signal * squared, leak * squared, passed, signal * passed
+
+        active, inactive, gain, pulled = sums.by_block(
+            changes,
+            model.group_probabilities,
+            model.block_of,
+            model.signal_variances,
+            model.leakage_variances,
+            mean,
+            missed,
+            bend,
+            spread,
+        )
+        nothing = np.zeros(model.experts)
+        return cls(
+            _with_infinities(model, mean, missed, variance),
+            BlockLosses(active, inactive, gain, pulled, nothing, nothing),
+            _with_infinities(model, 0.0, 0.0, doubt, coefficients=0.0),
+        )
+
+
+def _with_infinities(
+    model: BlockModel, mean: Any, missed: Any, variance: FloatArray, **coefficients: Any
+) -> BlockLosses:
+    """`block_losses` of variances that may be infinite, where nothing of them is nothing."""
+    infinite = np.isinf(variance)
+    losses = block_losses(model, mean, missed, np.where(infinite, 0.0, variance), **coefficients)
+    if not infinite.any():
+        return losses
+    reach = block_losses(model, 0.0, 0.0, infinite * 1.0, coefficients=0.0)
+    return BlockLosses(
+        *(np.where(r > 0.0, np.inf, loss) for r, loss in zip(reach, losses, strict=True))
+    )
+
+
+def _experts(
+    estimator: Estimator,
+    penalty: Any,
+    model: BlockModel,
+    counts: IntArray,
+    under: Perturbation,
+) -> Risk:
     """Minimum-norm least squares in every block, with ``penalty`` on its Gram matrix."""
     own = Regressions.of(model, counts)
-    penalty = np.broadcast_to(np.asarray(penalty, dtype=np.float64), counts.shape)
-    cost = estimation_cost(counts, own.sizes, own.residual, own.energy)
     trivial = (counts == 0) | (own.sizes == 0)
-    infinite = np.isinf(cost) & ~trivial
+    infinite = (np.abs(counts - own.sizes) <= 1) & (own.residual > 0.0)
     exact = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | own.isotropic | infinite))
-    excess, error = own.residual_excess + cost, np.zeros(counts.shape)
+    moments = _exact_moments(model, own)
     if not exact.all():
         world = _Arranged.of(model, coupled=False)
         column = world.layout.shape
@@ -112,31 +179,89 @@ def _experts(penalty: Any, model: BlockModel, counts: IntArray) -> Risk:
         slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0)
         floor = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
         outside = own.unseen + model.label_noise_variance
-        expanded = world.excess(counts, *(a.reshape(column) for a in (outside, slope, floor)))
-        asymptotic, size = (part[:, 0] for part in _expansion(expanded))
-        excess = np.where(exact, excess, own.unseen + asymptotic)
-        error = np.where(exact, 0.0, size)
-    return _risk(model, excess, exact, error)
+        expanded = world.moments(counts, *(a.reshape(column) for a in (outside, slope, floor)))
+        known = exact[model.block_of]
+        moments = Moments(
+            *(np.where(known, one, other) for one, other in zip(moments, expanded, strict=True))
+        )
+    scattered = None
+    if under.erasure and model.rotations is not None:
+        if not np.all(trivial | ((penalty == 0.0) & (counts > own.sizes))):
+            raise ArithmeticError("erased coordinates that are correlated need n > s and no ridge")
+        scattered = scatter(model, moments.mean, moments.variance)
+
+    def risks(losses: BlockLosses, **more: Any) -> FloatArray:
+        return exposed(losses, estimator, model, under, **more)
+
+    leading, correction, doubt = _Orders.of(model, moments)
+    least, change, size = (
+        each.active + times(model.noise_variance, each.gain)
+        for each in (leading, correction, doubt)
+    )
+    # of the expert in its own block: an order that is larger than what it corrects helps nobody
+    usable = np.abs(change) <= least
+    relative = np.divide(size, least, out=np.zeros(size.shape), where=least > 0.0)
+    second = BlockLosses(*(np.where(part > 0.0, relative, 0.0) * part for part in doubt))
+    used = BlockLosses(*(np.where(usable, part, 0.0) for part in correction))
+    excess = risks(leading, scattered=scattered) + risks(used)
+    error = np.abs(risks(correction)) + risks(second)
+    met = model.group_probabilities
+    if isinstance(estimator, MoE):
+        met = met if under.confusion is None else met @ under.confusion
+    elif under is not UNCHANGED:
+        met = np.ones(model.experts)
+    return _risk(model, excess, bool(np.all(exact[met > 0.0])), error)
 
 
-def _dense(ridge: float, model: BlockModel, counts: IntArray) -> Risk:
+def _exact_moments(model: BlockModel, own: Regressions) -> Moments:
+    """Of experts without ridge that have enough samples, or isotropic blocks, or no samples."""
+    block_of = model.block_of
+    optimum = optimal_coefficients(MoE(), model)
+    share = np.minimum(own.counts / np.maximum(own.sizes, 1), 1.0)[block_of]
+    (norm,) = sums.by_block(
+        lambda _, theta: (np.square(theta),), model.group_probabilities, block_of, optimum
+    )
+    mean, variance = expert_moments(
+        own.counts[block_of],
+        own.sizes[block_of],
+        own.residual[block_of],
+        norm[block_of],
+        optimum,
+        model.signal_variances + model.noise_variance,
+    )
+    missed = missed_coefficients(MoE(), model) + (1.0 - share) * optimum
+    nothing = np.zeros(model.dim)
+    return Moments(mean, missed, variance, nothing, nothing, nothing)
+
+
+def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
     """One predictor on all coordinates."""
-    signal, leakage = model.signal_variances, model.leakage_variances
+    signal, leakage, ridge = model.signal_variances, model.leakage_variances, estimator.ridge
     if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
         raise ArithmeticError("without noise, coordinates must leak all or none")
+    if under.erasure and model.rotations is not None:
+        raise ArithmeticError("erased coordinates are correlated")
     world = _Arranged.of(model, coupled=True)
     surplus = world.surplus(counts)
-    everywhere = np.ones(model.experts, dtype=bool)
     if ridge == 0.0 and abs(surplus) <= 1.0:
         if _unexplained(model, counts):
-            return _risk(model, np.full(model.experts, np.inf), everywhere, np.zeros(model.experts))
+            everywhere = np.full(model.experts, np.inf)
+            return _risk(model, everywhere, True, np.zeros(model.experts))
         if surplus == 0.0:
             # labels without residual: more of the same samples change nothing
             counts = 2 * counts
             surplus = float(counts.sum())
-    expanded = _dense_expansion(ridge, world, counts, ridge > 0.0 or surplus > 0.0)
-    values, error = (part[0] for part in _expansion(expanded))
-    return _risk(model, values, ~everywhere, error)
+    moments = _dense_moments(ridge, world, counts, ridge > 0.0 or surplus > 0.0)
+    leading, correction, size = (
+        exposed(losses, estimator, model, under) for losses in _Orders.of(model, moments)
+    )
+    # the error of a series cut off is of the size of its next term: at most that of the last one
+    # kept, plus, since that may vanish by accident, the square of the relative size of its order;
+    # where the last one is larger than what it corrects the expansion is cut before
+    usable = np.abs(correction) <= leading
+    relative = np.divide(size, leading, out=np.zeros(size.shape), where=leading > 0.0)
+    error = np.abs(correction) + np.where(np.isinf(size), np.inf, relative * size)
+    return _risk(model, leading + np.where(usable, correction, 0.0), False, error)
 
 
 def _unexplained(model: BlockModel, counts: IntArray) -> bool:
@@ -146,11 +271,9 @@ def _unexplained(model: BlockModel, counts: IntArray) -> bool:
     return bool(np.any(Regressions.of(model, counts).null_excess[counts > 0] > 0.0))
 
 
-def _dense_expansion(
-    ridge: float, world: _Arranged, counts: IntArray, over: bool
-) -> equivalent.Equivalent:
+def _dense_moments(ridge: float, world: _Arranged, counts: IntArray, over: bool) -> Moments:
     penalty = float(counts.sum()) * ridge
-    return world.excess(
+    return world.moments(
         counts,
         np.full(world.layout.shape, world.label_noise),
         np.full((1, 1), 1.0 if over else 0.0),
@@ -158,27 +281,12 @@ def _dense_expansion(
     )
 
 
-def _expansion(expanded: equivalent.Equivalent) -> tuple[FloatArray, FloatArray]:
-    """Excess risks and their error estimates.
-
-    The error of a series cut off is of the size of its next term: at most that of the last one
-    kept, plus, since that may vanish by accident, the square of the relative size of its order.
-    Where the last one is larger than what it corrects the expansion has broken down and is cut
-    before.
-    """
-    leading, correction, size = expanded
-    usable = np.abs(correction) <= leading
-    relative = np.divide(size, leading, out=np.zeros(size.shape), where=leading > 0.0)
-    error = np.abs(correction) + np.where(np.isinf(size), np.inf, relative * size)
-    return leading + np.where(usable, correction, 0.0), error
-
-
-def _risk(model: BlockModel, excess: FloatArray, exact: Any, error: FloatArray) -> Risk:
+def _risk(model: BlockModel, excess: FloatArray, exact: bool, error: FloatArray) -> Risk:
     p = model.group_probabilities
     drawn = p > 0.0
     omega = model.label_noise_variance
     total = float(p[drawn] @ excess[drawn])
-    known = bool(np.all(exact[drawn])) or total == np.inf
+    known = exact or total == np.inf
     return Risk(
         value=total + omega,
         excess=total,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from moetheory.estimators import Estimator, MoE, known
 from moetheory.formulas import population
 from moetheory.model import BlockModel, known_model
@@ -37,6 +39,16 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
         model.noise_variance,
         estimator.ridge,
     )
+
+
+def missed_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
+    """The true coefficients less the optimal ones, shape (d,), with all digits."""
+    moment = model.signal_variances
+    if not isinstance(estimator, MoE):
+        p = model.group_probabilities[model.block_of]
+        moment = population.second_moment(p, moment, leakage_of(model))
+    whole, lost = population.shrinkage(moment, model.noise_variance + estimator.ridge)
+    return np.asarray(model.coefficients / whole * lost)
 
 
 def leakage_of(model: BlockModel) -> Any:

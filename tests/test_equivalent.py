@@ -6,6 +6,7 @@ with 40 digits.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -46,12 +47,37 @@ def seen(model):
     return parts
 
 
+class Orders(NamedTuple):
+    """Excess risks in each group, shape (1, K)."""
+
+    leading: np.ndarray
+    correction: np.ndarray
+    size: np.ndarray
+
+
 def solve_whole(model, counts, ridge):
     """The excess risk of the equivalent in arrays of the package, dense."""
     layout = Layout(model.block_of, model.experts, coupled=True)
+    found = equivalent.Moments(*map(layout.unsort, solve_moments(model, counts, ridge)))
+    clean = np.where(
+        model.block_of == np.arange(model.experts)[:, np.newaxis],
+        model.signal_variances,
+        model.leakage_variances,
+    )
+    noise, whole = model.noise_variance, clean + model.noise_variance
+    pull = clean * found.missed - noise * found.mean
+    return Orders(
+        (clean @ found.missed**2 + noise * np.sum(found.mean**2) + whole @ found.variance)[None],
+        (whole @ found.spread - 2.0 * pull @ found.bend)[None],
+        (whole @ found.doubt)[None],
+    )
+
+
+def solve_moments(model, counts, ridge):
+    layout = Layout(model.block_of, model.experts, coupled=True)
     n = np.asarray(counts, dtype=float)
     over = ridge > 0 or n.sum() > model.dim
-    return equivalent.excess(
+    return equivalent.moments(
         layout,
         n.reshape(layout.shape),
         *map(layout.sort, (model.signal_variances, model.leakage_variances, model.coefficients)),

@@ -20,7 +20,7 @@ FLOORS = [
     {"estimators", "results", "estimates", "allocation"},
     {"formulas", "kernels", "certificates"},
     {"optimum", "verdicts"},
-    {"regressions", "distribution", "routers"},
+    {"regressions", "distribution", "routers", "exposure"},
     {"fitting", "expertlaw", "tails"},
     {"evaluation", "simulation"},
     {"tuning", "crossing"},

@@ -26,26 +26,29 @@ TOO_NEAR = 0.499  # s/(n(n-s)) is at least 1/2 for n = s+1, and less for n = s+2
 SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
 
 
-class Equivalent(NamedTuple):
-    """Excess risks in each group, shape (sets, k).
+class Moments(NamedTuple):
+    r"""Of the coefficients of each coordinate, shape (d,), in the order of the layout.
 
     Attributes
     ----------
-    leading : array
-        The deterministic equivalent.
-    correction : array
-        What is to be added to it: the term of relative order 1/n.
-    size : array
-        The part of ``leading`` that is variance, times s/(n(n-s)) of the group that it is
-        carried from (as if that were one isotropic group, for which it is the relative error of
-        the leading order); positive, while the correction may vanish by accident. Infinite
-        from about one sample to the threshold on: there the mean may be infinite, or diverge
-        as a ridge or a noise vanishes, and no order knows.
+    mean, missed, variance : arrays
+        To leading order, the deterministic equivalent: the mean, b less the mean, the variance.
+    bend, spread : arrays
+        The term of relative order 1/n: what is to be added to the mean, and to the variance.
+    doubt : array
+        The variance times s/(n(n-s)) of the group that it is carried from (as if that were one
+        isotropic group, for which it is the relative error of the leading order); positive,
+        while the 1/n term may vanish by accident. Infinite from about one sample to the
+        threshold on: there the mean may be infinite, or diverge as a ridge or a noise vanishes,
+        and no order knows.
     """
 
-    leading: FloatArray
-    correction: FloatArray
-    size: FloatArray
+    mean: FloatArray
+    missed: FloatArray
+    variance: FloatArray
+    bend: FloatArray
+    spread: FloatArray
+    doubt: FloatArray
 
 
 def weights(
@@ -119,7 +122,7 @@ def denominator(
     return layout.across(w, own, other) + layout.spread(floor)
 
 
-def excess(
+def moments(
     layout: Layout,
     counts: FloatArray,
     signal: FloatArray,
@@ -129,14 +132,15 @@ def excess(
     outside: FloatArray,
     slope: Any,
     floor: Any,
-) -> Equivalent:
-    r"""Excess risks of the fitted estimator, without those of ``outside``.
+) -> Moments:
+    r"""Mean and variance of each fitted coefficient.
 
     With :math:`\bar\beta = D^{-1}\sum_g w_gC_g\tilde\theta_g`, :math:`e_g` its risk in group g,
     :math:`G_{gh} = \sum_m C_{gm}C_{hm}/D_m^2` and :math:`P = (\operatorname{diag}(n_g/w_g^2) -
-    G)^{-1}`, the leading order is :math:`r = e + GPe`. The next one is that of the free energy
-    :math:`\tfrac12\ln\det(I - \operatorname{diag}(w_g^2/n_g)\,G)`, differentiated along a test
-    sample and along the label.
+    G)^{-1}`, the leading order is :math:`\bar\beta_m` and :math:`\sum_g (Pe)_gC_{gm}/D_m^2`: the
+    risk of any test input is then that of :math:`\bar\beta` plus the variances times its own.
+    The next order is that of the free energy :math:`\tfrac12\ln\det(I -
+    \operatorname{diag}(w_g^2/n_g)\,G)`, differentiated along a test sample and along the label.
 
     Parameters
     ----------
@@ -160,25 +164,32 @@ def excess(
     lost = (layout.spread(floor) + layout.across(w, noise, noise)) / safe
     beta, missed = coefficients * share, np.where(reached, coefficients * lost, coefficients)
     passed, squared = noise * beta**2, missed**2
-    inherent = layout.group_sums(signal * squared + passed, leakage * squared + passed)
+    risk = layout.group_sums(signal * squared + passed, leakage * squared + passed) + outside
 
     on, off = _over(own, other, d_m)
     gram = layout.gram(on, off)
     solved = _inverse(gram, counts, w)
-    risk = inherent + outside
-    carried = gram @ solved  # G P: how errors in the training groups reach a test group
-    leading = inherent + _apply(carried, risk)
+
+    def carried(errors: Any) -> FloatArray:
+        """The variances that errors in the training groups leave in the coefficients."""
+        return layout.across(_apply(solved, errors), on, off) / safe
 
     root = np.sqrt(safe)
     pulls = (signal * missed - noise * beta) / root, (leakage * missed - noise * beta) / root
-    tested, trained = _next_order(layout, counts, w, (on, off), pulls, solved, risk)
-    correction = tested + _apply(carried, tested + trained)
-    relative = _diagonal(carried) / np.maximum(counts, 1.0)
-    relative = np.where(relative < TOO_NEAR, relative, np.inf)
-    parts = np.where(carried * risk[..., np.newaxis, :] > 0.0, relative[..., np.newaxis, :], 0.0)
-    size = (carried * risk[..., np.newaxis, :] * parts).sum(axis=-1)
-    result = Equivalent(leading, correction, size)
-    if not np.isfinite(leading + correction).all():
+    shared, crossed, trained = _next_order(layout, counts, w, (on, off), pulls, solved, risk)
+    tested = layout.group_sums(on * shared + pulls[0] * crossed, off * shared + pulls[1] * crossed)
+    relative = _diagonal(gram @ solved) / np.maximum(counts, 1.0)
+    near = (relative >= TOO_NEAR) & (risk > 0.0)
+    doubt = carried(risk * np.where(near, 0.0, relative))
+    result = Moments(
+        mean=beta,
+        missed=missed,
+        variance=carried(risk),
+        bend=-0.5 * crossed / root,
+        spread=shared / safe + carried(tested + trained),
+        doubt=np.where(carried(near * 1.0) > 0.0, np.inf, doubt),
+    )
+    if not all(np.isfinite(part).all() for part in result[:-1]):
         raise ArithmeticError("numbers too large or too small for floating point")
     return result
 
@@ -191,7 +202,7 @@ def _next_order(
     pulls: tuple[FloatArray, FloatArray],
     solved: FloatArray,
     risk: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""Gradient of the label's derivative of :math:`\tfrac12\ln\det(I - \mathrm{diag}(w^2/n)G)`.
 
     With the label of weight :math:`\epsilon` appended, :math:`G \to G + 2\epsilon V`,
@@ -202,8 +213,8 @@ def _next_order(
               j_k = \frac1{w_k} - \frac{n_k}{w_k^3}P_{kk}
                     + \sum_m \frac{C_{km}}{D_m} \frac{(C^\top PC)_m}{D_m^2} .
 
-    Returned are :math:`\partial\Psi/\partial w` through D, which is what test samples of a group
-    change too, and through n/w² and ln w.
+    Returned is its gradient: along a test sample through D, :math:`\sum_m (C_{hm}/D_m)s_m +
+    (E_{hm}/\sqrt{D_m})c_m`, as (d,) arrays s and c; and through n/w² and ln w, (sets, k).
 
     Parameters
     ----------
@@ -233,16 +244,13 @@ def _next_order(
         + 2.0 * layout.across(y, on, off) * z_reach
         + 3.0 * z_reach * quadratic
     )
-    crossed = 2.0 * layout.form(solved, on, off, *pulls)
-    through_d = 2.0 * _apply(label, y) + layout.group_sums(
-        on * shared + pulls[0] * crossed, off * shared + pulls[1] * crossed
-    )
+    crossed = 2.0 * (layout.form(solved, on, off, *pulls) + layout.across(y, *pulls))
     through_counts = (
         z * reciprocal**2
         - 2.0 * curvature * (_diagonal(change) + y * z)
         - 3.0 * curvature * reciprocal * along * z
     )
-    return through_d, through_counts
+    return shared, crossed, through_counts
 
 
 def _over(own: FloatArray, other: FloatArray, d_m: FloatArray) -> tuple[FloatArray, FloatArray]:

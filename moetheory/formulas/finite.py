@@ -44,6 +44,44 @@ def estimation_cost(
     return np.asarray(noise + unseen)
 
 
+def expert_moments(
+    samples: ArrayLike,
+    sizes: ArrayLike,
+    residual: ArrayLike,
+    norm: ArrayLike,
+    optimum: FloatArray,
+    observed: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Mean and variance of each coefficient of a fitted expert, shape (d,).
+
+    .. math:: n > s+1: \ \theta_m, \ \frac{\rho}{(n-s-1)\,C_m}; \qquad
+              n < s-1: \ \frac ns\theta_m, \ \frac ns\,\frac{s-n}{s(s+2)}\Big(
+              \theta_m^2 + \frac{s\|\theta\|^2 - \theta_m^2}{s-1}\Big)
+              + \frac{\rho\,n}{(s-n-1)\,s\,C_m} .
+
+    The second needs :math:`C = cI`: the fit is :math:`\theta` projected on a random subspace of
+    dimension n, and noise within it. Infinite for :math:`|n-s| \le 1`, :math:`\rho > 0`.
+
+    Parameters
+    ----------
+    samples, sizes, residual, norm : (d,) arrays
+        :math:`n, s, \rho, \|\theta\|^2` of the expert of each coordinate.
+    optimum, observed : (d,) arrays
+        :math:`\theta` and :math:`C = \lambda + \sigma^2`. Where C is zero the coefficient is.
+    """
+    n, s, rho, energy = (np.asarray(a, dtype=np.float64) for a in (samples, sizes, residual, norm))
+    share = np.minimum(n / np.maximum(s, 1.0), 1.0)
+    room = np.abs(n - s) - 1.0
+    spread = np.divide(rho, room, out=np.full(n.shape, np.inf), where=room > 0.0)
+    noise = np.multiply(spread, share, out=np.zeros(n.shape), where=(n > 0.0) & (rho > 0.0))
+    varies = observed > 0.0
+    noise = np.divide(noise, observed, out=np.zeros(n.shape), where=varies)
+    square = np.square(optimum)
+    others = np.maximum(energy * s - square, 0.0) / np.maximum(s - 1.0, 1.0)
+    projected = share * np.maximum(s - n, 0.0) / np.maximum(s * (s + 2.0), 1.0)
+    return share * optimum, np.where(varies, projected * (square + others), 0.0) + noise
+
+
 def is_isotropic(least: Any, most: Any) -> Any:
     """Whether variances from ``least`` to ``most`` are equal up to rounding."""
     return most - least <= 1e-12 * most

@@ -32,6 +32,14 @@ class Layout:
             return values
         return values[self._order]
 
+    def unsort(self, values: FloatArray) -> FloatArray:
+        """The inverse of `sort`."""
+        if self._order is None:
+            return values
+        result = np.empty_like(values)
+        result[self._order] = values
+        return result
+
     def spread(self, values: FloatArray) -> FloatArray:
         """For each coordinate the value of its block's group, shape (d,)."""
         return np.repeat(np.broadcast_to(values, self.shape).ravel(), self.sizes)

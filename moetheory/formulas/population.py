@@ -128,30 +128,6 @@ def excess_with_groups(
     return total, active + sums.of_others(inactive)
 
 
-def misrouted_excess(
-    group_probabilities: ArrayLike, block_of: IntArray, *arrays: ArrayLike
-) -> FloatArray:
-    r"""Excess risk of an input of group i in the hands of expert j, shape (..., K, K).
-
-    .. math:: \sum_{m\in i}\lambda b^2 + \sum_{m\in j}\big(\nu(b-\theta)^2 + \sigma^2\theta^2\big)
-              + \sum_{m\notin i,j}\nu b^2 ,
-
-    for :math:`j \ne i`; the diagonal means nothing. ``arrays`` as for `excess`.
-    """
-
-    def term(
-        _: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any, ridge: Any = 0.0
-    ) -> tuple[FloatArray, ...]:
-        predicted = expert_coefficients(signal, coefficient, noise, ridge)
-        missed = leakage * np.square(coefficient - predicted)
-        own, other = signal * coefficient**2, leakage * coefficient**2
-        return own, other, missed + noise * np.square(predicted)
-
-    own, other, foreign = sums.by_block(term, np.asarray(group_probabilities), block_of, *arrays)
-    unseen = own + sums.of_others(other)
-    return np.asarray(unseen[..., np.newaxis] + (foreign - other)[..., np.newaxis, :])
-
-
 def gap(
     group_probabilities: ArrayLike,
     block_of: IntArray,
