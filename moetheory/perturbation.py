@@ -123,6 +123,11 @@ class Perturbation:
         given = ", ".join(f"{name}={value}" for name, value in said.items() if value is not None)
         return f"Perturbation({given})"
 
+    def replace(self, **changes: Any) -> Perturbation:
+        """The same with some constructor arguments changed."""
+        fields = ("noise_variance", "confusion", "drag", "noise", "erasure", "radius")
+        return Perturbation(**{**{name: getattr(self, name) for name in fields}, **changes})
+
     def noise_of(self, own: float) -> float:
         r""":math:`\sigma_o^2` for a model with noise variance ``own``."""
         return own if self.noise_variance is None else self.noise_variance
