@@ -1,5 +1,6 @@
 """Mixtures of experts under feature noise: the theory in closed form, proved and simulated."""
 
+from moetheory.breakeven import sharp_snr_condition
 from moetheory.checking import check
 from moetheory.crossing import crossover
 from moetheory.distribution import RiskDistribution
@@ -64,6 +65,7 @@ __all__ = [
     "risk",
     "risk_distribution",
     "routing_matrix",
+    "sharp_snr_condition",
     "simulate",
     "simulate_routing",
     "sweep",

@@ -7,44 +7,73 @@ from typing import Any
 
 import numpy as np
 
+from moetheory import breakeven
 from moetheory.allocation import counts_of
-from moetheory.estimators import Dense, Estimator, MoE, known
-from moetheory.evaluation import gap, risk
+from moetheory.breakeven import lead
+from moetheory.estimators import Estimator, MoE, known
+from moetheory.evaluation import risk
 from moetheory.model import BlockModel, known_model
-from moetheory.routers import gate_losses
 
+OVER = ("samples", "noise_variance", "test_noise_variance", "misrouting", "radius", "leakage")
 GRID = 400  # sample sizes that are looked at before bisection
 FARTHEST = 10**15  # number of samples that is looked at
 QUIET, LOUD = 1e-6, 1e4  # noise that is looked at, in least and in largest signal variances
 PER_DECADE = 4  # noise variances that are looked at before the root is found
 
 
-def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> float:
+def crossover(
+    a: Estimator,
+    b: Estimator,
+    model: BlockModel,
+    *,
+    over: str,
+    samples: Any = None,
+    drag: float = 0.0,
+) -> float:
     r"""Where estimator ``b`` stops being better than estimator ``a``.
 
     Over "samples", going down from infinitely many: the largest n at which the expected risk of
     ``b`` is not below that of ``a``. For every larger n, ``b`` is better.
 
-    Over "noise_variance", going up from none: the least :math:`\sigma^2` beyond which the risk
-    of ``b`` is not below that of ``a``. For every smaller one, ``b`` is better.
+    Over anything else, going up from none of it: the least value beyond which the risk of ``b``
+    is not below that of ``a``. For every smaller one, ``b`` is better.
+
+    - "noise_variance": :math:`\sigma^2`, in training and test;
+    - "test_noise_variance": :math:`\sigma_o^2` at test time alone, where risks are linear:
+
+      .. math:: \sigma_o^{2*} = \sigma^2 + \frac{R_a-R_b}{N_b-N_a}, \qquad
+                N_{\mathrm{dense}} = \sum_m \hat b_m^2, \quad
+                N_{\mathrm{MoE}} = \sum_m p\,\theta_m^2 ;
+
+    - "misrouting": the rate :math:`\epsilon` of errors of the oracle that are spread evenly over
+      the wrong groups, with ``drag``; risks are linear in it, too;
+    - "radius": that of the worst-case shift; leads are quadratic in it;
+    - "leakage": the overlap :math:`\alpha`, where coordinates leak with variance
+      :math:`\nu = \alpha^2\lambda` instead of that of the model.
 
     Parameters
     ----------
     a, b : Dense or MoE
+        "samples" and perturbations: routed by the oracle.
     model : BlockModel
-    over : {"samples", "noise_variance"}
+    over : {"samples", "noise_variance", "test_noise_variance", "misrouting", "radius", "leakage"}
+    samples : int or (K,) integers, optional
+        Of estimators fitted on so many, for "test_noise_variance" and "misrouting".
+    drag : float
+        :math:`\eta` that goes with misrouting.
 
     Returns
     -------
     float
         Samples: 0 if ``b`` is better at every n, ``inf`` if it is not better at infinitely many.
-        Noise: 0 if ``b`` is not better at the least noise, ``inf`` if it stays better.
+        Others: 0 if ``b`` is not better to begin with, ``inf`` if it stays better (a rate: up
+        to 1).
 
     Raises
     ------
     ValueError
-        ``over`` is not a quantity of that list, or ``b`` becomes better only beyond 10¹⁵
-        samples.
+        ``over`` is not a quantity of that list, ``samples`` or ``drag`` are given where they mean
+        nothing, or ``b`` becomes better only beyond 10¹⁵ samples.
     NoClosedForm
         A gate for which `risk` has no formula.
 
@@ -58,7 +87,9 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     infinite, so with ``b=MoE()`` the boundary is at least there.
 
     Noise is looked at from 10⁻⁶ times the least signal variance that is not zero to 10⁴ times
-    the largest, at four values a decade. Source: docs/theory.md §4 and §6.
+    the largest, at four values a decade. The lead of ``MoE()`` over ``Dense()`` falls strictly
+    with leakage, so that its end is unique; with ridge the one nearest to :math:`\alpha = 1`, by
+    powers of two, is found. Source: docs/theory.md §4, §6 and §7; [SNB] Theorems 4.3 and 4.4.
 
     Examples
     --------
@@ -76,36 +107,63 @@ def crossover(a: Estimator, b: Estimator, model: BlockModel, *, over: str) -> fl
     >>> model = BlockModel.isotropic(32, 8, noise_variance=1.0, signal_energy=8.0)
     >>> crossover(Dense(), MoE(gate=Hard()), model, over="noise_variance")
     1.4205568
+
+    Sixteen experts with a signal-to-noise ratio of 4 in each direction, which is
+    :math:`1/\sqrt p`, and with 2, below it.
+
+    >>> models = [BlockModel.isotropic(64, 16, 1.0, signal_energy=4.0 * snr) for snr in (4, 2)]
+    >>> [crossover(Dense(), MoE(), each, over="test_noise_variance") for each in models]
+    [inf, 5.5]
+    >>> [crossover(Dense(), MoE(), models[0], over="misrouting", drag=eta) for eta in (0.0, 1.0)]
+    [0.625, 0.3846154]
+    >>> crossover(Dense(), MoE(), models[0], over="leakage")
+    0.2867089
     """
     a, b, model = known(a), known(b), known_model(model)
-    if over == "samples":
-        return _over_samples(a, b, model)
-    if over == "noise_variance":
-        return _over_noise(a, b, model)
-    raise ValueError(f'over must be "samples" or "noise_variance", got {over!r}')
+    if samples is not None and over not in ("test_noise_variance", "misrouting"):
+        raise ValueError(
+            f'samples is for over="test_noise_variance" and "misrouting", got samples={samples!r} '
+            f"with over={over!r}"
+        )
+    if drag and over != "misrouting":
+        raise ValueError(f'drag is for over="misrouting", got drag={drag!r} with over={over!r}')
+    match over:
+        case "samples":
+            return _over_samples(a, b, model)
+        case "noise_variance":
+            return _over_noise(a, b, model)
+        case "test_noise_variance":
+            return breakeven.over_test_noise(a, b, model, samples)
+        case "misrouting":
+            return breakeven.over_misrouting(a, b, model, drag, samples)
+        case "radius":
+            return breakeven.over_radius(a, b, model)
+        case "leakage":
+            return breakeven.over_leakage(a, b, model)
+    raise ValueError(f"over must be one of {', '.join(map(repr, OVER))}, got {over!r}")
 
 
 def _over_noise(a: Estimator, b: Estimator, model: BlockModel) -> float:
     from scipy import optimize
 
-    def lead(log_noise: float) -> float:
-        return _lead(a, b, model.replace(noise_variance=math.exp(log_noise)))
+    def ahead(log_noise: float) -> float:
+        return lead(a, b, model.replace(noise_variance=math.exp(log_noise)))
 
     variances = model.signal_variances[model.signal_variances > 0.0]
     if not variances.size:
         return 0.0  # nothing to predict
     low, high = math.log(QUIET * variances.min()), math.log(LOUD * variances.max())
     grid = np.linspace(low, high, math.ceil(PER_DECADE * (high - low) / math.log(10.0)) + 1)
-    if lead(low) <= 0.0:
+    if ahead(low) <= 0.0:
         return 0.0
     for left, right in zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True):
-        if lead(right) <= 0.0:
-            return math.exp(optimize.brentq(lead, left, right, xtol=1e-13, rtol=1e-13))
+        if ahead(right) <= 0.0:
+            return math.exp(optimize.brentq(ahead, left, right, xtol=1e-13, rtol=1e-13))
     return math.inf
 
 
 def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
-    if _lead(a, b, model) <= 0.0:
+    if lead(a, b, model) <= 0.0:
         return math.inf
     limit = risk(a, model).excess
 
@@ -122,21 +180,6 @@ def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
             return float(_bisect(better, n, high))
         high = n
     return 0.0
-
-
-def _lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
-    """What ``b`` is ahead of ``a`` by at infinitely many samples."""
-    if a.ridge == b.ridge == 0.0:
-        # both beside the oracle: neither lead is a difference of risks that are nearly equal
-        return _above_oracle(a, model) - _above_oracle(b, model)
-    return risk(a, model).excess - risk(b, model).excess
-
-
-def _above_oracle(estimator: Estimator, model: BlockModel) -> float:
-    """What an estimator without ridge loses against the mixture that the oracle routes."""
-    if isinstance(estimator, Dense):
-        return gap(model)
-    return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
 
 
 def _thresholds(model: BlockModel) -> list[int]:

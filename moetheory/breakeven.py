@@ -1,0 +1,243 @@
+"""How much of a perturbation it takes until one estimator is no longer better than another."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.estimators import Dense, Estimator, MoE, known_oracle
+from moetheory.evaluation import gap, risk
+from moetheory.exposure import block_losses
+from moetheory.formulas import perturbed, sums
+from moetheory.formulas.population import second_moment, shrinkage
+from moetheory.model import BlockModel, known_model
+from moetheory.optimum import leakage_of, missed_coefficients, optimal_coefficients
+from moetheory.perturbation import Perturbation, even_confusion
+from moetheory.routers import gate_losses
+from moetheory.validation import FloatArray
+
+FARTHEST = 2.0**200  # overlap that is looked at, and its inverse
+
+
+def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
+    r"""Which directions meet :math:`\lambda_m \ge \sigma^2/\sqrt{p}`, shape (d,).
+
+    With strict blocks, noise that is louder at test time passes an expert in such a direction no
+    more than it passes dense, :math:`p\,\theta_m^2 \le \hat b_m^2`, and in any other direction it
+    does (unless p is 1 or 0, or :math:`b_m = 0`). If all directions meet it, the mixture is
+    better at every :math:`\sigma_o^2`, and for every radius of a shift if all groups are alike.
+    With leakage it is sufficient for the same, no longer necessary.
+
+    Examples
+    --------
+    >>> model = BlockModel([0.25, 0.75], [0, 0, 1], [1.9, 2.1, 1.2], [1.0, 1.0, 1.0], 1.0)
+    >>> sharp_snr_condition(model)
+    array([False,  True,  True])
+    """
+    model = known_model(model)
+    p = model.group_probabilities[model.block_of]
+    return np.asarray(np.sqrt(p) * model.signal_variances >= model.noise_variance)
+
+
+def lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    """What ``b`` is ahead of ``a`` by at infinitely many samples."""
+    if a.ridge == b.ridge == 0.0:
+        # both beside the oracle: neither lead is a difference of risks that are nearly equal
+        return _above_oracle(a, model) - _above_oracle(b, model)
+    return risk(a, model).excess - risk(b, model).excess
+
+
+def _above_oracle(estimator: Estimator, model: BlockModel) -> float:
+    """What an estimator without ridge loses against the mixture that the oracle routes."""
+    if isinstance(estimator, Dense):
+        return gap(model)
+    return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
+
+
+def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any) -> float:
+    r"""The root of a linear function: :math:`\sigma^2 + (R_a-R_b)/(N_b-N_a)`."""
+    for each in (a, b):
+        known_oracle(each, "the crossover over test_noise_variance")
+    noise = model.noise_variance
+    if samples is None:
+        return _root(lead(a, b, model), _gains(a, b, model), at=noise)
+    far = noise or float(model.signal_variances.max()) or 1.0
+    return _linear(
+        a,
+        b,
+        model,
+        samples,
+        Perturbation(noise_variance=0.0),
+        Perturbation(noise_variance=far),
+        far,
+    )
+
+
+def over_misrouting(
+    a: Estimator, b: Estimator, model: BlockModel, drag: float, samples: Any
+) -> float:
+    """The root of a linear function, if it is at most 1."""
+    for each in (a, b):
+        known_oracle(each, "the crossover over misrouting")
+    drag = Perturbation(confusion=np.eye(1), drag=drag).drag
+    if model.experts == 1:
+        end = math.inf if lead(a, b, model) > 0.0 else 0.0
+    elif samples is None:
+        slope = _misrouting_slope(a, model, drag) - _misrouting_slope(b, model, drag)
+        end = _root(lead(a, b, model), slope)
+    else:
+        always = Perturbation(confusion=even_confusion(model.experts, 1.0), drag=drag)
+        end = _linear(a, b, model, samples, Perturbation(), always, 1.0)
+    return end if end <= 1.0 else math.inf
+
+
+def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    """The first positive root of a quadratic function."""
+    for each in (a, b):
+        known_oracle(each, "the crossover over radius")
+    start = lead(a, b, model)
+    if start <= 0.0:
+        return 0.0
+    linear = math.sqrt(8.0 / math.pi) * (_crossed(a, model) - _crossed(b, model))
+    square = _gains(a, b, model)
+    # start + linear r + square r^2: without cancellation, in the order in which they are met
+    inner = linear**2 - 4.0 * square * start
+    if inner < 0.0:
+        return math.inf
+    big = -0.5 * (linear + math.copysign(math.sqrt(inner), linear))
+    roots = [start / big] if big else []
+    roots += [big / square] if square else []
+    return min((root for root in roots if root > 0.0), default=math.inf)
+
+
+def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    r"""The overlap :math:`\alpha`, :math:`\nu = \alpha^2\lambda`, by a bracket and Brent's method."""
+    from scipy import optimize
+
+    for each in (a, b):
+        known_oracle(each, "the crossover over leakage")
+
+    def ahead(overlap: float) -> float:
+        leaking = model.replace(leakage_variances=overlap**2 * model.signal_variances)
+        return lead(a, b, leaking)
+
+    if ahead(0.0) <= 0.0:
+        return 0.0
+    low = high = 1.0
+    while ahead(high) > 0.0:
+        low, high = high, 2.0 * high
+        if high > FARTHEST:
+            return math.inf
+    while ahead(low) <= 0.0:
+        low, high = low / 2.0, low
+    return float(
+        math.exp(
+            optimize.brentq(lambda x: ahead(math.exp(x)), math.log(low), math.log(high), xtol=1e-14)
+        )
+    )
+
+
+def _root(value: float, slope: float, at: float = 0.0) -> float:
+    """From 0 on, the end of the stretch on which value + slope (x - at) is positive."""
+    if value - slope * at <= 0.0:
+        return 0.0
+    return at + value / -slope if slope < 0.0 else math.inf
+
+
+def _linear(
+    a: Estimator,
+    b: Estimator,
+    model: BlockModel,
+    samples: Any,
+    near: Perturbation,
+    far: Perturbation,
+    distance: float,
+) -> float:
+    """Of fitted estimators, from risks at 0 and at ``distance``."""
+
+    def risks(estimator: Estimator) -> tuple[float, float]:
+        start, end = (risk(estimator, model, samples=samples, under=u).excess for u in (near, far))
+        return start, (end - start) / distance if math.isfinite(end) else math.inf
+
+    (start_a, slope_a), (start_b, slope_b) = risks(a), risks(b)
+    if not (math.isfinite(start_b) and math.isfinite(slope_b)):
+        return 0.0
+    if not (math.isfinite(start_a) and math.isfinite(slope_a)):
+        return math.inf
+    return _root(start_a - start_b, slope_a - slope_b)
+
+
+def _fit(estimator: Estimator, model: BlockModel) -> perturbed.BlockLosses:
+    return block_losses(
+        model, optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
+    )
+
+
+def _gains(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    r""":math:`N_a - N_b`, N what a unit of test noise costs."""
+    kinds = isinstance(a, Dense), isinstance(b, Dense)
+    if a.ridge == b.ridge == 0.0 and kinds != (kinds[0], kinds[0]):
+        return _noise_gap(model) * (1.0 if kinds[0] else -1.0)
+    return _gain(a, model) - _gain(b, model)
+
+
+def _gain(estimator: Estimator, model: BlockModel) -> float:
+    gain = _fit(estimator, model).gain
+    return float(gain.sum() if isinstance(estimator, Dense) else model.group_probabilities @ gain)
+
+
+def _noise_gap(model: BlockModel) -> float:
+    r"""Of dense less that of the experts, no ridge: each direction's difference from factors.
+
+    .. math:: \hat b^2 - p\theta^2 = b^2\,(u-v)(u+v), \quad u = \frac h{h+\sigma^2},\
+              v = \frac{\sqrt p\lambda}{\lambda+\sigma^2}, \quad
+              u - v = \frac{(1-\sqrt p)h\lambda + \sigma^2(h-\sqrt p\lambda)}
+                           {(h+\sigma^2)(\lambda+\sigma^2)} .
+    """
+
+    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
+        moment, root = second_moment(p, signal, leakage), np.sqrt(p)
+        whole, _ = shrinkage(moment, noise)
+        expert_whole, _ = shrinkage(signal, noise)
+        # h - sqrt(p) lambda without cancellation at p near 1
+        surplus = (1.0 - p) * leakage - root * (1.0 - root) * signal
+        lower = ((1.0 - root) * moment * signal + noise * surplus) / whole / expert_whole
+        upper = moment / whole + root * signal / expert_whole
+        return np.asarray(b**2 * lower * upper)
+
+    arrays = (model.signal_variances, leakage_of(model), model.coefficients, model.noise_variance)
+    return float(sums.total(term, model.group_probabilities, model.block_of, *arrays))
+
+
+def _crossed(estimator: Estimator, model: BlockModel) -> float:
+    r""":math:`\sum_gp_g\|c_g\|\sqrt{R_g}`."""
+    gain = _fit(estimator, model).gain
+    if isinstance(estimator, Dense):
+        gain = gain.sum()
+    return float(
+        model.group_probabilities @ (np.sqrt(gain) * np.sqrt(risk(estimator, model).per_group))
+    )
+
+
+def _misrouting_slope(estimator: Estimator, model: BlockModel, drag: float) -> float:
+    """What errors that are spread evenly cost for each unit of their rate."""
+    fit, losses = optimal_coefficients(estimator, model), _fit(estimator, model)
+    pulled = drag**2 * losses.pulled
+    wrong, right = pulled, np.zeros(model.experts)
+    if isinstance(estimator, MoE):
+
+        def terms(_: Any, signal: Any, leak: Any, b: Any, c: Any) -> tuple[FloatArray, ...]:
+            # what a right expert explains, and what a wrong one happens to explain
+            return c * (2.0 * signal * b - (signal + model.noise_variance) * c), c * (
+                2.0 * b - c
+            ) * leak
+
+        arrays = (model.signal_variances, model.leakage_variances, model.coefficients, fit)
+        p, block_of = model.group_probabilities, model.block_of
+        right, luck = sums.by_block(terms, p, block_of, *arrays)
+        wrong = pulled + model.noise_variance * losses.gain - luck
+    elsewhere = sums.of_others(wrong) / (model.experts - 1)
+    return float(model.group_probabilities @ (right + elsewhere))
