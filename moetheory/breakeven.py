@@ -114,7 +114,7 @@ def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> float:
 
 
 def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> float:
-    r"""The overlap :math:`\alpha`, :math:`\nu = \alpha^2\lambda`, by a bracket and Brent's method."""
+    r"""The overlap :math:`\alpha`, :math:`\nu = \alpha^2\lambda`, from a bracket."""
     from scipy import optimize
 
     for each in (a, b):

@@ -130,7 +130,9 @@ def test_estimators_too_close_to_tell_are_refused():
 
 @pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise"])
 def test_other_quantities_are_refused(rare, over):
-    with pytest.raises(ValueError, match=r'over must be "samples" or "noise_variance", got'):
+    with pytest.raises(
+        ValueError, match=r"over must be one of 'samples', 'noise_variance', .*'leakage', got"
+    ):
         crossover(mt.Dense(), mt.MoE(), rare, over=over)
 
 

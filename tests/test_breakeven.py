@@ -1,0 +1,204 @@
+"""How much of a perturbation it takes: both sides, brute force, other algebra."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from mpmath import mp
+
+import moetheory as mt
+from moetheory import Dense, MoE, Perturbation, crossover, even_confusion, risk
+from moetheory.strategies import block_models
+
+PAIRS = [
+    (Dense(), MoE()),
+    (MoE(), Dense()),
+    (Dense(ridge=0.5), MoE()),
+    (Dense(ridge=0.1), MoE(ridge=2.0)),
+    (Dense(), Dense(ridge=0.3)),
+]
+
+
+def lead(a, b, model, over, value, drag=0.0, samples=None):
+    """What b is ahead by at ``value``, and how small a lead is still rounding."""
+    if over == "leakage":
+        leaking = model.replace(leakage_variances=value**2 * model.signal_variances)
+        risks = [risk(each, leaking).excess for each in (a, b)]
+    else:
+        under = {
+            "test_noise_variance": lambda: Perturbation(noise_variance=value),
+            "misrouting": lambda: Perturbation(
+                confusion=even_confusion(model.experts, value), drag=drag
+            ),
+            "radius": lambda: Perturbation(radius=value),
+        }[over]()
+        risks = [risk(each, model, samples=samples, under=under).excess for each in (a, b)]
+    return risks[0] - risks[1], 1e-12 * max(risks)
+
+
+def random_models(number):
+    rng = np.random.default_rng(3)
+    for _ in range(number):
+        sizes = rng.integers(1, 5, rng.integers(2, 5))
+        d, p = sizes.sum(), rng.integers(1, 9, len(sizes))
+        variances = 2.0 ** rng.integers(-5, 5, d)
+        yield mt.BlockModel(
+            p / p.sum(),
+            np.repeat(np.arange(len(sizes)), sizes),
+            variances,
+            rng.standard_normal(d),
+            2.0 ** rng.integers(-5, 5),
+            leakage_variances=0.02 * variances * rng.random(d) * rng.integers(0, 2),
+            label_noise_variance=0.3 * rng.integers(0, 2),
+        )
+
+
+@pytest.mark.parametrize("over", ["test_noise_variance", "misrouting", "radius", "leakage"])
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_the_order_changes_there_and_nowhere_before(a, b, over):
+    met = set()
+    for index, model in enumerate(random_models(40)):
+        drag = float(index % 3) if over == "misrouting" else 0.0
+        end = crossover(a, b, model, over=over, drag=drag)
+        before = np.linspace(0.0, 0.999, 7) * min(end, 1.0)
+        met.add("never" if end == math.inf else "at once" if end == 0.0 else "inside")
+        if end == 0.0:
+            ahead, rounding = lead(a, b, model, over, 0.0, drag)
+            assert ahead <= rounding
+            continue
+        for value in before:
+            ahead, rounding = lead(a, b, model, over, value, drag)
+            assert ahead > -rounding
+        if end < math.inf and not (over == "misrouting" and 1.001 * end > 1.0):
+            ahead, rounding = lead(a, b, model, over, 1.001 * end, drag)
+            assert ahead < rounding
+    # a dense predictor is no better than MoE, or than itself without ridge, to begin with
+    assert "inside" in met or isinstance(b, Dense)
+
+
+def test_test_noise_is_the_closed_form_of_its_docstring(generic):
+    model = generic(2.0)
+    p, lam, b = (
+        model.group_probabilities[model.block_of],
+        model.signal_variances,
+        model.coefficients,
+    )
+    dense = b * p * lam / (p * lam + 2.0)
+    theta = b * lam / (lam + 2.0)
+    risks = risk(Dense(), model).excess - risk(MoE(), model).excess
+    expected = 2.0 + risks / (p @ theta**2 - dense @ dense)
+    found = crossover(Dense(), MoE(), model, over="test_noise_variance")
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("noise", [1e-12, 1e-3, 1.0, 1e3, 1e12])
+def test_break_evens_keep_their_digits_at_any_noise(noise):
+    """Against 60 digits, for two blocks of one coordinate."""
+    model = mt.BlockModel([0.25, 0.75], [0, 1], [1e-9, 3.0], [1.0, -2.0], noise)
+    with mp.workdps(60):
+        s, gaps, gains, slope = mp.mpf(noise), mp.mpf(0), mp.mpf(0), mp.mpf(0)
+        for q, lam, b in ((mp.mpf("0.25"), mp.mpf(1e-9), 1), (mp.mpf("0.75"), mp.mpf(3), -2)):
+            theta, fit = b * lam / (lam + s), b * q * lam / (q * lam + s)
+            gaps += b**2 * (q * lam * s / (q * lam + s) - q * lam * s / (lam + s))
+            gains += q * theta**2 - fit**2
+            slope += q * b * lam * theta + (1 - q) * (s + 4 * lam) * theta**2
+            slope -= (1 - q) * 4 * lam * fit**2
+        expected = s + gaps / gains if gains > 0 else math.inf
+        rate = gaps / slope
+    found = crossover(Dense(), MoE(), model, over="test_noise_variance")
+    assert found == pytest.approx(float(expected), rel=1e-12)
+    found = crossover(Dense(), MoE(), model, over="misrouting", drag=2.0)
+    assert found == pytest.approx(float(rate), rel=1e-12)
+
+
+def test_the_overlap_of_equal_directions_solves_a_cubic():
+    r"""p σ⁴(1-a)²λ² = a²λ²(h+σ²)(λ+σ²), h = λ(p + (1-p)a), a = α²."""
+    for p, lam, noise in ((0.25, 4.0, 1.0), (0.5, 0.01, 1.0), (0.125, 1e6, 1.0)):
+        k = round(1 / p)
+        model = mt.BlockModel.isotropic(2 * k, k, noise, signal_energy=2.0 * lam)
+        polynomial = np.polynomial.Polynomial
+        a, one = polynomial([0.0, 1.0]), polynomial([1.0])
+        h = lam * (p * one + (1 - p) * a)
+        difference = p * noise**2 * (one - a) ** 2 - a**2 * (h + noise) * (lam + noise)
+        roots = [r.real for r in difference.roots() if abs(r.imag) < 1e-9 and r.real > 0]
+        found = crossover(Dense(), MoE(), model, over="leakage")
+        assert found == pytest.approx(math.sqrt(min(roots)), rel=1e-8)
+
+
+def test_an_overlap_may_be_above_one():
+    """A direction with little signal while active, and leakage relative to that."""
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1e-4], [1e-3, 1.0], 1.0)
+    assert crossover(Dense(), MoE(), model, over="leakage") < 1.0
+    ridge = crossover(Dense(ridge=100.0), MoE(), model, over="leakage")
+    assert ridge > 1.0
+    ahead, _ = lead(Dense(ridge=100.0), MoE(), model, "leakage", 0.999 * ridge)
+    assert ahead > 0.0 > lead(Dense(ridge=100.0), MoE(), model, "leakage", 1.001 * ridge)[0]
+
+
+@pytest.mark.parametrize(
+    ("over", "drag"), [("test_noise_variance", 0.0), ("misrouting", 0.0), ("misrouting", 1.0)]
+)
+def test_fitted_estimators_have_break_evens_too(generic, over, drag):
+    model = generic(1.0, label_noise_variance=0.1)
+    samples = [40, 60, 50]
+    end = crossover(Dense(), MoE(), model, over=over, samples=samples, drag=drag)
+    assert 0.0 < end < math.inf
+    below, above = (
+        lead(Dense(), MoE(), model, over, factor * end, drag, samples)[0] for factor in (0.99, 1.01)
+    )
+    assert below > 0.0 > above
+    assert end != pytest.approx(crossover(Dense(), MoE(), model, over=over, drag=drag), rel=0.01)
+
+
+def test_an_infinite_risk_is_never_better(generic):
+    model, short = generic(1.0), [40, 4, 50]  # four samples for four coordinates
+    for over in ("test_noise_variance", "misrouting"):
+        assert crossover(Dense(), MoE(), model, over=over, samples=short) == 0.0
+        assert crossover(MoE(), Dense(), model, over=over, samples=short) == math.inf
+
+
+def test_one_expert_is_never_misrouted():
+    model = mt.BlockModel([1.0], [0, 0], [1.0, 2.0], [1.0, 1.0], 0.5)
+    assert crossover(Dense(), MoE(), model, over="misrouting") == 0.0
+    assert crossover(Dense(ridge=3.0), MoE(), model, over="misrouting") == math.inf
+
+
+@given(block_models(strict=True))
+def test_the_condition_is_sharp_direction_by_direction(model):
+    met = mt.sharp_snr_condition(model)
+    p, lam, s = (
+        model.group_probabilities[model.block_of],
+        model.signal_variances,
+        model.noise_variance,
+    )
+    assert met.tolist() == (np.sqrt(p) * lam >= s).tolist()
+    inside = (p > 0.0) & (p < 1.0) & (lam > 0.0)
+    # where both sides are equal up to rounding nothing is decided
+    clear = inside & (np.abs(np.sqrt(p) * lam - s) > 1e-9 * s)
+    expert, dense = np.sqrt(p) * (lam / (lam + s)), p * lam / (p * lam + s)
+    assert np.all((expert <= dense)[clear] == met[clear])
+    if np.all(met):
+        assert crossover(Dense(), MoE(), model, over="test_noise_variance") in (0.0, math.inf)
+
+
+@given(block_models(strict=True))
+def test_below_the_training_noise_strict_experts_always_win(model):
+    end = crossover(Dense(), MoE(), model, over="test_noise_variance")
+    assert end == 0.0 or end >= model.noise_variance
+    if end == 0.0:  # nothing to gain: no noise, or a single group that has labels
+        gap = mt.gap(model)
+        assert gap <= 1e-12 * risk(Dense(), model).excess
+
+
+def test_arguments_that_mean_nothing_are_refused(generic):
+    model = generic()
+    with pytest.raises(ValueError, match=r"^drag is for over=\"misrouting\", got drag=1.0 with"):
+        crossover(Dense(), MoE(), model, over="leakage", drag=1.0)
+    with pytest.raises(ValueError, match=r"^samples is for over=\"test_noise_variance\" and"):
+        crossover(Dense(), MoE(), model, over="radius", samples=100)
+    with pytest.raises(ValueError, match=r"^drag must be finite"):
+        crossover(Dense(), MoE(), model, over="misrouting", drag=math.nan)
+    for over in ("test_noise_variance", "misrouting", "radius", "leakage"):
+        with pytest.raises(mt.NoClosedForm, match=f"the crossover over {over} is known for"):
+            crossover(Dense(), MoE(gate=mt.Hard()), model, over=over)
