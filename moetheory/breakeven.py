@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moetheory.estimators import Dense, Estimator, MoE, known_oracle
 from moetheory.evaluation import gap, risk
-from moetheory.exposure import block_losses
+from moetheory.exposure import block_losses, scatter
 from moetheory.formulas import perturbed, sums
 from moetheory.formulas.population import second_moment, shrinkage
 from moetheory.model import BlockModel, known_model
@@ -111,6 +111,14 @@ def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> float:
     roots = [start / big] if big else []
     roots += [big / square] if square else []
     return min((root for root in roots if root > 0.0), default=math.inf)
+
+
+def over_erasure(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    r"""The lead is :math:`1-q` times a linear function, constant for uncorrelated coordinates."""
+    for each in (a, b):
+        known_oracle(each, "the crossover over erasure")
+    end = _root(lead(a, b, model), _scatter(a, model) - _scatter(b, model))
+    return end if end < 1.0 else math.inf
 
 
 def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> float:
@@ -220,6 +228,13 @@ def _crossed(estimator: Estimator, model: BlockModel) -> float:
     return float(
         model.group_probabilities @ (np.sqrt(gain) * np.sqrt(risk(estimator, model).per_group))
     )
+
+
+def _scatter(estimator: Estimator, model: BlockModel) -> float:
+    active, inactive = scatter(model, optimal_coefficients(estimator, model))
+    if isinstance(estimator, Dense):
+        active = active + sums.of_others(inactive)
+    return float(model.group_probabilities @ active)
 
 
 def _misrouting_slope(estimator: Estimator, model: BlockModel, drag: float) -> float:

@@ -14,7 +14,15 @@ from moetheory.estimators import Estimator, MoE, known
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel, known_model
 
-OVER = ("samples", "noise_variance", "test_noise_variance", "misrouting", "radius", "leakage")
+OVER = (
+    "samples",
+    "noise_variance",
+    "test_noise_variance",
+    "misrouting",
+    "erasure",
+    "radius",
+    "leakage",
+)
 GRID = 400  # sample sizes that are looked at before bisection
 FARTHEST = 10**15  # number of samples that is looked at
 QUIET, LOUD = 1e-6, 1e4  # noise that is looked at, in least and in largest signal variances
@@ -47,6 +55,8 @@ def crossover(
 
     - "misrouting": the rate :math:`\epsilon` of errors of the oracle that are spread evenly over
       the wrong groups, with ``drag``; risks are linear in it, too;
+    - "erasure": the probability q with which a coordinate is dropped; matters only where the
+      coordinates of a block are correlated;
     - "radius": that of the worst-case shift; leads are quadratic in it;
     - "leakage": the overlap :math:`\alpha`, where coordinates leak with variance
       :math:`\nu = \alpha^2\lambda` instead of that of the model.
@@ -56,7 +66,8 @@ def crossover(
     a, b : Dense or MoE
         "samples" and perturbations: routed by the oracle.
     model : BlockModel
-    over : {"samples", "noise_variance", "test_noise_variance", "misrouting", "radius", "leakage"}
+    over : str
+        One of the above.
     samples : int or (K,) integers, optional
         Of estimators fitted on so many, for "test_noise_variance" and "misrouting".
     drag : float
@@ -66,8 +77,8 @@ def crossover(
     -------
     float
         Samples: 0 if ``b`` is better at every n, ``inf`` if it is not better at infinitely many.
-        Others: 0 if ``b`` is not better to begin with, ``inf`` if it stays better (a rate: up
-        to 1).
+        Others: 0 if ``b`` is not better to begin with, ``inf`` if it stays better (a rate or a
+        probability: up to 1).
 
     Raises
     ------
@@ -136,6 +147,8 @@ def crossover(
             return breakeven.over_test_noise(a, b, model, samples)
         case "misrouting":
             return breakeven.over_misrouting(a, b, model, drag, samples)
+        case "erasure":
+            return breakeven.over_erasure(a, b, model)
         case "radius":
             return breakeven.over_radius(a, b, model)
         case "leakage":

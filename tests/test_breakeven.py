@@ -32,6 +32,7 @@ def lead(a, b, model, over, value, drag=0.0, samples=None):
                 confusion=even_confusion(model.experts, value), drag=drag
             ),
             "radius": lambda: Perturbation(radius=value),
+            "erasure": lambda: Perturbation(erasure=value),
         }[over]()
         risks = [risk(each, model, samples=samples, under=under).excess for each in (a, b)]
     return risks[0] - risks[1], 1e-12 * max(risks)
@@ -136,6 +137,21 @@ def test_an_overlap_may_be_above_one():
     assert ahead > 0.0 > lead(Dense(ridge=100.0), MoE(), model, "leakage", 1.001 * ridge)[0]
 
 
+def test_erased_coordinates_that_are_correlated_cost_experts_their_lead():
+    """They rely on differences that dense would shrink."""
+    twins = [[1.0, 0.98], [0.98, 1.0]]
+    model = mt.BlockModel.from_covariances([twins, twins], [[1.0, -1.0]] * 2, 0.02)
+    end = crossover(Dense(), MoE(), model, over="erasure")
+    # λ = 0.02 along β: θ = b/2, b̂ = b/3; with b² = 2, p = 1/2, scatter b²(1 - λ)/4 and /9
+    gap = 2.0 * 0.02 * 0.02**2 * 0.5 / (0.03 * 0.04)
+    assert end == pytest.approx(gap / (0.98 * 2.0 * (1.0 / 4.0 - 1.0 / 9.0)), rel=1e-9)
+    below, above = (lead(Dense(), MoE(), model, "erasure", f * end)[0] for f in (0.999, 1.001))
+    assert below > 0.0 > above
+    apart = model.replace(rotations=None)
+    assert crossover(Dense(), MoE(), apart, over="erasure") == math.inf
+    assert crossover(MoE(), Dense(), apart, over="erasure") == 0.0
+
+
 @pytest.mark.parametrize(
     ("over", "drag"), [("test_noise_variance", 0.0), ("misrouting", 0.0), ("misrouting", 1.0)]
 )
@@ -199,6 +215,6 @@ def test_arguments_that_mean_nothing_are_refused(generic):
         crossover(Dense(), MoE(), model, over="radius", samples=100)
     with pytest.raises(ValueError, match=r"^drag must be finite"):
         crossover(Dense(), MoE(), model, over="misrouting", drag=math.nan)
-    for over in ("test_noise_variance", "misrouting", "radius", "leakage"):
+    for over in ("test_noise_variance", "misrouting", "erasure", "radius", "leakage"):
         with pytest.raises(mt.NoClosedForm, match=f"the crossover over {over} is known for"):
             crossover(Dense(), MoE(gate=mt.Hard()), model, over=over)
