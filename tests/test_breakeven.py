@@ -127,14 +127,18 @@ def test_the_overlap_of_equal_directions_solves_a_cubic():
         assert found == pytest.approx(math.sqrt(min(roots)), rel=1e-8)
 
 
-def test_an_overlap_may_be_above_one():
-    """A direction with little signal while active, and leakage relative to that."""
+def test_an_overlap_may_be_above_one_with_a_ridge_on_dense_only():
+    """At one every block looks the same whether active or not."""
+    for model in random_models(20):
+        assert crossover(Dense(), MoE(), model, over="leakage") < 1.0
     model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1e-4], [1e-3, 1.0], 1.0)
-    assert crossover(Dense(), MoE(), model, over="leakage") < 1.0
-    ridge = crossover(Dense(ridge=100.0), MoE(), model, over="leakage")
-    assert ridge > 1.0
-    ahead, _ = lead(Dense(ridge=100.0), MoE(), model, "leakage", 0.999 * ridge)
-    assert ahead > 0.0 > lead(Dense(ridge=100.0), MoE(), model, "leakage", 1.001 * ridge)[0]
+    end = crossover(Dense(ridge=100.0), MoE(), model, over="leakage")
+    assert end > 1.0
+    below, above = (
+        lead(Dense(ridge=100.0), MoE(), model, "leakage", factor * end)[0]
+        for factor in (0.999, 1.001)
+    )
+    assert below > 0.0 > above
 
 
 def test_erased_coordinates_that_are_correlated_cost_experts_their_lead():
