@@ -179,7 +179,7 @@ def test_bad_confusions_are_refused(confusion, needed):
 
 def test_rows_sum_to_one_up_to_rounding():
     assert Perturbation(confusion=np.eye(2) * (1 + 5e-10)).confusion[0, 0] == 1 + 5e-10
-    with pytest.raises(ValueError, match="must sum to 1, got 1.000000002 in row 0"):
+    with pytest.raises(ValueError, match=r"must sum to 1, got 1\.000000002 in row 0"):
         Perturbation(confusion=np.eye(2) * (1 + 2e-9))
 
 
