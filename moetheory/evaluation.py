@@ -121,10 +121,11 @@ def risk(
     known_oracle(estimator, "the risk after fitting on samples")
     result = fitted_risk(estimator, model, samples, under)
     if require == "exact" and result.exactness != "exact":
+        more = "" if under is None else f", under={under!r}"
         raise NoClosedForm(
             f"only an asymptotic formula is known for {estimator!r} fitted on "
             f"samples={samples!r}, with an error of about {result.error:.2g}; leave out "
-            f"require='exact' or call simulate({estimator!r}, model, samples={samples!r})"
+            f"require='exact' or call simulate({estimator!r}, model, samples={samples!r}{more})"
         )
     return result
 

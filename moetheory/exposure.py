@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, routes_by_input
@@ -70,6 +71,17 @@ def block_losses(
             variance,
         )
     )
+
+
+def correlated(model: BlockModel) -> NDArray[np.bool_]:
+    """Whether coordinates of a block are correlated before the rotation, booleans (K,)."""
+    found = np.zeros(model.experts, dtype=bool)
+    for g, basis in enumerate(model.rotations or ()):
+        own = model.block_of == g
+        uneven = np.ptp(model.signal_variances[own]) + np.ptp(model.leakage_variances[own]) > 0.0
+        # a basis that only reorders coordinates has one entry in each column
+        found[g] = uneven and np.count_nonzero(basis) > len(basis)
+    return found
 
 
 def scatter(

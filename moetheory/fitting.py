@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.allocation import counts_of
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.exposure import UNCHANGED, block_losses, exposed, scatter
+from moetheory.exposure import UNCHANGED, block_losses, correlated, exposed, scatter
 from moetheory.formulas import equivalent, sums
 from moetheory.formulas.equivalent import Moments
 from moetheory.formulas.finite import expert_moments
@@ -186,9 +186,12 @@ def _experts(
         )
     scattered = None
     if under.erasure and model.rotations is not None:
-        if not np.all(trivial | ((penalty == 0.0) & (counts > own.sizes))):
+        apart = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | infinite))
+        if np.any(correlated(model) & ~apart):
             raise ArithmeticError("erased coordinates that are correlated need n > s and no ridge")
-        scattered = scatter(model, moments.mean, moments.variance)
+        # what is infinite stays so whatever is scattered
+        spread = np.where(np.isinf(moments.variance), 0.0, moments.variance)
+        scattered = scatter(model, moments.mean, spread)
 
     def risks(losses: BlockLosses, **more: Any) -> FloatArray:
         return exposed(losses, estimator, model, under, **more)
@@ -239,7 +242,7 @@ def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturb
     signal, leakage, ridge = model.signal_variances, model.leakage_variances, estimator.ridge
     if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
         raise ArithmeticError("without noise, coordinates must leak all or none")
-    if under.erasure and model.rotations is not None:
+    if under.erasure and np.any(correlated(model)):
         raise ArithmeticError("erased coordinates are correlated")
     world = _Arranged.of(model, coupled=True)
     surplus = world.surplus(counts)

@@ -125,8 +125,11 @@ class Perturbation:
 
     def replace(self, **changes: Any) -> Perturbation:
         """The same with some constructor arguments changed."""
-        fields = ("noise_variance", "confusion", "drag", "noise", "erasure", "radius")
-        return Perturbation(**{**{name: getattr(self, name) for name in fields}, **changes})
+        return Perturbation(**{**vars(self), **changes})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # through the constructor: NumPy's own unpickling returns writable arrays
+        return _rebuild, (vars(self),)
 
     def noise_of(self, own: float) -> float:
         r""":math:`\sigma_o^2` for a model with noise variance ``own``."""
@@ -159,8 +162,12 @@ def even_confusion(experts: int, rate: float) -> FloatArray:
     return matrix
 
 
+def _rebuild(fields: dict[str, Any]) -> Perturbation:
+    return Perturbation(**fields)
+
+
 def _confusion(given: ArrayLike) -> FloatArray:
-    matrix = real_array("confusion", np.asarray(given))
+    matrix = real_array("confusion", given)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"confusion must be a square matrix, got shape {matrix.shape}")
     if matrix.min() < 0.0:
@@ -182,7 +189,10 @@ def _law(noise: Any) -> Any:
             "noise must be a frozen distribution of scipy.stats, such as stats.laplace() or "
             f"stats.t(5), got {noise!r}"
         )
-    mean, variance = (float(moment) for moment in noise.stats(moments="mv"))
+    moments = noise.stats(moments="mv")
+    if any(np.ndim(moment) for moment in moments):
+        raise ValueError(f"noise must be one distribution, got several, {_name(noise)}")
+    mean, variance = map(float, moments)
     if not (math.isfinite(mean) and 0.0 < variance < math.inf):
         raise ValueError(
             f"noise must have a finite variance above zero, got {_name(noise)} with variance "

@@ -324,6 +324,33 @@ def test_both_orders_are_derivatives_of_the_free_energy(counts, ridge):
             assert answer.correction[0, h] == pytest.approx(correction, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("counts", "ridge"), [((4, 7), 0.0), ((1, 2), 0.0), ((4, 3), 0.3), ((9, 0), 0.0), ((1, 9), 0.0)]
+)
+def test_the_moments_serve_a_test_sample_that_is_no_training_sample(counts, ridge):
+    """Any diagonal covariance T and cross-moment Sb, as under drag, test noise and erasure."""
+    model = world((2, 3), noise=0.3, leakage=0.2, label_noise=0.25, seed=3)
+    layout = Layout(model.block_of, 2, coupled=True)
+    found = equivalent.Moments(*map(layout.unsort, solve_moments(model, counts, ridge)))
+    rng, b = np.random.default_rng(8), model.coefficients
+    for zeros in ((), (0, 3)):  # a cross-moment without covariance there is none
+        covariance, cross = 0.1 + 2.0 * rng.random((2, 5))
+        covariance[list(zeros)] = cross[list(zeros)] = 0.0
+        best = np.divide(cross * b, covariance, out=np.zeros(5), where=covariance > 0)
+        # E y² is 4; e = y - x·c with what is not explained by x
+        energy = Energy(model, counts, ridge, 2)
+        energy.parts.append((np.diag(covariance), best, 4.0 - covariance @ best**2))
+        with mp.workdps(40):
+            leading, correction = energy.mixed_derivatives()
+        squared = covariance @ (found.mean**2 + found.variance)
+        risk = 4.0 - 2.0 * (cross * b) @ found.mean + squared
+        change = covariance @ (2.0 * found.mean * found.bend + found.spread)
+        assert risk == pytest.approx(leading, rel=1e-9)
+        assert change - 2.0 * (cross * b) @ found.bend == pytest.approx(correction, rel=1e-9)
+    np.testing.assert_allclose(found.missed, b - found.mean, rtol=1e-12, atol=1e-14)
+    assert np.all(found.variance > 0.0)
+
+
 @pytest.mark.parametrize(("s", "n"), [(10, 20), (10, 14), (40, 400), (7, 9)])
 def test_one_group_above_the_threshold_is_the_expansion_of_the_exact_mean(s, n):
     """ρ(n-1)/(n-s-1) = ρ n/(n-s) + ρ s/(n-s)² + …"""

@@ -7,8 +7,9 @@ import pytest
 from scipy import integrate, special, stats
 
 import moetheory as mt
+from moetheory.estimates import student_quantile
 from moetheory.evaluation import excess_rate
-from moetheory.formulas.finite import estimation_cost, is_isotropic
+from moetheory.formulas.finite import estimation_cost, expert_moments, is_isotropic
 
 # --- an expert ---------------------------------------------------------------------------------
 
@@ -65,6 +66,102 @@ def test_costs_broadcast():
     for i in range(12):
         for j, e in enumerate((0.0, 0.9, 0.4)):
             assert table[i, j] == estimation_cost(i, int(s[j]), 1.7, e)
+
+
+def moments_of(n, covariance, theta, rho):
+    alike = (n, np.count_nonzero(covariance), rho, theta @ theta)
+    return expert_moments(*(np.full(len(theta), each) for each in alike), theta, covariance)
+
+
+def simulated_fits(n, covariance, theta, rho, replicates, seed):
+    """Minimum-norm least squares on training sets drawn one by one, (replicates, s)."""
+    rng, s = np.random.default_rng(seed), len(theta)
+    fits = []
+    for size in np.diff([*range(0, replicates, 20_000), replicates]):
+        x = rng.standard_normal((size, n, s)) * np.sqrt(covariance)
+        y = x @ theta + math.sqrt(rho) * rng.standard_normal((size, n))
+        if n >= s:
+            fits.append(np.linalg.solve(x.mT @ x, x.mT @ y[..., np.newaxis])[..., 0])
+        else:
+            fits.append((x.mT @ np.linalg.solve(x @ x.mT, y[..., np.newaxis]))[..., 0])
+    return np.concatenate(fits)
+
+
+@pytest.mark.parametrize(
+    ("n", "covariance"),
+    [(13, np.array([0.4, 2.0, 1.1])), (3, np.full(9, 1.3))],
+    ids=["above, anisotropic", "below, isotropic"],
+)
+def test_the_moments_of_an_expert_are_those_of_simulated_fits(agrees, mean_and_sem, n, covariance):
+    theta, rho = np.cos(1.0 + np.arange(len(covariance))), 0.7
+    fits = simulated_fits(n, covariance, theta, rho, 400_000, 3)
+    mean, variance = moments_of(n, covariance, theta, rho)
+    # one sum of second moments to see them all at once, weighted so that none may hide
+    weights = 1.0 / (1.0 + np.arange(len(theta)))
+    expected = weights @ (mean**2 + variance)
+    assert agrees(*mean_and_sem(np.square(fits) @ weights), expected)
+    # and each by itself: its mean, and how far it scatters
+    scatter = np.square(fits - fits.mean(axis=0))
+    wide = student_quantile(1e-8, len(fits) - 1) / math.sqrt(len(fits))
+    assert np.all(np.abs(fits.mean(axis=0) - mean) <= wide * fits.std(axis=0))
+    assert np.all(np.abs(scatter.mean(axis=0) - variance) <= wide * scatter.std(axis=0))
+
+
+@pytest.mark.parametrize("s", [3, 4, 7, 30])
+def test_below_the_threshold_they_are_those_of_a_random_projection(s):
+    """E P_mm² and E P_mk² from E P = n/s I, P² = P and invariance under rotations."""
+    rng = np.random.default_rng(s)
+    theta, c = rng.standard_normal(s), 1.7
+    for n in range(1, s - 1):
+        # a rank-n projection: E P_mm² is of a Beta(n/2, (s-n)/2), and Σ_k P_mk² = P_mm
+        diagonal = stats.beta(n / 2, (s - n) / 2)
+        own = diagonal.var() + diagonal.mean() ** 2
+        other = (n / s - own) / (s - 1)
+        mean, variance = moments_of(n, np.full(s, c), theta, 0.9)
+        # noise: rho (X X')⁻¹ within the subspace, E tr = n/(c(s-n-1)), spread evenly
+        noise = 0.9 * n / ((s - n - 1) * c) / s
+        second = own * theta**2 + other * (theta @ theta - theta**2) + noise
+        np.testing.assert_allclose(mean, n / s * theta, rtol=1e-13)
+        np.testing.assert_allclose(variance, second - mean**2, rtol=1e-10)
+
+
+@pytest.mark.parametrize("s", [1, 2, 3, 8])
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_the_moments_add_up_to_the_cost(s, rho, isotropic):
+    """ΣC(var + (mean-θ)²) in every case that is exact, at every edge."""
+    covariance = np.full(s, 1.7) if isotropic else 0.5 + np.arange(1.0, s + 1)
+    theta = np.sin(1.0 + np.arange(s))
+    energy = covariance @ theta**2
+    for n in (0, 1, s - 1, s, s + 1, s + 2, 3 * s, 2**40):
+        if not isotropic and 0 < n < s:
+            continue
+        mean, variance = moments_of(n, covariance, theta, rho)
+        total = covariance @ (variance + (mean - theta) ** 2)
+        expected = estimation_cost(n, s, rho, energy)
+        assert total == pytest.approx(expected, rel=1e-12, abs=1e-25)
+        assert np.all(variance >= 0.0)
+        if n > 0 and abs(n - s) <= 1 and rho:
+            assert np.all(np.isinf(variance))
+        if n == 0:
+            assert not np.any(mean)
+            assert not np.any(variance)
+        if n >= s:
+            np.testing.assert_array_equal(mean, theta)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 4, 5, 30])
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+def test_coordinates_that_never_vary_have_no_coefficient(n, rho):
+    covariance = np.array([1.3, 0.0, 1.3, 0.0, 1.3])
+    theta = np.array([1.0, 0.0, -2.0, 0.0, 0.5])
+    mean, variance = moments_of(n, covariance, theta, rho)
+    alive = covariance > 0
+    for whole, part in zip(
+        (mean, variance), moments_of(n, covariance[alive], theta[alive], rho), strict=True
+    ):
+        np.testing.assert_array_equal(whole[alive], part)
+        assert not whole[~alive].any()
 
 
 def test_variances_that_differ_by_rounding_are_equal():

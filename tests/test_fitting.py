@@ -525,3 +525,238 @@ def test_within_two_samples_of_the_threshold_dense_has_no_error_bound():
     model = mt.BlockModel.isotropic(64, 8, 1.0, signal_energy=64.0)
     errors = {n: mt.risk(mt.Dense(), model, samples=n).error for n in (61, 62, 66, 67)}
     assert [n for n, error in errors.items() if math.isinf(error)] == [62, 66]
+
+
+# --- under a perturbation ----------------------------------------------------------------------
+
+
+def exposures(model, under, first, second, moe):
+    """Risk given the group of coefficients with these moments, term by term; (..., d) to (..., K).
+
+    ``first`` is E b̂, ``second`` E b̂²; what is infinite times zero is zero.
+    """
+    b, q = model.coefficients, under.erasure
+    noise = model.noise_variance if under.noise_variance is None else under.noise_variance
+    confusion = np.eye(model.experts) if under.confusion is None else under.confusion
+    clean = plain(model)[0]
+    risks = np.zeros((*first.shape[:-1], model.experts)) + model.label_noise_variance
+    for i, j in itertools.product(range(model.experts), repeat=2):
+        if confusion[i][j] == 0.0:
+            continue
+        there = model.block_of == j
+        used = there | (not moe)
+        drag = under.drag**2 * model.signal_variances * there * (i != j)
+        seen = (clean[i] + noise + drag) * used
+        passed = np.where(seen > 0.0, seen, 1.0) * np.where(seen > 0.0, second, 0.0)
+        one = clean[i] * b**2 - 2 * (1 - q) * clean[i] * used * b * first + (1 - q) * passed
+        risks[..., i] += confusion[i][j] * one.sum(axis=-1)
+    return risks
+
+
+def unexplained_by_experts(model):
+    """Residual variances of the experts, which see their own block alone."""
+    clean, _, kept, _ = plain(model)
+    own = model.block_of == np.arange(model.experts)[:, np.newaxis]
+    return (clean * (1 - kept * own)) @ model.coefficients**2 + model.label_noise_variance
+
+
+def averaged_moments(model, counts, replicates, seed, ridge=0.0):
+    """b·E b̂ and E b̂² of dense fits given the features, shape (R, d) each.
+
+    As in `averaged_risks`, over labels and signs of coefficients.
+    """
+    rng, counts = np.random.default_rng(seed), np.asarray(counts)
+    _, noisy, kept, rest = plain(model)
+    groups, n, d = np.repeat(np.arange(model.experts), counts), counts.sum(), model.dim
+    x = rng.standard_normal((replicates, n, d)) * np.sqrt(noisy)[groups]
+    if ridge or n > d:
+        inverse = np.linalg.solve(x.mT @ x + n * ridge * np.eye(d), x.mT)
+    else:
+        inverse = np.linalg.solve(x @ x.mT, x).mT
+    fit, b = inverse @ (x * kept[groups]), model.coefficients
+    second = np.square(fit) @ b**2 + np.square(inverse) @ rest[groups]
+    return np.diagonal(fit, axis1=1, axis2=2) * b, second
+
+
+def rich(k, **more):
+    weights = 1.0 + np.arange(k * k).reshape(k, k) % 5 + 6 * np.eye(k)
+    confusion = weights / weights.sum(axis=1, keepdims=True)
+    return mt.Perturbation(1.1, confusion, 0.8, **{"erasure": 0.2, **more})
+
+
+UNDER = {
+    "rich": rich(4),
+    "noise": mt.Perturbation(noise_variance=3.0),
+    "no noise": mt.Perturbation(noise_variance=0.0),
+    "erasure": mt.Perturbation(erasure=0.6),
+    "drag": mt.Perturbation(confusion=mt.even_confusion(4, 0.9), drag=2.0),
+}
+
+
+@pytest.mark.parametrize("case", UNDER)
+@pytest.mark.parametrize(
+    ("d", "ratio", "ridge"),
+    [(16, 0.4, 0.0), (16, 1.6, 0.0), (16, 1.0, 0.2), (32, 0.6, 0.0), (32, 2.0, 0.0)],
+)
+@pytest.mark.parametrize(("noise", "leakage"), [(0.05, 0.0), (0.5, 0.1)])
+def test_the_error_of_dense_covers_what_is_simulated_under_a_perturbation(
+    case, d, ratio, ridge, noise, leakage
+):
+    model, under = blocks(d, 4, noise, leakage, 0.1, seed=d), UNDER[case]
+    counts = np.diff(np.round(ratio * d * np.cumsum([0.0, *model.group_probabilities]))).astype(int)
+    risk = mt.risk(mt.Dense(ridge=ridge), model, samples=counts, under=under)
+    assert risk.exactness == "asymptotic"
+    first, second = averaged_moments(model, counts, 600 if d == 32 else 1500, 3, ridge)
+    values = exposures(model, under, first, second, moe=False) @ model.group_probabilities
+    assert covered(risk, values)
+
+
+def test_perturbed_experts_are_simulated_fits(agrees, mean_and_sem, flat):
+    """Drawn, fitted by lstsq, exposed: above and below the threshold, exactly."""
+    counts, under, rng = [30, 4, 20], rich(3), np.random.default_rng(11)
+    _, noisy, kept, _ = plain(flat)
+    rest, fits = unexplained_by_experts(flat), np.zeros((40_000, 21))
+    for g, n in enumerate(counts):
+        own = flat.block_of == g
+        x = rng.standard_normal((len(fits), n, own.sum())) * np.sqrt(noisy[g, own])
+        theta = flat.coefficients[own] * kept[g, own]
+        y = x @ theta + math.sqrt(rest[g]) * rng.standard_normal((len(fits), n))
+        fits[:, own] = (np.linalg.pinv(x) @ y[..., np.newaxis])[..., 0]
+    values = exposures(flat, under, fits, fits**2, moe=True) @ flat.group_probabilities
+    risk = mt.risk(mt.MoE(), flat, samples=counts, under=under)
+    assert (risk.exactness, risk.error) == ("exact", 0.0)
+    assert agrees(*mean_and_sem(values), risk.value)
+
+
+def exact_moments(model, counts):
+    """Mean and second moment of every expert's coefficients; above the threshold, or infinite."""
+    _, noisy, kept, _ = plain(model)
+    rest, own = unexplained_by_experts(model), (model.block_of, np.arange(model.dim))
+    theta, n = model.coefficients * kept[own], np.asarray(counts)[model.block_of]
+    room = n - model.sizes[model.block_of] - 1.0
+    assert np.all((n == 0) | (room >= -2))
+    found = np.divide(rest[model.block_of], room, out=np.full(model.dim, np.inf), where=room > 0)
+    variance = np.where(n == 0, 0.0, found / noisy[own])
+    return theta * (n > 0), theta**2 * (n > 0) + variance
+
+
+@pytest.mark.parametrize("counts", [(4, 50, 10), (9, 7, 0), (30, 5, 8), (3, 9, 9), (2, 9, 4)])
+def test_perturbed_experts_are_exact_or_infinite_where_they_are_met(leaky, counts):
+    """Groups that meet an expert of infinite variance are infinite, and no others."""
+    apart = [[0.9, 0.1, 0.0], [0.0, 1.0, 0.0], [0.4, 0.0, 0.6]]
+    nowhere_near = [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+    moments = exact_moments(leaky, counts)
+    for confusion in (None, mt.even_confusion(3, 0.3), apart, nowhere_near):
+        for more in ({}, {"noise_variance": 0.0}, {"noise_variance": 2.0, "erasure": 0.3}):
+            drag = {} if confusion is None else {"drag": 0.5}
+            under = mt.Perturbation(confusion=confusion, **more, **drag)
+            risk = mt.risk(mt.MoE(), leaky, samples=counts, under=under)
+            expected = exposures(leaky, under, *moments, moe=True)
+            np.testing.assert_allclose(risk.per_group, expected, rtol=1e-11)
+            assert risk.value == pytest.approx(leaky.group_probabilities @ expected, rel=1e-11)
+            assert (risk.exactness, risk.error) == ("exact", 0.0)
+            # a group that is never drawn does not count, though its expert may be met
+            rare = leaky.replace(group_probabilities=[0.0, 0.6, 0.4])
+            result = mt.risk(mt.MoE(), rare, samples=counts, under=under)
+            total = [0.6, 0.4] @ expected[1:]
+            assert result.value == pytest.approx(total, rel=1e-11)
+            assert result.exactness == "exact"
+
+
+def test_what_an_infinite_expert_lets_pass_may_be_nothing(generic):
+    """Strict blocks, a wrong expert without noise or drag: it predicts nothing at all."""
+    model, counts = generic(label_noise_variance=0.2), [3, 40, 40]
+    wrong = [[0.0, 0.5, 0.5], [0.7, 0.3, 0.0], [0.0, 0.0, 1.0]]
+    silent = mt.Perturbation(noise_variance=0.0, confusion=wrong)
+    first, second = exact_moments(model, counts)
+    expected = exposures(model, silent, first, second, moe=True)
+    assert np.all(np.isfinite(expected))
+    result = mt.risk(mt.MoE(), model, samples=counts, under=silent)
+    np.testing.assert_allclose(result.per_group, expected, rtol=1e-12)
+    for louder in (silent.replace(noise_variance=1e-9), silent.replace(drag=1e-9)):
+        found = mt.risk(mt.MoE(), model, samples=counts, under=louder)
+        assert np.isinf(found.per_group).tolist() == [False, True, False]
+
+
+def test_dense_that_falls_into_experts_meets_the_noise_of_all():
+    """σ² = 0 and strict blocks: test noise and drag pass the coefficients of every block."""
+    signal, confusion = np.array([2.0, 1.0, 0.5, 3.0, 1.0]), mt.even_confusion(2, 0.4)
+    model = mt.BlockModel(
+        [0.3, 0.7], [0, 1, 0, 1, 1], signal, np.cos(np.arange(5.0)), 0.0, label_noise_variance=0.3
+    )
+    kinds = (
+        mt.Perturbation(noise_variance=0.7),
+        mt.Perturbation(confusion=confusion, drag=0.5),
+        mt.Perturbation(0.7, confusion, 0.5, erasure=0.1),
+        mt.Perturbation(erasure=0.1),
+    )
+    for counts in ((9, 12), (4, 5), (3, 9), (9, 3)):
+        moments = exact_moments(model, counts)
+        for under in kinds:
+            risk = mt.risk(mt.Dense(), model, samples=counts, under=under)
+            expected = exposures(model, under, *moments, moe=False)
+            np.testing.assert_allclose(risk.per_group, expected, rtol=1e-12)
+            assert (risk.exactness, risk.error) == ("exact", 0.0)
+            # without a probability the infinite block still answers the other group's inputs
+            alone = model.replace(group_probabilities=[0.0, 1.0])
+            result = mt.risk(mt.Dense(), alone, samples=counts, under=under)
+            assert result.value == pytest.approx(expected[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("samples", [3, 5, 8, 9, 30])
+@pytest.mark.parametrize("ridge", [0.0, 0.2])
+def test_with_one_group_both_meet_the_same_perturbation(samples, ridge):
+    model = blocks(8, 1, 0.3, label_noise=0.2)
+    for under in (mt.Perturbation(2.0, [[1.0]], 3.0, erasure=0.2), mt.Perturbation(0.0)):
+        dense, moe = (
+            mt.risk(kind(ridge=ridge), model, samples=samples, under=under)
+            for kind in (mt.Dense, mt.MoE)
+        )
+        assert (dense.value, dense.error) == pytest.approx((moe.value, moe.error), rel=1e-9)
+        assert dense.exactness == moe.exactness
+
+
+@pytest.mark.parametrize(
+    "estimator", [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)]
+)
+@pytest.mark.parametrize("samples", [40, [30, 2, 30], [2, 1, 3], [1, 3, 9]])
+def test_a_perturbation_that_changes_nothing_is_none(leaky, estimator, samples):
+    before = mt.risk(estimator, leaky, samples=samples)
+    for under in (
+        mt.Perturbation(),
+        mt.Perturbation(noise_variance=leaky.noise_variance),
+        mt.Perturbation(confusion=np.eye(3), drag=4.0),
+    ):
+        after = mt.risk(estimator, leaky, samples=samples, under=under)
+        np.testing.assert_allclose(after.per_group, before.per_group, rtol=1e-13)
+        assert after.error == pytest.approx(before.error, rel=1e-9)
+        assert after.exactness == before.exactness
+
+
+@pytest.mark.parametrize(
+    "estimator", [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)]
+)
+def test_many_samples_lead_to_the_optimum_under_a_perturbation(leaky, estimator):
+    for under in (rich(3), mt.Perturbation(0.0), mt.Perturbation(erasure=0.4)):
+        limit = mt.risk(estimator, leaky, under=under)
+        risk = mt.risk(estimator, leaky, samples=2**63 - 1, under=under)
+        np.testing.assert_allclose(risk.per_group, limit.per_group, rtol=1e-12)
+
+
+def test_the_exactness_is_that_of_the_experts_that_are_met(leaky):
+    """Expert 1 has too few samples for an exact answer."""
+    counts = [30, 1, 30]
+    around = mt.Perturbation(confusion=[[0.9, 0, 0.1], [0.5, 0, 0.5], [0, 0, 1]])
+    assert mt.risk(mt.MoE(), leaky, samples=counts, under=around).exactness == "exact"
+    into = mt.Perturbation(confusion=[[0.9, 0.1, 0.0], [0, 0, 1], [0, 0, 1]])
+    result = mt.risk(mt.MoE(), leaky, samples=counts, under=into)
+    assert result.exactness == "asymptotic"
+    assert 0.0 < result.error < np.inf
+
+
+def test_a_refusal_names_the_perturbation_too(leaky):
+    under = mt.Perturbation(noise_variance=2.0)
+    with pytest.raises(mt.NoClosedForm) as refusal:
+        mt.risk(mt.Dense(), leaky, samples=40, under=under, require="exact")
+    call = "simulate(Dense(ridge=0.0), model, samples=40, under=Perturbation(noise_variance=2.0))"
+    assert str(refusal.value).endswith(f"call {call}")

@@ -59,6 +59,21 @@ def test_coordinates_are_sorted_by_block_and_keep_their_order(block_of):
     assert layout.sizes.tolist() == np.bincount(block_of).tolist()
 
 
+def test_unsort_undoes_sort(plain):
+    layout = plain.layout
+    given = np.random.default_rng(1).standard_normal(len(plain.block_of))
+    kept = given.copy()
+    np.testing.assert_array_equal(layout.unsort(layout.sort(given)), given)
+    np.testing.assert_array_equal(layout.sort(layout.unsort(given)), given)
+    np.testing.assert_array_equal(given, kept)
+
+
+def test_unsort_puts_blocks_where_they_were(block_of):
+    layout = Layout(block_of, block_of.max() + 1, coupled=True)
+    assert layout.unsort(layout.sort(block_of)).tolist() == block_of.tolist()
+    assert layout.unsort(np.sort(block_of)).tolist() == block_of.tolist()
+
+
 def test_shapes_say_who_shares_a_set(plain):
     assert plain.layout.shape == ((1, plain.k) if plain.coupled else (plain.k, 1))
 

@@ -1,11 +1,13 @@
 """The optimal coefficients: no direction from them lowers the risk they were made for."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
 
 import moetheory as mt
-from moetheory.optimum import leakage_of
+from moetheory.optimum import leakage_of, missed_coefficients
 from moetheory.strategies import block_models
 
 
@@ -27,6 +29,28 @@ def test_expert_coefficients_solve_theirs_on_the_own_block(model):
         model.signal_variances * model.coefficients,
         rtol=1e-13,
     )
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.25])
+@pytest.mark.parametrize("kind", [mt.Dense, mt.MoE])
+@given(model=block_models(noiseless=True, exponents=40))
+def test_what_the_coefficients_miss_has_all_its_digits(model, kind, ridge):
+    """In rational numbers, which lose nothing where the two are all but equal."""
+    missed = missed_coefficients(kind(ridge=ridge), model)
+    for m, block in enumerate(model.block_of):
+        signal, leakage, p, b, noise = map(
+            Fraction,
+            (
+                model.signal_variances[m],
+                model.leakage_variances[m],
+                model.group_probabilities[block],
+                model.coefficients[m],
+                model.noise_variance + ridge,
+            ),
+        )
+        moment = p * signal + (1 - p) * leakage if kind is mt.Dense else signal
+        best = b * moment / (moment + noise) if moment + noise else 0
+        assert missed[m] == pytest.approx(float(b - best), rel=1e-13, abs=0.0)
 
 
 @given(block_models(max_experts=1))

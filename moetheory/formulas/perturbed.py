@@ -45,13 +45,14 @@ class BlockLosses(NamedTuple):
 class Routed(NamedTuple):
     r"""Excess risk of an input of group i: ``right`` if it is taken for what it is.
 
-    ``unseen`` [i] + ``wrong`` [j] if it is taken for group j; and what noise passes,
-    :math:`\|c\|^2`, in the hands of expert j, or in those of dense.
+    If it is taken for group j, ``unseen`` [i] + ``wrong`` [j] and ``idle`` of all other blocks;
+    and what noise passes, :math:`\|c\|^2`, in the hands of expert j, or in those of dense.
     """
 
     right: FloatArray
     unseen: FloatArray
     wrong: FloatArray
+    idle: FloatArray
     gain: FloatArray
 
 
@@ -109,7 +110,8 @@ def dense_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
     """
     gain = np.broadcast_to(losses.gain.sum(axis=-1, keepdims=True), losses.gain.shape)
     right = losses.active + of_others(losses.inactive) + times(noise, gain)
-    return Routed(right, right, times(drag**2, losses.pulled), gain)
+    idle = np.zeros_like(losses.other)
+    return Routed(right, right, times(drag**2, losses.pulled), idle, gain)
 
 
 def expert_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
@@ -121,11 +123,12 @@ def expert_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
               + \sum_{m\in j}\big(\nu(b-c)^2 + (\eta^2\lambda+\sigma_o^2)c^2\big)
               + \sum_{m\notin i,j}\nu b^2 .
     """
-    elsewhere, passed = of_others(losses.other), times(noise, losses.gain)
+    passed = times(noise, losses.gain)
     return Routed(
-        right=losses.active + passed + elsewhere,
-        unseen=losses.own + elsewhere,
-        wrong=losses.inactive - losses.other + passed + times(drag**2, losses.pulled),
+        right=losses.active + passed + of_others(losses.other),
+        unseen=losses.own,
+        wrong=losses.inactive + passed + times(drag**2, losses.pulled),
+        idle=losses.other,
         gain=losses.gain,
     )
 
@@ -139,6 +142,10 @@ def excess(routed: Routed, confusion: FloatArray | None) -> FloatArray:
     infinite = np.isinf(routed.wrong)
     met = np.matvec(wrong, np.where(infinite, 0.0, routed.wrong))
     met = np.where(np.matvec(wrong, infinite * 1.0) > 0.0, np.inf, met)
+    # how often block k is neither that of the input nor that it is taken for: [i, k]
+    apart = of_others(wrong)
+    np.fill_diagonal(apart, 0.0)
+    met = met + np.matvec(apart, routed.idle)
     return np.asarray(times(right, routed.right) + times(often, routed.unseen) + met)
 
 
@@ -168,7 +175,8 @@ def adversarial(
     right, wrong = _split(confusion)
     total = right * worst(routed.right, routed.gain)
     for j in range(len(right)):  # a column at a time: all pairs would be K times the memory
-        risk = routed.unseen + routed.wrong[..., j, np.newaxis]
+        idle = of_others(np.where(np.arange(len(right)) == j, 0.0, routed.idle))
+        risk = routed.unseen + routed.wrong[..., j, np.newaxis] + idle
         total = total + wrong[:, j] * worst(risk, routed.gain[..., j, np.newaxis])
     return np.asarray(total)
 

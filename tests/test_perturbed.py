@@ -1,0 +1,184 @@
+"""Formulas of perturbed risks on plain arrays: sums over groups, quadrature, explicit shifts."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import integrate, optimize, stats
+
+from moetheory.formulas import perturbed
+from moetheory.formulas.perturbed import BlockLosses
+
+CONFUSION = np.array([[0.6, 0.1, 0.3, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0, 0], [0.25] * 4])
+LEAD = (5, 2)
+
+
+@pytest.fixture
+def losses():
+    """Of 5 × 2 predictors on four blocks; what there is does not depend on the predictor."""
+    rng = np.random.default_rng(0)
+    *fitted, own, other = rng.random((6, *LEAD, 4))
+    return BlockLosses(*fitted, own[0, 0], other[0, 0])
+
+
+def error(losses, at, i, j, moe, noise, drag):
+    """Excess risk of one predictor and what noise passes, block by block."""
+    total = gain = 0.0
+    for k in range(4):
+        seen = not moe or k == j
+        missed = losses.active if k == i else losses.inactive
+        there = losses.own if k == i else losses.other
+        total += missed[(*at, k)] if seen else there[k]
+        if seen:
+            total += noise * losses.gain[(*at, k)]
+            gain += losses.gain[(*at, k)]
+            if k == j and i != j:
+                total += drag**2 * losses.pulled[(*at, k)]
+    return total, gain
+
+
+@pytest.mark.parametrize("moe", [True, False])
+@pytest.mark.parametrize("confusion", [CONFUSION, None])
+@pytest.mark.parametrize("radius", [0.0, 0.7])
+def test_risks_of_many_predictors_are_sums_over_blocks_and_groups(losses, moe, confusion, radius):
+    route = perturbed.expert_routed if moe else perturbed.dense_routed
+    routed = route(losses, 0.3, 1.5)
+    found = (
+        perturbed.adversarial(routed, confusion, 0.2, radius)
+        if radius
+        else perturbed.excess(routed, confusion)
+    )
+    assert found.shape == (*LEAD, 4)
+    matrix = np.eye(4) if confusion is None else confusion
+    for at in itertools.product(*map(range, LEAD)):
+        for i in range(4):
+            expected = 0.0
+            for j in range(4):
+                risk, gain = error(losses, at, i, j, moe, 0.3, 1.5)
+                crossed = math.sqrt(2 / math.pi * gain * (risk + 0.2))
+                expected += matrix[i, j] * (risk + 2 * radius * crossed + radius**2 * gain)
+            assert found[(*at, i)] == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.5])
+def test_a_block_that_is_large_and_explained_costs_no_digits(radius):
+    """Expert 1 knows its block: 10²⁰ of signal there, and no difference of it."""
+    other = np.array([0.0, 1e20, 0.0])
+    none = np.zeros(3)
+    losses = BlockLosses(none, none, np.full(3, 0.25), none, np.array([1e-3, 1.0, 2.0]), other)
+    routed = perturbed.expert_routed(losses, 1.0, 0.0)
+    confusion = np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.9, 0.1]])
+    found = (
+        perturbed.adversarial(routed, confusion, 0.0, radius)
+        if radius
+        else perturbed.excess(routed, confusion)
+    )
+
+    def worst(risk):
+        return risk + 2 * radius * math.sqrt(2 / math.pi * 0.25 * risk) + radius**2 * 0.25
+
+    assert found[0] == pytest.approx(worst(1e-3 + 0.25), rel=1e-13)
+    assert found[1] == pytest.approx(worst(0.25), rel=1e-13)
+
+
+def worst_of_errors(deviation, radius, norm):
+    """E (|e| + r‖w‖)² by quadrature of the normal density."""
+    law = stats.norm(scale=deviation)
+    whole = integrate.quad(
+        lambda e: 2 * (e + radius * norm) ** 2 * law.pdf(e), 0, 40 * deviation,
+        points=[deviation, 5 * deviation], epsabs=0, epsrel=1e-12,
+    )  # fmt: skip
+    return whole[0]
+
+
+@pytest.mark.parametrize("radius", [1e-6, 0.3, 50.0])
+@pytest.mark.parametrize("outside", [0.0, 0.7])
+def test_the_worst_shift_by_quadrature(losses, radius, outside):
+    at = (3, 1)
+    routed = perturbed.expert_routed(losses, 0.3, 1.5)
+    found = perturbed.adversarial(routed, CONFUSION, outside, radius)[at]
+    for i in range(4):
+        expected = 0.0
+        for j in range(4):
+            risk, gain = error(losses, at, i, j, True, 0.3, 1.5)
+            deviation, norm = math.sqrt(risk + outside), math.sqrt(gain)
+            expected += CONFUSION[i, j] * worst_of_errors(deviation, radius, norm)
+        assert found[i] + outside == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("radius", [0.2, 3.0])
+def test_the_worst_shift_of_an_input_is_along_the_coefficients(radius):
+    """max over ‖δ‖ ≤ r of (y - w·(x+δ))², searched for, is (|e| + r‖w‖)²."""
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        w, x, y = rng.standard_normal(4), rng.standard_normal(4), rng.standard_normal()
+        found = []
+        for start in rng.standard_normal((4, 4)):
+            ball = optimize.NonlinearConstraint(lambda shift: shift @ shift, 0.0, radius**2)
+            result = optimize.minimize(
+                lambda shift, w=w, x=x, y=y: -np.square(y - w @ (x + shift)),
+                0.1 * radius * start,
+                method="SLSQP",
+                constraints=ball,
+                options={"ftol": 1e-14, "maxiter": 500},
+            )
+            assert np.linalg.norm(result.x) <= radius * (1 + 1e-6)
+            found.append(-result.fun)
+        expected = (abs(y - w @ x) + radius * np.linalg.norm(w)) ** 2
+        assert max(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_nothing_of_something_infinite_is_nothing():
+    values = np.array([1.0, np.inf, np.inf])
+    assert perturbed.times(0.0, values).tolist() == [0.0, 0.0, 0.0]
+    assert perturbed.times(np.array([2.0, 0.0, 0.5]), values).tolist() == [2.0, 0.0, np.inf]
+    assert perturbed.times(np.zeros((2, 1)), values).shape == (2, 3)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.parametrize("drag", [0.0, 1.5])
+def test_an_infinite_expert_is_met_by_whom_it_meets(noise, drag):
+    """Expert 2 is infinite, in what noise and drag pass only."""
+    none, one = np.zeros(4), np.ones(4)
+    far = np.array([1.0, 1.0, np.inf, 1.0])
+    losses = BlockLosses(one, none, far, far, one, none)
+    found = perturbed.excess(perturbed.expert_routed(losses, noise, drag), CONFUSION)
+    meets = (CONFUSION[:, 2] > 0) & (noise > 0)
+    if drag:
+        meets |= (CONFUSION[:, 2] > 0) & (np.arange(4) != 2)
+    assert np.isinf(found).tolist() == meets.tolist()
+    dense = perturbed.excess(perturbed.dense_routed(losses, noise, drag), CONFUSION)
+    if noise:
+        assert np.all(np.isinf(dense))
+    else:
+        wrong = (CONFUSION[:, 2] > 0) & (np.arange(4) != 2) & (drag > 0)
+        assert np.isinf(dense).tolist() == wrong.tolist()
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.2, 0.9])
+def test_erased_coordinates_by_enumeration(probability):
+    """One block of three correlated coordinates: every form is a mean over eight masks."""
+    rng = np.random.default_rng(4)
+    signal, leakage = (h @ h.T for h in rng.standard_normal((2, 3, 3)))
+    b, w = rng.standard_normal((2, 3))
+
+    def form(matrix, v):
+        return np.array([v @ matrix @ v])
+
+    def uneven(matrix):
+        return np.array([np.diag(matrix) @ w**2]) - form(matrix, w)
+
+    kept = BlockLosses(
+        form(signal, b - w), form(leakage, b - w), form(np.eye(3), w), form(signal, w),
+        form(signal, b), form(leakage, b),
+    )  # fmt: skip
+    found = perturbed.erased(kept, probability, uneven(signal), uneven(leakage))
+    expected = np.zeros((4, 1))
+    for mask in itertools.product((0, 1), repeat=3):
+        chance = (1 - probability) ** sum(mask) * probability ** (3 - sum(mask))
+        v = w * mask
+        terms = form(signal, b - v), form(leakage, b - v), form(np.eye(3), v), form(signal, v)
+        expected += chance * np.array(terms)
+    np.testing.assert_allclose(found[:4], expected, rtol=1e-12)
+    assert (found.own, found.other) == (kept.own, kept.other)
