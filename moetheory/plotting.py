@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.curves import Curve
+from moetheory.curves import SYMBOLS, Curve
 from moetheory.results import Sweep
 from moetheory.sweeping import SUFFIXES
 
@@ -18,7 +18,14 @@ _AXES = {
     "experts": "number of experts K",
     "noise_variance": "noise variance σ²",
     "samples": "training samples n",
+    "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
+    "misrouting": "misrouting rate ε",
+    "leakage": "overlap α",
+    "erasure": "erasure probability q",
+    "radius": "radius r of the worst-case shift",
 }
+PROPORTIONAL = ("misrouting", "erasure")  # risks are straight lines over these
+DECADES = 10.0  # a span of overlaps and radii that is drawn logarithmically
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
@@ -89,11 +96,8 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
             zorder=1,
             **lone,
         )
-    if np.all(x > 0):
-        ax.set_xscale("log")
     heights = np.concatenate([*(c.heights for c in curves), columns.get("bound", x[:0])])
-    if heights.size and np.all(heights > 0):
-        ax.set_yscale("log")
+    _scale_axes(ax, result.over, x, heights)
     _label_axes(ax, result.over, x)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
@@ -168,6 +172,19 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
         frameon=False,
         fontsize="small",
     )
+
+
+def _scale_axes(ax: Axes, over: str, x: NDArray[Any], heights: NDArray[Any]) -> None:
+    """Logarithmic where everything is positive, but for what is linear or spans little."""
+    if over in PROPORTIONAL:
+        if heights.size and np.all(heights >= 0):
+            ax.set_ylim(bottom=0.0)
+        return
+    narrow = over in ("leakage", "radius") and x[-1] < DECADES * x[0]
+    if np.all(x > 0) and not narrow:
+        ax.set_xscale("log")
+    if heights.size and np.all(heights > 0):
+        ax.set_yscale("log")
 
 
 def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
