@@ -24,7 +24,8 @@ _AXES = {
     "erasure": "erasure probability q",
     "radius": "radius r of the worst-case shift",
 }
-PROPORTIONAL = ("misrouting", "erasure")  # risks are straight lines over these
+RATES = ("misrouting", "erasure")
+STRAIGHT = (*RATES, "test_noise_variance")  # over these risks are straight lines
 DECADES = 10.0  # a span of overlaps and radii that is drawn logarithmically
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
@@ -35,11 +36,12 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
-    positive; theory as lines, with a band of ± its estimated error where it is asymptotic;
-    simulations as points with 95 % intervals (none where the variance is infinite), joined by a
-    dotted line where theory has no formula; the upper bound dashed. Where a risk is infinite its
-    line has a gap between dotted verticals, and its simulation, which estimates nothing there, is
-    left out; heights far above the others are cut off.
+    positive (but not for rates, over which risks are straight lines); theory as lines, with a band
+    of ± its estimated error where it is asymptotic; simulations as points with 95 % intervals
+    (none where the variance is infinite), joined by a dotted line where theory has no formula; the
+    upper bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and
+    its simulation, which estimates nothing there, is left out; heights far above the others are
+    cut off.
 
     Parameters
     ----------
@@ -175,16 +177,16 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
 
 
 def _scale_axes(ax: Axes, over: str, x: NDArray[Any], heights: NDArray[Any]) -> None:
-    """Logarithmic where everything is positive, but for what is linear or spans little."""
-    if over in PROPORTIONAL:
-        if heights.size and np.all(heights >= 0):
-            ax.set_ylim(bottom=0.0)
-        return
+    """Logarithmic where all is positive, but for rates, short spans and lines that are straight."""
     narrow = over in ("leakage", "radius") and x[-1] < DECADES * x[0]
-    if np.all(x > 0) and not narrow:
+    in_decades = np.all(x > 0) and over not in RATES and not narrow
+    if in_decades:
         ax.set_xscale("log")
-    if heights.size and np.all(heights > 0):
+    straight = over in STRAIGHT and not in_decades
+    if heights.size and np.all(heights > 0) and not straight:
         ax.set_yscale("log")
+    elif straight and np.all(heights >= 0):
+        ax.set_ylim(bottom=0.0)
 
 
 def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
