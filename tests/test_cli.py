@@ -695,12 +695,12 @@ def test_sweep_over_what_differs_at_test_time(run, tmp_path, small, over, first,
 def test_default_radii_know_the_scale_of_the_coefficients(generic):
     model = generic(label_noise_variance=0.5)
     slope = math.sqrt(np.sum(model.coefficients**2))
-    assert sweeps._default_values("radius", model)[-1] == pytest.approx(
+    assert sweeps.default_values("radius", model)[-1] == pytest.approx(
         2 * math.sqrt(model.null_risk) / slope, rel=1e-14
     )
     nothing = model.replace(coefficients=np.zeros(9), noise_variance=0.0)
-    assert sweeps._default_values("radius", nothing)[-1] == 1.0
-    assert sweeps._default_values("test_noise_variance", nothing)[-1] == 100.0
+    assert sweeps.default_values("radius", nothing)[-1] == 1.0
+    assert sweeps.default_values("test_noise_variance", nothing)[-1] == 100.0
 
 
 def test_a_sweep_under_a_perturbation(run, small):

@@ -128,10 +128,11 @@ def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
                 raise BadInputError(
                     f"--values must be integers of at least 1 with --over samples, got {value:g}"
                 )
-    return model, options.values or _default_values(options.over, model), model.dim
+    return model, options.values or default_values(options.over, model), model.dim
 
 
-def _default_values(over: str, model: BlockModel) -> list[Any]:
+def default_values(over: str, model: BlockModel) -> list[Any]:
+    """What ``--over`` goes through unless told, experts apart."""
     if over == "samples":
         return sample_sizes(model)
     noise, values = model.noise_variance or 1.0, np.arange(11) / 10
