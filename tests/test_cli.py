@@ -777,6 +777,14 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         ),
         (("risk", *SMALL, "--gate", "hard", "--misrouting", "0.1"), "--misrouting needs oracle ro"),
         (("simulate", *SMALL, "--gate", "hard", "--radius", "1"), "--radius needs oracle routing"),
+        (
+            ("simulate", "--method", "identity", "--misrouting", "0.1"),
+            "--method identity is for inp",
+        ),
+        (
+            ("simulate", "--gate", "learned:99", "--erasure", "0.1"),
+            "a gate that is learned is simu",
+        ),
         (("risk", "--gate", "hard", "--erasure", "0.1"), "under a perturbation are known for De"),
         (("risk", "--radius", "1", "--samples", "600"), "worst-case shift is known for infinitely"),
         (("risk", "--radius", "1", "--erasure", "0.5"), "known for normal errors only, not with"),
@@ -1182,7 +1190,10 @@ def test_a_checkpoint_of_another_run_is_one_line_and_exit_2(run, tmp_path):
     file = tmp_path / "kept"
     kept = (*SMALL, "--replicates", "9", "--checkpoint", str(file))
     assert run("simulate", *kept, "--seed", "1")[0] == 0
-    for other in (("--seed", "2"), ("--seed", "1", "--ridge", "3"), ("--noise-variance", "3")):
+    for other in (
+        *(("--seed", "2"), ("--seed", "1", "--ridge", "3"), ("--noise-variance", "3")),
+        ("--seed", "1", "--test-noise-variance", "3"),
+    ):
         code, out, err = run("simulate", *kept, *other)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert str(file) in err

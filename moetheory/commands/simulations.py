@@ -119,6 +119,11 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
             f"--method {options.method} fits nothing and cannot be combined with --samples",
         ),
         (
+            options.method == "identity" and bool(test_time(options)),
+            "--method identity is for inputs as they are in training: leave it out with options "
+            "of test time",
+        ),
+        (
             options.method == "law"
             and options.only != "moe"
             and options.experts != 1
