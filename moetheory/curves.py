@@ -22,7 +22,16 @@ _GATE = re.compile(r"moe\((hard|soft|top-\d+|learned)( .*)?\)")  # labels of mix
 _GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
 _GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
 _NAMES = {"dense": "dense", "moe": "mixture of experts"}
-_SYMBOLS = {"experts": "K", "noise_variance": "σ²", "samples": "n"}
+SYMBOLS = {
+    "experts": "K",
+    "noise_variance": "σ²",
+    "samples": "n",
+    "test_noise_variance": "$\\mathregular{σ_o^2}$",
+    "misrouting": "ε",
+    "leakage": "α",
+    "erasure": "q",
+    "radius": "r",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Curve:
         ends = self._stretches()
         shown = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in ends[:2]]
         values = ", ".join(shown + ["…"] * (len(ends) > 2))
-        return f"{self.name} infinite at {_SYMBOLS.get(self.over, self.over)} = {values}"
+        return f"{self.name} infinite at {SYMBOLS.get(self.over, self.over)} = {values}"
 
     @property
     def has_gate(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.curves import Curve
+from moetheory.curves import SYMBOLS, Curve
 from moetheory.results import Sweep
 from moetheory.sweeping import SUFFIXES
 
@@ -18,7 +18,15 @@ _AXES = {
     "experts": "number of experts K",
     "noise_variance": "noise variance σ²",
     "samples": "training samples n",
+    "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
+    "misrouting": "misrouting rate ε",
+    "leakage": "overlap α",
+    "erasure": "erasure probability q",
+    "radius": "radius r of the worst-case shift",
 }
+RATES = ("misrouting", "erasure")
+STRAIGHT = (*RATES, "test_noise_variance")  # over these risks are straight lines
+DECADES = 10.0  # a span of overlaps and radii that is drawn logarithmically
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
@@ -28,11 +36,12 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
-    positive; theory as lines, with a band of ± its estimated error where it is asymptotic;
-    simulations as points with 95 % intervals (none where the variance is infinite), joined by a
-    dotted line where theory has no formula; the upper bound dashed. Where a risk is infinite its
-    line has a gap between dotted verticals, and its simulation, which estimates nothing there, is
-    left out; heights far above the others are cut off.
+    positive (but not for rates, over which risks are straight lines); theory as lines, with a band
+    of ± its estimated error where it is asymptotic; simulations as points with 95 % intervals
+    (none where the variance is infinite), joined by a dotted line where theory has no formula; the
+    upper bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and
+    its simulation, which estimates nothing there, is left out; heights far above the others are
+    cut off.
 
     Parameters
     ----------
@@ -89,11 +98,8 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
             zorder=1,
             **lone,
         )
-    if np.all(x > 0):
-        ax.set_xscale("log")
     heights = np.concatenate([*(c.heights for c in curves), columns.get("bound", x[:0])])
-    if heights.size and np.all(heights > 0):
-        ax.set_yscale("log")
+    _scale_axes(ax, result.over, x, heights)
     _label_axes(ax, result.over, x)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
@@ -168,6 +174,19 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
         frameon=False,
         fontsize="small",
     )
+
+
+def _scale_axes(ax: Axes, over: str, x: NDArray[Any], heights: NDArray[Any]) -> None:
+    """Logarithmic where all is positive, but for rates, short spans and lines that are straight."""
+    narrow = over in ("leakage", "radius") and x[-1] < DECADES * x[0]
+    in_decades = np.all(x > 0) and over not in RATES and not narrow
+    if in_decades:
+        ax.set_xscale("log")
+    straight = over in STRAIGHT and not in_decades
+    if heights.size and np.all(heights > 0) and not straight:
+        ax.set_yscale("log")
+    elif straight and np.all(heights >= 0):
+        ax.set_ylim(bottom=0.0)
 
 
 def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:

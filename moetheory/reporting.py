@@ -153,6 +153,19 @@ def counted(counts: IntArray) -> str:
     return f"{total} {'sample' if total == 1 else 'samples'}, {each} in each group"
 
 
+def settings(given: Mapping[str, Any]) -> str:
+    """Options that are given, in words.
+
+    >>> settings({"misrouting": 0.25, "drag": 1.0, "noise_law": "student-t:5"})
+    'misrouting 0.25, drag 1, noise law student-t:5'
+    """
+
+    def words(name: str, value: Any) -> str:
+        return f"{name.replace('_', ' ')} {value if isinstance(value, str) else number(value)}"
+
+    return ", ".join(words(name, value) for name, value in given.items())
+
+
 def document(command: str, results: Any, **more: Any) -> str:
     """A JSON document: schema number, versions and the results."""
     import matplotlib

@@ -5,24 +5,33 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.errors import HeavyTailWarning, NoClosedForm
 from moetheory.estimates import Estimates
-from moetheory.estimators import Dense, Estimator, MoE, known, routes_by_input
+from moetheory.estimators import Dense, Estimator, MoE, known
 from moetheory.evaluation import moe_bound, risk
 from moetheory.model import BlockModel, known_model
+from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.results import Risk, Sweep
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
-from moetheory.validation import count, members, regular_array
+from moetheory.validation import count, members, number, regular_array
 
 SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
+PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
 
-Point = tuple[BlockModel, ArrayLike | None]
+
+class Point(NamedTuple):
+    """Where a sweep evaluates its estimators; ``name`` says at which of its values."""
+
+    name: str
+    model: BlockModel
+    samples: ArrayLike | None
+    under: Perturbation | None
 
 
 def sweep(
@@ -32,30 +41,42 @@ def sweep(
     estimators: Sequence[Estimator] = (Dense(), MoE()),
     *,
     samples: ArrayLike | None = None,
+    under: Perturbation | None = None,
+    drag: float = 0.0,
     replicates: int | None = None,
     rng: RNG = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sweep:
-    """Excess risk of each estimator at each value of a quantity, and its simulation.
+    r"""Excess risk of each estimator at each value of a quantity, and its simulation.
 
     Parameters
     ----------
     model : BlockModel or callable
         The model, or a factory ``value -> model``.
     over : str
-        "samples", the size of the training sets, or a constructor argument of the model that
-        takes one number. With a factory it may be anything and then only names the column.
+        "samples", the size of the training sets; "leakage", the overlap :math:`\alpha` that makes
+        the leakage variances :math:`\alpha^2` times the signal variances; a constructor argument
+        of the model that takes one number; or what a `Perturbation` has at test time:
+        "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
+        `even_confusion`; "erasure", q; "radius", r. With a factory only "samples" is more than
+        the name of the column, which may be anything.
     values : (n,) sequence of numbers
     estimators : sequence of Dense or MoE
-        With ``MoE()`` among them, and infinitely many samples, there is a column ``bound``, the
-        upper bound on its risk.
+        With ``MoE()`` among them, infinitely many samples and no perturbation, there is a column
+        ``bound``, the upper bound on its risk.
     samples : int or (K,) integers, optional
         Fit the estimators on so many samples at each value, as `risk` does; not together with
         ``over="samples"``. Infinitely many if not given.
+    under : Perturbation, optional
+        What differs at test time, at each value; of what is swept the values count.
+    drag : float
+        :math:`\eta` of inputs that are misrouted, with ``over="misrouting"``; that of ``under``
+        if not given.
     replicates : int, optional
         Simulate too: with this many training sets for each value, or test samples where there
         are infinitely many training samples. What no formula is known for is then NaN in theory
-        (gates other than `Hard` and `Soft`), and simulated nevertheless.
+        (gates other than `Hard` and `Soft`, any of them that are perturbed), and simulated
+        nevertheless.
     rng : int, SeedSequence, Generator or None
     progress : callable, optional
         Called as ``progress(done, total)`` in replicates.
@@ -71,8 +92,8 @@ def sweep(
     ------
     ValueError
         An argument is none of the above, or at one of the values an estimator is not defined:
-        a gate that routes by the input where the model leaks, `TopK` with more experts than
-        there are.
+        a gate that routes by the input where the model leaks or inputs are misrouted, `TopK`
+        with more experts than there are, misrouting with one expert; the message says at which.
     NoClosedForm
         From `risk`, without ``replicates``.
 
@@ -95,6 +116,15 @@ def sweep(
     >>> result = sweep(model, "noise_variance", [0.1, 1, 10], [Dense(), MoE(gate=Hard())])
     >>> result["dense"].tolist(), result["moe(hard)"].tolist()
     ([0.0909, 0.5, 0.9091], [0.0485, 0.4253, 0.9602])
+
+    Both lose in proportion to the coordinates that are dropped, experts in proportion to the
+    inputs that go to a wrong one:
+
+    >>> result = sweep(model, "erasure", [0, 0.25, 0.5])
+    >>> result["dense"].tolist(), result["moe"].tolist()
+    ([0.5, 0.625, 0.75], [0.333333, 0.5, 0.666667])
+    >>> sweep(model, "misrouting", [0, 0.1, 0.2])["moe"].tolist()
+    [0.333333, 0.422222, 0.511111]
     """
     grid = _grid(over, values)
     estimators = [
@@ -109,29 +139,26 @@ def sweep(
             f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
             f"got {over!r}"
         )
-    points = _points(model, over, grid, samples)
+    points = _points(model, over, grid, samples, under, number("drag", drag))
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
-    places = [f"{over}={value}" for value in grid.tolist()]
 
     columns: dict[str, Any] = {over: grid}
     for label, estimator in zip(labels, estimators, strict=True):
-        risks = [
-            _theory(estimator, point, place, simulated=replicates is not None)
-            for point, place in zip(points, places, strict=True)
-        ]
+        risks = [_theory(estimator, point, simulated=replicates is not None) for point in points]
         columns[label] = np.array([np.nan if each is None else each.excess for each in risks])
         if any(each is not None and each.exactness == "asymptotic" for each in risks):
             errors = [np.nan if each is None else each.error for each in risks]
             columns[f"{label}_error"] = np.array(errors)
-    if MoE() in estimators and samples is None and over != "samples":
-        columns["bound"] = np.array([moe_bound(each) for each, _ in points])
+    unperturbed = all(each.samples is None and each.under is None for each in points)
+    if MoE() in estimators and unperturbed:
+        columns["bound"] = np.array([moe_bound(each.model) for each in points])
     if replicates is None:
         return Sweep(over, columns, 0, None)
 
     entropy = entropy_of(rng)
-    runs = _runs(estimators, points, places, replicates, entropy, progress)
-    omega = [each.label_noise_variance for each, _ in points]
+    runs = _runs(estimators, points, replicates, entropy, progress)
+    omega = [each.model.label_noise_variance for each in points]
     for i, label in enumerate(labels):
         columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
         columns[f"{label}_sem"] = np.array([run[i].sem for run in runs])
@@ -160,71 +187,105 @@ def _points(
     over: str,
     grid: np.ndarray[Any, Any],
     samples: ArrayLike | None,
+    under: Perturbation | None,
+    drag: float,
 ) -> list[Point]:
-    """The model and the samples of each value."""
-    if over != "samples":
-        return [(known_model(_at(model, over, value)), samples) for value in grid.tolist()]
-    if samples is not None:
+    """What is evaluated at each value."""
+    if over == "samples" and samples is not None:
         raise ValueError(
             f'samples must not be given with over="samples", whose values they are, got {samples!r}'
         )
-    return [
-        (known_model(model if isinstance(model, BlockModel) else model(value)), value)
-        for value in grid.tolist()
-    ]
+    if under is not None and not isinstance(under, Perturbation):
+        raise ValueError(f"under must be a Perturbation, got {under!r}")
+    if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
+        raise ValueError(
+            f'drag is for over="misrouting" of a BlockModel only, got drag={drag:g} with '
+            f"over={over!r}; elsewhere it is a part of under"
+        )
+    return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
 
 
-def _at(model: BlockModel | Callable[[Any], BlockModel], over: str, value: Any) -> BlockModel:
-    return model.replace(**{over: value}) if isinstance(model, BlockModel) else model(value)
+def _point(
+    model: BlockModel | Callable[[Any], BlockModel],
+    over: str,
+    value: Any,
+    samples: ArrayLike | None,
+    under: Perturbation | None,
+    drag: float,
+) -> Point:
+    name = f"{over}={value}"
+    if over == "samples":
+        samples = value
+    if not isinstance(model, BlockModel):
+        return Point(name, known_model(model(value)), samples, under)
+    with _named(name):
+        if over in PERTURBED:
+            under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
+        elif over == "leakage":
+            overlap = number(over, value, minimum=0.0)
+            model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
+        elif over != "samples":
+            model = model.replace(**{over: value})
+    return Point(name, model, samples, under)
+
+
+def _perturbed(
+    under: Perturbation, over: str, value: Any, experts: int, drag: float
+) -> Perturbation:
+    """``under`` with ``value`` for what is swept."""
+    if over == "test_noise_variance":
+        return under.replace(noise_variance=value)
+    if over == "misrouting":
+        return under.replace(confusion=even_confusion(experts, value), drag=drag or under.drag)
+    return under.replace(**{over: value})
 
 
 @contextmanager
-def _place_named(place: str, estimators: Sequence[Estimator]) -> Iterator[None]:
-    """Say where it is that a gate is not defined."""
+def _named(place: str) -> Iterator[None]:
+    """Say where it is that something is refused."""
     try:
         yield
-    except ValueError as error:
-        if not any(map(routes_by_input, estimators)):
-            raise
-        raise ValueError(f"at {place}: {error}") from None
+    except (ValueError, NoClosedForm) as error:
+        kind = NoClosedForm if isinstance(error, NoClosedForm) else ValueError
+        raise kind(f"at {place}: {error}") from None
 
 
-def _theory(estimator: Estimator, point: Point, place: str, *, simulated: bool) -> Risk | None:
+def _theory(estimator: Estimator, point: Point, *, simulated: bool) -> Risk | None:
     """What theory gives; None if nothing, where simulation does."""
-    try:
-        with _place_named(place, [estimator]):
-            return risk(estimator, point[0], samples=point[1])
-    except NoClosedForm:
-        if simulated:
-            return None
-        raise
+    with _named(point.name):
+        try:
+            return risk(estimator, point.model, samples=point.samples, under=point.under)
+        except NoClosedForm:
+            if simulated:
+                return None
+            raise
 
 
 def _runs(
     estimators: Sequence[Estimator],
     points: Sequence[Point],
-    places: Sequence[str],
     replicates: int,
     entropy: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Estimates]:
     """A simulation at every point, each with a seed of its own."""
 
-    def run(index: int, model: BlockModel, samples: ArrayLike | None) -> Estimates:
+    def run(index: int, point: Point) -> Estimates:
         def report(done: int, total: int) -> None:
             if progress is not None:
                 progress(index * total + done, len(points) * total)
 
-        with _place_named(places[index], estimators), warnings.catch_warnings():
+        with _named(point.name), warnings.catch_warnings():
             # next to a threshold: theory's column says inf there, and so does that of the sem
             warnings.simplefilter("ignore", HeavyTailWarning)
             return simulate(
                 estimators,
-                model,
-                samples=samples,
+                point.model,
+                samples=point.samples,
+                under=point.under,
                 replicates=replicates,
                 rng=child(entropy, index),
                 progress=report,
             )
 
-    return [run(index, model, samples) for index, (model, samples) in enumerate(points)]
+    return [run(index, point) for index, point in enumerate(points)]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import pty
 import re
@@ -12,6 +13,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import moetheory as mt
 from moetheory import cli
@@ -253,9 +255,9 @@ def test_a_sweep_may_fit_its_estimators(run):
         (("sweep", "--values", "1,x"), "must be numbers separated by commas, got '1,x'"),
         (("sweep", "--values", "1,inf"), "must be numbers separated by commas, got '1,inf'"),
         (("sweep", "--values", "1.5"), "--values must be integers when sweeping over experts"),
-        (("sweep", "--dim", "6", "--values", "4"), "experts must divide dim"),
-        (("sweep", "--over", "noise_variance", "--values", "-1"), "noise_variance must be at"),
-        (("sweep", "--over", "leakage"), "invalid choice: 'leakage'"),
+        (("sweep", "--dim", "6", "--values", "4"), "--values must divide dim, got exp"),
+        (("sweep", "--over", "noise_variance", "--values", "-1"), "--values must be at least 0"),
+        (("sweep", "--over", "leak"), "invalid choice: 'leak'"),
         (("sweep", "--over", "samples", "--samples", "5"), "--over samples cannot be combined"),
         (("sweep", "--over", "samples", "--values", "8,1.5"), "at least 1 with --over samples, go"),
         (("sweep", "--over", "samples", "--values", "0"), "with --over samples, got 0"),
@@ -589,6 +591,259 @@ def test_gates_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):
 def test_help_names_the_gates(run, command):
     words = " ".join(run(command, "--help")[1].split())
     assert "hard, soft[:T], top-k, learned[:N[:full]], oracle" in words
+
+
+# --- test time --------------------------------------------------------------------------------
+
+PERTURBED = (
+    *("--test-noise-variance", "2", "--misrouting", "0.25", "--drag", "0.5"),
+    *("--noise-law", "student-t:5", "--erasure", "0.125"),
+)
+GIVEN = {
+    "test_noise_variance": 2.0,
+    "misrouting": 0.25,
+    "drag": 0.5,
+    "noise_law": "student-t:5",
+    "erasure": 0.125,
+}
+
+
+@pytest.fixture(scope="module")
+def under():
+    return mt.Perturbation(2.0, mt.even_confusion(3, 0.25), 0.5, noise=stats.t(5), erasure=0.125)
+
+
+def test_risk_at_test_time(run, small, under):
+    code, out, err = run("risk", *SMALL, *PERTURBED)
+    assert (code, err) == (0, "")
+    for row, estimator in zip(cells_of(out)[1:], BOTH, strict=True):
+        assert row[1] == f"{mt.risk(estimator, small, under=under).value:.6g}"
+    assert (
+        "\n\ntested under test noise variance 2, misrouting 0.25, drag 0.5, noise law student-t:5, "
+        "erasure 0.125; below: unperturbed\ndense - MoE"
+    ) in out
+    assert f"{mt.gap(small):.6g}" in out
+    document = json.loads(run("risk", *SMALL, *PERTURBED, "--samples", "60", "--json")[1])
+    assert document["under"] == GIVEN
+    theory = mt.risk(mt.MoE(), small, samples=60, under=under)
+    assert document["results"]["moe"]["risk"] == theory.value
+    assert json.loads(run("risk", *SMALL, "--json")[1])["under"] is None
+    assert "tested under" not in run("risk", *SMALL)[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "under"),
+    [
+        (("--radius", "0.5"), mt.Perturbation(radius=0.5)),
+        # of normal noise a worst case is known
+        (("--radius", "0.5", "--noise-law", "normal"), mt.Perturbation(radius=0.5)),
+        (("--misrouting", "1"), mt.Perturbation(confusion=mt.even_confusion(3, 1.0))),
+        (("--erasure", "0"), mt.Perturbation()),
+        (("--noise-law", "uniform"), mt.Perturbation()),
+    ],
+)
+def test_risk_with_one_option_of_test_time(run, small, option, under):
+    document = json.loads(run("risk", *SMALL, *option, "--json")[1])
+    assert document["results"]["moe"]["risk"] == mt.risk(mt.MoE(), small, under=under).value
+
+
+def test_simulate_at_test_time(run, small, under):
+    asked = (*SIMULATE, *PERTURBED, "--replicates", "300")
+    code, out, err = run(*asked)
+    assert (code, err) == (0, "")
+    assert "\n\ntested under test noise variance 2, misrouting 0.25, drag 0.5, noise law" in out
+    document = json.loads(run(*asked, "--json")[1])
+    assert document["under"] == GIVEN
+    estimates = mt.simulate(BOTH, small, under=under, replicates=300, rng=1)
+    for estimator, estimate in zip(BOTH, estimates, strict=True):
+        result = document["results"][estimator.label]
+        assert result["mean"] == estimate.mean
+        assert result["theory"] == mt.risk(estimator, small, under=under).value
+    worst = (*SIMULATE, "--samples", "60", "--radius", "1", "--replicates", "9")
+    document = json.loads(run(*worst, "--json")[1])
+    assert document["results"]["moe"]["theory"] is None  # not known, and simulated nevertheless
+    assert json.loads(run(*SIMULATE, "--replicates", "9", "--json")[1])["under"] is None
+
+
+@pytest.mark.parametrize(
+    ("over", "first", "last", "length"),
+    [
+        ("test_noise_variance", 0.1, 100.0, 13),
+        ("misrouting", 0.0, 1.0, 11),
+        ("leakage", 0.0, 1.0, 21),
+        ("erasure", 0.0, 0.9, 10),
+        ("radius", 0.0, 2.0, 11),
+    ],
+)
+def test_sweep_over_what_differs_at_test_time(run, tmp_path, small, over, first, last, length):
+    figure = tmp_path / "sweep.png"
+    options = ("--over", over, "--replicates", "9", "--seed", "0", "--figure", str(figure))
+    code, out, err = run("sweep", *SMALL, *options)
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    values = [float(row[over]) for row in rows]
+    assert len(values) == length
+    np.testing.assert_allclose([values[0], values[-1]], [first, last], rtol=1e-12)
+    expected = mt.sweep(small, over, values, BOTH)
+    assert ("bound" in rows[0]) == (over == "leakage")
+    for label in ("dense", "moe"):
+        assert [float(row[label]) for row in rows] == expected[label].tolist()
+        assert all(float(row[f"{label}_sem"]) > 0.0 for row in rows)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_default_radii_know_the_scale_of_the_coefficients(generic):
+    model = generic(label_noise_variance=0.5)
+    slope = math.sqrt(np.sum(model.coefficients**2))
+    assert sweeps.default_values("radius", model)[-1] == pytest.approx(
+        2 * math.sqrt(model.null_risk) / slope, rel=1e-14
+    )
+    nothing = model.replace(coefficients=np.zeros(9), noise_variance=0.0)
+    assert sweeps.default_values("radius", nothing)[-1] == 1.0
+    assert sweeps.default_values("test_noise_variance", nothing)[-1] == 100.0
+
+
+def test_a_sweep_under_a_perturbation(run, small):
+    sweep = ("sweep", *SMALL, "--replicates", "0", "--json", "--values", "0.1,0.5")
+    asked = ("--over", "misrouting", "--drag", "2", "--erasure", "0.25")
+    document = json.loads(run(*sweep, *asked)[1])
+    assert document["under"] == {"drag": 2.0, "erasure": 0.25}
+    expected = mt.sweep(
+        small, "misrouting", [0.1, 0.5], under=mt.Perturbation(erasure=0.25), drag=2.0
+    )
+    assert document["results"]["columns"]["moe"] == expected["moe"].tolist()
+    asked = ("--over", "noise_variance", "--misrouting", "0.5", "--drag", "2", "--samples", "60")
+    under = mt.Perturbation(confusion=mt.even_confusion(3, 0.5), drag=2.0)
+    expected = mt.sweep(small, "noise_variance", [0.1, 0.5], samples=60, under=under)
+    columns = json.loads(run(*sweep, *asked)[1])["results"]["columns"]
+    assert columns["dense"] == expected["dense"].tolist()
+    louder = ("sweep", "--dim", "6", "--replicates", "0", "--test-noise-variance", "2", "--json")
+    columns = json.loads(run(*louder)[1])["results"]["columns"]
+    assert list(columns) == ["experts", "dense", "moe"]
+    assert json.loads(run(*louder[:5], "--json")[1])["under"] is None
+
+
+def test_a_sweep_over_test_noise_with_gates(run):
+    asked = ("sweep", *SMALL, "--over", "test_noise_variance", "--values", "0.5,2", "--seed", "0")
+    code, out, _ = run(*asked, "--gate", "hard", "--replicates", "20")
+    assert code == 0
+    for row in csv.DictReader(io.StringIO(out)):
+        assert row["moe(hard)"] == "nan"
+        assert float(row["moe(hard)_simulated"]) > 0.0
+
+
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--test-noise-variance", "-1"), "--test-noise-variance must be at least 0, got -1"),
+        (("--test-noise-variance", "x"), "argument --test-noise-variance: invalid float value"),
+        (("--test-noise-variance", "nan"), "--test-noise-variance must be finite, got nan"),
+        (("--drag", "1"), "--drag needs --misrouting"),
+        (("--noise-law", "student:2"), "no noise law 'student:2'; did you mean 'student-t:5'?"),
+        (("--noise-law", "student-t"), "no noise law 'student-t'; did you mean 'student-t:5'?"),
+        (("--noise-law", "student-t:x"), "DF must be a number, got 'x'"),
+        (("--noise-law", "student-t:1.5"), "DF must be above 2 for a finite variance, got 1.5"),
+        (("--noise-law", "student-t:nan"), "DF must be above 2 for a finite variance, got nan"),
+        (("--noise-law", "Laplace"), "no noise law 'Laplace'; did you mean 'laplace'?"),
+        (("--noise-law", "laplace:2"), "no noise law 'laplace:2': there are normal, uniform, la"),
+        (("--noise-law", ""), "no noise law '': there are normal, uniform, laplace, student-t:DF"),
+        (("--erasure", "1"), "--erasure must be less than 1, got 1"),
+        (("--erasure", "-0.1"), "--erasure must be at least 0, got -0.1"),
+        (("--radius", "-1"), "--radius must be at least 0, got -1"),
+        (("--radius", "inf"), "--radius must be finite, got inf"),
+    ],
+)
+def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, arguments, message):
+    code, out, err = run(command, "--dim", "6", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        *(
+            ((command, *SMALL, "--misrouting", rate), f"--misrouting must be {what}, got {rate}")
+            for command in ("risk", "simulate")
+            for rate, what in (("2", "at most 1"), ("-1", "at least 0"))
+        ),
+        *(
+            (
+                (command, "--dim", "6", "--experts", "1", "--misrouting", "0.1"),
+                "--misrouting needs at least 2 experts, got 1",
+            )
+            for command in ("risk", "simulate")
+        ),
+        (("risk", *SMALL, "--gate", "hard", "--misrouting", "0.1"), "--misrouting needs oracle ro"),
+        (("simulate", *SMALL, "--gate", "hard", "--radius", "1"), "--radius needs oracle routing"),
+        (
+            ("simulate", "--method", "identity", "--misrouting", "0.1"),
+            "--method identity is for inp",
+        ),
+        (
+            ("simulate", "--gate", "learned:99", "--erasure", "0.1"),
+            "a gate that is learned is simu",
+        ),
+        (("risk", "--gate", "hard", "--erasure", "0.1"), "under a perturbation are known for De"),
+        (("risk", "--radius", "1", "--samples", "600"), "worst-case shift is known for infinitely"),
+        (("risk", "--radius", "1", "--erasure", "0.5"), "known for normal errors only, not with"),
+        (
+            ("sweep", "--over", "experts", "--misrouting", "0.1"),
+            "--over experts cannot be combined",
+        ),
+        (("sweep", "--over", "misrouting", "--misrouting", "0.1"), "combined with --misrouting"),
+        (("sweep", "--over", "erasure", "--erasure", "0"), "combined with --erasure"),
+        (("sweep", "--over", "radius", "--radius", "1"), "combined with --radius"),
+        (
+            ("sweep", "--over", "test_noise_variance", "--test-noise-variance", "1"),
+            "--over test_noise_variance cannot be combined with --test-noise-variance",
+        ),
+        (
+            ("sweep", "--over", "leakage", "--leakage-variances", "0.1"),
+            "--over leakage cannot be combined with --leakage-variances",
+        ),
+        (("sweep", "--over", "erasure", "--drag", "1"), "--drag needs --misrouting"),
+        *(
+            (("sweep", "--over", over, "--gate", "hard"), "--gate cannot be combined with --over")
+            for over in ("misrouting", "leakage", "radius")
+        ),
+        (
+            ("sweep", "--over", "misrouting", "--experts", "1"),
+            "at misrouting=0.0: --experts must be at least 2, got 1",
+        ),
+        (
+            ("sweep", "--over", "misrouting", "--values", "0,1.5"),
+            "at misrouting=1.5: --values must be at most 1, got 1.5",
+        ),
+        (("sweep", "--over", "erasure", "--values", "1"), "at erasure=1.0: --values must be less"),
+        (("sweep", "--over", "radius", "--values", "-1"), "at radius=-1.0: --values must be at le"),
+        (("sweep", "--over", "leakage", "--values", "-1"), "at leakage=-1.0: --values must be at"),
+        (
+            ("sweep", "--over", "test_noise_variance", "--values", "-1"),
+            "at test_noise_variance=-1.0: --values must be at least 0, got -1",
+        ),
+        (
+            ("sweep", "--over", "radius", "--samples", "600", "--replicates", "0"),
+            "at radius=0.2: the risk under a worst-case shift is known for infinitely many samples",
+        ),
+    ],
+)
+def test_perturbations_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+def test_help_names_the_options_of_test_time(run, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    for option in ("--test-noise-variance X", "--misrouting EPS", "--drag ETA", "--noise-law LAW"):
+        assert f"  {option}" in out
+    assert "normal, uniform, laplace, student-t:DF with DF > 2" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= 80
 
 
 # --- simulate ---------------------------------------------------------------------------------
@@ -935,7 +1190,10 @@ def test_a_checkpoint_of_another_run_is_one_line_and_exit_2(run, tmp_path):
     file = tmp_path / "kept"
     kept = (*SMALL, "--replicates", "9", "--checkpoint", str(file))
     assert run("simulate", *kept, "--seed", "1")[0] == 0
-    for other in (("--seed", "2"), ("--seed", "1", "--ridge", "3"), ("--noise-variance", "3")):
+    for other in (
+        *(("--seed", "2"), ("--seed", "1", "--ridge", "3"), ("--noise-variance", "3")),
+        ("--seed", "1", "--test-noise-variance", "3"),
+    ):
         code, out, err = run("simulate", *kept, *other)
         assert (code, out, err.count("\n")) == (2, "", 1)
         assert str(file) in err

@@ -251,6 +251,39 @@ def test_gates_and_a_ridge_in_words():
     assert "moe(ridge=0.5)" in texts
 
 
+@pytest.mark.parametrize(
+    ("over", "values", "label", "scales"),
+    [
+        ("test_noise_variance", [0.1, 1, 10], "$\\mathregular{σ_o^2}$", ("log", "log")),
+        ("test_noise_variance", [0, 1], "test noise variance", ("linear", "linear")),
+        ("misrouting", [0, 0.5, 1], "misrouting rate ε", ("linear", "linear")),
+        ("misrouting", [0.01, 0.1, 1], "misrouting rate ε", ("linear", "linear")),
+        ("erasure", [0.01, 0.9], "erasure probability q", ("linear", "linear")),
+        ("leakage", [0, 1], "overlap α", ("linear", "log")),
+        ("leakage", [0.3, 1], "overlap α", ("linear", "log")),
+        ("leakage", [0.01, 1], "overlap α", ("log", "log")),
+        ("radius", [0, 2], "radius r of the worst-case shift", ("linear", "log")),
+        ("radius", [0.001, 10], "radius r of the worst-case shift", ("log", "log")),
+    ],
+)
+def test_axes_of_what_differs_at_test_time(over, values, label, scales):
+    ax = mt.plot(mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), over, values))
+    assert label in ax.get_xlabel()
+    assert (ax.get_xscale(), ax.get_yscale()) == scales
+    ax.figure.canvas.draw()
+    assert ax.get_xlim()[1] >= values[-1]
+    if scales == ("linear", "linear"):
+        assert ax.get_ylim()[0] == 0.0
+        assert ax.get_ylim()[1] > max(line.get_ydata().max() for line in ax.get_lines())
+
+
+def test_infinities_over_a_new_quantity_have_its_symbol():
+    model = mt.BlockModel.isotropic(4, 2, 1.0)
+    ax = mt.plot(mt.sweep(model, "erasure", [0.1, 0.5], [mt.MoE()], samples=4))
+    (text,) = [t.get_text() for t in ax.get_legend().get_texts() if "infinite" in t.get_text()]
+    assert text == "mixture of experts infinite at q = 0.1–0.5"
+
+
 def test_only_results_can_be_drawn():
     with pytest.raises(ValueError, match="result must be a Sweep, got list"):
         mt.plot([1, 2])

@@ -144,3 +144,9 @@ def test_a_simulation_table_has_medians_where_one_variance_is_infinite():
 def test_counts_in_words():
     assert reporting.counted(np.array([1])) == "1 sample, 1 in each group"
     assert reporting.counted(np.array([5, 0])) == "5 samples, 0 to 5 in each group"
+
+
+def test_settings_in_words():
+    given = {"test_noise_variance": 2.0, "noise_law": "laplace", "erasure": 1e-7}
+    said = "test noise variance 2, noise law laplace, erasure 1e-07"
+    assert reporting.settings(given) == said

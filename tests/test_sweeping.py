@@ -191,6 +191,144 @@ def test_bad_samples(samples, message):
         mt.sweep(iso(3), "noise_variance", [1.0], samples=samples)
 
 
+# --- what differs at test time ----------------------------------------------------------------
+
+
+LOUD = mt.Perturbation(noise_variance=0.9, drag=0.3, confusion=mt.even_confusion(3, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("over", "values", "perturbed"),
+    [
+        ("test_noise_variance", [0, 0.4, 7], lambda v: LOUD.replace(noise_variance=v)),
+        ("misrouting", [0, 0.1, 1], lambda v: LOUD.replace(confusion=mt.even_confusion(3, v))),
+        ("erasure", [0, 0.5], lambda v: LOUD.replace(erasure=v)),
+        ("radius", [0.0, 2.5], lambda v: LOUD.replace(radius=v)),
+    ],
+)
+def test_each_value_is_put_into_the_perturbation(generic, over, values, perturbed):
+    model = generic(leakage_variances=0.05, label_noise_variance=0.2)
+    estimators = [mt.Dense(), mt.MoE(), mt.MoE(ridge=0.3)]
+    result = mt.sweep(model, over, values, estimators, under=LOUD)
+    assert list(result.columns) == [over, "dense", "moe", "moe(ridge=0.3)"]
+    assert result[over].tolist() == values
+    for estimator in estimators:
+        wanted = [mt.risk(estimator, model, under=perturbed(v)).excess for v in values]
+        assert result[estimator.label].tolist() == wanted
+    assert len(set(result["moe"])) == len(values)
+
+
+def test_drag_is_that_of_misrouting(generic):
+    model, rates = generic(), [0.0, 0.4]
+    for options, drag in (({}, 0.0), ({"drag": 2}, 2.0), ({"drag": 2, "under": LOUD}, 2.0)):
+        base = options.get("under", mt.Perturbation())
+        risks = [
+            mt.risk(
+                mt.MoE(), model, under=base.replace(confusion=mt.even_confusion(3, rate), drag=drag)
+            )
+            for rate in rates
+        ]
+        result = mt.sweep(model, "misrouting", rates, [mt.MoE()], **options)
+        assert result["moe"].tolist() == [each.excess for each in risks]
+
+
+def test_leakage_is_the_overlap_of_blocks(generic):
+    model, alphas = generic(), [0.0, 0.3, 1.5]
+    result = mt.sweep(model, "leakage", alphas)
+    worlds = [model.replace(leakage_variances=a**2 * model.signal_variances) for a in alphas]
+    assert result["moe"].tolist() == [mt.risk(mt.MoE(), each).excess for each in worlds]
+    assert result["dense"].tolist() == [mt.risk(mt.Dense(), each).excess for each in worlds]
+    assert result["bound"].tolist() == [mt.moe_bound(each) for each in worlds]
+
+
+def test_fitted_estimators_are_perturbed_too(generic):
+    model = generic()
+    result = mt.sweep(model, "erasure", [0.0, 0.2], samples=60, under=LOUD)
+    assert list(result.columns) == ["erasure", "dense", "dense_error", "moe"]
+    for i, erasure in enumerate([0.0, 0.2]):
+        under = LOUD.replace(erasure=erasure)
+        dense = mt.risk(mt.Dense(), model, samples=60, under=under)
+        assert (result["dense"][i], result["dense_error"][i]) == (dense.excess, dense.error)
+        assert result["moe"][i] == mt.risk(mt.MoE(), model, samples=60, under=under).excess
+    over_samples = mt.sweep(model, "samples", [60], under=LOUD)
+    assert over_samples["moe"][0] == result["moe"][0]
+
+
+def test_a_factory_makes_models_and_the_perturbation_stays():
+    under = mt.Perturbation(noise_variance=2.0)
+    for over in ("experts", "erasure"):  # with a factory nothing but the name of a column
+        result = mt.sweep(iso, over, [1, 4], [mt.MoE()], under=under)
+        assert list(result.columns) == [over, "moe"]  # the bound is of the unperturbed
+        wanted = [mt.risk(mt.MoE(), iso(k), under=under).excess for k in (1, 4)]
+        assert result["moe"].tolist() == wanted
+    assert "bound" in mt.sweep(iso, "erasure", [1, 4]).columns
+
+
+def test_perturbed_simulations_agree_with_theory(agrees, generic):
+    options = {"under": mt.Perturbation(noise_variance=0.9, erasure=0.1), "drag": 0.5}
+    result = mt.sweep(generic(), "misrouting", [0.3], replicates=2_000_000, rng=3, **options)
+    for label in ("dense", "moe"):
+        columns = (result[f"{label}_simulated"][0], result[f"{label}_sem"][0])
+        assert agrees(*columns, result.replicates, result[label][0])
+
+
+@pytest.mark.parametrize(
+    ("over", "values", "estimator", "options", "unknown"),
+    [
+        ("radius", [0.0, 0.5], mt.MoE(), {"samples": 40}, [False, True]),
+        ("test_noise_variance", [0.5, 2.0], mt.MoE(gate=mt.Hard()), {}, [True, True]),
+    ],
+)
+def test_what_has_no_formula_when_perturbed_is_simulated(
+    generic, over, values, estimator, options, unknown
+):
+    result = mt.sweep(generic(), over, values, [estimator], replicates=20, rng=0, **options)
+    assert np.isnan(result[estimator.label]).tolist() == unknown
+    assert np.all(result[f"{estimator.label}_simulated"] > 0.0)
+    again = mt.sweep(
+        *(generic(), over, values, [estimator]), replicates=20, rng=result.entropy, **options
+    )
+    for name in result.columns:
+        np.testing.assert_array_equal(result[name], again[name])
+    with pytest.raises(mt.NoClosedForm, match=rf"^at {over}={values[unknown.index(True)]}: "):
+        mt.sweep(generic(), over, values, [estimator], **options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((iso(3), "misrouting", [0.0, 1.5]), {}, "at misrouting=1.5: rate must be at most 1, got"),
+        ((iso(1), "misrouting", [0.0]), {}, "at misrouting=0.0: experts must be at least 2, got 1"),
+        ((iso(3), "erasure", [0.5, 1.0]), {}, "at erasure=1.0: erasure must be less than 1, got 1"),
+        ((iso(3), "radius", [-1]), {}, "at radius=-1: radius must be at least 0, got -1"),
+        ((iso(3), "test_noise_variance", [-1]), {}, "at test_noise_variance=-1: noise_variance m"),
+        ((iso(3), "leakage", [0.0, -0.5]), {}, "at leakage=-0.5: leakage must be at least 0, got"),
+        (
+            (iso(3), "misrouting", [0.1], [mt.MoE(gate=mt.Hard())]),
+            {},
+            "at misrouting=0.1: confusion needs oracle routing",
+        ),
+        (
+            (iso(3), "leakage", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]),
+            {},
+            "at leakage=0.1: gates that route by the input need strict blocks",
+        ),
+        (
+            (iso, "experts", [3, 4]),
+            {"under": LOUD},
+            "at experts=4: confusion must have 4 rows, one for each group, got 3",
+        ),
+        ((iso(3), "erasure", [0.1]), {"under": 0.1}, "under must be a Perturbation, got 0.1"),
+        ((iso(3), "erasure", [0.1]), {"drag": 1}, "drag is for over=.misrouting.* over='erasure'"),
+        ((iso, "misrouting", [2]), {"drag": 1}, "drag is for over=.misrouting. of a BlockModel"),
+        ((iso(3), "misrouting", [0.1]), {"drag": np.nan}, "drag must be finite, got nan"),
+    ],
+)
+def test_perturbations_that_cannot_be(arguments, options, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        mt.sweep(*arguments, **options)
+
+
 def test_progress_runs_over_all_points():
     calls = []
     mt.sweep(iso, "experts", [1, 2], replicates=50, rng=0, progress=lambda *c: calls.append(c))

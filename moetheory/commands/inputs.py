@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from moetheory.commands.options import law
 from moetheory.estimators import MoE
 from moetheory.gates import Oracle
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation, even_confusion
 
 MODEL_OPTIONS: dict[str, Any] = {
     "dim": 256,
@@ -24,6 +26,7 @@ MODEL_OPTIONS: dict[str, Any] = {
     "leakage_variances": 0.0,
     "label_noise_variance": 0.0,
 }
+TEST_TIME = ("test_noise_variance", "misrouting", "drag", "noise_law", "erasure", "radius")
 ORACLE_ONLY = "fitted experts are known with oracle routing only (learned:N fits a router)"
 
 
@@ -35,16 +38,23 @@ class BadInputError(Exception):
 def refusals(
     options: argparse.Namespace,
     errors: type[Exception] | tuple[type[Exception], ...] = ValueError,
+    **called: str,
 ) -> Iterator[None]:
     """``errors`` as `BadInputError`, in terms of the options.
 
-    Messages of the library start with the argument that they are about; where there is an
-    option of that name it takes its place.
+    Messages of the library start with the argument that they are about, after the value of a
+    sweep at which it is refused; where there is an option of that name, or of the one it is
+    ``called``, it takes its place.
     """
+    called = {"confusion": "misrouting", **called}
     try:
         yield
     except errors as error:
-        said = re.sub(r"^\w+(?=[ =[])", lambda found: _option(found[0], options), str(error))
+        said = re.sub(
+            r"^((?:at \S+: )?)(\w+)(?=[ =[])",
+            lambda found: found[1] + _option(called.get(found[2], found[2]), options),
+            str(error),
+        )
         raise BadInputError(said) from None
 
 
@@ -91,6 +101,33 @@ def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockM
     if values["signal_energy"] is None:
         values["signal_energy"] = values["dim"]
     return BlockModel.power_law(**values)
+
+
+def test_time(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of a perturbation that are given."""
+    given = {name: getattr(options, name) for name in TEST_TIME}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def perturbation(
+    options: argparse.Namespace, given: Mapping[str, Any], experts: int
+) -> Perturbation | None:
+    """What the options ``given``, as `test_time` has them, make; None if there are none."""
+    if not given:
+        return None
+    if "drag" in given and "misrouting" not in given:
+        raise BadInputError("--drag needs --misrouting, the share of inputs that are dragged")
+    if "misrouting" in given and experts < 2:
+        raise BadInputError(f"--misrouting needs at least 2 experts, got {experts}")
+    with refusals(options, noise_variance="test_noise_variance", rate="misrouting"):
+        return Perturbation(
+            given.get("test_noise_variance"),
+            even_confusion(experts, given["misrouting"]) if "misrouting" in given else None,
+            given.get("drag", 0.0),
+            noise=law(given["noise_law"]) if "noise_law" in given else None,
+            erasure=given.get("erasure", 0.0),
+            radius=given.get("radius", 0.0),
+        )
 
 
 def gated(options: argparse.Namespace, model: BlockModel, ridge: float = 0.0) -> list[MoE]:

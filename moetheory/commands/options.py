@@ -6,14 +6,15 @@ import argparse
 import difflib
 import math
 import re
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from moetheory.gates import Gate, Hard, Learned, Moments, Oracle, Soft, TopK
 
 Number = TypeVar("Number", int, float)
 
 GATES = "hard, soft[:T], top-k, learned[:N[:full]], oracle"  # as --gate takes them
+NOISE_LAWS = "normal, uniform, laplace, student-t:DF"  # as --noise-law takes them
 
 
 class Command(NamedTuple):
@@ -104,12 +105,48 @@ def _gate(text: str) -> Gate:
                 return Learned(_read(int, "samples", samples), *cast(list[Moments], moments))
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
+    raise ValueError(_unknown("gate", text, ("hard", "soft", "top-2", "learned", "oracle"), GATES))
+
+
+def noise_law(text: str) -> str:
+    """The name of a law that `law` knows."""
+    try:
+        law(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def law(text: str) -> Any:
+    """The distribution of scipy.stats that a text as `NOISE_LAWS` has it names; None if normal.
+
+    >>> float(law("student-t:5").var())
+    1.6666667
+    """
+    from scipy import stats
+
+    match text.split(":"):
+        case ["normal"]:
+            return None
+        case ["uniform"]:
+            return stats.uniform()
+        case ["laplace"]:
+            return stats.laplace()
+        case ["student-t", freedom]:
+            df = _read(float, "DF", freedom)
+            if not 2.0 < df < math.inf:
+                raise ValueError(f"{text!r}: DF must be above 2 for a finite variance, got {df:g}")
+            return stats.t(df)
+    names = ("normal", "uniform", "laplace", "student-t:5")
+    raise ValueError(_unknown("noise law", text, names, NOISE_LAWS))
+
+
+def _unknown(what: str, text: str, names: Sequence[str], grammar: str) -> str:
+    """What to say of a text that is none of ``names``, or has other settings than they."""
     name = text.partition(":")[0]
-    near = difflib.get_close_matches(
-        name.lower(), ("hard", "soft", "top-2", "learned", "oracle"), 1
-    )
-    hint = f"; did you mean {near[0]!r}?" if near and near[0] != name else f": there are {GATES}"
-    raise ValueError(f"no gate {text!r}{hint}")
+    near = difflib.get_close_matches(name.lower(), names, 1)
+    hint = f"; did you mean {near[0]!r}?" if near and near[0] != name else f": there are {grammar}"
+    return f"no {what} {text!r}{hint}"
 
 
 def _read(kind: type[Number], name: str, text: str) -> Number:
@@ -186,3 +223,20 @@ def add_gates(parser: argparse.ArgumentParser) -> None:
         help=f"mixtures with other gates too, separated by commas: {GATES} (T: temperature, "
         "k: experts used, N: samples of the router); strict blocks, infinitely many samples",
     )
+
+
+def add_test_time(parser: argparse.ArgumentParser) -> None:
+    """What a perturbation has; see `inputs.test_time`."""
+    group = parser.add_argument_group(
+        "test time", "what differs from training; misrouting and radius with oracle routing only"
+    )
+    number = {"type": float}
+    for name, metavar, options, text in (
+        ("test-noise-variance", "X", number, "feature noise variance (that of training)"),
+        ("misrouting", "EPS", number, "share of inputs taken for another group, each as often (0)"),
+        ("drag", "ETA", number, "how far these are dragged to its block (0)"),
+        ("noise-law", "LAW", {"type": noise_law}, f"{NOISE_LAWS} with DF > 2 (normal)"),
+        ("erasure", "Q", number, "probability that a coordinate is set to zero (0)"),
+        ("radius", "R", number, "length of the worst shift of each input (0)"),
+    ):
+        group.add_argument(f"--{name}", metavar=metavar, help=text, **options)

@@ -8,8 +8,15 @@ from typing import Any
 
 from moetheory import reporting, terminal
 from moetheory.allocation import counts_of
-from moetheory.commands.inputs import gated, refusals, required_model
-from moetheory.commands.options import Command, add_gates, add_model, add_ridge, add_samples
+from moetheory.commands.inputs import gated, perturbation, refusals, required_model, test_time
+from moetheory.commands.options import (
+    Command,
+    add_gates,
+    add_model,
+    add_ridge,
+    add_samples,
+    add_test_time,
+)
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import gap, moe_bound, risk
@@ -26,12 +33,13 @@ COLUMNS: dict[str, Callable[[Any], str]] = {
 
 def run_risk(options: argparse.Namespace) -> int:
     """Print the risks of dense and mixture of experts."""
-    model, samples = required_model(options), options.samples
+    model, samples, given = required_model(options), options.samples, test_time(options)
+    under = perturbation(options, given, model.experts)
     with refusals(options, (ValueError, NoClosedForm)):
         counts = None if samples is None else counts_of(samples, model)
         both: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
         estimators = both + gated(options, model, ridge=options.ridge)
-        risks = [risk(estimator, model, samples=samples) for estimator in estimators]
+        risks = [risk(estimator, model, samples=samples, under=under) for estimator in estimators]
     results: dict[str, dict[str, Any]] = {}
     for estimator, theory in zip(estimators, risks, strict=True):
         parameters = estimator.parameters(model)
@@ -46,7 +54,7 @@ def run_risk(options: argparse.Namespace) -> int:
         }
     extra = {"null_risk": model.null_risk, "gap": gap(model), "moe_bound": moe_bound(model)}
     if options.json:
-        asked = {"samples": samples, "counts": counts}
+        asked = {"samples": samples, "counts": counts, "under": given or None}
         print(reporting.document("risk", results, **asked, **extra))
         return 0
     exact = samples is None and all(theory.exactness == "exact" for theory in risks)
@@ -59,6 +67,8 @@ def run_risk(options: argparse.Namespace) -> int:
     print()
     if counts is not None:
         print(f"fitted on {reporting.counted(counts)}; below: infinitely many samples")
+    if given:
+        print(f"tested under {reporting.settings(given)}; below: unperturbed")
     print(f"dense - MoE, both without ridge {reporting.number(extra['gap'])}")
     print(f"bound on the MoE without ridge  {reporting.number(extra['moe_bound'])}")
     print(f"risk of predicting zero         {reporting.number(extra['null_risk'])}")
@@ -70,6 +80,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_gates(parser)
     add_ridge(parser)
     add_samples(parser, "expected risks after fitting on N training samples")
+    add_test_time(parser)
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 

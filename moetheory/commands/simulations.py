@@ -13,7 +13,14 @@ from typing import Any
 
 from moetheory import reporting, terminal
 from moetheory.allocation import counts_of
-from moetheory.commands.inputs import BadInputError, gated, refusals, required_model
+from moetheory.commands.inputs import (
+    BadInputError,
+    gated,
+    perturbation,
+    refusals,
+    required_model,
+    test_time,
+)
 from moetheory.commands.options import (
     Command,
     add_gates,
@@ -21,6 +28,7 @@ from moetheory.commands.options import (
     add_output,
     add_ridge,
     add_samples,
+    add_test_time,
     at_least,
     part,
     positive,
@@ -30,6 +38,7 @@ from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.results import Risk
 from moetheory.simulation import simulate
 from moetheory.simulation.checkpoint import merge_checkpoints
@@ -43,7 +52,8 @@ UNFITTED = ("population", "identity")  # methods for infinitely many samples
 def run_simulate(options: argparse.Namespace) -> int:
     """Simulate, beside what theory says, and print the estimates."""
     _refuse_contradictions(options)
-    model = required_model(options)
+    model, given = required_model(options), test_time(options)
+    under = perturbation(options, given, model.experts)
     with _warnings_in_lines() as warned, refusals(options):
         both: dict[str, Estimator] = {
             "dense": Dense(ridge=options.ridge),
@@ -51,8 +61,8 @@ def run_simulate(options: argparse.Namespace) -> int:
         }
         estimators = list(both.values()) if options.only is None else [both[options.only]]
         estimators += gated(options, model, ridge=options.ridge)
-        theories = [_theory(estimator, model, options) for estimator in estimators]
-        estimates = _simulated(estimators, model, options)
+        theories = [_theory(estimator, model, under, options) for estimator in estimators]
+        estimates = _simulated(estimators, model, under, options)
     difference = _difference(estimates) if options.only is None else None
     results = {
         estimator.label: _result(estimate, theory)
@@ -66,6 +76,7 @@ def run_simulate(options: argparse.Namespace) -> int:
                 results,
                 entropy=estimates.entropy,
                 **asked,
+                under=given or None,
                 difference=difference,
                 warnings=warned,
             )
@@ -75,6 +86,8 @@ def run_simulate(options: argparse.Namespace) -> int:
     print()
     if options.samples is not None:
         print(f"fitted on {_training_sets(model, options)}")
+    if given:
+        print(f"tested under {reporting.settings(given)}")
     if options.part is not None:
         print("part {} of {}, counted from 0".format(*options.part))
     if difference is not None:
@@ -104,6 +117,11 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         (
             options.method in UNFITTED and fitted,
             f"--method {options.method} fits nothing and cannot be combined with --samples",
+        ),
+        (
+            options.method == "identity" and bool(test_time(options)),
+            "--method identity is for inputs as they are in training: leave it out with options "
+            "of test time",
         ),
         (
             options.method == "law"
@@ -149,18 +167,26 @@ def _warnings_in_lines() -> Iterator[list[str]]:
         yield said
 
 
-def _theory(estimator: Estimator, model: BlockModel, options: argparse.Namespace) -> Risk | None:
+def _theory(
+    estimator: Estimator,
+    model: BlockModel,
+    under: Perturbation | None,
+    options: argparse.Namespace,
+) -> Risk | None:
     """What theory gives for it, if it gives anything."""
     if options.counts == "multinomial":
         return None  # formulas are for given counts
     try:
-        return risk(estimator, model, samples=options.samples)
+        return risk(estimator, model, samples=options.samples, under=under)
     except NoClosedForm:
         return None
 
 
 def _simulated(
-    estimators: Sequence[Estimator], model: BlockModel, options: argparse.Namespace
+    estimators: Sequence[Estimator],
+    model: BlockModel,
+    under: Perturbation | None,
+    options: argparse.Namespace,
 ) -> Estimates:
     checkpoint = options.checkpoint
     try:
@@ -171,6 +197,7 @@ def _simulated(
                 estimators,
                 model,
                 samples=options.samples,
+                under=under,
                 counts=options.counts,
                 method=options.method,
                 replicates=options.replicates,
@@ -259,6 +286,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "statistics, or all data, which both then share (default: the cheapest that there is); "
         "population, identity: nothing is fitted, squared errors or risks given the inputs",
     )
+    add_test_time(parser)
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--replicates",

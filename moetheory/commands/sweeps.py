@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from moetheory.commands.inputs import (
     BadInputError,
     gated,
     isotropic,
+    perturbation,
     refusals,
     require_writable,
     required_model,
+    test_time,
 )
 from moetheory.commands.options import (
     Command,
@@ -26,6 +29,7 @@ from moetheory.commands.options import (
     add_model,
     add_output,
     add_samples,
+    add_test_time,
     at_least,
     numbers,
 )
@@ -39,6 +43,17 @@ from moetheory.sweeping import sweep
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
 MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
 FIGURES = (".png", ".pdf", ".svg")
+QUANTITIES = (
+    *("experts", "noise_variance", "samples"),
+    *("test_noise_variance", "misrouting", "leakage", "erasure", "radius"),
+)
+CALLED = {"test_noise_variance": "noise_variance", "misrouting": "rate"}  # in messages
+NO_GATES = {  # where a gate that looks at the input is not defined
+    "samples": ORACLE_ONLY,
+    "misrouting": "another gate than the oracle errs by the input, not at a given rate",
+    "leakage": "gates other than the oracle need strict blocks",
+    "radius": "the worst shift is known with oracle routing only",
+}
 
 
 def run_sweep(options: argparse.Namespace) -> int:
@@ -48,25 +63,30 @@ def run_sweep(options: argparse.Namespace) -> int:
             require_writable(path)
     if options.figure is not None and options.figure.suffix not in FIGURES:
         raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {options.figure}")
+    given = test_time(options)
+    _refuse_contradictions(options, given)
     source, values, dim = _swept(options)
-    with terminal.Progress("sweep") as progress:
-        try:
-            estimators: list[Estimator] = [Dense(), MoE()]
-            if options.gate:
-                first = source if isinstance(source, BlockModel) else source(values[0])
-                estimators += gated(options, first)
-            result = sweep(
-                source,
-                options.over,
-                values,
-                estimators,
-                samples=options.samples,
-                replicates=_replicates(options, dim) or None,
-                rng=options.seed,
-                progress=progress,
-            )
-        except (ValueError, NoClosedForm) as error:
-            raise BadInputError(error) from None
+    fixed = dict(given)
+    drag = fixed.pop("drag", 0.0) if options.over == "misrouting" else 0.0
+    swept = {CALLED.get(options.over, options.over): "values"}
+    with (
+        terminal.Progress("sweep") as progress,
+        refusals(options, (ValueError, NoClosedForm), **swept),
+    ):
+        first = source if isinstance(source, BlockModel) else source(values[0])
+        estimators: list[Estimator] = [Dense(), MoE(), *gated(options, first)]
+        result = sweep(
+            source,
+            options.over,
+            values,
+            estimators,
+            samples=options.samples,
+            under=perturbation(options, fixed, first.experts),
+            drag=drag,
+            replicates=_replicates(options, dim) or None,
+            rng=options.seed,
+            progress=progress,
+        )
     try:
         if options.csv is not None:
             result.to_csv(options.csv)
@@ -75,10 +95,26 @@ def run_sweep(options: argparse.Namespace) -> int:
     except OSError as error:  # a full disk, say
         raise BadInputError(f"cannot write: {error}") from None
     if options.json:
-        print(reporting.document("sweep", result))
+        print(reporting.document("sweep", result, under=given or None))
     elif options.csv is None:
         result.write_csv(sys.stdout)
     return 0
+
+
+def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
+    """What options of `sweep` that are fine by themselves cannot mean together."""
+    over = options.over
+    if over in NO_GATES and not all(isinstance(gate, Oracle) for gate in options.gate):
+        raise BadInputError(f"--gate cannot be combined with --over {over}: {NO_GATES[over]}")
+    clashes = (
+        ("samples", over == "samples" and options.samples is not None),
+        ("leakage-variances", over == "leakage" and options.leakage_variances is not None),
+        ("misrouting", over == "experts" and "misrouting" in given),
+        (over.replace("_", "-"), over in given),
+    )
+    for name, clash in clashes:
+        if clash:
+            raise BadInputError(f"--over {over} cannot be combined with --{name}")
 
 
 def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
@@ -86,19 +122,38 @@ def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
     if options.over == "experts":
         return _swept_over_experts(options)
     model = required_model(options)
-    if options.over == "noise_variance":
-        noise = (model.noise_variance or 1.0) * np.logspace(-2, 2, 17)
-        return model, options.values or noise.tolist(), model.dim
-    if options.samples is not None:
-        raise BadInputError("--over samples cannot be combined with --samples")
-    if not all(isinstance(gate, Oracle) for gate in options.gate):
-        raise BadInputError(f"--gate cannot be combined with --over samples: {ORACLE_ONLY}")
-    for value in options.values or []:
-        if value != int(value) or value < 1:
-            raise BadInputError(
-                f"--values must be integers of at least 1 with --over samples, got {value:g}"
-            )
-    return model, options.values or sample_sizes(model), model.dim
+    if options.over == "samples":
+        for value in options.values or []:
+            if value != int(value) or value < 1:
+                raise BadInputError(
+                    f"--values must be integers of at least 1 with --over samples, got {value:g}"
+                )
+    return model, options.values or default_values(options.over, model), model.dim
+
+
+def default_values(over: str, model: BlockModel) -> list[Any]:
+    """What ``--over`` goes through unless told, experts apart."""
+    if over == "samples":
+        return sample_sizes(model)
+    noise, values = model.noise_variance or 1.0, np.arange(11) / 10
+    match over:
+        case "noise_variance":
+            values = noise * np.logspace(-2, 2, 17)
+        case "test_noise_variance":
+            values = noise * np.logspace(-1, 2, 13)
+        case "leakage":
+            values = np.arange(21) / 20
+        case "erasure":
+            values = np.arange(10) / 10
+        case "radius":
+            values = _farthest_shift(model) * values
+    return list(values.tolist())
+
+
+def _farthest_shift(model: BlockModel) -> float:
+    """A radius that changes the best label by twice the root of the risk of predicting zero."""
+    slope = float(np.linalg.norm(model.coefficients))
+    return 2.0 * math.sqrt(model.null_risk) / slope if slope > 0.0 else 1.0
 
 
 def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
@@ -174,21 +229,26 @@ def _save_figure(result: Sweep, path: Path) -> None:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--over",
-        choices=("experts", "noise_variance", "samples"),
+        choices=QUANTITIES,
         default="experts",
-        help="default experts; samples is the size of the training sets",
+        metavar="NAME",
+        help="experts (default); noise_variance; samples, the size of the training sets; leakage, "
+        "the overlap alpha with which the clean variances off the block are alpha^2 times those "
+        "on it; or at test time test_noise_variance, misrouting, erasure, radius",
     )
     parser.add_argument(
         "--values",
         type=numbers,
         metavar="A,B,...",
-        help="default: all K that divide dim (from that of a top-k gate on); noise from 1/100 "
-        "to 100 times the model's; samples from D/8 to 8 D, denser around the interpolation "
-        "thresholds",
+        help="default: all K that divide dim (from that of a top-k gate on); noise from 1/100, "
+        "at test time 1/10, to 100 times the model's; samples from D/8 to 8 D, denser around the "
+        "interpolation thresholds; misrouting and leakage from 0 to 1, erasure to 0.9, radius to "
+        "2 sqrt(risk of predicting zero)/|coefficients|",
     )
     add_model(parser, "an iso-parameter model unless --model is given")
     add_gates(parser)
     add_samples(parser, "estimators fitted on N training samples, not with --over samples")
+    add_test_time(parser)
     parser.add_argument(
         "--replicates",
         type=at_least(0),
