@@ -27,6 +27,7 @@ _AXES = {
 RATES = ("misrouting", "erasure")
 STRAIGHT = (*RATES, "test_noise_variance")  # over these risks are straight lines
 DECADES = 10.0  # a span of overlaps and radii that is drawn logarithmically
+RATE_TICKS = 6  # at most, so that small ones have room for their digits
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
@@ -208,6 +209,8 @@ def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     elif over == "samples" and span < MANY_DECADES:
         ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    elif over in RATES:
+        ax.xaxis.set_major_locator(MaxNLocator(RATE_TICKS))
     if over in ("experts", "samples") and span < MANY_DECADES:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))

@@ -98,3 +98,19 @@ def test_what_it_takes_to_learn_a_router(run):
     assert abs(in_n + 1.0) < 0.1
     assert 1.6 < of_blocks < 2.4
     assert 1.6 < of_all < 2.5
+
+
+def test_when_the_test_differs_from_training(run, tmp_path):
+    figure = tmp_path / "robustness.png"
+    out = run("robustness.py", str(figure))
+    rows = {line[2:27].strip(): line[27:].split() for line in out.splitlines()[1:7]}
+    assert rows["test noise variance"][:2] == ["5.5", "always"]  # below and above 1/√p = 4
+    assert rows["radius of a shift"][1] == "always"
+    assert rows["erasure probability"][:2] == ["always", "always"]
+    assert float(rows["erasure probability"][2]) < 0.03
+    plain, dragged = rows["misrouting rate"], rows["misrouting rate, drag 1"]
+    assert all(float(b) < float(a) for a, b in zip(plain, dragged, strict=True))
+    simulated = re.findall(r"simulated ([\d.]+) ± ([\d.]+)", out)
+    assert len(simulated) == 3
+    assert all(abs(float(mean) - 1.0) < 5.0 * float(sem) for mean, sem in simulated)
+    assert figure.read_bytes().startswith(b"\x89PNG")
