@@ -211,7 +211,7 @@ def _experts(
     met = model.group_probabilities
     if isinstance(estimator, MoE):
         met = met if under.confusion is None else met @ under.confusion
-    elif under is not UNCHANGED:
+    elif under.noise_variance or under.drag:  # else a block matters to its own group alone
         met = np.ones(model.experts)
     return _risk(model, excess, bool(np.all(exact[met > 0.0])), error)
 

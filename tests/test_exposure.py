@@ -146,6 +146,10 @@ def test_what_is_only_reordered_or_isotropic_is_not_correlated():
     )
     assert correlated(turned()).tolist() == [True, True, True]
     assert correlated(model).tolist() == correlated(flat).tolist() == [False, False, False]
+    # leakage alone may be: turned blocks of equal variances that leak unequally
+    leaks = turned().replace(signal_variances=1.0 + turned().block_of)
+    assert correlated(leaks).tolist() == [True, True, True]
+    assert not correlated(leaks.replace(leakage_variances=0.1)).any()
     under = mt.Perturbation(**RICH, erasure=0.3)
     for estimator in BOTH:
         for samples in (None, 40, [1, 9, 2], [9, 1, 0]):

@@ -561,7 +561,7 @@ def unexplained_by_experts(model):
 
 
 def averaged_moments(model, counts, replicates, seed, ridge=0.0):
-    """b·E b̂ and E b̂² of dense fits given the features, shape (R, d) each.
+    """E b̂ and E b̂² of dense fits given the features, shape (R, d) each.
 
     As in `averaged_risks`, over labels and signs of coefficients.
     """
@@ -701,6 +701,23 @@ def test_dense_that_falls_into_experts_meets_the_noise_of_all():
             alone = model.replace(group_probabilities=[0.0, 1.0])
             result = mt.risk(mt.Dense(), alone, samples=counts, under=under)
             assert result.value == pytest.approx(expected[1], rel=1e-12)
+
+
+def test_a_block_that_is_never_drawn_counts_only_if_something_passes_it():
+    """Strict, σ² = 0: expert 0 is known asymptotically only, but who meets it?"""
+    model = mt.BlockModel(
+        [0.0, 1.0], [0, 0, 0, 0, 1], [4.0, 3.0, 2.0, 1.0, 1.0], [1.0] * 5, 0.0,
+        label_noise_variance=0.3,
+    )  # fmt: skip
+    confusion = mt.even_confusion(2, 0.4)
+    for under, exactness in (
+        (None, "exact"),
+        (mt.Perturbation(), "exact"),
+        (mt.Perturbation(0.0, confusion, erasure=0.2), "exact"),
+        (mt.Perturbation(noise_variance=0.1), "asymptotic"),
+        (mt.Perturbation(confusion=confusion, drag=0.1), "asymptotic"),
+    ):
+        assert mt.risk(mt.Dense(), model, samples=[1, 9], under=under).exactness == exactness
 
 
 @pytest.mark.parametrize("samples", [3, 5, 8, 9, 30])
