@@ -55,6 +55,15 @@ def _fitted(estimator: Estimator, model: BlockModel, counts: IntArray, under: Pe
     return _dense(estimator, model, counts, under)
 
 
+def _unknown_erasure(estimator: Estimator, counts: IntArray) -> NoClosedForm:
+    return NoClosedForm(
+        "the risk with correlated coordinates erased is known for optimal coefficients, and for "
+        "experts without ridge that have more samples than coordinates, got "
+        f"{estimator!r} fitted on {sum(counts.tolist())} samples; "
+        f"call simulate({estimator!r}, model, samples=..., under=...)"
+    )
+
+
 def leading_excess(model: BlockModel, samples: Any) -> float:
     """Excess risk of dense least squares by the equivalent alone, without its 1/n term."""
     counts, world = counts_of(samples, model), _Arranged.of(model, coupled=True)
@@ -108,40 +117,32 @@ def _separates(model: BlockModel) -> bool:
     return model.experts == 1 or (model.strict and model.noise_variance == 0.0)
 
 
-class _Orders(NamedTuple):
-    """Expected block losses: leading order, what the 1/n term changes, and the doubt."""
+def _correction(model: BlockModel, moments: Moments) -> BlockLosses:
+    """What the 1/n term changes of expected block losses."""
+    mean, missed, _, bend, spread, _ = moments
 
-    leading: BlockLosses
-    correction: BlockLosses
-    doubt: BlockLosses
+    def changes(_: Any, signal: Any, leak: Any, *fit: Any) -> tuple[FloatArray, ...]:
+        at, off, shift, more = fit
+        squared, passed = more - 2.0 * off * shift, more + 2.0 * at * shift
+        return signal * squared, leak * squared, passed, signal * passed
 
-    @classmethod
-    def of(cls, model: BlockModel, moments: Moments) -> _Orders:
-        """Of coefficients with these moments; variances and doubts may be infinite."""
-        mean, missed, variance, bend, spread, doubt = moments
+    active, inactive, gain, pulled = sums.by_block(
+        changes,
+        model.group_probabilities,
+        model.block_of,
+        model.signal_variances,
+        model.leakage_variances,
+        mean,
+        missed,
+        bend,
+        spread,
+    )
+    nothing = np.zeros(model.experts)
+    return BlockLosses(active, inactive, gain, pulled, nothing, nothing)
 
-        def changes(_: Any, signal: Any, leak: Any, *fit: Any) -> tuple[FloatArray, ...]:
-            at, off, shift, more = fit
-            squared, passed = more - 2.0 * off * shift, more + 2.0 * at * shift
-            return signal * squared, leak * squared, passed, signal * passed
 
-        active, inactive, gain, pulled = sums.by_block(
-            changes,
-            model.group_probabilities,
-            model.block_of,
-            model.signal_variances,
-            model.leakage_variances,
-            mean,
-            missed,
-            bend,
-            spread,
-        )
-        nothing = np.zeros(model.experts)
-        return cls(
-            _with_infinities(model, mean, missed, variance),
-            BlockLosses(active, inactive, gain, pulled, nothing, nothing),
-            _with_infinities(model, 0.0, 0.0, doubt, coefficients=0.0),
-        )
+def _doubt(model: BlockModel, moments: Moments) -> BlockLosses:
+    return _with_infinities(model, 0.0, 0.0, moments.doubt, coefficients=0.0)
 
 
 def _with_infinities(
@@ -172,14 +173,7 @@ def _experts(
     exact = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | own.isotropic | infinite))
     moments = _exact_moments(model, own)
     if not exact.all():
-        world = _Arranged.of(model, coupled=False)
-        column = world.layout.shape
-        over = counts > own.sizes
-        # groups that have an exact answer get an equation that is easy to solve
-        slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0)
-        floor = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
-        outside = own.unseen + model.label_noise_variance
-        expanded = world.moments(counts, *(a.reshape(column) for a in (outside, slope, floor)))
+        expanded = _expanded_moments(penalty, model, own, exact)
         known = exact[model.block_of]
         moments = Moments(
             *(np.where(known, one, other) for one, other in zip(moments, expanded, strict=True))
@@ -188,7 +182,7 @@ def _experts(
     if under.erasure and model.rotations is not None:
         apart = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | infinite))
         if np.any(correlated(model) & ~apart):
-            raise ArithmeticError("erased coordinates that are correlated need n > s and no ridge")
+            raise _unknown_erasure(estimator, counts)
         # what is infinite stays so whatever is scattered
         spread = np.where(np.isinf(moments.variance), 0.0, moments.variance)
         scattered = scatter(model, moments.mean, spread)
@@ -196,24 +190,38 @@ def _experts(
     def risks(losses: BlockLosses, **more: Any) -> FloatArray:
         return exposed(losses, estimator, model, under, **more)
 
-    leading, correction, doubt = _Orders.of(model, moments)
-    least, change, size = (
-        each.active + times(model.noise_variance, each.gain)
-        for each in (leading, correction, doubt)
-    )
-    # of the expert in its own block: an order that is larger than what it corrects helps nobody
-    usable = np.abs(change) <= least
-    relative = np.divide(size, least, out=np.zeros(size.shape), where=least > 0.0)
-    second = BlockLosses(*(np.where(part > 0.0, relative, 0.0) * part for part in doubt))
-    used = BlockLosses(*(np.where(usable, part, 0.0) for part in correction))
-    excess = risks(leading, scattered=scattered) + risks(used)
-    error = np.abs(risks(correction)) + risks(second)
+    leading = _with_infinities(model, moments.mean, moments.missed, moments.variance)
+    excess, error = risks(leading, scattered=scattered), np.zeros(model.experts)
+    if not exact.all():
+        correction, doubt = _correction(model, moments), _doubt(model, moments)
+        least, change, size = (
+            each.active + times(model.noise_variance, each.gain)
+            for each in (leading, correction, doubt)
+        )
+        # of the expert in its own block: an order larger than what it corrects helps nobody
+        usable = np.abs(change) <= least
+        relative = np.divide(size, least, out=np.zeros(size.shape), where=least > 0.0)
+        second = BlockLosses(*(np.where(part > 0.0, relative, 0.0) * part for part in doubt))
+        error = np.abs(risks(correction)) + risks(second)
+        excess += risks(BlockLosses(*(np.where(usable, part, 0.0) for part in correction)))
     met = model.group_probabilities
     if isinstance(estimator, MoE):
         met = met if under.confusion is None else met @ under.confusion
     elif under.noise_variance or under.drag:  # else a block matters to its own group alone
         met = np.ones(model.experts)
     return _risk(model, excess, bool(np.all(exact[met > 0.0])), error)
+
+
+def _expanded_moments(penalty: Any, model: BlockModel, own: Regressions, exact: Any) -> Moments:
+    """By the equivalent of one group for each expert; what ``exact`` ones get means nothing."""
+    world = _Arranged.of(model, coupled=False)
+    over = own.counts > own.sizes
+    # groups that have an exact answer get an equation that is easy to solve
+    slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0)
+    floor = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
+    outside = own.unseen + model.label_noise_variance
+    column = world.layout.shape
+    return world.moments(own.counts, *(a.reshape(column) for a in (outside, slope, floor)))
 
 
 def _exact_moments(model: BlockModel, own: Regressions) -> Moments:
@@ -243,7 +251,7 @@ def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturb
     if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
         raise ArithmeticError("without noise, coordinates must leak all or none")
     if under.erasure and np.any(correlated(model)):
-        raise ArithmeticError("erased coordinates are correlated")
+        raise _unknown_erasure(estimator, counts)
     world = _Arranged.of(model, coupled=True)
     surplus = world.surplus(counts)
     if ridge == 0.0 and abs(surplus) <= 1.0:
@@ -255,8 +263,10 @@ def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturb
             counts = 2 * counts
             surplus = float(counts.sum())
     moments = _dense_moments(ridge, world, counts, ridge > 0.0 or surplus > 0.0)
+    losses = block_losses(model, moments.mean, moments.missed, moments.variance)
     leading, correction, size = (
-        exposed(losses, estimator, model, under) for losses in _Orders.of(model, moments)
+        exposed(each, estimator, model, under)
+        for each in (losses, _correction(model, moments), _doubt(model, moments))
     )
     # the error of a series cut off is of the size of its next term: at most that of the last one
     # kept, plus, since that may vanish by accident, the square of the relative size of its order;

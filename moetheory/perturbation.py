@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from moetheory.validation import FloatArray, count, number, read_only, real_array
 
+SHOWN = 3  # groups of a confusion that is written out
+
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Perturbation:
@@ -37,9 +39,8 @@ class Perturbation:
     drag : float
         :math:`\eta`, how far a confused input is dragged towards the block of j.
     noise : scipy.stats distribution, optional
-        The law of each coordinate of e: a frozen continuous distribution of finite variance,
-        which is shifted and scaled to mean zero and variance :math:`\sigma_o^2`. Normal if not
-        given.
+        The law of each coordinate of e: a frozen distribution of finite variance, which is
+        shifted and scaled to mean zero and variance :math:`\sigma_o^2`. Normal if not given.
     erasure : float
         q, the probability with which each coordinate is dropped (set to zero), independently.
         Of a model with ``rotations`` these are the coordinates before the rotation.
@@ -114,7 +115,7 @@ class Perturbation:
     def __repr__(self) -> str:
         said = {
             "noise_variance": self.noise_variance,
-            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "confusion": None if self.confusion is None else _shown(self.confusion),
             "drag": self.drag or None,
             "noise": None if self.noise is None else _name(self.noise),
             "erasure": self.erasure or None,
@@ -199,6 +200,11 @@ def _law(noise: Any) -> Any:
             f"{variance:g}"
         )
     return noise
+
+
+def _shown(confusion: FloatArray) -> str:
+    experts = len(confusion)
+    return str(confusion.tolist()) if experts <= SHOWN else f"<{experts} x {experts}>"
 
 
 def _name(noise: Any) -> str:

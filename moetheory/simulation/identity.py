@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,23 +31,25 @@ def identity(
         "moetheory": moetheory.__version__,
         "numpy": np.__version__,
         "entropy": entropy,
-        "model": [_digest(model) for model in models],
+        "model": [_digest(model.fields()) for model in models],
         "estimators": [repr(estimator) for estimator in estimators],
         "samples": None if samples is None else counts_of(samples, models[0]).tolist(),
         "counts": counts,
         "method": [family.route.method for family in plan],
-        "under": None if under is None else [repr(under), *_quantiles(under.noise)],
+        "under": None if under is None else [repr(under), _digest(_untold(under))],
     }
 
 
-def _quantiles(noise: Any) -> list[float]:
-    """What tells laws apart whose names are the same."""
-    return [] if noise is None else noise.ppf([0.01, 0.2, 0.4, 0.5, 0.7, 0.99]).tolist()
+def _untold(under: Perturbation) -> dict[str, Any]:
+    """What tells perturbations apart that look the same: quantiles for laws of the same name."""
+    noise = under.noise
+    quantiles = None if noise is None else noise.ppf([0.01, 0.2, 0.4, 0.5, 0.7, 0.99])
+    return {"confusion": under.confusion, "noise": quantiles}
 
 
-def _digest(model: BlockModel) -> str:
+def _digest(fields: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
-    for name, value in model.fields().items():
+    for name, value in fields.items():
         parts = value if isinstance(value, tuple) else () if value is None else (value,)
         digest.update(f"{name} {len(parts)} ".encode())
         for part in parts:
