@@ -124,7 +124,7 @@ PERTURBED = {
     "correlated coordinates": (
         "correlated",
         mt.Perturbation(0.6, CONFUSION, 0.5, noise=stats.t(5), erasure=0.2),
-        2_300_000,
+        3_000_000,
     ),
     "a shift": ("leaky", mt.Perturbation(0.6, CONFUSION, 0.7, radius=0.4), 1_100_000),
 }

@@ -194,7 +194,7 @@ def quadratic_forms(model, dense, moe, under):
 
 def plain_fits(model, samples, rng):
     """Dense and the experts by `lstsq` on a training set with these counts."""
-    data = model.sample(40 * sum(samples), rng)
+    data = model.sample(16 * sum(samples), rng)
     rows = np.concatenate([np.flatnonzero(data.groups == g)[:n] for g, n in enumerate(samples)])
     assert len(rows) == sum(samples)
     x, y, groups = data.features[rows], data.labels[rows], data.groups[rows]
@@ -205,22 +205,26 @@ def plain_fits(model, samples, rng):
     return np.linalg.lstsq(x, y)[0], moe
 
 
-@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("layout", PERTURBED)
-def test_every_route_has_the_perturbed_risks_of_the_plain_way(generic, layout, part):
+def test_every_route_has_the_perturbed_risks_of_the_plain_way(generic, layout):
     make, samples = PERTURBED[layout]
     model, rng = make(generic), np.random.default_rng(4)
-    under, p = perturbed(model, part), model.group_probabilities
-    plain = np.log(
-        [quadratic_forms(model, *plain_fits(model, samples, rng), under) @ p for _ in range(400)]
-    )
+    pairs = [plain_fits(model, samples, rng) for _ in range(300)]
+    dense, moe = (np.array(fits) for fits in zip(*pairs, strict=True))
+    regressions = Regressions.of(model, samples)
     threshold = stats.norm.isf(LEVEL / COMPARISONS / 2)
-    for method in (None, "statistics", "data"):
-        arguments = {"under": under, "replicates": 4000, "rng": 5, "method": method}
-        risks = np.log(fitted_risks([mt.Dense(), mt.MoE()], model, samples, **arguments) @ p)
-        for here, there in zip(risks, plain.T, strict=True):
-            sem = math.hypot(here.std() / math.sqrt(4000), there.std() / 20)
-            assert abs(here.mean() - there.mean()) <= threshold * sem
+    for part in PARTS:
+        under, p = perturbed(model, part), model.group_probabilities
+        plain = np.stack([quadratic_forms(model, *pair, under) for pair in pairs], axis=1)
+        ours = dense_losses(model, dense, under), expert_losses(model, moe, regressions, under)
+        np.testing.assert_allclose(ours, plain, rtol=1e-11)
+        for method in (None, "statistics", "data"):
+            arguments = {"under": under, "replicates": 3000, "rng": 5, "method": method}
+            risks = np.log(fitted_risks([mt.Dense(), mt.MoE()], model, samples, **arguments) @ p)
+            for here, there in zip(risks, np.log(plain @ p), strict=True):
+                sem = math.hypot(here.std() / math.sqrt(3000), there.std() / math.sqrt(300))
+                assert abs(here.mean() - there.mean()) <= threshold * sem
+                assert threshold * sem <= 0.5 * there.std() + 1e-12
 
 
 def test_a_perturbed_risk_is_the_error_on_test_inputs(generic):
@@ -240,9 +244,7 @@ def test_a_perturbed_risk_is_the_error_on_test_inputs(generic):
     x += 0.7 * drag * named * (taken != groups)[:, np.newaxis]
     x += math.sqrt(0.9) * rng.standard_normal((n, 9))
     x *= rng.random((n, 9)) > 0.3
-    wanted = [dense_losses(model, dense[np.newaxis], under)[0]]
-    wanted.append(expert_losses(model, moe[np.newaxis], Regressions.of(model, 60), under)[0])
-    np.testing.assert_allclose(wanted, quadratic_forms(model, dense, moe, under), rtol=1e-12)
+    wanted = quadratic_forms(model, dense, moe, under)
     for prediction, value in zip((x @ dense, np.vecdot(x * named, moe)), wanted, strict=True):
         errors = (y - prediction) ** 2
         z = (errors.mean() - model.group_probabilities @ value) / errors.std() * math.sqrt(n)
