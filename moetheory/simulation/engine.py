@@ -249,7 +249,7 @@ def simulate(
     part = known_part(part)
     under = known_exposure(under, estimators, models[0], samples)
     heavy = heavy_tails(estimators, models, samples, counts, under)
-    plan = families(estimators, models, samples, counts, method, any(heavy), under)
+    plan = families(estimators, models, samples, counts, method, keep=any(heavy), under=under)
     in_flight = chunks_in_flight(plan, memory, total * len(heavy) if total and any(heavy) else 0)
     warn_of(heavy, estimators, target_sem)
     if rng is None and checkpoint is not None:
@@ -316,7 +316,7 @@ def fitted_risks(
     under = known_exposure(under, estimators, model, samples)
     total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))
-    for family in families(estimators, models, samples, counts, method, False, under):
+    for family in families(estimators, models, samples, counts, method, keep=False, under=under):
         assert isinstance(family.route, Training)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(

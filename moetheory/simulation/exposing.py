@@ -19,7 +19,7 @@ from moetheory.validation import FloatArray, IntArray
 class Exposed:
     """``under`` for drawn inputs of ``model``: confusion, drag, noise, erasure, worst-case shift.
 
-    Noise that is normal is in the inputs when they are drawn: of `drawn_noise` they need.
+    Normal noise comes with the inputs, which are to be drawn with `drawn_noise`.
     """
 
     under: Perturbation
@@ -27,7 +27,7 @@ class Exposed:
 
     @property
     def drawn_noise(self) -> float:
-        """Variance of the normal noise with which the inputs are to be drawn."""
+        """Variance of the noise in the inputs that are given; zero if it is of another law."""
         return self._variance if self.under.noise is None else 0.0
 
     @property
