@@ -104,7 +104,7 @@ class Sweep:
         no formula is known; ``<estimator>_error``: estimate of its error, if any of these
         answers is only asymptotic, and 0 where they are exact; ``<estimator>_simulated`` and
         ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on that of ``MoE()``
-        at infinitely many samples.
+        at infinitely many samples, tested as trained.
     replicates : int
         Behind each simulated number, training sets or test samples; 0 without simulation.
     entropy : int or None
