@@ -16,6 +16,7 @@ import numpy as np
 from moetheory.allocation import Counts
 from moetheory.estimators import Estimator, MoE
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.validation import IntArray
 
@@ -41,13 +42,18 @@ class HeavyTail(NamedTuple):
 
 
 def heavy_tail(
-    estimator: Estimator, model: BlockModel, samples: Any, counts: Counts = "fixed"
+    estimator: Estimator,
+    model: BlockModel,
+    samples: Any,
+    counts: Counts = "fixed",
+    under: Perturbation | None = None,
 ) -> HeavyTail | None:
     r"""Whether the risk of ``estimator`` varies infinitely from one training set to another.
 
     True without ridge and with label noise left to fit, if some :math:`|n_g-s_g| \le 3` (dense:
     :math:`|n-d| \le 3`), counting coordinates that vary. With multinomial counts, if that has a
-    probability above 1e-9.
+    probability above 1e-9. An expert counts if any input reaches it, be it by the confusion of
+    ``under``.
 
     Examples
     --------
@@ -62,7 +68,7 @@ def heavy_tail(
         return None
     regressions = Regressions.of(model, samples)
     if isinstance(estimator, MoE):
-        return _of_experts(regressions, model, counts)
+        return _of_experts(regressions, model, counts, under)
     labels = regressions.null_excess + model.label_noise_variance
     if not np.any(labels[regressions.counts > 0] > 0.0):
         return None  # nothing to fit
@@ -107,9 +113,13 @@ def _named(who: str, samples: int, coordinates: int) -> HeavyTail | None:
     return HeavyTail(cause, away <= MEAN)
 
 
-def _of_experts(regressions: Regressions, model: BlockModel, counts: Counts) -> HeavyTail | None:
-    sizes = regressions.sizes
-    concerned = (model.group_probabilities > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
+def _of_experts(
+    regressions: Regressions, model: BlockModel, counts: Counts, under: Perturbation | None
+) -> HeavyTail | None:
+    sizes, met = regressions.sizes, model.group_probabilities
+    if under is not None and under.confusion is not None:
+        met = met @ under.confusion
+    concerned = (met > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
     if counts == "multinomial":
         total = int(regressions.counts.sum())
         near = {
@@ -121,10 +131,10 @@ def _of_experts(regressions: Regressions, model: BlockModel, counts: Counts) -> 
         g = int(np.argmax(near[VARIANCE]))
         cause = f"group {g} may get within {VARIANCE} samples of {sizes[g]} coordinates"
         return HeavyTail(cause, bool(near[MEAN].any()))
-    met = np.flatnonzero(concerned & (regressions.counts > 0))
-    if not met.size:
+    fitted = np.flatnonzero(concerned & (regressions.counts > 0))
+    if not fitted.size:
         return None
-    g = met[np.argmin(np.abs(regressions.counts - sizes)[met])]
+    g = fitted[np.argmin(np.abs(regressions.counts - sizes)[fitted])]
     return _named(f"group {g} has ", int(regressions.counts[g]), int(sizes[g]))
 
 

@@ -20,6 +20,8 @@ from moetheory.kernels.gating import (
 from moetheory.kernels.laws import draw_expert_law, expert_law_fits
 from moetheory.kernels.losses import block_sums, expert_risks, group_risks
 from moetheory.kernels.sampling import (
+    Inputs,
+    Places,
     clean_variances,
     draw_groups,
     draw_training_sets,
@@ -41,6 +43,8 @@ from moetheory.kernels.workspace import Workspace
 __all__ = [
     "TOLERANCE",
     "Forms",
+    "Inputs",
+    "Places",
     "Weights",
     "Workspace",
     "block_sums",

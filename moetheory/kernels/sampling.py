@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -41,6 +42,60 @@ def _groups_at(places: FloatArray, cumulative: FloatArray) -> IntArray:
     return groups
 
 
+class Places(NamedTuple):
+    """Where one block of each row of a (rows, d) array stands, one row after another.
+
+    Attributes
+    ----------
+    flat : integer array
+        The places in the array as a vector.
+    columns : integer array
+        The coordinate at each of them.
+    starts : (rows,) integer array
+        Which of them is the first of its row.
+    """
+
+    flat: IntArray
+    columns: IntArray
+    starts: IntArray
+
+    @classmethod
+    def of(cls, block_of: IntArray, blocks: IntArray) -> Places:
+        """Of the block in each of the rows ``blocks``; none is empty."""
+        rows, dim = len(blocks), len(block_of)
+        flat = np.flatnonzero(block_of == blocks[:, np.newaxis])
+        sizes = np.bincount(block_of)[blocks]
+        columns = flat - np.repeat(np.arange(0, rows * dim, dim), sizes)
+        return cls(flat, columns, np.cumsum(sizes) - sizes)
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Of ``values`` at the places, (rows,)."""
+        found: FloatArray = np.add.reduceat(values, self.starts)
+        return found
+
+
+class Inputs(NamedTuple):
+    """Drawn inputs and their labels.
+
+    Attributes
+    ----------
+    features : (rows, d) array
+    labels : (rows,) array
+    routed : Places
+        The block of the expert to which the oracle sends each input.
+    radius : float
+        Each is shifted by at most this length, where that hurts a predictor most.
+    """
+
+    features: FloatArray
+    labels: FloatArray
+    routed: Places
+    radius: float = 0.0
+
+
+Exposure = Callable[[np.random.Generator, IntArray, Inputs], Inputs]
+
+
 def prediction_errors(
     rng: np.random.Generator,
     groups: IntArray,
@@ -52,6 +107,7 @@ def prediction_errors(
     label_noise_variance: float,
     predictors: FloatArray,
     routed: tuple[bool | Router, ...],
+    exposure: Exposure | None = None,
 ) -> FloatArray:
     r"""Errors :math:`y - f(\bar x)` on one drawn sample for each of ``groups``, shape (E, rows).
 
@@ -63,46 +119,83 @@ def prediction_errors(
     predictors : (E, d) array
         Coefficients of E linear predictors.
     routed : E booleans or functions
-        Whether a predictor looks only at the block of the sample's group. A function weighs the
+        Whether a predictor looks only at the block that the oracle names. A function weighs the
         parts of the prediction that come from the blocks: (rows, d) features → (K, rows).
+    exposure : function, optional
+        What becomes of the drawn inputs of ``groups`` at test time.
     """
-    rows, dim = len(groups), len(block_of)
-    features = rng.standard_normal((rows, dim))
+    inputs = _inputs(
+        rng,
+        groups,
+        block_of,
+        signal_variances,
+        leakage_variances,
+        coefficients,
+        noise_variance,
+        label_noise_variance,
+    )
+    if exposure is not None:
+        inputs = exposure(rng, groups, inputs)
+    return _errors(inputs, block_of, predictors, routed)
+
+
+def _inputs(
+    rng: np.random.Generator,
+    groups: IntArray,
+    block_of: IntArray,
+    signal_variances: FloatArray,
+    leakage_variances: FloatArray | None,
+    coefficients: FloatArray,
+    noise_variance: float,
+    label_noise_variance: float,
+) -> Inputs:
+    """Noisy inputs of ``groups``, each routed to its own expert."""
+    shape = len(groups), len(block_of)
+    features = rng.standard_normal(shape)
     features *= np.sqrt(noise_variance)
-    # row by row, the coordinates of each sample's own block: none is empty
-    active = np.flatnonzero(block_of == groups[:, np.newaxis])
-    sizes = np.bincount(block_of)[groups]
-    ends = np.cumsum(sizes)
-    coordinates = active - np.repeat(np.arange(0, rows * dim, dim), sizes)
-
-    def block_product(values: FloatArray, weights: FloatArray) -> FloatArray:
-        return np.add.reduceat(values * weights[coordinates], ends - sizes)
-
-    clean = rng.standard_normal(len(active)) * np.sqrt(signal_variances)[coordinates]
-    labels = block_product(clean, coefficients)
+    own = Places.of(block_of, groups)
+    clean = rng.standard_normal(len(own.flat)) * np.sqrt(signal_variances)[own.columns]
+    labels = own.sums(clean * coefficients[own.columns])
     if leakage_variances is not None:
-        leaked = rng.standard_normal((rows, dim)) * np.sqrt(leakage_variances)
-        leaked.reshape(-1)[active] = 0.0
+        leaked = rng.standard_normal(shape) * np.sqrt(leakage_variances)
+        leaked.reshape(-1)[own.flat] = 0.0
         labels += np.vecdot(leaked, coefficients)
         features += leaked
-    own = features.reshape(-1)[active] + clean
-    features.reshape(-1)[active] = own
-    labels += np.sqrt(label_noise_variance) * rng.standard_normal(rows)
+    features.reshape(-1)[own.flat] += clean
+    labels += np.sqrt(label_noise_variance) * rng.standard_normal(len(groups))
+    return Inputs(features, labels, own)
+
+
+def _errors(
+    inputs: Inputs,
+    block_of: IntArray,
+    predictors: FloatArray,
+    routed: tuple[bool | Router, ...],
+) -> FloatArray:
+    """Of each predictor on each input, (E, rows); after a worst-case shift without their sign."""
+    features, labels, places, radius = inputs
+    shown = features.reshape(-1)[places.flat] if True in routed else features[:0]
 
     def prediction(weights: FloatArray, route: bool | Router) -> FloatArray:
         if callable(route):
-            shares = route(features)[block_of, np.arange(rows)[:, np.newaxis]]
+            shares = route(features)[block_of, np.arange(len(labels))[:, np.newaxis]]
             found: FloatArray = np.vecdot(features * shares, weights)
+        elif route:
+            found = places.sums(shown * weights[places.columns])
         else:
-            found = block_product(own, weights) if route else np.vecdot(features, weights)
+            found = np.vecdot(features, weights)
         return found
 
-    return np.stack(
-        [
-            labels - prediction(weights, route)
-            for weights, route in zip(predictors, routed, strict=True)
-        ]
-    )
+    def worst(errors: FloatArray, weights: FloatArray, route: bool | Router) -> FloatArray:
+        squares = np.square(weights)
+        gain = places.sums(squares[places.columns]) if route else squares.sum()
+        return np.abs(errors) + radius * np.sqrt(gain)
+
+    pairs = list(zip(predictors, routed, strict=True))
+    errors = [labels - prediction(*pair) for pair in pairs]
+    if radius:
+        errors = [worst(each, *pair) for each, pair in zip(errors, pairs, strict=True)]
+    return np.stack(errors)
 
 
 def clean_variances(

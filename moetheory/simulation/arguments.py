@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 from moetheory.allocation import Counts
 from moetheory.errors import HeavyTailWarning
 from moetheory.estimators import Estimator, known
+from moetheory.exposure import known_perturbation, require_normal_errors
 from moetheory.model import BlockModel, known_model
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.execution import own_pool
 from moetheory.simulation.routes import Family
 from moetheory.simulation.runs import Run
@@ -55,17 +57,33 @@ def known_part(part: tuple[int, int] | None) -> tuple[int, int] | None:
     return count("part[0]", part[0], minimum=0, maximum=parts - 1), parts
 
 
+def known_exposure(
+    under: Perturbation | None,
+    estimators: Sequence[Estimator],
+    model: BlockModel,
+    samples: ArrayLike | None,
+) -> Perturbation | None:
+    """One that is defined for all of them, and for fits known in closed form."""
+    if under is not None:
+        for estimator in estimators:
+            known_perturbation(under, estimator, model)
+        if samples is not None:
+            require_normal_errors(under, "simulate without samples, which tests on data")
+    return under
+
+
 def heavy_tails(
     estimators: Sequence[Estimator],
     models: Sequence[BlockModel],
     samples: ArrayLike | None,
     counts: Counts,
+    under: Perturbation | None,
 ) -> list[HeavyTail | None]:
     """Of every estimator of every model, model by model."""
     if samples is None:
         return [None] * (len(models) * len(estimators))
     return [
-        heavy_tail(estimator, model, samples, counts)
+        heavy_tail(estimator, model, samples, counts, under)
         for model in models
         for estimator in estimators
     ]

@@ -17,6 +17,7 @@ from moetheory import kernels
 from moetheory.formulas.population import expert_coefficients, expert_contributions
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.training import dense_losses, group_variances
 from moetheory.validation import FloatArray, IntArray
 
@@ -54,9 +55,11 @@ class Layout(ABC):
     ) -> Equations:
         """Rows and targets for the noise of ``model``; the ``last`` may overwrite the draws."""
 
-    def losses(self, fits: FloatArray, draws: Any, model: BlockModel) -> FloatArray:
+    def losses(
+        self, fits: FloatArray, draws: Any, model: BlockModel, under: Perturbation | None
+    ) -> FloatArray:
         """True risks given the group of fits (..., R, d), shape (..., R, K)."""
-        return dense_losses(model, fits)
+        return dense_losses(model, fits, under)
 
 
 class JointDraws(NamedTuple):

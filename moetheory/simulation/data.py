@@ -72,8 +72,8 @@ class Data(Training):
                 fits = kernels.expert_fits(
                     features, labels, groups, model.block_of, model.experts, estimator.ridge
                 )
-                risks.append(expert_losses(model, fits, regressions))
+                risks.append(expert_losses(model, fits, regressions, self.under))
             else:
                 fits = kernels.ridge_fit(features, labels, estimator.ridge)
-                risks.append(dense_losses(model, fits))
+                risks.append(dense_losses(model, fits, self.under))
         return risks

@@ -16,11 +16,13 @@ from moetheory.errors import ExecutorError
 from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Estimator
 from moetheory.model import BlockModel, known_model
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.arguments import (
     chosen_executor,
     chunks_in_flight,
     heavy_tails,
     known_estimators,
+    known_exposure,
     known_models,
     known_part,
     require_chunks,
@@ -47,6 +49,7 @@ class Options(TypedDict, total=False):
     """The keyword arguments of `simulate`."""
 
     samples: ArrayLike | None
+    under: Perturbation | None
     counts: Counts
     method: Method | None
     replicates: int | None
@@ -78,6 +81,7 @@ def simulate(
     model: BlockModel | Sequence[BlockModel],
     *,
     samples: ArrayLike | None = None,
+    under: Perturbation | None = None,
     counts: Counts = "fixed",
     method: Method | None = None,
     replicates: int | None = None,
@@ -226,8 +230,9 @@ def simulate(
     else:
         target_sem = number("target_sem", target_sem, above=0.0)
     part = known_part(part)
-    heavy = heavy_tails(estimators, models, samples, counts)
-    plan = families(estimators, models, samples, counts, method, keep=any(heavy))
+    under = known_exposure(under, estimators, models[0], samples)
+    heavy = heavy_tails(estimators, models, samples, counts, under)
+    plan = families(estimators, models, samples, counts, method, any(heavy), under)
     in_flight = chunks_in_flight(plan, memory, total * len(heavy) if total and any(heavy) else 0)
     warn_of(heavy, estimators, target_sem)
     if rng is None and checkpoint is not None:
@@ -242,7 +247,7 @@ def simulate(
     with ExitStack() as stack:
         store = None
         if checkpoint is not None:
-            of_this_run = identity(estimators, models, samples, counts, plan, entropy)
+            of_this_run = identity(estimators, models, samples, counts, plan, entropy, under)
             store = stack.enter_context(Checkpoint.open(checkpoint, of_this_run))
         pool = chosen_executor(executor, stack)
         if progress is True:
@@ -271,6 +276,7 @@ def fitted_risks(
     model: BlockModel,
     samples: ArrayLike,
     *,
+    under: Perturbation | None = None,
     counts: Counts = "fixed",
     method: Method | None = None,
     replicates: int = TRAINING_SETS,
@@ -290,9 +296,10 @@ def fitted_risks(
     """
     estimators, models = known_estimators(estimators), (known_model(model),)
     counts_of(samples, model)  # here None is no number of samples
+    under = known_exposure(under, estimators, model, samples)
     total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))
-    for family in families(estimators, models, samples, counts, method, keep=False):
+    for family in families(estimators, models, samples, counts, method, False, under):
         assert isinstance(family.route, Training)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(

@@ -11,6 +11,7 @@ import numpy as np
 from moetheory.allocation import Counts, counts_of
 from moetheory.estimators import Estimator
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.routes import Family
 
 
@@ -21,6 +22,7 @@ def identity(
     counts: Counts,
     plan: Sequence[Family],
     entropy: int,
+    under: Perturbation | None = None,
 ) -> dict[str, Any]:
     """All that the bits of a chunk depend on, as JSON can hold it; not how many chunks."""
     import moetheory
@@ -34,7 +36,13 @@ def identity(
         "samples": None if samples is None else counts_of(samples, models[0]).tolist(),
         "counts": counts,
         "method": [family.route.method for family in plan],
+        "under": None if under is None else [repr(under), *_quantiles(under.noise)],
     }
+
+
+def _quantiles(noise: Any) -> list[float]:
+    """What tells laws apart whose names are the same."""
+    return [] if noise is None else noise.ppf([0.01, 0.2, 0.4, 0.5, 0.7, 0.99]).tolist()
 
 
 def _digest(model: BlockModel) -> str:

@@ -54,5 +54,6 @@ class Law(Training):
                 model.signal_variances + model.noise_variance,
                 regressions.residual,
             )
-            risks += [expert_losses(model, fits, regressions)] * len(self.estimators)
+            losses = expert_losses(model, fits, regressions, self.under)
+            risks += [losses] * len(self.estimators)
         return np.stack(risks)

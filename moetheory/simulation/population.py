@@ -14,6 +14,8 @@ from moetheory.gates import Gate
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
+from moetheory.perturbation import Perturbation
+from moetheory.simulation.exposing import Exposed
 from moetheory.simulation.gated import gate_weights
 from moetheory.simulation.moments import Tally, merged
 from moetheory.simulation.squares import Squares, View
@@ -53,6 +55,7 @@ class Population:
 
     models: tuple[BlockModel, ...]
     estimators: tuple[Estimator, ...]
+    under: Perturbation | None = None
 
     method: ClassVar[str] = "population"
 
@@ -74,7 +77,8 @@ class Population:
     @property
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
-        return 8 * 6 * self.batch * (self.cost + len(self.models) * len(self.estimators))
+        arrays = 6 if self.under is None else 9
+        return 8 * arrays * self.batch * (self.cost + len(self.models) * len(self.estimators))
 
     @cached_property
     def _predictors(self) -> list[FloatArray]:
@@ -95,6 +99,11 @@ class Population:
             for model in self.models
         ]
 
+    @cached_property
+    def _exposures(self) -> list[Exposed | None]:
+        under = self.under
+        return [None if under is None else Exposed(under, model) for model in self.models]
+
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the squared errors of ``replicates`` samples."""
         starts = range(0, replicates, self.batch)
@@ -111,16 +120,18 @@ class Population:
                 model.signal_variances,
                 None if model.strict else model.leakage_variances,
                 model.coefficients,
-                model.noise_variance,
+                model.noise_variance if exposure is None else exposure.drawn_noise,
                 model.label_noise_variance,
                 predictors,
                 routes,
+                exposure,
             )
-            for model, stream, predictors, routes in zip(
+            for model, stream, predictors, routes, exposure in zip(
                 self.models,
                 repeated(rng, len(self.models)),
                 self._predictors,
                 self._routes,
+                self._exposures,
                 strict=True,
             )
         ]

@@ -7,9 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory import kernels
+from moetheory.estimators import Dense
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.compression import Equations, Layout, clean_roots, noise_parts
+from moetheory.simulation.training import exposed_losses
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -60,7 +63,8 @@ class Rotated(Layout):
         self.block_of = np.repeat(np.arange(model.experts), sizes)
         first = np.arange(self.dim) - (np.cumsum(sizes) - sizes)[self.block_of]
         self.is_clean = first < used[self.block_of]
-        self.signal = model.signal_variances[np.argsort(model.block_of, kind="stable")]
+        self.order = np.argsort(model.block_of, kind="stable")
+        self.signal = model.signal_variances[self.order]
         self.lengths = np.sqrt(kernels.block_sums(np.square(model.coefficients), model.block_of))
         self.labelled = model.label_noise_variance > 0.0
 
@@ -99,7 +103,13 @@ class Rotated(Layout):
             noise[:, rows[:, :, np.newaxis], columns[:, np.newaxis]] += clean / unit
         return Equations(parts, targets, unit)
 
-    def losses(self, fits: FloatArray, draws: RotatedDraws, model: BlockModel) -> FloatArray:
+    def losses(
+        self,
+        fits: FloatArray,
+        draws: RotatedDraws,
+        model: BlockModel,
+        under: Perturbation | None,
+    ) -> FloatArray:
         """True risks in rotated coordinates, in which the coefficients are the drawn ones."""
         q = self.clean_columns
         predictors = np.empty((*fits.shape[:-1], self.dim))
@@ -107,6 +117,10 @@ class Rotated(Layout):
         # without noise there are no fits in the other columns
         length = np.linalg.norm(fits[..., q:], axis=-1, keepdims=True)
         predictors[..., ~self.is_clean] = length * draws.direction
+        if under is not None:
+            back = np.argsort(self.order)
+            truth = draws.truth[:, back]
+            return exposed_losses(Dense(), model, predictors[..., back], truth, under)
         missed = np.square(draws.truth - predictors)
         missed *= self.signal
         risks = kernels.block_sums(missed, self.block_of)

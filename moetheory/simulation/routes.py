@@ -13,6 +13,7 @@ from moetheory.estimators import Estimator, MoE, require_strict, routes_by_input
 from moetheory.gates import Learned, Moments, resolved
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.data import Data
 from moetheory.simulation.gated import Identity
 from moetheory.simulation.law import Law
@@ -83,6 +84,7 @@ def families(
     counts: Counts,
     method: Method | None,
     keep: bool,
+    under: Perturbation | None = None,
 ) -> list[Family]:
     """The cheapest way for every estimator, or the way that was asked for."""
     if method is not None and method not in METHODS:
@@ -97,7 +99,7 @@ def families(
             raise ValueError(
                 f"method={method!r} needs samples, the size of the training sets, got samples=None"
             )
-        return _optimal(tuple(estimators), models, method)
+        return _optimal(tuple(estimators), models, method, under)
     if method in ("population", "identity"):
         raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
     for estimator in estimators:
@@ -116,7 +118,8 @@ def families(
 
     def family(name: str, members: list[int], route: type[Training], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
-        return Family(name, tuple(members), route(models, chosen, fixed, counts, keep), salt)
+        trained = route(models, chosen, fixed, counts, keep, under)
+        return Family(name, tuple(members), trained, salt)
 
     if method == "data":
         return [family("all", list(everyone), Data)]
@@ -140,7 +143,10 @@ def families(
 
 
 def _optimal(
-    estimators: tuple[Estimator, ...], models: tuple[BlockModel, ...], method: Method | None
+    estimators: tuple[Estimator, ...],
+    models: tuple[BlockModel, ...],
+    method: Method | None,
+    under: Perturbation | None,
 ) -> list[Family]:
     """The families of population-optimal estimators."""
     gated = any(map(routes_by_input, estimators))
@@ -152,13 +158,20 @@ def _optimal(
             gate = resolved(estimator.gate, models[0].experts)
             if isinstance(gate, Learned):
                 learned.setdefault(gate, []).append(i)
-    if method == "population" or not (gated or method == "identity"):
+    if under is not None and method == "identity":
+        raise ValueError(
+            f'method="identity" holds for inputs as they are in training, got under={under!r}; '
+            "leave method=None"
+        )
+    if method == "population" or under is not None or not (gated or method == "identity"):
         if learned:
+            other = f"method={method!r}" if under is None else f"under={under!r}"
             raise ValueError(
                 f'a gate that is learned is simulated with method="identity" only, got '
-                f"{next(iter(learned))!r} and method={method!r}"
+                f"{next(iter(learned))!r} and {other}"
             )
-        return [Family("all", tuple(range(len(estimators))), Population(models, estimators), ())]
+        everyone = tuple(range(len(estimators)))
+        return [Family("all", everyone, Population(models, estimators, under), ())]
     result = []
     taught = {i for members in learned.values() for i in members}
     if rest := tuple(i for i in range(len(estimators)) if i not in taught):

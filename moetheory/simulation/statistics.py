@@ -88,7 +88,7 @@ class DenseStatistics(Training):
             else:
                 fits = kernels.normal_fits(parts, targets, scaled, work)
             fits /= unit
-            risks.append(self.layout.losses(fits, draws, model))
+            risks.append(self.layout.losses(fits, draws, model, self.under))
         return np.concatenate(risks)
 
     def _moments(self, model: BlockModel) -> FloatArray:
@@ -142,7 +142,7 @@ class ExpertStatistics(Training):
                 solve = kernels.normal_fits if count == len(own) else kernels.dual_fits
                 fit[..., own] = solve((roots * observed,), targets, penalties, work)
         risks = [
-            expert_losses(model, fit, regression)
+            expert_losses(model, fit, regression, self.under)
             for model, fit, regression in zip(self.models, fits, self.regressions, strict=True)
         ]
         return np.concatenate(risks)

@@ -13,9 +13,11 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.allocation import Counts
-from moetheory.estimators import Estimator
+from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.exposure import block_losses, exposed, scatter
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.simulation.moments import Tally
 from moetheory.validation import FloatArray, IntArray
@@ -23,6 +25,8 @@ from moetheory.validation import FloatArray, IntArray
 # part of the reproducibility contract: numbers in the matrices of a batch, batches in a chunk
 BATCH = 1 << 20
 BATCHES = 2
+# numbers in the fits whose risks under a perturbation are found together
+SLICE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,8 @@ class Training(ABC):
     counts : {"fixed", "multinomial"}
     keep : bool
         Whether tallies keep the values.
+    under : Perturbation, optional
+        What differs when the fits are tested.
     """
 
     models: tuple[BlockModel, ...]
@@ -46,6 +52,7 @@ class Training(ABC):
     samples: IntArray
     counts: Counts
     keep: bool = False
+    under: Perturbation | None = None
 
     method: ClassVar[str]
 
@@ -78,7 +85,8 @@ class Training(ABC):
         """Bytes a chunk works in, at most."""
         model, fits = self.models[0], len(self.models) * len(self.estimators)
         values = 3 * self.chunk_size * model.experts + 3 * self.batch * model.dim
-        return 8 * (6 * self.batch * self.numbers + fits * values)
+        between = 0 if self.under is None else 24 * SLICE
+        return 8 * (6 * self.batch * self.numbers + fits * values + between)
 
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the risks of ``replicates`` training sets."""
@@ -131,8 +139,12 @@ def group_variances(model: BlockModel) -> FloatArray:
     )
 
 
-def dense_losses(model: BlockModel, fits: FloatArray) -> FloatArray:
+def dense_losses(
+    model: BlockModel, fits: FloatArray, under: Perturbation | None = None
+) -> FloatArray:
     """True risks given the group of dense with coefficients ``fits`` (..., d), (..., K)."""
+    if under is not None:
+        return exposed_losses(Dense(), model, fits, model.coefficients, under)
     return kernels.group_risks(
         fits[..., np.newaxis, :],
         group_variances(model),
@@ -142,8 +154,15 @@ def dense_losses(model: BlockModel, fits: FloatArray) -> FloatArray:
     )
 
 
-def expert_losses(model: BlockModel, fits: FloatArray, regressions: Regressions) -> FloatArray:
+def expert_losses(
+    model: BlockModel,
+    fits: FloatArray,
+    regressions: Regressions,
+    under: Perturbation | None = None,
+) -> FloatArray:
     """True risks of the experts with coefficients ``fits`` (..., d), shape (..., K)."""
+    if under is not None:
+        return exposed_losses(MoE(), model, fits, model.coefficients, under)
     return kernels.expert_risks(
         fits,
         model.block_of,
@@ -152,6 +171,31 @@ def expert_losses(model: BlockModel, fits: FloatArray, regressions: Regressions)
         model.noise_variance,
         regressions.unseen + model.label_noise_variance,
     )
+
+
+def exposed_losses(
+    estimator: Estimator,
+    model: BlockModel,
+    fits: FloatArray,
+    coefficients: FloatArray,
+    under: Perturbation,
+) -> FloatArray:
+    """True risks given the group of ``fits`` (..., R, d) under a perturbation, (..., R, K).
+
+    The true ``coefficients`` are (d,), or (R, d) where they differ between training sets.
+    """
+    rows = max(1, SLICE * fits.shape[-2] // fits.size)
+
+    def losses(here: slice) -> FloatArray:
+        fit = fits[..., here, :]
+        true = coefficients[here] if coefficients.ndim > 1 else coefficients
+        found = block_losses(model, fit, true - fit, coefficients=true)
+        scattered = scatter(model, fit) if under.erasure else None
+        return exposed(found, estimator, model, under, scattered)
+
+    # not all at once: there are about twenty arrays between fits and risks
+    parts = [losses(slice(at, at + rows)) for at in range(0, fits.shape[-2], rows)]
+    return np.concatenate(parts, axis=-2) + model.label_noise_variance
 
 
 def ridges(estimators: Sequence[Estimator]) -> FloatArray:
