@@ -52,6 +52,18 @@ def louder(model: BlockModel, often: float) -> BlockModel:
     return model
 
 
+def uneven(noise_variance: float) -> BlockModel:
+    """Nothing equal: sizes 2, 3 and 5, probabilities, variances, coefficients."""
+    ranks = np.arange(1.0, 11.0)
+    return BlockModel(
+        [0.2, 0.3, 0.5],
+        np.repeat([0, 1, 2], [2, 3, 5]),
+        3.0 / ranks,
+        np.cos(ranks),
+        noise_variance,
+    )
+
+
 def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
     """A random positive value, 0.01 to 100, for each name."""
     return {name: float(10.0 ** rng.uniform(-2.0, 2.0)) for name in names}

@@ -26,12 +26,14 @@ RESOLUTION = 0.025
 FEWEST, MOST_NUMBERS = 10_000, 10**9  # inputs; features that may be drawn by default
 DISTORTION = 0.5  # most that skewness may change a tail probability by, to leading order
 
+ALONE = ((1.0, 0.0), (0.0, 1.0))  # weights of dense and MoE
+
 Experiment = Callable[[BlockModel, Setting], Outcome]
 
 
 def measured(estimator: Estimator, under: Under, expected: Side) -> Experiment:
     """The excess risk of one estimator, as expected."""
-    weights = (1.0, 0.0) if isinstance(estimator, Dense) else (0.0, 1.0)
+    weights = ALONE[0] if isinstance(estimator, Dense) else ALONE[1]
     return _experiment(
         weights, under, lambda model, control: control * expected(model), relative_to="left"
     )
@@ -66,10 +68,12 @@ def _experiment(
 ) -> Experiment:
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         law = _Law.of(weights, model, under)
-        needed = law.needed(setting.threshold)
+        # both estimators alone need the same draws, so that they can share them
+        alike = [law] if all(weights) else [_Law.of(each, model, under) for each in ALONE]
+        needed = [each.needed(setting.threshold) for each in alike]
         # what is out of reach is not worth the wait: it ends inconclusive either way
-        reachable = needed if needed * model.dim <= MOST_NUMBERS else 0.0
-        replicates = setting.replicates or math.ceil(max(reachable, FEWEST))
+        reachable = [each for each in needed if each * model.dim <= MOST_NUMBERS]
+        replicates = setting.replicates or math.ceil(max([FEWEST, *reachable]))
         found = _simulated(model, under, replicates, setting.entropy).combination(weights)
         # groups that were hardly drawn are missed by the observed spread, not by the law
         sem = float(np.fmax(found.sem, law.deviation / math.sqrt(replicates)))
@@ -115,11 +119,14 @@ class _Law:
         # relative to the largest, so that no square overflows or underflows
         unit = float(risks.max()) or 1.0
         parts = risks / unit
-        # the weights are 1, or 1 and -1: moments of a difference are below the sums of moments
-        second = 3.0 * float(np.square(parts).sum(axis=0) @ chance)
+        # weights are 1, or 1 and -1: squares of normal errors are never negatively correlated, and
+        # the third moment of a difference is below the sum of both
+        second = 3.0 * np.square(parts).sum(axis=0)
+        if len(parts) == 2:
+            second -= 2.0 * parts.prod(axis=0)
         third = 15.0 * float((parts**3).sum(axis=0) @ chance)
         signs = np.sign([w for w, _ in used])
-        variance = max(second - float(signs @ parts @ chance) ** 2, 0.0)
+        variance = max(float(second @ chance) - float(signs @ parts @ chance) ** 2, 0.0)
         means = risks @ chance
         # a squared error of size r inherits this from the rounding of labels and predictions
         delta = 64.0 * 2.0**-52 * math.sqrt(model.label_power)
