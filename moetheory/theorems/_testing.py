@@ -127,13 +127,14 @@ class _Law:
         third = 15.0 * float((parts**3).sum(axis=0) @ chance)
         signs = np.sign([w for w, _ in used])
         variance = max(float(second @ chance) - float(signs @ parts @ chance) ** 2, 0.0)
+        cubed = variance**1.5  # of errors that hardly ever occur it may underflow
         means = risks @ chance
         # a squared error of size r inherits this from the rounding of labels and predictions
         delta = 64.0 * 2.0**-52 * math.sqrt(model.label_power)
         rounding = 2.0 * math.sqrt(float(means.sum())) * delta + delta**2
         return cls(
             deviation=unit * math.sqrt(variance),
-            skewness=third / variance**1.5 if variance > 0.0 else 0.0,
+            skewness=third / cubed if cubed > 0.0 else math.inf if third else 0.0,
             scale=max(float(means.max()), rounding),
             rounding=rounding,
         )
