@@ -12,8 +12,11 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import moetheory as mt
+from moetheory import kernels
+from moetheory.simulation.exposing import Exposed, confused
 from moetheory.simulation.routes import families
 
 ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.5), mt.MoE(ridge=0.5)]
@@ -81,6 +84,231 @@ def test_theory_and_simulation_agree_with_the_plain_way(generic, agrees, mean_an
         assert agrees(*mean_and_sem(errors**2), mt.risk(estimator, model).value)
 
 
+# --- under a perturbation -----------------------------------------------------------------------
+
+CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
+EVERYTHING = mt.Perturbation(0.9, CONFUSION, 0.7, noise=stats.laplace(3, 2), erasure=0.3)
+
+
+@pytest.fixture(scope="module")
+def leaky():
+    """Unequal in everything, with label noise."""
+    ranks = np.arange(1.0, 7.0)
+    return mt.BlockModel(
+        [0.2, 0.5, 0.3],
+        [1, 0, 1, 2, 1, 2],
+        3.0 / ranks,
+        np.cos(ranks) + 0.3,
+        0.4,
+        leakage_variances=0.2 / ranks,
+        label_noise_variance=0.2,
+    )
+
+
+@pytest.fixture(scope="module")
+def correlated():
+    """Blocks of coordinates that are far from independent."""
+    rng = np.random.default_rng(0)
+    factors = [rng.standard_normal((size, size)) for size in (1, 3, 2)]
+    return mt.BlockModel.from_covariances(
+        [factor @ factor.T for factor in factors],
+        [np.ones(1), np.array([1.0, -0.5, 0.8]), np.array([0.6, 1.0])],
+        0.4,
+        group_probabilities=[0.2, 0.5, 0.3],
+        label_noise_variance=0.2,
+    )
+
+
+PERTURBED = {
+    "all but a shift": ("leaky", EVERYTHING, 1_700_000),
+    "correlated coordinates": (
+        "correlated",
+        mt.Perturbation(0.6, CONFUSION, 0.5, noise=stats.t(5), erasure=0.2),
+        3_000_000,
+    ),
+    "a shift": ("leaky", mt.Perturbation(0.6, CONFUSION, 0.7, radius=0.4), 1_100_000),
+}
+
+
+@pytest.mark.parametrize("case", PERTURBED)
+def test_perturbed_inputs_agree_with_theory(request, agrees, case):
+    name, under, replicates = PERTURBED[case]
+    model, pair = request.getfixturevalue(name), [mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)]
+    estimates = mt.simulate(pair, model, under=under, replicates=replicates, rng=3)
+    for estimator, estimate in zip(pair, estimates, strict=True):
+        theory = mt.risk(estimator, model, under=under)
+        assert agrees(estimate.mean, estimate.sem, replicates, theory.value)
+        # a theory that forgets one of its parts is noticed
+        for part, nothing in (("drag", 0.0), ("erasure", 0.0), ("radius", 0.0)):
+            if getattr(under, part):
+                less = mt.risk(estimator, model, under=under.replace(**{part: nothing}))
+                assert abs(estimate.z(less)) > 10.0
+
+
+@pytest.mark.parametrize("law", [stats.uniform(), stats.laplace(3, 2), stats.gumbel_r(), None])
+def test_noise_has_its_law_in_the_original_coordinates(correlated, law):
+    under = mt.Perturbation(noise_variance=0.9, noise=law)
+    features = exposed_features(under, correlated, np.zeros((30_000, 6)))
+    if law is None:  # it was there when the inputs were drawn
+        assert not features.any()
+        return
+    mean, sd = law.mean(), law.std()
+    noise = in_original_coordinates(correlated, features) / math.sqrt(0.9) * sd + mean
+    assert min(stats.kstest(column, law.cdf).pvalue for column in noise.T) > 1e-6
+    correlation = np.corrcoef(noise.T) - np.eye(6)
+    assert np.abs(correlation).max() < 6.0 / math.sqrt(len(noise))
+
+
+def test_erasure_drops_original_coordinates_and_leaves_the_others_as_they_are(correlated):
+    features = np.random.default_rng(1).standard_normal((30_000, 6))
+    before = in_original_coordinates(correlated, features)
+    found = exposed_features(mt.Perturbation(erasure=0.3), correlated, features.copy())
+    after = in_original_coordinates(correlated, found)
+    gone = np.abs(after) < 1e-12
+    np.testing.assert_allclose(after[~gone], before[~gone], rtol=1e-9)
+    assert np.all(np.abs(gone.mean(axis=0) - 0.3) < 6.0 * math.sqrt(0.21 / len(gone)))
+    assert np.abs(np.corrcoef(gone.T) - np.eye(6)).max() < 6.0 / math.sqrt(len(gone))
+
+
+def exposed_features(under, model, features):
+    groups = np.zeros(len(features), dtype=np.int64)
+    routed = kernels.Places.of(model.block_of, groups)
+    inputs = kernels.Inputs(features, np.zeros(len(features)), routed)
+    return Exposed(under, model)(np.random.default_rng(0), groups, inputs).features
+
+
+def in_original_coordinates(model, features):
+    whole = np.zeros((model.dim, model.dim))
+    for g, basis in enumerate(model.rotations):
+        own = np.flatnonzero(model.block_of == g)
+        whole[np.ix_(own, own)] = basis
+    return features @ whole.T
+
+
+def test_inputs_are_taken_for_groups_as_the_rows_say():
+    groups = np.repeat([0, 1, 2], 20_000)
+    taken = confused(np.random.default_rng(0), groups, np.array(CONFUSION))
+    shares = np.stack([np.bincount(taken[groups == g], minlength=3) for g in range(3)]) / 20_000
+    assert np.abs(shares - CONFUSION).max() < 6.0 * math.sqrt(0.25 / 20_000)
+    assert shares[1, 0] == 0.0
+    np.testing.assert_array_equal(confused(np.random.default_rng(0), groups, np.eye(3)), groups)
+
+
+GATES = [mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft()), mt.MoE(gate=mt.TopK(2)), mt.Dense()]
+
+
+def test_a_perturbation_that_changes_nothing_gives_the_bits_of_none(generic):
+    """And so it does for gates, which are simulated with drawn labels then."""
+    arguments = {"replicates": 3000, "rng": 1}
+    same = mt.simulate(GATES, generic(), under=mt.Perturbation(), **arguments)
+    assert [each.method for each in same] == ["population"] * 4
+    assert_same_bits(same, mt.simulate(GATES, generic(), method="population", **arguments))
+
+
+def test_gates_keep_what_they_were_in_training(generic):
+    """The router of §5 in its own words, on inputs that are perturbed here."""
+    model, rows, rng = generic(), 300_000, np.random.default_rng(8)
+    under = mt.Perturbation(noise_variance=0.8, noise=stats.laplace(), erasure=0.2)
+    lam, b, p, block_of = (
+        getattr(model, name)
+        for name in ("signal_variances", "coefficients", "group_probabilities", "block_of")
+    )
+    groups = rng.choice(3, rows, p=p)
+    x = rng.standard_normal((rows, 9)) * np.sqrt(lam) * (block_of == groups[:, np.newaxis])
+    y = x @ b
+    x += rng.laplace(scale=math.sqrt(0.4), size=x.shape)  # of variance 0.8
+    x *= rng.random(x.shape) > 0.2
+    blocks = block_of == np.arange(3)[:, np.newaxis]
+    estimates = mt.simulate(GATES[:2], model, under=under, replicates=300_000, rng=9)
+
+    def errors(noise):
+        log = np.log(p) - 0.5 * blocks @ np.log1p(lam / noise)
+        log = log + 0.5 * (x**2 * (1.0 / noise - 1.0 / (lam + noise))) @ blocks.T
+        w = np.exp(log - log.max(axis=1, keepdims=True))
+        w /= w.sum(axis=1, keepdims=True)
+        experts = (x * (b * lam / (lam + 0.4))) @ blocks.T
+        hard = experts[np.arange(rows), w.argmax(axis=1)]
+        return (y - hard) ** 2, (y - np.vecdot(w, experts)) ** 2
+
+    def distance(noise):
+        found = zip(estimates, errors(noise), strict=True)
+        return [
+            abs(a.mean - e.mean()) / math.hypot(a.sem, e.std() / math.sqrt(rows)) for a, e in found
+        ]
+
+    assert max(distance(0.4)) < 5.0
+    assert max(distance(0.8)) > 10.0
+
+
+def test_models_keep_their_own_noise_under_a_perturbation(generic):
+    models = [generic(label_noise_variance=0.1), generic(0.8, label_noise_variance=0.1)]
+    for samples in (None, ABOVE):
+        for under in (EVERYTHING, EVERYTHING.replace(noise_variance=None)):
+            arguments = {"samples": samples, "under": under, "replicates": 500, "rng": 3}
+            together = mt.simulate(BOTH, models, **arguments)
+            for model, estimates in zip(models, together, strict=True):
+                assert_same_bits(estimates, mt.simulate(BOTH, model, **arguments))
+
+
+LEARNED = mt.MoE(gate=mt.Learned(samples=300))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"under": "noise"}, ValueError, "under must be a Perturbation, got 'noise'"),
+        (
+            {"under": mt.Perturbation(confusion=np.eye(2))},
+            ValueError,
+            "confusion must have 3 rows, one for each group, got 2",
+        ),
+        (
+            {"estimator": GATES, "under": mt.Perturbation(confusion=CONFUSION)},
+            ValueError,
+            r"confusion needs oracle routing, .* got MoE\(gate=Hard",
+        ),
+        (
+            {"estimator": GATES, "under": mt.Perturbation(radius=0.1)},
+            ValueError,
+            "radius needs oracle routing",
+        ),
+        (
+            {"method": "identity", "under": mt.Perturbation(erasure=0.1)},
+            ValueError,
+            r'method="identity" holds for inputs as they are in training, got .*\(erasure=0.1\)',
+        ),
+        (
+            {"estimator": LEARNED, "under": mt.Perturbation(erasure=0.1)},
+            ValueError,
+            r'is learned is simulated with method="identity" only, .* under=Perturbation\(erasure',
+        ),
+        (
+            {"samples": 40, "under": mt.Perturbation(radius=0.1, erasure=0.1)},
+            mt.NoClosedForm,
+            "normal errors only, not with erasure, .* call simulate without samples",
+        ),
+        (
+            {"samples": 40, "under": mt.Perturbation(radius=0.1, noise=stats.t(5))},
+            mt.NoClosedForm,
+            "normal errors only, not with noise that is not normal",
+        ),
+    ],
+)
+def test_perturbations_that_are_refused(generic, changes, error, message):
+    with pytest.raises(error, match=message):
+        mt.simulate(**{"estimator": mt.Dense(), "model": generic(), **changes})
+
+
+def test_a_checkpoint_of_another_perturbation_is_refused(generic, tmp_path):
+    path, options = tmp_path / "run.npz", {"replicates": 500, "rng": 1}
+    first = mt.simulate(BOTH, generic(), under=EVERYTHING, checkpoint=path, **options)
+    again = mt.simulate(BOTH, generic(), under=EVERYTHING, checkpoint=path, **options)
+    assert_same_bits(first, again)
+    for other in (None, EVERYTHING.replace(noise=stats.laplace(3, 2.5)), mt.Perturbation()):
+        with pytest.raises(ValueError, match="checkpoint of another run: under is"):
+            mt.simulate(BOTH, generic(), under=other, checkpoint=path, **options)
+
+
 # --- the same bits however the work is done -----------------------------------------------------
 
 
@@ -107,6 +335,8 @@ RUNS = {
     "law and statistics": {"samples": ABOVE},
     "data": {"samples": ABOVE, "method": "data"},
     "values kept": {"samples": [5, 20, 14], "method": "data"},
+    "perturbed": {"under": EVERYTHING},
+    "perturbed fits": {"samples": ABOVE, "under": EVERYTHING},
     "a target": {"samples": ABOVE, "target_sem": 2e-3},
 }
 BOTH = [mt.Dense(), mt.MoE()]
@@ -159,6 +389,10 @@ def test_results_that_come_in_another_order_are_merged_in_theirs(generic):
     there = mt.simulate(BOTH, generic(), executor=executor, **arguments)
     assert executor.order == [2, 1, 0]
     assert_same_bits(there, mt.simulate(BOTH, generic(), **arguments))
+    perturbed = {"under": EVERYTHING, "rng": 99, "replicates": 3 * chunk_size(generic())}
+    there = mt.simulate(BOTH, generic(), executor=executor, **perturbed)
+    assert executor.order == 2 * [2, 1, 0]
+    assert_same_bits(there, mt.simulate(BOTH, generic(), **perturbed))
 
 
 def test_our_own_processes_give_the_same_bits(generic):

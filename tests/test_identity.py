@@ -1,7 +1,10 @@
 """What makes two runs the same, and what does not."""
 
+import json
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import moetheory as mt
 from moetheory.simulation.identity import identity
@@ -10,10 +13,10 @@ from moetheory.simulation.routes import families
 BOTH = (mt.Dense(), mt.MoE())
 
 
-def of(model, estimators=BOTH, samples=30, counts="fixed", method=None, seed=1):
+def of(model, estimators=BOTH, samples=30, counts="fixed", method=None, seed=1, under=None):
     models = model if isinstance(model, tuple) else (model,)
-    plan = families(estimators, models, samples, counts, method, False)
-    return identity(estimators, models, samples, counts, plan, seed)
+    plan = families(estimators, models, samples, counts, method, False, under)
+    return identity(estimators, models, samples, counts, plan, seed, under)
 
 
 def test_it_names_the_versions_on_which_the_bits_depend(generic):
@@ -34,6 +37,7 @@ def test_equal_runs_are_the_same_however_they_are_written(generic):
         {"counts": "multinomial"},
         {"method": "data"},
         {"seed": 2},
+        {"under": mt.Perturbation()},
         {"estimators": (mt.Dense(), mt.MoE(ridge=1e-300))},
         {"estimators": (mt.MoE(), mt.Dense())},
     ],
@@ -52,3 +56,21 @@ def test_another_model_is_another_run(generic):
     ):
         assert of(generic().replace(**{field: value})) != here
     assert of((generic(), generic())) != here
+
+
+def test_another_perturbation_is_another_run(generic):
+    bars = [stats.rv_histogram((np.array(h), np.array([0, 1, 2]))) for h in ([1, 1], [1, 2])]
+    perturbations = [
+        mt.Perturbation(noise_variance=0.4),
+        mt.Perturbation(noise_variance=0.4 + 1e-16),
+        mt.Perturbation(erasure=1e-300),
+        mt.Perturbation(confusion=mt.even_confusion(3, 0.1)),
+        mt.Perturbation(confusion=mt.even_confusion(3, 0.1), drag=0.5),
+        mt.Perturbation(noise=stats.t(5)),
+        mt.Perturbation(noise=stats.t(6)),
+        *(mt.Perturbation(noise=law()) for law in bars),
+    ]
+    assert repr(perturbations[-1]) == repr(perturbations[-2])
+    found = [json.dumps(of(generic(), under=under)) for under in perturbations]
+    assert len(set(found)) == len(found)
+    assert json.dumps(of(generic(), under=mt.Perturbation(noise=stats.t(5)))) == found[5]

@@ -53,6 +53,42 @@ def test_errors_have_the_second_moments_of_their_parts(agrees, mean_and_sem):
         assert agrees(*mean_and_sem(errors**2), value)
 
 
+@pytest.mark.parametrize("radius", [0.0, 0.7])
+def test_errors_are_those_of_what_the_exposure_leaves(radius):
+    """Every input and predictor by itself: dense, the expert that was named, a function."""
+    rng = np.random.default_rng(5)
+    block_of, taken = np.array([1, 0, 1, 2, 0, 1]), np.array([2, 0, 1, 1, 0])
+    features, labels, weights = (rng.standard_normal(n) for n in ((5, 6), 5, (3, 6)))
+    shares = rng.random((3, 5))
+
+    def exposure(rng, groups, inputs):
+        assert inputs.features.shape == features.shape
+        return kernels.Inputs(features, labels, kernels.Places.of(block_of, taken), radius)
+
+    routes = (False, True, lambda given: shares)[: 2 if radius else 3]
+    errors = kernels.prediction_errors(
+        rng,
+        np.zeros(5, int),
+        block_of,
+        *np.ones((3, 6)),
+        1.0,
+        1.0,
+        weights[: len(routes)],
+        routes,
+        exposure,
+    )
+    for x, y, j, share, found in zip(features, labels, taken, shares.T, errors.T, strict=True):
+        used = (weights[0], weights[1] * (block_of == j), weights[2] * share[block_of])
+        wanted = [y - x @ w for w in used[: len(routes)]]
+        if radius:  # the shift along w, away from the label
+            shifts = [
+                -np.sign(e) * radius * w / np.linalg.norm(w)
+                for e, w in zip(wanted, used, strict=False)
+            ]
+            wanted = [abs(y - (x + s) @ w) for s, w in zip(shifts, used, strict=False)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
 SHAPES = [(7, 3), (5, 5), (6, 5), (4, 5), (2, 6), (1, 4), (1, 1)]
 
 

@@ -7,11 +7,13 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
+from moetheory.regressions import Regressions
 from moetheory.simulation import fitted_risks
 from moetheory.simulation.compression import Grouped, Joint, Plain
 from moetheory.simulation.law import Law
 from moetheory.simulation.rotation import Rotated
 from moetheory.simulation.routes import families
+from moetheory.simulation.training import dense_losses, expert_losses
 
 LEVEL = 1e-6  # that any of at most COMPARISONS comparisons of this file fails by chance
 COMPARISONS = 300
@@ -109,6 +111,157 @@ def compare(model, samples, counts, layout, experts):
                 np.testing.assert_allclose(here[:, g], there[:, g], rtol=1e-12)
         p = model.group_probabilities
         assert_same_law(here @ p, there @ p)
+
+
+# --- under a perturbation -----------------------------------------------------------------------
+
+CONFUSION = np.array([[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]])
+TWO = np.array([[0.8, 0.2], [0.3, 0.7]])
+ORDER = np.random.default_rng(0).permutation(18)
+
+
+def shuffled():
+    """Isotropic blocks whose coordinates are mixed."""
+    model = wide(label_noise_variance=0.2)
+    return model.replace(
+        block_of=model.block_of[ORDER], signal_variances=model.signal_variances[ORDER]
+    )
+
+
+def leaky(generic):
+    return generic(leakage_variances=0.2 / np.arange(1.0, 10.0), label_noise_variance=0.2)
+
+
+PERTURBED = {
+    Joint: (lambda generic: generic(label_noise_variance=0.2), [12, 20, 14]),
+    Grouped: (leaky, [12, 20, 24]),
+    Plain: (leaky, [4, 1, 3]),
+    Rotated: (lambda generic: shuffled(), [3, 4]),
+}
+PARTS = {"erasure": 0.3, "radius": 0.4}  # each for itself: together there is no closed form
+
+
+def perturbed(model, part):
+    confusion = CONFUSION if model.experts == 3 else TWO
+    return mt.Perturbation(0.9, confusion, 0.7, **{part: PARTS[part]})
+
+
+@pytest.mark.parametrize("layout", PERTURBED)
+def test_without_changes_and_with_erasure_risks_are_what_they_are_made_of(generic, layout):
+    """Two formulas for the same fits: (1-q) risk + q null risk, whatever the estimator."""
+    make, samples = PERTURBED[layout]
+    model = make(generic)
+    assert layout in layouts([mt.Dense()], model, samples)
+    same, erased = mt.Perturbation(), mt.Perturbation(erasure=0.3)
+    clean = np.where(
+        model.block_of == np.arange(model.experts)[:, np.newaxis],
+        model.signal_variances,
+        model.leakage_variances,
+    )
+    null = clean @ model.coefficients**2 + model.label_noise_variance
+    for method in (None, "statistics", "data"):
+        arguments = {"replicates": 40, "rng": 3, "method": method}
+        risks = fitted_risks(RIDGES, model, samples, **arguments)
+        found = fitted_risks(RIDGES, model, samples, under=same, **arguments)
+        np.testing.assert_allclose(found, risks, rtol=1e-11)
+        found = fitted_risks(RIDGES, model, samples, under=erased, **arguments)
+        np.testing.assert_allclose(found, 0.7 * risks + 0.3 * null, rtol=1e-11)
+
+
+def quadratic_forms(model, dense, moe, under):
+    """Risk given the group (2, K), pair of groups by pair, from covariances in full."""
+    p, d = model.experts, model.dim
+    q, r, noise = under.erasure, under.radius, under.noise_of(model.noise_variance) * np.eye(d)
+    b, found = model.coefficients, np.zeros((2, p))
+    for i in range(p):
+        clean = np.diag(
+            np.where(model.block_of == i, model.signal_variances, model.leakage_variances)
+        )
+        for j in range(p):
+            own = model.block_of == j
+            pulled = np.diag(own * model.signal_variances) * under.drag**2 * (i != j)
+            seen = clean + pulled + noise
+            for k, w in enumerate((dense, own * moe)):
+                # erasure keeps 1 - q of a product with the label, (1 - q)² of one of two features
+                both = (1 - q) ** 2 * seen + q * (1 - q) * np.diag(np.diag(seen))
+                e = b @ clean @ b - 2 * (1 - q) * w @ clean @ b + w @ both @ w
+                e += model.label_noise_variance
+                norm = np.linalg.norm(w)
+                e += 2 * r * math.sqrt(2 / math.pi * e) * norm + r**2 * norm**2
+                found[k, i] += under.confusion[i, j] * e
+    return found
+
+
+def plain_fits(model, samples, rng):
+    """Dense and the experts by `lstsq` on a training set with these counts."""
+    data = model.sample(16 * sum(samples), rng)
+    rows = np.concatenate([np.flatnonzero(data.groups == g)[:n] for g, n in enumerate(samples)])
+    assert len(rows) == sum(samples)
+    x, y, groups = data.features[rows], data.labels[rows], data.groups[rows]
+    moe = np.zeros(model.dim)
+    for g in range(model.experts):
+        own, here = model.block_of == g, groups == g
+        moe[own] = np.linalg.lstsq(x[here][:, own], y[here])[0]
+    return np.linalg.lstsq(x, y)[0], moe
+
+
+@pytest.mark.parametrize("layout", PERTURBED)
+def test_every_route_has_the_perturbed_risks_of_the_plain_way(generic, layout):
+    make, samples = PERTURBED[layout]
+    model, rng = make(generic), np.random.default_rng(4)
+    pairs = [plain_fits(model, samples, rng) for _ in range(300)]
+    dense, moe = (np.array(fits) for fits in zip(*pairs, strict=True))
+    regressions = Regressions.of(model, samples)
+    threshold = stats.norm.isf(LEVEL / COMPARISONS / 2)
+    for part in PARTS:
+        under, p = perturbed(model, part), model.group_probabilities
+        plain = np.stack([quadratic_forms(model, *pair, under) for pair in pairs], axis=1)
+        ours = dense_losses(model, dense, under), expert_losses(model, moe, regressions, under)
+        np.testing.assert_allclose(ours, plain, rtol=1e-11)
+        for method in (None, "statistics", "data"):
+            arguments = {"under": under, "replicates": 3000, "rng": 5, "method": method}
+            risks = np.log(fitted_risks([mt.Dense(), mt.MoE()], model, samples, **arguments) @ p)
+            for here, there in zip(risks, np.log(plain @ p), strict=True):
+                sem = math.hypot(here.std() / math.sqrt(3000), there.std() / math.sqrt(300))
+                assert abs(here.mean() - there.mean()) <= threshold * sem
+                assert threshold * sem <= 0.5 * there.std() + 1e-12
+
+
+def test_a_perturbed_risk_is_the_error_on_test_inputs(generic):
+    """Drag, noise and masks drawn one by one for fits that the plain way made."""
+    model, rng, n = leaky(generic), np.random.default_rng(6), 400_000
+    under = perturbed(model, "erasure")
+    dense, moe = plain_fits(model, [12, 20, 24], rng)
+    groups = rng.choice(3, n, p=model.group_probabilities)
+    own = model.block_of == groups[:, np.newaxis]
+    x = rng.standard_normal((n, 9)) * np.sqrt(
+        np.where(own, model.signal_variances, model.leakage_variances)
+    )
+    y = x @ model.coefficients + math.sqrt(0.2) * rng.standard_normal(n)
+    taken = np.array([rng.choice(3, n, p=row) for row in CONFUSION])[groups, np.arange(n)]
+    named = model.block_of == taken[:, np.newaxis]
+    drag = rng.standard_normal((n, 9)) * np.sqrt(model.signal_variances)
+    x += 0.7 * drag * named * (taken != groups)[:, np.newaxis]
+    x += math.sqrt(0.9) * rng.standard_normal((n, 9))
+    x *= rng.random((n, 9)) > 0.3
+    wanted = quadratic_forms(model, dense, moe, under)
+    for prediction, value in zip((x @ dense, np.vecdot(x * named, moe)), wanted, strict=True):
+        errors = (y - prediction) ** 2
+        z = (errors.mean() - model.group_probabilities @ value) / errors.std() * math.sqrt(n)
+        assert abs(z) < stats.norm.isf(LEVEL / COMPARISONS / 2)
+
+
+def test_perturbed_experts_agree_with_their_exact_risk(generic):
+    under = perturbed(generic(), "erasure")
+    threshold = stats.norm.isf(LEVEL / COMPARISONS / 2)
+    for model, samples in ((generic(), [12, 20, 14]), (leaky(generic), [12, 20, 24])):
+        theory = mt.risk(mt.MoE(), model, samples=samples, under=under)
+        forgetful = mt.risk(mt.MoE(), model, samples=samples, under=under.replace(drag=0.0))
+        assert theory.exactness == "exact"
+        arguments = {"samples": samples, "under": under, "replicates": 40_000, "rng": 7}
+        estimate = mt.simulate(mt.MoE(), model, **arguments)
+        assert estimate.method == "law"
+        assert abs(estimate.z(theory)) < threshold < abs(estimate.z(forgetful))
 
 
 def test_experts_from_statistics_have_the_law_of_experts_from_their_law(generic):

@@ -61,6 +61,11 @@ def test_what_makes_a_tail_light(generic, isotropic):
     # a group that is never met does not count, one without samples predicts zero
     rare = isotropic.replace(group_probabilities=[0.0, 0.5, 0.5])
     assert heavy_tail(mt.MoE(), rare, [8, 40, 40]) is None
+    # unless inputs of other groups are sent to its expert
+    for row, met in (([0.0, 1.0, 0.0], False), ([0.1, 0.9, 0.0], True)):
+        under = mt.Perturbation(confusion=[[1.0, 0.0, 0.0], row, [0.0, 0.0, 1.0]])
+        tail = heavy_tail(mt.MoE(), rare, [8, 40, 40], under=under)
+        assert (tail is not None and tail.mean) == met
     assert heavy_tail(mt.MoE(), generic(), [0, 40, 40]) is None
 
 

@@ -99,7 +99,9 @@ def simulate(
     averages the squared errors :math:`(f(\bar x) - y)^2`. A replicate is one fresh test sample.
     Where a gate routes by the input (strict blocks) it averages instead, over noisy inputs that
     are spread over the groups in proportion, the risk given the squares of their coordinates;
-    with `Learned` a replicate is one training set of the router and 32 such inputs.
+    with `Learned` a replicate is one training set of the router and 32 such inputs. With
+    ``under`` it averages squared errors for all gates: every input that is drawn meets the
+    perturbation before it is routed.
 
     With ``samples``: averages the true risks of estimators fitted on training sets. A replicate
     is one training set. Dense is fitted on all n samples,
@@ -116,7 +118,7 @@ def simulate(
 
     :math:`S_{gm}` the clean variance (:math:`\lambda_m` on block g, :math:`\nu_m` off it) and
     :math:`\hat\beta_g` what an input of group g meets: :math:`\hat\beta`, or expert g on its
-    block and zero off it.
+    block and zero off it; with ``under`` the one that it becomes there (docs/theory.md §7).
 
     Parameters
     ----------
@@ -125,6 +127,9 @@ def simulate(
         Models that differ only in their noise variance use the same draws.
     samples : int or (K,) integer array, optional
         Size of the training sets, or the samples of each group. None: infinitely many.
+    under : Perturbation, optional
+        What differs at test time. Predictors and gates are those of training; of several models
+        each keeps its own noise variance at test unless this gives one.
     counts : {"fixed", "multinomial"}
         How many of n samples a group gets: :math:`n_g \approx p_g n` by largest remainder in
         every training set, or drawn anew for each.
@@ -171,8 +176,12 @@ def simulate(
         An argument is none of the above; ``samples`` is negative, fractional or zero in total;
         ``counts="multinomial"`` without ``samples`` or with the samples of each group;
         ``method`` does not apply; a gate that routes by the input with ``samples``, leakage or
-        too few samples to learn from; ``target_sem`` with infinite variance; ``memory`` too
-        small for a chunk; ``checkpoint`` damaged or of another run.
+        too few samples to learn from; ``under`` with confusion or a radius and such a gate, with
+        `Learned` or with "identity"; ``target_sem`` with infinite variance; ``memory`` too small
+        for a chunk; ``checkpoint`` damaged or of another run.
+    NoClosedForm
+        ``samples``, and ``under`` with a radius and errors that are not normal: erasure, or
+        noise of another law.
     OSError
         ``checkpoint`` cannot be written, which is found out before the work.
     ExecutorError
@@ -204,7 +213,7 @@ def simulate(
 
     Examples
     --------
-    >>> from moetheory import Dense, MoE, risk
+    >>> from moetheory import Dense, MoE, even_confusion, risk
     >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
     >>> estimate = simulate(MoE(), model, replicates=20_000, rng=0)
     >>> abs(estimate.z(risk(MoE(), model))) < 5
@@ -218,6 +227,14 @@ def simulate(
     (['statistics', 'law'], True)
     >>> fitted.difference(0, 1).method
     'statistics and law, independent draws'
+
+    Every tenth input sent to a wrong expert, and every fifth coordinate lost:
+
+    >>> under = Perturbation(confusion=even_confusion(4, 0.1), erasure=0.2)
+    >>> worse = simulate(MoE(), model, samples=40, under=under, rng=0)
+    >>> theory = risk(MoE(), model, samples=40, under=under)
+    >>> f"{theory.value:.3f}", abs(worse.z(theory)) < 5
+    ('0.555', True)
     """
     estimators, models = known_estimators(estimator), known_models(model)
     total = None

@@ -26,7 +26,7 @@ from moetheory.validation import FloatArray, IntArray
 BATCH = 1 << 20
 BATCHES = 2
 # numbers in the fits whose risks under a perturbation are found together
-SLICE = 1 << 16
+SLICE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
