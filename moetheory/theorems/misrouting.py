@@ -46,7 +46,7 @@ def _misled(drag: float) -> Under:
     return lambda model: Perturbation(confusion=_confusion(model), drag=drag)
 
 
-# risks are linear in the square of the drag, so two drags settle all; 1 is its own square, 0.5 is not
+# risks are linear in the square of the drag: two drags settle all; 0.5 is not its own square
 MISLED = {drag: _misled(drag) for drag in (0.0, 0.5)}
 
 
