@@ -81,6 +81,17 @@ def test_groups_too_rare_to_be_drawn_contradict_nothing(
         assert verdict.status in ("holds", "inconclusive"), verdict.reason
 
 
+@pytest.mark.parametrize("name", ["noise-shift", "misrouting", "leakage"])
+@pytest.mark.parametrize("signal", [1.0, 1 / RARE])
+@pytest.mark.parametrize("replicates", [2, 2000])
+def test_nor_do_they_under_a_perturbation(name, signal, replicates):
+    model = mt.BlockModel([RARE, 1 - RARE], [0, 1], [signal, 1.0], [1.0, 1.0], 1.0)
+    theorem = mt.catalogue[name]
+    numeric = tuple(replace(claim, symbolic=None) for claim in theorem.claims)
+    verdict = mt.check(replace(theorem, claims=numeric), model, rng=0, replicates=replicates)
+    assert verdict.status == "inconclusive", verdict.reason
+
+
 @given(block_models(noiseless=True, exponents=20), st.sampled_from([50, 3000]))
 @settings(max_examples=20)
 def test_no_model_is_found_to_violate_a_theorem(model, replicates):

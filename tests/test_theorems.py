@@ -13,8 +13,9 @@ import moetheory as mt
 from moetheory import theorems
 from moetheory.certificates import evaluate
 from moetheory.strategies import block_models
-from moetheory.theorems import _template
-from moetheory.theorems._declaration import Theorem
+from moetheory.theorems import _template, noise_shift
+from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._quantities import one_direction
 
 ALL = [*mt.catalogue, "_template"]
 
@@ -36,13 +37,14 @@ def test_listing_names_files_and_imports_none():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines() == [
-        "['gating-order', 'generalization', 'one-over-k', 'routing', 'sample-complexity']",
+        "['gating-order', 'generalization', 'leakage', 'misrouting', 'noise-shift', 'one-over-k', "
+        "'routing', 'sample-complexity']",
         "[]",
     ]
 
 
 def test_the_catalogue_is_a_mapping_that_knows_its_names():
-    assert len(mt.catalogue) == 5
+    assert len(mt.catalogue) == 8
     assert "one-over-k" in mt.catalogue
     assert mt.catalogue["one-over-k"].name == "one-over-k"
     assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]
@@ -75,9 +77,10 @@ def test_it_holds_on_its_example(theorem):
 def test_every_wrong_variant_is_violated(theorem):
     """By the closed forms, by the algebra, and where the left side is off, by simulation."""
     for claim in (*theorem.claims, *theorem.otherwise):
-        assert 0.5 <= claim.control <= 2.0
+        assert isinstance(claim.control, Claim) or 0.5 <= claim.control <= 2.0
     # without closed forms it takes a simulation with power to find a claim wrong
-    replicates = 2 if all(claim.experiment is None for claim in theorem.claims) else None
+    closed = all(claim.left is not None and claim.right is not None for claim in theorem.claims)
+    replicates = 2 if closed else None
     control = mt.check(theorem.negative_control, rng=1, replicates=replicates)
     assert control.status == "violated"
     for claim, wrong in zip(theorem.claims, control.claims, strict=True):
@@ -215,3 +218,103 @@ def test_rare_routing_errors_violate_nothing(name, model):
     assert verdict.status in ("holds", "inconclusive")
     assert all(point.holds for claim in verdict.claims for point in claim.points)
     assert verdict.comparisons
+
+
+# --- when a mixture is less robust than dense -----------------------------------------------------
+
+ROBUSTNESS = ("noise-shift", "misrouting", "leakage")
+STRONG = mt.BlockModel([0.2, 0.8], [0, 0, 1], [5.0, 3.0, 1.5], [1.0, -2.0, 0.5], 1.0)
+WEAK = mt.BlockModel([0.2, 0.8], [0, 0, 1], [2.0, 1.0, 1.1], [1.0, -2.0, 0.5], 1.0)
+
+
+def directions(*probabilities: float, signal: float):
+    """Noise 1, one direction with signal."""
+    values = {"lambda_": signal, "b": 1.0, "sigma2": 1.0}
+    return lambda _: [one_direction({"p": p, **values}) for p in probabilities]
+
+
+def test_a_condition_free_of_p_is_found_violated_for_rare_groups():
+    theorem, claim = mt.catalogue["noise-shift"], noise_shift.ABOVE.control
+    assert "lambda > 4 noise" in claim.name
+    assert noise_shift.ABOVE in theorem.claims
+    assert claim in theorem.negative_control.claims
+    rare = replace(claim, points=directions(1 / 17, 1 / 32, 0.01, signal=4.05))
+    (found,) = mt.check(replace(theorem, claims=(rare,)), rng=0).claims
+    assert found.status == "violated"
+    assert [point.holds for point in found.points] == [False] * 3
+    assert found.certificate.status == "refuted"
+    assert found.certificate.counterexample["p"] < 1 / 16
+    # at the points alone, too
+    assert mt.check(replace(theorem, claims=(replace(rare, symbolic=None),))).status == "violated"
+
+
+def test_it_is_not_for_frequent_ones():
+    theorem, claim = mt.catalogue["noise-shift"], noise_shift.FREQUENT
+    points = directions(1 / 16, 0.1, 0.5, 0.99, signal=4.0)
+    verdict = mt.check(replace(theorem, claims=(replace(claim, points=points),)), rng=0)
+    assert verdict.status == "holds", verdict.reason
+    assert verdict.claims[0].certificate.status == "proved"
+    assert len(verdict.claims[0].points) == 4
+
+
+@pytest.mark.parametrize(("model", "strong"), [(STRONG, True), (WEAK, False)])
+def test_either_side_of_the_threshold_is_checked_on_the_users_model(model, strong):
+    """The other side on the same model with other noise."""
+    assert mt.sharp_snr_condition(model).all() == strong
+    theorem = mt.catalogue["noise-shift"]
+    claims = {claim.name: claim for claim in theorem.claims}
+    loud = claims["MoE <= dense at 100 noise, all directions strong"]
+    (own,) = (noise_shift.ABOVE if strong else noise_shift.BELOW).points(model)
+    (other,) = (noise_shift.BELOW if strong else noise_shift.ABOVE).points(model)
+    assert own is model
+    assert other == model.replace(noise_variance=other.noise_variance)
+    assert mt.sharp_snr_condition(other).all() == (not strong)
+    assert loud.points(model) == [own if strong else other]
+    (crossing,) = claims["dense <= MoE at 1.25 of the crossover"].points(model)
+    assert crossing == (other if strong else own)
+    closed = tuple(replace(c, experiment=None, symbolic=None) for c in theorem.claims)
+    verdict = mt.check(replace(theorem, claims=closed), model)
+    assert verdict.status == "holds", verdict.reason
+
+
+def test_a_mixture_that_is_better_at_any_overlap_is_found_violated():
+    """By closed forms and by simulation, on the far side of the crossover."""
+    theorem = mt.catalogue["leakage"]
+    claim = next(c for c in theorem.claims if c.name == "MoE <= dense at 0.8 of the crossover")
+    example = theorem.example()
+    end = mt.crossover(mt.Dense(), mt.MoE(), example, over="leakage")
+
+    def points(model):
+        overlaps = (factor * end for factor in (0.9, 1.1, 2.0))
+        return [model.replace(leakage_variances=a**2 * model.signal_variances) for a in overlaps]
+
+    everywhere = replace(claim, points=points, simulated=lambda model: points(model)[-1:])
+    verdict = mt.check(replace(theorem, claims=(everywhere,)), rng=1)
+    assert verdict.status == "violated"
+    assert [point.holds for point in verdict.claims[0].points] == [True, False, False]
+    (comparison,) = verdict.comparisons
+    assert comparison.decides
+    assert abs(comparison.z) < comparison.threshold
+    assert comparison.simulated + 5 * comparison.sem < 0.0
+
+
+@pytest.mark.parametrize("name", ROBUSTNESS)
+def test_where_dense_is_never_better_there_is_nothing_to_check(name):
+    for changes in ({"group_probabilities": [1.0, 0.0]}, {"coefficients": [0.0] * 3}):
+        theorem = mt.catalogue[name]
+        beside = [c for c in theorem.claims if "of the crossover" in c.name]
+        assert beside
+        assert not any(claim.points(STRONG.replace(**changes)) for claim in beside)
+
+
+@given(block_models(noiseless=True, exponents=20))
+@settings(max_examples=15)
+def test_no_model_is_found_to_violate_what_is_said_of_robustness(model):
+    for name in ROBUSTNESS:
+        theorem = mt.catalogue[name]
+        numeric = {
+            kind: tuple(replace(c, symbolic=None) for c in getattr(theorem, kind))
+            for kind in ("claims", "otherwise")
+        }
+        verdict = mt.check(replace(theorem, **numeric), model, rng=0, replicates=500)
+        assert verdict.status != "violated", verdict.reason

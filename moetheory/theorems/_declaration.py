@@ -108,9 +108,9 @@ class Claim:
         risks of `Theorem.estimators`, one weight for each.
     experiment : callable, optional
         In place of ``weights``, for claims about training sets: takes a model and a `Setting`.
-    control : float
-        What the negative control multiplies the right side by (an experiment is told); at most
-        a factor 2 off.
+    control : float or Claim
+        What the negative control multiplies the right side by (an experiment is told), at most
+        a factor 2 off; or a claim that is easily taken for this one and is wrong.
     points : callable
         The models at which the claim is evaluated, given the user's, which comes first if it is
         one of them.
@@ -125,7 +125,7 @@ class Claim:
 
     name: str
     relation: Relation
-    control: float
+    control: float | Claim
     left: Side | None = None
     right: Side | None = None
     symbolic: Callable[[], Symbolic] | None = None
@@ -139,7 +139,9 @@ class Claim:
 
     @property
     def negative_control(self) -> Claim:
-        """The wrong variant: the right side times ``control``, which a check must not let pass."""
+        """The wrong variant, ``control`` says which, that a check must not let pass."""
+        if isinstance(self.control, Claim):
+            return self.control
         factor, symbolic, right = self.control, self.symbolic, self.right
 
         def wrong(model: BlockModel) -> float:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moetheory.certificates import Symbolic, Values
-from moetheory.estimators import Dense, MoE
+from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import risk
 from moetheory.gates import Hard
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 from moetheory.routers import routing_matrix
+from moetheory.theorems._declaration import Side
 
 if TYPE_CHECKING:
     import sympy
+
+Under = Callable[[BlockModel], Perturbation | None]
 
 
 def dense_excess(model: BlockModel) -> float:
@@ -27,6 +32,11 @@ def dense_excess(model: BlockModel) -> float:
 def moe_excess(model: BlockModel) -> float:
     """Excess risk of the oracle-routed mixture."""
     return risk(MoE(), model).excess
+
+
+def excess_under(estimator: Estimator, under: Under) -> Side:
+    """Excess risk of an estimator under the perturbation that goes with a model."""
+    return lambda model: risk(estimator, model, under=under(model)).excess
 
 
 @lru_cache(maxsize=64)
@@ -42,6 +52,18 @@ def louder(model: BlockModel, often: float) -> BlockModel:
     return model
 
 
+def uneven(noise_variance: float) -> BlockModel:
+    """Nothing equal: sizes 2, 3 and 5, probabilities, variances, coefficients."""
+    ranks = np.arange(1.0, 11.0)
+    return BlockModel(
+        [0.2, 0.3, 0.5],
+        np.repeat([0, 1, 2], [2, 3, 5]),
+        3.0 / ranks,
+        np.cos(ranks),
+        noise_variance,
+    )
+
+
 def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
     """A random positive value, 0.01 to 100, for each name."""
     return {name: float(10.0 ** rng.uniform(-2.0, 2.0)) for name in names}
@@ -51,7 +73,8 @@ def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
 class Direction:
     """What one coordinate adds to dense and MoE excess risk, to their gap and to the bound.
 
-    Risks are sums of such terms, so what holds for each direction holds for the risks.
+    Also the coefficients of both, the second moment, and what the active block has of it. Risks
+    are sums of such terms, so what holds for each direction holds for the risks.
     """
 
     dense: sympy.Expr
@@ -59,20 +82,51 @@ class Direction:
     gap: sympy.Expr
     bound: sympy.Expr
     null: sympy.Expr
+    dense_fit: sympy.Expr
+    moe_fit: sympy.Expr
+    moment: sympy.Expr
+    active: sympy.Expr
+    coefficient: sympy.Symbol
+    signal: sympy.Symbol
+    leakage: sympy.Expr
+    noise: sympy.Symbol
     probability: sympy.Symbol
     leaking: bool
 
-    def claim(self, left: sympy.Expr, right: sympy.Expr) -> Symbolic:
-        """Two sides made of these terms, for models in which one direction alone has signal."""
+    def claim(
+        self,
+        left: sympy.Expr,
+        right: sympy.Expr,
+        *,
+        domain: Mapping[sympy.Symbol, sympy.Expr] | None = None,
+        draw: Callable[[np.random.Generator], dict[str, float]] | None = None,
+        model: Callable[[Values], Any] | None = None,
+    ) -> Symbolic:
+        """Two sides made of these terms, for models in which one direction alone has signal.
+
+        All of them, unless ``domain`` and ``draw`` say which.
+        """
         import sympy
 
         return Symbolic(
             left=left,
             right=right,
-            domain={self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
-            draw=self._draw,
-            model=_one_direction,
+            domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
+            draw=draw or self._draw,
+            model=model or one_direction,
         )
+
+    def gains(self) -> tuple[sympy.Expr, sympy.Expr]:
+        """What a unit of test noise costs dense and the mixture."""
+        return self.dense_fit**2, self.probability * self.moe_fit**2
+
+    def at_noise(self, noise: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+        """What it adds to dense and MoE excess risk with so much noise at test time."""
+        b, active, unseen = self.coefficient, self.active, self.moment - self.active
+        gains = self.gains()
+        dense = self.moment * (b - self.dense_fit) ** 2 + noise * gains[0]
+        moe = active * (b - self.moe_fit) ** 2 + unseen * b**2 + noise * gains[1]
+        return dense, moe
 
     def _draw(self, rng: np.random.Generator) -> dict[str, float]:
         names = ["lambda_", "b", "sigma2"] + ["nu"] * self.leaking
@@ -94,12 +148,20 @@ def direction(*, leaking: bool) -> Direction:
         gap=q * b**2 * (filtered - nu**2) / (nu + sigma2),
         bound=b**2 * (p * sigma2 + q * nu),
         null=b**2 * h,
+        dense_fit=b * h / (h + sigma2),
+        moe_fit=b * lambda_ / (lambda_ + sigma2),
+        moment=h,
+        active=p * lambda_,
+        coefficient=b,
+        signal=lambda_,
+        leakage=nu,
+        noise=sigma2,
         probability=p,
         leaking=leaking,
     )
 
 
-def _one_direction(values: Values) -> BlockModel:
+def one_direction(values: Values) -> BlockModel:
     """A model in which one coordinate alone has anything to predict."""
     p, nu = values["p"], values.get("nu", 0.0)
     return BlockModel(
