@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from moetheory.certificates import Certificate, Shipped, certify
-from moetheory.errorlaw import DISTORTION, LEAST_REPLICATES, POWER, Law, without_label_noise
+from moetheory.errorlaw import DISTORTION, LEAST_REPLICATES, Law, without_label_noise
 from moetheory.estimates import Estimates, student_quantile
 from moetheory.model import BlockModel, known_model
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.theorems import catalogue
-from moetheory.theorems._declaration import Claim, Setting, Theorem
+from moetheory.theorems._declaration import Claim, Setting, Theorem, Under
 from moetheory.validation import count, number
 from moetheory.verdicts import ClaimVerdict, Comparison, Point, Status, Verdict
 
@@ -100,7 +100,10 @@ def check(
     ]
     tail = level / (2.0 * max(len(laws) + len(experiments), 1))
     estimates = _simulate_all(theorem, laws, tail, replicates, entropy, progress)
-    compared = {key: _compare(law, estimates[key[1]], tail) for key, law in laws.items()}
+    compared = {
+        (claim, point): _compare(law, estimates[point, claim.under], tail)
+        for (claim, point), law in laws.items()
+    }
     places = list(dict.fromkeys(point for _, point in experiments))
     for index, (claim, point) in enumerate(experiments):
         # experiments on one model may share what they draw
@@ -124,26 +127,28 @@ def _simulate_all(
     replicates: int | None,
     entropy: int,
     progress: Callable[[int, int], None] | None,
-) -> dict[BlockModel, Estimates]:
-    """Each model once, label noise left out, with what its most demanding claim needs."""
-    sizes: dict[BlockModel, int] = {}
-    for (_, model), law in laws.items():
+) -> dict[tuple[BlockModel, Under], Estimates]:
+    """Each model once for each test, label noise left out, as its most demanding claim needs."""
+    sizes: dict[tuple[BlockModel, Under], int] = {}
+    for (claim, model), law in laws.items():
         needed = law.needed(tail)
         # what is out of reach is not worth the wait: it ends inconclusive either way
         reachable = needed if needed * model.dim <= MOST_NUMBERS else 0.0
         size = replicates or math.ceil(max(reachable, LEAST_REPLICATES))
-        sizes[model] = max(size, sizes.get(model, 0))
-    results: dict[BlockModel, Estimates] = {}
+        key = model, claim.under
+        sizes[key] = max(size, sizes.get(key, 0))
+    results: dict[tuple[BlockModel, Under], Estimates] = {}
     done = 0
-    for index, (model, size) in enumerate(sizes.items()):
+    for index, ((model, under), size) in enumerate(sizes.items()):
 
         def report(now: int, _: int, done: int = done) -> None:
             if progress is not None:
                 progress(done + now, sum(sizes.values()))
 
-        results[model] = simulate(
+        results[model, under] = simulate(
             theorem.estimators,
             without_label_noise(model),
+            under=under(model),
             replicates=size,
             rng=child(entropy, index),
             progress=report,
@@ -213,10 +218,10 @@ def _compare(law: Law, estimates: Estimates, tail: float) -> Comparison:
         threshold=threshold,
         power=power,
         relative_to=law.relative_to,
-        decides=power <= POWER and distortion <= DISTORTION,
+        decides=power <= law.resolution and distortion <= DISTORTION,
         needed=law.needed(tail),
         entropy=estimate.entropy,
-        resolution=POWER,
+        resolution=law.resolution,
     )
 
 

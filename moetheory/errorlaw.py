@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from moetheory.estimates import student_quantile
-from moetheory.evaluation import risk
+from moetheory.estimators import Dense, Estimator
+from moetheory.exposure import UNCHANGED, block_losses
+from moetheory.formulas import perturbed
 from moetheory.model import BlockModel
+from moetheory.optimum import missed_coefficients, optimal_coefficients
+from moetheory.perturbation import Perturbation
 from moetheory.theorems._declaration import DETECTION, Claim, Theorem
 from moetheory.validation import FloatArray
 
-POWER = 0.01  # the relative error that a simulation must be able to see
 DISTORTION = 0.5  # most that skewness may change a tail probability by, to leading order
 LEAST_REPLICATES = 10_000
 
@@ -22,9 +25,11 @@ LEAST_REPLICATES = 10_000
 class Law:
     """What theory says of one simulated quantity, a weighted sum of squared errors.
 
-    Given the group an error is exactly normal, with the estimator's risk r for variance, so its
-    even moments are 3r² and 15r³. Quantities that are differences get upper bounds: of k squared
-    errors of one sign the n-th moment of the sum is at most k^(n-1) times the sum of moments.
+    Given the group, and the group that an input is taken for, an error is exactly normal with the
+    risk r for variance, so its even moments are 3r² and 15r³. Errors of several estimators are
+    normal together, and the mean product of two squares is between rr' and 3rr'. So with the sum
+    P of all positive terms wr, and N of the negative ones, the second moment is at most
+    3P² + 3N² - 2PN, and the third, which is that of max(P, N) at most, 15(P³ + N³).
     """
 
     weights: FloatArray
@@ -34,6 +39,7 @@ class Law:
     scale: float
     relative_to: str
     rounding: float
+    resolution: float
 
     @classmethod
     def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> Law:
@@ -41,34 +47,36 @@ class Law:
         assert claim.weights is not None
         assert claim.left is not None
         weights = np.asarray(claim.weights(model), dtype=np.float64)
-        clean = without_label_noise(model)
-        risks = np.stack([risk(e, clean).per_group for e in theorem.estimators])
-        p = model.group_probabilities
+        clean, under = without_label_noise(model), claim.under(model)
+        cases = [_cases(estimator, clean, under) for estimator in theorem.estimators]
+        chances, risks = cases[0][0], np.stack([each for _, each in cases])
         # relative to the largest part, so that no square overflows or underflows
         unit = float(np.max(np.abs(weights) @ risks, initial=0.0)) or 1.0
         parts = weights[:, np.newaxis] * (risks / unit)
-        terms = max(int(np.sum(weights > 0)), int(np.sum(weights < 0)), 1)
-        second = 3.0 * terms * float(p @ np.square(parts).sum(axis=0))
-        third = 15.0 * terms**2 * float(p @ np.abs(parts**3).sum(axis=0))
-        variance = max(second - float(p @ parts.sum(axis=0)) ** 2, 0.0)
+        gained, lost = (np.maximum(sign * parts, 0.0).sum(axis=0) for sign in (1.0, -1.0))
+        second = float(chances @ (3.0 * (gained**2 + lost**2) - 2.0 * gained * lost))
+        third = 15.0 * float(chances @ (gained**3 + lost**3))
+        variance = max(second - float(chances @ (gained - lost)) ** 2, 0.0)
+        cubed = variance**1.5  # of errors that hardly ever occur it may underflow
         left = claim.left(model)
         # a squared error of size r inherits this from the rounding of labels and predictions
         delta = 64.0 * 2.0**-52 * math.sqrt(model.label_power)
-        size = float(np.abs(weights) @ risks @ p)
+        size = float(np.abs(weights) @ risks @ chances)
         return cls(
             weights=weights,
             mean=left,
             deviation=unit * math.sqrt(variance),
-            skewness=third / variance**1.5 if variance > 0.0 else 0.0,
+            skewness=third / cubed if cubed > 0.0 else math.inf if variance > 0.0 else 0.0,
             scale=abs(left if claim.scale is None else claim.scale.of(model)),
             relative_to="left" if claim.scale is None else claim.scale.name,
             rounding=2.0 * math.sqrt(size) * delta + delta**2,
+            resolution=claim.resolution,
         )
 
     def needed(self, tail: float) -> float:
-        """Replicates for the power of 1 % and for a mean that is as good as normal."""
+        """Replicates for the power and for a mean that is as good as normal."""
         threshold = student_quantile(tail, LEAST_REPLICATES)
-        power = self.power(self.deviation, threshold) / POWER
+        power = self.power(self.deviation, threshold) / self.resolution
         # 5 % more, since the spread that will be observed varies
         return 1.05 * max(power, self.distortion(1, threshold) / DISTORTION) ** 2
 
@@ -85,3 +93,19 @@ class Law:
 def without_label_noise(model: BlockModel) -> BlockModel:
     """Without label noise, which adds its variance to every risk and blurs every simulation."""
     return model.replace(label_noise_variance=0.0)
+
+
+def _cases(
+    estimator: Estimator, model: BlockModel, under: Perturbation | None
+) -> tuple[FloatArray, FloatArray]:
+    """Of each group, and of each that it is taken for, the probability and the excess risk."""
+    change = under or UNCHANGED
+    losses = block_losses(
+        model, optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
+    )
+    route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
+    routed = route(losses, change.noise_of(model.noise_variance), change.drag)
+    p = model.group_probabilities
+    if change.confusion is None:
+        return p, routed.right
+    return (p[:, np.newaxis] * change.confusion).ravel(), perturbed.pairs(routed).ravel()

@@ -61,6 +61,16 @@ def test_risks_of_many_predictors_are_sums_over_blocks_and_groups(losses, moe, c
             assert found[(*at, i)] == pytest.approx(expected, rel=1e-13)
 
 
+@pytest.mark.parametrize("moe", [True, False])
+def test_every_pair_of_groups_has_its_risk(losses, moe):
+    route = perturbed.expert_routed if moe else perturbed.dense_routed
+    found = perturbed.pairs(route(losses, 0.3, 1.5))
+    assert found.shape == (*LEAD, 4, 4)
+    for *at, i, j in itertools.product(*map(range, found.shape)):
+        expected, _ = error(losses, tuple(at), i, j, moe, 0.3, 1.5)
+        assert found[(*at, i, j)] == pytest.approx(expected, rel=1e-13)
+
+
 @pytest.mark.parametrize("radius", [0.0, 0.5])
 def test_a_block_that_is_large_and_explained_costs_no_digits(radius):
     """Expert 1 knows its block: 10²⁰ of signal there, and no difference of it."""

@@ -94,9 +94,9 @@ def test_every_wrong_variant_is_violated(theorem):
 @pytest.mark.slow
 def test_simulation_alone_notices_a_left_side_that_is_off(theorem):
     def off(claim):
-        """The left side, wrong by 1 % of what the power is relative to."""
-        scale = claim.left if claim.scale is None else claim.scale.of
-        return replace(claim, left=lambda model: claim.left(model) - 0.01 * scale(model))
+        """The left side, wrong by what the simulation must be able to see."""
+        scale, error = claim.left if claim.scale is None else claim.scale.of, claim.resolution
+        return replace(claim, left=lambda model: claim.left(model) - error * scale(model))
 
     claims = tuple(off(claim) for claim in theorem.claims if claim.weights is not None)
     if not claims:
@@ -295,7 +295,7 @@ def test_a_mixture_that_is_better_at_any_overlap_is_found_violated():
     (comparison,) = verdict.comparisons
     assert comparison.decides
     assert abs(comparison.z) < comparison.threshold
-    assert comparison.simulated + 5 * comparison.sem < 0.0
+    assert comparison.simulated - 5 * comparison.sem > verdict.claims[0].points[-1].right
 
 
 @pytest.mark.parametrize("name", ROBUSTNESS)

@@ -149,6 +149,14 @@ def excess(routed: Routed, confusion: FloatArray | None) -> FloatArray:
     return np.asarray(times(right, routed.right) + times(often, routed.unseen) + met)
 
 
+def pairs(routed: Routed) -> FloatArray:
+    r"""Excess risk of an input of group i that is taken for group j, shape (..., K, K)."""
+    same = np.eye(routed.idle.shape[-1], dtype=bool)
+    idle = of_others(np.where(same, 0.0, routed.idle[..., np.newaxis, :]))
+    other = routed.unseen[..., np.newaxis] + routed.wrong[..., np.newaxis, :] + idle
+    return np.where(same, routed.right[..., np.newaxis], other)
+
+
 def adversarial(
     routed: Routed, confusion: FloatArray | None, outside: float, radius: float
 ) -> FloatArray:

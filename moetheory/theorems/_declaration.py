@@ -9,14 +9,21 @@ from typing import NamedTuple
 from moetheory.certificates import Relation, Symbolic
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
 
 Side = Callable[[BlockModel], float]
+Under = Callable[[BlockModel], Perturbation | None]
+RESOLUTION = 0.01  # the relative error that a simulation must be able to see, unless told
 ABSOLUTE = ""  # a power that is relative to nothing
 DETECTION = 2.3263  # 99 % quantile of the normal law: how surely an error must be seen
 
 
 def _own(model: BlockModel) -> Sequence[BlockModel]:
     return (model,)
+
+
+def as_trained(model: BlockModel) -> None:
+    """The test is like the training."""
 
 
 def _experts(model: BlockModel) -> str:
@@ -106,6 +113,10 @@ class Claim:
     weights : callable, optional
         What simulation of fresh data measures: the left side as a weighted sum of the excess
         risks of `Theorem.estimators`, one weight for each.
+    under : callable
+        What differs at test time in that simulation.
+    resolution : float
+        The relative error that it must be able to see.
     experiment : callable, optional
         In place of ``weights``, for claims about training sets: takes a model and a `Setting`.
     control : float or Claim
@@ -130,6 +141,8 @@ class Claim:
     right: Side | None = None
     symbolic: Callable[[], Symbolic] | None = None
     weights: Callable[[BlockModel], Sequence[float]] | None = None
+    under: Under = as_trained
+    resolution: float = RESOLUTION
     experiment: Callable[[BlockModel, Setting], Outcome] | None = None
     points: Callable[[BlockModel], Sequence[BlockModel]] = _own
     simulated: Callable[[BlockModel], Sequence[BlockModel]] = _own

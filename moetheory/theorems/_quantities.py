@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,13 @@ from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import risk
 from moetheory.gates import Hard
 from moetheory.model import BlockModel
-from moetheory.perturbation import Perturbation
 from moetheory.routers import routing_matrix
-from moetheory.theorems._declaration import Side
+from moetheory.theorems._declaration import Claim, Side, Under
 
 if TYPE_CHECKING:
     import sympy
 
-Under = Callable[[BlockModel], Perturbation | None]
+PERTURBED = 0.025  # the resolution of simulations under a perturbation, of which there are many
 
 
 def dense_excess(model: BlockModel) -> float:
@@ -37,6 +36,29 @@ def moe_excess(model: BlockModel) -> float:
 def excess_under(estimator: Estimator, under: Under) -> Side:
     """Excess risk of an estimator under the perturbation that goes with a model."""
     return lambda model: risk(estimator, model, under=under(model)).excess
+
+
+def alone(estimator: Estimator) -> Callable[[BlockModel], Sequence[float]]:
+    """The weights of `Claim` for one of dense and mixture."""
+    weights = (1.0, 0.0) if isinstance(estimator, Dense) else (0.0, 1.0)
+    return lambda model: weights
+
+
+def ordered(
+    name: str, left: Estimator, right: Estimator, under: Under, control: float, **more: Any
+) -> Claim:
+    """One estimator's excess risk is no larger than the other's under a perturbation."""
+    return Claim(
+        name=name,
+        relation="<=",
+        left=excess_under(left, under),
+        right=excess_under(right, under),
+        weights=alone(left),
+        under=under,
+        resolution=PERTURBED,
+        control=control,
+        **more,
+    )
 
 
 @lru_cache(maxsize=64)

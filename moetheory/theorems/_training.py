@@ -1,4 +1,4 @@
-"""Experiments: what they draw, and how far it is from what theory says."""
+"""Experiments on training sets: what they draw, and how far it is from what theory says."""
 
 from __future__ import annotations
 

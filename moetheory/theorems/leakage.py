@@ -13,26 +13,24 @@ from moetheory.certificates import Symbolic, Values
 from moetheory.crossing import crossover
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.model import BlockModel
-from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._declaration import Claim, Theorem, as_trained
 from moetheory.theorems._quantities import (
+    PERTURBED,
+    alone,
     dense_excess,
     direction,
     log_uniform,
     moe_excess,
     one_direction,
+    ordered,
     uneven,
 )
-from moetheory.theorems._testing import measured, ordered
 
 Points = Callable[[BlockModel], Sequence[BlockModel]]
 
 
 def _leaking(model: BlockModel, overlap: float) -> BlockModel:
     return model.replace(leakage_variances=overlap**2 * model.signal_variances)
-
-
-def _as_it_is(model: BlockModel) -> None:
-    """The test is like the training."""
 
 
 def _own_and(overlap: float) -> Points:
@@ -120,7 +118,7 @@ def _beside(name: str, left: Estimator, right: Estimator, factor: float) -> Clai
         f"{name} at {factor:g} of the crossover",
         left,
         right,
-        _as_it_is,
+        as_trained,
         control=0.8,
         points=points,
         simulated=points,
@@ -151,7 +149,8 @@ THEOREM = Theorem(
             left=moe_excess,
             right=_strict_and_unseen,
             symbolic=_loss,
-            experiment=measured(MoE(), _as_it_is, _strict_and_unseen),
+            weights=alone(MoE()),
+            resolution=PERTURBED,
             control=1.01,
             points=_own_and(0.5),
             simulated=_own_and(0.5),

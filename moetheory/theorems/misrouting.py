@@ -15,17 +15,18 @@ from moetheory.model import BlockModel
 from moetheory.optimum import missed_coefficients, optimal_coefficients
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.theorems._assumptions import SEVERAL_GROUPS, STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Side, Theorem
+from moetheory.theorems._declaration import Claim, Side, Theorem, Under
 from moetheory.theorems._quantities import (
-    Under,
+    PERTURBED,
+    alone,
     dense_excess,
     direction,
     excess_under,
     log_uniform,
     moe_excess,
+    ordered,
     uneven,
 )
-from moetheory.theorems._testing import measured, ordered
 from moetheory.validation import FloatArray
 
 DRAGS = (0.0, 1.0)
@@ -146,7 +147,9 @@ def _identity(estimator: Estimator, drag: float) -> Claim:
         left=excess_under(estimator, MISLED[drag]),
         right=right,
         symbolic=lambda: _pair(estimator, drag),
-        experiment=measured(estimator, MISLED[drag], right),
+        weights=alone(estimator),
+        under=MISLED[drag],
+        resolution=PERTURBED,
         control=1.01,
     )
 

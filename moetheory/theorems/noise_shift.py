@@ -17,16 +17,17 @@ from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
 from moetheory.perturbation import Perturbation
 from moetheory.theorems._assumptions import STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._declaration import Claim, Theorem, Under
 from moetheory.theorems._quantities import (
-    Under,
+    PERTURBED,
+    alone,
     direction,
     excess_under,
     log_uniform,
     one_direction,
+    ordered,
     uneven,
 )
-from moetheory.theorems._testing import measured, ordered
 from moetheory.validation import FloatArray
 
 MARGIN = 2.0  # how far strong and weak models are from the threshold
@@ -80,7 +81,9 @@ def _line(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim, Claim]
             left=excess_under(estimator, LOUDER),
             right=above,
             symbolic=lambda: symbols(1, 4),
-            experiment=measured(estimator, LOUDER, above),
+            weights=alone(estimator),
+            under=LOUDER,
+            resolution=PERTURBED,
             control=1.01,
         ),
         Claim(
