@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from moetheory.certificates import Symbolic
 from moetheory.evaluation import gap
 from moetheory.model import BlockModel
 from moetheory.theorems._assumptions import STRICT_BLOCKS
 from moetheory.theorems._declaration import Claim, Scale, Theorem
-from moetheory.theorems._quantities import dense_excess, direction, moe_excess
+from moetheory.theorems._quantities import dense_excess, direction, moe_excess, uneven
 
 
 def _difference(model: BlockModel) -> float:
@@ -35,18 +33,6 @@ def _gap_identity(name: str, *, leaking: bool) -> Claim:
         weights=lambda model: (1.0, -1.0),
         control=1.01,
         scale=Scale("risk", lambda model: max(dense_excess(model), moe_excess(model))),
-    )
-
-
-def _example() -> BlockModel:
-    """Nothing equal: sizes 2, 3 and 5, probabilities, variances, coefficients."""
-    ranks = np.arange(1.0, 11.0)
-    return BlockModel(
-        [0.2, 0.3, 0.5],
-        np.repeat([0, 1, 2], [2, 3, 5]),
-        3.0 / ranks,
-        np.cos(ranks),
-        0.5,
     )
 
 
@@ -77,5 +63,5 @@ THEOREM = Theorem(
         _gap_identity("dense - MoE == gap", leaking=False),
     ),
     otherwise=(_gap_identity("dense - MoE == gap with leakage", leaking=True),),
-    example=_example,
+    example=lambda: uneven(0.5),
 )
