@@ -73,7 +73,8 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     rows = [
         (verdict.theorem, *_claim_cells(claim)) for verdict in verdicts for claim in verdict.claims
     ]
-    lines = [table(header, rows, width), ""]
+    # off its assumptions a theorem may have nothing to say
+    lines = [table(header, rows, width), ""] if rows else []
     for verdict in verdicts:
         because = f": {verdict.reason}" if verdict.reason else ""
         lines.append(f"{verdict.theorem}: {verdict.status}{because}, for {verdict.model!r}")

@@ -64,6 +64,13 @@ def test_negative_controls_are_violated(run):
         assert f"{name} [negative control]: violated" in out
 
 
+@pytest.mark.parametrize("name", ["routing", "misrouting"])
+def test_a_theorem_with_nothing_to_say_of_a_model_says_so(run, name):
+    code, out, _ = run("check", name, "--dim", "4", "--experts", "1", "--seed", "1")
+    assert code == 3
+    assert out.startswith(f"{name}: assumptions not met: several groups, for <BlockModel dim=4")
+
+
 def test_off_the_regime_and_underpowered_are_undecided(run):
     code, out, _ = run("check", "generalization", *SMALL, "--leakage-variances", "0.1")
     assert code == 3
