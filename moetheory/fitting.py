@@ -226,21 +226,20 @@ def _expanded_moments(penalty: Any, model: BlockModel, own: Regressions, exact: 
 
 def _exact_moments(model: BlockModel, own: Regressions) -> Moments:
     """Of experts without ridge that have enough samples, or isotropic blocks, or no samples."""
-    block_of = model.block_of
-    optimum = optimal_coefficients(MoE(), model)
-    share = np.minimum(own.counts / np.maximum(own.sizes, 1), 1.0)[block_of]
+    block_of, optimum = model.block_of, optimal_coefficients(MoE(), model)
     (norm,) = sums.by_block(
         lambda _, theta: (np.square(theta),), model.group_probabilities, block_of, optimum
     )
-    mean, variance = expert_moments(
-        own.counts[block_of],
-        own.sizes[block_of],
-        own.residual[block_of],
-        norm[block_of],
-        optimum,
-        model.signal_variances + model.noise_variance,
-    )
-    missed = missed_coefficients(MoE(), model) + (1.0 - share) * optimum
+    share, stretch, even, noise = expert_moments(own.counts, own.sizes, own.residual, norm)
+    observed = model.signal_variances + model.noise_variance
+    varies = observed > 0.0
+    variance = np.divide(noise[block_of], observed, out=np.zeros(model.dim), where=varies)
+    mean, missed = optimum, missed_coefficients(MoE(), model)
+    if np.any(share < 1.0):
+        mean = share[block_of] * optimum
+        missed = missed + (1.0 - share)[block_of] * optimum
+        projected = stretch[block_of] * np.square(optimum) + even[block_of]
+        variance = np.where(varies, projected, 0.0) + variance
     nothing = np.zeros(model.dim)
     return Moments(mean, missed, variance, nothing, nothing, nothing)
 

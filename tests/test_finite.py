@@ -69,8 +69,10 @@ def test_costs_broadcast():
 
 
 def moments_of(n, covariance, theta, rho):
-    alike = (n, np.count_nonzero(covariance), rho, theta @ theta)
-    return expert_moments(*(np.full(len(theta), each) for each in alike), theta, covariance)
+    a, t, u, v = expert_moments(n, np.count_nonzero(covariance), rho, theta @ theta)
+    varies = covariance > 0.0
+    noise = np.divide(v, covariance, out=np.zeros(len(theta)), where=varies)
+    return a * theta, np.where(varies, t * theta**2 + u, 0.0) + noise
 
 
 def simulated_fits(n, covariance, theta, rho, replicates, seed):

@@ -7,7 +7,7 @@ C_g\theta_g` of what it could predict. Minimum-norm least squares. All arrays br
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -44,15 +44,26 @@ def estimation_cost(
     return np.asarray(noise + unseen)
 
 
+class ExpertMoments(NamedTuple):
+    r"""Of the coefficients of experts, fitted: mean :math:`a\theta_m`, variance
+    :math:`t\theta_m^2 + u + v/C_m`.
+
+    Attributes
+    ----------
+    share, stretch, even, noise : arrays
+        a, t, u and v, one for each expert.
+    """
+
+    share: FloatArray
+    stretch: FloatArray
+    even: FloatArray
+    noise: FloatArray
+
+
 def expert_moments(
-    samples: ArrayLike,
-    sizes: ArrayLike,
-    residual: ArrayLike,
-    norm: ArrayLike,
-    optimum: FloatArray,
-    observed: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    r"""Mean and variance of each coefficient of a fitted expert, shape (d,).
+    samples: ArrayLike, sizes: ArrayLike, residual: ArrayLike, norm: ArrayLike
+) -> ExpertMoments:
+    r"""Mean and variance of each coefficient of a fitted expert, where C is positive.
 
     .. math:: n > s+1: \ \theta_m, \ \frac{\rho}{(n-s-1)\,C_m}; \qquad
               n < s-1: \ \frac ns\theta_m, \ \frac ns\,\frac{s-n}{s(s+2)}\Big(
@@ -64,22 +75,19 @@ def expert_moments(
 
     Parameters
     ----------
-    samples, sizes, residual, norm : (d,) arrays
-        :math:`n, s, \rho, \|\theta\|^2` of the expert of each coordinate.
-    optimum, observed : (d,) arrays
-        :math:`\theta` and :math:`C = \lambda + \sigma^2`. Where C is zero the coefficient is.
+    samples, sizes, residual, norm : arrays
+        :math:`n, s, \rho, \|\theta\|^2` of each expert.
     """
     n, s, rho, energy = (np.asarray(a, dtype=np.float64) for a in (samples, sizes, residual, norm))
     share = np.minimum(n / np.maximum(s, 1.0), 1.0)
     room = np.abs(n - s) - 1.0
     spread = np.divide(rho, room, out=np.full(n.shape, np.inf), where=room > 0.0)
     noise = np.multiply(spread, share, out=np.zeros(n.shape), where=(n > 0.0) & (rho > 0.0))
-    varies = observed > 0.0
-    noise = np.divide(noise, observed, out=np.zeros(n.shape), where=varies)
-    square = np.square(optimum)
-    others = np.maximum(energy * s - square, 0.0) / np.maximum(s - 1.0, 1.0)
     projected = share * np.maximum(s - n, 0.0) / np.maximum(s * (s + 2.0), 1.0)
-    return share * optimum, np.where(varies, projected * (square + others), 0.0) + noise
+    others = np.maximum(s - 1.0, 1.0)
+    return ExpertMoments(
+        share, projected * (others - 1.0) / others, projected * energy * s / others, noise
+    )
 
 
 def is_isotropic(least: Any, most: Any) -> Any:
