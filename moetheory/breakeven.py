@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from moetheory.estimators import Dense, Estimator, MoE, known_oracle
 from moetheory.evaluation import gap, risk
-from moetheory.exposure import block_losses, scatter
-from moetheory.formulas import perturbed, sums
+from moetheory.exposure import optimal_losses, scatter
+from moetheory.formulas import sums
 from moetheory.formulas.population import second_moment, shrinkage
 from moetheory.model import BlockModel, known_model
-from moetheory.optimum import leakage_of, missed_coefficients, optimal_coefficients
+from moetheory.optimum import leakage_of, optimal_coefficients
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.routers import gate_losses
 from moetheory.validation import FloatArray
@@ -178,12 +178,6 @@ def _linear(
     return _root(start_a - start_b, slope_a - slope_b)
 
 
-def _fit(estimator: Estimator, model: BlockModel) -> perturbed.BlockLosses:
-    return block_losses(
-        model, optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
-    )
-
-
 def _gains(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r""":math:`N_a - N_b`, N what a unit of test noise costs."""
     kinds = isinstance(a, Dense), isinstance(b, Dense)
@@ -193,7 +187,7 @@ def _gains(a: Estimator, b: Estimator, model: BlockModel) -> float:
 
 
 def _gain(estimator: Estimator, model: BlockModel) -> float:
-    gain = _fit(estimator, model).gain
+    gain = optimal_losses(estimator, model).gain
     return float(gain.sum() if isinstance(estimator, Dense) else model.group_probabilities @ gain)
 
 
@@ -222,7 +216,7 @@ def _noise_gap(model: BlockModel) -> float:
 
 def _crossed(estimator: Estimator, model: BlockModel) -> float:
     r""":math:`\sum_gp_g\|c_g\|\sqrt{R_g}`."""
-    gain = _fit(estimator, model).gain
+    gain = optimal_losses(estimator, model).gain
     if isinstance(estimator, Dense):
         gain = gain.sum()
     return float(
@@ -239,7 +233,7 @@ def _scatter(estimator: Estimator, model: BlockModel) -> float:
 
 def _misrouting_slope(estimator: Estimator, model: BlockModel, drag: float) -> float:
     """What errors that are spread evenly cost for each unit of their rate."""
-    fit, losses = optimal_coefficients(estimator, model), _fit(estimator, model)
+    fit, losses = optimal_coefficients(estimator, model), optimal_losses(estimator, model)
     pulled = drag**2 * losses.pulled
     wrong, right = pulled, np.zeros(model.experts)
     if isinstance(estimator, MoE):

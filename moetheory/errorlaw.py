@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from moetheory.estimates import student_quantile
-from moetheory.estimators import Dense, Estimator
-from moetheory.exposure import UNCHANGED, block_losses
+from moetheory.estimators import Estimator
+from moetheory.exposure import UNCHANGED, optimal_losses, routed
 from moetheory.formulas import perturbed
 from moetheory.model import BlockModel
-from moetheory.optimum import missed_coefficients, optimal_coefficients
 from moetheory.perturbation import Perturbation
 from moetheory.theorems._declaration import DETECTION, Claim, Theorem
 from moetheory.validation import FloatArray
@@ -100,12 +99,8 @@ def _cases(
 ) -> tuple[FloatArray, FloatArray]:
     """Of each group, and of each that it is taken for, the probability and the excess risk."""
     change = under or UNCHANGED
-    losses = block_losses(
-        model, optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
-    )
-    route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
-    routed = route(losses, change.noise_of(model.noise_variance), change.drag)
+    meeting = routed(optimal_losses(estimator, model), estimator, model, change)
     p = model.group_probabilities
     if change.confusion is None:
-        return p, routed.right
-    return (p[:, np.newaxis] * change.confusion).ravel(), perturbed.pairs(routed).ravel()
+        return p, meeting.right
+    return (p[:, np.newaxis] * change.confusion).ravel(), perturbed.pairs(meeting).ravel()

@@ -17,9 +17,9 @@ from moetheory.estimators import (
     routes_by_input,
 )
 from moetheory.exposure import (
-    block_losses,
     exposed,
     known_perturbation,
+    optimal_losses,
     require_normal_errors,
     scatter,
 )
@@ -29,7 +29,7 @@ from moetheory.formulas.finite import dense_rate
 from moetheory.formulas.layout import Layout
 from moetheory.gates import Soft
 from moetheory.model import BlockModel, known_model
-from moetheory.optimum import leakage_of, missed_coefficients, optimal_coefficients
+from moetheory.optimum import leakage_of, optimal_coefficients
 from moetheory.perturbation import Perturbation
 from moetheory.regressions import Regressions
 from moetheory.results import Risk
@@ -185,9 +185,8 @@ def _exposed(estimator: Estimator, model: BlockModel, under: Perturbation) -> Ri
             f"{estimator!r}; call {call}"
         )
     require_normal_errors(under, call)
-    fit, missed = optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
-    scattered = scatter(model, fit) if under.erasure else None
-    per_group = exposed(block_losses(model, fit, missed), estimator, model, under, scattered)
+    scattered = scatter(model, optimal_coefficients(estimator, model)) if under.erasure else None
+    per_group = exposed(optimal_losses(estimator, model), estimator, model, under, scattered)
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 

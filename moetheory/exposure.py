@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, routes_by_input
 from moetheory.formulas import perturbed, sums
-from moetheory.formulas.perturbed import BlockLosses
+from moetheory.formulas.perturbed import BlockLosses, Routed
 from moetheory.model import BlockModel
-from moetheory.optimum import leakage_of
+from moetheory.optimum import leakage_of, missed_coefficients, optimal_coefficients
 from moetheory.perturbation import Perturbation
 from moetheory.validation import FloatArray
 
@@ -73,6 +73,12 @@ def block_losses(
     )
 
 
+def optimal_losses(estimator: Estimator, model: BlockModel) -> BlockLosses:
+    """Those of the population optimum."""
+    mean, missed = optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
+    return block_losses(model, mean, missed)
+
+
 def correlated(model: BlockModel) -> NDArray[np.bool_]:
     """Whether coordinates of a block are correlated before the rotation, booleans (K,)."""
     found = np.zeros(model.experts, dtype=bool)
@@ -111,6 +117,14 @@ def scatter(
     return found[0], found[1]
 
 
+def routed(
+    losses: BlockLosses, estimator: Estimator, model: BlockModel, under: Perturbation
+) -> Routed:
+    """What inputs meet in each group, with test noise and drag."""
+    route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
+    return route(losses, under.noise_of(model.noise_variance), under.drag)
+
+
 def exposed(
     losses: BlockLosses,
     estimator: Estimator,
@@ -122,9 +136,8 @@ def exposed(
     if under.erasure:
         none = np.zeros(model.experts)
         losses = perturbed.erased(losses, under.erasure, *(scattered or (none, none)))
-    route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
-    routed = route(losses, under.noise_of(model.noise_variance), under.drag)
+    meeting = routed(losses, estimator, model, under)
     if under.radius:
         outside = model.label_noise_variance
-        return perturbed.adversarial(routed, under.confusion, outside, under.radius)
-    return perturbed.excess(routed, under.confusion)
+        return perturbed.adversarial(meeting, under.confusion, outside, under.radius)
+    return perturbed.excess(meeting, under.confusion)
