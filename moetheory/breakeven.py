@@ -30,9 +30,10 @@ def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
 
     With strict blocks, noise that is louder at test time passes an expert in such a direction no
     more than it passes dense, :math:`p\,\theta_m^2 \le \hat b_m^2`, and in any other direction it
-    does (unless p is 1 or 0, or :math:`b_m = 0`). If all directions meet it, the mixture is
-    better at every :math:`\sigma_o^2`, and for every radius of a shift if all groups are alike.
-    With leakage it is sufficient for the same, no longer necessary.
+    does (unless p is 1 or 0, or :math:`b_m\lambda_m = 0`). If all directions meet it, dense is
+    better at no :math:`\sigma_o^2`, and for no radius of a shift if all groups are alike. With
+    leakage the condition is still enough for an expert to pass no more, and no longer necessary,
+    but dense may be better all the same.
 
     Examples
     --------
