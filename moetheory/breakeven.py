@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.estimators import Dense, Estimator, MoE, known_oracle
+from moetheory.estimators import Dense, Estimator, MoE, known_oracle, routes_by_input
 from moetheory.evaluation import gap, risk
 from moetheory.exposure import optimal_losses, scatter
 from moetheory.formulas import sums
@@ -20,6 +21,8 @@ from moetheory.routers import gate_losses
 from moetheory.validation import FloatArray
 
 FARTHEST = 2.0**200  # overlap that is looked at, and its inverse
+LOUD = 2.0**60  # test noise, in noise or signal of training
+SILENT = Perturbation(noise_variance=0.0)
 
 
 def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
@@ -27,9 +30,10 @@ def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
 
     With strict blocks, noise that is louder at test time passes an expert in such a direction no
     more than it passes dense, :math:`p\,\theta_m^2 \le \hat b_m^2`, and in any other direction it
-    does (unless p is 1 or 0, or :math:`b_m = 0`). If all directions meet it, the mixture is
-    better at every :math:`\sigma_o^2`, and for every radius of a shift if all groups are alike.
-    With leakage it is sufficient for the same, no longer necessary.
+    does (unless p is 1 or 0, or :math:`b_m\lambda_m = 0`). If all directions meet it, dense is
+    better at no :math:`\sigma_o^2`, and for no radius of a shift if all groups are alike. With
+    leakage the condition is still enough for an expert to pass no more, and no longer necessary,
+    but dense may be better all the same.
 
     Examples
     --------
@@ -44,36 +48,48 @@ def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
 
 def lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """What ``b`` is ahead of ``a`` by at infinitely many samples."""
-    if a.ridge == b.ridge == 0.0:
-        # both beside the oracle: neither lead is a difference of risks that are nearly equal
-        return _above_oracle(a, model) - _above_oracle(b, model)
-    return risk(a, model).excess - risk(b, model).excess
+    # no difference of risks that are nearly equal
+    return _kinds(a, b) * gap(model) + _above_best(a, model) - _above_best(b, model)
 
 
-def _above_oracle(estimator: Estimator, model: BlockModel) -> float:
-    """What an estimator without ridge loses against the mixture that the oracle routes."""
-    if isinstance(estimator, Dense):
-        return gap(model)
-    return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
+def _kinds(a: Estimator, b: Estimator) -> int:
+    """1 for dense beside a mixture, -1 for a mixture beside dense, 0 for two of a kind."""
+    return isinstance(a, Dense) - isinstance(b, Dense)
+
+
+def _above_best(estimator: Estimator, model: BlockModel) -> float:
+    r"""What an estimator loses against the best of its kind: without ridge, routed by the oracle.
+
+    .. math:: \sum_m(h+\sigma^2)(c-\hat b)^2
+              = \sum_m\frac{b^2h^2\mu^2}{(h+\sigma^2)(h+\sigma^2+\mu)^2},
+
+    experts: with :math:`\lambda` for h, p times.
+    """
+    if routes_by_input(estimator) and estimator.ridge:
+        return risk(estimator, model).excess - risk(MoE(), model).excess
+    if isinstance(estimator, MoE) and not estimator.ridge:
+        return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
+    dense, ridge = isinstance(estimator, Dense), estimator.ridge
+
+    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
+        moment = second_moment(p, signal, leakage) if dense else signal
+        whole, _ = shrinkage(moment, noise)
+        ridged, _ = shrinkage(moment, noise + ridge)
+        lost = ridge / ridged * (moment / ridged) * (moment / whole) * ridge
+        return np.asarray((1.0 if dense else p) * b**2 * lost)
+
+    return _total(term, model)
 
 
 def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any) -> float:
-    r"""The root of a linear function: :math:`\sigma^2 + (R_a-R_b)/(N_b-N_a)`."""
+    r"""The root of a linear function, from its value at 0 and its slope :math:`N_a-N_b`."""
     for each in (a, b):
         known_oracle(each, "the crossover over test_noise_variance")
-    noise = model.noise_variance
     if samples is None:
-        return _root(lead(a, b, model), _gains(a, b, model), at=noise)
-    far = noise or float(model.signal_variances.max()) or 1.0
-    return _linear(
-        a,
-        b,
-        model,
-        samples,
-        Perturbation(noise_variance=0.0),
-        Perturbation(noise_variance=far),
-        far,
-    )
+        return _root(_silent_lead(a, b, model), _gains(a, b, model))
+    # so far away that risks are all noise: slopes keep their digits, and risks at 0 theirs
+    far = LOUD * (max(model.noise_variance, float(model.signal_variances.max())) or 1.0)
+    return _linear(a, b, model, samples, SILENT, Perturbation(noise_variance=far), far)
 
 
 def over_misrouting(
@@ -83,13 +99,13 @@ def over_misrouting(
     for each in (a, b):
         known_oracle(each, "the crossover over misrouting")
     drag = Perturbation(confusion=np.eye(1), drag=drag).drag
-    if model.experts == 1:
-        end = math.inf if lead(a, b, model) > 0.0 else 0.0
-    elif samples is None:
-        slope = _misrouting_slope(a, model, drag) - _misrouting_slope(b, model, drag)
-        end = _root(lead(a, b, model), slope)
+    alone = model.experts == 1  # no other group to be taken for
+    if samples is None:
+        slopes = [0.0 if alone else _misrouting_slope(each, model, drag) for each in (a, b)]
+        end = _root(lead(a, b, model), slopes[0] - slopes[1])
     else:
-        always = Perturbation(confusion=even_confusion(model.experts, 1.0), drag=drag)
+        wrong = None if alone else even_confusion(model.experts, 1.0)
+        always = Perturbation(confusion=wrong, drag=0.0 if alone else drag)
         end = _linear(a, b, model, samples, Perturbation(), always, 1.0)
     return end if end <= 1.0 else math.inf
 
@@ -104,10 +120,11 @@ def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> float:
     linear = math.sqrt(8.0 / math.pi) * (_crossed(a, model) - _crossed(b, model))
     square = _gains(a, b, model)
     # start + linear r + square r^2: without cancellation, in the order in which they are met
-    inner = linear**2 - 4.0 * square * start
+    size = max(abs(linear), math.sqrt(abs(square)) * math.sqrt(start))  # no square overflows
+    inner = (linear / size) ** 2 - 4.0 * (square / size) * (start / size) if size else -1.0
     if inner < 0.0:
         return math.inf
-    big = -0.5 * (linear + math.copysign(math.sqrt(inner), linear))
+    big = -0.5 * (linear + math.copysign(size * math.sqrt(inner), linear))
     roots = [start / big] if big else []
     roots += [big / square] if square else []
     return min((root for root in roots if root > 0.0), default=math.inf)
@@ -141,18 +158,14 @@ def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> float:
             return math.inf
     while ahead(low) <= 0.0:
         low, high = low / 2.0, low
-    return float(
-        math.exp(
-            optimize.brentq(lambda x: ahead(math.exp(x)), math.log(low), math.log(high), xtol=1e-14)
-        )
-    )
+    return float(optimize.brentq(ahead, low, high, xtol=1e-14 * low))
 
 
-def _root(value: float, slope: float, at: float = 0.0) -> float:
-    """From 0 on, the end of the stretch on which value + slope (x - at) is positive."""
-    if value - slope * at <= 0.0:
+def _root(value: float, slope: float) -> float:
+    """From 0 on, the end of the stretch on which value + slope x is positive."""
+    if value <= 0.0:
         return 0.0
-    return at + value / -slope if slope < 0.0 else math.inf
+    return value / -slope if slope < 0.0 else math.inf
 
 
 def _linear(
@@ -178,17 +191,43 @@ def _linear(
     return _root(start_a - start_b, slope_a - slope_b)
 
 
+def _silent_lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    """What ``b`` is ahead of ``a`` by without test noise."""
+    if (kinds := _kinds(a, b)) and not (a.ridge or b.ridge):
+        return kinds * _silent_gap(model)
+    return risk(a, model, under=SILENT).excess - risk(b, model, under=SILENT).excess
+
+
 def _gains(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r""":math:`N_a - N_b`, N what a unit of test noise costs."""
-    kinds = isinstance(a, Dense), isinstance(b, Dense)
-    if a.ridge == b.ridge == 0.0 and kinds != (kinds[0], kinds[0]):
-        return _noise_gap(model) * (1.0 if kinds[0] else -1.0)
+    if (kinds := _kinds(a, b)) and not (a.ridge or b.ridge):
+        return kinds * _noise_gap(model)
     return _gain(a, model) - _gain(b, model)
 
 
 def _gain(estimator: Estimator, model: BlockModel) -> float:
     gain = optimal_losses(estimator, model).gain
     return float(gain.sum() if isinstance(estimator, Dense) else model.group_probabilities @ gain)
+
+
+def _silent_gap(model: BlockModel) -> float:
+    r"""Dense less the experts without test noise, no ridge: with little noise in training both
+    lose next to nothing.
+
+    .. math:: \sum_m qb^2\Big(p\lambda(\lambda-\nu)\,uv\Big(\frac1{h+\sigma^2} +
+              \frac1{\lambda+\sigma^2}\Big) - \nu(1-u^2)\Big), \quad
+              u = \frac{\sigma^2}{h+\sigma^2}, \quad v = \frac{\sigma^2}{\lambda+\sigma^2} .
+    """
+
+    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
+        moment = second_moment(p, signal, leakage)
+        whole, lost = shrinkage(moment, noise)
+        expert_whole, expert_lost = shrinkage(signal, noise)
+        u, v = lost / whole, expert_lost / expert_whole
+        filtered = p * u * v * (signal - leakage) * (signal / whole + signal / expert_whole)
+        return np.asarray((1.0 - p) * b**2 * (filtered - leakage * moment / whole * (1.0 + u)))
+
+    return _total(term, model)
 
 
 def _noise_gap(model: BlockModel) -> float:
@@ -206,10 +245,15 @@ def _noise_gap(model: BlockModel) -> float:
         expert_whole, _ = shrinkage(signal, noise)
         # h - sqrt(p) lambda without cancellation at p near 1
         surplus = (1.0 - p) * leakage - root * (1.0 - root) * signal
-        lower = ((1.0 - root) * moment * signal + noise * surplus) / whole / expert_whole
-        upper = moment / whole + root * signal / expert_whole
-        return np.asarray(b**2 * lower * upper)
+        dense, expert = moment / whole, signal / expert_whole
+        lower = (1.0 - root) * dense * expert + noise / whole * (surplus / expert_whole)
+        return np.asarray(b**2 * lower * (dense + root * expert))
 
+    return _total(term, model)
+
+
+def _total(term: Callable[..., FloatArray], model: BlockModel) -> float:
+    """Over all coordinates."""
     arrays = (model.signal_variances, leakage_of(model), model.coefficients, model.noise_variance)
     return float(sums.total(term, model.group_probabilities, model.block_of, *arrays))
 

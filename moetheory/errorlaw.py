@@ -47,6 +47,7 @@ class Law:
         assert claim.left is not None
         weights = np.asarray(claim.weights(model), dtype=np.float64)
         clean, under = without_label_noise(model), claim.under(model)
+        _require_known(under, claim)
         cases = [_cases(estimator, clean, under) for estimator in theorem.estimators]
         chances, risks = cases[0][0], np.stack([each for _, each in cases])
         # relative to the largest part, so that no square overflows or underflows
@@ -92,6 +93,15 @@ class Law:
 def without_label_noise(model: BlockModel) -> BlockModel:
     """Without label noise, which adds its variance to every risk and blurs every simulation."""
     return model.replace(label_noise_variance=0.0)
+
+
+def _require_known(under: Perturbation | None, claim: Claim) -> None:
+    """Refuse what makes an error something else than normal of the variance in `_cases`."""
+    if under is not None and (under.noise is not None or under.erasure or under.radius):
+        raise ValueError(
+            f"under of the claim {claim.name!r} may have noise_variance, confusion and drag only, "
+            f"for which the law of simulated errors is known, got {under!r}"
+        )
 
 
 def _cases(

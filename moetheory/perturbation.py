@@ -53,7 +53,8 @@ class Perturbation:
     ValueError
         ``noise_variance`` or ``radius`` is negative, ``erasure`` not in [0, 1), the matrix not
         square or with a negative entry or a row that does not sum to 1, ``drag`` given without
-        ``confusion``, the variance of ``noise`` infinite, a number not finite.
+        ``confusion``, the variance of ``noise`` infinite, a number or the square of ``drag`` or
+        ``radius`` not finite.
 
     Notes
     -----
@@ -97,7 +98,7 @@ class Perturbation:
     ) -> None:
         if noise_variance is not None:
             noise_variance = number("noise_variance", noise_variance, minimum=0.0)
-        drag = number("drag", drag)
+        drag = _squarable("drag", number("drag", drag))
         if drag and confusion is None:
             raise ValueError(
                 f"drag needs confusion, the groups to be dragged to, got drag={drag:g}"
@@ -108,7 +109,7 @@ class Perturbation:
             "drag": drag,
             "noise": None if noise is None else _law(noise),
             "erasure": number("erasure", erasure, minimum=0.0, below=1.0),
-            "radius": number("radius", radius, minimum=0.0),
+            "radius": _squarable("radius", number("radius", radius, minimum=0.0)),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -165,6 +166,13 @@ def even_confusion(experts: int, rate: float) -> FloatArray:
 
 def _rebuild(fields: dict[str, Any]) -> Perturbation:
     return Perturbation(**fields)
+
+
+def _squarable(name: str, value: float) -> float:
+    """``value``, of which risks have the square."""
+    if not math.isfinite(value * value):
+        raise ValueError(f"{name} must have a finite square, got {value:g}")
+    return value
 
 
 def _confusion(given: ArrayLike) -> FloatArray:

@@ -222,7 +222,7 @@ def _point(
         if over in PERTURBED:
             under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
         elif over == "leakage":
-            overlap = number(over, value, minimum=0.0)
+            overlap = number(over, value, minimum=0.0, below=1e150)  # it will be squared
             model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
         elif over != "samples":
             model = model.replace(**{over: value})

@@ -222,3 +222,62 @@ def test_arguments_that_mean_nothing_are_refused(generic):
     for over in ("test_noise_variance", "misrouting", "erasure", "radius", "leakage"):
         with pytest.raises(mt.NoClosedForm, match=f"the crossover over {over} is known for"):
             crossover(Dense(), MoE(gate=mt.Hard()), model, over=over)
+
+
+def test_hardly_any_noise_in_training_hides_no_lead():
+    for noise in (1e-12, 1e-17, 1e-25):  # both leads are all but the same multiple of it
+        model = mt.BlockModel([0.4, 0.6], [0, 1, 1], [0.7, 0.5, 1.7], [1.0, -1.0, 2.0], noise)
+        assert crossover(Dense(), MoE(), model, over="test_noise_variance") == math.inf
+        assert crossover(MoE(), Dense(), model, over="test_noise_variance") == 0.0
+
+
+def test_fitted_break_evens_with_next_to_no_noise_in_training():
+    # risks at no test noise and at that of training are the same in all digits
+    model = mt.BlockModel(
+        [0.4, 0.6], [0] * 4 + [1] * 4, [1.0] * 8, [1.0] * 8, 1e-6, label_noise_variance=45.0
+    )
+    pair = {"a": MoE(ridge=0.1), "b": Dense(ridge=0.1)}
+    expected, found = (
+        crossover(
+            **pair,
+            model=model.replace(noise_variance=noise),
+            over="test_noise_variance",
+            samples=22,
+        )
+        for noise in (1e-6, 1e-18)
+    )
+    assert 0.0 < expected < math.inf
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("over", ["test_noise_variance", "misrouting", "radius", "leakage"])
+def test_break_evens_do_not_depend_on_the_units_of_labels_and_inputs(over):
+    model = mt.BlockModel.isotropic(64, 16, 1.0, signal_energy=8.0)
+    end = crossover(Dense(), MoE(), model, over=over)
+    assert 0.0 < end < math.inf
+    for unit in (1e-140, 1e-90, 1e90, 1e140):
+        labels = model.replace(coefficients=unit * model.coefficients)
+        assert crossover(Dense(), MoE(), labels, over=over) == pytest.approx(end, rel=1e-12)
+        inputs = model.replace(
+            signal_variances=unit**2 * model.signal_variances, noise_variance=unit**2
+        )
+        scale = {"test_noise_variance": unit**2, "radius": unit}.get(over, 1.0)
+        found = crossover(Dense(), MoE(), inputs, over=over)
+        assert found == pytest.approx(scale * end, rel=1e-12)
+
+
+def test_a_ridge_never_pays_at_infinitely_many_samples_however_much_leaks():
+    # beyond an overlap of 10^8 both risks are the noise that passes, in all digits
+    for model in random_models(20):
+        for ridge in (0.3, 1e-6):
+            assert crossover(Dense(ridge=ridge), Dense(), model, over="leakage") == math.inf
+            assert crossover(MoE(ridge=ridge), MoE(), model, over="leakage") == math.inf
+            assert crossover(Dense(), Dense(ridge=ridge), model, over="leakage") == 0.0
+
+
+def test_one_expert_is_never_misrouted_after_fitting_either():
+    model = mt.BlockModel([1.0], [0, 0, 0], [1.0, 2.0, 3.0], [1.0, 1.0, 1.0], 1.0)
+    few = {"over": "misrouting", "samples": 5, "drag": 1.0}  # the ridge pays
+    assert crossover(Dense(ridge=1.0), Dense(), model, **few) == 0.0
+    assert crossover(Dense(), Dense(ridge=1.0), model, **few) == math.inf
+    assert crossover(Dense(), MoE(), model, **few) == 0.0

@@ -1208,3 +1208,31 @@ def test_a_checkpoint_of_another_run_is_one_line_and_exit_2(run, tmp_path):
     code, out, err = run("simulate", *kept, "--seed", "1")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert str(file) in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("simulate", "--samples", "9", "--radius", "1", "--erasure", "0.1"),
+            "a worst-case shift is known for normal errors only, not with erasure",
+        ),
+        (
+            ("simulate", "--samples", "9", "--radius", "1", "--noise-law", "laplace"),
+            "a worst-case shift is known for normal errors only, not with noise that is not normal",
+        ),
+        (
+            ("risk", "--misrouting", "0.1", "--drag", "1e200"),
+            "--drag must have a finite square, got 1e+200",
+        ),
+        (("risk", "--radius", "1e200"), "--radius must have a finite square, got 1e+200"),
+        (
+            ("sweep", "--over", "leakage", "--values", "0.5,1e200"),
+            "at leakage=1e+200: --values must be less than 1e+150, got 1e+200",
+        ),
+    ],
+)
+def test_test_times_without_an_answer_are_one_line_and_exit_2(run, arguments, message):
+    code, out, err = run(arguments[0], "--dim", "4", "--experts", "2", *arguments[1:])
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import moetheory as mt
 from moetheory import kernels
@@ -94,3 +95,10 @@ def test_label_noise_changes_nothing(generic):
 def test_no_risk_needs_no_replicates(generic):
     law = Law.of(ORDER, generic().replace(coefficients=np.zeros(9)), THEOREM)
     assert (law.deviation, law.skewness, law.needed(1e-7)) == (0.0, 0.0, 0.0)
+
+
+def test_perturbations_that_make_errors_something_else_are_refused(generic):
+    for change in ({"noise": stats.t(5)}, {"erasure": 0.1}, {"radius": 1.0}):
+        claim = replace(ORDER, under=lambda _, change=change: mt.Perturbation(**change))
+        with pytest.raises(ValueError, match=r"^under of the claim .* noise_variance, confusion"):
+            Law.of(claim, generic(), THEOREM)

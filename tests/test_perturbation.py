@@ -329,3 +329,13 @@ def test_what_it_cannot_be_combined_with(generic):
             )
             with pytest.raises(ValueError, match=r"^under must be a Perturbation, got"):
                 risk(estimator, model, samples=samples, under=CONFUSION)
+
+
+def test_a_drag_or_radius_has_a_finite_square():
+    confusion = even_confusion(2, 0.5)
+    for value in (1e200, -1e200):
+        with pytest.raises(ValueError, match=r"^drag must have a finite square, got -?1e\+200"):
+            Perturbation(confusion=confusion, drag=value)
+    with pytest.raises(ValueError, match=r"^radius must have a finite square, got 1e\+200"):
+        Perturbation(radius=1e200)
+    assert Perturbation(confusion=confusion, drag=1e150, radius=1e150).radius == 1e150

@@ -54,7 +54,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     _refuse_contradictions(options)
     model, given = required_model(options), test_time(options)
     under = perturbation(options, given, model.experts)
-    with _warnings_in_lines() as warned, refusals(options):
+    with _warnings_in_lines() as warned, refusals(options, (ValueError, NoClosedForm)):
         both: dict[str, Estimator] = {
             "dense": Dense(ridge=options.ridge),
             "moe": MoE(ridge=options.ridge),

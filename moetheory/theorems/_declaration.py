@@ -114,7 +114,7 @@ class Claim:
         What simulation of fresh data measures: the left side as a weighted sum of the excess
         risks of `Theorem.estimators`, one weight for each.
     under : callable
-        What differs at test time in that simulation.
+        What differs at test time in that simulation: noise variance, confusion and drag.
     resolution : float
         The relative error that it must be able to see.
     experiment : callable, optional
