@@ -65,11 +65,11 @@ def sweeps(model: mt.BlockModel) -> list[mt.Sweep]:
         "erasure": (np.linspace(0.0, 0.9, 10), {}),
     }
     found = [
-        mt.sweep(model, over, values, replicates=20_000, rng=0, **how)
+        mt.sweep(model, over, values, replicates=5_000, rng=0, **how)
         for over, (values, how) in steps.items()
     ]
     values = np.linspace(0.0, 0.2, 11)
-    return [*found, mt.sweep(twins(), "erasure", values, replicates=20_000, rng=0)]
+    return [*found, mt.sweep(twins(), "erasure", values, replicates=5_000, rng=0)]
 
 
 def main(figure: str = "") -> None:
