@@ -49,11 +49,11 @@ def test_check_holds_the_theorems_it_is_given(run):
 
 
 def test_check_a_model_of_ones_own(run):
-    code, out, _ = run("check", "one-over-k", *SMALL, "--noise-variance", "0.5", "--json")
+    code, out, _ = run("check", "generalization", *SMALL, "--noise-variance", "0.5", "--json")
     assert code == 0
     (verdict,) = json.loads(out)["results"]
-    assert verdict["theorem"] == "one-over-k"
-    shown = verdict["claims"][1]["shown"]
+    assert verdict["theorem"] == "generalization"
+    shown = verdict["claims"][0]["shown"]
     assert shown["label"] == "K=3"
     assert shown["left"] == pytest.approx(0.5 * 6 / (3 * 6 + 0.5 * 6))
 

@@ -103,11 +103,11 @@ def flat(leaky):
 
 def test_the_second_route_is_what_is_simulated(agrees):
     model = blocks(8, 2, 0.3, 0.1, 0.1)
-    for counts, ridge in (((10, 12), 0.0), ((1, 2), 0.2)):
-        values = averaged_risks(model, counts, 60_000, 1, ridge)
+    for counts, ridge, sets in (((10, 12), 0.0, 40_000), ((1, 2), 0.2, 60_000)):
+        values = averaged_risks(model, counts, sets, 1, ridge)
         run = mt.simulate(mt.Dense(ridge=ridge), model, samples=counts, replicates=100_000, rng=2)
-        sem = math.hypot(run.sem, values.std() / math.sqrt(60_000))
-        assert agrees(run.mean, sem, 60_000, values.mean())
+        sem = math.hypot(run.sem, values.std() / math.sqrt(sets))
+        assert agrees(run.mean, sem, sets, values.mean())
 
 
 # --- experts, exactly --------------------------------------------------------------------------

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from moetheory import BlockModel, Dense, Hard, MoE, Perturbation, even_confusion, risk, routing_matrix
+from moetheory import (
+    BlockModel,
+    Dense,
+    Hard,
+    MoE,
+    Perturbation,
+    even_confusion,
+    risk,
+    routing_matrix,
+)
 
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 
@@ -128,7 +137,7 @@ def test_it_is_what_happens_to_inputs(agrees, mean_and_sem):
         label_noise_variance=0.1,
     )
     under = Perturbation(0.9, CONFUSION, 0.6, noise=stats.laplace(3.0, 2.0), erasure=0.25)
-    rng, n, d = np.random.default_rng(5), 1_350_000, model.dim
+    rng, n, d = np.random.default_rng(5), 1_500_000, model.dim
     group = rng.choice(3, n, p=model.group_probabilities)
     own = model.block_of == group[:, np.newaxis]
     scale = np.sqrt(np.where(own, model.signal_variances, model.leakage_variances))
