@@ -93,7 +93,7 @@ def test_nor_do_they_under_a_perturbation(name, signal, replicates):
 
 
 @given(block_models(noiseless=True, exponents=20), st.sampled_from([50, 3000]))
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_no_model_is_found_to_violate_a_theorem(model, replicates):
     for name in ("generalization", "one-over-k"):
         assert mt.check(name, model, rng=0, replicates=replicates).status != "violated"
@@ -106,7 +106,7 @@ def test_no_model_is_found_to_violate_sample_complexity(model):
     theorem = mt.catalogue["sample-complexity"]
     own = tuple(c for c in theorem.claims if c.points(model) == (model,))
     assert len(own) == 4
-    verdict = mt.check(replace(theorem, claims=own), model, rng=0, replicates=3000)
+    verdict = mt.check(replace(theorem, claims=own), model, rng=0, replicates=1000)
     assert verdict.status != "violated", verdict.reason
 
 
@@ -192,7 +192,8 @@ def test_a_proof_of_something_else_is_no_proof():
 
 def test_a_violated_fallback_outranks_assumptions_not_met():
     model = GENERALIZATION.example().replace(leakage_variances=0.2)
-    assert mt.check("generalization", model, rng=0).status == "assumptions not met"
+    right = mt.check("generalization", model, rng=0, replicates=1000)
+    assert right.status == "assumptions not met"
     wrong = mt.check(GENERALIZATION.negative_control, model, rng=0, replicates=1000)
     assert wrong.status == "violated"
 
@@ -229,11 +230,23 @@ def test_rounding_is_no_contradiction(generic, noise):
     assert verdict.status == "holds", verdict.reason
 
 
+def nothing_contradicts(verdict):
+    """The verdict but for its power: points and proofs hold, no simulation is beyond chance."""
+    proofs = [claim.certificate for claim in verdict.claims if claim.certificate is not None]
+    return (
+        all(point.holds for claim in verdict.claims for point in claim.points)
+        and {proof.status for proof in proofs} == {"proved"}
+        and all(abs(each.z) < each.threshold for each in verdict.comparisons)
+        and verdict.status in ("holds", "inconclusive")
+    )
+
+
 @pytest.mark.parametrize("experts", [1, 12])
 def test_the_ends_of_the_regime(experts):
     model = mt.BlockModel.isotropic(12, experts, 0.5, signal_energy=3.0, label_power=2.0)
-    verdict = mt.check("one-over-k", model, rng=0)
-    assert verdict.status == "holds", verdict.reason
+    verdict = mt.check("one-over-k", model, rng=0, replicates=20_000)
+    assert nothing_contradicts(verdict), verdict.reason
+    assert verdict.comparisons
 
 
 def test_one_coordinate_leaves_nothing_to_increase():
@@ -250,14 +263,15 @@ def test_label_noise_is_not_charged_to_the_excess():
     assert verdict.claims[0].points[0].left == mt.risk(mt.MoE(), model).excess
 
 
-@pytest.mark.parametrize("label_noise", [1e6, 1e12])
-def test_large_label_noise_costs_the_law_no_digits(label_noise):
+@pytest.mark.parametrize(("label_noise", "replicates"), [(1e6, 20_000), (1e12, None)])
+def test_large_label_noise_costs_the_law_no_digits(label_noise, replicates):
     """V = 0.3 taken as null risk minus label noise would be off by 1e-10 and 1e-4."""
     model = mt.BlockModel.isotropic(
         8, 4, 1.0, signal_energy=8.0, label_power=0.3, label_noise_variance=label_noise
     )
-    verdict = mt.check("one-over-k", model, rng=0)
-    assert verdict.status == "holds", verdict.reason
+    verdict = mt.check("one-over-k", model, rng=0, replicates=replicates)
+    assert nothing_contradicts(verdict), verdict.reason
+    assert replicates is not None or verdict.status == "holds"
 
 
 def test_progress_runs_over_all_simulations():
@@ -295,13 +309,15 @@ def test_hard_routing_better_than_dense_at_any_noise_is_found_violated():
     def points(model):
         return [model.replace(noise_variance=factor * end) for factor in (0.5, 0.9, 1.1, 10.0)]
 
-    everywhere = replace(claim, name="hard <= dense", points=points, simulated=points)
+    everywhere = replace(
+        claim, name="hard <= dense", points=points, simulated=lambda model: points(model)[::3]
+    )
     verdict = mt.check(replace(theorem, claims=(everywhere,)), rng=1)
     assert verdict.status == "violated"
     assert [point.holds for point in verdict.claims[0].points] == [True, True, False, False]
     # by simulation too: it confirms the left side where it is larger than the right
-    for point in verdict.claims[0].points:
+    first, *_, last = verdict.claims[0].points
+    for point in (first, last):
         assert point.comparison.decides
         assert abs(point.comparison.z) < point.comparison.threshold
-    last = verdict.claims[0].points[-1]
     assert last.comparison.simulated - 5 * last.comparison.sem > last.right

@@ -344,7 +344,7 @@ def killed(path, when):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_a_killed_run_leaves_a_whole_file_and_no_litter(path):
     done = 0
-    for when in ("30", "midway", "midway", "11", "17"):
+    for when in ("30", "midway", "midway", "11"):
         numbers = killed(path, when)
         assert done <= numbers[0] <= done + 1  # it may die between saving and saying so
         done = numbers[-1]

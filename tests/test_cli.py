@@ -17,7 +17,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory import cli
-from moetheory.commands import risks, simulations, sweeps
+from moetheory.commands import checks, risks, simulations, sweeps
 from moetheory.simulation.runs import Run
 
 
@@ -33,34 +33,36 @@ def run(capsys):
 
 SMALL = ("--dim", "6", "--experts", "3")
 COMMAND = [sys.executable, "-m", "moetheory"]
+CONTROL = " [negative control]"
 
 
 def test_check_holds_the_theorems_it_is_given(run):
-    code, out, err = run("check", "generalization", "one-over-k", "--seed", "1")
+    code, out, err = run("check", "generalization", "leakage", "--seed", "1")
     assert (code, err) == (0, "")
     header, *rows = out.split("\n\n")[0].splitlines()
     for column in ("theorem", "left", "right", "slack", "certificate", "z", "power", "verdict"):
         assert column in header
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert all(row.endswith("holds") for row in rows)
-    assert "13 simulated comparisons: largest |z|" in out
+    assert "6 simulated comparisons: largest |z|" in out
     assert "each would have seen an error of 0." in out
 
 
 def test_check_a_model_of_ones_own(run):
-    code, out, _ = run("check", "one-over-k", *SMALL, "--noise-variance", "0.5", "--json")
+    code, out, _ = run("check", "generalization", *SMALL, "--noise-variance", "0.5", "--json")
     assert code == 0
     (verdict,) = json.loads(out)["results"]
-    assert verdict["theorem"] == "one-over-k"
-    shown = verdict["claims"][1]["shown"]
+    assert verdict["theorem"] == "generalization"
+    shown = verdict["claims"][0]["shown"]
     assert shown["label"] == "K=3"
     assert shown["left"] == pytest.approx(0.5 * 6 / (3 * 6 + 0.5 * 6))
 
 
 def test_negative_controls_are_violated(run):
-    code, out, _ = run("check", "--negative-control", "--replicates", "500", "--seed", "1")
+    names = ("generalization", "leakage")
+    code, out, _ = run("check", *names, "--negative-control", "--replicates", "500", "--seed", "1")
     assert code == 1
-    for name in mt.catalogue:  # all of them if none is named
+    for name in names:
         assert f"{name} [negative control]: violated" in out
 
 
@@ -69,6 +71,19 @@ def test_a_theorem_with_nothing_to_say_of_a_model_says_so(run, name):
     code, out, _ = run("check", name, "--dim", "4", "--experts", "1", "--seed", "1")
     assert code == 3
     assert out.startswith(f"{name}: assumptions not met: several groups, for <BlockModel dim=4")
+
+
+@pytest.mark.parametrize(("option", "suffix"), [((), ""), (("--negative-control",), CONTROL)])
+def test_all_theorems_are_checked_if_none_is_named(run, monkeypatch, option, suffix):
+    verdict, asked = mt.check("generalization", replicates=2), []
+
+    def noted(theorem, model, *, level, **_):
+        asked.append((theorem.name, model, level))
+        return verdict
+
+    monkeypatch.setattr(checks, "check", noted)
+    assert run("check", *option)[0] == 3
+    assert asked == [(name + suffix, None, 1e-6 / len(mt.catalogue)) for name in mt.catalogue]
 
 
 def test_off_the_regime_and_underpowered_are_undecided(run):
@@ -340,7 +355,7 @@ def test_a_reader_that_leaves_is_no_error():
 
 @pytest.mark.parametrize(
     ("command", "redirect"),
-    [("risk", ">&-"), ("check generalization --replicates 9", "> /dev/full"), ("--help", ">&-")],
+    [("risk", ">&-"), ("risk", "> /dev/full"), ("--help", ">&-")],
 )
 def test_a_standard_output_that_takes_nothing_is_no_traceback(redirect, command):
     done = subprocess.run(
@@ -348,18 +363,18 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(redirect, command)
     )
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") <= 1
-    if "full" in redirect and command != "--help":  # argparse prints help unheard
+    if "full" in redirect:  # argparse prints help unheard
         assert (done.returncode, "No space left" in done.stderr) == (2, True)
 
 
 def test_an_ascii_terminal_gets_no_traceback():
     done = subprocess.run(
-        [*COMMAND, "check", "generalization", "--replicates", "100"],
+        [*COMMAND, *SIMULATE, "--replicates", "9"],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
-    assert done.returncode == 3
-    assert b"simulated ? sem" in done.stdout
+    assert done.returncode == 0
+    assert re.search(rb"dense - MoE  [-\d.]+ \? [\d.]+ \(paired\)", done.stdout)
 
 
 def in_a_terminal(*arguments: str, columns: int, until: str = "") -> tuple[int, str]:

@@ -51,11 +51,11 @@ PAIRS = [
 @pytest.mark.parametrize(("a", "b"), PAIRS[3:])
 def test_every_n_up_to_and_beyond_it_agrees(a, b):
     seen = []
-    for model in random_models(4):
+    for model in random_models(3):
         n = crossover(a, b, model, over="samples")
         if n < 300:
             seen.append(n)
-            assert last_not_better(a, b, model, max(100, int(1.5 * n))) == n
+            assert last_not_better(a, b, model, max(60, int(1.5 * n))) == n
     assert len(seen) >= 3
 
 

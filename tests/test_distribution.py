@@ -18,10 +18,10 @@ QUANTILES = [1e-3, 0.05, 0.5, 0.95, 1 - 1e-4]
 LIMIT = stats.kstwobign.isf(1e-6)  # of Kolmogorov's distance times √n
 
 
-def distance(draws, cdf):
-    """Kolmogorov's distance, looked at in 15 places (so no larger than the full one)."""
+def distance(draws, cdf, places=15):
+    """Kolmogorov's distance, looked at in some places (so no larger than the full one)."""
     n = len(draws)
-    ranks = np.linspace(0.02, 0.98, 15)
+    ranks = np.linspace(0.02, 0.98, places)
     return np.max(np.abs(cdf(np.sort(draws)[(ranks * n).astype(int)]) - ranks))
 
 
@@ -99,7 +99,7 @@ def test_samples_follow_the_law_and_not_one_five_percent_off(sizes, counts):
     draws = law.sample(100_000, 2)
     assert distance(draws, law.cdf) < LIMIT / math.sqrt(len(draws))
     off = law.lower + 1.05 * (draws - law.lower)
-    assert distance(off, law.cdf) > LIMIT / math.sqrt(len(draws))
+    assert distance(off, law.cdf, 3) > LIMIT / math.sqrt(len(draws))
 
 
 def test_the_plain_experiment_follows_the_law():
@@ -128,7 +128,7 @@ def test_quantile_and_cdf_undo_each_other(mixed):
     np.testing.assert_allclose(mixed.cdf(values), QUANTILES[::2], rtol=1e-8)
     np.testing.assert_allclose(mixed.sf(values), 1 - np.array(QUANTILES[::2]), rtol=1e-7)
     assert mixed.error == 1e-10
-    grid = mixed.lower + np.geomspace(1e-4, 1e4, 25)
+    grid = mixed.lower + np.geomspace(1e-4, 1e4, 13)
     assert np.all(np.diff(mixed.cdf(grid)) > -1e-12)
 
 

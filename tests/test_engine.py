@@ -25,17 +25,17 @@ ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.5), mt.MoE(ridge=0.5)]
 @pytest.mark.parametrize("leakage", [0.0, 0.3])
 def test_simulation_agrees_with_theory(generic, agrees, leakage):
     model = generic(leakage_variances=leakage, label_noise_variance=0.2)
-    estimates = mt.simulate(ESTIMATORS, model, replicates=2_500_000, rng=11)
+    estimates = mt.simulate(ESTIMATORS, model, replicates=1_250_000, rng=11)
     for estimator, estimate in zip(ESTIMATORS, estimates, strict=True):
         theory = mt.risk(estimator, model)
         assert agrees(estimate.mean, estimate.sem, estimate.replicates, theory.value)
 
 
-@pytest.mark.parametrize("leakage", [0.0, 1.0])
+@pytest.mark.parametrize(("leakage", "replicates"), [(0.0, 3_100_000), (1.0, 1_600_000)])
 @pytest.mark.slow
-def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage):
-    model = generic(leakage_variances=leakage)
-    estimates = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=4_000_000, rng=14)
+def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage, replicates):
+    model = generic(0.1, leakage_variances=leakage)
+    estimates = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=replicates, rng=14)
     gap, value = estimates.difference(0, 1), mt.gap(model)
     assert math.copysign(1.0, value) == (-1.0 if leakage else 1.0)
     assert agrees(gap.mean, gap.sem, gap.replicates, value)
@@ -45,8 +45,8 @@ def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage):
 @pytest.mark.slow
 def test_per_group_means_agree_with_theory(generic, agrees):
     """Given its group an error is normal, so the variance of its square is 2r²."""
-    model = generic(label_noise_variance=0.2)
-    estimate = mt.simulate(mt.Dense(), model, replicates=6_000_000, rng=12)
+    model = generic(label_noise_variance=0.2).replace(group_probabilities=[0.32, 0.35, 0.33])
+    estimate = mt.simulate(mt.Dense(), model, replicates=3_500_000, rng=12)
     theory = mt.risk(mt.Dense(), model)
     for p, mean, value in zip(
         model.group_probabilities, estimate.per_group, theory.per_group, strict=True
@@ -55,21 +55,21 @@ def test_per_group_means_agree_with_theory(generic, agrees):
         assert agrees(mean, value * math.sqrt(2 / n), int(n), value)
 
 
-@pytest.mark.parametrize("wrong", [0.99, 1.01])
-def test_the_yardstick_notices_one_per_cent(generic, agrees, wrong):
+def test_the_yardstick_notices_one_per_cent(generic, agrees):
     model = generic()
-    estimate = mt.simulate(mt.Dense(), model, replicates=3_000_000, rng=13)
-    value = wrong * mt.risk(mt.Dense(), model).value
-    assert not agrees(estimate.mean, estimate.sem, estimate.replicates, value)
+    estimate = mt.simulate(mt.Dense(), model, replicates=1_500_000, rng=13)
+    for wrong in (0.99, 1.01):
+        value = wrong * mt.risk(mt.Dense(), model).value
+        assert not agrees(estimate.mean, estimate.sem, estimate.replicates, value)
 
 
 def test_theory_and_simulation_agree_with_the_plain_way(generic, agrees, mean_and_sem):
     """Draw, fit by least squares, test on fresh data: no code shared but the drawing.
 
-    Fitting on n samples costs about d/n = 2e-5 of the risk, a hundredth of a sem.
+    Fitting on n samples costs about d/n = 6e-5 of the risk, a twentieth of a sem.
     """
     model = generic(label_noise_variance=0.1)
-    train, test = model.sample(450_000, rng=1), model.sample(1_300_000, rng=2)
+    train, test = model.sample(150_000, rng=1), model.sample(1_300_000, rng=2)
     dense, *_ = np.linalg.lstsq(train.features, train.labels)
     prediction = np.empty_like(test.labels)
     for g in range(model.experts):
@@ -112,7 +112,7 @@ def correlated():
     factors = [rng.standard_normal((size, size)) for size in (1, 3, 2)]
     return mt.BlockModel.from_covariances(
         [factor @ factor.T for factor in factors],
-        [np.ones(1), np.array([1.0, -0.5, 0.8]), np.array([0.6, 1.0])],
+        [np.full(1, 1.5), np.array([1.0, -0.5, 0.8]), np.array([0.3, 0.5])],
         0.4,
         group_probabilities=[0.2, 0.5, 0.3],
         label_noise_variance=0.2,
@@ -124,7 +124,7 @@ PERTURBED = {
     "correlated coordinates": (
         "correlated",
         mt.Perturbation(0.6, CONFUSION, 0.5, noise=stats.t(5), erasure=0.2),
-        3_000_000,
+        2_200_000,
     ),
     "a shift": ("leaky", mt.Perturbation(0.6, CONFUSION, 0.7, radius=0.4), 1_100_000),
 }
@@ -351,7 +351,8 @@ def run(model, name, **options):
     arguments = {"rng": 99, **RUNS[name], **options}
     if "target_sem" not in arguments:
         size = chunk_size(model, arguments.get("samples"), arguments.get("method"))
-        arguments["replicates"] = 2 * size + 7
+        # of unequal families all but one have more chunks than two
+        arguments["replicates"] = (2 if name in ("data", "perturbed") else 1) * size + 7
     return mt.simulate(BOTH, model, **arguments)
 
 
@@ -467,11 +468,11 @@ def test_a_target_ends_with_the_first_chunks_that_meet_it(generic):
 
 
 def test_a_target_is_not_met_by_a_lucky_few(generic):
-    """A chunk is a single training set here: two equal ones would look exact."""
-    model = mt.BlockModel.isotropic(400, 2, 1.0, signal_energy=400.0)
-    estimate = mt.simulate(mt.Dense(), model, samples=600, target_sem=1e3, rng=0)
-    size = families([mt.Dense()], (model,), 600, "fixed", None, False)[0].route.chunk_size
-    assert size < 10
+    """A chunk is a few training sets here: two equal ones would look exact."""
+    model = mt.BlockModel.isotropic(300, 2, 1.0, signal_energy=300.0)
+    estimate = mt.simulate(mt.Dense(), model, samples=450, target_sem=1e3, rng=0)
+    size = families([mt.Dense()], (model,), 450, "fixed", None, False)[0].route.chunk_size
+    assert size < 20
     assert 100 <= estimate.replicates < 100 + size
 
 
@@ -597,7 +598,7 @@ def test_permuting_coordinates_within_and_across_blocks_keeps_the_risk(generic, 
         signal_variances=model.signal_variances[order],
         coefficients=model.coefficients[order],
     )
-    estimate = mt.simulate(mt.MoE(), shuffled, replicates=2_000_000, rng=21)
+    estimate = mt.simulate(mt.MoE(), shuffled, replicates=1_350_000, rng=21)
     value = mt.risk(mt.MoE(), model).value
     assert agrees(estimate.mean, estimate.sem, estimate.replicates, value)
 

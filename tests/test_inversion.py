@@ -119,7 +119,7 @@ def test_many_equal_ratios_of_infinite_mean_against_one_more_in_the_sum():
 def test_ratio_plus_beta_by_two_routes_and_by_quadrature(s, n, a):
     alpha, beta = (s - n) / 2, n / 2
     terms = of_both([(a, n, s - n + 1, 1)], [(1.0, alpha, beta, 1)])
-    for x in (0.3, 0.6, 1.02, 3.0):
+    for x in (0.3, 1.02, 3.0):
         low, high = ratios.convolved_tails(x, a, n, s - n + 1, 1.0, alpha, beta)
         assert low + high == pytest.approx(1.0, abs=1e-12)
         assert inversion.invert(x, terms) == pytest.approx(low, abs=1e-11)

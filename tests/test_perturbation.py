@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from moetheory import Dense, Hard, MoE, Perturbation, even_confusion, risk, routing_matrix
+from moetheory import (
+    BlockModel,
+    Dense,
+    Hard,
+    MoE,
+    Perturbation,
+    even_confusion,
+    risk,
+    routing_matrix,
+)
 
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 
@@ -116,11 +125,19 @@ def test_only_the_variance_of_the_noise_matters(generic, estimator, noise):
         np.testing.assert_array_equal(other.per_group, normal.per_group)
 
 
-def test_it_is_what_happens_to_inputs(generic, agrees, mean_and_sem):
+def test_it_is_what_happens_to_inputs(agrees, mean_and_sem):
     """Drawn, confused, dragged, blurred by noise of another law and erased, in plain arrays."""
-    model = generic(label_noise_variance=0.1, leakage_variances=np.linspace(0.3, 0.1, 9))
+    model = BlockModel(
+        [0.2, 0.5, 0.3],
+        [0, 1, 1, 2],
+        [3.0, 1.5, 1.0, 0.75],
+        [1.2, -0.8, 0.9, -1.4],
+        0.4,
+        leakage_variances=[0.3, 0.2, 0.15, 0.1],
+        label_noise_variance=0.1,
+    )
     under = Perturbation(0.9, CONFUSION, 0.6, noise=stats.laplace(3.0, 2.0), erasure=0.25)
-    rng, n, d = np.random.default_rng(5), 1_200_000, model.dim
+    rng, n, d = np.random.default_rng(5), 1_500_000, model.dim
     group = rng.choice(3, n, p=model.group_probabilities)
     own = model.block_of == group[:, np.newaxis]
     scale = np.sqrt(np.where(own, model.signal_variances, model.leakage_variances))

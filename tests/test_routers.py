@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import cache
 
 import mpmath as mp
 import numpy as np
@@ -79,13 +80,14 @@ class Energies:
         a = mp.log(p) - mp.mpf(s) / 2 * mp.log1p(lam / noise)
         return a, lam / (2 * noise * (noise + lam))
 
-    def hard(self, g, j, pieces=8):
-        """P(g → j) and E[q_g + q_j; g → j]."""
+    def hard(self, g, j, pieces=4, energy=True):
+        """P(g → j) and, unless that is not needed, E[q_g + q_j; g → j]."""
         (_, lam_g, s_g, noise, theta_g), (_, _, s_j, _, theta_j) = self.parts[g], self.parts[j]
         a, c = zip(*(self.score(i) for i in range(len(self.parts))), strict=True)
         start = max([mp.mpf(0)] + [(each - a[j]) / c[j] for each in a])
         ends = [start + noise * s_j * x for x in np.geomspace(0.05, 60.0, pieces)]
 
+        @cache  # two of the integrals have the same nodes
         def rest(u, skip):
             levels = [(a[j] + c[j] * u - a[i]) / c[i] for i in range(len(a))]
             others = [i for i in range(len(a)) if i not in (g, j)]
@@ -95,6 +97,8 @@ class Energies:
 
         points = [start, *ends]
         probability = mp.quad(lambda u: rest(u, 0), points)
+        if not energy:
+            return probability, None
         own = theta_g * (noise + lam_g) * mp.quad(lambda u: rest(u, 2), points)
         other = theta_j / s_j * mp.quad(lambda u: u * rest(u, 0), points)
         return probability, own + other
@@ -102,10 +106,11 @@ class Energies:
     def table(self, j, step):
         """Nodes in log u of block j while inactive: weight, W, q."""
         _, lam, s, noise, theta2 = self.parts[j]
-        rows, x = [], mp.log(noise) - mp.mpf(80) / s - 3
-        while x < mp.log(noise * (2 * s + 60) * (1 + lam / noise)):
+        rows, x = [], mp.log(noise) - mp.mpf(62) / s - 1
+        end = mp.log(noise * (2 * s + 60) * (1 + lam / noise))
+        a, c = self.score(j)
+        while x < end:
             u = mp.exp(x)
-            a, c = self.score(j)
             rows.append((step * u * self.density(u, s, noise), mp.exp(a + c * u), theta2 * u / s))
             x += step
         return rows
@@ -115,18 +120,29 @@ class Energies:
         first, second = self.table(0, step), self.table(1, step)
         return mp.fsum(f * g * w * v / (w + v) * (q + r) for f, w, q in first for g, v, r in second)
 
-    def soft(self, step=0.09):
+    def transforms(self, table, t):
+        """E e^-tW, E W e^-tW and E q W e^-tW, without what 17 digits do not notice."""
+        most = 60 / t
+        live = [(f * mp.exp(-t * w), w, q) for f, w, q in table if w < most]
+        moved = [(e * w, q) for e, w, q in live]
+        return (
+            mp.fsum(e for e, _, _ in live),
+            mp.fsum(e for e, _ in moved),
+            mp.fsum(e * q for e, q in moved),
+        )
+
+    def soft(self, step=0.11):
         """The same of any number of blocks, by the integral over t."""
         tables = [self.table(j, step) for j in range(len(self.parts))]
         total = mp.mpf(0)
-        for k in range(-155, 25):
+        for k in range(-110, 25):
             t = mp.exp(mp.mpf("0.3") * k)
             phi, psi, slope = [], [], []
             for table in tables:
-                falls = [f * mp.exp(-t * w) for f, w, _ in table]
-                phi.append(mp.fsum(falls))
-                slope.append(mp.fsum(e * w for e, (_, w, _) in zip(falls, table, strict=True)))
-                psi.append(mp.fsum(e * w * q for e, (_, w, q) in zip(falls, table, strict=True)))
+                phi_j, slope_j, psi_j = self.transforms(table, t)
+                phi.append(phi_j)
+                slope.append(slope_j)
+                psi.append(psi_j)
             every = range(len(tables))
             pairs = [
                 psi[j] * slope[g] * mp.fprod(phi[i] for i in every if i not in (j, g))
@@ -189,12 +205,9 @@ def test_sixteen_equal_blocks_equal_mpmath():
     step = mp.mpf("0.06")
     table = small.table(0, step)
     total = mp.mpf(0)
-    for k in range(-155, 25):
+    for k in range(-110, 25):
         t = mp.exp(mp.mpf("0.3") * k)
-        falls = [(f * mp.exp(-t * w), w, q) for f, w, q in table]
-        phi = mp.fsum(e for e, _, _ in falls)
-        slope = mp.fsum(e * w for e, w, _ in falls)
-        psi = mp.fsum(e * w * q for e, w, q in falls)
+        phi, slope, psi = small.transforms(table, t)
         total += mp.mpf("0.3") * t * 16 * 15 * psi * slope * phi**14
     assert gained(SOFT, model) == pytest.approx(float(total), rel=1e-11)
 
@@ -248,7 +261,7 @@ def test_rare_errors_of_unequal_blocks_keep_their_digits():
     model = blocks([0.3, 0.7], [120, 100], [40.0, 60.0])
     reference, routed = Energies(model), routing_matrix(Hard(), model)
     for g, j in ((0, 1), (1, 0)):
-        expected = float(reference.hard(g, j, pieces=40)[0])
+        expected = float(reference.hard(g, j, pieces=40, energy=False)[0])
         assert expected < 1e-50
         assert routed.matrix[g, j] == pytest.approx(expected, rel=1e-6)
 
@@ -317,11 +330,11 @@ def plain(model, n, rng):
 
 
 def test_anisotropic_risks_equal_a_plain_simulation(generic, agrees, mean_and_sem):
-    model = generic(label_noise_variance=0.05)
+    model = generic(1.2, label_noise_variance=0.05)
     rng = np.random.default_rng(11)
     hard, soft, groups, chosen = (
         np.concatenate(parts)
-        for parts in zip(*(plain(model, 10**5, rng) for _ in range(32)), strict=True)
+        for parts in zip(*(plain(model, 10**5, rng) for _ in range(14)), strict=True)
     )
     assert agrees(*mean_and_sem(hard), risk(ROUTED, model).value)
     assert agrees(*mean_and_sem(soft), mmse(model).value)
@@ -375,7 +388,7 @@ def test_units_do_not_matter(power):
         )
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(block_models(strict=True, exponents=6, max_experts=4, max_block=3))
 def test_ordering_and_rows(model):
     oracle, soft, hard, dense = (risk(e, model) for e in (MoE(), SOFT, ROUTED, Dense()))

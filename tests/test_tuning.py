@@ -17,7 +17,7 @@ def both(ridge=0.0):
 
 
 @pytest.mark.parametrize("samples", [6, 19, 20, 21, 40, 1000])
-@pytest.mark.parametrize("noise", [0.1, 1.0, 10.0])
+@pytest.mark.parametrize("noise", [0.1, 10.0])
 def test_one_isotropic_group_has_a_known_best_ridge(samples, noise):
     """n μ = ρ s/‖θ‖², the ratio of the residual variance to the mean squared coefficient."""
     s, signal, omega = 20, 1.5, 0.2
