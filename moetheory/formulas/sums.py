@@ -73,9 +73,9 @@ def of_others(sums: FloatArray) -> FloatArray:
     >>> of_others(np.array([1.0, 2.0, 4.0]))
     array([6., 5., 3.])
     """
-    zero = np.zeros_like(sums[..., :1])
-    before = np.concatenate((zero, np.cumsum(sums[..., :-1], axis=-1)), axis=-1)
-    after = np.concatenate((zero, np.cumsum(sums[..., :0:-1], axis=-1)), axis=-1)
+    before, after = np.zeros_like(sums), np.zeros_like(sums)
+    np.cumsum(sums[..., :-1], axis=-1, out=before[..., 1:])
+    np.cumsum(sums[..., :0:-1], axis=-1, out=after[..., 1:])
     return before + after[..., ::-1]
 
 
