@@ -147,7 +147,7 @@ def _identity(estimator: Estimator, drag: float) -> Claim:
         left=excess_under(estimator, MISLED[drag]),
         right=right,
         symbolic=lambda: _pair(estimator, drag),
-        weights=alone(estimator),
+        weights=alone(estimator) if drag else None,  # what drag adds is seen beside the rest
         under=MISLED[drag],
         resolution=PERTURBED,
         control=1.01,
