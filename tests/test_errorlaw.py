@@ -20,7 +20,7 @@ def squared_errors(model, rows):
     rng = np.random.default_rng(5)
     groups = kernels.draw_groups(rng, rows, model.group_probabilities)
     weights = [mt.optimal_coefficients(e, model) for e in THEOREM.estimators]
-    errors = kernels.prediction_errors(
+    inputs = kernels.draw_inputs(
         rng,
         groups,
         model.block_of,
@@ -29,9 +29,8 @@ def squared_errors(model, rows):
         model.coefficients,
         model.noise_variance,
         0.0,
-        np.stack(weights),
-        (False, True),
     )
+    errors = kernels.prediction_errors(inputs, model.block_of, np.stack(weights), (False, True))
     return errors**2
 
 

@@ -93,53 +93,7 @@ class Inputs(NamedTuple):
     radius: float = 0.0
 
 
-Exposure = Callable[[np.random.Generator, IntArray, Inputs], Inputs]
-
-
-def prediction_errors(
-    rng: np.random.Generator,
-    groups: IntArray,
-    block_of: IntArray,
-    signal_variances: FloatArray,
-    leakage_variances: FloatArray | None,
-    coefficients: FloatArray,
-    noise_variance: float,
-    label_noise_variance: float,
-    predictors: FloatArray,
-    routed: tuple[bool | Router, ...],
-    exposure: Exposure | None = None,
-) -> FloatArray:
-    r"""Errors :math:`y - f(\bar x)` on one drawn sample for each of ``groups``, shape (E, rows).
-
-    Parameters
-    ----------
-    groups : (rows,) integer array
-    leakage_variances : (d,) array or None
-        None for strict blocks, which then cost no draws off the block.
-    predictors : (E, d) array
-        Coefficients of E linear predictors.
-    routed : E booleans or functions
-        Whether a predictor looks only at the block that the oracle names. A function weighs the
-        parts of the prediction that come from the blocks: (rows, d) features → (K, rows).
-    exposure : function, optional
-        What becomes of the drawn inputs of ``groups`` at test time.
-    """
-    inputs = _inputs(
-        rng,
-        groups,
-        block_of,
-        signal_variances,
-        leakage_variances,
-        coefficients,
-        noise_variance,
-        label_noise_variance,
-    )
-    if exposure is not None:
-        inputs = exposure(rng, groups, inputs)
-    return _errors(inputs, block_of, predictors, routed)
-
-
-def _inputs(
+def draw_inputs(
     rng: np.random.Generator,
     groups: IntArray,
     block_of: IntArray,
@@ -149,7 +103,10 @@ def _inputs(
     noise_variance: float,
     label_noise_variance: float,
 ) -> Inputs:
-    """Noisy inputs of ``groups``, each routed to its own expert."""
+    """One noisy input for each of ``groups``, (rows,), routed to its own expert.
+
+    ``leakage_variances`` are None for strict blocks, which then cost no draws off the block.
+    """
     shape = len(groups), len(block_of)
     features = rng.standard_normal(shape)
     features *= np.sqrt(noise_variance)
@@ -166,13 +123,23 @@ def _inputs(
     return Inputs(features, labels, own)
 
 
-def _errors(
+def prediction_errors(
     inputs: Inputs,
     block_of: IntArray,
     predictors: FloatArray,
     routed: tuple[bool | Router, ...],
 ) -> FloatArray:
-    """Of each predictor on each input, (E, rows); after a worst-case shift without their sign."""
+    r"""Errors :math:`y - f(\bar x)`, shape (E, rows); after a worst-case shift without their sign.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    predictors : (E, d) array
+        Coefficients of E linear predictors.
+    routed : E booleans or functions
+        Whether a predictor looks only at the block that the oracle names. A function weighs the
+        parts of the prediction that come from the blocks: (rows, d) features → (K, rows).
+    """
     features, labels, places, radius = inputs
     shown = features.reshape(-1)[places.flat] if True in routed else features[:0]
 

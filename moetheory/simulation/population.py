@@ -113,26 +113,26 @@ class Population:
         first = self.models[0]
         groups = kernels.draw_groups(rng, rows, first.group_probabilities)
         errors = [
-            kernels.prediction_errors(
-                stream,
-                groups,
-                model.block_of,
-                model.signal_variances,
-                None if model.strict else model.leakage_variances,
-                model.coefficients,
-                model.noise_variance if exposure is None else exposure.drawn_noise,
-                model.label_noise_variance,
-                predictors,
-                routes,
-                exposure,
-            )
-            for model, stream, predictors, routes, exposure in zip(
-                self.models,
-                repeated(rng, len(self.models)),
-                self._predictors,
-                self._routes,
-                self._exposures,
-                strict=True,
-            )
+            self._errors(stream, groups, number)
+            for number, stream in enumerate(repeated(rng, len(self.models)))
         ]
         return Tally.by_group(np.square(np.concatenate(errors)), groups, first.experts)
+
+    def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
+        """Of all estimators of one model on inputs of ``groups``, (E, rows)."""
+        model, exposure = self.models[number], self._exposures[number]
+        inputs = kernels.draw_inputs(
+            rng,
+            groups,
+            model.block_of,
+            model.signal_variances,
+            None if model.strict else model.leakage_variances,
+            model.coefficients,
+            model.noise_variance if exposure is None else exposure.drawn_noise,
+            model.label_noise_variance,
+        )
+        if exposure is not None:
+            inputs = exposure(rng, groups, inputs)
+        return kernels.prediction_errors(
+            inputs, model.block_of, self._predictors[number], self._routes[number]
+        )
