@@ -20,6 +20,8 @@ from moetheory.theorems._declaration import Claim, Side, Under
 if TYPE_CHECKING:
     import sympy
 
+Points = Callable[[BlockModel], Sequence[BlockModel]]
+
 PERTURBED = 0.025  # the resolution of simulations under a perturbation, of which there are many
 
 
@@ -61,6 +63,25 @@ def ordered(
     )
 
 
+def beside(
+    factor: float, under: Under, points: Points, label: Callable[[BlockModel], str], what: str = ""
+) -> Claim:
+    """The mixture is better at this factor of a crossover below 1, dense at one above it."""
+    name, left, right = (
+        ("MoE <= dense", MoE(), Dense()) if factor < 1.0 else ("dense <= MoE", Dense(), MoE())
+    )
+    return ordered(
+        f"{name} at {factor:g} of the crossover{what}",
+        left,
+        right,
+        under,
+        control=0.8,
+        points=points,
+        simulated=points,
+        label=label,
+    )
+
+
 @lru_cache(maxsize=64)
 def misrouting(model: BlockModel) -> float:
     """How often the hard gate errs."""
@@ -74,15 +95,18 @@ def louder(model: BlockModel, often: float) -> BlockModel:
     return model
 
 
-def uneven(noise_variance: float) -> BlockModel:
-    """Nothing equal: sizes 2, 3 and 5, probabilities, variances, coefficients."""
-    ranks = np.arange(1.0, 11.0)
+def uneven(
+    noise_variance: float, sizes: tuple[int, int, int] = (2, 3, 5), **more: Any
+) -> BlockModel:
+    """Nothing equal: sizes, probabilities, variances, coefficients; ``more`` as for BlockModel."""
+    ranks = np.arange(1.0, sum(sizes) + 1.0)
     return BlockModel(
         [0.2, 0.3, 0.5],
-        np.repeat([0, 1, 2], [2, 3, 5]),
+        np.repeat([0, 1, 2], sizes),
         3.0 / ranks,
         np.cos(ranks),
         noise_variance,
+        **more,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,22 +11,21 @@ import numpy as np
 
 from moetheory.certificates import Symbolic, Values
 from moetheory.crossing import crossover
-from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.estimators import Dense, MoE
 from moetheory.model import BlockModel
 from moetheory.theorems._declaration import Claim, Theorem, as_trained
 from moetheory.theorems._quantities import (
     PERTURBED,
+    Points,
     alone,
+    beside,
     dense_excess,
     direction,
     log_uniform,
     moe_excess,
     one_direction,
-    ordered,
     uneven,
 )
-
-Points = Callable[[BlockModel], Sequence[BlockModel]]
 
 
 def _leaking(model: BlockModel, overlap: float) -> BlockModel:
@@ -109,21 +108,12 @@ def _end(model: BlockModel) -> float:
     return crossover(Dense(), MoE(), model, over="leakage")
 
 
-def _beside(name: str, left: Estimator, right: Estimator, factor: float) -> Claim:
+def _beside(factor: float) -> Claim:
     def points(model: BlockModel) -> Sequence[BlockModel]:
         end = _end(model)
         return [_leaking(model, factor * end)] if 0.0 < end < math.inf else []
 
-    return ordered(
-        f"{name} at {factor:g} of the crossover",
-        left,
-        right,
-        as_trained,
-        control=0.8,
-        points=points,
-        simulated=points,
-        label=_label,
-    )
+    return beside(factor, as_trained, points, _label)
 
 
 THEOREM = Theorem(
@@ -176,8 +166,8 @@ THEOREM = Theorem(
             points=lambda model: [_leaking(model, 1.0)],
             label=_label,
         ),
-        _beside("MoE <= dense", MoE(), Dense(), 0.8),
-        _beside("dense <= MoE", Dense(), MoE(), 1.25),
+        _beside(0.8),
+        _beside(1.25),
     ),
     example=lambda: uneven(1.0),
 )

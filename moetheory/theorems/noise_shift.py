@@ -21,6 +21,7 @@ from moetheory.theorems._declaration import Claim, Theorem, Under
 from moetheory.theorems._quantities import (
     PERTURBED,
     alone,
+    beside,
     direction,
     excess_under,
     log_uniform,
@@ -245,19 +246,12 @@ def _crossing(model: BlockModel) -> Sequence[BlockModel]:
     return list(found)[:1]
 
 
-def _beside(name: str, left: Estimator, right: Estimator, factor: float) -> Claim:
-    def under(model: BlockModel) -> Perturbation:
-        return Perturbation(noise_variance=factor * _end(model))
-
-    return ordered(
-        f"{name} at {factor:g} of the crossover",
-        left,
-        right,
-        under,
-        control=0.8,
-        points=_crossing,
-        simulated=_crossing,
-        label=lambda model: f"σ_o²={factor * _end(model):.3g}",
+def _beside(factor: float) -> Claim:
+    return beside(
+        factor,
+        lambda model: Perturbation(noise_variance=factor * _end(model)),
+        _crossing,
+        lambda model: f"σ_o²={factor * _end(model):.3g}",
     )
 
 
@@ -306,8 +300,8 @@ THEOREM = Theorem(
             simulated=_strong,
             label=_by_noise,
         ),
-        _beside("MoE <= dense", MoE(), Dense(), 0.8),
-        _beside("dense <= MoE", Dense(), MoE(), 1.25),
+        _beside(0.8),
+        _beside(1.25),
     ),
     otherwise=(*_line(Dense(), leaking=True), *_line(MoE(), leaking=True)),
     example=lambda: uneven(1.0),

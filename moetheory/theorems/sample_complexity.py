@@ -20,7 +20,7 @@ from moetheory.theorems import _assumptions as given
 from moetheory.theorems import _dense_error as dense_error
 from moetheory.theorems import _training as training
 from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
-from moetheory.theorems._quantities import log_uniform
+from moetheory.theorems._quantities import log_uniform, uneven
 
 DELTA = 0.05
 
@@ -115,20 +115,6 @@ def _coverage(model: BlockModel, setting: Setting) -> Outcome:
         setting,
         resolution=0.4,
         note=f"the bound is {ratio:.3g} times the {1 - DELTA:g} quantile of the MoE's risk",
-    )
-
-
-def _example() -> BlockModel:
-    """Nothing equal; a little leakage and label noise."""
-    ranks = np.arange(1.0, 13.0)
-    return BlockModel(
-        [0.2, 0.3, 0.5],
-        np.repeat([0, 1, 2], [2, 4, 6]),
-        3.0 / ranks,
-        np.cos(ranks),
-        0.5,
-        leakage_variances=0.05,
-        label_noise_variance=0.1,
     )
 
 
@@ -277,5 +263,5 @@ THEOREM = Theorem(
         _side(1.5, better=1),
     ),
     otherwise=(EXACT_MEAN,),
-    example=_example,
+    example=lambda: uneven(0.5, (2, 4, 6), leakage_variances=0.05, label_noise_variance=0.1),
 )
