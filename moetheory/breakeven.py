@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.estimators import Dense, Estimator, MoE, known_oracle, routes_by_input
+from moetheory.estimators import Dense, Estimator, MoE, routes_by_input
 from moetheory.evaluation import gap, risk
 from moetheory.exposure import optimal_losses, scatter
 from moetheory.formulas import sums
@@ -57,6 +57,11 @@ def _kinds(a: Estimator, b: Estimator) -> int:
     return isinstance(a, Dense) - isinstance(b, Dense)
 
 
+def _kinds_without_ridge(a: Estimator, b: Estimator) -> int:
+    """The same; 0 if one of them has a ridge."""
+    return 0 if a.ridge or b.ridge else _kinds(a, b)
+
+
 def _above_best(estimator: Estimator, model: BlockModel) -> float:
     r"""What an estimator loses against the best of its kind: without ridge, routed by the oracle.
 
@@ -83,8 +88,6 @@ def _above_best(estimator: Estimator, model: BlockModel) -> float:
 
 def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any) -> float:
     r"""The root of a linear function, from its value at 0 and its slope :math:`N_a-N_b`."""
-    for each in (a, b):
-        known_oracle(each, "the crossover over test_noise_variance")
     if samples is None:
         return _root(_silent_lead(a, b, model), _gains(a, b, model))
     # so far away that risks are all noise: slopes keep their digits, and risks at 0 theirs
@@ -96,9 +99,6 @@ def over_misrouting(
     a: Estimator, b: Estimator, model: BlockModel, drag: float, samples: Any
 ) -> float:
     """The root of a linear function, if it is at most 1."""
-    for each in (a, b):
-        known_oracle(each, "the crossover over misrouting")
-    drag = Perturbation(confusion=np.eye(1), drag=drag).drag
     alone = model.experts == 1  # no other group to be taken for
     if samples is None:
         slopes = [0.0 if alone else _misrouting_slope(each, model, drag) for each in (a, b)]
@@ -112,8 +112,6 @@ def over_misrouting(
 
 def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """The first positive root of a quadratic function."""
-    for each in (a, b):
-        known_oracle(each, "the crossover over radius")
     start = lead(a, b, model)
     if start <= 0.0:
         return 0.0
@@ -132,8 +130,6 @@ def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> float:
 
 def over_erasure(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r"""The lead is :math:`1-q` times a linear function, constant for uncorrelated coordinates."""
-    for each in (a, b):
-        known_oracle(each, "the crossover over erasure")
     end = _root(lead(a, b, model), _scatter(a, model) - _scatter(b, model))
     return end if end < 1.0 else math.inf
 
@@ -141,9 +137,6 @@ def over_erasure(a: Estimator, b: Estimator, model: BlockModel) -> float:
 def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r"""The overlap :math:`\alpha`, :math:`\nu = \alpha^2\lambda`, from a bracket."""
     from scipy import optimize
-
-    for each in (a, b):
-        known_oracle(each, "the crossover over leakage")
 
     def ahead(overlap: float) -> float:
         leaking = model.replace(leakage_variances=overlap**2 * model.signal_variances)
@@ -193,14 +186,14 @@ def _linear(
 
 def _silent_lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """What ``b`` is ahead of ``a`` by without test noise."""
-    if (kinds := _kinds(a, b)) and not (a.ridge or b.ridge):
+    if kinds := _kinds_without_ridge(a, b):
         return kinds * _silent_gap(model)
     return risk(a, model, under=SILENT).excess - risk(b, model, under=SILENT).excess
 
 
 def _gains(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r""":math:`N_a - N_b`, N what a unit of test noise costs."""
-    if (kinds := _kinds(a, b)) and not (a.ridge or b.ridge):
+    if kinds := _kinds_without_ridge(a, b):
         return kinds * _noise_gap(model)
     return _gain(a, model) - _gain(b, model)
 
@@ -283,10 +276,8 @@ def _misrouting_slope(estimator: Estimator, model: BlockModel, drag: float) -> f
     if isinstance(estimator, MoE):
 
         def terms(_: Any, signal: Any, leak: Any, b: Any, c: Any) -> tuple[FloatArray, ...]:
-            # what a right expert explains, and what a wrong one happens to explain
-            return c * (2.0 * signal * b - (signal + model.noise_variance) * c), c * (
-                2.0 * b - c
-            ) * leak
+            explained = c * (2.0 * signal * b - (signal + model.noise_variance) * c)
+            return explained, c * (2.0 * b - c) * leak  # that by luck, of a wrong expert
 
         arrays = (model.signal_variances, model.leakage_variances, model.coefficients, fit)
         p, block_of = model.group_probabilities, model.block_of

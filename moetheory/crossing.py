@@ -10,9 +10,10 @@ import numpy as np
 from moetheory import breakeven
 from moetheory.allocation import counts_of
 from moetheory.breakeven import lead
-from moetheory.estimators import Estimator, MoE, known
+from moetheory.estimators import Estimator, MoE, known, known_oracle
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel, known_model
+from moetheory.perturbation import known_drag
 
 OVER = (
     "samples",
@@ -138,15 +139,18 @@ def crossover(
         )
     if drag and over != "misrouting":
         raise ValueError(f'drag is for over="misrouting", got drag={drag!r} with over={over!r}')
+    if over == "samples":
+        return _over_samples(a, b, model)
+    if over == "noise_variance":
+        return _over_noise(a, b, model)
+    if over in OVER:
+        for each in (a, b):
+            known_oracle(each, f"the crossover over {over}")
     match over:
-        case "samples":
-            return _over_samples(a, b, model)
-        case "noise_variance":
-            return _over_noise(a, b, model)
         case "test_noise_variance":
             return breakeven.over_test_noise(a, b, model, samples)
         case "misrouting":
-            return breakeven.over_misrouting(a, b, model, drag, samples)
+            return breakeven.over_misrouting(a, b, model, known_drag(drag), samples)
         case "erasure":
             return breakeven.over_erasure(a, b, model)
         case "radius":

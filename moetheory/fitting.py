@@ -206,7 +206,7 @@ def _experts(
         excess += risks(BlockLosses(*(np.where(usable, part, 0.0) for part in correction)))
     met = model.group_probabilities
     if isinstance(estimator, MoE):
-        met = met if under.confusion is None else met @ under.confusion
+        met = under.taken(met)
     elif under.noise_variance or under.drag:  # else a block matters to its own group alone
         met = np.ones(model.experts)
     return _risk(model, excess, bool(np.all(exact[met > 0.0])), error)

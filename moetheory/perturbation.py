@@ -98,7 +98,7 @@ class Perturbation:
     ) -> None:
         if noise_variance is not None:
             noise_variance = number("noise_variance", noise_variance, minimum=0.0)
-        drag = _squarable("drag", number("drag", drag))
+        drag = known_drag(drag)
         if drag and confusion is None:
             raise ValueError(
                 f"drag needs confusion, the groups to be dragged to, got drag={drag:g}"
@@ -136,6 +136,15 @@ class Perturbation:
     def noise_of(self, own: float) -> float:
         r""":math:`\sigma_o^2` for a model with noise variance ``own``."""
         return own if self.noise_variance is None else self.noise_variance
+
+    def taken(self, shares: FloatArray) -> FloatArray:
+        """How often inputs are taken for each group, (K,), of which these are the shares."""
+        return shares if self.confusion is None else shares @ self.confusion
+
+
+def known_drag(drag: float) -> float:
+    """``drag`` as a float, finite as its square is."""
+    return _squarable("drag", number("drag", drag))
 
 
 def even_confusion(experts: int, rate: float) -> FloatArray:

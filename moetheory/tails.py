@@ -117,8 +117,8 @@ def _of_experts(
     regressions: Regressions, model: BlockModel, counts: Counts, under: Perturbation | None
 ) -> HeavyTail | None:
     sizes, met = regressions.sizes, model.group_probabilities
-    if under is not None and under.confusion is not None:
-        met = met @ under.confusion
+    if under is not None:
+        met = under.taken(met)
     concerned = (met > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
     if counts == "multinomial":
         total = int(regressions.counts.sum())
