@@ -138,7 +138,7 @@ def step_costs(
         sizes = np.array([model.dim])
     else:
         p = model.group_probabilities
-        batches = np.ceil(p) if training == "own" else p
+        batches = np.greater(p, 0.0) * 1.0 if training == "own" else p
         seen, sizes = np.asarray(batches if samples is None else samples), model.sizes
     return {
         "iterations": 1.0,
