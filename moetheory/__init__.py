@@ -9,6 +9,7 @@ from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Dense, MoE
 from moetheory.evaluation import excess_rate, gap, mmse, moe_bound, risk
 from moetheory.expertlaw import high_probability_bound, risk_distribution
+from moetheory.fixeddesign import SpikedSpectrum, spiked_spectrum
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
@@ -16,7 +17,14 @@ from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
 from moetheory.routers import misrouting_bound, routing_matrix
-from moetheory.simulation import RoutingEstimate, merge_checkpoints, simulate, simulate_routing
+from moetheory.simulation import (
+    RoutingEstimate,
+    SpectrumEstimate,
+    merge_checkpoints,
+    simulate,
+    simulate_routing,
+    simulate_spectrum,
+)
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
 from moetheory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
@@ -44,6 +52,8 @@ __all__ = [
     "RoutingEstimate",
     "RoutingMatrix",
     "Soft",
+    "SpectrumEstimate",
+    "SpikedSpectrum",
     "Sweep",
     "TopK",
     "Verdict",
@@ -68,5 +78,7 @@ __all__ = [
     "sharp_snr_condition",
     "simulate",
     "simulate_routing",
+    "simulate_spectrum",
+    "spiked_spectrum",
     "sweep",
 ]

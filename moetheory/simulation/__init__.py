@@ -3,11 +3,14 @@
 from moetheory.simulation.checkpoint import merge_checkpoints
 from moetheory.simulation.confusion import RoutingEstimate, simulate_routing
 from moetheory.simulation.engine import fitted_risks, simulate
+from moetheory.simulation.spikes import SpectrumEstimate, simulate_spectrum
 
 __all__ = [
     "RoutingEstimate",
+    "SpectrumEstimate",
     "fitted_risks",
     "merge_checkpoints",
     "simulate",
     "simulate_routing",
+    "simulate_spectrum",
 ]

@@ -1,0 +1,259 @@
+"""Designs with a few strong directions, held fixed while only the noise is drawn again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moetheory.allocation import counts_of
+from moetheory.estimators import Estimator, MoE, known_oracle
+from moetheory.model import BlockModel, known_model
+from moetheory.simulation.seeding import RNG, entropy_of, stream
+from moetheory.simulation.threads import one_blas_thread
+from moetheory.validation import FloatArray, IntArray, count, read_only
+
+REPLICATES = 100
+# part of the reproducibility contract: numbers in the matrices of a chunk
+CHUNK = 1 << 17
+SAME = 1e-9  # relative distance up to which spikes are equal: that of rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    r"""Clean rows :math:`X/\sqrt n` at their expected second moment, and who looks at what.
+
+    Attributes
+    ----------
+    coordinates, groups : (r,) integer arrays
+        Of the spikes: coordinates with signal in groups with samples, in the model's order.
+    signal : (r,) array
+        Their squared singular values :math:`\ell_m = (n_g/n)\lambda_m`.
+    seen_by : (r,) integer array
+        The predictor of each.
+    rows, columns : (P,) integer arrays
+        Shape of what each predictor looks at.
+    samples : int
+        n.
+    """
+
+    coordinates: IntArray
+    groups: IntArray
+    signal: FloatArray
+    seen_by: IntArray
+    rows: IntArray
+    columns: IntArray
+    samples: int
+
+    def __post_init__(self) -> None:
+        read_only(self.coordinates, self.groups, self.signal)
+
+    @classmethod
+    def of(cls, estimator: Estimator, model: BlockModel, samples: Any) -> Design:
+        """The design of ``model``; ValueError where it has no few spikes to speak of."""
+        known_oracle(estimator, "the spectrum of a fixed design")
+        if estimator.ridge:
+            raise ValueError(
+                "estimator must have no ridge, which is no part of what it observes, "
+                f"got {estimator!r}"
+            )
+        if not known_model(model).strict:
+            raise ValueError(
+                "model must have strict blocks, leakage_variances=0: with leakage a group's rows "
+                "are not zero off its block"
+            )
+        counts = counts_of(samples, model)
+        n = int(counts.sum())
+        coordinates = np.flatnonzero((model.signal_variances > 0.0) & (counts[model.block_of] > 0))
+        groups = model.block_of[coordinates]
+        ranks = np.bincount(groups, minlength=model.experts)
+        if np.any(ranks > counts):
+            g = int(np.argmax(ranks > counts))
+            raise ValueError(
+                f"samples must give group {g} a row for each of its {ranks[g]} coordinates with "
+                f"signal, or none, got {counts[g]}"
+            )
+        signal = counts[groups] / n * model.signal_variances[coordinates]
+        if isinstance(estimator, MoE):
+            return cls(coordinates, groups, signal, groups, counts, model.sizes, n)
+        whole = np.array([n]), np.array([model.dim])
+        return cls(coordinates, groups, signal, np.zeros_like(groups), *whole, n)
+
+    def conditioning(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        r""":math:`\kappa` and :math:`(\kappa-1)/(\kappa+1)` of each predictor, (..., P).
+
+        From the squared singular values (..., r) of its spikes; NaN without any.
+        """
+        shape = (*values.shape[:-1], len(self.rows))
+        condition, contraction = np.full(shape, np.nan), np.full(shape, np.nan)
+        for predictor in np.unique(self.seen_by):
+            own = values[..., self.seen_by == predictor]
+            top, bottom = own.max(axis=-1), own.min(axis=-1)
+            condition[..., predictor] = top / bottom
+            contraction[..., predictor] = (top - bottom) / (top + bottom)
+        return condition, contraction
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What was simulated of several quantities, ``values`` (R, m), a row for each replicate."""
+
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        read_only(self.values)
+
+    @property
+    def mean(self) -> FloatArray:
+        """Of each quantity, (m,)."""
+        return np.asarray(self.values.mean(axis=0))
+
+    @property
+    def sem(self) -> FloatArray:
+        """Standard error of each mean, (m,)."""
+        return np.asarray(self.values.std(axis=0, ddof=1) / math.sqrt(len(self.values)))
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumEstimate:
+    r"""Monte Carlo estimate of what predictors see of the spikes of a fixed design.
+
+    Attributes
+    ----------
+    coordinates, groups : (r,) integer arrays
+        Of the spikes, in the model's order.
+    values, left, right : Draws
+        Squared singular values, and squared overlaps with left and right singular vectors, of
+        each spike: ``.mean`` and ``.sem`` (r,), ``.values`` (R, r).
+    condition, contraction : Draws
+        :math:`\kappa` and :math:`(\kappa-1)/(\kappa+1)` of each predictor: ``.mean`` and
+        ``.sem`` (1,) or (K,), NaN where it has no spikes.
+    replicates : int
+    entropy : int
+    """
+
+    coordinates: IntArray
+    groups: IntArray
+    values: Draws
+    left: Draws
+    right: Draws
+    condition: Draws
+    contraction: Draws
+    replicates: int
+    entropy: int
+
+
+def simulate_spectrum(
+    estimator: Estimator,
+    model: BlockModel,
+    samples: Any,
+    *,
+    replicates: int = REPLICATES,
+    rng: RNG = None,
+) -> SpectrumEstimate:
+    r"""Singular values and vectors of a fixed design in noise that is drawn, entry by entry.
+
+    .. math:: \bar X = X + E,\quad E_{ij} \sim N(0, \sigma^2/n),
+
+    for dense the whole matrix, for expert g its :math:`n_g` rows and :math:`s_g` columns,
+    decomposed by a plain singular value decomposition: no formula is used. X has the singular
+    values :math:`\ell_m = (n_g/n)\lambda_m` in coordinate directions, as good as any others in
+    isotropic noise.
+
+    Observed singular values are matched with spikes by order within a predictor. Spikes that
+    are equal share: each gets their mean squared singular value, and the sum of its squared
+    overlaps with their vectors. Spikes that are closer than the fluctuations, of order
+    :math:`n^{-1/2}`, are told apart no better than their order is.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+        Without ridge; of an MoE the experts, routed by `Oracle`.
+    model : BlockModel
+        With strict blocks; coordinates without signal are noise only.
+    samples : int or (K,) integers
+        n, divided among the groups in proportion, or :math:`n_g`.
+    replicates : int
+        Noise matrices to draw, at least 2.
+    rng : int, SeedSequence, Generator or None
+        As for `simulate`.
+
+    Returns
+    -------
+    SpectrumEstimate
+        ``condition`` and ``contraction`` are those of the single draws, before equal spikes
+        share.
+
+    Raises
+    ------
+    ValueError
+        The model has leakage, the estimator a ridge; a group has fewer samples, but some, than
+        coordinates with signal; a number is none.
+    NoClosedForm
+        The gate is not `Oracle`.
+
+    Notes
+    -----
+    Source: docs/theory.md §8; [SNB] Theorem 4.7.
+
+    Examples
+    --------
+    >>> from moetheory import Dense, spiked_spectrum
+    >>> model = BlockModel([1.0], [0] * 50, [4.0, 2.0] + [0.0] * 48, [1.0] * 50, 1.0)
+    >>> found = simulate_spectrum(Dense(), model, 200, rng=0)
+    >>> theory = spiked_spectrum(Dense(), model, 200)
+    >>> found.values.mean.round(1), theory.values.round(1)
+    (array([5.3, 3.4]), array([5.3, 3.4]))
+    """
+    design = Design.of(estimator, model, samples)
+    total = count("replicates", replicates, minimum=2)
+    entropy = entropy_of(rng)
+    found = np.zeros((4, total, len(design.signal)))
+    with one_blas_thread():
+        for predictor in np.unique(design.seen_by).tolist():
+            own = np.flatnonzero(design.seen_by == predictor)
+            # in falling order, like singular values
+            own = own[np.argsort(-design.signal[own], kind="stable")]
+            shape = int(design.rows[predictor]), int(design.columns[predictor])
+            chunk = max(1, CHUNK // math.prod(shape))
+            for number, start in enumerate(range(0, total, chunk)):
+                noise = stream(entropy, number, (predictor,)).standard_normal(
+                    (min(chunk, total - start), *shape)
+                )
+                noise *= math.sqrt(model.noise_variance / design.samples)
+                found[:, start : start + chunk, own] = _observed(design.signal[own], noise)
+    raw, values, left, right = found
+    condition, contraction = design.conditioning(raw)
+    return SpectrumEstimate(
+        coordinates=design.coordinates,
+        groups=design.groups,
+        values=Draws(values),
+        left=Draws(left),
+        right=Draws(right),
+        condition=Draws(condition),
+        contraction=Draws(contraction),
+        replicates=total,
+        entropy=entropy,
+    )
+
+
+def _observed(signal: FloatArray, matrices: FloatArray) -> FloatArray:
+    """Of k spikes added to the diagonal of (R, n, d) noise, which is overwritten: (4, R, k).
+
+    Squared singular values as they come and shared among equal spikes, left and right overlaps.
+    """
+    k = np.arange(len(signal))
+    matrices[:, k, k] += np.sqrt(signal)
+    left, singular, right = np.linalg.svd(matrices, full_matrices=False)
+    raw = np.square(singular[:, k])
+    same = np.isclose(signal[:, np.newaxis], signal, rtol=SAME, atol=0.0)
+    return np.stack(
+        [
+            raw,
+            np.where(same, raw[:, np.newaxis], 0.0).sum(axis=2) / same.sum(axis=1),
+            np.where(same, np.square(left[:, : k.size, k]), 0.0).sum(axis=2),
+            np.where(same, np.square(right[:, k, : k.size]), 0.0).sum(axis=1),
+        ]
+    )
