@@ -46,19 +46,19 @@ def test_listing_names_files_and_imports_none():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines() == [
-        "['gating-order', 'generalization', 'leakage', 'misrouting', 'noise-shift', 'one-over-k', "
-        "'routing', 'sample-complexity']",
+        "['convergence-fixed-design', 'gating-order', 'generalization', 'leakage', 'misrouting', "
+        "'noise-shift', 'one-over-k', 'routing', 'sample-complexity']",
         "[]",
     ]
 
 
 def test_the_catalogue_is_a_mapping_that_knows_its_names():
-    assert len(mt.catalogue) == 8
+    assert len(mt.catalogue) == 9
     assert "one-over-k" in mt.catalogue
     assert mt.catalogue["one-over-k"].name == "one-over-k"
     assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]
     assert repr(mt.catalogue) == f"<catalogue: {', '.join(mt.catalogue)}>"
-    with pytest.raises(KeyError, match="no theorem 'xyz'; there are gating-order, generalization"):
+    with pytest.raises(KeyError, match="no theorem 'xyz'; there are convergence-fixed-design, "):
         mt.catalogue["xyz"]
     with pytest.raises(KeyError, match="no theorem 'oneoverk'; did you mean 'one-over-k'"):
         mt.catalogue["oneoverk"]
