@@ -2,6 +2,7 @@
 
 from moetheory.breakeven import sharp_snr_condition
 from moetheory.checking import check
+from moetheory.convergence import contraction_factor, descent, steps_to
 from moetheory.crossing import crossover
 from moetheory.distribution import RiskDistribution
 from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
@@ -12,6 +13,7 @@ from moetheory.expertlaw import high_probability_bound, risk_distribution
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
+from moetheory.paths import Contraction, Descent
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
@@ -27,7 +29,9 @@ __version__ = "0.1.0"
 __all__ = [
     "BestExperts",
     "BlockModel",
+    "Contraction",
     "Dense",
+    "Descent",
     "Estimate",
     "Estimates",
     "ExecutorError",
@@ -50,7 +54,9 @@ __all__ = [
     "best_experts",
     "catalogue",
     "check",
+    "contraction_factor",
     "crossover",
+    "descent",
     "even_confusion",
     "excess_rate",
     "gap",
@@ -68,5 +74,6 @@ __all__ = [
     "sharp_snr_condition",
     "simulate",
     "simulate_routing",
+    "steps_to",
     "sweep",
 ]

@@ -53,7 +53,7 @@ def test_listing_names_files_and_imports_none():
 
 
 def test_the_catalogue_is_a_mapping_that_knows_its_names():
-    assert len(mt.catalogue) == 8
+    assert len(mt.catalogue) == 11
     assert "one-over-k" in mt.catalogue
     assert mt.catalogue["one-over-k"].name == "one-over-k"
     assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]
