@@ -46,7 +46,8 @@ def test_listing_names_files_and_imports_none():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines() == [
-        "['gating-order', 'generalization', 'leakage', 'misrouting', 'noise-shift', 'one-over-k', "
+        "['convergence-fixed-design', 'convergence-joint', 'convergence-own-samples', "
+        "'gating-order', 'generalization', 'leakage', 'misrouting', 'noise-shift', 'one-over-k', "
         "'routing', 'sample-complexity']",
         "[]",
     ]
