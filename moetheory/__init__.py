@@ -13,12 +13,18 @@ from moetheory.expertlaw import high_probability_bound, risk_distribution
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
-from moetheory.paths import Contraction, Descent
+from moetheory.paths import Contraction, Descent, DescentEstimate
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
 from moetheory.routers import misrouting_bound, routing_matrix
-from moetheory.simulation import RoutingEstimate, merge_checkpoints, simulate, simulate_routing
+from moetheory.simulation import (
+    RoutingEstimate,
+    merge_checkpoints,
+    simulate,
+    simulate_descent,
+    simulate_routing,
+)
 from moetheory.sweeping import sweep
 from moetheory.theorems import catalogue
 from moetheory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
@@ -32,6 +38,7 @@ __all__ = [
     "Contraction",
     "Dense",
     "Descent",
+    "DescentEstimate",
     "Estimate",
     "Estimates",
     "ExecutorError",
@@ -73,6 +80,7 @@ __all__ = [
     "routing_matrix",
     "sharp_snr_condition",
     "simulate",
+    "simulate_descent",
     "simulate_routing",
     "steps_to",
     "sweep",

@@ -2,6 +2,7 @@
 
 from moetheory.simulation.checkpoint import merge_checkpoints
 from moetheory.simulation.confusion import RoutingEstimate, simulate_routing
+from moetheory.simulation.descents import simulate_descent
 from moetheory.simulation.engine import fitted_risks, simulate
 
 __all__ = [
@@ -9,5 +10,6 @@ __all__ = [
     "fitted_risks",
     "merge_checkpoints",
     "simulate",
+    "simulate_descent",
     "simulate_routing",
 ]
