@@ -2,6 +2,7 @@
 
 from moetheory.breakeven import sharp_snr_condition
 from moetheory.checking import check
+from moetheory.convergence import contraction_factor, descent, steps_to
 from moetheory.crossing import crossover
 from moetheory.distribution import RiskDistribution
 from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
@@ -13,6 +14,7 @@ from moetheory.fixeddesign import SpikedSpectrum, spiked_spectrum
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
+from moetheory.paths import Contraction, Descent, DescentEstimate
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
@@ -22,6 +24,7 @@ from moetheory.simulation import (
     SpectrumEstimate,
     merge_checkpoints,
     simulate,
+    simulate_descent,
     simulate_routing,
     simulate_spectrum,
 )
@@ -35,7 +38,10 @@ __version__ = "0.1.0"
 __all__ = [
     "BestExperts",
     "BlockModel",
+    "Contraction",
     "Dense",
+    "Descent",
+    "DescentEstimate",
     "Estimate",
     "Estimates",
     "ExecutorError",
@@ -60,7 +66,9 @@ __all__ = [
     "best_experts",
     "catalogue",
     "check",
+    "contraction_factor",
     "crossover",
+    "descent",
     "even_confusion",
     "excess_rate",
     "gap",
@@ -77,8 +85,10 @@ __all__ = [
     "routing_matrix",
     "sharp_snr_condition",
     "simulate",
+    "simulate_descent",
     "simulate_routing",
     "simulate_spectrum",
     "spiked_spectrum",
+    "steps_to",
     "sweep",
 ]

@@ -3,6 +3,15 @@
 Leading axes count replicates; no product or factorisation spans two of them.
 """
 
+from moetheory.kernels.descending import (
+    Pace,
+    Spectrum,
+    best_pace,
+    descended,
+    extremes,
+    spectrum,
+)
+from moetheory.kernels.experts import ExpertData, expert_data, expert_fits
 from moetheory.kernels.gating import (
     Forms,
     Weights,
@@ -33,7 +42,6 @@ from moetheory.kernels.solving import (
     TOLERANCE,
     conjugate_fits,
     dual_fits,
-    expert_fits,
     least_squares,
     normal_fits,
     ridge_fit,
@@ -43,22 +51,29 @@ from moetheory.kernels.workspace import Workspace
 
 __all__ = [
     "TOLERANCE",
+    "ExpertData",
     "Forms",
     "Inputs",
+    "Pace",
     "Places",
+    "Spectrum",
     "Weights",
     "Workspace",
+    "best_pace",
     "block_sums",
     "clean_variances",
     "conjugate_fits",
+    "descended",
     "draw_expert_law",
     "draw_groups",
     "draw_inputs",
     "draw_training_sets",
     "dual_fits",
+    "expert_data",
     "expert_fits",
     "expert_law_fits",
     "expert_risks",
+    "extremes",
     "gate_losses",
     "group_risks",
     "least_squares",
@@ -72,6 +87,7 @@ __all__ = [
     "regrouped",
     "ridge_fit",
     "score_terms",
+    "spectrum",
     "spread_groups",
     "top_k",
     "ungated_losses",

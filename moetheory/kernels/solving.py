@@ -17,38 +17,6 @@ ILL_CONDITIONED = 1e8
 TOLERANCE = 1e-13  # of conjugate gradients
 
 
-def expert_fits(
-    features: FloatArray,
-    labels: FloatArray,
-    groups: IntArray,
-    block_of: IntArray,
-    experts: int,
-    ridge: float,
-) -> FloatArray:
-    """Every expert fitted on its group's samples and its block's coordinates, shape (R, d).
-
-    An expert without samples predicts zero.
-
-    Parameters
-    ----------
-    features, labels : (R, n, d) and (R, n) arrays
-    groups : (R, n) integer array
-    """
-    fits = np.zeros((len(features), len(block_of)))
-    for g in range(experts):
-        own = np.flatnonzero(block_of == g)
-        seen, here = features[..., own], groups == g
-        counts = np.count_nonzero(here, axis=1)
-        # training sets with equally many samples of the group make one regular array
-        for count in np.unique(counts[counts > 0]):
-            chosen = counts == count
-            rows = here & chosen[:, np.newaxis]
-            fits[np.ix_(chosen, own)] = ridge_fit(
-                seen[rows].reshape(-1, count, len(own)), labels[rows].reshape(-1, count), ridge
-            )
-    return fits
-
-
 def ridge_fit(features: FloatArray, labels: FloatArray, ridge: float) -> FloatArray:
     r"""Ridge regression in each of R training sets, shape (R, d).
 
@@ -100,8 +68,8 @@ def normal_fits(
     work : Workspace
         Of which "system" and "product" are used.
     """
-    system = _gram([(part.mT, part) for part in parts], work)
-    moment = _transposed_product(parts, targets)
+    system = gram([(part.mT, part) for part in parts], work)
+    moment = transposed_product(parts, targets)
     fits = np.empty((len(penalties), *moment.shape))
     for fit, penalty in zip(fits, penalties, strict=True):
         fit[:], doubtful = _solve(system, moment, penalty)
@@ -127,7 +95,7 @@ def dual_fits(
     penalties, work
         As for `normal_fits`.
     """
-    system = _gram([(part, part.mT) for part in parts], work)
+    system = gram([(part, part.mT) for part in parts], work)
     sizes = [part.shape[2] for part in parts]
     fits = np.empty((len(penalties), len(targets), sum(sizes)))
     for fit, penalty in zip(fits, penalties, strict=True):
@@ -155,8 +123,8 @@ def _solve_from_rows(
         fit[those] = _penalised(rows, known, value)
 
 
-def _gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> FloatArray:
-    """The sum of products of each part with its transpose."""
+def gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> FloatArray:
+    """The sum of products of each part with its transpose, in "system" of ``work``."""
     left, right = pairs[0]
     shape = (*left.shape[:2], right.shape[2])
     system = np.matmul(left, right, out=work.array("system", shape))
@@ -216,7 +184,7 @@ def conjugate_fits(
 
     Source: Hestenes and Stiefel 1952 (on the normal equations, which are never formed).
     """
-    first = _transposed_product(parts, targets) * scale
+    first = transposed_product(parts, targets) * scale
     goal = TOLERANCE**2 * np.vecdot(first, first)
     fits = np.empty((len(penalties), *first.shape))
     for fit, penalty in zip(fits, penalties, strict=True):
@@ -247,7 +215,7 @@ def conjugate_fits(
     return fits
 
 
-def _transposed_product(parts: Sequence[FloatArray], targets: FloatArray) -> FloatArray:
+def transposed_product(parts: Sequence[FloatArray], targets: FloatArray) -> FloatArray:
     r""":math:`M^\top t`, (R, d)."""
     product, start = np.zeros((len(targets), parts[0].shape[2])), 0
     for part in parts:

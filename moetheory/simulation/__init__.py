@@ -2,6 +2,7 @@
 
 from moetheory.simulation.checkpoint import merge_checkpoints
 from moetheory.simulation.confusion import RoutingEstimate, simulate_routing
+from moetheory.simulation.descents import simulate_descent
 from moetheory.simulation.engine import fitted_risks, simulate
 from moetheory.simulation.spikes import SpectrumEstimate, simulate_spectrum
 
@@ -11,6 +12,7 @@ __all__ = [
     "fitted_risks",
     "merge_checkpoints",
     "simulate",
+    "simulate_descent",
     "simulate_routing",
     "simulate_spectrum",
 ]

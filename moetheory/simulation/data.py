@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from moetheory import kernels
-from moetheory.estimators import MoE
+from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.regressions import Regressions
@@ -68,12 +68,20 @@ class Data(Training):
         )
         risks = []
         for estimator in self.estimators:
+            fits = self.solved(estimator, features, labels, groups)
             if isinstance(estimator, MoE):
-                fits = kernels.expert_fits(
-                    features, labels, groups, model.block_of, model.experts, estimator.ridge
-                )
                 risks.append(expert_losses(model, fits, regressions, self.under))
             else:
-                fits = kernels.ridge_fit(features, labels, estimator.ridge)
                 risks.append(dense_losses(model, fits, self.under))
         return risks
+
+    def solved(
+        self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
+    ) -> FloatArray:
+        """Coefficients in R training sets, (..., R, d)."""
+        if isinstance(estimator, Dense):
+            return kernels.ridge_fit(features, labels, estimator.ridge)
+        model = self.models[0]
+        return kernels.expert_fits(
+            features, labels, groups, model.block_of, model.experts, estimator.ridge
+        )

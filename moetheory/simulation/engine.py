@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack
 from typing import TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.allocation import Counts, counts_of
-from moetheory.errors import ExecutorError
 from moetheory.estimates import Estimate, Estimates
 from moetheory.estimators import Estimator
 from moetheory.model import BlockModel, known_model
 from moetheory.perturbation import Perturbation
 from moetheory.simulation.arguments import (
-    chosen_executor,
-    chunks_in_flight,
     heavy_tails,
     known_estimators,
     known_exposure,
     known_models,
-    known_part,
-    require_chunks,
     warn_of,
 )
-from moetheory.simulation.assembly import assembled, by_model
-from moetheory.simulation.checkpoint import Checkpoint
+from moetheory.simulation.assembly import by_model
+from moetheory.simulation.campaign import Campaign, Progress
 from moetheory.simulation.identity import identity
 from moetheory.simulation.learned import Taught
 from moetheory.simulation.routes import Method, families
-from moetheory.simulation.runs import Report, Run, collected
+from moetheory.simulation.runs import Run
 from moetheory.simulation.seeding import RNG, entropy_of
 from moetheory.simulation.training import Training
-from moetheory.terminal import Progress as Line
-from moetheory.validation import FloatArray, count, number
+from moetheory.validation import FloatArray, count
 
-Progress = Callable[[int, int], object]
 TEST_SAMPLES = 100_000
 TRAINING_SETS = 1000
 MEMORY = 256 * 2**20
@@ -237,51 +229,32 @@ def simulate(
     ('0.555', True)
     """
     estimators, models = known_estimators(estimator), known_models(model)
-    total = None
-    if target_sem is None:
-        default = TEST_SAMPLES if samples is None else TRAINING_SETS
-        total = count("replicates", default if replicates is None else replicates, minimum=2)
-    elif replicates is not None or part is not None:
-        other = "replicates" if part is None else "part"
-        raise ValueError(f"{other} cannot be combined with target_sem, got both")
-    else:
-        target_sem = number("target_sem", target_sem, above=0.0)
-    part = known_part(part)
+    campaign = Campaign.of(
+        replicates=replicates,
+        target_sem=target_sem,
+        part=part,
+        default=TEST_SAMPLES if samples is None else TRAINING_SETS,
+        rng=rng,
+        executor=executor,
+        memory=memory,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
     under = known_exposure(under, estimators, models[0], samples)
     heavy = heavy_tails(estimators, models, samples, counts, under)
     plan = families(estimators, models, samples, counts, method, keep=any(heavy), under=under)
-    in_flight = chunks_in_flight(plan, memory, total * len(heavy) if total and any(heavy) else 0)
+    total = campaign.total
+    in_flight = campaign.in_flight(plan, total * len(heavy) if total and any(heavy) else 0)
     warn_of(heavy, estimators, target_sem)
-    if rng is None and checkpoint is not None:
-        rng = Checkpoint.entropy_in(checkpoint)
-    if rng is None and part is not None:
-        raise ValueError("part needs rng, the seed that all parts share, got rng=None")
-    entropy = entropy_of(rng)
     fewer = total if replicates is not None or total is None else TRAINING_SETS
-    lengths = [fewer if isinstance(family.route, Taught) else total for family in plan]
-    runs = [Run(f.route, entropy, f.salt, n, part) for f, n in zip(plan, lengths, strict=True)]
-    require_chunks(runs)
-    with ExitStack() as stack:
-        store = None
-        if checkpoint is not None:
-            of_this_run = identity(estimators, models, samples, counts, plan, entropy, under)
-            store = stack.enter_context(Checkpoint.open(checkpoint, of_this_run))
-        pool = chosen_executor(executor, stack)
-        if progress is True:
-            progress = stack.enter_context(Line("simulate", always=True))
-        report = Report(runs, progress or None, target_sem)
-        try:
-            tallies = [
-                collected(run, family.name, target_sem, pool, in_flight, store, report)
-                for run, family in zip(runs, plan, strict=True)
-            ]
-        except ExecutorError as error:
-            kept = "name a checkpoint to keep what is finished"
-            if checkpoint is not None:
-                kept = f"what was finished is in {os.fspath(checkpoint)!r}: the same call goes on"
-            raise ExecutorError(f"{error}; {kept}") from error
-    infinite = np.array([tail is not None for tail in heavy])
-    estimates = assembled(plan, tallies, len(models), infinite, entropy)
+    estimates = campaign.carried_out(
+        "simulate",
+        plan,
+        [fewer if isinstance(family.route, Taught) else total for family in plan],
+        in_flight,
+        lambda seed: identity(estimators, models, samples, counts, plan, seed, under),
+        [tail is not None for tail in heavy],
+    )
     several = isinstance(estimator, Sequence)
     if isinstance(model, Sequence):
         return by_model(estimates, len(models)) if several else estimates

@@ -12,6 +12,7 @@ from moetheory.allocation import Counts, counts_of
 from moetheory.estimators import Estimator
 from moetheory.model import BlockModel
 from moetheory.perturbation import Perturbation
+from moetheory.schedule import Schedule
 from moetheory.simulation.routes import Family
 
 
@@ -23,11 +24,12 @@ def identity(
     plan: Sequence[Family],
     entropy: int,
     under: Perturbation | None = None,
+    schedule: Schedule | None = None,
 ) -> dict[str, Any]:
     """All that the bits of a chunk depend on, as JSON can hold it; not how many chunks."""
     import moetheory
 
-    return {
+    found = {
         "moetheory": moetheory.__version__,
         "numpy": np.__version__,
         "entropy": entropy,
@@ -38,6 +40,7 @@ def identity(
         "method": [family.route.method for family in plan],
         "under": None if under is None else [repr(under), _digest(_untold(under))],
     }
+    return found if schedule is None else found | {"schedule": repr(schedule)}
 
 
 def _untold(under: Perturbation) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from moetheory.simulation.moments import Tally
 from moetheory.simulation.population import Population
 from moetheory.simulation.statistics import DenseStatistics, ExpertStatistics
 from moetheory.simulation.training import Training
-from moetheory.validation import regular_array
+from moetheory.validation import IntArray, regular_array
 
 Method = Literal["population", "identity", "law", "statistics", "data"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -109,12 +109,7 @@ def families(
                 f"{estimator!r} and samples={samples!r}; the samples of a router are "
                 "Learned(samples=...)"
             )
-    if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
-        raise ValueError(
-            'samples must be an integer with counts="multinomial", which draws the counts '
-            f"of the groups, got {samples!r}"
-        )
-    fixed = counts_of(samples, models[0])
+    fixed = known_sizes(samples, counts, models[0])
 
     def family(name: str, members: list[int], route: type[Training], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
@@ -123,9 +118,7 @@ def families(
 
     if method == "data":
         return [family("all", list(everyone), Data)]
-    # with a single expert dense and mixture are the same regression
-    routed = [i for i in everyone if isinstance(estimators[i], MoE) or models[0].experts == 1]
-    dense = [i for i in everyone if i not in routed]
+    routed, dense = separated(estimators, models[0])
     if method == "law" and dense:
         raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
     result = []
@@ -140,6 +133,24 @@ def families(
     if dense:
         result.append(family("dense", dense, DenseStatistics))
     return result
+
+
+def known_sizes(samples: Any, counts: Counts, model: BlockModel) -> IntArray:
+    """Samples of each group; with counts that are drawn, as many in total."""
+    if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
+        raise ValueError(
+            'samples must be an integer with counts="multinomial", which draws the counts '
+            f"of the groups, got {samples!r}"
+        )
+    return counts_of(samples, model)
+
+
+def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:
+    """Which of them are experts and which are dense, when simulated apart."""
+    everyone = range(len(estimators))
+    # with a single expert dense and mixture are the same regression
+    routed = [i for i in everyone if isinstance(estimators[i], MoE) or model.experts == 1]
+    return routed, [i for i in everyone if i not in routed]
 
 
 def _optimal(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import cached_property
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -13,16 +15,19 @@ from moetheory.formulas.population import second_moment
 from moetheory.kernels import Workspace
 from moetheory.model import BlockModel
 from moetheory.optimum import leakage_of, optimal_coefficients
-from moetheory.simulation.compression import Grouped, Joint, Layout, Plain
+from moetheory.simulation.compression import Equations, Grouped, Joint, Layout, Plain
 from moetheory.simulation.rotation import Rotated
 from moetheory.simulation.training import Training, expert_losses, ridges
-from moetheory.validation import FloatArray
+from moetheory.validation import FloatArray, IntArray
 
 
 class DenseStatistics(Training):
     """Dense fitted on compressed rows; see `moetheory.simulation.compression`."""
 
     method = "statistics"
+    # of one fit, that is: where a rotation leaves only the length of a part to be found, several
+    # fits to the same training set would get one direction
+    rotates: ClassVar[bool] = True
 
     @cached_property
     def layout(self) -> Layout:
@@ -35,7 +40,7 @@ class DenseStatistics(Training):
             grouped = Grouped(model, most)
             if grouped.rows < self.total:
                 return grouped
-        elif model.strict and self.counts == "fixed" and self._isotropic:
+        elif self.rotates and model.strict and self.counts == "fixed" and self._isotropic:
             return Rotated(model, self.samples)
         return Plain(model, self.total)
 
@@ -72,24 +77,28 @@ class DenseStatistics(Training):
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """Risks given the group; all models and ridges from the same draws."""
         draws = self.layout.draw(rng, self.draw_counts(rng, replicates), work)
-        penalties = self.total * np.repeat(ridges(self.estimators)[:, np.newaxis], replicates, 1)
         risks = []
         for number, model in enumerate(self.models, 1):
             last = number == len(self.models)
-            parts, targets, unit = self.layout.equations(draws, model, work, last)
-            scaled = penalties / unit**2
-            if self.total < model.dim:
-                fits = kernels.dual_fits(parts, targets, scaled, work)
-            elif self.iterations:
-                like = 1.0 / np.sqrt(self._moments(model))
-                fits = kernels.conjugate_fits(
-                    parts, targets, scaled, like, work, 3 * self.iterations
-                )
-            else:
-                fits = kernels.normal_fits(parts, targets, scaled, work)
-            fits /= unit
+            equations = self.layout.equations(draws, model, work, last)
+            fits = self.solved(equations, model, work)
             risks.append(self.layout.losses(fits, draws, model, self.under))
         return np.concatenate(risks)
+
+    def solved(self, equations: Equations, model: BlockModel, work: Workspace) -> FloatArray:
+        """Coefficients in R training sets by the ridge of each estimator, (..., R, d)."""
+        parts, targets, unit = equations
+        penalties = self.total * np.repeat(ridges(self.estimators)[:, np.newaxis], len(targets), 1)
+        scaled = penalties / unit**2
+        if self.total < model.dim:
+            fits = kernels.dual_fits(parts, targets, scaled, work)
+        elif self.iterations:
+            like = 1.0 / np.sqrt(self._moments(model))
+            fits = kernels.conjugate_fits(parts, targets, scaled, like, work, 3 * self.iterations)
+        else:
+            fits = kernels.normal_fits(parts, targets, scaled, work)
+        fits /= unit
+        return fits
 
     def _moments(self, model: BlockModel) -> FloatArray:
         """Mean squares of the noisy coordinates, 1 where they are 0; any unit will do."""
@@ -98,6 +107,29 @@ class DenseStatistics(Training):
             shares, model.signal_variances, leakage_of(model)
         )
         return np.where(moments > 0.0, moments, 1.0)
+
+
+class ExpertEquations(NamedTuple):
+    """Rows and targets of one expert in R training sets.
+
+    Attributes
+    ----------
+    number : int
+        Of the model.
+    group : int
+    own : (s,) integer array
+        The coordinates of its block.
+    rows, targets : (R, q, s) and (R, q) arrays
+    counts : (R,) integer array
+        Samples that they stand for.
+    """
+
+    number: int
+    group: int
+    own: IntArray
+    rows: FloatArray
+    targets: FloatArray
+    counts: IntArray
 
 
 class ExpertStatistics(Training):
@@ -119,30 +151,44 @@ class ExpertStatistics(Training):
 
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """Risks given the group; all models and ridges from the same draws."""
-        experts, dim = self.models[0].experts, self.models[0].dim
-        mu = ridges(self.estimators)
-        optima = [optimal_coefficients(MoE(), model) for model in self.models]
-        fits = np.zeros((len(self.models), len(mu), replicates, dim))
-        counts, most = self.draw_counts(rng, replicates), self.most
-        for g in range(experts):
-            own = np.flatnonzero(self.models[0].block_of == g)
-            count = min(int(most[g]), len(own))
-            if count == 0:
-                continue
-            roots = work.array("roots", (replicates, count, len(own)))
-            kernels.wishart_roots(rng, counts[:, g], roots)
-            normals = rng.standard_normal((replicates, count))
-            penalties = np.multiply.outer(mu, counts[:, g])
-            for fit, model, optimum, regression in zip(
-                fits, self.models, optima, self.regressions, strict=True
-            ):
-                observed = np.sqrt(model.signal_variances[own] + model.noise_variance)
-                targets = np.vecdot(roots, observed * optimum[own])
-                targets += np.sqrt(regression.residual[g]) * normals
-                solve = kernels.normal_fits if count == len(own) else kernels.dual_fits
-                fit[..., own] = solve((roots * observed,), targets, penalties, work)
+        counts = self.draw_counts(rng, replicates)
+        fits = self.solved(self.equations(rng, counts, work), replicates, work)
         risks = [
             expert_losses(model, fit, regression, self.under)
             for model, fit, regression in zip(self.models, fits, self.regressions, strict=True)
         ]
         return np.concatenate(risks)
+
+    def equations(
+        self, rng: np.random.Generator, counts: IntArray, work: Workspace
+    ) -> Iterator[ExpertEquations]:
+        """Expert by expert those of each model, from the same draws; ``counts`` are (R, K)."""
+        optima = [optimal_coefficients(MoE(), model) for model in self.models]
+        most = self.most
+        for g in range(self.models[0].experts):
+            own = np.flatnonzero(self.models[0].block_of == g)
+            count = min(int(most[g]), len(own))
+            if count == 0:
+                continue
+            roots = work.array("roots", (len(counts), count, len(own)))
+            kernels.wishart_roots(rng, counts[:, g], roots)
+            normals = rng.standard_normal((len(counts), count))
+            for number, (model, optimum, regression) in enumerate(
+                zip(self.models, optima, self.regressions, strict=True)
+            ):
+                observed = np.sqrt(model.signal_variances[own] + model.noise_variance)
+                targets = np.vecdot(roots, observed * optimum[own])
+                targets += np.sqrt(regression.residual[g]) * normals
+                yield ExpertEquations(number, g, own, roots * observed, targets, counts[:, g])
+
+    def solved(
+        self, equations: Iterator[ExpertEquations], replicates: int, work: Workspace
+    ) -> FloatArray:
+        """Coefficients for each model by the ridge of each estimator, (M, ..., R, d)."""
+        mu = ridges(self.estimators)
+        fits = np.zeros((len(self.models), len(mu), replicates, self.models[0].dim))
+        for number, _, own, rows, targets, counts in equations:
+            penalties = np.multiply.outer(mu, counts)
+            solve = kernels.normal_fits if rows.shape[1] == len(own) else kernels.dual_fits
+            fits[number][..., own] = solve((rows,), targets, penalties, work)
+        return fits

@@ -63,7 +63,7 @@ class Training(ABC):
 
     @abstractmethod
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
-        """Risks given the group, (M·E, R, K): all estimators of a model, model by model."""
+        """Risks given the group, (..., R, K): all fits of a model, model by model."""
 
     @property
     def cost(self) -> int:
@@ -81,12 +81,17 @@ class Training(ABC):
         return BATCHES * self.batch
 
     @property
+    def fits(self) -> int:
+        """Fits on a training set, each of which has a risk."""
+        return len(self.models) * len(self.estimators)
+
+    @property
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
-        model, fits = self.models[0], len(self.models) * len(self.estimators)
+        model = self.models[0]
         values = 3 * self.chunk_size * model.experts + 3 * self.batch * model.dim
-        between = 0 if self.under is None else 24 * SLICE
-        return 8 * (6 * self.batch * self.numbers + fits * values + between)
+        between = 0 if self.under is None else 24 * max(SLICE, self.fits * model.dim)
+        return 8 * (6 * self.batch * self.numbers + self.fits * values + between)
 
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the risks of ``replicates`` training sets."""
@@ -95,10 +100,10 @@ class Training(ABC):
         return Tally.of(overall, given, keep=self.keep)
 
     def chunk_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
-        """The risks of a chunk, batch by batch, (M·E, R, K)."""
+        """The risks of a chunk, batch by batch, one row for each fit, (F, R, K)."""
         starts = range(0, replicates, self.batch)
         parts = [self.group_risks(rng, min(self.batch, replicates - at), work) for at in starts]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=-2).reshape(self.fits, replicates, -1)
 
     def draw_counts(self, rng: np.random.Generator, replicates: int) -> IntArray:
         """Samples of each group in each training set, (R, K)."""

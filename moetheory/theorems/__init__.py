@@ -18,7 +18,7 @@ class Catalogue(Mapping[str, "Theorem"]):
     """Theorems by name; a name is a file name with dashes, and listing imports no theorem.
 
     >>> list(catalogue)
-    ['convergence-fixed-design', ..., 'generalization', 'leakage', ..., 'sample-complexity']
+    ['convergence-fixed-design', 'convergence-joint', ..., 'routing', 'sample-complexity']
     """
 
     def __iter__(self) -> Iterator[str]:

@@ -1,0 +1,244 @@
+"""Training sets on which estimators descend: every number of steps is a fit of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.allocation import Counts
+from moetheory.estimators import Dense, Estimator
+from moetheory.kernels import ExpertData, Pace, Spectrum, Workspace
+from moetheory.model import BlockModel
+from moetheory.perturbation import Perturbation
+from moetheory.schedule import Schedule
+from moetheory.simulation.compression import Equations
+from moetheory.simulation.data import Data
+from moetheory.simulation.routes import Family, Method, known_sizes, separated
+from moetheory.simulation.statistics import DenseStatistics, ExpertEquations, ExpertStatistics
+from moetheory.simulation.training import BATCH, Training
+from moetheory.validation import FloatArray, IntArray
+
+
+class Regression(NamedTuple):
+    """What one expert, or dense, learns from in S of the training sets.
+
+    Attributes
+    ----------
+    group : int
+    sets : (S,) integer array
+    own : (s,) integer array
+        Its coordinates.
+    spectrum : Spectrum
+    share : (S,) array
+        Of all samples those that it learns from.
+    """
+
+    group: int
+    sets: IntArray
+    own: IntArray
+    spectrum: Spectrum
+    share: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Descending(Training):
+    """One model, and estimators after each of T numbers of steps."""
+
+    schedule: Schedule = field(kw_only=True)
+
+    @property
+    def fits(self) -> int:
+        """One for each estimator and number of steps."""
+        return len(self.estimators) * len(self.schedule.steps)
+
+    @property
+    def batch(self) -> int:
+        """Replicates that are worked on together, each at all steps of an estimator."""
+        return max(1, BATCH // max(self.numbers, self._along))
+
+    @property
+    def footprint(self) -> int:
+        """Bytes a chunk works in, at most; the tally has products of all pairs of fits."""
+        return super().footprint + 8 * (4 * self.batch * self._along + 2 * self.fits**2)
+
+    @property
+    def _along(self) -> int:
+        """Coefficients of an estimator at all steps."""
+        return len(self.schedule.steps) * self.models[0].dim
+
+    def regression(
+        self,
+        group: int,
+        sets: IntArray,
+        own: IntArray,
+        equations: Equations,
+        counts: IntArray,
+        work: Workspace,
+    ) -> Regression:
+        """Of rows that stand for ``counts`` (S,) samples."""
+        parts, targets, unit = equations
+        spectrum = kernels.spectrum(parts, targets, counts, work, unit)
+        return Regression(group, sets, own, spectrum, np.maximum(counts, 1) / self.total)
+
+    def paths(
+        self, estimators: Sequence[Estimator], regressions: Sequence[Regression], replicates: int
+    ) -> FloatArray:
+        """Coefficients of each estimator at each step, (E, T, R, d), all from ``regressions``."""
+        steps = self.schedule.steps
+        fits = np.zeros((len(estimators), replicates, len(steps), self.models[0].dim))
+        for fit, estimator in zip(fits, estimators, strict=True):
+            paces = self._paces(regressions, estimator.ridge, replicates)
+            for (_, sets, own, spectrum, _), pace in zip(regressions, paces, strict=True):
+                here = np.ix_(sets, np.arange(len(steps)), own)
+                fit[here] = kernels.descended(spectrum, estimator.ridge, pace, steps)
+        return np.moveaxis(fits, 1, 2)
+
+    def _paces(
+        self, regressions: Sequence[Regression], ridge: float, replicates: int
+    ) -> list[Pace]:
+        """That of each regression.
+
+        The step a of a joint loss is a step a n_g/n of expert g on its own.
+        """
+        joint, size = self.schedule.training == "joint", self.schedule.step_size
+        weights = [each.share if joint else np.ones(len(each.sets)) for each in regressions]
+        ends = [
+            weight * np.stack(kernels.extremes(each.spectrum.curvatures, ridge))
+            for each, weight in zip(regressions, weights, strict=True)
+        ]
+        if not isinstance(size, str):
+            sizes = np.broadcast_to(size, self.models[0].experts)
+            chosen = [float(sizes[each.group]) for each in regressions]
+            self._require_stable(regressions, chosen, [high.max() for high, _ in ends])
+            return [
+                Pace(2.0 / (each * weight), np.zeros_like(weight))
+                for each, weight in zip(chosen, weights, strict=True)
+            ]
+        if joint:
+            both = np.repeat([[0.0], [np.inf]], replicates, axis=1)
+            for each, (high, low) in zip(regressions, ends, strict=True):
+                both[0, each.sets] = np.maximum(both[0, each.sets], high)
+                both[1, each.sets] = np.minimum(both[1, each.sets], low)
+            ends = [both[:, each.sets] for each in regressions]
+        return [
+            kernels.best_pace(*(end / weight)) for end, weight in zip(ends, weights, strict=True)
+        ]
+
+    def _require_stable(
+        self, regressions: Sequence[Regression], sizes: Sequence[float], largest: Sequence[float]
+    ) -> None:
+        """Refuse steps with which a training set at work diverges."""
+        one_each = isinstance(self.schedule.step_size, np.ndarray)
+        for each, size, curvature in zip(regressions, sizes, largest, strict=True):
+            if size * curvature >= 2.0:
+                worst = curvature if one_each else max(largest)
+                name = f"step_size[{each.group}]" if one_each else "step_size"
+                raise ValueError(
+                    f"{name} must be less than {2.0 / worst:g}, got {size:g}: on one of the "
+                    "training sets drawn gradient descent diverges"
+                )
+
+
+class DenseDescent(Descending, DenseStatistics):
+    """Dense on compressed rows."""
+
+    rotates = False
+
+    def solved(self, equations: Equations, model: BlockModel, work: Workspace) -> FloatArray:
+        """Coefficients of each estimator at each step, (E, T, R, d)."""
+        replicates = len(equations.targets)
+        whole = self.regression(
+            0,
+            np.arange(replicates),
+            np.arange(model.dim),
+            equations,
+            np.full(replicates, self.total),
+            work,
+        )
+        return self.paths(self.estimators, [whole], replicates)
+
+
+class ExpertDescent(Descending, ExpertStatistics):
+    """Experts on compressed rows."""
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in the rows of all experts, whose spectra are kept together."""
+        model = self.models[0]
+        rows = int((np.minimum(self.most, model.sizes) * model.sizes).sum())
+        return max(rows, model.dim)
+
+    def solved(
+        self, equations: Iterator[ExpertEquations], replicates: int, work: Workspace
+    ) -> FloatArray:
+        """Coefficients of each estimator at each step, (1, E, T, R, d)."""
+        everyone = np.arange(replicates)
+        regressions = [
+            self.regression(g, everyone, own, Equations((rows,), targets, 1.0), counts, work)
+            for _, g, own, rows, targets, counts in equations
+        ]
+        return self.paths(self.estimators, regressions, replicates)[np.newaxis]
+
+
+class DataDescent(Descending, Data):
+    """All estimators on the same samples."""
+
+    def solved(
+        self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
+    ) -> FloatArray:
+        """Coefficients at each step, (T, R, d)."""
+        model, work, replicates = self.models[0], Workspace(), len(features)
+        if isinstance(estimator, Dense):
+            everyone, everything = np.arange(replicates), np.arange(model.dim)
+            samples = iter([ExpertData(0, everyone, everything, features, labels)])
+        else:
+            samples = kernels.expert_data(features, labels, groups, model.block_of, model.experts)
+        regressions = [
+            self.regression(
+                g, sets, own, Equations((rows,), y, 1.0), np.full(len(sets), y.shape[1]), work
+            )
+            for g, sets, own, rows, y in samples
+        ]
+        fits: FloatArray = self.paths([estimator], regressions, replicates)[0]
+        return fits
+
+
+METHODS: tuple[Method, ...] = ("statistics", "data")
+
+
+def descents(
+    estimators: Sequence[Estimator],
+    model: BlockModel,
+    samples: object,
+    counts: Counts,
+    method: Method | None,
+    under: Perturbation | None,
+    schedule: Schedule,
+) -> list[Family]:
+    """As `families`; the members of a family are places among all steps of all estimators."""
+    if method not in (None, *METHODS):
+        raise ValueError(
+            f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
+        )
+    fixed = known_sizes(samples, counts, model)
+
+    def family(name: str, members: list[int], route: type[Descending], *salt: int) -> Family:
+        chosen = tuple(estimators[i] for i in members)
+        descending = route((model,), chosen, fixed, counts, under=under, schedule=schedule)
+        steps = len(schedule.steps)
+        places = tuple(i * steps + t for i in members for t in range(steps))
+        return Family(name, places, descending, salt)
+
+    if method == "data":
+        return [family("all", list(range(len(estimators))), DataDescent)]
+    routed, dense = separated(estimators, model)
+    result = []
+    if routed:
+        result.append(family("experts", routed, ExpertDescent, 1))
+    if dense:
+        result.append(family("dense", dense, DenseDescent))
+    return result

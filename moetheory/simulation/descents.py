@@ -1,0 +1,213 @@
+"""Gradient descent on training sets, as users simulate it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import TypedDict, Unpack, overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.allocation import Counts, counts_of
+from moetheory.estimators import Estimator, known_oracle
+from moetheory.model import BlockModel, known_model
+from moetheory.paths import DescentEstimate
+from moetheory.perturbation import Perturbation
+from moetheory.schedule import StepSize, TrainingMode, known_schedule, step_costs
+from moetheory.simulation.arguments import known_estimators, known_exposure
+from moetheory.simulation.assembly import by_model
+from moetheory.simulation.campaign import Campaign, Progress
+from moetheory.simulation.descending import descents
+from moetheory.simulation.engine import MEMORY, TRAINING_SETS
+from moetheory.simulation.identity import identity
+from moetheory.simulation.routes import Method
+from moetheory.simulation.seeding import RNG
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of `simulate_descent` that may be left out."""
+
+    step_size: StepSize | ArrayLike
+    training: TrainingMode
+    under: Perturbation | None
+    counts: Counts
+    method: Method | None
+    replicates: int | None
+    target_sem: float | None
+    rng: RNG
+    executor: Executor | int | None
+    memory: int
+    progress: Progress | bool | None
+    checkpoint: str | os.PathLike[str] | None
+    part: tuple[int, int] | None
+
+
+@overload
+def simulate_descent(
+    estimator: Estimator,
+    model: BlockModel,
+    steps: ArrayLike,
+    *,
+    samples: ArrayLike,
+    **options: Unpack[Options],
+) -> DescentEstimate: ...
+@overload
+def simulate_descent(
+    estimator: Sequence[Estimator],
+    model: BlockModel,
+    steps: ArrayLike,
+    *,
+    samples: ArrayLike,
+    **options: Unpack[Options],
+) -> list[DescentEstimate]: ...
+def simulate_descent(
+    estimator: Estimator | Sequence[Estimator],
+    model: BlockModel,
+    steps: ArrayLike,
+    *,
+    samples: ArrayLike,
+    step_size: StepSize | ArrayLike = "optimal",
+    training: TrainingMode = "own",
+    under: Perturbation | None = None,
+    counts: Counts = "fixed",
+    method: Method | None = None,
+    replicates: int | None = None,
+    target_sem: float | None = None,
+    rng: RNG = None,
+    executor: Executor | int | None = None,
+    memory: int = MEMORY,
+    progress: Progress | bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    part: tuple[int, int] | None = None,
+) -> DescentEstimate | list[DescentEstimate]:
+    r"""Monte Carlo estimate of the risks along gradient descent on training sets.
+
+    A replicate is one training set, on which dense descends from zero with a constant step a,
+
+    .. math:: \beta \leftarrow \beta - a\Big(\tfrac1n\bar X^\top(\bar X\beta - y)
+              + \mu\beta\Big),
+
+    expert g on the :math:`n_g` samples of its group and the coordinates of its block. No step is
+    carried out: with eigenvalues :math:`l_i` and eigenvectors :math:`v_i` of
+    :math:`\bar X^\top\bar X/n`, found once in each training set, all numbers of steps have
+
+    .. math:: \beta_t = \sum_i v_i\, \frac{1-(1-a(l_i+\mu))^t}{l_i+\mu}\,
+              v_i^\top \bar X^\top y/n ,
+
+    where directions with :math:`l_i = 0` are never learned. As t grows it becomes what
+    `simulate` fits. Each risk is the true one of these coefficients.
+
+    Parameters
+    ----------
+    estimator : Dense, MoE or a sequence of them
+        With `Oracle` routing.
+    model : BlockModel
+    steps : int or (T,) integer array
+        Numbers of steps, of any size up to 2⁵³ and in any order; 0 is the null predictor.
+    samples : int or (K,) integer array
+        As for `simulate`.
+    step_size : "optimal", float or (K,) array
+        "optimal": in each training set the step that is best there,
+        :math:`2/(l_{\max}+l_{\min}+2\mu)`, of the eigenvalues that are not zero; each expert has
+        its own with ``training="own"``. A number is the step of all; K numbers are one for each
+        expert, for ``training="own"`` and without `Dense`.
+    training : {"own", "joint"}
+        "own": each expert on the mean loss of its samples. "joint": all experts on one, the mean
+        over all n samples, which is a step :math:`an_g/n` of expert g on its own.
+    under, counts, rng, executor, memory, progress, checkpoint, part
+        As for `simulate`; checkpoints of parts are put together by `merge_checkpoints`.
+    method : {"statistics", "data"}, optional
+        "statistics", which None means: rows that have the normal equations of the training set
+        in law; dense and experts have draws of their own. "data": every sample, and the same for
+        all estimators.
+    replicates : int, optional
+        Training sets, at least 2; 1000 unless told.
+    target_sem : float, optional
+        As for `simulate`, for all steps together.
+
+    Returns
+    -------
+    DescentEstimate
+        For one estimator.
+    list of DescentEstimate
+        For several.
+
+    Raises
+    ------
+    ValueError
+        An argument is none of the above, or as `simulate` refuses it; ``step_size`` is too long:
+        on a training set that was drawn it diverges, which is found out while these are drawn.
+    NoClosedForm
+        A gate that routes by the input; ``under`` with a radius and errors that are not normal.
+    OSError
+        ``checkpoint`` cannot be written, which is found out before the work.
+    ExecutorError
+        The executor broke or was shut down.
+
+    Notes
+    -----
+    At a finite number of steps all moments of a risk are finite. After many, with about as many
+    samples as coordinates, risks are as heavy-tailed as those of least squares, and the standard
+    errors there worth as little.
+
+    Numbers of steps are compared on the same training sets: ``estimates.difference(i, j)`` of
+    what is returned is paired. Draws, chunks and seeds are as for `simulate`: the same bits for
+    any memory, executor and number of workers.
+
+    Source: docs/theory.md §8 (descent), §5 (how training sets are drawn).
+
+    Examples
+    --------
+    With fewer samples than coordinates dense is best stopped early: later it fits the noise.
+
+    >>> from moetheory import Dense, MoE
+    >>> model = BlockModel.isotropic(32, 4, noise_variance=1.0, signal_energy=32.0,
+    ...                              label_noise_variance=0.5)
+    >>> steps = [0, 1, 2, 4, 8, 16, 32, 64, 10**9]
+    >>> dense, moe = simulate_descent([Dense(), MoE()], model, steps, samples=24,
+    ...                               replicates=200, rng=0)
+    >>> dense.best.steps, bool(dense.best.risk.mean < dense.mean[-1])
+    (1, True)
+    >>> moe.best.steps, bool(moe.best.risk.mean < dense.best.risk.mean)
+    (1, True)
+    """
+    estimators = [
+        known_oracle(each, "gradient descent on training sets")
+        for each in known_estimators(estimator)
+    ]
+    model = known_model(model)
+    schedule = known_schedule(steps, step_size, training, tuple(estimators), model)
+    campaign = Campaign.of(
+        replicates=replicates,
+        target_sem=target_sem,
+        part=part,
+        default=TRAINING_SETS,
+        rng=rng,
+        executor=executor,
+        memory=memory,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    under = known_exposure(under, estimators, model, samples)
+    plan = descents(estimators, model, samples, counts, method, under, schedule)
+    fits = len(estimators) * len(schedule.steps)
+    together = campaign.carried_out(
+        "simulate_descent",
+        plan,
+        [campaign.total] * len(plan),
+        # the covariance of all, beside the merged products of a family and those to be merged
+        campaign.in_flight(plan, 5 * fits**2),
+        lambda seed: identity(estimators, [model], samples, counts, plan, seed, under, schedule),
+        np.zeros(fits, dtype=bool),
+    )
+    paths = [
+        DescentEstimate(
+            steps=schedule.steps,
+            step_costs=step_costs(each, model, schedule.training, counts_of(samples, model)),
+            estimates=estimates,
+        )
+        for each, estimates in zip(estimators, by_model(together, len(estimators)), strict=True)
+    ]
+    return paths if isinstance(estimator, Sequence) else paths[0]
