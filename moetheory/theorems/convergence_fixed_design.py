@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moetheory.certificates import Symbolic, Values
 from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.fixeddesign import Noise, SpikedSpectrum, spiked_spectrum
 from moetheory.model import BlockModel
-from moetheory.simulation import SpectrumEstimate, simulate_spectrum
-from moetheory.simulation.seeding import child
-from moetheory.theorems import _training as training
+from moetheory.theorems import _fixed_design as designs
 from moetheory.theorems._assumptions import SOME_SIGNAL, STRICT_BLOCKS
-from moetheory.theorems._declaration import Assumption, Claim, Outcome, Setting, Side, Theorem
+from moetheory.theorems._declaration import Assumption, Claim, Side, Theorem
+from moetheory.theorems._fixed_design import Spikes
 from moetheory.theorems._quantities import log_uniform
-from moetheory.validation import FloatArray
 
 if TYPE_CHECKING:
     import sympy
 
-MATRICES = 600  # drawn at the smallest size; half as many at twice the size
-TIMES = (2, 4, 8)
-SIZES = np.array([5, 4, 2])
-# squared singular values, group by group
 ORDINARY = ((60.0, 8.0), (20.0,), (3.5,))
 STRETCHED = ((4.0,), (6.0,), (9.0, 2.0))
 
@@ -40,45 +33,6 @@ def _few(model: BlockModel) -> bool:
 FEW_SPIKES = Assumption("few spikes: most coordinates of every block without signal", _few)
 
 
-# --- designs ----------------------------------------------------------------------------------
-
-
-def _samples(sizes: Any) -> tuple[int, ...]:
-    """4, 1/2 and 2 samples a coordinate in turn: more than coordinates, and fewer."""
-    rates = np.array([4.0, 0.5, 2.0])[np.arange(len(sizes)) % 3]
-    return tuple(np.ceil(rates * sizes).astype(int).tolist())
-
-
-def _design(sizes: Any, spikes: Sequence[Sequence[float]], noise_variance: float) -> BlockModel:
-    """The model whose rows have these squared singular values, group by group."""
-    counts = np.array(_samples(sizes))
-    n, starts = counts.sum(), np.cumsum(sizes) - sizes
-    signal = np.zeros(int(np.sum(sizes)))
-    for g, values in enumerate(spikes):
-        signal[starts[g] : starts[g] + len(values)] = np.array(values) * n / counts[g]
-    blocks = np.repeat(np.arange(len(sizes)), sizes)
-    return BlockModel(counts / n, blocks, signal, np.ones(len(signal)), noise_variance)
-
-
-def _at(spikes: Sequence[Sequence[float]], times: int) -> BlockModel:
-    return _design(times * SIZES, spikes, 1.0)
-
-
-def _spectrum(estimator: Estimator, model: BlockModel, noise: Noise = "own") -> SpikedSpectrum:
-    return spiked_spectrum(estimator, model, _samples(model.sizes), noise=noise)
-
-
-@lru_cache(maxsize=16)
-def _drawn(
-    estimator: Estimator, model: BlockModel, replicates: int, entropy: int
-) -> SpectrumEstimate:
-    # dense and experts independently
-    rng = child(entropy, int(isinstance(estimator, MoE)))
-    return simulate_spectrum(
-        estimator, model, _samples(model.sizes), replicates=replicates, rng=rng
-    )
-
-
 # --- the map ----------------------------------------------------------------------------------
 
 
@@ -87,14 +41,14 @@ def _value(signal: sympy.Expr, aspect: sympy.Expr, noise: sympy.Expr) -> sympy.E
 
 
 def _strongest(rank: int) -> Side:
-    return lambda model: float(np.sort(_spectrum(Dense(), model).values)[-rank])
+    return lambda model: float(np.sort(designs.spectrum(Dense(), model).values)[-rank])
 
 
 def _drawn_sizes(rng: np.random.Generator) -> dict[str, Any]:
     """Block sizes of which the first is the largest, and what follows from them."""
     sizes = np.array([int(rng.integers(4, 60)), 4, 4])
     sizes[1:] = rng.integers(4, sizes[0] + 1, 2)
-    counts = _samples(sizes)
+    counts = designs.samples_of(sizes)
     return {
         "sizes": sizes,
         "r": math.sqrt(sizes.sum() / sum(counts)),
@@ -128,7 +82,7 @@ def _increasing() -> Symbolic:
         right=_value(signal + gain, r**2, noise),
         domain=domain,
         draw=lambda rng: _spaced(rng, 2),
-        model=lambda values: _design(
+        model=lambda values: designs.design(
             values["sizes"], [(values["l"], values["l"] + values["u1"])], values["sigma2"]
         ),
     )
@@ -153,7 +107,7 @@ def _subset() -> Symbolic:
 def _four_spikes(values: Values) -> BlockModel:
     first, second, third, fourth = np.cumsum([values[name] for name in ("l", "u1", "u2", "u3")])
     spikes = ((second, third), (first,), (fourth,))
-    return _design(values["sizes"], spikes, values["sigma2"])
+    return designs.design(values["sizes"], spikes, values["sigma2"])
 
 
 # --- the submatrix ----------------------------------------------------------------------------
@@ -168,7 +122,7 @@ def _shares() -> tuple[sympy.Symbol, sympy.Symbol, dict[sympy.Symbol, sympy.Expr
 
 
 def _one_spike(values: Values) -> BlockModel:
-    return _design(values["sizes"], [(values["l"],)], values["sigma2"])
+    return designs.design(values["sizes"], [(values["l"],)], values["sigma2"])
 
 
 def _closer() -> Symbolic:
@@ -201,121 +155,11 @@ def _detected() -> Symbolic:
 
 def _amplified(model: BlockModel) -> float:
     """The most that a spike is of what dense sees of it, in its expert's submatrix."""
-    dense, experts = (_spectrum(each, model).values for each in (Dense(), MoE()))
+    dense, experts = (designs.spectrum(each, model).values for each in (Dense(), MoE()))
     return float(np.max(experts / dense))
 
 
-# --- which is better conditioned --------------------------------------------------------------
-
-
-def _condition(estimator: Estimator, noise: Noise = "own") -> Side:
-    return lambda model: float(np.nanmax(_spectrum(estimator, model, noise).condition))
-
-
-def _ordered(
-    name: str, spikes: Sequence[Sequence[float]], expert_first: bool, **more: Any
-) -> Claim:
-    """One of dense and the worst expert has the smaller kappa, by theory and as drawn."""
-    pair = (MoE(), Dense()) if expert_first else (Dense(), MoE())
-
-    def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        replicates = setting.replicates or MATRICES // 2
-        worst = [
-            np.nanmax(_drawn(each, model, replicates, setting.entropy).condition.values, axis=1)
-            for each in pair
-        ]
-        left, right = worst[0], setting.control * worst[1]
-        sems = [float(each.std(ddof=1)) / math.sqrt(replicates) for each in (left, right)]
-        factors = [_spectrum(each, model).worst for each in pair]
-        return training.one_sided(
-            float(left.mean()),
-            math.hypot(*sems),
-            float(right.mean() - left.mean()),
-            replicates,
-            setting,
-            resolution=0.2,  # less than half of the differences at issue
-            scale=float(left.mean()),
-            note="; ".join(
-                f"{what} {factors[i]:.3g} in the limit"
-                for i, what in enumerate(_names(expert_first))
-            ),
-        )
-
-    return _fixed(
-        name,
-        lambda: _at(spikes, TIMES[1]),
-        relation="<=",
-        left=_condition(pair[0]),
-        right=_condition(pair[1]),
-        experiment=experiment,
-        **more,
-    )
-
-
-def _names(expert_first: bool) -> tuple[str, str]:
-    names = "contraction of the worst expert", "of dense"
-    return names if expert_first else ("contraction of dense", "of the worst expert")
-
-
-# --- simulated at growing size ----------------------------------------------------------------
-
-
-def _parts(spectrum: SpikedSpectrum | SpectrumEstimate, what: str) -> list[Any]:
-    return [spectrum.values] if what == "values" else [spectrum.left, spectrum.right]
-
-
-def _deviation(
-    estimator: Estimator, what: str, model: BlockModel, replicates: int, setting: Setting
-) -> tuple[float, float]:
-    """Root mean square of the relative deviations from the limits, and its standard error."""
-    found = _drawn(estimator, model, replicates, setting.entropy)
-    limits = np.concatenate(_parts(_spectrum(estimator, model), what))
-    values: FloatArray = np.concatenate([p.values for p in _parts(found, what)], axis=1)
-    squares = np.square(values / (setting.control * limits) - 1.0).mean(axis=1)
-    size = math.sqrt(float(squares.mean()))
-    return size, float(squares.std(ddof=1)) / math.sqrt(replicates) / (2.0 * size)
-
-
-def _falls(estimator: Estimator, what: str) -> Claim:
-    """Whether simulation closes in on the limits.
-
-    Fluctuations are of order n^(-1/2) and the bias of order n^(-1), so a is -1/2 in the limit;
-    what is below -1/2 is the bias at these sizes. Beside a wrong limit a is near 0.
-    """
-
-    def experiment(_: BlockModel, setting: Setting) -> Outcome:
-        most = setting.replicates or MATRICES
-        sizes, errors, sems = [], [], []
-        for halvings, times in enumerate(TIMES):
-            model = _at(ORDINARY, times)
-            error, sem = _deviation(estimator, what, model, max(2, most >> halvings), setting)
-            sizes.append(sum(_samples(model.sizes)))
-            errors.append(error)
-            sems.append(sem)
-        found, sem = training.slope(sizes, errors, sems)
-        listed = ", ".join(
-            f"{100 * error:.2g} ± {100 * each:.1g} % at n = {n}"
-            for n, error, each in zip(sizes, errors, sems, strict=True)
-        )
-        return training.one_sided(
-            found,
-            sem,
-            -0.4 - found,
-            most,
-            setting,
-            resolution=0.4,
-            note=f"off by {listed}: n^({found:.2f} ± {sem:.2f})",
-        )
-
-    who = "dense" if isinstance(estimator, Dense) else "experts"
-    said = {"values": "singular values", "overlaps": "overlaps"}[what]
-    return _fixed(
-        f"{who}: {said}, error ~ n^a, a <= -0.4",
-        lambda: _at(ORDINARY, TIMES[0]),
-        relation="<=",
-        experiment=experiment,
-        control=1.1,
-    )
+# --- claims about designs of their own --------------------------------------------------------
 
 
 def _fixed(name: str, model: Callable[[], BlockModel], **more: Any) -> Claim:
@@ -326,10 +170,33 @@ def _fixed(name: str, model: Callable[[], BlockModel], **more: Any) -> Claim:
 
     return Claim(
         name=name,
+        relation="<=",
         points=points,
         simulated=points,
-        label=lambda point: f"n={sum(_samples(point.sizes))}",
+        label=lambda point: f"n={sum(designs.samples_of(point.sizes))}",
         **more,
+    )
+
+
+def _ordered(name: str, spikes: Spikes, pair: tuple[Estimator, Estimator], **more: Any) -> Claim:
+    """The first of dense and experts has the smaller kappa, by theory and as drawn."""
+    return _fixed(
+        name,
+        lambda: designs.sized(spikes, designs.TIMES[1]),
+        left=designs.condition(pair[0]),
+        right=designs.condition(pair[1]),
+        experiment=partial(designs.smaller_condition, *pair),
+        **more,
+    )
+
+
+def _falls(estimator: Estimator, what: str) -> Claim:
+    who = "dense" if isinstance(estimator, Dense) else "experts"
+    return _fixed(
+        f"{who}: {what}, error ~ n^a, a <= -0.4",
+        lambda: designs.sized(ORDINARY),
+        experiment=lambda _, setting: designs.falling_error(estimator, what, ORDINARY, setting),
+        control=1.1,
     )
 
 
@@ -352,8 +219,7 @@ THEOREM = Theorem(
     claims=(
         _fixed(
             "a stronger spike is seen as a stronger one",
-            lambda: _at(STRETCHED, TIMES[0]),
-            relation="<=",
+            lambda: designs.sized(STRETCHED),
             left=_strongest(2),
             right=_strongest(1),
             symbolic=_increasing,
@@ -362,8 +228,8 @@ THEOREM = Theorem(
         Claim(
             name="worst expert's kappa <= dense's at its c and noise",
             relation="<=",
-            left=_condition(MoE(), "common"),
-            right=_condition(Dense()),
+            left=designs.condition(MoE(), "common"),
+            right=designs.condition(Dense()),
             symbolic=_subset,
             control=0.5,
         ),
@@ -378,26 +244,29 @@ THEOREM = Theorem(
         Claim(
             name="largest threshold of the experts <= dense's",
             relation="<=",
-            left=lambda model: float(np.max(_spectrum(MoE(), model).threshold)),
-            right=lambda model: float(_spectrum(Dense(), model).threshold[0]),
+            left=lambda model: float(np.max(designs.spectrum(MoE(), model).threshold)),
+            right=lambda model: float(designs.spectrum(Dense(), model).threshold[0]),
             symbolic=_detected,
             control=0.5,
         ),
         _ordered(
             "dense's kappa <= that of an expert's submatrix",
             STRETCHED,
-            expert_first=False,
+            (Dense(), MoE()),
             control=_ordered(
-                "the submatrix never has the larger kappa", STRETCHED, True, control=0.5
+                "the submatrix never has the larger kappa",
+                STRETCHED,
+                (MoE(), Dense()),
+                control=0.5,
             ),
         ),
         _ordered(
-            "kappa of all submatrices <= dense's, spikes at either end in other hands",
+            "submatrices' kappa <= dense's, its extremes with different experts",
             ORDINARY,
-            expert_first=True,
+            (MoE(), Dense()),
             control=0.5,
         ),
         *(_falls(each, what) for each in (Dense(), MoE()) for what in ("values", "overlaps")),
     ),
-    example=lambda: _at(ORDINARY, TIMES[0]),
+    example=lambda: designs.sized(ORDINARY),
 )
