@@ -127,6 +127,8 @@ def test_groups_without_samples_or_spikes():
     dense = mt.spiked_spectrum(mt.Dense(), model, [30, 20, 0])
     np.testing.assert_array_equal(dense.signal, moe.signal)
     assert np.isfinite(dense.edge).all()
+    one = mt.spiked_spectrum(mt.MoE(), sparse({10: 3.0}), [1, 20, 9])
+    assert one.edge[0] == pytest.approx(0.8 / 30 * (1 + 3) ** 2, rel=1e-14)
     lone = mt.spiked_spectrum(mt.MoE(), sparse({10: 3.0}), COUNTS)
     assert np.isnan(lone.condition).tolist() == [True, False, True]
     assert (lone.condition[1], lone.worst) == (1.0, 0.0)

@@ -1,9 +1,12 @@
 """Simulated designs: against theory, and against data drawn the plain way."""
 
+import statistics
+
 import numpy as np
 import pytest
 
 import moetheory as mt
+from moetheory.simulation.spikes import _observed
 
 
 def design(times):
@@ -121,6 +124,29 @@ def test_equal_spikes_share_what_is_seen_of_them():
     # the contraction is that of the values as they come
     spread = found.values.values[:, 3] / found.values.values[:, 0]
     assert np.all(found.condition.values[:, 0] > spread)
+
+
+def test_shares_one_by_one():
+    """Of the first spike, and of two equal ones, in a single matrix."""
+    signal, noise = np.array([9.0, 4.0, 4.0]), np.random.default_rng(2).standard_normal((6, 5))
+    matrix = 0.4 * noise
+    matrix[[0, 1, 2], [0, 1, 2]] += np.sqrt(signal)
+    left, singular, right = np.linalg.svd(matrix)
+    raw, values, lefts, rights = _observed(signal, 0.4 * noise[np.newaxis])[:, 0]
+    np.testing.assert_allclose(raw, singular[:3] ** 2, rtol=1e-13)
+    assert values.tolist() == [raw[0], *[(raw[1] + raw[2]) / 2] * 2]
+    for spike, of in enumerate([[0], [1, 2], [1, 2]]):
+        assert lefts[spike] == pytest.approx(sum(left[spike, k] ** 2 for k in of), rel=1e-12)
+        assert rights[spike] == pytest.approx(sum(right[k, spike] ** 2 for k in of), rel=1e-12)
+
+
+def test_experts_have_noise_of_their_own_and_sems_of_few():
+    model = mt.BlockModel([0.5, 0.5], [0] * 6 + [1] * 6, [4.0, *[0.0] * 5] * 2, [1.0] * 12, 1.0)
+    found = mt.simulate_spectrum(mt.MoE(), model, 20, replicates=3, rng=0).values
+    assert np.all(found.values[:, 0] != found.values[:, 1])
+    first = found.values[:, 0].tolist()
+    assert found.mean[0] == pytest.approx(statistics.mean(first), rel=1e-14)
+    assert found.sem[0] == pytest.approx(statistics.stdev(first) / 3**0.5, rel=1e-14)
 
 
 def test_one_expert_is_dense_draw_by_draw_and_draws_replay():

@@ -215,7 +215,7 @@ def simulate_spectrum(
         for predictor in np.unique(design.seen_by).tolist():
             own = np.flatnonzero(design.seen_by == predictor)
             # in falling order, like singular values
-            own = own[np.argsort(-design.signal[own], kind="stable")]
+            own = own[np.argsort(-design.signal[own])]
             shape = int(design.rows[predictor]), int(design.columns[predictor])
             chunk = max(1, CHUNK // math.prod(shape))
             for number, start in enumerate(range(0, total, chunk)):
