@@ -80,7 +80,8 @@ def test_json_holds_everything_and_nothing_json_cannot(verdicts):
         }
     )
     assert model == verdicts[0].model
-    claim = document["results"][1]["claims"][0]
+    named = {result["theorem"]: result for result in document["results"]}
+    claim = named["generalization"]["claims"][0]
     assert claim["certificate"]["status"] == "proved"
     assert claim["points"][0]["comparison"]["replicates"] == 500
 
