@@ -4,6 +4,7 @@ import itertools
 import math
 import multiprocessing
 import re
+import tracemalloc
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
@@ -137,7 +138,7 @@ def one_step_risks(model, counts, step):
 @pytest.mark.parametrize(("leakage", "counts"), [(0.0, [9, 20, 14]), (0.3, [2, 3, 3])])
 def test_one_step_is_what_theory_says(mixed, agrees, leakage, counts):
     model = mixed(leakage_variances=leakage, label_noise_variance=0.2)
-    sets = 60_000
+    sets = 10_000
     found = mt.simulate_descent(
         BOTH, model, [1], samples=counts, step_size=0.05, replicates=sets, rng=5
     )
@@ -286,15 +287,38 @@ def test_a_target_is_met_by_all_steps(generic):
     assert found.estimates.replicates[0] % chunk_size(generic(), [1, 30]) == 0
 
 
+@pytest.mark.parametrize("method", ["statistics", "data"])
+def test_the_memory_that_is_asked_for_is_enough_and_not_far_too_much(generic, method):
+    def descend(memory):
+        return mt.simulate_descent(
+            BOTH, generic(), np.arange(300), samples=SAMPLES, method=method, replicates=900,
+            memory=memory, rng=0,
+        )  # fmt: skip
+
+    with pytest.raises(ValueError, match="memory must be at least") as refused:
+        descend(1000)
+    needed = int(re.search(r"\((\d+) bytes\)", str(refused.value))[1])
+    tracemalloc.start()
+    try:
+        descend(needed)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert needed / 6 < peak < needed
+
+
 # --- arguments ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("training", ["own", "joint"])
 @pytest.mark.parametrize("estimator", BOTH)
 def test_the_longest_step_that_is_stable_is_named(generic, estimator, training):
+    """That of the expert with the largest block of all, which is the last."""
+    model = generic().replace(block_of=2 - generic().block_of)
+
     def descend(step):
         return mt.simulate_descent(
-            estimator, generic(), [0, 5], samples=SAMPLES, step_size=step, training=training,
+            estimator, model, [0, 5], samples=[14, 20, 9], step_size=step, training=training,
             replicates=50, rng=0,
         )  # fmt: skip
 
