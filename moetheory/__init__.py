@@ -2,6 +2,7 @@
 
 from moetheory.breakeven import sharp_snr_condition
 from moetheory.checking import check
+from moetheory.convergence import contraction_factor, descent, steps_to
 from moetheory.crossing import crossover
 from moetheory.distribution import RiskDistribution
 from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
@@ -12,7 +13,7 @@ from moetheory.expertlaw import high_probability_bound, risk_distribution
 from moetheory.gates import Hard, Learned, Oracle, Soft, TopK
 from moetheory.model import BlockModel
 from moetheory.optimum import optimal_coefficients
-from moetheory.paths import DescentEstimate
+from moetheory.paths import Contraction, Descent, DescentEstimate
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.plotting import plot
 from moetheory.results import Risk, RoutingMatrix, Sweep
@@ -34,7 +35,9 @@ __version__ = "0.1.0"
 __all__ = [
     "BestExperts",
     "BlockModel",
+    "Contraction",
     "Dense",
+    "Descent",
     "DescentEstimate",
     "Estimate",
     "Estimates",
@@ -58,7 +61,9 @@ __all__ = [
     "best_experts",
     "catalogue",
     "check",
+    "contraction_factor",
     "crossover",
+    "descent",
     "even_confusion",
     "excess_rate",
     "gap",
@@ -77,5 +82,6 @@ __all__ = [
     "simulate",
     "simulate_descent",
     "simulate_routing",
+    "steps_to",
     "sweep",
 ]

@@ -26,6 +26,7 @@ SYMBOLS = {
     "experts": "K",
     "noise_variance": "σ²",
     "samples": "n",
+    "steps": "t",
     "test_noise_variance": "$\\mathregular{σ_o^2}$",
     "misrouting": "ε",
     "leakage": "α",

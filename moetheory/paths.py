@@ -15,6 +15,43 @@ from moetheory.validation import FloatArray, IntArray, read_only
 
 
 @dataclass(frozen=True, eq=False)
+class Contraction:
+    """How much of what is missing a step of gradient descent leaves, in the slowest direction.
+
+    Attributes
+    ----------
+    value : float
+        The factor; below 1.
+    rate : float
+        Its negative logarithm, with all digits where the factor is next to 1; ``inf`` if one
+        step is enough.
+    per_expert : (K,) array, of dense (1,)
+        The factor of each.
+    step_size, largest_stable, condition : float or (K,) array
+        The step, the one from which on descent diverges, and the quotient of the extreme
+        curvatures; of each expert where they learn on their own samples (NaN of one that has
+        none).
+
+    Notes
+    -----
+    ``float(factor)`` is ``factor.value``.
+    """
+
+    value: float
+    rate: float
+    per_expert: FloatArray
+    step_size: float | FloatArray
+    largest_stable: float | FloatArray
+    condition: float | FloatArray
+
+    def __post_init__(self) -> None:
+        read_only(self.per_expert)
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
 class _Path:
     """What the risks along descent are plotted against."""
 

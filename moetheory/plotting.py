@@ -18,6 +18,7 @@ _AXES = {
     "experts": "number of experts K",
     "noise_variance": "noise variance σ²",
     "samples": "training samples n",
+    "steps": "steps t of gradient descent",
     "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
     "misrouting": "misrouting rate ε",
     "leakage": "overlap α",

@@ -71,21 +71,21 @@ def known_training(training: TrainingMode) -> TrainingMode:
     return training
 
 
-def known_steps(steps: ArrayLike) -> IntArray:
+def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
     """``steps``, one or several numbers of iterations, as a new array (T,).
 
     >>> known_steps(10), known_steps([0, 1e9])
     (array([10]), array([         0, 1000000000]))
     """
-    given = regular_array("steps", steps)
+    given = regular_array(name, steps)
     if given.ndim > 1 or given.size == 0 or given.dtype.kind not in "iuf":
-        raise ValueError(f"steps must be an integer or a sequence of them, got {steps!r}")
+        raise ValueError(f"{name} must be an integer or a sequence of them, got {steps!r}")
     # whole floats are what rounding a geometric progression gives
     whole = [
         int(each) if isinstance(each, float) and each.is_integer() else each
         for each in given.ravel().tolist()
     ]
-    result = np.array([count("steps", each, maximum=MOST_STEPS) for each in whole], dtype=np.int64)
+    result = np.array([count(name, each, maximum=MOST_STEPS) for each in whole], dtype=np.int64)
     read_only(result)
     return result
 

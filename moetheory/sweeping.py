@@ -17,8 +17,10 @@ from moetheory.evaluation import moe_bound, risk
 from moetheory.model import BlockModel, known_model
 from moetheory.perturbation import Perturbation, even_confusion
 from moetheory.results import Risk, Sweep
+from moetheory.schedule import StepSize, TrainingMode
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
+from moetheory.stepping import sweep_over_steps
 from moetheory.validation import count, members, number, regular_array
 
 SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
@@ -43,6 +45,8 @@ def sweep(
     samples: ArrayLike | None = None,
     under: Perturbation | None = None,
     drag: float = 0.0,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
     replicates: int | None = None,
     rng: RNG = None,
     progress: Callable[[int, int], None] | None = None,
@@ -54,9 +58,10 @@ def sweep(
     model : BlockModel or callable
         The model, or a factory ``value -> model``.
     over : str
-        "samples", the size of the training sets; "leakage", the overlap :math:`\alpha` that makes
-        the leakage variances :math:`\alpha^2` times the signal variances; a constructor argument
-        of the model that takes one number; or what a `Perturbation` has at test time:
+        "samples", the size of the training sets; "steps" of gradient descent, with risks in closed
+        form, or with ``samples`` simulated; "leakage", the overlap :math:`\alpha` that makes the
+        leakage variances :math:`\alpha^2` times the signal variances; a constructor argument of
+        the model that takes one number; or what a `Perturbation` has at test time:
         "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
         `even_confusion`; "erasure", q; "radius", r. With a factory only "samples" is more than
         the name of the column, which may be anything.
@@ -72,6 +77,8 @@ def sweep(
     drag : float
         :math:`\eta` of inputs that are misrouted, with ``over="misrouting"``; that of ``under``
         if not given.
+    step_size, training : optional
+        With ``over="steps"``, as for `descent`.
     replicates : int, optional
         Simulate too: with this many training sets for each value, or test samples where there
         are infinitely many training samples. What no formula is known for is then NaN in theory
@@ -125,6 +132,12 @@ def sweep(
     ([0.5, 0.625, 0.75], [0.333333, 0.5, 0.666667])
     >>> sweep(model, "misrouting", [0, 0.1, 0.2])["moe"].tolist()
     [0.333333, 0.422222, 0.511111]
+
+    Gradient descent with a common step:
+
+    >>> result = sweep(model, "steps", [0, 1, 2, 4], step_size=0.2)
+    >>> result["dense"].tolist(), result["moe"].tolist()
+    ([1.0, 0.68, 0.5648, 0.5084], [1.0, 0.44, 0.3504, 0.3338])
     """
     grid = _grid(over, values)
     estimators = [
@@ -138,6 +151,24 @@ def sweep(
         raise ValueError(
             f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
             f"got {over!r}"
+        )
+    if over == "steps":
+        return sweep_over_steps(
+            model,
+            grid,
+            estimators,
+            step_size=step_size,
+            training=training,
+            samples=samples,
+            under=under,
+            replicates=replicates,
+            rng=rng,
+            progress=progress,
+        )
+    if not isinstance(step_size, str) or (step_size, training) != ("optimal", "own"):
+        raise ValueError(
+            'step_size and training are for over="steps" only, got '
+            f"step_size={step_size!r}, training={training!r} with over={over!r}"
         )
     points = _points(model, over, grid, samples, under, number("drag", drag))
     if replicates is not None:

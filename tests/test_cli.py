@@ -1251,3 +1251,78 @@ def test_test_times_without_an_answer_are_one_line_and_exit_2(run, arguments, me
     code, out, err = run(arguments[0], "--dim", "4", "--experts", "2", *arguments[1:])
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_descent_counts_steps_three_ways(run):
+    code, out, err = run("descent", *SMALL, "--decay", "1", "--tolerance", "0.001")
+    assert (code, err) == (0, "")
+    header, *rows = out.split("\n\n")[0].splitlines()
+    assert header.split()[:4] == ["learner", "factor", "condition", "step"]
+    model = mt.BlockModel.power_law(6, 3, 1.0, decay=1.0, signal_energy=6.0)
+    for row, estimator, training in zip(
+        rows, (mt.Dense(), mt.MoE(), mt.MoE()), ("own", "own", "joint"), strict=True
+    ):
+        counts = [
+            mt.steps_to(estimator, model, 0.001, relative=True, training=training, cost=cost)
+            for cost in ("iterations", "samples", "multiplications")
+        ]
+        assert [float(cell) for cell in row.split()[-4:-1]] == counts
+    assert "counted until 0.1 % of the gain is left" in out
+
+
+def test_descent_to_a_risk_that_one_of_them_never_has(run):
+    code, out, _ = run("descent", *SMALL, "--excess", "0.4", "--json")
+    results = json.loads(out)["results"]
+    assert code == 0
+    assert results["dense"]["iterations"] is None
+    assert results["experts, jointly"]["iterations"] == 1
+    assert "never" in run("descent", *SMALL, "--excess", "0.4")[1]
+
+
+def test_descent_is_stopped_early_on_samples(run):
+    asked = ("descent", *SMALL, "--samples", "12", "--replicates", "20", "--seed", "5")
+    code, out, _ = run(*asked)
+    assert code == 0
+    assert "stopped early, on 12 samples, 4 in each group:" in out
+    assert out.rstrip().endswith("replay with --seed 5")
+    assert run(*asked)[1] == out
+    rows = json.loads(run(*asked, "--json")[1])["results"]
+    assert all(row["best_risk"] <= row["last_risk"] for row in rows.values())
+
+
+def test_a_sweep_over_steps(run, tmp_path):
+    figure = tmp_path / "steps.png"
+    asked = ("sweep", "--over", "steps", *SMALL, "--step-size", "0.1", "--training", "joint")
+    code, out, _ = run(*asked, "--figure", str(figure))
+    table = list(csv.DictReader(io.StringIO(out)))
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    expected = mt.descent(mt.MoE(), model, 1000, step_size=0.1, training="joint").excess[0]
+    assert code == 0
+    assert (table[-1]["steps"], float(table[-1]["moe"])) == ("1000", expected)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run(*asked, "--samples", "40", "--values", "0,5", "--replicates", "10")
+    assert code == 0
+    assert out.startswith("steps,dense,dense_simulated,dense_sem,moe,")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("descent", "--step-size", "0"), "argument --step-size: must be a number above 0"),
+        (("descent", "--step-size", "9"), "--step-size must be less than 1, 2 over the largest"),
+        (("descent", "--excess", "1", "--tolerance", "1"), "--excess cannot be combined with"),
+        (("descent", "--replicates", "9"), "--replicates needs --samples"),
+        (("descent", "--samples", "9", "--step-size", "0.9"), "--step-size must be less than"),
+        (("descent", "--trainin", "own"), "unrecognized arguments: --trainin"),
+        (("sweep", "--training", "joint"), "--training needs --over steps"),
+        (("sweep", "--over", "steps", "--training", "alone"), "invalid choice: 'alone'"),
+        (("sweep", "--over", "steps", "--values", "-1"), "--values must be integers of at least 0"),
+        (("sweep", "--over", "steps", "--erasure", "0.1"), "--over steps needs --samples with"),
+        (("sweep", "--over", "steps", "--replicates", "5"), "--replicates needs samples with"),
+        (("sweep", "--over", "steps", "--gate", "hard"), "--gate cannot be combined with --over"),
+    ],
+)
+def test_descent_in_one_line_if_it_cannot_be(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err

@@ -114,3 +114,15 @@ def test_when_the_test_differs_from_training(run, tmp_path):
     assert len(simulated) == 3
     assert all(abs(float(mean) - 1.0) < 5.0 * float(sem) for mean, sem in simulated)
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_how_fast_training_gets_there(run, tmp_path):
+    figure = tmp_path / "convergence.png"
+    out = run("convergence.py", str(figure))
+    counts = [line.split()[-3:] for line in out.splitlines() if line.startswith("  ")][:6]
+    assert counts[:3] == [["53", "53", "3392"], ["16", "128", "1024"], ["133", "133", "1064"]]
+    assert counts[3:] == [["3", "3", "192"], ["6", "48", "384"], ["6", "6", "48"]]
+    stopped = re.findall(r"best after +(\d+) steps: risk ([\d.]+) .* after 100000: ([\d.]+)", out)
+    assert len(stopped) == 4
+    assert all(0 < int(t) < 1000 and float(best) < float(late) for t, best, late in stopped)
+    assert figure.read_bytes().startswith(b"\x89PNG")

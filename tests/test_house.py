@@ -24,7 +24,7 @@ FLOORS = [
     {"fitting", "expertlaw", "tails"},
     {"evaluation", "simulation"},
     {"tuning", "breakeven", "convergence", "fixeddesign"},
-    {"crossing"},
+    {"crossing", "stepping"},
     {"sweeping"},
     {"theorems"},
     {"errorlaw", "curves"},

@@ -46,14 +46,15 @@ def test_listing_names_files_and_imports_none():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.splitlines() == [
-        "['gating-order', 'generalization', 'leakage', 'misrouting', 'noise-shift', 'one-over-k', "
+        "['convergence-fixed-design', 'convergence-joint', 'convergence-own-samples', "
+        "'gating-order', 'generalization', 'leakage', 'misrouting', 'noise-shift', 'one-over-k', "
         "'routing', 'sample-complexity']",
         "[]",
     ]
 
 
 def test_the_catalogue_is_a_mapping_that_knows_its_names():
-    assert len(mt.catalogue) == 8
+    assert len(mt.catalogue) == 11
     assert "one-over-k" in mt.catalogue
     assert mt.catalogue["one-over-k"].name == "one-over-k"
     assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]

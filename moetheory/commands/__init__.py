@@ -1,11 +1,12 @@
 """What each command of the command line does: options in, text out, an exit code back."""
 
 from moetheory.commands.checks import CHECK
+from moetheory.commands.descents import DESCENT
 from moetheory.commands.inputs import BadInputError
 from moetheory.commands.risks import RISK
 from moetheory.commands.simulations import SIMULATE
 from moetheory.commands.sweeps import SWEEP
 
-COMMANDS = (CHECK, RISK, SIMULATE, SWEEP)
+COMMANDS = (CHECK, RISK, SIMULATE, SWEEP, DESCENT)
 
 __all__ = ["COMMANDS", "BadInputError"]

@@ -103,6 +103,12 @@ def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockM
     return BlockModel.power_law(**values)
 
 
+def descending(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of gradient descent that are given."""
+    given = {name: getattr(options, name) for name in ("step_size", "training")}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def test_time(options: argparse.Namespace) -> dict[str, Any]:
     """The options of a perturbation that are given."""
     given = {name: getattr(options, name) for name in TEST_TIME}

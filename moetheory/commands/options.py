@@ -201,6 +201,22 @@ def add_samples(parser: argparse.ArgumentParser, text: str) -> None:
     )
 
 
+def add_descent(parser: argparse.ArgumentParser, text: str) -> None:
+    """How gradient descent goes; see `inputs.descending`."""
+    group = parser.add_argument_group("gradient descent", text)
+    group.add_argument(
+        "--step-size",
+        type=positive,
+        metavar="A",
+        help="common to all (default: of dense and of each expert its own best constant step)",
+    )
+    group.add_argument(
+        "--training",
+        choices=("own", "joint"),
+        help="experts on their own samples (default), or jointly on one loss over the mixture",
+    )
+
+
 def add_ridge(parser: argparse.ArgumentParser) -> None:
     """The ridge of both estimators."""
     parser.add_argument("--ridge", type=float, default=0.0, metavar="MU", help="default 0")

@@ -15,6 +15,7 @@ from moetheory import reporting, terminal
 from moetheory.commands.inputs import (
     ORACLE_ONLY,
     BadInputError,
+    descending,
     gated,
     isotropic,
     perturbation,
@@ -25,6 +26,7 @@ from moetheory.commands.inputs import (
 )
 from moetheory.commands.options import (
     Command,
+    add_descent,
     add_gates,
     add_model,
     add_output,
@@ -44,12 +46,13 @@ TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
 MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
 FIGURES = (".png", ".pdf", ".svg")
 QUANTITIES = (
-    *("experts", "noise_variance", "samples"),
+    *("experts", "noise_variance", "samples", "steps"),
     *("test_noise_variance", "misrouting", "leakage", "erasure", "radius"),
 )
 CALLED = {"test_noise_variance": "noise_variance", "misrouting": "rate"}  # in messages
 NO_GATES = {  # where a gate that looks at the input is not defined
     "samples": ORACLE_ONLY,
+    "steps": "descent is known with oracle routing only",
     "misrouting": "another gate than the oracle errs by the input, not at a given rate",
     "leakage": "gates other than the oracle need strict blocks",
     "radius": "the worst shift is known with oracle routing only",
@@ -83,6 +86,7 @@ def run_sweep(options: argparse.Namespace) -> int:
             samples=options.samples,
             under=perturbation(options, fixed, first.experts),
             drag=drag,
+            **descending(options),
             replicates=_replicates(options, dim) or None,
             rng=options.seed,
             progress=progress,
@@ -112,6 +116,11 @@ def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]
         ("misrouting", over == "experts" and "misrouting" in given),
         (over.replace("_", "-"), over in given),
     )
+    if over == "steps" and given and options.samples is None:
+        raise BadInputError("--over steps needs --samples with options of the test time")
+    for name in descending(options):
+        if over != "steps":
+            raise BadInputError(f"--{name.replace('_', '-')} needs --over steps")
     for name, clash in clashes:
         if clash:
             raise BadInputError(f"--over {over} cannot be combined with --{name}")
@@ -122,11 +131,13 @@ def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
     if options.over == "experts":
         return _swept_over_experts(options)
     model = required_model(options)
-    if options.over == "samples":
+    least = {"samples": 1, "steps": 0}.get(options.over)
+    if least is not None:
         for value in options.values or []:
-            if value != int(value) or value < 1:
+            if value != int(value) or value < least:
                 raise BadInputError(
-                    f"--values must be integers of at least 1 with --over samples, got {value:g}"
+                    f"--values must be integers of at least {least} with --over {options.over}, "
+                    f"got {value:g}"
                 )
     return model, options.values or default_values(options.over, model), model.dim
 
@@ -135,6 +146,8 @@ def default_values(over: str, model: BlockModel) -> list[Any]:
     """What ``--over`` goes through unless told, experts apart."""
     if over == "samples":
         return sample_sizes(model)
+    if over == "steps":
+        return [int(t) for t in np.unique(np.rint(np.geomspace(1, 1000, 25)))]
     noise, values = model.noise_variance or 1.0, np.arange(11) / 10
     match over:
         case "noise_variance":
@@ -182,6 +195,8 @@ def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], in
 def _replicates(options: argparse.Namespace, dim: int) -> int:
     if options.replicates is not None:
         return int(options.replicates)
+    if options.over == "steps" and options.samples is None:
+        return 0  # nothing to simulate
     slow = any(
         isinstance(gate, Learned) and gate.samples and gate.moments == "full"
         for gate in options.gate
@@ -232,7 +247,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=QUANTITIES,
         default="experts",
         metavar="NAME",
-        help="experts (default); noise_variance; samples, the size of the training sets; leakage, "
+        help="experts (default); noise_variance; samples, the size of the training sets; steps of "
+        "gradient descent, in closed form or with --samples simulated; leakage, "
         "the overlap alpha with which the clean variances off the block are alpha^2 times those "
         "on it; or at test time test_noise_variance, misrouting, erasure, radius",
     )
@@ -242,12 +258,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="A,B,...",
         help="default: all K that divide dim (from that of a top-k gate on); noise from 1/100, "
         "at test time 1/10, to 100 times the model's; samples from D/8 to 8 D, denser around the "
-        "interpolation thresholds; misrouting and leakage from 0 to 1, erasure to 0.9, radius to "
-        "2 sqrt(risk of predicting zero)/|coefficients|",
+        "interpolation thresholds; steps from 1 to 1000; misrouting and leakage from 0 to 1, "
+        "erasure to 0.9, radius to 2 sqrt(risk of predicting zero)/|coefficients|",
     )
     add_model(parser, "an iso-parameter model unless --model is given")
     add_gates(parser)
     add_samples(parser, "estimators fitted on N training samples, not with --over samples")
+    add_descent(parser, "with --over steps")
     add_test_time(parser)
     parser.add_argument(
         "--replicates",

@@ -18,7 +18,7 @@ class Catalogue(Mapping[str, "Theorem"]):
     """Theorems by name; a name is a file name with dashes, and listing imports no theorem.
 
     >>> list(catalogue)
-    ['gating-order', 'generalization', 'leakage', ..., 'one-over-k', 'routing', 'sample-complexity']
+    ['convergence-joint', 'convergence-own-samples', 'gating-order', ..., 'sample-complexity']
     """
 
     def __iter__(self) -> Iterator[str]:

@@ -1,0 +1,122 @@
+"""How fast training gets there: three answers to "faster", and when it is best to stop.
+
+Run it with ``python examples/convergence.py [FIGURE]``; it takes a few seconds. Without a path it
+draws nothing.
+"""
+
+import sys
+
+import numpy as np
+
+import moetheory as mt
+
+STEP = 0.02  # common to all
+LEARNERS = {
+    "dense": (mt.Dense(), "own", "#b2432f"),
+    "experts, own samples": (mt.MoE(), "own", "#1f5f8b"),
+    "experts, jointly": (mt.MoE(), "joint", "#3a8f5c"),
+}
+COSTS = ("iterations", "samples", "multiplications")
+
+
+def world() -> mt.BlockModel:
+    """8 blocks of 8 directions each, whose variances fall like 1/rank."""
+    return mt.BlockModel.power_law(
+        64, 8, 1.0, decay=1.0, signal_energy=64.0, label_noise_variance=0.2
+    )
+
+
+def counts(model: mt.BlockModel) -> None:
+    """Print what it takes until a hundredth of what there is to gain is left."""
+    for title, size in ((f"step {STEP:g} for all", STEP), ("each at its best step", "optimal")):
+        print(f"{title:24}" + "".join(f"{cost:>17}" for cost in COSTS))
+        for name, (estimator, training, _) in LEARNERS.items():
+            taken = (
+                mt.steps_to(
+                    estimator,
+                    model,
+                    0.01,
+                    relative=True,
+                    step_size=size,
+                    training=training,
+                    cost=cost,
+                )
+                for cost in COSTS
+            )
+            print(f"  {name:22}" + "".join(f"{each:17.0f}" for each in taken))
+
+
+def stopped(model: mt.BlockModel, samples: int) -> list[mt.DescentEstimate]:
+    """Descent on training sets: dense, and experts jointly."""
+    steps = np.unique(np.rint(np.geomspace(1, 1e5, 41)))
+    both = [mt.Dense(), mt.MoE()]
+    return mt.simulate_descent(
+        both,
+        model,
+        steps,
+        samples=samples,
+        step_size=STEP,
+        training="joint",
+        replicates=200,
+        rng=0,
+    )
+
+
+def report(samples: int, paths: list[mt.DescentEstimate]) -> None:
+    """Print where descent is best stopped."""
+    print(f"\n{samples} samples, 64 coordinates, 8 in each of 8 blocks")
+    for name, path in zip(("dense", "experts"), paths, strict=True):
+        best = path.best
+        print(
+            f"  {name:8} best after {best.steps:4} steps: risk {best.risk.mean:.3f} ± "
+            f"{best.risk.sem:.3f}, after {path.steps[-1]}: {path.mean[-1]:.3f} ± {path.sem[-1]:.3f}"
+        )
+
+
+def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figure: str) -> None:
+    """Risks against iterations and multiplications, and on training sets."""
+    from matplotlib import pyplot
+
+    fig, (first, second, third) = pyplot.subplots(1, 3, figsize=(14, 4.6), layout="constrained")
+    steps = np.unique(np.rint(np.geomspace(1, 1000, 200)))
+    for name, (estimator, training, colour) in LEARNERS.items():
+        path = mt.descent(estimator, model, steps, step_size=STEP, training=training)
+        first.loglog(path.steps, path.excess, color=colour, label=name)
+        second.loglog(path.cost("multiplications"), path.excess, color=colour, label=name)
+    first.set_title(f"infinitely many samples, step {STEP:g} for all")
+    first.set(xlabel="iterations", ylabel="excess risk")
+    second.set(xlabel="multiplications (a batch is one sample)")
+    first.legend(frameon=False)
+    for (samples, paths), line in zip(found.items(), ("-", "--"), strict=True):
+        for name, path, colour in zip(
+            ("dense", "experts, jointly"), paths, ("#b2432f", "#3a8f5c"), strict=True
+        ):
+            label = f"{name}, n = {samples}"
+            third.plot(path.steps, path.mean, line, color=colour, label=label)
+            half = 2.0 * path.sem
+            third.fill_between(
+                path.steps, path.mean - half, path.mean + half, color=colour, alpha=0.2, lw=0
+            )
+            third.plot(path.best.steps, path.best.risk.mean, "o", color=colour)
+    third.set_title("training sets; dots: best stopped here")
+    third.set(xlabel="iterations", ylabel="risk", xscale="log", ylim=(0.2, 1.8))
+    third.legend(frameon=False, ncols=2, fontsize="small")
+    for ax in (first, second, third):
+        ax.grid(visible=True, color="0.9", linewidth=0.8)
+    fig.savefig(figure, dpi=120)
+    print(f"figure in {figure}")
+
+
+def main(figure: str = "") -> None:
+    """Print both tables, save the figure if a path is given."""
+    model = world()
+    counts(model)
+    found = {samples: stopped(model, samples) for samples in (32, 256)}
+    for samples, paths in found.items():
+        report(samples, paths)
+    if figure:
+        draw(model, found, figure)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,215 @@
+"""``moetheory descent``: how fast gradient descent gets there, and where it is best stopped."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from moetheory import reporting, terminal
+from moetheory.allocation import counts_of
+from moetheory.commands.inputs import BadInputError, refusals, required_model
+from moetheory.commands.options import (
+    Command,
+    add_model,
+    add_output,
+    add_ridge,
+    add_samples,
+    at_least,
+    positive,
+)
+from moetheory.convergence import contraction_factor, steps_to
+from moetheory.estimators import Dense, Estimator, MoE
+from moetheory.evaluation import risk
+from moetheory.model import BlockModel
+from moetheory.schedule import COSTS, TrainingMode
+from moetheory.simulation import simulate_descent
+from moetheory.simulation.seeding import entropy_of
+
+SHARE = 0.01
+TRAINING_SETS = 200
+# from the null predictor to what is as good as the limit, ten to the decade
+STEPS = np.unique(np.rint([0.0, *np.geomspace(1.0, 1e6, 61)])).astype(np.int64)
+
+
+class Learner(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    estimator: Estimator
+    training: TrainingMode
+
+
+def run_descent(options: argparse.Namespace) -> int:
+    """Print one row each for dense, experts on their own samples, and experts jointly."""
+    if options.excess is not None and options.tolerance is not None:
+        raise BadInputError("--excess cannot be combined with --tolerance: both are goals")
+    if options.replicates is not None and options.samples is None:
+        raise BadInputError("--replicates needs --samples, the size of the training sets")
+    model = required_model(options)
+    moe = MoE(ridge=options.ridge)
+    learners = (
+        Learner("dense", Dense(ridge=options.ridge), "own"),
+        Learner("experts, own samples", moe, "own"),
+        Learner("experts, jointly", moe, "joint"),
+    )
+    entropy = entropy_of(options.seed) if options.samples is not None else None
+    with refusals(options), terminal.Progress("descent") as progress:
+        results = {learner.name: _speed(options, model, learner) for learner in learners}
+        for number, learner in enumerate(learners if options.samples is not None else ()):
+
+            def report(done: int, total: int, before: int = number) -> None:
+                progress(before * total + done, len(learners) * total)
+
+            results[learner.name] |= _stopped(options, model, learner, entropy, report)
+    if options.json:
+        asked = {"samples": options.samples, "entropy": entropy, "goal": _goal(options)}
+        print(reporting.document("descent", results, **asked))
+        return 0
+    width = terminal.width()
+    print(reporting.table(*_cells(results, SPEED), width))
+    print()
+    tolerance, relative = _goal(options)
+    goal = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
+    print(f"excess risk starts at {reporting.number(model.label_power)}; counted until {goal}")
+    print("a batch counts as one sample; multiplications are those of predictions")
+    if entropy is not None:
+        counts = counts_of(options.samples, model)
+        print(f"\nstopped early, on {reporting.counted(counts)}:")
+        print(reporting.table(*_cells(results, STOPPED), width))
+        print(f"replay with --seed {entropy}")
+    return 0
+
+
+def _goal(options: argparse.Namespace) -> tuple[float, bool]:
+    """The tolerance, and whether it is relative to what there is to gain."""
+    if options.excess is not None:
+        return options.excess, False
+    return SHARE if options.tolerance is None else options.tolerance, True
+
+
+def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> dict[str, Any]:
+    """With infinitely many samples; a goal below the limit is never reached."""
+    _, estimator, training = learner
+    how: dict[str, Any] = {"training": training, "step_size": options.step_size or "optimal"}
+    factor, limit = contraction_factor(estimator, model, **how), risk(estimator, model).excess
+    tolerance, relative = _goal(options)
+    reached = relative or tolerance > limit
+    counted: dict[str, float | None] = {
+        cost: steps_to(estimator, model, tolerance, relative=relative, cost=cost, **how)
+        if reached
+        else None
+        for cost in COSTS
+    }
+    return {
+        "factor": factor.value,
+        "condition": factor.condition,
+        "step_size": factor.step_size,
+        "largest_stable": factor.largest_stable,
+        "limit": limit,
+        **counted,
+    }
+
+
+def _stopped(
+    options: argparse.Namespace,
+    model: BlockModel,
+    learner: Learner,
+    entropy: int | None,
+    progress: Any,
+) -> dict[str, Any]:
+    """On training sets: the best number of steps, the risk there, and after very many."""
+    path = simulate_descent(
+        learner.estimator,
+        model,
+        STEPS,
+        samples=options.samples,
+        step_size=options.step_size or "optimal",
+        training=learner.training,
+        replicates=options.replicates or TRAINING_SETS,
+        rng=entropy,
+        progress=progress,
+    )
+    best = path.best
+    return {
+        "best_steps": best.steps,
+        "best_risk": best.risk.mean,
+        "best_sem": best.risk.sem,
+        "last_steps": int(STEPS[-1]),
+        "last_risk": path.mean[-1],
+        "last_sem": path.sem[-1],
+    }
+
+
+def _worst(value: Any) -> str:
+    """The largest of several, of experts that have one each."""
+    least, most = np.nanmin(value), np.nanmax(value)
+    return reporting.number(most) if least == most else f"{least:.3g} to {most:.3g}"
+
+
+def _count(value: float | None) -> str:
+    return "never" if value is None else reporting.number(value) if value < 1e6 else f"{value:.3g}"
+
+
+SPEED: dict[str, Any] = {
+    "factor": ("factor", reporting.number),
+    "condition": ("condition", _worst),
+    "step_size": ("step size", _worst),
+    "iterations": ("iterations", _count),
+    "samples": ("samples", _count),
+    "multiplications": ("multiplications", _count),
+    "limit": ("excess at the end", reporting.number),
+}
+STOPPED: dict[str, Any] = {
+    "best_steps": ("best after", str),
+    "best_risk": ("risk", reporting.number),
+    "best_sem": ("sem", "{:.2g}".format),
+    "last_steps": ("late", "{:.0e}".format),
+    "last_risk": ("risk late", reporting.number),
+    "last_sem": ("its sem", "{:.2g}".format),
+}
+
+
+def _cells(
+    results: dict[str, dict[str, Any]], columns: dict[str, Any]
+) -> tuple[list[str], list[list[str]]]:
+    header = ["learner", *(title for title, _ in columns.values())]
+    rows = [
+        [name, *(text(row[key]) for key, (_, text) in columns.items())]
+        for name, row in results.items()
+    ]
+    return header, rows
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_model(parser, "an iso-parameter model unless --model is given")
+    parser.add_argument(
+        "--step-size",
+        type=positive,
+        metavar="A",
+        help="common to all (default: of each its own best constant step)",
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=positive,
+        metavar="SHARE",
+        help=f"count steps until this share of what there is to gain is left (default {SHARE:g})",
+    )
+    parser.add_argument(
+        "--excess", type=positive, metavar="E", help="count steps until the excess risk is E"
+    )
+    add_ridge(parser)
+    add_samples(parser, "also simulate descent on N training samples, and stop it early")
+    parser.add_argument(
+        "--replicates",
+        type=at_least(2),
+        metavar="N",
+        help=f"training sets of the simulation (default {TRAINING_SETS})",
+    )
+    add_output(parser)
+
+
+DESCENT = Command(
+    "descent", "count the steps of gradient descent, and stop it early", _add_options, run_descent
+)

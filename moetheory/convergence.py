@@ -1,0 +1,395 @@
+"""How fast gradient descent gets to the population optimum."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.estimators import Dense, Estimator, known_oracle
+from moetheory.evaluation import risk
+from moetheory.formulas import contraction
+from moetheory.formulas.population import second_moment
+from moetheory.model import BlockModel, known_model
+from moetheory.optimum import leakage_of, optimal_coefficients
+from moetheory.paths import Contraction, Descent
+from moetheory.schedule import (
+    MOST_STEPS,
+    Cost,
+    StepSize,
+    TrainingMode,
+    known_cost,
+    known_schedule,
+    step_costs,
+)
+from moetheory.validation import FloatArray, IntArray, number
+
+
+def descent(
+    estimator: Estimator,
+    model: BlockModel,
+    steps: ArrayLike,
+    *,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+) -> Descent:
+    r"""Risk at each of several steps of gradient descent with infinitely many samples.
+
+    From zero, with constant step a on :math:`\tfrac12\mathbb E(f(\bar x)-y)^2 +
+    \tfrac\mu2\|\beta\|^2`. The directions are independent: after t steps the excess risk is that
+    of the limit plus
+
+    .. math:: \sum_m w_m\beta_m^2\big((H_m-\mu)\,r_m^{2t} + 2\mu\,r_m^t\big),
+              \qquad r_m = 1 - aH_m .
+
+    Dense: :math:`H = h+\sigma^2+\mu`, :math:`\beta = \hat b`, :math:`w = 1`. Experts, each on its
+    own samples: :math:`H = \lambda+\sigma^2+\mu`, :math:`\beta = \theta`, :math:`w = p`. Experts
+    that learn jointly, on one loss over the mixture: the same sum with
+    :math:`r = 1 - a\,pH`, slower by their share.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+        With oracle routing.
+    model : BlockModel
+    steps : int or (T,) integers
+        Numbers t of steps, in any order, up to 2⁵³; there is no loop over them.
+    step_size : "optimal", float or (K,) array
+        "optimal": the best constant step, :math:`2/(H_{\max}+H_{\min})`, of experts on their own
+        samples each its own. One number is common to all experts, K numbers are one for each.
+    training : {"own", "joint"}
+        Of experts; of dense it makes no difference.
+
+    Returns
+    -------
+    Descent
+        With ``excess``, ``value``, ``remaining`` (T,), and ``cost(axis)`` for another axis than
+        that of iterations.
+
+    Raises
+    ------
+    ValueError
+        A step from which on descent diverges, :math:`a \ge 2/H_{\max}`; steps that are negative
+        or fractional; an argument that is none of the above.
+    NoClosedForm
+        A gate that routes by the input.
+
+    Notes
+    -----
+    Holds with leakage too. Source: docs/theory.md §8; [SNB] on convergence.
+
+    Examples
+    --------
+    >>> from moetheory import MoE
+    >>> model = BlockModel.power_law(64, 8, noise_variance=1.0, decay=1.0, signal_energy=64.0)
+    >>> steps = [0, 1, 10, 100]
+    >>> descent(Dense(), model, steps).excess
+    array([1.        , 0.52897081, 0.44071059, 0.44071044])
+    >>> descent(MoE(), model, steps).excess
+    array([1.        , 0.40880902, 0.10628601, 0.10565377])
+
+    A billion tiny steps cost no more than one:
+
+    >>> descent(MoE(), model, [10**6, 10**9], step_size=1e-9).excess
+    array([0.97403897, 0.10567656])
+    """
+    estimator, model = known_oracle(estimator, "descent"), known_model(model)
+    schedule = known_schedule(steps, step_size, training, (estimator,), model)
+    path = _Trajectory.of(estimator, model, schedule.step_size, training)
+    limit = risk(estimator, model).excess
+    remaining = path.remaining(schedule.steps)
+    excess = limit + remaining
+    return Descent(
+        steps=schedule.steps,
+        step_costs=step_costs(estimator, model, training),
+        excess=excess,
+        value=excess + model.label_noise_variance,
+        remaining=remaining,
+        step_size=_one_or_all(path.bowls.step),
+    )
+
+
+def contraction_factor(
+    estimator: Estimator,
+    model: BlockModel,
+    *,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+) -> Contraction:
+    r"""By what a step of gradient descent multiplies the slowest direction, at worst.
+
+    .. math:: \max_m |1 - aH_m|, \qquad
+              \frac{\kappa-1}{\kappa+1},\ \kappa = H_{\max}/H_{\min},\ \text{for the best } a .
+
+    Over all directions that vary, also those in which there is nothing to learn.
+
+    Parameters
+    ----------
+    estimator, model, step_size, training
+        As for `descent`.
+
+    Raises
+    ------
+    ValueError, NoClosedForm
+        As `descent`; also if no direction varies.
+
+    Notes
+    -----
+    Source: docs/theory.md §8.
+
+    Examples
+    --------
+    Blocks that are isotropic: each expert is done in one step, dense is not.
+
+    >>> from moetheory import MoE
+    >>> model = BlockModel([0.5, 0.5], [0, 0, 1], [4.0, 4.0, 1.0], [1.0, 1.0, 1.0], 1.0)
+    >>> dense, own = (contraction_factor(each, model) for each in (Dense(), MoE()))
+    >>> dense.value, own.value, own.step_size
+    (0.3333333, 0.0, array([0.2, 0.5]))
+    >>> joint = contraction_factor(MoE(), model, training="joint")
+    >>> joint.value, joint.condition, joint.largest_stable
+    (0.4285714, 2.5, 0.8)
+    """
+    estimator, model = known_oracle(estimator, "the contraction factor"), known_model(model)
+    size = known_schedule(0, step_size, training, (estimator,), model).step_size
+    bowls = _Bowls.of(estimator, model, size, training)
+    varies = bowls.curvature > 0.0
+    if not varies.any():
+        raise ValueError(
+            "model must have signal or noise in a direction that a group ever drawn can learn, "
+            "got one without"
+        )
+    experts = 1 if isinstance(estimator, Dense) else model.experts
+    slowest = np.full(experts, contraction.FASTEST)
+    whose = np.zeros_like(model.block_of) if experts == 1 else model.block_of
+    np.minimum.at(slowest, whose[varies], bowls.rate[varies])
+    factors = np.where(slowest < contraction.FASTEST, np.exp(-slowest), 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        conditions = np.where(bowls.largest > 0.0, bowls.largest / bowls.smallest, np.nan)
+        stable = 2.0 / bowls.largest
+    rate = float(slowest.min())
+    return Contraction(
+        value=float(factors.max()),
+        rate=rate if rate < contraction.FASTEST else np.inf,
+        per_expert=factors,
+        step_size=_one_or_all(bowls.step),
+        largest_stable=_one_or_all(stable),
+        condition=_one_or_all(conditions),
+    )
+
+
+def steps_to(
+    estimator: Estimator,
+    model: BlockModel,
+    tolerance: float,
+    *,
+    relative: bool = False,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+    cost: Cost = "iterations",
+) -> float:
+    r"""The number of steps after which the excess risk is, and stays, at most ``tolerance``.
+
+    Parameters
+    ----------
+    estimator, model, step_size, training
+        As for `descent`.
+    tolerance : float
+        Excess risk that is to be reached. With ``relative``, a share of what there is to gain,
+        :math:`(R_t - R_\infty)/(R_0 - R_\infty)`: then dense and experts have goals of their own.
+    relative : bool
+    cost : {"iterations", "samples", "multiplications"}
+        In what to count, three different answers. A batch is the unit of samples: a step of dense
+        sees one; a step of K experts on their own samples K, one each; a joint one of the mixture,
+        of which expert g gets its share. Multiplications are those of a prediction: d or
+        :math:`s_g` for each sample.
+
+    Returns
+    -------
+    int or float
+        An integer if iterations are counted.
+
+    Raises
+    ------
+    ValueError
+        ``tolerance`` is not above the floor, the excess risk of the limit, and not reached by
+        a step that meets it exactly; or it takes more than 2⁵³ steps; what `descent` refuses.
+
+    Notes
+    -----
+    Source: docs/theory.md §8.
+
+    Examples
+    --------
+    Who is faster? At a common step experts on their own samples are, at the best step of each
+    dense is, and in multiplications those that learn jointly:
+
+    >>> from moetheory import MoE
+    >>> model = BlockModel.power_law(64, 8, noise_variance=1.0, decay=1.0, signal_energy=64.0)
+    >>> def three(**how):
+    ...     goal = {"tolerance": 0.01, "relative": True}
+    ...     return [
+    ...         steps_to(Dense(), model, **goal, **how),
+    ...         steps_to(MoE(), model, **goal, **how),
+    ...         steps_to(MoE(), model, **goal, **how, training="joint"),
+    ...     ]
+    >>> three(step_size=0.05), three(), three(cost="multiplications")
+    ([21, 6, 53], [3, 6, 6], [192.0, 384.0, 48.0])
+    """
+    estimator, model = known_oracle(estimator, "descent"), known_model(model)
+    size = known_schedule(0, step_size, training, (estimator,), model).step_size
+    unit = step_costs(estimator, model, training)[known_cost(cost)]
+    path = _Trajectory.of(estimator, model, size, training)
+    limit = risk(estimator, model).excess
+    if relative:
+        share = number("tolerance", tolerance, above=0.0)
+        allowed, rounding = share * float(path.remaining(np.array([0]))[0]), 0.0
+    else:
+        allowed = number("tolerance", tolerance) - limit
+        rounding = 4.0 * np.finfo(np.float64).eps * limit
+    floor = "0" if relative else f"{limit:.17g}, the excess risk of the limit"
+    reached = bisect_left(
+        range(MOST_STEPS + 1), True, key=lambda t: path.bound(t) <= max(allowed, 0.0)
+    )
+    if allowed < -rounding or (reached > 1 and allowed <= rounding):
+        raise ValueError(
+            f"tolerance must be greater than {floor}, which no number of steps goes below, "
+            f"got {tolerance!r}"
+        )
+    if reached > MOST_STEPS:
+        raise ValueError(
+            f"tolerance must be reached within 2⁵³ steps, got {tolerance!r}; the floor is {floor}"
+        )
+    # the bound is the risk itself at even steps; an odd one before may be below it already
+    if reached % 2 == 0 and reached > 0:
+        before = np.array([reached - 1])
+        reached -= int(path.remaining(before)[0] <= allowed)
+    return reached if cost == "iterations" else reached * unit
+
+
+@dataclass(frozen=True, eq=False)
+class _Bowls:
+    """The quadratics that are descended on, a direction each.
+
+    Attributes
+    ----------
+    curvature, rate : (d,) arrays
+        Zero in directions that do not vary or whose group is never drawn.
+    overshoots : (d,) boolean array
+        Where :math:`1 - aH` is negative.
+    step, largest, smallest : (1,) or (K,) arrays
+        Of each loss: the step, and the extreme curvatures.
+    """
+
+    curvature: FloatArray
+    rate: FloatArray
+    overshoots: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    step: FloatArray
+    largest: FloatArray
+    smallest: FloatArray
+
+    @classmethod
+    def of(
+        cls, estimator: Estimator, model: BlockModel, size: StepSize, training: TrainingMode
+    ) -> _Bowls:
+        """Those of an estimator; ValueError if the step diverges."""
+        moment, share = _moments(estimator, model)
+        curvature = np.where(share > 0.0, moment + estimator.ridge, 0.0)
+        own = training == "own" and not isinstance(estimator, Dense)
+        if not own:
+            curvature *= share
+        owners = model.block_of if own else np.zeros_like(model.block_of)
+        losses = model.experts if own else 1
+        largest, smallest = contraction.extremes(curvature, owners, losses)
+        if isinstance(size, str):
+            moving = largest > 0.0
+            step = np.divide(2.0, largest + smallest, out=np.zeros(losses), where=moving)
+            headroom = (largest[owners] - curvature) + smallest[owners]
+        else:
+            step = np.broadcast_to(np.asarray(size, dtype=np.float64), (losses,))
+            _require_stable(step, largest, named=np.ndim(size) > 0)
+            with np.errstate(over="ignore"):  # of the tiniest steps
+                headroom = 2.0 / step[owners] - curvature
+        rate = contraction.decay_rate(curvature, step[owners], headroom)
+        return cls(curvature, rate, curvature > headroom, step, largest, smallest)
+
+
+def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> None:
+    diverges = np.flatnonzero(step * largest >= 2.0)
+    if diverges.size:
+        worst = int(diverges[np.argmax(largest[diverges])])
+        name = f"step_size[{worst}]" if named else "step_size"
+        raise ValueError(
+            f"{name} must be less than {2.0 / largest[worst]:.17g}, 2 over the largest curvature, "
+            f"from which on descent diverges, got {step[worst]:.17g}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Trajectory:
+    r"""What remains after t steps, :math:`\sum_u (a_ur_u^{2t} + c_ur_u^t)`.
+
+    Attributes
+    ----------
+    rates : (U,) array
+        :math:`-\log|r|`, sorted, each once.
+    squares : (1, U) array
+        a.
+    crosses : (2, U) array or None
+        c times what :math:`r^t/|r|^t` is at even and at odd steps; None if all are zero.
+    """
+
+    bowls: _Bowls
+    rates: FloatArray
+    squares: FloatArray
+    crosses: FloatArray | None
+
+    @classmethod
+    def of(
+        cls, estimator: Estimator, model: BlockModel, size: StepSize, training: TrainingMode
+    ) -> _Trajectory:
+        bowls = _Bowls.of(estimator, model, size, training)
+        moment, share = _moments(estimator, model)
+        energy = share * np.square(optimal_coefficients(estimator, model))
+        # isotropic blocks have few different rates
+        rates, places = np.unique(bowls.rate, return_inverse=True)
+
+        def gathered(*terms: FloatArray) -> FloatArray:
+            return np.stack([np.bincount(places, each, len(rates)) for each in terms])
+
+        cross = 2.0 * estimator.ridge * energy
+        signed = np.where(bowls.overshoots, -cross, cross)
+        crosses = gathered(cross, signed) if estimator.ridge else None
+        return cls(bowls, rates, gathered(energy * moment), crosses)
+
+    def remaining(self, steps: IntArray) -> FloatArray:
+        """Excess risk over the limit, (T,)."""
+        times = steps.astype(np.float64)
+        result: FloatArray = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
+        if self.crosses is not None:
+            even, odd = contraction.exponential_sums(times, self.rates, self.crosses)
+            result = result + np.where(steps % 2 == 0, even, odd)
+        return result
+
+    def bound(self, step: int) -> float:
+        """At an even step what remains, at an odd one no less; it only ever falls."""
+        times = np.array([float(step)])
+        result = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
+        if self.crosses is not None:
+            result = result + contraction.exponential_sums(times, self.rates, self.crosses)[0]
+        return float(result[0])
+
+
+def _moments(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, FloatArray]:
+    """Second moments of what a direction is learned from, and how often it is met, (d,)."""
+    p = model.group_probabilities[model.block_of]
+    signal = model.signal_variances
+    if isinstance(estimator, Dense):
+        signal, p = second_moment(p, signal, leakage_of(model)), np.ones_like(p)
+    return signal + model.noise_variance, p
+
+
+def _one_or_all(values: FloatArray) -> float | FloatArray:
+    return float(values[0]) if len(values) == 1 else values

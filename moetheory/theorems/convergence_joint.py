@@ -1,0 +1,107 @@
+"""Experts that learn jointly contract more slowly than dense, and are ahead of it all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moetheory.convergence import steps_to
+from moetheory.model import BlockModel
+from moetheory.theorems._assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.theorems._declaration import Claim, Side, Theorem
+from moetheory.theorems._descending import (
+    DENSE,
+    JOINT,
+    Common,
+    Learner,
+    alike,
+    best_step,
+    contracts_faster,
+    opposite,
+    same_spectra,
+)
+from moetheory.theorems._quantities import Direction, uneven
+
+COMMON = Common(DENSE)
+GOAL = 0.001  # of what there is to gain, in counts of multiplications
+
+
+def _small(one: Direction, u: Any) -> Any:
+    return 1 / (one.probability * one.signal + one.noise) / (1 + u)
+
+
+def _below(one: Direction, u: Any) -> Any:
+    p, signal, noise = one.probability, one.signal, one.noise
+    return 2 / (2 * p * signal + (1 + p) * noise) / (1 + u)
+
+
+def _above(one: Direction, u: Any) -> Any:
+    """Between the threshold and 2/(p lambda + sigma2), where dense diverges."""
+    p, signal, noise = one.probability, one.signal, one.noise
+    return 2 / (p * signal + noise + p * (signal + noise) / (1 + u))
+
+
+def _balanced() -> BlockModel:
+    """A rare group that is loud: p(lambda + sigma2) differs less than p lambda + sigma2."""
+    return BlockModel([0.1, 0.9], [0, 1], [67.0, 1.11], [1.0, 1.0], 10.0)
+
+
+def _rare() -> BlockModel:
+    """A rare group that is no louder than the other: its expert hardly moves."""
+    return BlockModel([0.2, 0.8], [0, 1], [1.0, 1.0], [1.0, 1.0], 1.0)
+
+
+def _products(learner: Learner) -> Side:
+    return lambda model: steps_to(
+        learner.estimator,
+        model,
+        GOAL,
+        relative=True,
+        training=learner.training,
+        cost="multiplications",
+    )
+
+
+def _cheaper(cheaper: Learner, dearer: Learner, model: BlockModel, what: str) -> Claim:
+    return Claim(
+        name=f"{cheaper.name} <= {dearer.name}: multiplications to {GOAL:g}, {what}",
+        relation="<=",
+        left=_products(cheaper),
+        right=_products(dearer),
+        control=0.5,
+        points=lambda _: (model,),
+        simulated=lambda _: (),
+        label=lambda _: "own",
+    )
+
+
+ALWAYS = best_step(JOINT, DENSE, alike(), "always", symbolic=opposite)  # easily taken for a theorem
+
+THEOREM = Theorem(
+    statement=(
+        "With a common step a that is at most 1/H_max of dense, experts that learn jointly "
+        "contract MORE SLOWLY than dense in every direction, exactly for a < 2/(2 p lambda + "
+        "(1 + p) sigma2); yet their risk is lower after every number of steps, since they head "
+        "for a lower one. At the best step of each, and in multiplications, either can be "
+        "faster."
+    ),
+    latex=(
+        r"|1-a(p\lambda+\sigma^2)| \le |1-ap(\lambda+\sigma^2)| \iff "
+        r"a \le \frac{2}{2p\lambda+(1+p)\sigma^2},\qquad "
+        r"R_{\mathrm{joint}}(t) \le R_{\mathrm{dense}}(t)"
+    ),
+    guarantee="sharp threshold in each direction; at own best steps an example on either side",
+    source="[SNB] on convergence; docs/theory.md §8",
+    assumptions=(STRICT_BLOCKS, SOME_LABELS, SOME_NOISE, SEVERAL_GROUPS),
+    claims=(
+        contracts_faster(DENSE, JOINT, "a <= 1/H_max", _small),
+        contracts_faster(DENSE, JOINT, "a below the threshold", _below),
+        contracts_faster(JOINT, DENSE, "a above it", _above),
+        *(COMMON.identity(learner, 2) for learner in (DENSE, JOINT)),
+        *(COMMON.never_behind(JOINT, DENSE, steps) for steps in (1, 2, 5)),
+        best_step(DENSE, JOINT, alike(), "blocks alike", symbolic=same_spectra, control=ALWAYS),
+        best_step(JOINT, DENSE, _balanced(), "a rare loud group"),
+        _cheaper(JOINT, DENSE, alike(), "blocks alike"),
+        _cheaper(DENSE, JOINT, _rare(), "a rare group"),
+    ),
+    example=lambda: uneven(1.0),
+)

@@ -1,0 +1,94 @@
+"""Experts on their own samples learn faster with small steps; each at its best step, who knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moetheory.model import BlockModel
+from moetheory.theorems._assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.theorems._declaration import Claim, Theorem
+from moetheory.theorems._descending import (
+    DENSE,
+    OWN,
+    Common,
+    alike,
+    best_step,
+    contracts_faster,
+    opposite,
+    same_spectra,
+)
+from moetheory.theorems._quantities import Direction, uneven
+
+COMMON = Common(OWN)
+BEYOND = 0.93  # of the step from which on the experts diverge
+
+
+def _small(one: Direction, u: Any) -> Any:
+    return 1 / (one.signal + one.noise) / (1 + u)
+
+
+def _below(one: Direction, u: Any) -> Any:
+    p, signal, noise = one.probability, one.signal, one.noise
+    return 2 / (signal + p * signal + 2 * noise) / (1 + u)
+
+
+def _above(one: Direction, u: Any) -> Any:
+    """Between the threshold and 2/(lambda + sigma2), where experts diverge."""
+    p, signal, noise = one.probability, one.signal, one.noise
+    return 2 / (signal + noise + (p * signal + noise) / (1 + u))
+
+
+def _unlike() -> BlockModel:
+    """Blocks of which each has a narrower spectrum than all together."""
+    return BlockModel([0.5, 0.5], [0, 0, 1, 1], [4.0, 2.0, 1.0, 0.5], np.ones(4), 1.0)
+
+
+def _steep() -> BlockModel:
+    """One direction in each block: with large steps experts leap from side to side."""
+    return BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 0.1)
+
+
+def _large(model: BlockModel) -> float:
+    return 2.0 * BEYOND / float(np.max(model.signal_variances) + model.noise_variance)
+
+
+# easily taken for a theorem
+ALWAYS = best_step(OWN, DENSE, alike(), "always", symbolic=opposite)
+
+THEOREM = Theorem(
+    statement=(
+        "With a common step a that is at most 1/H_max, experts on their own samples contract "
+        "faster than dense in every direction, and their risk is lower after every number of "
+        "steps; in a direction it is so exactly for a < 2/(lambda + p lambda + 2 sigma2). Beyond "
+        "that they are SLOWER. With the best step of each, either can be faster: dense where "
+        "blocks are alike."
+    ),
+    latex=(
+        r"|1-a(\lambda+\sigma^2)| \le |1-a(p\lambda+\sigma^2)| \iff "
+        r"a \le \frac{2}{\lambda+p\lambda+2\sigma^2}"
+    ),
+    guarantee="sharp threshold in each direction; at own best steps an example on either side",
+    source="[SNB] on convergence; docs/theory.md §8",
+    assumptions=(STRICT_BLOCKS, SOME_LABELS, SOME_NOISE, SEVERAL_GROUPS),
+    claims=(
+        contracts_faster(OWN, DENSE, "a <= 1/H_max", _small),
+        contracts_faster(OWN, DENSE, "a below the threshold", _below),
+        contracts_faster(DENSE, OWN, "a above it", _above),
+        *(COMMON.identity(learner, 2) for learner in (DENSE, OWN)),
+        *(COMMON.never_behind(OWN, DENSE, steps) for steps in (1, 2, 5)),
+        Claim(
+            name=f"dense <= own: risk after t = 5 steps, {BEYOND:g} of the largest stable",
+            relation="<=",
+            left=lambda model: DENSE.after(model, _large(model), 5),
+            right=lambda model: OWN.after(model, _large(model), 5),
+            control=0.5,
+            points=lambda _: (_steep(),),
+            simulated=lambda _: (),
+        ),
+        best_step(DENSE, OWN, alike(), "blocks alike", symbolic=same_spectra, control=ALWAYS),
+        best_step(OWN, DENSE, _unlike(), "blocks apart"),
+    ),
+    example=lambda: uneven(1.0),
+)
