@@ -6,10 +6,11 @@ One BLAS thread; medians of interleaved ratios. The figures that were measured a
 beside this file.
 """
 
+import gates  # first, and sorted so: it holds BLAS to one thread before NumPy loads
 import numpy as np
-from gates import compare  # first: it holds BLAS to one thread before NumPy loads
 
 import moetheory as mt
+from moetheory.simulation.threads import controls
 
 BOTH = (mt.Dense(), mt.MoE())
 
@@ -24,7 +25,7 @@ def against_decompositions(experts: int, size: int, samples: int, sets: int, tim
         for side, number in ((dim, sets), (size, sets * experts))
         for rows in [rng.standard_normal((number, 2 * side, side))]
     ]
-    compare(
+    gates.compare(
         f"simulate_descent, K = {experts}, s = {size}, n = {samples}, {sets} sets, {times} steps",
         lambda: mt.simulate_descent(
             BOTH, model, np.arange(times), samples=samples, replicates=sets, rng=0
@@ -34,6 +35,9 @@ def against_decompositions(experts: int, size: int, samples: int, sets: int, tim
 
 
 if __name__ == "__main__":
+    found = controls()
+    # the baseline does not see to it itself
+    assert found is None or found[0]() == 1, "BLAS must have one thread"
     against_decompositions(8, 8, 640, 200, 200)
     against_decompositions(8, 8, 640, 200, 20)
     against_decompositions(16, 16, 2560, 50, 200)
