@@ -7,7 +7,7 @@ from moetheory.kernels.descending import (
     Pace,
     Spectrum,
     best_pace,
-    descended,
+    descend,
     extremes,
     spectrum,
 )
@@ -63,7 +63,7 @@ __all__ = [
     "block_sums",
     "clean_variances",
     "conjugate_fits",
-    "descended",
+    "descend",
     "draw_expert_law",
     "draw_groups",
     "draw_inputs",

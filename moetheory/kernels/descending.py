@@ -23,21 +23,21 @@ GONE = -800.0  # the logarithm of what is zero, and not -inf: no step at all lea
 class Spectrum(NamedTuple):
     r"""The normal equations of R training sets in the directions that descent can take.
 
-    The minimiser of least norm is ``basis`` times ``moments / curvatures``.
+    The minimiser of least norm is ``moments / curvatures`` times ``directions``.
 
     Attributes
     ----------
     curvatures : (R, q) array
         :math:`l_i`; zero in directions that no sample has.
     moments : (R, q) array
-        :math:`v_i^\top c` in units of the length of column i of ``basis``; zero there, too.
-    basis : (R, d, q) array
-        Columns are multiples of :math:`v_i`.
+        :math:`v_i^\top c` in units of the length of row i of ``directions``; zero there, too.
+    directions : (R, q, d) array
+        Rows are multiples of :math:`v_i`.
     """
 
     curvatures: FloatArray
     moments: FloatArray
-    basis: FloatArray
+    directions: FloatArray
 
 
 class Pace(NamedTuple):
@@ -83,20 +83,22 @@ def spectrum(
     if sum(part.shape[1] for part in parts) >= parts[0].shape[2]:
         values, basis = np.linalg.eigh(gram([(part.mT, part) for part in parts], work))
         moments = np.vecmat(transposed_product(parts, targets), basis)
+        # a product with the transpose takes half as long again
+        directions = np.ascontiguousarray(basis.mT)
     else:
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         values, vectors = np.linalg.eigh(gram([(rows, rows.mT)], work))
         moments = np.vecmat(targets, vectors[:, : targets.shape[1]])
-        basis = np.matmul(rows.mT, vectors)
+        directions = np.matmul(vectors.mT, rows)
     # ascending; written so that a set of zeros is doubtful as well
     doubtful = ~(values[:, 0] * ILL_CONDITIONED > values[:, -1])
     if doubtful.any():
         rows = np.concatenate([part[doubtful] for part in parts], axis=1)
-        values[doubtful], moments[doubtful], basis[doubtful] = _from_rows(
+        values[doubtful], moments[doubtful], directions[doubtful] = _from_rows(
             rows, targets[doubtful], values.shape[1]
         )
     sizes = np.maximum(samples, 1)[:, np.newaxis]
-    return Spectrum(values * (unit**2 / sizes), moments * (unit / sizes), basis)
+    return Spectrum(values * (unit**2 / sizes), moments * (unit / sizes), directions)
 
 
 def _from_rows(
@@ -111,7 +113,7 @@ def _from_rows(
     return (
         np.pad(np.square(singular), missing),
         np.pad(singular * heard, missing),
-        np.pad(right.mT, [(0, 0), *missing]),
+        np.pad(right, [*missing, (0, 0)]),
     )
 
 
@@ -131,7 +133,9 @@ def best_pace(largest: FloatArray, smallest: FloatArray) -> Pace:
     return Pace(largest, np.where(largest > 0.0, smallest, 1.0))
 
 
-def descended(given: Spectrum, ridge: float, pace: Pace, steps: IntArray) -> FloatArray:
+def descend(
+    given: Spectrum, ridge: float, pace: Pace, steps: IntArray, out: FloatArray
+) -> FloatArray:
     r"""Coefficients :math:`\beta_t` after each of T numbers of steps, (R, T, d).
 
     With :math:`x = a(l+\mu)`, :math:`|1-x|^t` is the exponential of t times the logarithm of
@@ -145,6 +149,8 @@ def descended(given: Spectrum, ridge: float, pace: Pace, steps: IntArray) -> Flo
     pace : Pace
         Stable in all sets.
     steps : (T,) integer array
+    out : (R, T, d) array
+        What they are written into.
     """
     # a direction that no sample has is not learned, whatever its ridge
     curvatures = np.where(given.curvatures > 0.0, given.curvatures + ridge, 0.0)
@@ -153,12 +159,11 @@ def descended(given: Spectrum, ridge: float, pace: Pace, steps: IntArray) -> Flo
     covered, left = step * curvatures, step * ((high - curvatures) + low)
     with np.errstate(divide="ignore"):
         logarithms = np.maximum(np.log1p(-np.minimum(covered, left)), GONE)
-    # |1-x|^t - 1; all in one array of this size, as first touches of others would cost more
+    # |1-x|^t - 1, and what is made of it in the same memory: it is as large as the result
     shares: FloatArray = np.multiply(steps[:, np.newaxis], logarithms[:, np.newaxis])
     np.expm1(shares, out=shares)
     # of an odd number of steps beyond the minimum the power itself changes its sign
     beyond = (steps % 2 == 1)[:, np.newaxis] & (covered > left)[:, np.newaxis]
     np.subtract(-2.0, shares, out=shares, where=beyond)
     shares *= (-given.moments / np.where(curvatures > 0.0, curvatures, 1.0))[:, np.newaxis]
-    fits: FloatArray = np.matmul(shares, given.basis.mT)
-    return fits
+    return np.matmul(shares, given.directions, out=out)

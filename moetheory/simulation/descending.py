@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.allocation import Counts
 from moetheory.estimators import Dense, Estimator
-from moetheory.kernels import ExpertData, Pace, Spectrum, Workspace
+from moetheory.kernels import Pace, Spectrum, Workspace
 from moetheory.model import BlockModel
 from moetheory.perturbation import Perturbation
 from moetheory.schedule import Schedule
@@ -19,8 +19,11 @@ from moetheory.simulation.compression import Equations
 from moetheory.simulation.data import Data
 from moetheory.simulation.routes import Family, Method, known_sizes, separated
 from moetheory.simulation.statistics import DenseStatistics, ExpertEquations, ExpertStatistics
-from moetheory.simulation.training import BATCH, Training
+from moetheory.simulation.training import BATCH, BATCHES, Training
 from moetheory.validation import FloatArray, IntArray
+
+# part of the reproducibility contract: coefficients of a batch at all steps of an estimator
+ALONG = 1 << 19
 
 
 class Regression(NamedTuple):
@@ -29,17 +32,17 @@ class Regression(NamedTuple):
     Attributes
     ----------
     group : int
-    sets : (S,) integer array
-    own : (s,) integer array
-        Its coordinates.
+    sets : slice or (S,) integer array
+    own : slice
+        Its coordinates, where they stand block by block.
     spectrum : Spectrum
     share : (S,) array
         Of all samples those that it learns from.
     """
 
     group: int
-    sets: IntArray
-    own: IntArray
+    sets: slice | IntArray
+    own: slice
     spectrum: Spectrum
     share: FloatArray
 
@@ -57,44 +60,80 @@ class Descending(Training):
 
     @property
     def batch(self) -> int:
-        """Replicates that are worked on together, each at all steps of an estimator."""
-        return max(1, BATCH // max(self.numbers, self._along))
+        """Replicates that are worked on together: at all steps they are to stay in the cache."""
+        return max(1, min(BATCH // self.numbers, ALONG // self._along))
 
     @property
-    def footprint(self) -> int:
-        """Bytes a chunk works in, at most; the tally has products of all pairs of fits."""
-        return super().footprint + 8 * (4 * self.batch * self._along + 2 * self.fits**2)
+    def chunk_size(self) -> int:
+        """Replicates in a chunk: as many as would be if they were not kept in the cache."""
+        return BATCHES * max(1, BATCH // max(self.numbers, self._along))
 
     @property
     def _along(self) -> int:
         """Coefficients of an estimator at all steps."""
         return len(self.schedule.steps) * self.models[0].dim
 
-    def regression(
+    @property
+    def footprint(self) -> int:
+        """Bytes a chunk works in, at most; the tally has products of all pairs of fits."""
+        return super().footprint + 8 * (4 * self.batch * self._along + 2 * self.fits**2)
+
+    def dense_paths(
+        self, estimators: Sequence[Estimator], equations: Equations, work: Workspace
+    ) -> FloatArray:
+        """Coefficients of dense at each step, (E, T, R, d)."""
+        replicates = len(equations.targets)
+        counts = np.full(replicates, self.total)
+        whole = self._regression(0, slice(None), slice(None), equations, counts, work)
+        return self._paths(estimators, [whole], replicates)
+
+    def expert_paths(
+        self,
+        estimators: Sequence[Estimator],
+        equations: Iterable[tuple[int, slice | IntArray, Equations, IntArray]],
+        replicates: int,
+        work: Workspace,
+    ) -> FloatArray:
+        """Coefficients of experts at each step, (E, T, R, d).
+
+        Each of ``equations`` names its expert, the sets and, of each set, the samples.
+        """
+        model = self.models[0]
+        ends = np.cumsum(model.sizes)
+        regressions = [
+            self._regression(g, sets, slice(end - size, end), given, counts, work)
+            for g, sets, given, counts in equations
+            for size, end in [(model.sizes[g], ends[g])]
+        ]
+        paths = self._paths(estimators, regressions, replicates)
+        back = np.argsort(np.argsort(model.block_of, kind="stable"))
+        return paths if np.array_equal(back, np.arange(model.dim)) else paths[..., back]
+
+    def _regression(
         self,
         group: int,
-        sets: IntArray,
-        own: IntArray,
+        sets: slice | IntArray,
+        own: slice,
         equations: Equations,
         counts: IntArray,
         work: Workspace,
     ) -> Regression:
-        """Of rows that stand for ``counts`` (S,) samples."""
         parts, targets, unit = equations
         spectrum = kernels.spectrum(parts, targets, counts, work, unit)
         return Regression(group, sets, own, spectrum, np.maximum(counts, 1) / self.total)
 
-    def paths(
+    def _paths(
         self, estimators: Sequence[Estimator], regressions: Sequence[Regression], replicates: int
     ) -> FloatArray:
-        """Coefficients of each estimator at each step, (E, T, R, d), all from ``regressions``."""
         steps = self.schedule.steps
         fits = np.zeros((len(estimators), replicates, len(steps), self.models[0].dim))
         for fit, estimator in zip(fits, estimators, strict=True):
             paces = self._paces(regressions, estimator.ridge, replicates)
-            for (_, sets, own, spectrum, _), pace in zip(regressions, paces, strict=True):
-                here = np.ix_(sets, np.arange(len(steps)), own)
-                fit[here] = kernels.descended(spectrum, estimator.ridge, pace, steps)
+            for each, pace in zip(regressions, paces, strict=True):
+                here = fit[each.sets, :, each.own]
+                kernels.descend(each.spectrum, estimator.ridge, pace, steps, out=here)
+                if not isinstance(each.sets, slice):  # then it was a copy
+                    fit[each.sets, :, each.own] = here
         return np.moveaxis(fits, 1, 2)
 
     def _paces(
@@ -105,7 +144,7 @@ class Descending(Training):
         The step a of a joint loss is a step a n_g/n of expert g on its own.
         """
         joint, size = self.schedule.training == "joint", self.schedule.step_size
-        weights = [each.share if joint else np.ones(len(each.sets)) for each in regressions]
+        weights = [each.share if joint else np.ones_like(each.share) for each in regressions]
         ends = [
             weight * np.stack(kernels.extremes(each.spectrum.curvatures, ridge))
             for each, weight in zip(regressions, weights, strict=True)
@@ -150,16 +189,7 @@ class DenseDescent(Descending, DenseStatistics):
 
     def solved(self, equations: Equations, model: BlockModel, work: Workspace) -> FloatArray:
         """Coefficients of each estimator at each step, (E, T, R, d)."""
-        replicates = len(equations.targets)
-        whole = self.regression(
-            0,
-            np.arange(replicates),
-            np.arange(model.dim),
-            equations,
-            np.full(replicates, self.total),
-            work,
-        )
-        return self.paths(self.estimators, [whole], replicates)
+        return self.dense_paths(self.estimators, equations, work)
 
 
 class ExpertDescent(Descending, ExpertStatistics):
@@ -176,12 +206,11 @@ class ExpertDescent(Descending, ExpertStatistics):
         self, equations: Iterator[ExpertEquations], replicates: int, work: Workspace
     ) -> FloatArray:
         """Coefficients of each estimator at each step, (1, E, T, R, d)."""
-        everyone = np.arange(replicates)
-        regressions = [
-            self.regression(g, everyone, own, Equations((rows,), targets, 1.0), counts, work)
-            for _, g, own, rows, targets, counts in equations
-        ]
-        return self.paths(self.estimators, regressions, replicates)[np.newaxis]
+        given = (
+            (each.group, slice(None), Equations((each.rows,), each.targets, 1.0), each.counts)
+            for each in equations
+        )
+        return self.expert_paths(self.estimators, given, replicates, work)[np.newaxis]
 
 
 class DataDescent(Descending, Data):
@@ -190,21 +219,17 @@ class DataDescent(Descending, Data):
     def solved(
         self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
     ) -> FloatArray:
-        """Coefficients at each step, (T, R, d)."""
-        model, work, replicates = self.models[0], Workspace(), len(features)
+        """Coefficients at each step, (1, T, R, d)."""
+        model, work = self.models[0], Workspace()
         if isinstance(estimator, Dense):
-            everyone, everything = np.arange(replicates), np.arange(model.dim)
-            samples = iter([ExpertData(0, everyone, everything, features, labels)])
-        else:
-            samples = kernels.expert_data(features, labels, groups, model.block_of, model.experts)
-        regressions = [
-            self.regression(
-                g, sets, own, Equations((rows,), y, 1.0), np.full(len(sets), y.shape[1]), work
+            return self.dense_paths([estimator], Equations((features,), labels, 1.0), work)
+        given = (
+            (g, sets, Equations((rows,), y, 1.0), np.full(len(sets), y.shape[1]))
+            for g, sets, _, rows, y in kernels.expert_data(
+                features, labels, groups, model.block_of, model.experts
             )
-            for g, sets, own, rows, y in samples
-        ]
-        fits: FloatArray = self.paths([estimator], regressions, replicates)[0]
-        return fits
+        )
+        return self.expert_paths([estimator], given, len(features), work)
 
 
 METHODS: tuple[Method, ...] = ("statistics", "data")
