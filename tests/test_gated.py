@@ -222,12 +222,12 @@ def same(here, there):
         np.testing.assert_array_equal(a.per_group, b.per_group)
 
 
-def test_the_same_bits_for_any_memory_executor_and_after_a_stop(blocks, tmp_path):
+def test_the_same_bits_for_any_memory_executor_and_after_a_stop(blocks, pool, tmp_path):
     size = families(MIXTURES, (blocks,), None, "fixed", None, False)[0].route.chunk_size
     arguments = {"replicates": 2 * size + 7, "rng": 99}
     here = mt.simulate(MIXTURES, blocks, **arguments)
     same(mt.simulate(MIXTURES, blocks, memory=120 * 2**20, **arguments), here)
-    same(mt.simulate(MIXTURES, blocks, executor=2, **arguments), here)
+    same(mt.simulate(MIXTURES, blocks, executor=pool, **arguments), here)
     path = tmp_path / "run.npz"
     mt.simulate(MIXTURES, blocks, replicates=size, rng=99, checkpoint=path)
     same(mt.simulate(MIXTURES, blocks, checkpoint=path, replicates=2 * size + 7), here)

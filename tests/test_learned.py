@@ -22,8 +22,8 @@ def small():
 
 def log_densities(rows, seen):
     """Of rows (R, T, d), normal about zero with the second moments of the rows seen (R, n, d)."""
-    moments = np.einsum("rni,rnj->rij", seen, seen) / seen.shape[1]
-    lengths = np.einsum("rti,rti->rt", rows @ np.linalg.inv(moments), rows)
+    moments = seen.mT @ seen / seen.shape[1]
+    lengths = np.vecdot(rows @ np.linalg.inv(moments), rows)
     return -0.5 * (lengths + np.linalg.slogdet(moments)[1][:, np.newaxis])
 
 
@@ -99,7 +99,7 @@ def test_a_learned_router_has_draws_of_its_own(small):
     assert both.difference(0, 1).sem < math.hypot(both[0].sem, both[1].sem)
 
 
-def test_chunks_stops_and_processes_change_nothing(small, tmp_path):
+def test_chunks_stops_and_processes_change_nothing(small, pool, tmp_path):
     from moetheory.simulation.routes import families
 
     estimators = [mt.MoE(Hard()), mt.MoE(Learned(40)), mt.MoE(Learned(40, "full"))]
@@ -109,7 +109,7 @@ def test_chunks_stops_and_processes_change_nothing(small, tmp_path):
     path = tmp_path / "run.npz"
     mt.simulate(estimators, small, replicates=total // 2, rng=1, checkpoint=path)
     resumed = mt.simulate(estimators, small, replicates=total, checkpoint=path)
-    spread = mt.simulate(estimators, small, replicates=total, rng=1, executor=2)
+    spread = mt.simulate(estimators, small, replicates=total, rng=1, executor=pool)
     for other in (resumed, spread):
         np.testing.assert_array_equal(other.means, here.means)
         np.testing.assert_array_equal(other.covariance, here.covariance)
