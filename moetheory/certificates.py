@@ -105,7 +105,7 @@ def certify(
     >>> certify("<=", claim, Shipped(moe_excess, moe_bound, moe_excess)).status
     'proved'
     """
-    numerator, denominator = _fraction(claim.right - claim.left, claim.domain)
+    numerator, denominator = _fraction(claim.right - claim.left, tuple(claim.domain.items()))
     proved = numerator == 0 or (
         relation == "<=" and _all_positive(numerator) and _all_positive(denominator)
     )
@@ -142,8 +142,9 @@ def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
     return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "mpmath")
 
 
+@lru_cache(maxsize=256)
 def _fraction(
-    difference: sympy.Expr, domain: Mapping[sympy.Symbol, sympy.Expr]
+    difference: sympy.Expr, domain: tuple[tuple[sympy.Symbol, sympy.Expr], ...]
 ) -> tuple[sympy.Expr, sympy.Expr]:
     import sympy
 

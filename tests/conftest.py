@@ -4,9 +4,13 @@ Profiles: ``ci`` (default, derandomised), ``dev`` and ``thorough``; choose one w
 ``--hypothesis-profile=thorough``.
 """
 
+import gc
 import math
+import multiprocessing
 import os
 import statistics
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 
 # many small factorisations: threads that share busy cores slow them down; read when NumPy loads
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -15,7 +19,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from moetheory import checking
 from moetheory.estimates import student_quantile
+from moetheory.theorems import _training
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=30)
@@ -43,6 +49,55 @@ def agrees():
         return abs(z) <= threshold
 
     return compare
+
+
+def pytest_collection_finish():
+    """What is loaded by now stays: the garbage collector need not look through it again."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def pool():
+    """Two other processes, started once."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+class Held:
+    """``held(theorem)``: the verdict of a check with all its power, made once.
+
+    What a check simulates is kept for those of wrong variants: ``held.simulated`` stands in for
+    `simulate`, training sets are kept in their own place.
+    """
+
+    def __init__(self):
+        self.verdicts, self.estimates = {}, {}
+        self.plain = checking.simulate
+
+    def __call__(self, theorem):
+        if theorem not in self.verdicts:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(checking, "simulate", self.keep)
+                self.verdicts[theorem] = checking.check(theorem, rng=1)
+        return self.verdicts[theorem]
+
+    def keep(self, estimators, model, *, under, **options):
+        estimates = self.plain(estimators, model, under=under, **options)
+        self.estimates[estimators, model, repr(under)] = estimates
+        return estimates
+
+    def simulated(self, estimators, model, *, under, replicates, **options):
+        estimates = self.estimates[estimators, model, repr(under)]
+        if estimates[0].replicates >= replicates:
+            return estimates
+        return self.plain(estimators, model, under=under, replicates=replicates, **options)
+
+
+@pytest.fixture(scope="session")
+def held():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_training, "drawn", lru_cache(32)(_training.drawn.__wrapped__))
+        yield Held()
 
 
 @pytest.fixture(scope="session")

@@ -175,7 +175,7 @@ def test_an_open_certificate_is_inconclusive():
 def test_shipped_code_that_differs_from_the_proof_is_violated():
     """By less than rounding at the points that are evaluated, by more than a proof allows."""
     off = only(ORDER, left=lambda model: (1 - 1e-11) * ORDER.left(model))
-    verdict = mt.check(off, rng=0)
+    verdict = mt.check(off, rng=0, replicates=2)
     assert verdict.status == "violated"
     assert "shipped and certified sides differ by 1e-11" in verdict.reason
 
@@ -185,7 +185,7 @@ def test_a_proof_of_something_else_is_no_proof():
         one = direction(leaking=False)
         return one.claim(one.moe, one.bound)
 
-    verdict = mt.check(only(ORDER, symbolic=unrelated), rng=0)
+    verdict = mt.check(only(ORDER, symbolic=unrelated), rng=0, replicates=2)
     assert verdict.status == "violated"
     assert "shipped and certified sides differ" in verdict.reason
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -364,19 +364,12 @@ def assert_same_bits(here, there):
             np.testing.assert_array_equal(mine, other)
 
 
-@pytest.fixture(scope="module")
-def pool():
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as executor:
-        yield executor
-
-
 @pytest.mark.filterwarnings("ignore:.*infinite:moetheory.HeavyTailWarning")
 @pytest.mark.parametrize("name", RUNS)
 def test_the_same_bits_for_any_memory_executor_and_number_of_workers(generic, pool, name):
     model = generic()
     here = run(model, name)
-    assert_same_bits(run(model, name, memory=60 * 2**20), here)
-    assert_same_bits(run(model, name, executor=pool), here)
+    assert_same_bits(run(model, name, executor=pool, memory=60 * 2**20), here)
     for workers in (1, 4) if name == "data" else (4,):
         with ThreadPoolExecutor(workers) as threads:
             assert_same_bits(run(model, name, executor=threads), here)

@@ -277,20 +277,21 @@ class Energy:
         def trace(matrix):
             return mp.fsum(matrix[i, i] for i in range(d + 1))
 
-        def equations(*w):
-            pairs = zip(w, products(w), self.counts, strict=True)
-            return [self.slope * x + x * trace(a) - n for x, a, n in pairs]
-
-        w = self.start
-        if len(w) == 1:
-            w = [mp.findroot(equations_of_one(equations), w[0])]
+        w, k = mp.matrix(self.start), len(self.start)
+        for _ in range(9):  # Newton's method
+            reached = products(w)
+            pulls = [self.slope + trace(a) for a in reached]
+            pairs = mp.matrix([[trace(a * b) for b in reached] for a in reached])
+            missed = mp.matrix([w[g] * pulls[g] - self.counts[g] for g in range(k)])
+            if mp.norm(missed) < mp.mpf(10) ** -35:
+                break
+            w -= mp.lu_solve(mp.diag(pulls) - mp.diag(w) * pairs, missed)
         else:
-            w = list(mp.findroot(equations, w))
-        reached, k = products(w), len(w)
+            raise AssertionError("no solution")
         inner = mp.eye(k)
         for g in range(k):
             for h in range(k):
-                inner[g, h] -= w[g] ** 2 / self.counts[g] * trace(reached[g] * reached[h])
+                inner[g, h] -= w[g] ** 2 / self.counts[g] * pairs[g, h]
         terms = [self.slope * x - n * mp.log(x) for x, n in zip(w, self.counts, strict=True)]
         return (
             mp.log(mp.det(whole(w))) + mp.fsum(terms),
@@ -302,10 +303,6 @@ class Energy:
         h = STEP
         corners = zip(self(h, h), self(h, -h), self(-h, h), self(-h, -h), strict=True)
         return [float((a - b - c + d) / (4 * h * h)) for a, b, c, d in corners]
-
-
-def equations_of_one(equations):
-    return lambda w: equations(w)[0]
 
 
 @pytest.mark.parametrize(

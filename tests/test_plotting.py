@@ -50,7 +50,7 @@ def test_axes_are_logarithmic_and_named(sweep):
     ax = mt.plot(sweep)
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("number of experts K", "excess risk")
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == ["1", "2", "3", "6", "12"]
 
@@ -114,7 +114,7 @@ def test_lines_have_a_gap_where_the_risk_is_infinite(fitted):
     for label, column in (("dense", "dense"), ("mixture of experts", "moe")):
         np.testing.assert_array_equal(lines[label].get_ydata(), fitted[column])
         assert np.isinf(lines[label].get_ydata()).any()
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     low, high = ax.get_ylim()
     finite = fitted["dense"][np.isfinite(fitted["dense"])]
     assert low < fitted["moe"].min() < finite.max() < high < 10 * finite.max()
@@ -162,7 +162,7 @@ def test_a_spike_does_not_flatten_the_rest():
 
 def test_the_legend_is_outside_the_axes(fitted):
     ax = mt.plot(fitted)
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     assert ax.get_legend().get_window_extent().y0 >= ax.get_window_extent().y1 - 1.0
 
 
@@ -170,7 +170,7 @@ def test_risks_that_are_all_infinite_can_be_drawn():
     model = mt.BlockModel.isotropic(4, 2, 1.0)
     result = mt.sweep(model, "noise_variance", [0.1, 1.0], samples=4, replicates=5, rng=0)
     ax = mt.plot(result)
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     assert ax.get_yticks().size == 0
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert "dense infinite at σ² = 0.1–1" in texts
@@ -223,7 +223,7 @@ def test_a_gate_without_theory_is_its_points_joined_by_dots(routed):
 def test_a_legend_of_many_entries_is_above(routed):
     for columns in (dict(routed.columns), few_gates(routed)):
         ax = mt.plot(mt.Sweep("experts", columns, 20, 0))
-        ax.figure.canvas.draw()
+        ax.figure.draw_without_rendering()
         legend = ax.get_legend().get_window_extent()
         assert legend.y0 >= ax.get_window_extent().y1 - 1.0
         assert legend.x0 >= 0
@@ -238,7 +238,7 @@ def few_gates(routed):
 def test_few_entries_stay_inside(routed):
     columns = {n: c for n, c in few_gates(routed).items() if not n.endswith(("_simulated", "_sem"))}
     ax = mt.plot(mt.Sweep("experts", columns, 0, None))
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     assert ax.get_legend().get_window_extent().y1 <= ax.get_window_extent().y1
 
 
@@ -270,7 +270,7 @@ def test_axes_of_what_differs_at_test_time(over, values, label, scales):
     ax = mt.plot(mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), over, values))
     assert label in ax.get_xlabel()
     assert (ax.get_xscale(), ax.get_yscale()) == scales
-    ax.figure.canvas.draw()
+    ax.figure.draw_without_rendering()
     assert ax.get_xlim()[1] >= values[-1]
     if scales == ("linear", "linear"):
         assert ax.get_ylim()[0] == 0.0
