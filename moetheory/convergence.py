@@ -24,7 +24,7 @@ from moetheory.schedule import (
     known_schedule,
     step_costs,
 )
-from moetheory.validation import FloatArray, IntArray, number
+from moetheory.validation import FloatArray, IntArray, number, read_only
 
 
 def descent(
@@ -215,7 +215,8 @@ def steps_to(
     ------
     ValueError
         ``tolerance`` is not above the floor, the excess risk of the limit, and not reached by
-        a step that meets it exactly; or it takes more than 2⁵³ steps; what `descent` refuses.
+        a step that meets it exactly; or it takes more than 2⁵³ steps; a share above 1; what
+        `descent` refuses.
 
     Notes
     -----
@@ -243,8 +244,14 @@ def steps_to(
     unit = step_costs(estimator, model, training)[known_cost(cost)]
     path = _Trajectory.of(estimator, model, size, training)
     limit = risk(estimator, model).excess
+    if not isinstance(relative, bool | np.bool_):
+        raise ValueError(f"relative must be True or False, got {relative!r}")
     if relative:
         share = number("tolerance", tolerance, above=0.0)
+        if share > 1.0:
+            raise ValueError(
+                f"tolerance must be at most 1, a share, with relative=True, got {tolerance!r}"
+            )
         allowed, rounding = share * float(path.remaining(np.array([0]))[0]), 0.0
     else:
         allowed = number("tolerance", tolerance) - limit
@@ -392,4 +399,5 @@ def _moments(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, Float
 
 
 def _one_or_all(values: FloatArray) -> float | FloatArray:
+    read_only(values)
     return float(values[0]) if len(values) == 1 else values

@@ -29,8 +29,8 @@ class Contraction:
         The factor of each.
     step_size, largest_stable, condition : float or (K,) array
         The step, the one from which on descent diverges, and the quotient of the extreme
-        curvatures; of each expert where they learn on their own samples (NaN of one that has
-        none).
+        curvatures; of each expert where they learn on their own samples (of one with nothing to
+        learn from 0, ``inf`` and NaN).
 
     Notes
     -----

@@ -13,11 +13,11 @@ from moetheory.model import BlockModel
 from moetheory.validation import (
     FloatArray,
     IntArray,
-    count,
     number,
     read_only,
     regular_array,
     vector,
+    whole,
 )
 
 TrainingMode = Literal["own", "joint"]
@@ -78,14 +78,11 @@ def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
     (array([10]), array([         0, 1000000000]))
     """
     given = regular_array(name, steps)
-    if given.ndim > 1 or given.size == 0 or given.dtype.kind not in "iuf":
+    # integers beyond 64 bits are objects
+    if given.ndim > 1 or given.size == 0 or given.dtype.kind not in "iufO":
         raise ValueError(f"{name} must be an integer or a sequence of them, got {steps!r}")
-    # whole floats are what rounding a geometric progression gives
-    whole = [
-        int(each) if isinstance(each, float) and each.is_integer() else each
-        for each in given.ravel().tolist()
-    ]
-    result = np.array([count(name, each, maximum=MOST_STEPS) for each in whole], dtype=np.int64)
+    counts = [whole(name, each, maximum=MOST_STEPS) for each in given.ravel().tolist()]
+    result = np.array(counts, dtype=np.int64)
     read_only(result)
     return result
 

@@ -21,7 +21,7 @@ from moetheory.schedule import StepSize, TrainingMode
 from moetheory.simulation import simulate
 from moetheory.simulation.seeding import RNG, child, entropy_of
 from moetheory.stepping import sweep_over_steps
-from moetheory.validation import count, members, number, regular_array
+from moetheory.validation import count, members, number, regular_array, whole
 
 SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
 PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
@@ -64,7 +64,7 @@ def sweep(
         the model that takes one number; or what a `Perturbation` has at test time:
         "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
         `even_confusion`; "erasure", q; "radius", r. With a factory only "samples" is more than
-        the name of the column, which may be anything.
+        the name of the column, which may be anything but "steps".
     values : (n,) sequence of numbers
     estimators : sequence of Dense or MoE
         With ``MoE()`` among them, infinitely many samples and no perturbation, there is a column
@@ -152,6 +152,12 @@ def sweep(
             f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
             f"got {over!r}"
         )
+    drag = number("drag", drag)
+    if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
+        raise ValueError(
+            f'drag is for over="misrouting" of a BlockModel only, got drag={drag:g} with '
+            f"over={over!r}; elsewhere it is a part of under"
+        )
     if over == "steps":
         return sweep_over_steps(
             model,
@@ -170,7 +176,7 @@ def sweep(
             'step_size and training are for over="steps" only, got '
             f"step_size={step_size!r}, training={training!r} with over={over!r}"
         )
-    points = _points(model, over, grid, samples, under, number("drag", drag))
+    points = _points(model, over, grid, samples, under, drag)
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
 
@@ -203,14 +209,8 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
         raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
     if over != "samples":
         return grid.copy()
-    return np.array([_sample_size(value) for value in grid.tolist()], dtype=np.int64)
-
-
-def _sample_size(value: int | float) -> int:
-    # whole floats are what rounding a geometric progression gives
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return count('values with over="samples"', value, minimum=1)
+    name = 'values with over="samples"'
+    return np.array([whole(name, value, minimum=1) for value in grid.tolist()], dtype=np.int64)
 
 
 def _points(
@@ -228,11 +228,6 @@ def _points(
         )
     if under is not None and not isinstance(under, Perturbation):
         raise ValueError(f"under must be a Perturbation, got {under!r}")
-    if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
-        raise ValueError(
-            f'drag is for over="misrouting" of a BlockModel only, got drag={drag:g} with '
-            f"over={over!r}; elsewhere it is a part of under"
-        )
     return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
 
 

@@ -57,6 +57,17 @@ def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) 
     return result
 
 
+def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
+    """Like `count`, also of a float without a fraction: a rounded geometric progression has them.
+
+    >>> whole("steps", 1e9)
+    1000000000
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return count(name, value, minimum=minimum, maximum=maximum)
+
+
 def read_only(*arrays: NDArray[Any]) -> None:
     """Make arrays refuse to be written to."""
     for array in arrays:

@@ -271,6 +271,10 @@ def test_a_group_that_is_never_drawn_takes_no_part():
         assert paths[0].cost("samples")[1] == paths[1].cost("samples")[1]
         factors = [mt.contraction_factor(mt.MoE(), m, training=training) for m in (three, two)]
         assert factors[0].value == factors[1].value
+        if training == "own":
+            for name, nothing in (("step_size", 0.0), ("largest_stable", np.inf)):
+                assert getattr(factors[0], name)[1] == nothing
+            assert np.isnan(factors[0].condition[1])
         # its step would have to be below 2/51
         assert mt.descent(mt.MoE(), three, 1, step_size=0.4, training=training).excess < 2.0
 
@@ -304,6 +308,9 @@ def test_results_read_as_they_should(generic):
     np.testing.assert_array_equal(np.asarray(path), path.value)
     with pytest.raises(ValueError, match="read-only"):
         path.excess[0] = 0.0
+    factor = mt.contraction_factor(mt.MoE(), generic())
+    for each in (factor.per_expert, factor.step_size, factor.largest_stable, factor.condition):
+        assert not each.flags.writeable
     with pytest.raises(ValueError, match="cost must be one of iterations, samples, multipl"):
         path.cost("seconds")
 
@@ -343,6 +350,8 @@ def test_what_is_refused(generic, wrong, message):
         ([[1]], "steps must be an integer or a sequence of them"),
         ("many", "steps must be an integer or a sequence of them"),
         (2**53 + 1, "steps must be at most 9007199254740992"),
+        (2**70, "steps must be at most 9007199254740992"),
+        ([1, None], "steps must be an integer, got None"),
     ],
 )
 def test_steps_that_are_refused(generic, steps, message):
@@ -376,6 +385,10 @@ def test_a_goal_below_the_floor_is_refused_and_the_floor_named(generic):
     for share in (0.0, -0.1):
         with pytest.raises(ValueError, match="tolerance must be greater than 0, got"):
             mt.steps_to(mt.Dense(), model, share, relative=True)
+    with pytest.raises(ValueError, match="tolerance must be at most 1, a share, .* got 5"):
+        mt.steps_to(mt.Dense(), model, 5, relative=True)
+    with pytest.raises(ValueError, match="relative must be True or False, got 'no'"):
+        mt.steps_to(mt.Dense(), model, 0.5, relative="no")
     with pytest.raises(ValueError, match="tolerance must be finite"):
         mt.steps_to(mt.Dense(), model, math.nan)
     with pytest.raises(ValueError, match="cost must be one of"):
@@ -386,6 +399,7 @@ def test_a_goal_below_the_floor_is_refused_and_the_floor_named(generic):
     exact = mt.BlockModel([1.0], [0], [1.0], [1.0], 1.0)
     assert mt.steps_to(mt.Dense(), exact, 0.5) == 1
     assert mt.steps_to(mt.Dense(), exact, 5.0) == 0
+    assert mt.steps_to(mt.Dense(), exact, 1, relative=True) == 0
 
 
 def test_other_gates_are_refused(generic):
