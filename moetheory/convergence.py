@@ -250,7 +250,7 @@ def steps_to(
         share = number("tolerance", tolerance, above=0.0)
         if share > 1.0:
             raise ValueError(
-                f"tolerance must be at most 1, a share, with relative=True, got {tolerance!r}"
+                f"tolerance must be at most 1, a share of what there is to gain, got {share:g}"
             )
         allowed, rounding = share * float(path.remaining(np.array([0]))[0]), 0.0
     else:

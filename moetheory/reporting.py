@@ -20,8 +20,8 @@ SCHEMA = 1
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
     """Aligned columns, or one ``name: value`` block for each row where ``width`` is too small.
 
-    Text is flush left, numbers (cells that start with a digit, a sign or a dot, inf and nan)
-    flush right.
+    Text is flush left, numbers (cells that start with a digit, a sign or a dot, inf, nan and
+    never) flush right.
 
     >>> print(table(["name", "value"], [["a", "1.5"], ["bc", "10"]], width=None))
     name  value
@@ -49,7 +49,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | Non
         return "  ".join(padded).rstrip()
 
     def is_numeric(cell: str) -> bool:
-        return not cell or cell[0] in "+-.0123456789" or cell in ("inf", "nan")
+        return not cell or cell[0] in "+-.0123456789" or cell in ("inf", "nan", "never")
 
     numeric = [any(column) and all(map(is_numeric, column)) for column in zip(*rows, strict=True)]
     return "\n".join(line(row, numeric) for row in (header, *rows))

@@ -1296,7 +1296,13 @@ def test_descent_to_a_risk_that_one_of_them_never_has(run):
     assert code == 0
     assert results["dense"]["iterations"] is None
     assert results["experts, jointly"]["iterations"] == 1
-    assert "never" in run("descent", *SMALL, "--excess", "0.4")[1]
+    assert json.loads(out)["goal"] == {"tolerance": 0.4, "relative": False}
+    text = run("descent", *SMALL, "--excess", "0.4")[1].splitlines()
+    assert text[1].split()[4:7] == ["never"] * 3
+    assert text[1][: text[0].index("iterations") + len("iterations")].endswith("never")
+    # a step that meets the limit exactly
+    results = json.loads(run("descent", *SMALL, "--excess", "0.5", "--json")[1])["results"]
+    assert results["dense"]["iterations"] == 1
 
 
 def test_descent_is_stopped_early_on_samples(run):
@@ -1305,6 +1311,10 @@ def test_descent_is_stopped_early_on_samples(run):
     assert code == 0
     assert "stopped early, on 12 samples, 4 in each group:" in out
     assert out.rstrip().endswith("replay with --seed 5")
+    _, risk, sem, late, _ = out.split("stopped early")[-1].splitlines()[2].split()[1:]
+    assert len(risk.partition(".")[2]) == 1 - math.floor(math.log10(float(sem)))
+    assert float(late) > float(risk)
+    assert "late: after 1e+06 steps" in out
     assert run(*asked)[1] == out
     rows = json.loads(run(*asked, "--json")[1])["results"]
     assert all(row["best_risk"] <= row["last_risk"] for row in rows.values())
@@ -1332,6 +1342,9 @@ def test_a_sweep_over_steps(run, tmp_path):
         (("descent", "--step-size", "9"), "--step-size must be less than 1, 2 over the largest"),
         (("descent", "--excess", "1", "--tolerance", "1"), "--excess cannot be combined with"),
         (("descent", "--replicates", "9"), "--replicates needs --samples"),
+        (("descent", "--seed", "9"), "--seed needs --samples"),
+        (("descent", "--ridge", "-1"), "--ridge must be at least 0, got -1"),
+        (("descent", "--tolerance", "5"), "--tolerance must be at most 1, a share of what there"),
         (("descent", "--samples", "9", "--step-size", "0.9"), "--step-size must be less than"),
         (("descent", "--trainin", "own"), "unrecognized arguments: --trainin"),
         (("sweep", "--training", "joint"), "--training needs --over steps"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from moetheory.commands.options import (
     add_output,
     add_ridge,
     add_samples,
+    add_step_size,
     at_least,
     positive,
 )
@@ -23,7 +25,7 @@ from moetheory.convergence import contraction_factor, steps_to
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
-from moetheory.schedule import COSTS, TrainingMode
+from moetheory.schedule import COSTS, Cost, TrainingMode
 from moetheory.simulation import simulate_descent
 from moetheory.simulation.seeding import entropy_of
 
@@ -45,17 +47,18 @@ def run_descent(options: argparse.Namespace) -> int:
     """Print one row each for dense, experts on their own samples, and experts jointly."""
     if options.excess is not None and options.tolerance is not None:
         raise BadInputError("--excess cannot be combined with --tolerance: both are goals")
-    if options.replicates is not None and options.samples is None:
-        raise BadInputError("--replicates needs --samples, the size of the training sets")
+    for name in ("replicates", "seed"):
+        if getattr(options, name) is not None and options.samples is None:
+            raise BadInputError(f"--{name} needs --samples, the size of the training sets")
     model = required_model(options)
-    moe = MoE(ridge=options.ridge)
-    learners = (
-        Learner("dense", Dense(ridge=options.ridge), "own"),
-        Learner("experts, own samples", moe, "own"),
-        Learner("experts, jointly", moe, "joint"),
-    )
     entropy = entropy_of(options.seed) if options.samples is not None else None
     with refusals(options), terminal.Progress("descent") as progress:
+        moe = MoE(ridge=options.ridge)
+        learners = (
+            Learner("dense", Dense(ridge=options.ridge), "own"),
+            Learner("experts, own samples", moe, "own"),
+            Learner("experts, jointly", moe, "joint"),
+        )
         results = {learner.name: _speed(options, model, learner) for learner in learners}
         for number, learner in enumerate(learners if options.samples is not None else ()):
 
@@ -70,45 +73,47 @@ def run_descent(options: argparse.Namespace) -> int:
     width = terminal.width()
     print(reporting.table(*_cells(results, SPEED), width))
     print()
-    tolerance, relative = _goal(options)
-    goal = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
-    print(f"excess risk starts at {reporting.number(model.label_power)}; counted until {goal}")
+    goal, relative = _goal(options).values()
+    until = f"{100 * goal:g} % of the gain is left" if relative else f"it is {goal:g}"
+    print(f"excess risk starts at {reporting.number(model.label_power)}; counted until {until}")
     print("a batch counts as one sample; multiplications are those of predictions")
     if entropy is not None:
         counts = counts_of(options.samples, model)
         print(f"\nstopped early, on {reporting.counted(counts)}:")
         print(reporting.table(*_cells(results, STOPPED), width))
+        print(f"late: after {STEPS[-1]:.0e} steps")
         print(f"replay with --seed {entropy}")
     return 0
 
 
-def _goal(options: argparse.Namespace) -> tuple[float, bool]:
-    """The tolerance, and whether it is relative to what there is to gain."""
+def _goal(options: argparse.Namespace) -> dict[str, Any]:
+    """What `steps_to` is told to reach."""
     if options.excess is not None:
-        return options.excess, False
-    return SHARE if options.tolerance is None else options.tolerance, True
+        return {"tolerance": options.excess, "relative": False}
+    return {"tolerance": options.tolerance or SHARE, "relative": True}
 
 
 def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> dict[str, Any]:
-    """With infinitely many samples; a goal below the limit is never reached."""
+    """With infinitely many samples."""
     _, estimator, training = learner
     how: dict[str, Any] = {"training": training, "step_size": options.step_size or "optimal"}
     factor, limit = contraction_factor(estimator, model, **how), risk(estimator, model).excess
-    tolerance, relative = _goal(options)
-    reached = relative or tolerance > limit
-    counted: dict[str, float | None] = {
-        cost: steps_to(estimator, model, tolerance, relative=relative, cost=cost, **how)
-        if reached
-        else None
-        for cost in COSTS
-    }
+
+    def counted(cost: Cost) -> float | None:
+        try:
+            return steps_to(estimator, model, **_goal(options), cost=cost, **how)
+        except ValueError:
+            if options.excess is None or options.excess > limit:
+                raise
+            return None  # at the limit or below it, and never reached
+
     return {
         "factor": factor.value,
         "condition": factor.condition,
         "step_size": factor.step_size,
         "largest_stable": factor.largest_stable,
         "limit": limit,
-        **counted,
+        **{cost: counted(cost) for cost in COSTS},
     }
 
 
@@ -142,8 +147,8 @@ def _stopped(
     }
 
 
-def _worst(value: Any) -> str:
-    """The largest of several, of experts that have one each."""
+def _span(value: Any) -> str:
+    """From the least to the largest, of experts that have one each."""
     least, most = np.nanmin(value), np.nanmax(value)
     return reporting.number(most) if least == most else f"{least:.3g} to {most:.3g}"
 
@@ -152,44 +157,35 @@ def _count(value: float | None) -> str:
     return "never" if value is None else reporting.number(value) if value < 1e6 else f"{value:.3g}"
 
 
-SPEED: dict[str, Any] = {
-    "factor": ("factor", reporting.number),
-    "condition": ("condition", _worst),
-    "step_size": ("step size", _worst),
-    "iterations": ("iterations", _count),
-    "samples": ("samples", _count),
-    "multiplications": ("multiplications", _count),
-    "limit": ("excess at the end", reporting.number),
+Columns = dict[str, Callable[[dict[str, Any]], str]]
+SPEED: Columns = {
+    "factor": lambda row: reporting.number(row["factor"]),
+    "condition": lambda row: _span(row["condition"]),
+    "step size": lambda row: _span(row["step_size"]),
+    "iterations": lambda row: _count(row["iterations"]),
+    "samples": lambda row: _count(row["samples"]),
+    "multiplications": lambda row: _count(row["multiplications"]),
+    "excess at the end": lambda row: reporting.number(row["limit"]),
 }
-STOPPED: dict[str, Any] = {
-    "best_steps": ("best after", str),
-    "best_risk": ("risk", reporting.number),
-    "best_sem": ("sem", "{:.2g}".format),
-    "last_steps": ("late", "{:.0e}".format),
-    "last_risk": ("risk late", reporting.number),
-    "last_sem": ("its sem", "{:.2g}".format),
+STOPPED: Columns = {
+    "best after": lambda row: str(row["best_steps"]),
+    "risk": lambda row: reporting.rounded(row["best_risk"], row["best_sem"]),
+    "sem": lambda row: f"{row['best_sem']:.2g}",
+    "risk late": lambda row: reporting.rounded(row["last_risk"], row["last_sem"]),
+    "its sem": lambda row: f"{row['last_sem']:.2g}",
 }
 
 
 def _cells(
-    results: dict[str, dict[str, Any]], columns: dict[str, Any]
+    results: dict[str, dict[str, Any]], columns: Columns
 ) -> tuple[list[str], list[list[str]]]:
-    header = ["learner", *(title for title, _ in columns.values())]
-    rows = [
-        [name, *(text(row[key]) for key, (_, text) in columns.items())]
-        for name, row in results.items()
-    ]
-    return header, rows
+    rows = [[name, *(text(row) for text in columns.values())] for name, row in results.items()]
+    return ["learner", *columns], rows
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "an iso-parameter model unless --model is given")
-    parser.add_argument(
-        "--step-size",
-        type=positive,
-        metavar="A",
-        help="common to all (default: of each its own best constant step)",
-    )
+    add_step_size(parser)
     parser.add_argument(
         "--tolerance",
         type=positive,

@@ -204,16 +204,21 @@ def add_samples(parser: argparse.ArgumentParser, text: str) -> None:
 def add_descent(parser: argparse.ArgumentParser, text: str) -> None:
     """How gradient descent goes; see `inputs.descending`."""
     group = parser.add_argument_group("gradient descent", text)
-    group.add_argument(
-        "--step-size",
-        type=positive,
-        metavar="A",
-        help="common to all (default: of dense and of each expert its own best constant step)",
-    )
+    add_step_size(group)
     group.add_argument(
         "--training",
         choices=("own", "joint"),
         help="experts on their own samples (default), or jointly on one loss over the mixture",
+    )
+
+
+def add_step_size(parser: Any) -> None:
+    """The step of gradient descent, of a parser or a group of one."""
+    parser.add_argument(
+        "--step-size",
+        type=positive,
+        metavar="A",
+        help="common to all (default: of dense and of each expert its own best constant step)",
     )
 
 
