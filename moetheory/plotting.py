@@ -25,9 +25,10 @@ _AXES = {
     "erasure": "erasure probability q",
     "radius": "radius r of the worst-case shift",
 }
+COUNTS = ("samples", "steps")
 RATES = ("misrouting", "erasure")
 STRAIGHT = (*RATES, "test_noise_variance")  # over these risks are straight lines
-DECADES = 10.0  # a span of overlaps and radii that is drawn logarithmically
+DECADES = 10.0  # a span of overlaps and radii, or of steps from 0, that is drawn logarithmically
 RATE_TICKS = 6  # at most, so that small ones have room for their digits
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
@@ -38,10 +39,10 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
-    positive (but not for rates, over which risks are straight lines); theory as lines, with a band
-    of ± its estimated error where it is asymptotic; simulations as points with 95 % intervals
-    (none where the variance is infinite), joined by a dotted line where theory has no formula; the
-    upper bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and
+    positive (but not for rates, over which risks are straight lines; many steps of descent from 1
+    on, should they begin with 0); theory as lines, with a band of ± its estimated error where it
+    is asymptotic; simulations as points with 95 % intervals (none where the variance is infinite),
+    joined by a dotted line where theory has no formula; the upper bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and
     its simulation, which estimates nothing there, is left out; heights far above the others are
     cut off.
 
@@ -184,11 +185,18 @@ def _scale_axes(ax: Axes, over: str, x: NDArray[Any], heights: NDArray[Any]) -> 
     in_decades = np.all(x > 0) and over not in RATES and not narrow
     if in_decades:
         ax.set_xscale("log")
+    elif _from_zero_on(over, x):
+        ax.set_xscale("symlog", linthresh=1.0)
     straight = over in STRAIGHT and not in_decades
     if heights.size and np.all(heights > 0) and not straight:
         ax.set_yscale("log")
     elif straight and np.all(heights >= 0):
         ax.set_ylim(bottom=0.0)
+
+
+def _from_zero_on(over: str, x: NDArray[Any]) -> bool:
+    """Whether it is steps from 0 to so many that only the first is drawn linearly."""
+    return bool(over == "steps" and x[0] == 0 and x[-1] >= DECADES)
 
 
 def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
@@ -198,21 +206,28 @@ def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
         MaxNLocator,
         NullLocator,
         StrMethodFormatter,
+        SymmetricalLogLocator,
     )
 
-    span = x[-1] / x[0] if x[0] > 0 else 1.0
+    span = x[-1] / max(x[0], 1.0)  # of what is counted
     if over == "experts":
         ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spread(x)]))
-    elif over == "samples" and len(x) <= FEW_TICKS:
-        ax.set_xlim(x[0] / 1.5, x[-1] * 1.5)
+    elif over in COUNTS and len(x) <= FEW_TICKS:
+        if x[0] > 0:
+            ax.set_xlim(x[0] / 1.5, x[-1] * 1.5)
         ax.xaxis.set_major_locator(FixedLocator([float(n) for n in x]))
-    elif over == "samples" and span < 10.0:
+    elif over in COUNTS and span < 10.0:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    elif over == "samples" and span < MANY_DECADES:
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    elif over in COUNTS and span < MANY_DECADES:
+        subs = [1.0, 2.0, 5.0]
+        ax.xaxis.set_major_locator(
+            SymmetricalLogLocator(base=10.0, linthresh=1.0, subs=subs)
+            if _from_zero_on(over, x)
+            else LogLocator(subs=subs)
+        )
     elif over in RATES:
         ax.xaxis.set_major_locator(MaxNLocator(RATE_TICKS))
-    if over in ("experts", "samples") and span < MANY_DECADES:
+    if over in ("experts", *COUNTS) and span < MANY_DECADES:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     ax.set_xlabel(_AXES.get(over, over.replace("_", " ")))

@@ -277,6 +277,26 @@ def test_axes_of_what_differs_at_test_time(over, values, label, scales):
         assert ax.get_ylim()[1] > max(line.get_ydata().max() for line in ax.get_lines())
 
 
+@pytest.mark.parametrize(
+    ("values", "scale", "ticks"),
+    [
+        ([0, 1, 2, 3], "linear", "0 1 2 3"),
+        ([0], "linear", "0"),
+        ([0, 1, 2, 3, 5], "linear", "0 1 2 3 4 5"),
+        ([0, 1, 3, 10, 30, 100], "symlog", "0 1 2 5 10 20 50 100"),
+        ([1, 3, 10, 30, 100], "log", "1 2 5 10 20 50 100"),
+        ([10], "log", "10"),
+    ],
+)
+def test_steps_are_whole_numbers_that_may_begin_with_0(values, scale, ticks):
+    ax = mt.plot(mt.sweep(mt.BlockModel.power_law(4, 2, 1.0, decay=1.0), "steps", values))
+    assert (ax.get_xlabel(), ax.get_xscale()) == ("steps t of gradient descent", scale)
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    shown = zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    assert " ".join(label.get_text() for x, label in shown if low <= x <= high) == ticks
+
+
 def test_infinities_over_a_new_quantity_have_its_symbol():
     model = mt.BlockModel.isotropic(4, 2, 1.0)
     ax = mt.plot(mt.sweep(model, "erasure", [0.1, 0.5], [mt.MoE()], samples=4))
