@@ -42,9 +42,9 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     positive (but not for rates, over which risks are straight lines; many steps of descent from 1
     on, should they begin with 0); theory as lines, with a band of ± its estimated error where it
     is asymptotic; simulations as points with 95 % intervals (none where the variance is infinite),
-    joined by a dotted line where theory has no formula; the upper bound dashed. Where a risk is infinite its line has a gap between dotted verticals, and
-    its simulation, which estimates nothing there, is left out; heights far above the others are
-    cut off.
+    joined by a dotted line where theory has no formula; the upper bound dashed. Where a risk is
+    infinite its line has a gap between dotted verticals, and its simulation, which estimates
+    nothing there, is left out; heights far above the others are cut off.
 
     Parameters
     ----------

@@ -45,7 +45,8 @@ class Learner:
 
     def pull(self, p: Any, signal: Any, coefficient: Any) -> Any:
         """The first gradient."""
-        return (p if self is not OWN else 1) * signal * coefficient
+        alone = self.training == "own" and not isinstance(self.estimator, Dense)
+        return (1 if alone else p) * signal * coefficient
 
     def excess(self, p: Any, signal: Any, noise: Any, coefficient: Any, fit: Any) -> Any:
         """What a direction adds to the excess risk of the coefficient ``fit``."""
@@ -134,7 +135,7 @@ class Common:
             return mean_outcome(values, expected, setting, resolution=RESOLUTION)
 
         return Claim(
-            name=f"{learner.name} after t = {steps} == one step after the other",
+            name=f"{learner.name}: risk after t = {steps} == one step after the other",
             relation="==",
             left=self.at(learner, steps),
             right=self.walked(learner, steps),
@@ -157,7 +158,7 @@ class Common:
             return one.claim(*sides, model=lone_direction)
 
         return Claim(
-            name=f"{ahead.name} <= {behind.name}: risk after t = {steps} common steps",
+            name=f"{ahead.name} <= {behind.name}: risk after t = {steps}, a = 1/({MARGIN} H_max)",
             relation="<=",
             left=self.at(ahead, steps),
             right=self.at(behind, steps),
@@ -214,7 +215,6 @@ def best_step(faster: Learner, slower: Learner, model: BlockModel, what: str, **
         right=slower.factor,
         points=lambda _: (model,),
         simulated=lambda _: (),
-        label=lambda _: "own",
         **{"control": 0.5, **more},
     )
 

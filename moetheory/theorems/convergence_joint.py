@@ -70,7 +70,6 @@ def _cheaper(cheaper: Learner, dearer: Learner, model: BlockModel, what: str) ->
         control=0.5,
         points=lambda _: (model,),
         simulated=lambda _: (),
-        label=lambda _: "own",
     )
 
 
