@@ -17,8 +17,9 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
-from moetheory import cli
+from moetheory import cli, terminal
 from moetheory.commands import checks, risks, simulations, sweeps
+from moetheory.commands.descents import STEPS
 from moetheory.simulation.runs import Run
 
 
@@ -1318,6 +1319,44 @@ def test_descent_is_stopped_early_on_samples(run):
     assert run(*asked)[1] == out
     rows = json.loads(run(*asked, "--json")[1])["results"]
     assert all(row["best_risk"] <= row["last_risk"] for row in rows.values())
+
+
+def test_descent_says_what_the_library_says(run, monkeypatch):
+    shares = []
+
+    class Recorded(terminal.Progress):
+        def __call__(self, done: int, total: int) -> None:
+            shares.append(done / total)
+
+    monkeypatch.setattr(terminal, "Progress", Recorded)
+    how, sets = {"step_size": 0.02}, {"samples": 24, "replicates": 20, "rng": 5}
+    code, out, _ = run(
+        *("descent", *SMALL, "--decay", "1", "--ridge", "0.3", "--step-size", "0.02", "--json"),
+        *("--samples", "24", "--replicates", "20", "--seed", "5"),
+    )
+    assert code == 0
+    model = mt.BlockModel.power_law(6, 3, 1.0, decay=1.0, signal_energy=6.0)
+    moe = mt.MoE(ridge=0.3)
+    for row, estimator, training in zip(
+        json.loads(out)["results"].values(),
+        (mt.Dense(ridge=0.3), moe, moe),
+        ("own", "own", "joint"),
+        strict=True,
+    ):
+        factor = mt.contraction_factor(estimator, model, training=training, **how)
+        assert (row["factor"], row["limit"]) == (factor.value, mt.risk(estimator, model).excess)
+        path = mt.simulate_descent(estimator, model, STEPS, training=training, **how, **sets)
+        best, last = path.best, path.estimates[-1]
+        stopped = [best.steps, best.risk.mean, best.risk.sem, STEPS[-1], last.mean, last.sem]
+        assert [row[name] for name in row if name.startswith(("best_", "last_"))] == stopped
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_long_counts_of_steps_are_in_powers_of_ten(run):
+    _, out, _ = run("descent", *SMALL, "--decay", "1", "--step-size", "1e-9")
+    counts = [row.split()[-4:-1] for row in out.splitlines()[1:4]]
+    assert all(re.fullmatch(r"\d(\.\d+)?e\+\d\d", cell) for row in counts for cell in row)
 
 
 def test_a_sweep_over_steps(run, tmp_path):

@@ -239,7 +239,7 @@ def test_with_a_ridge_it_is_where_the_path_stays_below(generic):
         risks = mt.descent(estimator, model, np.arange(3000)).excess
         assert np.any(np.diff(risks) > 0.0)
         limit = mt.risk(estimator, model).excess
-        for above in (1e-1, 1e-3, 1e-6):
+        for above in np.geomspace(1e-1, 1e-6, 30):
             goal = limit * (1 + above)
             last = int(np.flatnonzero(risks > goal)[-1])
             assert mt.steps_to(estimator, model, goal) == last + 1
@@ -285,7 +285,8 @@ def test_directions_without_variance_are_left_alone():
         path = mt.descent(estimator, still, [0, 1, 1000])
         assert path.excess[0] == pytest.approx(2.5)
         assert path.excess[2] == pytest.approx(0.0, abs=1e-12)
-    assert mt.contraction_factor(mt.MoE(), still).value == 0.0
+    factor = mt.contraction_factor(mt.MoE(), still)
+    assert (factor.value, factor.rate) == (0.0, math.inf)
     nothing = mt.BlockModel([1.0], [0], [0.0], [1.0], 0.0)
     assert mt.descent(mt.Dense(), nothing, [0, 5]).excess.tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match="model must have signal or noise"):
@@ -364,6 +365,9 @@ def test_a_step_that_diverges_is_refused_by_the_largest_stable_one(generic):
     stable = 2 / 3.4
     with pytest.raises(ValueError, match=r"step_size must be less than 0\.588235294117647"):
         mt.descent(mt.MoE(), model, 1, step_size=stable)
+    steepest_last = model.replace(block_of=2 - model.block_of)
+    with pytest.raises(ValueError, match=r"step_size must be less than 0\.588235294117647"):
+        mt.descent(mt.MoE(), steepest_last, 1, step_size=9.0)
     assert mt.contraction_factor(mt.MoE(), model, step_size=stable * (1 - 1e-12)).value < 1.0
     with pytest.raises(ValueError, match=r"step_size\[1\] must be less than 1\.42857.* got 1\.5"):
         mt.steps_to(mt.MoE(), model, 1.0, step_size=[0.1, 1.5, 0.1])
@@ -398,6 +402,9 @@ def test_a_goal_below_the_floor_is_refused_and_the_floor_named(generic):
     # a step that meets it exactly
     exact = mt.BlockModel([1.0], [0], [1.0], [1.0], 1.0)
     assert mt.steps_to(mt.Dense(), exact, 0.5) == 1
+    assert mt.steps_to(mt.Dense(), exact, 0.5 * (1 - 2**-53)) == 1  # to rounding
+    with pytest.raises(ValueError, match=r"tolerance must be greater than 0\.5, the excess risk"):
+        mt.steps_to(mt.Dense(), exact, 0.5 * (1 - 1e-14))
     assert mt.steps_to(mt.Dense(), exact, 5.0) == 0
     assert mt.steps_to(mt.Dense(), exact, 1, relative=True) == 0
 

@@ -279,11 +279,21 @@ def test_another_schedule_is_another_run(run, generic, tmp_path, changes):
         mt.simulate(BOTH, generic(), samples=SAMPLES, method="statistics", rng=9, checkpoint=path)
 
 
+def test_a_line_of_progress_says_what_is_going_on(generic, monkeypatch, capsys):
+    monkeypatch.setattr("time.monotonic", itertools.count(step=11).__next__)
+    mt.simulate_descent(mt.Dense(), generic(), 3, samples=9, replicates=9, rng=0, progress=True)
+    assert "of 9 replicates" in (said := capsys.readouterr().err)
+    assert said.endswith(": simulate_descent\n")
+
+
 def test_a_target_is_met_by_all_steps(generic):
+    told = []
     found = mt.simulate_descent(
-        mt.MoE(), generic(), [1, 30], samples=SAMPLES, target_sem=3e-3, rng=0
-    )
+        mt.MoE(), generic(), [1, 30], samples=SAMPLES, target_sem=3e-3, rng=0,
+        progress=lambda *each: told.append(each),
+    )  # fmt: skip
     assert found.sem.max() <= 3e-3
+    assert told[-1] == (found.estimates.replicates[0],) * 2
     assert found.estimates.replicates[0] % chunk_size(generic(), [1, 30]) == 0
 
 
@@ -345,6 +355,7 @@ def test_of_steps_for_each_expert_the_one_that_is_too_long_is_named(generic):
         ({"step_size": math.nan}, "step_size must be finite, got nan"),
         ({"step_size": "best"}, "step_size must be \"optimal\" or a number, got 'best'"),
         ({"step_size": [0.1] * 3}, "step_size must be one number for Dense(...), got shape (3,)"),
+        ({"step_size": [0.1] * 3, "estimator": BOTH[::-1]}, "must be one number for Dense(...)"),
         (
             {"step_size": [0.1] * 3, "training": "joint", "estimator": mt.MoE()},
             'step_size must be one number with training="joint"',

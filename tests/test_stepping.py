@@ -31,6 +31,9 @@ def test_on_samples_it_is_the_simulation(generic):
         np.testing.assert_allclose(table[f"{label}_simulated"], path.mean - 0.3, rtol=1e-14)
         np.testing.assert_array_equal(table[f"{label}_sem"], path.sem)
     assert (table.replicates, table.entropy) == (50, 3)
+    told = []
+    mt.sweep(model, "steps", STEPS, rng=3, progress=lambda *each: told.append(each), **how)
+    assert told[-1] == (50, 50)
 
 
 @pytest.mark.parametrize(
