@@ -173,10 +173,10 @@ def simulate_descent(
     >>> steps = [0, 1, 2, 4, 8, 16, 32, 10**9]
     >>> dense, moe = simulate_descent([Dense(), MoE()], model, steps, samples=24,
     ...                               step_size=0.02, replicates=300, rng=0)
-    >>> [(each.best.steps, f"{each.best.risk.mean:.1f}") for each in (dense, moe)]
-    [(8, '1.4'), (4, '1.3')]
-    >>> f"{dense.mean[0]:.1f}", bool(dense.mean[-1] > 3.0), bool(moe.mean[-1] > 3.0)
-    ('1.5', True, True)
+    >>> float(dense.mean[0]), dense.best.steps, moe.best.steps
+    (1.5, 8, 4)
+    >>> bool(dense.mean[-1] > 3.0 > 2.0 * dense.best.risk.mean), bool(moe.mean[-1] > 3.0)
+    (True, True)
     """
     estimators = [
         known_oracle(each, "gradient descent on training sets")
