@@ -65,10 +65,10 @@ def stopped(model: mt.BlockModel, samples: int) -> list[mt.DescentEstimate]:
 def report(samples: int, paths: list[mt.DescentEstimate]) -> None:
     """Print where descent is best stopped."""
     print(f"\n{samples} samples, 64 coordinates, 8 in each of 8 blocks")
-    for name, path in zip(("dense", "experts"), paths, strict=True):
+    for name, path in zip(("dense", "experts, jointly"), paths, strict=True):
         best = path.best
         print(
-            f"  {name:8} best after {best.steps:4} steps: risk {best.risk.mean:.3f} ± "
+            f"  {name:16} best after {best.steps:4} steps: risk {best.risk.mean:.3f} ± "
             f"{best.risk.sem:.3f}, after {path.steps[-1]}: {path.mean[-1]:.3f} ± {path.sem[-1]:.3f}"
         )
 

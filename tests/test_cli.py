@@ -1384,6 +1384,10 @@ def test_a_sweep_over_steps(run, tmp_path):
         (("descent", "--replicates", "9"), "--replicates needs --samples"),
         (("descent", "--seed", "9"), "--seed needs --samples"),
         (("descent", "--ridge", "-1"), "--ridge must be at least 0, got -1"),
+        (
+            ("descent", "--excess", "0.6", "--step-size", "1e-30"),
+            "--excess must be reached within 2⁵³ steps, got 0.6; the floor is 0.5",
+        ),
         (("descent", "--tolerance", "5"), "--tolerance must be at most 1, a share of what there"),
         (("descent", "--samples", "9", "--step-size", "0.9"), "--step-size must be less than"),
         (("descent", "--trainin", "own"), "unrecognized arguments: --trainin"),

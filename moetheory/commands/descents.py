@@ -52,7 +52,8 @@ def run_descent(options: argparse.Namespace) -> int:
             raise BadInputError(f"--{name} needs --samples, the size of the training sets")
     model = required_model(options)
     entropy = entropy_of(options.seed) if options.samples is not None else None
-    with refusals(options), terminal.Progress("descent") as progress:
+    goal = "tolerance" if options.excess is None else "excess"
+    with refusals(options, tolerance=goal), terminal.Progress("descent") as progress:
         moe = MoE(ridge=options.ridge)
         learners = (
             Learner("dense", Dense(ridge=options.ridge), "own"),
@@ -73,8 +74,8 @@ def run_descent(options: argparse.Namespace) -> int:
     width = terminal.width()
     print(reporting.table(*_cells(results, SPEED), width))
     print()
-    goal, relative = _goal(options).values()
-    until = f"{100 * goal:g} % of the gain is left" if relative else f"it is {goal:g}"
+    tolerance, relative = _goal(options).values()
+    until = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
     print(f"excess risk starts at {reporting.number(model.label_power)}; counted until {until}")
     print("a batch counts as one sample; multiplications are those of predictions")
     if entropy is not None:
