@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from moetheory.convergence import contraction_factor, steps_to
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
-from moetheory.schedule import COSTS, Cost, TrainingMode
+from moetheory.schedule import COSTS, TrainingMode
 from moetheory.simulation import simulate_descent
 from moetheory.simulation.seeding import entropy_of
 
@@ -47,13 +48,17 @@ def run_descent(options: argparse.Namespace) -> int:
     """Print one row each for dense, experts on their own samples, and experts jointly."""
     if options.excess is not None and options.tolerance is not None:
         raise BadInputError("--excess cannot be combined with --tolerance: both are goals")
+    if options.tolerance is not None and options.tolerance > 1.0:
+        raise BadInputError(
+            f"--tolerance must be at most 1, a share of what there is to gain, got "
+            f"{options.tolerance:g}"
+        )
     for name in ("replicates", "seed"):
         if getattr(options, name) is not None and options.samples is None:
             raise BadInputError(f"--{name} needs --samples, the size of the training sets")
     model = required_model(options)
     entropy = entropy_of(options.seed) if options.samples is not None else None
-    goal = "tolerance" if options.excess is None else "excess"
-    with refusals(options, tolerance=goal), terminal.Progress("descent") as progress:
+    with refusals(options), terminal.Progress("descent") as progress:
         moe = MoE(ridge=options.ridge)
         learners = (
             Learner("dense", Dense(ridge=options.ridge), "own"),
@@ -95,26 +100,22 @@ def _goal(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> dict[str, Any]:
-    """With infinitely many samples."""
+    """With infinitely many samples; a goal that is never reached has no counts."""
     _, estimator, training = learner
     how: dict[str, Any] = {"training": training, "step_size": options.step_size or "optimal"}
     factor, limit = contraction_factor(estimator, model, **how), risk(estimator, model).excess
-
-    def counted(cost: Cost) -> float | None:
-        try:
-            return steps_to(estimator, model, **_goal(options), cost=cost, **how)
-        except ValueError:
-            if options.excess is None or options.excess > limit:
-                raise
-            return None  # at the limit or below it, and never reached
-
+    counted: dict[str, float | None] = dict.fromkeys(COSTS)
+    # all but a goal out of reach was refused before
+    with suppress(ValueError):
+        for cost in COSTS:
+            counted[cost] = steps_to(estimator, model, **_goal(options), cost=cost, **how)
     return {
         "factor": factor.value,
         "condition": factor.condition,
         "step_size": factor.step_size,
         "largest_stable": factor.largest_stable,
         "limit": limit,
-        **{cost: counted(cost) for cost in COSTS},
+        **counted,
     }
 
 
