@@ -25,6 +25,20 @@ def test_rates_keep_their_digits_next_to_standing_still_and_next_to_the_edge():
     )
 
 
+def test_rates_keep_their_digits_where_nearly_all_is_learned_in_one_step():
+    curvature = np.array([0.3, 0.7])
+    headroom = curvature * (1.0 + np.array([1e-12, -3e-9]))
+    # the step is 2 over their sum, and the factor their difference over it
+    found = decay_rate(curvature, 2.0 / (curvature + headroom), headroom)
+    expected = np.log((curvature + headroom) / np.abs(headroom - curvature))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+def test_sums_of_what_is_hardly_there_are_not_zero():
+    found = exponential_sums(np.array([300.0, 700.0]), np.ones(1), np.ones((1, 1)))
+    np.testing.assert_allclose(found, np.exp([[-300.0, -700.0]]), rtol=1e-14)
+
+
 def test_a_direction_that_is_learned_in_one_step_leaves_nothing():
     assert decay_rate(np.array([0.3]), 1 / 0.3, np.array([0.3])) == FASTEST
     assert exponential_sums(
