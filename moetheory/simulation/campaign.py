@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 
+from moetheory.allocation import Counts
 from moetheory.errors import ExecutorError
 from moetheory.estimates import Estimates
+from moetheory.perturbation import Perturbation
 from moetheory.simulation.arguments import (
     chosen_executor,
     chunks_in_flight,
@@ -21,13 +23,29 @@ from moetheory.simulation.arguments import (
 )
 from moetheory.simulation.assembly import assembled
 from moetheory.simulation.checkpoint import Checkpoint
-from moetheory.simulation.routes import Family
+from moetheory.simulation.routes import Family, Method
 from moetheory.simulation.runs import Report, Run, collected
 from moetheory.simulation.seeding import RNG, entropy_of
 from moetheory.terminal import Progress as Line
 from moetheory.validation import count, number
 
 Progress = Callable[[int, int], object]
+
+
+class CampaignOptions(TypedDict, total=False):
+    """Keyword arguments that all simulations of risks have."""
+
+    under: Perturbation | None
+    counts: Counts
+    method: Method | None
+    replicates: int | None
+    target_sem: float | None
+    rng: RNG
+    executor: Executor | int | None
+    memory: int
+    progress: Progress | bool | None
+    checkpoint: str | os.PathLike[str] | None
+    part: tuple[int, int] | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import TypedDict, Unpack, overload
+from typing import Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from moetheory.perturbation import Perturbation
 from moetheory.schedule import StepSize, TrainingMode, known_schedule, step_costs
 from moetheory.simulation.arguments import known_estimators, known_exposure
 from moetheory.simulation.assembly import by_model
-from moetheory.simulation.campaign import Campaign, Progress
+from moetheory.simulation.campaign import Campaign, CampaignOptions, Progress
 from moetheory.simulation.descending import descents
 from moetheory.simulation.engine import MEMORY, TRAINING_SETS
 from moetheory.simulation.identity import identity
@@ -26,22 +26,11 @@ from moetheory.simulation.routes import Method
 from moetheory.simulation.seeding import RNG
 
 
-class Options(TypedDict, total=False):
+class Options(CampaignOptions, total=False):
     """The keyword arguments of `simulate_descent` that may be left out."""
 
     step_size: StepSize | ArrayLike
     training: TrainingMode
-    under: Perturbation | None
-    counts: Counts
-    method: Method | None
-    replicates: int | None
-    target_sem: float | None
-    rng: RNG
-    executor: Executor | int | None
-    memory: int
-    progress: Progress | bool | None
-    checkpoint: str | os.PathLike[str] | None
-    part: tuple[int, int] | None
 
 
 @overload

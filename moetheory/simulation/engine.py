@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import TypedDict, Unpack, overload
+from typing import Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +23,7 @@ from moetheory.simulation.arguments import (
     warn_of,
 )
 from moetheory.simulation.assembly import by_model
-from moetheory.simulation.campaign import Campaign, Progress
+from moetheory.simulation.campaign import Campaign, CampaignOptions, Progress
 from moetheory.simulation.identity import identity
 from moetheory.simulation.learned import Taught
 from moetheory.simulation.routes import Method, families
@@ -37,21 +37,10 @@ TRAINING_SETS = 1000
 MEMORY = 256 * 2**20
 
 
-class Options(TypedDict, total=False):
+class Options(CampaignOptions, total=False):
     """The keyword arguments of `simulate`."""
 
     samples: ArrayLike | None
-    under: Perturbation | None
-    counts: Counts
-    method: Method | None
-    replicates: int | None
-    target_sem: float | None
-    rng: RNG
-    executor: Executor | int | None
-    memory: int
-    progress: Progress | bool | None
-    checkpoint: str | os.PathLike[str] | None
-    part: tuple[int, int] | None
 
 
 @overload
