@@ -260,7 +260,7 @@ def steps_to(
     reached = bisect_left(
         range(MOST_STEPS + 1), True, key=lambda t: path.bound(t) <= max(allowed, 0.0)
     )
-    if allowed < -rounding or (reached > 1 and allowed <= rounding):
+    if allowed < -rounding or (reached > 1 and allowed <= 0.0):
         raise ValueError(
             f"tolerance must be greater than {floor}, below which descent does not stay, "
             f"got {tolerance!r}"

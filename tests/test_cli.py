@@ -1319,7 +1319,9 @@ def test_descent_to_a_floor_and_with_steps_that_get_nowhere(run, tmp_path):
     ]
     model = mt.BlockModel.power_law(16, 4, 1.0, decay=1.0, signal_energy=16.0)
     floor = float(np.nextafter(mt.risk(mt.MoE(), model).excess, 1.0))
-    assert iterations(model, "--excess", repr(floor)) == [None, None, None]
+    dense, own, joint = iterations(model, "--excess", repr(floor))
+    assert dense is None
+    assert min(own, joint) > 1
     assert iterations(model, "--step-size", "1e-30") == [None, None, None]
 
 

@@ -419,6 +419,11 @@ def test_a_goal_below_the_floor_is_refused_and_the_floor_named(generic):
         mt.steps_to(mt.Dense(), model, 1.0, cost="time")
     with pytest.raises(ValueError, match="tolerance must be reached within 2"):
         mt.steps_to(mt.Dense(), model, 0.1, relative=True, step_size=1e-30)
+    # above it by the last digit is above it
+    for estimator in (mt.Dense(), mt.MoE()):
+        goal = float(np.nextafter(mt.risk(estimator, model).excess, np.inf))
+        steps = mt.steps_to(estimator, model, goal)
+        assert mt.descent(estimator, model, steps).excess[0] <= goal
     # a step that meets it exactly
     exact = mt.BlockModel([1.0], [0], [1.0], [1.0], 1.0)
     assert mt.steps_to(mt.Dense(), exact, 0.5) == 1
