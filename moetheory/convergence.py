@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,9 +10,7 @@ from numpy.typing import ArrayLike
 from moetheory.estimators import Dense, Estimator, known_oracle
 from moetheory.evaluation import risk
 from moetheory.formulas import contraction
-from moetheory.formulas.population import second_moment
 from moetheory.model import BlockModel, known_model
-from moetheory.optimum import leakage_of, optimal_coefficients
 from moetheory.paths import Contraction, Descent
 from moetheory.schedule import (
     MOST_STEPS,
@@ -24,7 +21,8 @@ from moetheory.schedule import (
     known_schedule,
     step_costs,
 )
-from moetheory.validation import FloatArray, IntArray, number, read_only
+from moetheory.trajectory import Quadratics, Trajectory
+from moetheory.validation import FloatArray, number, read_only
 
 
 def descent(
@@ -97,7 +95,7 @@ def descent(
     """
     estimator, model = known_oracle(estimator, "descent"), known_model(model)
     schedule = known_schedule(steps, step_size, training, (estimator,), model)
-    path = _Trajectory.of(estimator, model, schedule.step_size, training)
+    path = Trajectory.of(estimator, model, schedule.step_size, training)
     limit = risk(estimator, model).excess
     remaining = path.remaining(schedule.steps)
     excess = limit + remaining
@@ -107,7 +105,7 @@ def descent(
         excess=excess,
         value=excess + model.label_noise_variance,
         remaining=remaining,
-        step_size=_one_or_all(path.bowls.step),
+        step_size=_one_or_all(path.quadratics.step),
     )
 
 
@@ -154,8 +152,8 @@ def contraction_factor(
     """
     estimator, model = known_oracle(estimator, "the contraction factor"), known_model(model)
     size = known_schedule(0, step_size, training, (estimator,), model).step_size
-    bowls = _Bowls.of(estimator, model, size, training)
-    varies = bowls.curvature > 0.0
+    losses = Quadratics.of(estimator, model, size, training)
+    varies = losses.curvature > 0.0
     if not varies.any():
         raise ValueError(
             "model must have signal or noise in a direction that a group ever drawn can learn, "
@@ -164,17 +162,17 @@ def contraction_factor(
     experts = 1 if isinstance(estimator, Dense) else model.experts
     slowest = np.full(experts, contraction.FASTEST)
     whose = np.zeros_like(model.block_of) if experts == 1 else model.block_of
-    np.minimum.at(slowest, whose[varies], bowls.rate[varies])
+    np.minimum.at(slowest, whose[varies], losses.rate[varies])
     factors = np.where(slowest < contraction.FASTEST, np.exp(-slowest), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        conditions = np.where(bowls.largest > 0.0, bowls.largest / bowls.smallest, np.nan)
-        stable = 2.0 / bowls.largest
+        conditions = np.where(losses.largest > 0.0, losses.largest / losses.smallest, np.nan)
+        stable = 2.0 / losses.largest
     rate = float(slowest.min())
     return Contraction(
         value=float(factors.max()),
         rate=rate if rate < contraction.FASTEST else np.inf,
         per_expert=factors,
-        step_size=_one_or_all(bowls.step),
+        step_size=_one_or_all(losses.step),
         largest_stable=_one_or_all(stable),
         condition=_one_or_all(conditions),
     )
@@ -242,7 +240,7 @@ def steps_to(
     estimator, model = known_oracle(estimator, "descent"), known_model(model)
     size = known_schedule(0, step_size, training, (estimator,), model).step_size
     unit = step_costs(estimator, model, training)[known_cost(cost)]
-    path = _Trajectory.of(estimator, model, size, training)
+    path = Trajectory.of(estimator, model, size, training)
     limit = risk(estimator, model).excess
     if not isinstance(relative, bool | np.bool_):
         raise ValueError(f"relative must be True or False, got {relative!r}")
@@ -274,128 +272,6 @@ def steps_to(
         before = np.array([reached - 1])
         reached -= int(path.remaining(before)[0] <= allowed)
     return reached if cost == "iterations" else reached * unit
-
-
-@dataclass(frozen=True, eq=False)
-class _Bowls:
-    """The quadratics that are descended on, a direction each.
-
-    Attributes
-    ----------
-    curvature, rate : (d,) arrays
-        Zero in directions that do not vary or whose group is never drawn.
-    overshoots : (d,) boolean array
-        Where :math:`1 - aH` is negative.
-    step, largest, smallest : (1,) or (K,) arrays
-        Of each loss: the step, and the extreme curvatures.
-    """
-
-    curvature: FloatArray
-    rate: FloatArray
-    overshoots: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    step: FloatArray
-    largest: FloatArray
-    smallest: FloatArray
-
-    @classmethod
-    def of(
-        cls, estimator: Estimator, model: BlockModel, size: StepSize, training: TrainingMode
-    ) -> _Bowls:
-        """Those of an estimator; ValueError if the step diverges."""
-        moment, share = _moments(estimator, model)
-        # what does not vary has no gradient: it stays at zero, whatever the ridge
-        curvature = np.where((share > 0.0) & (moment > 0.0), moment + estimator.ridge, 0.0)
-        own = training == "own" and not isinstance(estimator, Dense)
-        if not own:
-            curvature *= share
-        owners = model.block_of if own else np.zeros_like(model.block_of)
-        losses = model.experts if own else 1
-        largest, smallest = contraction.extremes(curvature, owners, losses)
-        if isinstance(size, str):
-            moving = largest > 0.0
-            step = np.divide(2.0, largest + smallest, out=np.zeros(losses), where=moving)
-            headroom = (largest[owners] - curvature) + smallest[owners]
-        else:
-            step = np.broadcast_to(np.asarray(size, dtype=np.float64), (losses,))
-            _require_stable(step, largest, named=np.ndim(size) > 0)
-            headroom = 2.0 / step[owners] - curvature
-        rate = contraction.decay_rate(curvature, step[owners], headroom)
-        return cls(curvature, rate, curvature > headroom, step, largest, smallest)
-
-
-def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> None:
-    diverges = np.flatnonzero(2.0 / step <= largest)  # no headroom, as it is computed
-    if diverges.size:
-        worst = int(diverges[np.argmax(largest[diverges])])
-        name = f"step_size[{worst}]" if named else "step_size"
-        raise ValueError(
-            f"{name} must be less than {2.0 / largest[worst]:.17g}, 2 over the largest curvature, "
-            f"from which on descent diverges, got {step[worst]:.17g}"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Trajectory:
-    r"""What remains after t steps, :math:`\sum_u (a_ur_u^{2t} + c_ur_u^t)`.
-
-    Attributes
-    ----------
-    rates : (U,) array
-        :math:`-\log|r|`, sorted, each once.
-    squares : (1, U) array
-        a.
-    crosses : (2, U) array or None
-        c times what :math:`r^t/|r|^t` is at even and at odd steps; None if all are zero.
-    """
-
-    bowls: _Bowls
-    rates: FloatArray
-    squares: FloatArray
-    crosses: FloatArray | None
-
-    @classmethod
-    def of(
-        cls, estimator: Estimator, model: BlockModel, size: StepSize, training: TrainingMode
-    ) -> _Trajectory:
-        bowls = _Bowls.of(estimator, model, size, training)
-        moment, share = _moments(estimator, model)
-        energy = share * np.square(optimal_coefficients(estimator, model))
-        # isotropic blocks have few different rates
-        rates, places = np.unique(bowls.rate, return_inverse=True)
-
-        def gathered(*terms: FloatArray) -> FloatArray:
-            return np.stack([np.bincount(places, each, len(rates)) for each in terms])
-
-        cross = 2.0 * estimator.ridge * energy
-        signed = np.where(bowls.overshoots, -cross, cross)
-        crosses = gathered(cross, signed) if estimator.ridge else None
-        return cls(bowls, rates, gathered(energy * moment), crosses)
-
-    def remaining(self, steps: IntArray) -> FloatArray:
-        """Excess risk over the limit, (T,)."""
-        times = steps.astype(np.float64)
-        result: FloatArray = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
-        if self.crosses is not None:
-            even, odd = contraction.exponential_sums(times, self.rates, self.crosses)
-            result = result + np.where(steps % 2 == 0, even, odd)
-        return result
-
-    def bound(self, step: int) -> float:
-        """At an even step what remains, at an odd one no less; it only ever falls."""
-        times = np.array([float(step)])
-        result = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
-        if self.crosses is not None:
-            result = result + contraction.exponential_sums(times, self.rates, self.crosses)[0]
-        return float(result[0])
-
-
-def _moments(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, FloatArray]:
-    """Second moments of what a direction is learned from, and how often it is met, (d,)."""
-    p = model.group_probabilities[model.block_of]
-    signal = model.signal_variances
-    if isinstance(estimator, Dense):
-        signal, p = second_moment(p, signal, leakage_of(model)), np.ones_like(p)
-    return signal + model.noise_variance, p
 
 
 def _one_or_all(values: FloatArray) -> float | FloatArray:
