@@ -253,9 +253,9 @@ def steps_to(
     reached = bisect_left(
         range(MOST_STEPS + 1), True, key=lambda t: path.bound(t) <= max(allowed, 0.0)
     )
-    if allowed < -rounding or (reached > 1 and allowed <= rounding):
+    if allowed < -rounding or (reached > 1 and allowed <= 0.0):
         raise ValueError(
-            f"tolerance must be greater than {floor}, which no number of steps goes below, "
+            f"tolerance must be greater than {floor}, below which descent does not stay, "
             f"got {tolerance!r}"
         )
     if reached > MOST_STEPS:
@@ -296,7 +296,8 @@ class _Bowls:
     ) -> _Bowls:
         """Those of an estimator; ValueError if the step diverges."""
         moment, share = _moments(estimator, model)
-        curvature = np.where(share > 0.0, moment + estimator.ridge, 0.0)
+        # what does not vary has no gradient: it stays at zero, whatever the ridge
+        curvature = np.where((share > 0.0) & (moment > 0.0), moment + estimator.ridge, 0.0)
         own = training == "own" and not isinstance(estimator, Dense)
         if not own:
             curvature *= share
@@ -310,14 +311,13 @@ class _Bowls:
         else:
             step = np.broadcast_to(np.asarray(size, dtype=np.float64), (losses,))
             _require_stable(step, largest, named=np.ndim(size) > 0)
-            with np.errstate(over="ignore"):  # of the tiniest steps
-                headroom = 2.0 / step[owners] - curvature
+            headroom = 2.0 / step[owners] - curvature
         rate = contraction.decay_rate(curvature, step[owners], headroom)
         return cls(curvature, rate, curvature > headroom, step, largest, smallest)
 
 
 def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> None:
-    diverges = np.flatnonzero(step * largest >= 2.0)
+    diverges = np.flatnonzero(2.0 / step <= largest)  # no headroom, as it is computed
     if diverges.size:
         worst = int(diverges[np.argmax(largest[diverges])])
         name = f"step_size[{worst}]" if named else "step_size"

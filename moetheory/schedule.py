@@ -25,6 +25,7 @@ Cost = Literal["iterations", "samples", "multiplications"]
 StepSize = Literal["optimal"] | float | FloatArray
 COSTS: tuple[Cost, ...] = get_args(Cost)
 MOST_STEPS = 2**53  # beyond it floats skip integers
+SMALLEST_STEP = 1e-290  # its inverse is a float, also where a joint loss shortens it
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,7 @@ def known_step_size(step_size: Any, training: TrainingMode, model: BlockModel) -
             raise ValueError(f'step_size must be "optimal" or a number, got {step_size!r}')
         return "optimal"
     if regular_array("step_size", step_size).ndim == 0:
-        return number("step_size", step_size, above=0.0)
+        return _known_size("step_size", step_size)
     if training == "joint":
         raise ValueError(
             'step_size must be one number with training="joint", one loss of all experts, '
@@ -105,8 +106,12 @@ def known_step_size(step_size: Any, training: TrainingMode, model: BlockModel) -
         )
     sizes = vector("step_size", step_size, length=model.experts)
     for g, each in enumerate(sizes.tolist()):
-        number(f"step_size[{g}]", each, above=0.0)
+        _known_size(f"step_size[{g}]", each)
     return sizes
+
+
+def _known_size(name: str, value: Any) -> float:
+    return number(name, number(name, value, above=0.0), minimum=SMALLEST_STEP)
 
 
 def known_cost(cost: Cost) -> Cost:

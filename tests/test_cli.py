@@ -1299,6 +1299,28 @@ def test_descent_to_a_risk_that_one_of_them_never_has(run):
     assert "never" in run("descent", *SMALL, "--excess", "0.4")[1]
 
 
+def test_descent_to_a_floor_and_with_steps_that_get_nowhere(run, tmp_path):
+    def iterations(model, *goal):
+        model.to_json(tmp_path / "m.json")
+        code, out, _ = run("descent", "--model", str(tmp_path / "m.json"), *goal, "--json")
+        assert code == 0
+        return [row["iterations"] for row in json.loads(out)["results"].values()]
+
+    # one step meets the optimum of isotropic blocks exactly
+    isotropic = mt.BlockModel.isotropic(16, 4, 1.0, signal_energy=16.0)
+    assert iterations(isotropic, "--excess", repr(mt.risk(mt.MoE(), isotropic).excess)) == [
+        None,
+        1,
+        1,
+    ]
+    model = mt.BlockModel.power_law(16, 4, 1.0, decay=1.0, signal_energy=16.0)
+    floor = float(np.nextafter(mt.risk(mt.MoE(), model).excess, 1.0))
+    dense, own, joint = iterations(model, "--excess", repr(floor))
+    assert dense is None
+    assert min(own, joint) > 1
+    assert iterations(model, "--step-size", "1e-30") == [None, None, None]
+
+
 def test_descent_is_stopped_early_on_samples(run):
     asked = ("descent", *SMALL, "--samples", "12", "--replicates", "20", "--seed", "5")
     code, out, _ = run(*asked)

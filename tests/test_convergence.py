@@ -1,5 +1,6 @@
 """Gradient descent in closed form, against descent that is carried out step by step."""
 
+import contextlib
 import math
 import re
 
@@ -286,6 +287,18 @@ def test_directions_without_variance_are_left_alone():
     assert mt.descent(mt.Dense(), nothing, [0, 5]).excess.tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match="model must have signal or noise"):
         mt.contraction_factor(mt.Dense(), nothing)
+    # nor does a ridge move them: as on training sets, where no sample has them
+    for estimator in (mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)):
+        steps, much = [1, 2, 3], 10**12
+        path = mt.descent(estimator, still, steps)
+        drawn = mt.simulate_descent(estimator, still, steps, samples=much, replicates=2, rng=0)
+        np.testing.assert_allclose(path.excess, drawn.mean, rtol=1e-4)
+        factor = mt.contraction_factor(estimator, still)
+        assert np.max(factor.condition) == pytest.approx(
+            2.1 / 0.6 if isinstance(estimator, mt.Dense) else 1.0
+        )
+        with pytest.raises(ValueError, match="model must have signal or noise"):
+            mt.contraction_factor(estimator, nothing)
 
 
 @pytest.mark.parametrize("noise", [1e-12, 1e12])
@@ -311,6 +324,7 @@ def test_results_read_as_they_should(generic):
 BAD = [
     ({"step_size": 0}, "step_size must be greater than 0, got 0"),
     ({"step_size": -0.1}, "step_size must be greater than 0, got -0.1"),
+    ({"step_size": 5e-324}, "step_size must be at least 1e-290, got 4.94066e-324"),
     ({"step_size": math.nan}, "step_size must be finite, got nan"),
     ({"step_size": math.inf}, "step_size must be finite, got inf"),
     ({"step_size": "best"}, "step_size must be \"optimal\" or a number, got 'best'"),
@@ -356,6 +370,12 @@ def test_a_step_that_diverges_is_refused_by_the_largest_stable_one(generic):
     with pytest.raises(ValueError, match=r"step_size must be less than 0\.588235294117647"):
         mt.descent(mt.MoE(), model, 1, step_size=stable)
     assert mt.contraction_factor(mt.MoE(), model, step_size=stable * (1 - 1e-12)).value < 1.0
+    # within rounding of it a step that is let through still contracts
+    for curvature in np.random.default_rng(0).uniform(0.1, 10.0, 50).tolist():
+        lone = mt.BlockModel([1.0], [0], [curvature], [1.0], 0.0)
+        for size in np.nextafter(2 / curvature, 0.0) * (1 - np.arange(4) * 2.0**-53):
+            with contextlib.suppress(ValueError):
+                assert mt.contraction_factor(mt.MoE(), lone, step_size=float(size)).rate > 0.0
     with pytest.raises(ValueError, match=r"step_size\[1\] must be less than 1\.42857.* got 1\.5"):
         mt.steps_to(mt.MoE(), model, 1.0, step_size=[0.1, 1.5, 0.1])
     with pytest.raises(ValueError, match='one number with training="joint"'):
@@ -382,6 +402,11 @@ def test_a_goal_below_the_floor_is_refused_and_the_floor_named(generic):
         mt.steps_to(mt.Dense(), model, 1.0, cost="time")
     with pytest.raises(ValueError, match="tolerance must be reached within 2"):
         mt.steps_to(mt.Dense(), model, 0.1, relative=True, step_size=1e-30)
+    # above it by the last digit is above it
+    for estimator in (mt.Dense(), mt.MoE()):
+        goal = float(np.nextafter(mt.risk(estimator, model).excess, np.inf))
+        steps = mt.steps_to(estimator, model, goal)
+        assert mt.descent(estimator, model, steps).excess[0] <= goal
     # a step that meets it exactly
     exact = mt.BlockModel([1.0], [0], [1.0], [1.0], 1.0)
     assert mt.steps_to(mt.Dense(), exact, 0.5) == 1

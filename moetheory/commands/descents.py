@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,18 +91,18 @@ def _goal(options: argparse.Namespace) -> tuple[float, bool]:
 
 
 def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> dict[str, Any]:
-    """With infinitely many samples; a goal below the limit is never reached."""
+    """With infinitely many samples; a goal that is never reached has no counts."""
     _, estimator, training = learner
     how: dict[str, Any] = {"training": training, "step_size": options.step_size or "optimal"}
     factor, limit = contraction_factor(estimator, model, **how), risk(estimator, model).excess
     tolerance, relative = _goal(options)
-    reached = relative or tolerance > limit
-    counted: dict[str, float | None] = {
-        cost: steps_to(estimator, model, tolerance, relative=relative, cost=cost, **how)
-        if reached
-        else None
-        for cost in COSTS
-    }
+    counted: dict[str, float | None] = dict.fromkeys(COSTS)
+    # all but a goal out of reach was refused by the contraction factor
+    with suppress(ValueError):
+        for cost in COSTS:
+            counted[cost] = steps_to(
+                estimator, model, tolerance, relative=relative, cost=cost, **how
+            )
     return {
         "factor": factor.value,
         "condition": factor.condition,

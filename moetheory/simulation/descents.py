@@ -148,9 +148,11 @@ def simulate_descent(
 
     Notes
     -----
-    At a finite number of steps all moments of a risk are finite. After many, with about as many
-    samples as coordinates, risks are as heavy-tailed as those of least squares, and the standard
-    errors there worth as little.
+    After a finite number of steps of given size all moments of a risk are finite. Steps of optimal
+    size are long where all of few samples are small: of n samples with q coordinates only moments
+    below :math:`nq/2` are sure to be finite, and with four numbers or fewer a standard error is
+    worth little. So it is after many steps with about as many samples as coordinates, where risks
+    are as heavy-tailed as those of least squares.
 
     The step that is best in the end is nearly twice what the largest eigenvalue can take: its
     direction is overshot, back and forth, before the others are learned. What stopping early can
