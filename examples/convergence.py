@@ -57,7 +57,7 @@ def stopped(model: mt.BlockModel, samples: int) -> list[mt.DescentEstimate]:
         samples=samples,
         step_size=STEP,
         training="joint",
-        replicates=200,
+        replicates=1000,
         rng=0,
     )
 

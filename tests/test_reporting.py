@@ -81,11 +81,10 @@ def test_json_holds_everything_and_nothing_json_cannot(verdicts):
         }
     )
     assert model == verdicts[0].model
-    named = {result["theorem"]: result for result in document["results"]}
-    claim = named["generalization"]["claims"][0]
+    place = [verdict.theorem for verdict in verdicts].index("generalization")
+    claim = document["results"][place]["claims"][0]
     assert claim["certificate"]["status"] == "proved"
-    (verdict,) = (verdict for verdict in verdicts if verdict.theorem == "generalization")
-    shown = verdict.claims[0].points[0].comparison
+    shown = verdicts[place].claims[0].points[0].comparison
     assert claim["points"][0]["comparison"]["replicates"] == shown.replicates
 
 

@@ -185,8 +185,6 @@ class Descending(Training):
 class DenseDescent(Descending, DenseStatistics):
     """Dense on compressed rows."""
 
-    rotates = False
-
     def solved(self, equations: Equations, model: BlockModel, work: Workspace) -> FloatArray:
         """Coefficients of each estimator at each step, (E, T, R, d)."""
         return self.dense_paths(self.estimators, equations, work)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,9 +25,6 @@ class DenseStatistics(Training):
     """Dense fitted on compressed rows; see `moetheory.simulation.compression`."""
 
     method = "statistics"
-    # of one fit, that is: where a rotation leaves only the length of a part to be found, several
-    # fits to the same training set would get one direction
-    rotates: ClassVar[bool] = True
 
     @cached_property
     def layout(self) -> Layout:
@@ -40,7 +37,8 @@ class DenseStatistics(Training):
             grouped = Grouped(model, most)
             if grouped.rows < self.total:
                 return grouped
-        elif self.rotates and model.strict and self.counts == "fixed" and self._isotropic:
+        elif self.fits == 1 and model.strict and self.counts == "fixed" and self._isotropic:
+            # it finds but the length of a part: two fits would get one direction
             return Rotated(model, self.samples)
         return Plain(model, self.total)
 
