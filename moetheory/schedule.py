@@ -22,7 +22,8 @@ from moetheory.validation import (
 
 TrainingMode = Literal["own", "joint"]
 Cost = Literal["iterations", "samples", "multiplications"]
-StepSize = Literal["optimal"] | float | FloatArray
+StepSize = Literal["optimal"] | ArrayLike  # as users give it, and as it is known:
+KnownStepSize = Literal["optimal"] | float | FloatArray
 COSTS: tuple[Cost, ...] = get_args(Cost)
 MOST_STEPS = 2**53  # beyond it floats skip integers
 SMALLEST_STEP = 1e-290  # its inverse is a float, also where a joint loss shortens it
@@ -41,7 +42,7 @@ class Schedule:
     """
 
     steps: IntArray
-    step_size: StepSize
+    step_size: KnownStepSize
     training: TrainingMode
 
     def __repr__(self) -> str:
@@ -53,7 +54,7 @@ class Schedule:
 
 def known_schedule(
     steps: ArrayLike,
-    step_size: Any,
+    step_size: StepSize,
     training: TrainingMode,
     estimators: tuple[Estimator, ...],
     model: BlockModel,
@@ -88,7 +89,9 @@ def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
     return result
 
 
-def known_step_size(step_size: Any, training: TrainingMode, model: BlockModel) -> StepSize:
+def known_step_size(
+    step_size: StepSize, training: TrainingMode, model: BlockModel
+) -> KnownStepSize:
     """ "optimal", a positive number, or of experts on their own samples one for each."""
     if isinstance(step_size, str):
         if step_size != "optimal":

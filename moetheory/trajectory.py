@@ -11,7 +11,7 @@ from moetheory.formulas import contraction
 from moetheory.formulas.population import second_moment
 from moetheory.model import BlockModel
 from moetheory.optimum import leakage_of, optimal_coefficients
-from moetheory.schedule import StepSize, TrainingMode
+from moetheory.schedule import KnownStepSize, TrainingMode
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -38,7 +38,7 @@ class Quadratics:
 
     @classmethod
     def of(
-        cls, estimator: Estimator, model: BlockModel, size: StepSize, training: TrainingMode
+        cls, estimator: Estimator, model: BlockModel, size: KnownStepSize, training: TrainingMode
     ) -> Quadratics:
         """Those of an estimator; ValueError if the step diverges."""
         moment, share = _moments(estimator, model)
@@ -94,7 +94,7 @@ class Trajectory:
 
     @classmethod
     def of(
-        cls, estimator: Estimator, model: BlockModel, size: StepSize, training: TrainingMode
+        cls, estimator: Estimator, model: BlockModel, size: KnownStepSize, training: TrainingMode
     ) -> Trajectory:
         """That of an estimator; ValueError if the step diverges."""
         quadratics = Quadratics.of(estimator, model, size, training)

@@ -1411,6 +1411,10 @@ def test_a_sweep_over_steps(run, tmp_path):
         (("sweep", "--over", "steps", "--values", "-1"), "--values must be integers of at least 0"),
         (("sweep", "--over", "steps", "--erasure", "0.1"), "--over steps needs --samples with"),
         (("sweep", "--over", "steps", "--replicates", "5"), "--replicates needs samples with"),
+        (
+            ("sweep", "--over", "steps", "--samples", "9", "--replicates", "0"),
+            "--replicates must be at least 2",
+        ),
         (("sweep", "--over", "steps", "--gate", "hard"), "--gate cannot be combined with --over"),
     ],
 )
@@ -1418,3 +1422,11 @@ def test_descent_in_one_line_if_it_cannot_be(run, arguments, message):
     code, out, err = run(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_descent_on_directions_that_are_all_alike_says_so(run, tmp_path):
+    assert "learned in one step; --decay 1 makes them differ\n" in run("descent", *SMALL)[1]
+    assert "one step" not in run("descent", *SMALL, "--decay", "1")[1]
+    path = tmp_path / "model.json"
+    mt.BlockModel.isotropic(6, 3, 1.0).to_json(path)
+    assert run("descent", "--model", str(path))[1].endswith("learned in one step\n")

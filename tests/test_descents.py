@@ -400,3 +400,11 @@ def test_bad_arguments(generic, changes, message):
 def test_gates_that_route_by_the_input_are_refused(generic, gate):
     with pytest.raises(mt.NoClosedForm, match="gradient descent on training sets is known for"):
         mt.simulate_descent([mt.Dense(), mt.MoE(gate=gate)], generic(), 5, samples=SAMPLES)
+
+
+def test_a_shift_with_other_noise_names_what_can_be_asked():
+    from scipy import stats
+
+    under = mt.Perturbation(radius=1.0, noise=stats.laplace())
+    with pytest.raises(mt.NoClosedForm, match="call simulate_descent under one of them at a time"):
+        mt.simulate_descent(mt.Dense(), BlockModel.isotropic(4, 2, 1.0), 1, samples=9, under=under)

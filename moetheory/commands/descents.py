@@ -83,6 +83,9 @@ def run_descent(options: argparse.Namespace) -> int:
     until = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
     print(f"excess risk starts at {reporting.number(model.label_power)}; counted until {until}")
     print("a batch counts as one sample; multiplications are those of predictions")
+    if all(row["factor"] == 0.0 for row in results.values()):
+        more = "" if options.model else "; --decay 1 makes them differ"
+        print(f"the directions of each are alike and learned in one step{more}")
     if entropy is not None:
         counts = counts_of(options.samples, model)
         print(f"\nstopped early, on {reporting.counted(counts)}:")

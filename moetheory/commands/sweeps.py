@@ -118,6 +118,10 @@ def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]
     )
     if over == "steps" and given and options.samples is None:
         raise BadInputError("--over steps needs --samples with options of the test time")
+    if over == "steps" and options.samples is not None and options.replicates in (0, 1):
+        raise BadInputError(
+            "--over steps with --samples is simulated: --replicates must be at least 2"
+        )
     for name in descending(options):
         if over != "steps":
             raise BadInputError(f"--{name.replace('_', '-')} needs --over steps")

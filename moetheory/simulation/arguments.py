@@ -62,13 +62,14 @@ def known_exposure(
     estimators: Sequence[Estimator],
     model: BlockModel,
     samples: ArrayLike | None,
+    instead: str = "simulate without samples, which tests on data",
 ) -> Perturbation | None:
     """One that is defined for all of them, and for fits known in closed form."""
     if under is not None:
         for estimator in estimators:
             known_perturbation(under, estimator, model)
         if samples is not None:
-            require_normal_errors(under, "simulate without samples, which tests on data")
+            require_normal_errors(under, instead)
     return under
 
 

@@ -29,7 +29,7 @@ from moetheory.simulation.seeding import RNG
 class Options(CampaignOptions, total=False):
     """The keyword arguments of `simulate_descent` that may be left out."""
 
-    step_size: StepSize | ArrayLike
+    step_size: StepSize
     training: TrainingMode
 
 
@@ -57,7 +57,7 @@ def simulate_descent(
     steps: ArrayLike,
     *,
     samples: ArrayLike,
-    step_size: StepSize | ArrayLike = "optimal",
+    step_size: StepSize = "optimal",
     training: TrainingMode = "own",
     under: Perturbation | None = None,
     counts: Counts = "fixed",
@@ -186,7 +186,9 @@ def simulate_descent(
         progress=progress,
         checkpoint=checkpoint,
     )
-    under = known_exposure(under, estimators, model, samples)
+    under = known_exposure(
+        under, estimators, model, samples, "simulate_descent under one of them at a time"
+    )
     plan = descents(estimators, model, samples, counts, method, under, schedule)
     fits = len(estimators) * len(schedule.steps)
     # the covariance of all, beside the products of a family that are being merged

@@ -63,7 +63,7 @@ THEOREM = Theorem(
         "faster than dense in every direction, and their risk is lower after every number of "
         "steps; in a direction it is so exactly for a < 2/(lambda + p lambda + 2 sigma2). Beyond "
         "that they are SLOWER. With the best step of each, either can be faster: dense where "
-        "blocks are alike."
+        "blocks are alike and equally frequent."
     ),
     latex=(
         r"|1-a(\lambda+\sigma^2)| \le |1-a(p\lambda+\sigma^2)| \iff "
