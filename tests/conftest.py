@@ -4,7 +4,6 @@ Profiles: ``ci`` (default, derandomised), ``dev`` and ``thorough``; choose one w
 ``--hypothesis-profile=thorough``.
 """
 
-import gc
 import math
 import multiprocessing
 import os
@@ -49,11 +48,6 @@ def agrees():
         return abs(z) <= threshold
 
     return compare
-
-
-def pytest_collection_finish():
-    """What is loaded by now stays: the garbage collector need not look through it again."""
-    gc.freeze()
 
 
 @pytest.fixture(scope="session")
