@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from moetheory.model import BlockModel
 from moetheory.schedule import TrainingMode
 from moetheory.simulation.threads import one_blas_thread
 from moetheory.theorems._declaration import Claim, Outcome, Setting, Side
-from moetheory.theorems._quantities import Direction, direction, log_uniform
+from moetheory.theorems._quantities import Direction, direction
 from moetheory.theorems._training import mean_outcome
 from moetheory.validation import FloatArray
 
@@ -165,109 +164,6 @@ class Common:
             symbolic=symbolic if steps <= 2 else None,
             control=0.5,
         )
-
-
-def contracts_faster(
-    faster: Learner, slower: Learner, where: str, steps: Callable[[Direction, Any], Any]
-) -> Claim:
-    """What a step leaves of one direction, for every step size ``steps(direction, u)``, u > 0."""
-
-    def symbolic() -> Symbolic:
-        import sympy
-
-        one, u = direction(leaking=False), sympy.Symbol("u", positive=True)
-        a = steps(one, u)
-        left, right = (
-            (1 - a * learner.curvature(one.probability, one.signal, one.noise)) ** 2
-            for learner in (faster, slower)
-        )
-        step = sympy.lambdify((one.probability, one.signal, one.noise, u), a)
-
-        def draw(rng: np.random.Generator) -> dict[str, float]:
-            values = log_uniform(rng, "lambda_", "sigma2", "u")
-            return {"p": float(rng.uniform(0.01, 0.99)), **values}
-
-        def model(values: Values) -> Any:
-            named = {**values, "b": 1.0}
-            size = step(*(values[name] for name in ("p", "lambda_", "sigma2", "u")))
-            return lone_direction(named), float(size)
-
-        return one.claim(left, right, draw=draw, model=model)
-
-    return Claim(
-        name=f"{faster.name} <= {slower.name}: factor of a direction, {where}",
-        relation="<=",
-        left=lambda pair: _share_left(faster, pair),
-        right=lambda pair: _share_left(slower, pair),
-        symbolic=symbolic,
-        control=0.5,
-        points=lambda model: (),
-        simulated=lambda model: (),
-    )
-
-
-def best_step(faster: Learner, slower: Learner, model: BlockModel, what: str, **more: Any) -> Claim:
-    """Who contracts faster at its own best step, for a model that says something."""
-    return Claim(
-        name=f"{faster.name} <= {slower.name}: factor at own best step, {what}",
-        relation="<=",
-        left=faster.factor,
-        right=slower.factor,
-        points=lambda _: (model,),
-        simulated=lambda _: (),
-        **{"control": 0.5, **more},
-    )
-
-
-def alike() -> BlockModel:
-    """Blocks with the same spectrum, of which dense sees the half and the same noise."""
-    return BlockModel([0.5, 0.5], [0, 0, 1, 1], [4.0, 1.0, 4.0, 1.0], np.ones(4), 1.0)
-
-
-def same_spectra() -> Symbolic:
-    """Factors at own best steps, of dense and of experts: K blocks with two directions each."""
-    import sympy
-
-    p, low, more, noise = sympy.symbols("p low more sigma2", positive=True)
-
-    def factor(share: Any) -> Any:
-        return share * more / (share * (2 * low + more) + 2 * noise)
-
-    return Symbolic(
-        left=factor(p),
-        right=factor(1),
-        domain={p: 1 / (1 + sympy.Symbol("t", positive=True))},
-        draw=_spectrum,
-        model=_repeated,
-    )
-
-
-def opposite() -> Symbolic:
-    """The false claim that experts never contract more slowly."""
-    claim = same_spectra()
-    return replace(claim, left=claim.right, right=claim.left)
-
-
-def _spectrum(rng: np.random.Generator) -> dict[str, float]:
-    return {"p": 1.0 / int(rng.integers(2, 6)), **log_uniform(rng, "low", "more", "sigma2")}
-
-
-def _repeated(values: Values) -> BlockModel:
-    experts = round(1.0 / values["p"])
-    spectrum = [values["low"], values["low"] + values["more"]]
-    return BlockModel(
-        np.full(experts, 1.0 / experts),
-        np.repeat(np.arange(experts), 2),
-        np.tile(spectrum, experts),
-        np.ones(2 * experts),
-        values["sigma2"],
-    )
-
-
-def _share_left(learner: Learner, pair: Any) -> float:
-    model, size = pair
-    path = descent(learner.estimator, model, [0, 1], step_size=size, training=learner.training)
-    return float(path.remaining[1] / path.remaining[0])
 
 
 def lone_direction(values: Values) -> BlockModel:

@@ -63,6 +63,15 @@ def ordered(
     )
 
 
+def about(model: BlockModel, **claim: Any) -> Claim:
+    """A claim about this model, whatever the user's."""
+
+    def points(_: BlockModel) -> Sequence[BlockModel]:
+        return (model,)
+
+    return Claim(points=points, simulated=points, **claim)
+
+
 def beside(
     factor: float, under: Under, points: Points, label: Callable[[BlockModel], str], what: str = ""
 ) -> Claim:

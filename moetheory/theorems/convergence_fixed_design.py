@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from moetheory.theorems import _fixed_design as designs
 from moetheory.theorems._assumptions import SOME_SIGNAL, STRICT_BLOCKS
 from moetheory.theorems._declaration import Assumption, Claim, Side, Theorem
 from moetheory.theorems._fixed_design import Spikes
-from moetheory.theorems._quantities import log_uniform
+from moetheory.theorems._quantities import about, log_uniform
 
 if TYPE_CHECKING:
     import sympy
@@ -162,17 +161,11 @@ def _amplified(model: BlockModel) -> float:
 # --- claims about designs of their own --------------------------------------------------------
 
 
-def _fixed(name: str, model: Callable[[], BlockModel], **more: Any) -> Claim:
-    """A claim about a design of its own, whatever the user's."""
-
-    def points(_: BlockModel) -> Sequence[BlockModel]:
-        return (model(),)
-
-    return Claim(
+def _fixed(name: str, model: BlockModel, **more: Any) -> Claim:
+    return about(
+        model,
         name=name,
         relation="<=",
-        points=points,
-        simulated=points,
         label=lambda point: f"n={sum(designs.samples_of(point.sizes))}",
         **more,
     )
@@ -182,7 +175,7 @@ def _ordered(name: str, spikes: Spikes, pair: tuple[Estimator, Estimator], **mor
     """The first of dense and experts has the smaller kappa, by theory and as drawn."""
     return _fixed(
         name,
-        lambda: designs.sized(spikes, designs.TIMES[1]),
+        designs.sized(spikes, designs.TIMES[1]),
         left=designs.condition(pair[0]),
         right=designs.condition(pair[1]),
         experiment=partial(designs.smaller_condition, *pair),
@@ -194,7 +187,7 @@ def _falls(estimator: Estimator, what: str) -> Claim:
     who = "dense" if isinstance(estimator, Dense) else "experts"
     return _fixed(
         f"{who}: {what}, error ~ n^a, a <= -0.4",
-        lambda: designs.sized(ORDINARY),
+        designs.sized(ORDINARY),
         experiment=lambda _, setting: designs.falling_error(estimator, what, ORDINARY, setting),
         control=1.1,
     )
@@ -219,7 +212,7 @@ THEOREM = Theorem(
     claims=(
         _fixed(
             "a stronger spike is seen as a stronger one",
-            lambda: designs.sized(STRETCHED),
+            designs.sized(STRETCHED),
             left=_strongest(2),
             right=_strongest(1),
             symbolic=_increasing,

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from moetheory.convergence import steps_to
 from moetheory.model import BlockModel
 from moetheory.theorems._assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Side, Theorem
-from moetheory.theorems._descending import (
-    DENSE,
-    JOINT,
-    Common,
-    Learner,
+from moetheory.theorems._contracting import (
     alike,
     best_step,
-    contracts_faster,
+    contraction,
     opposite,
     same_spectra,
 )
-from moetheory.theorems._quantities import Direction, uneven
+from moetheory.theorems._declaration import Claim, Side, Theorem
+from moetheory.theorems._descending import DENSE, JOINT, Common, Learner
+from moetheory.theorems._quantities import about, uneven
 
 COMMON = Common(DENSE)
 GOAL = 0.001  # of what there is to gain, in counts of multiplications
-
-
-def _small(one: Direction, u: Any) -> Any:
-    return 1 / (one.probability * one.signal + one.noise) / (1 + u)
-
-
-def _below(one: Direction, u: Any) -> Any:
-    p, signal, noise = one.probability, one.signal, one.noise
-    return 2 / (2 * p * signal + (1 + p) * noise) / (1 + u)
-
-
-def _above(one: Direction, u: Any) -> Any:
-    """Between the threshold and 2/(p lambda + sigma2), where dense diverges."""
-    p, signal, noise = one.probability, one.signal, one.noise
-    return 2 / (p * signal + noise + p * (signal + noise) / (1 + u))
 
 
 def _balanced() -> BlockModel:
@@ -62,14 +42,13 @@ def _products(learner: Learner) -> Side:
 
 
 def _cheaper(cheaper: Learner, dearer: Learner, model: BlockModel, what: str) -> Claim:
-    return Claim(
+    return about(
+        model,
         name=f"{cheaper.name} <= {dearer.name}: multiplications to {GOAL:g}, {what}",
         relation="<=",
         left=_products(cheaper),
         right=_products(dearer),
         control=0.5,
-        points=lambda _: (model,),
-        simulated=lambda _: (),
     )
 
 
@@ -92,9 +71,7 @@ THEOREM = Theorem(
     source="[SNB] on convergence; docs/theory.md §8",
     assumptions=(STRICT_BLOCKS, SOME_LABELS, SOME_NOISE, SEVERAL_GROUPS),
     claims=(
-        contracts_faster(DENSE, JOINT, "a <= 1/H_max", _small),
-        contracts_faster(DENSE, JOINT, "a below the threshold", _below),
-        contracts_faster(JOINT, DENSE, "a above it", _above),
+        *contraction(steeper=DENSE, flatter=JOINT),
         *(COMMON.identity(learner, 2) for learner in (DENSE, JOINT)),
         *(COMMON.never_behind(JOINT, DENSE, steps) for steps in (1, 2, 5)),
         best_step(DENSE, JOINT, alike(), "blocks alike", symbolic=same_spectra, control=ALWAYS),

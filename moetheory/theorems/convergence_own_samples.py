@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from moetheory.model import BlockModel
 from moetheory.theorems._assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Theorem
-from moetheory.theorems._descending import (
-    DENSE,
-    OWN,
-    Common,
+from moetheory.theorems._contracting import (
     alike,
     best_step,
-    contracts_faster,
+    contraction,
     opposite,
     same_spectra,
 )
-from moetheory.theorems._quantities import Direction, uneven
+from moetheory.theorems._declaration import Theorem
+from moetheory.theorems._descending import DENSE, OWN, Common
+from moetheory.theorems._quantities import about, uneven
 
 COMMON = Common(OWN)
 BEYOND = 0.93  # of the step from which on the experts diverge
-
-
-def _small(one: Direction, u: Any) -> Any:
-    return 1 / (one.signal + one.noise) / (1 + u)
-
-
-def _below(one: Direction, u: Any) -> Any:
-    p, signal, noise = one.probability, one.signal, one.noise
-    return 2 / (signal + p * signal + 2 * noise) / (1 + u)
-
-
-def _above(one: Direction, u: Any) -> Any:
-    """Between the threshold and 2/(lambda + sigma2), where experts diverge."""
-    p, signal, noise = one.probability, one.signal, one.noise
-    return 2 / (signal + noise + (p * signal + noise) / (1 + u))
 
 
 def _unlike() -> BlockModel:
@@ -73,19 +54,16 @@ THEOREM = Theorem(
     source="[SNB] on convergence; docs/theory.md §8",
     assumptions=(STRICT_BLOCKS, SOME_LABELS, SOME_NOISE, SEVERAL_GROUPS),
     claims=(
-        contracts_faster(OWN, DENSE, "a <= 1/H_max", _small),
-        contracts_faster(OWN, DENSE, "a below the threshold", _below),
-        contracts_faster(DENSE, OWN, "a above it", _above),
+        *contraction(steeper=OWN, flatter=DENSE),
         *(COMMON.identity(learner, 2) for learner in (DENSE, OWN)),
         *(COMMON.never_behind(OWN, DENSE, steps) for steps in (1, 2, 5)),
-        Claim(
+        about(
+            _steep(),
             name=f"dense <= own: risk after t = 5 steps, {BEYOND:g} of the largest stable",
             relation="<=",
             left=lambda model: DENSE.after(model, _large(model), 5),
             right=lambda model: OWN.after(model, _large(model), 5),
             control=0.5,
-            points=lambda _: (_steep(),),
-            simulated=lambda _: (),
         ),
         best_step(DENSE, OWN, alike(), "blocks alike", symbolic=same_spectra, control=ALWAYS),
         best_step(OWN, DENSE, _unlike(), "blocks apart"),

@@ -20,7 +20,7 @@ from moetheory.theorems import _assumptions as given
 from moetheory.theorems import _dense_error as dense_error
 from moetheory.theorems import _training as training
 from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
-from moetheory.theorems._quantities import log_uniform, uneven
+from moetheory.theorems._quantities import about, log_uniform, uneven
 
 DELTA = 0.05
 
@@ -173,29 +173,21 @@ def _side(factor: float, better: int) -> Claim:
             scale=excess(model, better),
         )
 
-    return Claim(
+    return about(
+        _rare_group(),
         name=f"{names[better]} <= {names[1 - better]} at {factor:g} n*",
         relation="<=",
         left=lambda model: excess(model, better),
         right=lambda model: excess(model, 1 - better),
         experiment=experiment,
         control=0.5,
-        points=lambda _: (_rare_group(),),
-        simulated=lambda _: (_rare_group(),),
         label=lambda _: f"n*={_boundary()}",
     )
 
 
-def _fixed(name: str, family: Callable[[int], tuple[BlockModel, Any]], **more: Any) -> Claim:
-    """A claim about models of its own, whatever the user's."""
-    first = family(1)[0]
-    return Claim(
-        name=name,
-        points=lambda _: (first,),
-        simulated=lambda _: (first,),
-        label=lambda model: f"d={model.dim}",
-        **more,
-    )
+def _of_a_family(name: str, family: Callable[[int], tuple[BlockModel, Any]], **more: Any) -> Claim:
+    """A claim about growing models, shown at the first."""
+    return about(family(1)[0], name=name, label=lambda model: f"d={model.dim}", **more)
 
 
 EXACT_MEAN = Claim(
@@ -237,21 +229,21 @@ THEOREM = Theorem(
         Claim(
             name="|dense - equivalent| <= its error", relation="<=", experiment=_dense, control=1.2
         ),
-        _fixed(
+        _of_a_family(
             "growing blocks: error ~ d^a, a <= -3/4",
             dense_error.repeated,
             relation="<=",
             experiment=dense_error.growing_blocks,
             control=2.0,
         ),
-        _fixed(
+        _of_a_family(
             "small blocks: error at 4d >= 3/4 that at d",
             dense_error.many_small,
             relation="<=",
             experiment=dense_error.small_blocks,
             control=0.5,
         ),
-        _fixed(
+        _of_a_family(
             "n (E dense - R) -> tr(J/H)",
             dense_error.repeated,
             relation="==",
