@@ -19,6 +19,7 @@ from moetheory.schedule import (
     TrainingMode,
     known_cost,
     known_schedule,
+    known_step_size,
     step_costs,
 )
 from moetheory.trajectory import Quadratics, Trajectory
@@ -151,7 +152,7 @@ def contraction_factor(
     (0.4285714, 2.5, 0.8)
     """
     estimator, model = known_oracle(estimator, "the contraction factor"), known_model(model)
-    size = known_schedule(0, step_size, training, (estimator,), model).step_size
+    size = known_step_size(step_size, training, (estimator,), model)
     losses = Quadratics.of(estimator, model, size, training)
     varies = losses.curvature > 0.0
     if not varies.any():
@@ -238,7 +239,7 @@ def steps_to(
     ([21, 6, 53], [3, 6, 6], [192.0, 384.0, 48.0])
     """
     estimator, model = known_oracle(estimator, "descent"), known_model(model)
-    size = known_schedule(0, step_size, training, (estimator,), model).step_size
+    size = known_step_size(step_size, training, (estimator,), model)
     unit = step_costs(estimator, model, training)[known_cost(cost)]
     path = Trajectory.of(estimator, model, size, training)
     limit = risk(estimator, model).excess

@@ -60,9 +60,7 @@ def known_schedule(
     model: BlockModel,
 ) -> Schedule:
     """All three, checked for these estimators."""
-    size = known_step_size(step_size, known_training(training), model)
-    if isinstance(size, np.ndarray) and any(isinstance(each, Dense) for each in estimators):
-        raise ValueError(f"step_size must be one number for Dense(...), got shape {size.shape}")
+    size = known_step_size(step_size, training, estimators, model)
     return Schedule(known_steps(steps), size, training)
 
 
@@ -90,9 +88,13 @@ def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
 
 
 def known_step_size(
-    step_size: StepSize, training: TrainingMode, model: BlockModel
+    step_size: StepSize,
+    training: TrainingMode,
+    estimators: tuple[Estimator, ...],
+    model: BlockModel,
 ) -> KnownStepSize:
     """ "optimal", a positive number, or of experts on their own samples one for each."""
+    known_training(training)
     if isinstance(step_size, str):
         if step_size != "optimal":
             raise ValueError(f'step_size must be "optimal" or a number, got {step_size!r}')
@@ -107,6 +109,8 @@ def known_step_size(
     sizes = vector("step_size", step_size, length=model.experts)
     for g, each in enumerate(sizes.tolist()):
         _known_size(f"step_size[{g}]", each)
+    if any(isinstance(each, Dense) for each in estimators):
+        raise ValueError(f"step_size must be one number for Dense(...), got shape {sizes.shape}")
     return sizes
 
 

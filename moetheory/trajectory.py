@@ -113,20 +113,21 @@ class Trajectory:
 
     def remaining(self, steps: IntArray) -> FloatArray:
         """Excess risk over the limit, (T,)."""
-        times = steps.astype(np.float64)
-        result: FloatArray = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
-        if self.crosses is not None:
-            even, odd = contraction.exponential_sums(times, self.rates, self.crosses)
-            result = result + np.where(steps % 2 == 0, even, odd)
-        return result
+        even, odd = self._by_parity(steps)
+        return np.where(steps % 2 == 0, even, odd)
 
     def bound(self, step: int) -> float:
         """At an even step what remains, at an odd one no less; it only ever falls."""
-        times = np.array([float(step)])
-        result = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
-        if self.crosses is not None:
-            result = result + contraction.exponential_sums(times, self.rates, self.crosses)[0]
-        return float(result[0])
+        return float(self._by_parity(np.array([step]))[0][0])
+
+    def _by_parity(self, steps: IntArray) -> tuple[FloatArray, FloatArray]:
+        """What would remain were all steps even, and odd."""
+        times = steps.astype(np.float64)
+        squares = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
+        if self.crosses is None:
+            return squares, squares
+        even, odd = contraction.exponential_sums(times, self.rates, self.crosses)
+        return squares + even, squares + odd
 
 
 def _moments(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, FloatArray]:

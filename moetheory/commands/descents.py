@@ -26,7 +26,7 @@ from moetheory.convergence import contraction_factor, steps_to
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.evaluation import risk
 from moetheory.model import BlockModel
-from moetheory.schedule import COSTS, TrainingMode
+from moetheory.schedule import COSTS, TrainingMode, step_costs
 from moetheory.simulation import simulate_descent
 from moetheory.simulation.seeding import entropy_of
 
@@ -110,8 +110,10 @@ def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> 
     counted: dict[str, float | None] = dict.fromkeys(COSTS)
     # all but a goal out of reach was refused before
     with suppress(ValueError):
-        for cost in COSTS:
-            counted[cost] = steps_to(estimator, model, **_goal(options), cost=cost, **how)
+        steps = steps_to(estimator, model, **_goal(options), **how)
+        for cost, unit in step_costs(estimator, model, training).items():
+            counted[cost] = steps * unit
+        counted["iterations"] = steps  # an integer
     return {
         "factor": factor.value,
         "condition": factor.condition,
