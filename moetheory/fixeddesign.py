@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.design import Design
 from moetheory.estimators import Estimator
 from moetheory.formulas import spiked
 from moetheory.model import BlockModel
-from moetheory.simulation.spikes import Design
 from moetheory.validation import FloatArray, IntArray, read_only
 
 Noise = Literal["own", "common"]

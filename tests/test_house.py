@@ -20,7 +20,7 @@ FLOORS = [
     {"estimators", "results", "estimates", "allocation"},
     {"formulas", "kernels", "certificates"},
     {"optimum", "verdicts", "schedule"},
-    {"regressions", "distribution", "routers", "exposure", "paths", "trajectory"},
+    {"regressions", "distribution", "routers", "exposure", "paths", "design", "trajectory"},
     {"fitting", "expertlaw", "tails"},
     {"evaluation", "simulation"},
     {"tuning", "breakeven", "convergence", "fixeddesign"},
