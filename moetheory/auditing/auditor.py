@@ -16,13 +16,13 @@ from moetheory.auditing.arguments import (
     split,
 )
 from moetheory.auditing.blocks import blocks_of, coactivation
-from moetheory.auditing.energies import Gate, block_energies
+from moetheory.auditing.energies import Gate, block_sums
 from moetheory.auditing.features import Features
-from moetheory.auditing.fitting import Training, fit
 from moetheory.auditing.leads import lead
 from moetheory.auditing.measuring import measure
 from moetheory.auditing.nearest import nearest_model
 from moetheory.auditing.outcome import Audit, Crossovers
+from moetheory.auditing.prediction import Training, fit
 from moetheory.simulation.seeding import RNG, entropy_of, stream
 from moetheory.validation import FloatArray, IntArray, count, flag
 
@@ -155,6 +155,7 @@ def audit(
         held,
         y.values,
         found.groups,
+        found.block_of,
         noise,
         repeats,
         stream(entropy, MEASURE),
@@ -235,7 +236,7 @@ def _completed(given: Structure, experts: int | None, x: Features, rows: IntArra
     names = given.names or list(range(int(blocks.max()) + 1))
     energies = np.empty((x.samples, len(names)))
     for part, chunk in x.chunks(np.arange(x.samples)):
-        energies[part] = block_energies(chunk, blocks, len(names))
+        energies[part] = block_sums(np.square(chunk), blocks)
     groups = given.groups
     if groups is None:
         groups = Gate.relative(energies[rows].mean(axis=0)).route(energies, 0)
@@ -298,5 +299,5 @@ def _share_by_chance(
     some = rows[np.sort(rng.permutation(len(rows))[:CHANCE_ON])]
     whole = np.concatenate([chunk for _, chunk in x.chunks(some)])
     rng.permuted(whole, axis=0, out=whole)
-    energies = block_energies(whole, block_of, int(block_of.max()) + 1)
+    energies = block_sums(np.square(whole), block_of)
     return _share(energies, Gate.relative(energies.mean(axis=0)).route(energies, 0))

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.auditing.energies import Gate, block_energies
+from moetheory.auditing.energies import Gate, block_sums
 from moetheory.auditing.features import Features
 from moetheory.auditing.predictors import Predictor
-from moetheory.auditing.regression import Moments, RidgePath
+from moetheory.auditing.ridgepath import Moments, RidgePath
 from moetheory.validation import FloatArray, IntArray
 
 TUNING = 24  # penalties tried beside the noise variances
@@ -88,9 +88,7 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
             moments += found
     assert moments is not None
 
-    predictors = {
-        name: Predictor(intercepts[name], coefficients[name], training.block_of) for name in errors
-    }
+    predictors = {name: Predictor(intercepts[name], coefficients[name]) for name in errors}
     losses = {}
     for name, predictor in predictors.items():
         losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
@@ -153,7 +151,6 @@ class _Dense:
         return Predictor(
             path.intercepts[which, np.newaxis],
             path.coefficients[which, np.newaxis],
-            self._training.block_of,
         )
 
 
@@ -187,14 +184,15 @@ class _Routed:
         shape = len(chunk), training.experts
         truth = training.labels[training.rows[part], np.newaxis]
         own = training.groups[training.rows[part], np.newaxis]
-        energies = block_energies(chunk, training.block_of, training.experts)
+        energies = block_sums(np.square(chunk), training.block_of)
+        responses = self.predictor.respond(chunk)
         normals = self._rng.standard_normal((self._repeats, 2, *shape))
         normals[:, 1] *= self._sizes > 1
         rest = self._rng.chisquare(np.maximum(self._sizes - 2, 1), (self._repeats, *shape))
         rest *= self._sizes > 2
         for level, noise in enumerate(training.noise_variances):
             sigma, norms = np.sqrt(noise), self._norms[level]
-            along = chunk @ self.predictor.coefficients[level].T
+            along = responses[:, level]
             outputs = along + self.predictor.intercepts[level]
             left_out = truth - self._left_out[part, level, np.newaxis]
             np.put_along_axis(outputs, own, left_out, axis=1)
