@@ -28,6 +28,7 @@ from moetheory.validation import FloatArray, IntArray, count, flag
 
 CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
 ORDER = ("dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)")
+TIE = 1e-9  # of a squared error, below which another is the same
 SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
 
@@ -175,7 +176,7 @@ def audit(
     crossovers = {
         name: Crossovers(
             *(
-                lead(noise, losses["dense"] - losses[name], resample)
+                lead(noise, _gains(losses["dense"], losses[name]), resample)
                 for losses in (fitted.losses, measured.losses)
             )
         )
@@ -204,6 +205,12 @@ def audit(
         centre=x.centre,
         entropy=entropy,
     )
+
+
+def _gains(of: FloatArray, over: FloatArray) -> FloatArray:
+    """Differences of squared errors, none where only rounding makes them."""
+    gains = of - over
+    return np.where(np.abs(gains) <= TIE * of, 0.0, gains)
 
 
 class _RowsRead:
