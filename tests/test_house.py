@@ -29,6 +29,7 @@ FLOORS = [
     {"theorems"},
     {"errorlaw", "curves"},
     {"checking"},
+    {"auditing"},
     {"plotting", "reporting", "strategies"},
     {"commands"},
     {"cli"},

@@ -1,0 +1,1 @@
+"""The theory on somebody's own data."""
