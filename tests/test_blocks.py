@@ -27,6 +27,13 @@ def named(labels):
     return [numbers.setdefault(int(label), len(numbers)) for label in labels]
 
 
+def errors(found, truth):
+    """Features in a block most of which belongs to another."""
+    shares = np.zeros((max(truth) + 1, max(truth) + 1), dtype=int)
+    np.add.at(shares, (found, truth), 1)
+    return len(truth) - shares.max(axis=1).sum()
+
+
 def planted(sizes, weights, *, decay=0.0, leakage=0.0, noise=0.0, seed=0):
     """Features in no order; leakage in parts of the signal, noise in its mean over features."""
     order = np.random.default_rng(seed).permutation(sum(sizes))
@@ -68,6 +75,30 @@ def test_so_are_unequal_ones(changes):
         assert blocks_of(correlations, samples=8000).tolist() == named(model.block_of)
 
 
+@pytest.mark.parametrize("sizes", [[2, 2], [3, 2, 3], [2] * 6], ids=str)
+def test_and_the_smallest(sizes):
+    model = planted(sizes, np.arange(3, 3 + len(sizes)), leakage=0.1)
+    correlations = coactive(model.sample(4000, rng=0).features)
+    assert blocks_of(correlations, samples=4000).tolist() == named(model.block_of)
+
+
+def test_blocks_that_are_only_just_seen():
+    """The largest eigenvalue of the correlations is not far above the edge of noise."""
+    model = planted([32] * 2, [1] * 2, leakage=0.1, noise=2.0)
+    correlations = coactive(model.sample(1000, rng=0).features)
+    edge = (1.0 + math.sqrt(64 / 1000)) ** 2
+    assert np.linalg.eigvalsh(correlations)[-1] < 1.4 * edge
+    found = blocks_of(correlations, samples=1000)
+    assert errors(found, named(model.block_of)) <= 4
+
+
+def test_a_strong_pivot_draws_only_what_points_its_way():
+    """Made orthogonal, directions at 0 and 45 degrees part at 45 - atan(1/4) = 31."""
+    vectors = np.array([[3.0, 0.0], [1.0, 1.0], [0.77, 0.64], [0.9, 0.5]])
+    found = blocks._assigned(vectors, np.zeros(4, dtype=bool))
+    assert found.tolist() == [0, 1, 1, 0]
+
+
 def test_blocks_that_are_not_in_their_eigenbasis():
     rng = np.random.default_rng(2)
     model = planted([12, 20, 16], P, leakage=0.1, noise=0.2)
@@ -103,13 +134,6 @@ def test_so_are_features_that_share_their_size(dim):
     correlations = coactive(rng.standard_normal((2000, dim)) * sizes)
     assert np.linalg.eigvalsh(correlations)[-1] > 1.5
     assert blocks_of(correlations, samples=2000).tolist() == [0] * dim
-
-
-def errors(found, truth):
-    """Features in a block most of which belongs to another."""
-    shares = np.zeros((max(truth) + 1, max(truth) + 1), dtype=int)
-    np.add.at(shares, (found, truth), 1)
-    return len(truth) - shares.max(axis=1).sum()
 
 
 def test_features_themselves_tell_too_little():
@@ -165,6 +189,17 @@ def test_a_large_mean_costs_no_more_digits_than_squaring():
     wanted = np.corrcoef(features.T**2)
     features[:100] = features[:100][np.argsort(features[:100, 0])]  # an atypical first chunk
     np.testing.assert_allclose(coactive(features, 10), wanted, rtol=1e-10)
+
+
+def test_subnormal_features_after_a_zero():
+    counts = np.random.default_rng(0).integers(0, 50, (200, 3)).astype(float)
+    counts[0] = 0.0
+    np.testing.assert_allclose(coactive(counts * 2.0**-1070, 1), coactive(counts), rtol=1e-12)
+
+
+def test_what_is_constant_at_the_end_was_not_always():
+    features = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 2.0], [2.0, 2.0]])
+    np.testing.assert_allclose(coactive(features, 2), np.corrcoef(features.T**2), rtol=1e-12)
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -1e200])

@@ -58,7 +58,12 @@ def coactivation(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
     -----
     Chunks are centred and merged as by Chan, Golub and LeVeque (1979): no digits cancel, whatever
     the means. Features are scaled by powers of two, exactly, so that of any size none overflows.
-    One matrix product, :math:`n d^2` in all. Source: docs/theory.md §9.
+    One matrix product, :math:`n d^2` in all.
+
+    Squares are what the theory speaks of, and for Gaussian features they tell most. Of sparse or
+    heavy-tailed ones, :math:`|x|` tells more: hand over :math:`\sqrt{|x|}`.
+
+    Source: docs/theory.md §9.
 
     Examples
     --------
@@ -162,7 +167,16 @@ def blocks_of(
 
     Notes
     -----
-    LIMITS
+    Blocks can only be seen if the eigenvalues they add to r stand out from its noise: for equal
+    ones of s features, where :math:`\ell = s\,p\,(\lambda-\nu)^2/\operatorname{Var}(\bar x_m^2)`
+    is well above :math:`\sqrt{d/n}`. Measured: up to there nothing is found, at twice that a tenth
+    of the features are misplaced and the number of blocks often too low, and from four times on
+    both are right, but for single features much weaker than the rest of their block (two large
+    blocks need most). A block both rare and small may be missed where K is not given.
+
+    Squares need fourth moments, and heavy tails slow all this down. Features mostly zero even
+    inside their block, or with tails like Cauchy's, do not reveal their blocks by their squares,
+    and independent ones may come out as two to four blocks: see `coactivation`.
 
     Source: docs/theory.md §9.
 
