@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from moetheory.validation import FloatArray, IntArray, number, real_array, regular_array, vector
 
-
 LARGEST_LABEL = 1e70  # squared errors must not overflow when they are squared
 LARGEST_NOISE = 1e300
 TEXT = "US"
