@@ -140,8 +140,8 @@ def blocks_of(
     which the largest one of independent features exceeds with probability 0.001 (Johnstone 2001),
     and at most the number of eigenvalues of A above :math:`\min(2\sqrt{(\pi-1)/d}, 1/2)`, the
     edge of those that clipped noise leaves; a size that all features share (long and short rows)
-    raises no second one above it. From 2 up to this bound, and to 64 and d/2, the K is taken where the
-    eigenvalues of A fall most from the K-th to the next.
+    raises no second one above it. From 2 up to this bound, and to 64 and d/2, the K is taken
+    where the eigenvalues of A fall most from the K-th to the next.
 
     Parameters
     ----------
