@@ -28,7 +28,7 @@ from moetheory.validation import FloatArray, IntArray, count, flag
 
 CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
 ORDER = ("dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)")
-TIE = 1e-9  # of a squared error, below which another is the same
+TIE = 1e-12  # of the variance of labels: a difference of squared errors that is none
 SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
 
@@ -187,7 +187,7 @@ def audit(
     crossovers = {
         name: Crossovers(
             *(
-                lead(noise, _gains(losses["dense"], losses[name]), resample)
+                lead(noise, _gains(losses["dense"], losses[name], y.values), resample)
                 for losses in (fitted.losses, measured.losses)
             )
         )
@@ -218,10 +218,10 @@ def audit(
     )
 
 
-def _gains(of: FloatArray, over: FloatArray) -> FloatArray:
+def _gains(of: FloatArray, over: FloatArray, labels: FloatArray) -> FloatArray:
     """Differences of squared errors, none where only rounding makes them."""
     gains = of - over
-    return np.where(np.abs(gains) <= TIE * of, 0.0, gains)
+    return np.where(np.abs(gains) <= TIE * labels.var(), 0.0, gains)
 
 
 class _RowsRead:
