@@ -72,8 +72,8 @@ def _stretches(noise: FloatArray, differences: FloatArray, errors: FloatArray) -
     after = np.where(behind & (levels > clearest), levels, len(noise)).min(axis=1)
     begins = np.where(before < 0, noise[0], _root(noise, differences, before))
     ends = np.where(after == len(noise), np.inf, _root(noise, differences, after - 1))
-    never = behind.all(axis=1)
-    return np.where(never[:, np.newaxis], np.inf, np.column_stack([begins, ends]))
+    never = behind.all(axis=1, keepdims=True)
+    return np.where(never, np.inf, np.column_stack([begins, ends]))
 
 
 def _root(noise: FloatArray, differences: FloatArray, left: IntArray) -> FloatArray:
