@@ -94,7 +94,8 @@ def test_names_are_those_of_blocks_in_order(experts):
 )
 def test_numbers_are_names_too(groups):
     names, found, block_of = structure(groups)
-    assert names == [2, 10] and block_of is None
+    assert names == [2, 10]
+    assert block_of is None
     np.testing.assert_array_equal(found, [1, 0, 0, 1])
     names, found, block_of = structure(groups, [10, 2, 10])
     np.testing.assert_array_equal(found, [1, 0, 0, 1])
@@ -104,7 +105,8 @@ def test_numbers_are_names_too(groups):
 
 def test_blocks_alone_leave_the_groups_to_be_found():
     names, groups, block_of = structure(block_of=[True, False, True])
-    assert names == [False, True] and groups is None
+    assert names == [False, True]
+    assert groups is None
     np.testing.assert_array_equal(block_of, [1, 0, 1])
 
 
@@ -147,8 +149,10 @@ def test_of_many_blocks_some_are_named():
 
 def test_the_default_grid_is_none_and_ten_values_around_the_signal():
     found = known_noise(None, 3.0)
-    assert len(found) == 11 and found[0] == 0.0
-    assert found[1] == pytest.approx(0.03) and found[-1] == pytest.approx(30.0)
+    assert len(found) == 11
+    assert found[0] == 0.0
+    assert found[1] == pytest.approx(0.03)
+    assert found[-1] == pytest.approx(30.0)
     np.testing.assert_allclose(np.diff(np.log(found[1:])), np.log(1000.0) / 9.0)
 
 

@@ -127,10 +127,10 @@ def test_the_numbers_of_the_fitted_gate_are_those_of_the_posterior():
     found = np.array(posterior)
     sem = found.std(axis=0, ddof=1) / np.sqrt(16)
     expected = np.array([*slopes, *np.diff(offsets)])
-    assert (
-        np.abs((found.mean(axis=0) - expected) / sem).max() < 9
-    )  # t: 1e-7 at 15 degrees of freedom
-    assert (sem[:3] / slopes).max() < 0.02 and sem[3:].max() < 0.05
+    z = np.abs((found.mean(axis=0) - expected) / sem)
+    assert z.max() < 9  # Student's t with 15 degrees of freedom: 1e-7
+    assert (sem[:3] / slopes).max() < 0.02
+    assert sem[3:].max() < 0.05
 
 
 def test_groups_that_energies_tell_without_error():
@@ -147,7 +147,8 @@ def test_one_group_and_blocks_that_are_silent():
     rng = np.random.default_rng(0)
     energies = np.column_stack([rng.exponential(size=50), np.zeros(50)])
     gate = Gate.fitted(energies, np.array([2, 2]), np.arange(50) % 2, np.array([0.0, 0.3]), rng)
-    assert np.isfinite(gate.slopes).all() and np.isfinite(gate.offsets).all()
+    assert np.isfinite(gate.slopes).all()
+    assert np.isfinite(gate.offsets).all()
     one = Gate.fitted(energies[:, :1], np.array([2]), np.zeros(50, int), np.array([0.3]), rng)
     np.testing.assert_array_equal(one.route(energies[:, :1], 0), 0)
 

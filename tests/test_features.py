@@ -21,7 +21,8 @@ def checked(array):
 def whole(found, rows):
     pieces = [(part, chunk) for part, chunk in found.chunks(np.asarray(rows))]
     stops = [0, *(part.stop for part, _ in pieces)]
-    assert [part.start for part, _ in pieces] == stops[:-1] and stops[-1] == len(rows)
+    assert [part.start for part, _ in pieces] == stops[:-1]
+    assert stops[-1] == len(rows)
     return np.concatenate([chunk for _, chunk in pieces])
 
 

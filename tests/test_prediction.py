@@ -17,7 +17,7 @@ def world(samples=60, seed=0, groups=None):
     """Skewed features with means, correlated across blocks, louder in the block of the group."""
     rng = np.random.default_rng(seed)
     groups = rng.choice(4, samples, p=[0.2, 0.35, 0.3, 0.15]) if groups is None else groups
-    loud = 0.4 + (BLOCK_OF == groups[:, np.newaxis])
+    loud = 0.4 + (groups[:, np.newaxis] == BLOCK_OF)
     features = loud * (rng.exponential(size=(samples, 11)) - 0.7 + 0.5 * rng.normal(size=11))
     features += 0.3 * features[:, ::-1]
     slopes = rng.normal(size=(4, 11))
@@ -33,10 +33,7 @@ def training_of(features, labels, groups, intercept=True, rows=None, noise=NOISE
 
 def solved(features, labels, total, intercept):
     """Intercept and coefficients from normal equations that leave the intercept unpenalised."""
-    if len(labels) == 0:
-        return None
-    n, d = features.shape
-    design = np.column_stack([np.ones(n), features]) if intercept else features
+    design = np.column_stack([np.ones(len(labels)), features]) if intercept else features
     penalty = total * np.eye(design.shape[1])
     if intercept:
         penalty[0, 0] = 0.0
@@ -74,7 +71,7 @@ def test_foreseen_is_what_refitting_without_each_sample_says(fits, name):
     found, features, labels, groups, intercept = fits
     for i in range(0, len(labels), 3):
         members = np.arange(len(labels)) if name == "dense" else np.flatnonzero(groups == groups[i])
-        seen = np.flatnonzero(BLOCK_OF == groups[i]) if name == "moe" else np.arange(11)
+        seen = np.flatnonzero(groups[i] == BLOCK_OF) if name == "moe" else np.arange(11)
         for level, noise in enumerate(NOISE[1:], start=1):
             expected = brute_force(features, labels, members, seen, noise, intercept, i)
             assert found.losses[name][i, level] == pytest.approx(expected, rel=1e-9)
@@ -83,7 +80,7 @@ def test_foreseen_is_what_refitting_without_each_sample_says(fits, name):
 def test_predictors_are_ridge_regressions_of_their_groups_on_their_features(fits):
     found, features, labels, groups, intercept = fits
     for g in range(4):
-        own, block = groups == g, BLOCK_OF == g
+        own, block = groups == g, g == BLOCK_OF
         for level, noise in enumerate(NOISE[1:], start=1):
             constant, slopes = solved(
                 features[own][:, block], labels[own], own.sum() * noise, intercept
@@ -93,7 +90,8 @@ def test_predictors_are_ridge_regressions_of_their_groups_on_their_features(fits
             np.testing.assert_allclose(expert.coefficients[level, g, block], slopes, rtol=1e-9)
             np.testing.assert_array_equal(expert.coefficients[level, g, ~block], 0.0)
     hard = found.predictors["moe(hard)"]
-    assert hard.coefficients is found.predictors["moe"].coefficients and hard.gate is GATE
+    assert hard.coefficients is found.predictors["moe"].coefficients
+    assert hard.gate is GATE
 
 
 def test_tuned_is_never_foreseen_worse_than_dense(fits):
@@ -121,10 +119,10 @@ def test_tuned_is_a_ridge_regression_whose_loss_is_its_own(fits):
 
 
 def test_moments_are_those_of_all_and_of_each_group_on_its_block(fits):
-    found, features, labels, groups, _ = fits
+    found, features, _, groups, _ = fits
     np.testing.assert_allclose(found.moments.scatter / 48, np.cov(features.T, bias=True))
     for g, moments in enumerate(found.of_groups):
-        own, block = groups == g, BLOCK_OF == g
+        own, block = groups == g, g == BLOCK_OF
         assert moments.count == own.sum()
         np.testing.assert_allclose(moments.mean, features[own][:, block].mean(axis=0))
         away = features[own][:, block] - moments.mean
@@ -163,7 +161,7 @@ def explicit(features, labels, groups, experts, gate, left_out, noise, seed):
     for level, variance in enumerate(noise):
         added = np.sqrt(variance) * rng.normal(size=features.shape)
         noisy = features + added
-        energies = np.stack([(noisy[:, BLOCK_OF == g] ** 2).sum(axis=1) for g in range(4)], axis=1)
+        energies = np.stack([(noisy[:, g == BLOCK_OF] ** 2).sum(axis=1) for g in range(4)], axis=1)
         scores = gate.offsets[level] + gate.slopes[level] * energies
         sent = scores.argmax(axis=1)
         said = noisy @ experts.coefficients[level].T + experts.intercepts[level]
@@ -179,7 +177,7 @@ def test_what_a_gate_does_has_the_law_of_noise_on_every_feature():
     features, labels, groups = world(8, seed=3)
     rng = np.random.default_rng(4)
     noise = np.array([0.0, 0.3, 0.4, 1.5])
-    coefficients = rng.normal(size=(4, 4, 11)) * (BLOCK_OF == np.arange(4)[:, np.newaxis])
+    coefficients = rng.normal(size=(4, 4, 11)) * (np.arange(4)[:, np.newaxis] == BLOCK_OF)
     coefficients[1, [0, 2]] = 0.0
     coefficients[2, [1, 3]] = 0.0
     experts = Predictor(rng.normal(size=(4, 4)), coefficients)
@@ -212,12 +210,11 @@ def test_a_gate_that_does_not_err_leaves_nothing_to_chance():
 def test_noise_at_all_levels_is_one_draw_and_repeats_are_many():
     features, labels, groups = world(40)
     training = training_of(features, labels, groups)
-    one, again, other, many = (
+    one, again, other, more, many = (
         fit(training, GATE, repeats, np.random.default_rng(seed)).losses["moe(hard)"]
-        for repeats, seed in ((1, 0), (1, 0), (1, 1), (50, 2))
+        for repeats, seed in ((1, 0), (1, 0), (1, 1), (20, 2), (400, 3))
     )
     np.testing.assert_array_equal(one, again)
     np.testing.assert_array_equal(one[:, 0], other[:, 0])
     assert np.any(one[:, 2] != other[:, 2])
-    spread = [np.square(each - many)[:, 2].mean() for each in (one, other)]
-    assert min(spread) > 0.0
+    assert np.square(one - many)[:, 2].mean() > 5 * np.square(more - many)[:, 2].mean()

@@ -18,7 +18,7 @@ def data(n, d, seed=0, offset=1.0):
 
 
 def fitted(features, labels, total, intercept):
-    """Intercept and coefficients by lstsq: rows of the penalty below, a column for the intercept."""
+    """Intercept and coefficients by lstsq: the penalty as more rows, the intercept as a column."""
     n, d = features.shape
     constant = np.full((n, int(intercept)), 1.0)
     design = np.block(
