@@ -1,5 +1,6 @@
 """Mixtures of experts under feature noise: the theory in closed form, proved and simulated."""
 
+from moetheory.auditing import Audit, Crossovers, audit
 from moetheory.breakeven import sharp_snr_condition
 from moetheory.checking import check
 from moetheory.convergence import contraction_factor, descent, steps_to
@@ -36,9 +37,11 @@ from moetheory.verdicts import Verdict
 __version__ = "0.1.0"
 
 __all__ = [
+    "Audit",
     "BestExperts",
     "BlockModel",
     "Contraction",
+    "Crossovers",
     "Dense",
     "Descent",
     "DescentEstimate",
@@ -63,6 +66,7 @@ __all__ = [
     "Sweep",
     "TopK",
     "Verdict",
+    "audit",
     "best_experts",
     "catalogue",
     "check",

@@ -91,8 +91,28 @@ class RoutingMatrix:
         return float(self.group_probabilities @ self.per_group)
 
 
+class Columns:
+    """A table whose ``columns``, by name, are arrays of one length."""
+
+    columns: Mapping[str, NDArray[Any]]
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    def write_csv(self, file: TextIO) -> None:
+        """Write the columns, floats with all their digits, to an open text file."""
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """`write_csv` to ``path``, which is replaced only once the file is complete."""
+        with replacing(path) as file:
+            self.write_csv(file)
+
+
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(Columns):
     """A table of excess risks over one quantity.
 
     Attributes
@@ -119,19 +139,5 @@ class Sweep:
     def __post_init__(self) -> None:
         read_only(*self.columns.values())
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
-        return self.columns[name]
-
     def __len__(self) -> int:
         return len(self.columns[self.over])
-
-    def write_csv(self, file: TextIO) -> None:
-        """Write the columns, floats with all their digits, to an open text file."""
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
-
-    def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """`write_csv` to ``path``, which is replaced only once the file is complete."""
-        with replacing(path) as file:
-            self.write_csv(file)

@@ -68,6 +68,13 @@ def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) 
     return count(name, value, minimum=minimum, maximum=maximum)
 
 
+def flag(name: str, value: Any) -> bool:
+    """``value``, which must be True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def read_only(*arrays: NDArray[Any]) -> None:
     """Make arrays refuse to be written to."""
     for array in arrays:

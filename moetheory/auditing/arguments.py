@@ -1,0 +1,139 @@
+"""What an audit is given, brought into one form."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from moetheory.validation import FloatArray, IntArray, number, real_array, regular_array, vector
+
+
+class Labels(NamedTuple):
+    """Numbers (n,); of two classes also their names and a number between them."""
+
+    values: FloatArray
+    classes: tuple[Any, Any] | None
+    boundary: float | None
+
+
+def known_labels(labels: ArrayLike, samples: int) -> Labels:
+    """Labels as numbers: two classes that are no numbers become 0 and 1."""
+    given = _per("labels", labels, samples, "sample")
+    classes = np.unique(given) if given.dtype.kind in "bUS" else None
+    if classes is not None and len(classes) > 2:
+        raise ValueError(
+            f"labels must be numbers or of two classes, got {len(classes)} different: "
+            f"{', '.join(map(str, classes[:3]))}, …"
+        )
+    values = (
+        real_array("labels", given)
+        if classes is None
+        else np.searchsorted(classes, given).astype(np.float64)
+    )
+    different = np.unique(values)
+    if len(different) < 2:
+        raise ValueError(f"labels must differ, got {given[0]} {samples} times")
+    if len(different) > 2:
+        return Labels(values, None, None)
+    low, high = (different if classes is None else classes).tolist()
+    return Labels(values, (low, high), float(different.mean()))
+
+
+class Structure(NamedTuple):
+    """Which expert is whose; None where it is to be found."""
+
+    names: list[Any]
+    groups: IntArray | None
+    block_of: IntArray | None
+
+
+def known_structure(
+    groups: ArrayLike | None,
+    block_of: ArrayLike | None,
+    experts: int | None,
+    samples: int,
+    dim: int,
+) -> Structure:
+    """Experts by the names of their blocks or of their groups; no names if neither is given."""
+    blocks = None if block_of is None else _names("block_of", block_of, dim, "feature")
+    members = None if groups is None else _names("groups", groups, samples, "sample")
+    given = members if blocks is None else blocks
+    if given is None:
+        return Structure([], None, None)
+    names, codes = np.unique(given, return_inverse=True)
+    if experts is not None and experts != len(names):
+        name = "groups" if blocks is None else "block_of"
+        raise ValueError(f"experts must be {len(names)}, as many as {name} has, got {experts}")
+    if blocks is None or members is None:
+        found = codes.astype(np.int64)
+        pair = (found, None) if blocks is None else (None, found)
+        return Structure(names.tolist(), *pair)
+    unknown = np.flatnonzero(~np.isin(members, names))
+    if unknown.size:
+        raise ValueError(
+            f"groups must be among the blocks of block_of ({_some(names)}), "
+            f"got {members[unknown[0]]} at index {unknown[0]}"
+        )
+    return Structure(names.tolist(), np.searchsorted(names, members), codes.astype(np.int64))
+
+
+def known_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArray:
+    """The noise variances in increasing order; from none to ten times the signal if not given."""
+    if noise_variances is None:
+        return signal * np.concatenate([[0.0], np.geomspace(0.01, 10.0, 10)])
+    return np.unique(vector("noise_variances", np.atleast_1d(noise_variances), minimum=0.0))
+
+
+def split(
+    held_out: ArrayLike, samples: int, groups: IntArray | None, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Which samples are held out: as told, or a share of them, of every group if there are."""
+    given = regular_array("held_out", held_out)
+    if given.ndim == 0:
+        share = number("held_out", held_out, above=0.0, below=1.0)
+        order = rng.permutation(samples)
+        if groups is not None:
+            order = order[np.argsort(groups[order], kind="stable")]
+        mask = np.zeros(samples, dtype=bool)
+        steps = np.floor(rng.random() + share * np.arange(samples + 1))
+        mask[order[np.diff(steps) > 0.0]] = True
+    else:
+        if given.shape != (samples,) or given.dtype.kind != "b":
+            raise ValueError(
+                f"held_out must be a share or ({samples},) booleans, "
+                f"got {given.dtype} values of shape {given.shape}"
+            )
+        mask = given.copy()
+    for what, count in (("held-out", int(mask.sum())), ("training", int((~mask).sum()))):
+        if count < 2:
+            raise ValueError(f"held_out must leave at least 2 {what} samples, got {count}")
+    return mask
+
+
+def _per(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
+    """A flat array with one entry for each sample or feature."""
+    given = regular_array(name, value)
+    if given.dtype.kind == "O":  # text, as some readers of tables hold it
+        given = np.asarray(given.tolist())
+    if given.shape != (length,):
+        raise ValueError(
+            f"{name} must have shape ({length},), one for each {whose}, got {given.shape}"
+        )
+    return given
+
+
+def _names(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
+    given = _per(name, value, length, whose)
+    whole = given.dtype.kind == "f" and bool(np.all(given == np.floor(given)))  # as CSV has them
+    if whole:
+        given = given.astype(np.int64)
+    if given.dtype.kind not in "biuUS":
+        raise ValueError(f"{name} must hold integers or names, got {given.dtype} values")
+    return given
+
+
+def _some(names: NDArray[Any]) -> str:
+    shown = [str(each) for each in names[:4].tolist()]
+    return ", ".join(shown if len(names) <= 4 else [*shown[:3], "…", str(names[-1])])

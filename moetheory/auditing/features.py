@@ -1,0 +1,80 @@
+"""A matrix of features: checked, and read in chunks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from moetheory.validation import FloatArray, IntArray, regular_array
+
+CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
+LARGEST = 1e150  # squares must not overflow
+
+Report = Callable[[int], None]
+
+
+class Features:
+    """An (n, d) array of any real type, a memory map too, of which only chunks are ever copied.
+
+    ``report`` is told the number of rows whenever a chunk of them has been read.
+    """
+
+    def __init__(self, features: ArrayLike, report: Report) -> None:
+        array = regular_array("features", features)
+        if array.ndim != 2 or 0 in array.shape:
+            raise ValueError(f"features must have shape (n, d) with n, d > 0, got {array.shape}")
+        if array.dtype.kind not in "biuf":
+            raise ValueError(f"features must hold real numbers, got {array.dtype} values")
+        self.array: NDArray[Any] = array
+        self.samples, self.dim = array.shape
+        self.centre: FloatArray | float = 0.0
+        self._report = report
+        self._check()
+
+    def chunks(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
+        """The features of ``rows``, less the centre, and which of the rows they are."""
+        size = max(1, CHUNK // self.dim)
+        for start in range(0, len(rows), size):
+            part = slice(start, min(start + size, len(rows)))
+            chunk = self.array[rows[part]].astype(np.float64)
+            chunk -= self.centre
+            yield part, chunk
+            self._report(part.stop - part.start)
+
+    def move_to_mean(self, rows: IntArray) -> None:
+        """Measure all features from their means over ``rows``."""
+        total = np.zeros(self.dim)
+        for _, chunk in self.chunks(rows):
+            total += chunk.sum(axis=0)
+        self.centre = total / len(rows)
+
+    def _check(self) -> None:
+        bad, first = 0, None
+        low, high = np.full(self.dim, np.inf), np.full(self.dim, -np.inf)
+        for part, chunk in self.chunks(np.arange(self.samples)):
+            np.minimum(low, chunk.min(axis=0), out=low)  # NaN stays
+            np.maximum(high, chunk.max(axis=0), out=high)
+            if not (np.isfinite(low).all() and np.isfinite(high).all()):
+                places = np.argwhere(~np.isfinite(chunk))
+                if first is None and len(places):
+                    row, column = (int(i) for i in places[0])
+                    first = (part.start + row, column, chunk[row, column])
+                bad += len(places)
+        if first is not None:
+            raise ValueError(
+                f"features must be finite, got {bad} that {'is' if bad == 1 else 'are'} not, "
+                f"the first {first[2]} at row {first[0]}, column {first[1]}"
+            )
+        largest = max(-float(low.min()), float(high.max()))
+        if largest > LARGEST:
+            raise ValueError(f"features must be at most {LARGEST:g} in size, got {largest:g}")
+        constant = np.flatnonzero(low == high)
+        if constant.size:
+            raise ValueError(
+                f"features must vary, got {constant.size} that "
+                f"{'is' if constant.size == 1 else 'are'} constant, the first "
+                f"column {constant[0]} (always {low[constant[0]]:g}): leave them out"
+            )

@@ -1,0 +1,211 @@
+"""From training samples alone: predictors of every kind, and their risks foreseen."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory.auditing.energies import Gate, block_energies
+from moetheory.auditing.features import Features
+from moetheory.auditing.predictors import Predictor
+from moetheory.auditing.regression import Moments, RidgePath
+from moetheory.validation import FloatArray, IntArray
+
+TUNING = 24  # penalties tried beside the noise variances
+WEAKEST, STRONGEST = 1e-4, 10.0  # of them, of the mean and of the largest eigenvalue
+
+
+class Training(NamedTuple):
+    """What is fitted: which ``rows`` of the features, with labels and groups of all samples."""
+
+    features: Features
+    rows: IntArray
+    labels: FloatArray
+    groups: IntArray
+    block_of: IntArray
+    experts: int
+    intercept: bool
+    noise_variances: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Predictors by name; squared errors foreseen (n, L) of each on the training samples.
+
+    ``moments`` are those of all samples together, ``of_groups`` those of each group, of its own
+    block alone.
+    """
+
+    predictors: dict[str, Predictor]
+    losses: dict[str, FloatArray]
+    moments: Moments
+    of_groups: list[Moments]
+
+
+def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) -> Fitted:
+    r"""Every predictor, and what its risk will be on samples that it has not seen.
+
+    A predictor with coefficients :math:`\beta` has the risk
+    :math:`\mathbb E (y - a - x^\top\beta)^2 + \sigma^2 \|\beta\|^2` under noise on its features:
+    the first term by leaving each sample out, the second exactly. What the gate sends where
+    depends on the noise: there noise is drawn, ``repeats`` times for each sample.
+    """
+    features, rows, labels = training.features, training.rows, training.labels
+    noise, experts, dim = training.noise_variances, training.experts, training.features.dim
+    levels, overall = len(noise), float(labels[rows].mean())
+    groups = training.groups[rows]
+    blocks = [np.flatnonzero(training.block_of == g) for g in range(experts)]
+    errors = {name: np.empty((len(rows), levels)) for name in ("moe", "moe(all)")}
+    intercepts = {name: np.empty((levels, experts)) for name in errors}
+    coefficients = {name: np.zeros((levels, experts, dim)) for name in errors}
+    of_groups, moments = [], None
+
+    # one group after the other, so that only its own second moment is held
+    for g, block in enumerate(blocks):
+        own = np.flatnonzero(groups == g)
+        found = _moments(features, rows[own], labels)
+        of_groups.append(found.of_block(block))
+        paths = {
+            "moe": (RidgePath(of_groups[g], training.intercept, noise), block),
+            "moe(all)": (RidgePath(found, training.intercept, noise), np.arange(dim)),
+        }
+        for name, (path, seen) in paths.items():
+            intercepts[name][:, g] = path.intercepts
+            coefficients[name][:, g, seen] = path.coefficients
+        for part, chunk in features.chunks(rows[own]):
+            truth = labels[rows[own[part]]]
+            for name, (path, seen) in paths.items():
+                left_out = path.left_out(chunk[:, seen], truth)
+                # nobody else of its group: all that is known is the mean of all
+                alone = (truth - overall)[:, np.newaxis]
+                errors[name][own[part]] = np.where(np.isnan(left_out), alone, left_out)
+        if moments is None:
+            moments = found
+        else:
+            moments += found
+    assert moments is not None
+
+    predictors = {
+        name: Predictor(intercepts[name], coefficients[name], training.block_of) for name in errors
+    }
+    losses = {}
+    for name, predictor in predictors.items():
+        losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
+    dense = _Dense(training, moments)
+    routed = _Routed(training, predictors["moe"], gate, errors["moe"], repeats, rng)
+    for part, chunk in features.chunks(rows):
+        dense.leave_out(part, chunk)
+        routed.expose(part, chunk)
+    return Fitted(
+        {**dense.predictors(), **predictors, "moe(hard)": routed.predictor},
+        {**dense.losses(), **losses, "moe(hard)": routed.losses},
+        moments,
+        of_groups,
+    )
+
+
+def _moments(features: Features, rows: IntArray, labels: FloatArray) -> Moments:
+    parts = (Moments.of(chunk, labels[rows[part]]) for part, chunk in features.chunks(rows))
+    total = next(parts)
+    for each in parts:
+        total += each
+    return total
+
+
+class _Dense:
+    """One predictor for all: penalised by the noise, and by what leaving samples out says."""
+
+    def __init__(self, training: Training, moments: Moments) -> None:
+        self._training = training
+        noise = training.noise_variances
+        mean = float(np.trace(moments.scatter)) / moments.count / len(moments.mean)
+        tried = mean * np.geomspace(WEAKEST, STRONGEST * len(moments.mean), TUNING)
+        self._path = RidgePath(moments, training.intercept, np.concatenate([noise, tried]))
+        self._errors = np.empty((len(training.rows), len(noise) + TUNING))
+
+    def leave_out(self, part: slice, chunk: FloatArray) -> None:
+        truth = self._training.labels[self._training.rows[part]]
+        self._errors[part] = self._path.left_out(chunk, truth)
+
+    def predictors(self) -> dict[str, Predictor]:
+        return {name: self._predictor(which) for name, which in self._penalties().items()}
+
+    def losses(self) -> dict[str, FloatArray]:
+        noise = self._training.noise_variances
+        norms = np.square(self._path.coefficients).sum(axis=1)
+        return {
+            name: self._errors[:, which] ** 2 + noise * norms[which]
+            for name, which in self._penalties().items()
+        }
+
+    def _penalties(self) -> dict[str, IntArray]:
+        """Which of the penalties each has at each noise level."""
+        noise = self._training.noise_variances
+        norms = np.square(self._path.coefficients).sum(axis=1)
+        risks = np.square(self._errors).mean(axis=0) + np.outer(noise, norms)
+        return {"dense": np.arange(len(noise)), "dense(tuned)": risks.argmin(axis=1)}
+
+    def _predictor(self, which: IntArray) -> Predictor:
+        path = self._path
+        return Predictor(
+            path.intercepts[which, np.newaxis],
+            path.coefficients[which, np.newaxis],
+            self._training.block_of,
+        )
+
+
+class _Routed:
+    r"""Experts behind a gate that sees the noisy energies of clean training samples.
+
+    Of the noise on a block only this matters: what it adds along the expert's coefficients, to
+    the energy and to the prediction, and what it adds to the energy across, where the block can
+    be turned so that one axis holds all of the sample that is left and s - 2 hold noise alone.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        experts: Predictor,
+        gate: Gate,
+        left_out: FloatArray,
+        repeats: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.predictor = dataclasses.replace(experts, gate=gate)
+        self.losses = np.empty_like(left_out)
+        self._training, self._gate, self._left_out = training, gate, left_out
+        self._repeats, self._rng = repeats, rng
+        self._sizes = np.bincount(training.block_of, minlength=training.experts)
+        self._norms = np.sqrt(experts.squared_norms())
+
+    def expose(self, part: slice, chunk: FloatArray) -> None:
+        """Draw noise on the samples of a chunk, the same at all levels but for its size."""
+        training = self._training
+        shape = len(chunk), training.experts
+        truth = training.labels[training.rows[part], np.newaxis]
+        own = training.groups[training.rows[part], np.newaxis]
+        energies = block_energies(chunk, training.block_of, training.experts)
+        normals = self._rng.standard_normal((self._repeats, 2, *shape))
+        normals[:, 1] *= self._sizes > 1
+        rest = self._rng.chisquare(np.maximum(self._sizes - 2, 1), (self._repeats, *shape))
+        rest *= self._sizes > 2
+        for level, noise in enumerate(training.noise_variances):
+            sigma, norms = np.sqrt(noise), self._norms[level]
+            along = chunk @ self.predictor.coefficients[level].T
+            outputs = along + self.predictor.intercepts[level]
+            left_out = truth - self._left_out[part, level, np.newaxis]
+            np.put_along_axis(outputs, own, left_out, axis=1)
+            # an expert that always says the same: any axis will do, so that of the sample
+            still = norms == 0.0
+            along = np.where(still, np.sqrt(energies), along / np.where(still, 1.0, norms))
+            across = np.sqrt(np.maximum(energies - along**2, 0.0))
+            total = np.zeros(len(chunk))
+            for (first, second), others in zip(normals, rest, strict=True):
+                seen = (along + sigma * first) ** 2 + (across + sigma * second) ** 2
+                sent = self._gate.route(seen + noise * others, level)[:, np.newaxis]
+                said = np.take_along_axis(outputs + sigma * norms * first, sent, axis=1)
+                total += (said - truth)[:, 0] ** 2
+            self.losses[part, level] = total / self._repeats

@@ -1,0 +1,124 @@
+"""The verdict of an audit in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moetheory.auditing.leads import Lead, Located
+from moetheory.reporting import rounded
+from moetheory.validation import FloatArray
+
+if TYPE_CHECKING:
+    from moetheory.auditing.outcome import Audit
+
+MODULAR, BARELY = 0.5, 0.1  # of the way from chance to strict blocks
+ERRORS = 3.0  # standard errors within which a risk is as predicted
+CALLED = {"moe": "Experts told the groups", "moe(hard)": "Experts behind a gate"}
+
+
+def with_error(value: float, sem: float) -> str:
+    """A number with its standard error.
+
+    >>> with_error(0.51234, 0.0021)
+    '0.5123 ± 0.0021'
+    """
+    return f"{rounded(value, sem)} ± {sem:.2g}"
+
+
+def verdict(audit: Audit) -> str:
+    """A few lines: structure, who leads where, what the lead is due to, errors of prediction."""
+    lines = [_structure(audit), _energy(audit)]
+    lines += [_lead(audit, name) for name in audit.crossovers]
+    lines += [_sources(audit), _errors(audit)]
+    return "\n".join(lines)
+
+
+def _structure(audit: Audit) -> str:
+    held_out = int(audit.held_out.sum())
+    sizes = audit.model.sizes
+    features = f"{sizes.min()} to {sizes.max()}" if sizes.min() < sizes.max() else f"{sizes[0]}"
+    experts = "1 expert" if len(sizes) == 1 else f"{len(sizes)} experts"
+    return (
+        f"{experts} with {features} of {len(audit.block_of)} features; "
+        f"{len(audit.held_out) - held_out} training and {held_out} held-out samples."
+    )
+
+
+def _energy(audit: Audit) -> str:
+    if len(audit.names) == 1:
+        return "Not modular: one block, so that the expert is the dense predictor."
+    if audit.modularity >= MODULAR:
+        word = "Modular"
+    else:
+        word = "Weakly modular" if audit.modularity >= BARELY else "Not modular"
+    return (
+        f"{word}: {100 * audit.group_share:.3g} % of the energy lies in the block of the sample's "
+        f"group ({100 * audit.chance_share:.3g} % by chance); "
+        f"equivalent leakage alpha = {audit.leakage:.2g}."
+    )
+
+
+def _lead(audit: Audit, name: str) -> str:
+    predicted, measured = audit.crossovers[name].predicted, audit.crossovers[name].measured
+    grid = audit.noise_variances
+    never = [math.isinf(each.begins.value) for each in (predicted, measured)]
+    if all(never):
+        return f"{CALLED[name]}: no gain over dense predicted, none found."
+    said = "the theory called it" if audit.crossovers[name].agree else "beyond its error"
+    return (
+        f"{CALLED[name]}: predicted {_stretch(predicted, grid)}, "
+        f"measured {_stretch(measured, grid)}: {said}."
+    )
+
+
+def _stretch(lead: Lead, grid: FloatArray) -> str:
+    begins, ends = lead
+    if math.isinf(begins.value):
+        return "never ahead of dense"
+    from_the_start, to_the_end = begins.value <= grid[0], math.isinf(ends.value)
+    if from_the_start and to_the_end:
+        return "ahead of dense at every noise variance"
+    if to_the_end:
+        return f"ahead of dense from noise variance {_located(begins)} on"
+    if from_the_start:
+        return f"ahead of dense up to noise variance {_located(ends)}"
+    return f"ahead of dense from noise variance {_located(begins)} to {_located(ends)}"
+
+
+def _located(place: Located) -> str:
+    return f"{place.value:.3g} ({place.low:.3g} to {place.high:.3g})"
+
+
+def _sources(audit: Audit) -> str:
+    """What experts gain where they gain most, in steps from dense."""
+    gain = audit["dense_measured"] - audit["moe_measured"]
+    level = int(np.argmax(gain))
+    if gain[level] <= 0.0:
+        level = len(gain) - 1
+    dense, tuned, every, own = (
+        float(audit[f"{name}_measured"][level])
+        for name in ("dense", "dense(tuned)", "moe(all)", "moe")
+    )
+    return (
+        f"At noise variance {audit.noise_variances[level]:.3g}: dense {dense:.4g}, tuned "
+        f"{tuned:.4g}; experts that see all features {every:.4g} (routing alone), their own block "
+        f"{own:.4g} (filtering)."
+    )
+
+
+def _errors(audit: Audit) -> str:
+    z = np.array([audit.z(name) for name in audit.predictors])
+    off = np.abs(z) > ERRORS
+    worst = float(np.abs(z).max())
+    if not off.any():
+        return (
+            f"Every risk was predicted within {worst:.1f} standard errors "
+            f"({z.shape[0]} predictors at {z.shape[1]} noise variances)."
+        )
+    return (
+        f"{int(off.sum())} of {z.size} risks were not predicted within {ERRORS:.0f} standard "
+        f"errors (the largest difference is {worst:.1f})."
+    )
