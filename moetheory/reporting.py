@@ -55,6 +55,33 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | Non
     return "\n".join(line(row, numeric) for row in (header, *rows))
 
 
+def tables(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, lead: int
+) -> str:
+    """`table`, cut into the fewest that fit ``width``; each begins with the first ``lead`` columns.
+
+    >>> print(tables(["at", "left", "right"], [["a", "1.5", "10"]], width=10, lead=1))
+    at  left
+    a    1.5
+    <BLANKLINE>
+    at  right
+    a      10
+    """
+    others = range(lead, len(header))
+    for count in range(1, len(others) + 1):
+        size = math.ceil(len(others) / count)
+        parts = [
+            [*range(lead), *others[start : start + size]] for start in range(0, len(others), size)
+        ]
+        text = "\n\n".join(
+            table([header[i] for i in part], [[row[i] for i in part] for row in rows], None)
+            for part in parts
+        )
+        if width is None or max(map(len, text.splitlines())) <= width:
+            return text
+    return table(header, rows, width)
+
+
 def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     """The table of a check, what was simulated, and the verdict of each theorem."""
     header = (

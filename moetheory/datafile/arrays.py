@@ -96,8 +96,6 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
             raise ValueError(f"{argument} must be a column of its own, got {text}")
         taken.add(number)
         found[argument] = table[:, number]
-    if found["groups"] is not None:
-        found["groups"] = _integers(found["groups"])
     rest = [number for number in range(columns) if number not in taken]
     if not rest:
         raise ValueError(f"{quoted(place)} must have columns of features, got {columns} in all")
@@ -108,7 +106,8 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
             f"would have to be copied, got column {between[0]} of {columns}; save it in a file of "
             "its own, and features without it"
         )
-    return Data(table[:, rest[0] : rest[-1] + 1], block_of=None, names=None, **found)
+    features = table[:, rest[0] : rest[-1] + 1]
+    return Data(features, block_of=None, names=tuple(map(str, rest)) if taken else None, **found)
 
 
 def _column(argument: str, text: str, columns: int, what_else: str = "") -> int:
@@ -119,13 +118,6 @@ def _column(argument: str, text: str, columns: int, what_else: str = "") -> int:
             f"{what_else}got {text!r}"
         )
     return number % columns
-
-
-def _integers(values: Array) -> Array:
-    """Integers that have the type of all other columns as what they are."""
-    if values.dtype.kind == "f" and np.all(np.isfinite(values)) and np.all(values % 1 == 0):
-        return values.astype(np.int64)
-    return values
 
 
 def mapped(place: Path) -> Array:

@@ -24,7 +24,8 @@ class Data(NamedTuple):
     groups : ndarray, shape (n,), or None
     block_of : ndarray, shape (d,), or None
     names : tuple of str, or None
-        Of the features, where the file has them.
+        Of the features, where the file has them; the numbers of columns where some are not
+        features.
     """
 
     features: Array

@@ -64,22 +64,17 @@ def read_data(
         raise ValueError(f"groups must be something else than the labels, got {groups!r}")
     for name in {labels, groups}.intersection(ignore):
         raise ValueError(f"ignore must not name labels or groups, got {name!r}")
-    match place.suffix.lower():
-        case ".npz":
-            if ignore:
-                raise ValueError("ignore is for columns of .csv and .npy files, got an .npz file")
-            return read_npz(place, labels, groups, block_of)
-        case ".npy":
-            found = read_npy(place, labels, groups, ignore)
-        case ".csv":
-            found = read_csv(place, labels, groups, ignore)
-        case _:
-            raise ValueError(f"{quoted(place)} must end in .csv, .npz or .npy")
-    if block_of is None:
-        return found
-    if not block_of.lower().endswith(".npy"):
+    kind = place.suffix.lower()
+    if kind == ".npz":
+        if ignore:
+            raise ValueError("ignore is for columns of .csv and .npy files, got an .npz file")
+        return read_npz(place, labels, groups, block_of)
+    if kind not in (".csv", ".npy"):
+        raise ValueError(f"{quoted(place)} must end in .csv, .npz or .npy")
+    if block_of is not None and not block_of.lower().endswith(".npy"):
         raise ValueError(
-            f"block_of must be a .npy file where features are in a {place.suffix} file, "
-            f"got {block_of!r}"
+            f"block_of must be a .npy file where features are in a {kind} file, got {block_of!r}"
         )
-    return found._replace(block_of=mapped(Path(block_of)))
+    read = read_csv if kind == ".csv" else read_npy
+    found = read(place, labels, groups, ignore)
+    return found if block_of is None else found._replace(block_of=mapped(Path(block_of)))
