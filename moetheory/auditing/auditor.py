@@ -16,18 +16,19 @@ from moetheory.auditing.arguments import (
     split,
 )
 from moetheory.auditing.blocks import blocks_of, coactivation
-from moetheory.auditing.energies import Gate, block_energies
+from moetheory.auditing.energies import Gate, block_sums
 from moetheory.auditing.features import Features
-from moetheory.auditing.fitting import Training, fit
 from moetheory.auditing.leads import lead
 from moetheory.auditing.measuring import measure
 from moetheory.auditing.nearest import nearest_model
 from moetheory.auditing.outcome import Audit, Crossovers
+from moetheory.auditing.prediction import Training, fit
 from moetheory.simulation.seeding import RNG, entropy_of, stream
 from moetheory.validation import FloatArray, IntArray, count, flag
 
 CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
 ORDER = ("dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)")
+TIE = 1e-9  # of a squared error, below which another is the same
 SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
 
@@ -155,6 +156,7 @@ def audit(
         held,
         y.values,
         found.groups,
+        found.block_of,
         noise,
         repeats,
         stream(entropy, MEASURE),
@@ -174,7 +176,7 @@ def audit(
     crossovers = {
         name: Crossovers(
             *(
-                lead(noise, losses["dense"] - losses[name], resample)
+                lead(noise, _gains(losses["dense"], losses[name]), resample)
                 for losses in (fitted.losses, measured.losses)
             )
         )
@@ -203,6 +205,12 @@ def audit(
         centre=x.centre,
         entropy=entropy,
     )
+
+
+def _gains(of: FloatArray, over: FloatArray) -> FloatArray:
+    """Differences of squared errors, none where only rounding makes them."""
+    gains = of - over
+    return np.where(np.abs(gains) <= TIE * of, 0.0, gains)
 
 
 class _RowsRead:
@@ -235,7 +243,7 @@ def _completed(given: Structure, experts: int | None, x: Features, rows: IntArra
     names = given.names or list(range(int(blocks.max()) + 1))
     energies = np.empty((x.samples, len(names)))
     for part, chunk in x.chunks(np.arange(x.samples)):
-        energies[part] = block_energies(chunk, blocks, len(names))
+        energies[part] = block_sums(np.square(chunk), blocks)
     groups = given.groups
     if groups is None:
         groups = Gate.relative(energies[rows].mean(axis=0)).route(energies, 0)
@@ -298,5 +306,5 @@ def _share_by_chance(
     some = rows[np.sort(rng.permutation(len(rows))[:CHANCE_ON])]
     whole = np.concatenate([chunk for _, chunk in x.chunks(some)])
     rng.permuted(whole, axis=0, out=whole)
-    energies = block_energies(whole, block_of, int(block_of.max()) + 1)
+    energies = block_sums(np.square(whole), block_of)
     return _share(energies, Gate.relative(energies.mean(axis=0)).route(energies, 0))

@@ -12,11 +12,11 @@ FITTED_ON = 10_000  # samples a gate is fitted on at most: it has two numbers fo
 WEIGHT_DECAY = 1e-6  # where energies tell the groups without error the weights have no limit
 
 
-def block_energies(features: FloatArray, block_of: IntArray, experts: int) -> FloatArray:
-    r""":math:`u_j = \sum_{m \in j} x_m^2` of each sample, (n, K)."""
-    member = np.zeros((len(block_of), experts))
+def block_sums(values: FloatArray, block_of: IntArray) -> FloatArray:
+    r"""Sums over the features of each block, (n, K); of squares the energies :math:`u_j`."""
+    member = np.zeros((len(block_of), int(block_of.max()) + 1))
     member[np.arange(len(block_of)), block_of] = 1.0
-    return np.asarray(np.square(features) @ member)
+    return np.asarray(values @ member)
 
 
 def noisy_energies(

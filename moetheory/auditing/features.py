@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from moetheory.validation import FloatArray, IntArray, regular_array
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
+ROWS = 2**13  # at most, where features are few
 LARGEST = 1e150  # squares must not overflow
 
 Report = Callable[[int], None]
@@ -36,7 +37,7 @@ class Features:
 
     def chunks(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
         """The features of ``rows``, less the centre, and which of the rows they are."""
-        size = max(1, CHUNK // self.dim)
+        size = max(1, min(ROWS, CHUNK // self.dim))
         for start in range(0, len(rows), size):
             part = slice(start, min(start + size, len(rows)))
             chunk = self.array[rows[part]].astype(np.float64)

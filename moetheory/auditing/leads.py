@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moetheory.validation import FloatArray
 
@@ -46,29 +47,31 @@ def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Ge
     spectrum, basis = np.linalg.eigh(away.T @ away / (len(away) * max(len(away) - 1, 1)))
     normals = rng.standard_normal((DRAWS, len(mean)))
     drawn = mean + (normals * np.sqrt(np.maximum(spectrum, 0.0))) @ basis.T
-    stretch = _stretch(noise_variances, mean)
-    stretches = np.array([_stretch(noise_variances, each) for each in drawn])
+    stretches = _stretches(noise_variances, np.vstack([mean, drawn]))
     tails = (0.5 * (1.0 - CONFIDENCE), 0.5 * (1.0 + CONFIDENCE))
     # an order statistic, not a mean of two: one of them may be infinite
-    low, high = np.quantile(stretches, tails, axis=0, method="inverted_cdf")
+    low, high = np.quantile(stretches[1:], tails, axis=0, method="inverted_cdf")
     begins, ends = (
-        Located(value, float(a), float(b)) for value, a, b in zip(stretch, low, high, strict=True)
+        Located(value, float(a), float(b))
+        for value, a, b in zip(stretches[0].tolist(), low, high, strict=True)
     )
     return Lead(begins, ends)
 
 
-def _stretch(noise: FloatArray, difference: FloatArray) -> tuple[float, float]:
-    ahead = difference > 0.0
-    if not ahead.any():
-        return np.inf, np.inf
-    first = int(ahead.argmax())
-    behind = np.flatnonzero(~ahead[first:])
-    begins = float(noise[0]) if first == 0 else _root(noise, difference, first)
-    return begins, _root(noise, difference, first + int(behind[0])) if behind.size else np.inf
+def _stretches(noise: FloatArray, differences: FloatArray) -> FloatArray:
+    """Where each row, (rows, L), is first above 0, and where it is not any more: (rows, 2)."""
+    ahead = differences > 0.0
+    begins = _first(noise, differences, ahead)
+    before = np.maximum.accumulate(ahead, axis=1)
+    return np.column_stack([begins, _first(noise, differences, before & ~ahead)])
 
 
-def _root(noise: FloatArray, difference: FloatArray, after: int) -> float:
-    """Where the line through the values at ``after`` and before it is zero."""
-    left, right = difference[after - 1], difference[after]
-    share = left / (left - right)
-    return float(noise[after - 1] + share * (noise[after] - noise[after - 1]))
+def _first(noise: FloatArray, differences: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+    """Where the line through the values there and before it is zero; ``inf`` if nowhere."""
+    rows, after = np.arange(len(where)), where.argmax(axis=1)
+    before = np.maximum(after - 1, 0)
+    left, right = differences[rows, before], differences[rows, after]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(after == 0, 0.0, left / (left - right))
+    roots = noise[before] + share * (noise[after] - noise[before])
+    return np.where(where.any(axis=1), roots, np.inf)

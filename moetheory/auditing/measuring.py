@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moetheory.auditing.energies import block_sums
 from moetheory.auditing.features import Features
 from moetheory.auditing.predictors import Predictor
 from moetheory.validation import FloatArray, IntArray
@@ -26,29 +27,49 @@ def measure(
     rows: IntArray,
     labels: FloatArray,
     groups: IntArray,
+    block_of: IntArray,
     noise_variances: FloatArray,
     repeats: int,
     rng: np.random.Generator,
     boundary: float | None,
 ) -> Measured:
-    """Averages over ``repeats`` draws of noise for each sample, the same for all predictors.
+    r"""Averages over ``repeats`` draws of noise for each sample, the same for all predictors.
 
-    ``boundary`` is between the labels of two classes.
+    A draw serves all levels: predictors are linear, so that :math:`f(x + \sigma e)` needs the
+    responses to :math:`x` and to :math:`e` once. ``boundary`` is between the labels of two
+    classes.
     """
     shape = len(rows), len(noise_variances)
     losses = {name: np.zeros(shape) for name in predictors}
     hits = {name: np.zeros(shape) for name in predictors}
     for part, chunk in features.chunks(rows):
         truth, group = labels[rows[part]], groups[rows[part]]
+        clean = _responses(predictors, chunk)
+        energies = block_sums(np.square(chunk), block_of)
         for _ in range(repeats):
             noise = rng.standard_normal(chunk.shape)
+            added = _responses(predictors, noise)
+            crossed = 2.0 * block_sums(chunk * noise, block_of)
+            own = block_sums(np.square(noise), block_of)
             for level, variance in enumerate(noise_variances):
-                noisy = chunk + np.sqrt(variance) * noise
+                sigma = np.sqrt(variance)
+                noisy = energies + sigma * crossed + variance * own
                 for name, predictor in predictors.items():
-                    said = predictor(noisy, group, level)
+                    responses = clean[name][:, level] + sigma * added[name][:, level]
+                    said = predictor.choose(responses, noisy, group, level)
                     losses[name][part, level] += (said - truth) ** 2
                     if boundary is not None:
                         hits[name][part, level] += (said > boundary) == (truth > boundary)
     for each in (*losses.values(), *hits.values()):
         each /= repeats
     return Measured(losses, None if boundary is None else hits)
+
+
+def _responses(predictors: Mapping[str, Predictor], features: FloatArray) -> dict[str, FloatArray]:
+    """Those of each predictor, once for those that share their coefficients."""
+    once: dict[int, FloatArray] = {}
+    for predictor in predictors.values():
+        key = id(predictor.coefficients)
+        if key not in once:
+            once[key] = predictor.respond(features)
+    return {name: once[id(predictor.coefficients)] for name, predictor in predictors.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moetheory.auditing.regression import LEAST, Moments
+from moetheory.auditing.ridgepath import LEAST, Moments
 from moetheory.model import BlockModel
 from moetheory.validation import IntArray
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from moetheory import reporting
 from moetheory.auditing import wording
+from moetheory.auditing.energies import block_sums
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.predictors import Predictor
 from moetheory.model import BlockModel
@@ -124,14 +125,17 @@ class Audit(Columns):
         if name not in self.predictors:
             raise ValueError(f"name must be one of {', '.join(self.predictors)}, got {name!r}")
         predictor = self.predictors[name]
-        x = np.asarray(features, dtype=np.float64)
+        x = np.asarray(features, dtype=np.float64) - self.centre
         if x.ndim != 2 or x.shape[1] != len(self.block_of):
             raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
         told = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
         if predictor.is_told and groups is None:
             raise ValueError(f"groups must be given for {name}, whose experts are told")
+        responses, energies = predictor.respond(x), block_sums(np.square(x), self.block_of)
         levels = range(len(self.noise_variances))
-        return np.array([predictor(x - self.centre, told, level) for level in levels])
+        return np.array(
+            [predictor.choose(responses[:, level], energies, told, level) for level in levels]
+        )
 
     def table(self, width: int | None = None) -> str:
         """Risks predicted and measured, ± their standard errors, as text."""

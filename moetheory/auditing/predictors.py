@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moetheory.auditing.energies import Gate, block_energies
+from moetheory.auditing.energies import Gate
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -19,26 +19,13 @@ class Predictor:
     intercepts : (L, E) array
         E is 1, or K for experts.
     coefficients : (L, E, d) array
-    block_of : (d,) integer array
-        The blocks whose energies the gate is shown.
     gate : Gate or None
         Without one experts are told the groups.
     """
 
     intercepts: FloatArray
     coefficients: FloatArray
-    block_of: IntArray
     gate: Gate | None = None
-
-    def __call__(self, features: FloatArray, groups: IntArray, level: int) -> FloatArray:
-        """Predictions (n,) at one of the noise levels, from features that have that noise."""
-        outputs = features @ self.coefficients[level].T + self.intercepts[level]
-        experts = outputs.shape[1]
-        if self.gate is not None:
-            groups = self.gate.route(block_energies(features, self.block_of, experts), level)
-        elif experts == 1:
-            groups = np.zeros(len(features), dtype=np.int64)
-        return np.asarray(outputs[np.arange(len(features)), groups])
 
     @property
     def is_told(self) -> bool:
@@ -48,3 +35,20 @@ class Predictor:
     def squared_norms(self) -> FloatArray:
         r""":math:`\|\beta\|^2`, (L, E)."""
         return np.asarray(np.square(self.coefficients).sum(axis=-1))
+
+    def respond(self, features: FloatArray) -> FloatArray:
+        """What all say at all levels but for their intercepts, (n, L, E): linear in features."""
+        levels, experts, dim = self.coefficients.shape
+        flat = features @ self.coefficients.reshape(-1, dim).T
+        return np.asarray(flat.reshape(-1, levels, experts))
+
+    def choose(
+        self, responses: FloatArray, energies: FloatArray, groups: IntArray, level: int
+    ) -> FloatArray:
+        """Predictions (n,) at one level, from the responses (n, E) and block energies there."""
+        if self.gate is not None:
+            groups = self.gate.route(energies, level)
+        elif not self.is_told:
+            groups = np.zeros_like(groups)
+        chosen = np.take_along_axis(responses, groups[:, np.newaxis], axis=1)[:, 0]
+        return np.asarray(chosen + self.intercepts[level, groups])

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.auditing.energies import Gate, block_energies
+from moetheory.auditing.energies import Gate, block_sums
 from moetheory.auditing.features import Features
 from moetheory.auditing.predictors import Predictor
-from moetheory.auditing.regression import Moments, RidgePath
+from moetheory.auditing.ridgepath import Moments, RidgePath
 from moetheory.validation import FloatArray, IntArray
 
 TUNING = 24  # penalties tried beside the noise variances
@@ -88,14 +88,12 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
             moments += found
     assert moments is not None
 
-    predictors = {
-        name: Predictor(intercepts[name], coefficients[name], training.block_of) for name in errors
-    }
+    predictors = {name: Predictor(intercepts[name], coefficients[name]) for name in errors}
     losses = {}
     for name, predictor in predictors.items():
         losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
     dense = _Dense(training, moments)
-    routed = _Routed(training, predictors["moe"], gate, errors["moe"], repeats, rng)
+    routed = _Routed(training, predictors["moe"], gate, errors["moe"], losses["moe"], repeats, rng)
     for part, chunk in features.chunks(rows):
         dense.leave_out(part, chunk)
         routed.expose(part, chunk)
@@ -153,7 +151,6 @@ class _Dense:
         return Predictor(
             path.intercepts[which, np.newaxis],
             path.coefficients[which, np.newaxis],
-            self._training.block_of,
         )
 
 
@@ -163,6 +160,8 @@ class _Routed:
     Of the noise on a block only this matters: what it adds along the expert's coefficients, to
     the energy and to the prediction, and what it adds to the energy across, where the block can
     be turned so that one axis holds all of the sample that is left and s - 2 hold noise alone.
+    What a sample loses by not going to its own expert is added to what it loses there, which is
+    known without drawing: where the gate does not err nothing is left to chance.
     """
 
     def __init__(
@@ -171,11 +170,12 @@ class _Routed:
         experts: Predictor,
         gate: Gate,
         left_out: FloatArray,
+        losses: FloatArray,
         repeats: int,
         rng: np.random.Generator,
     ) -> None:
         self.predictor = dataclasses.replace(experts, gate=gate)
-        self.losses = np.empty_like(left_out)
+        self.losses = losses.copy()
         self._training, self._gate, self._left_out = training, gate, left_out
         self._repeats, self._rng = repeats, rng
         self._sizes = np.bincount(training.block_of, minlength=training.experts)
@@ -187,14 +187,15 @@ class _Routed:
         shape = len(chunk), training.experts
         truth = training.labels[training.rows[part], np.newaxis]
         own = training.groups[training.rows[part], np.newaxis]
-        energies = block_energies(chunk, training.block_of, training.experts)
+        energies = block_sums(np.square(chunk), training.block_of)
+        responses = self.predictor.respond(chunk)
         normals = self._rng.standard_normal((self._repeats, 2, *shape))
         normals[:, 1] *= self._sizes > 1
         rest = self._rng.chisquare(np.maximum(self._sizes - 2, 1), (self._repeats, *shape))
         rest *= self._sizes > 2
         for level, noise in enumerate(training.noise_variances):
             sigma, norms = np.sqrt(noise), self._norms[level]
-            along = chunk @ self.predictor.coefficients[level].T
+            along = responses[:, level]
             outputs = along + self.predictor.intercepts[level]
             left_out = truth - self._left_out[part, level, np.newaxis]
             np.put_along_axis(outputs, own, left_out, axis=1)
@@ -202,10 +203,11 @@ class _Routed:
             still = norms == 0.0
             along = np.where(still, np.sqrt(energies), along / np.where(still, 1.0, norms))
             across = np.sqrt(np.maximum(energies - along**2, 0.0))
-            total = np.zeros(len(chunk))
             for (first, second), others in zip(normals, rest, strict=True):
                 seen = (along + sigma * first) ** 2 + (across + sigma * second) ** 2
                 sent = self._gate.route(seen + noise * others, level)[:, np.newaxis]
-                said = np.take_along_axis(outputs + sigma * norms * first, sent, axis=1)
-                total += (said - truth)[:, 0] ** 2
-            self.losses[part, level] = total / self._repeats
+                errors = outputs + sigma * norms * first - truth
+                there, home = (
+                    np.take_along_axis(errors, expert, axis=1)[:, 0] for expert in (sent, own)
+                )
+                self.losses[part, level] += (there**2 - home**2) / self._repeats
