@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import platform
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -80,6 +81,19 @@ def tables(
         if width is None or max(map(len, text.splitlines())) <= width:
             return text
     return table(header, rows, width)
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Lines broken between words where they are longer than ``width``.
+
+    >>> print(wrapped("where experts win\\nand why", width=14))
+    where experts
+    win
+    and why
+    """
+    if width is None:
+        return text
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
 
 
 def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:

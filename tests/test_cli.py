@@ -1523,10 +1523,13 @@ def test_audit_prints_risks_and_a_verdict(audited, drawn, monkeypatch, width):
         drawn.features, drawn.labels, groups=drawn.groups, noise_variances=[0.1, 1, 4], rng=3
     )
     table, _, rest = out.partition("\n\n3 experts")
-    assert f"3 experts{rest}" == f"{expected.verdict}\nreplay with --seed 3\n"
+    said = f"{expected.verdict}\nreplay with --seed 3\n"
+    assert f"3 experts{rest}".split() == said.split()
+    if width is None:
+        assert rest.count("\n") == said.count("\n")
+    else:
+        assert max(map(len, out.splitlines())) <= width
     lines = table.splitlines()
-    if width is not None:
-        assert max(map(len, lines)) <= width
     for name in expected.predictors:
         # in how many parts the table comes
         assert sum(name in line.split() for line in lines) == (6 if width == 30 else 1)

@@ -58,9 +58,10 @@ def run_audit(options: argparse.Namespace) -> int:
     if options.json:
         print(reporting.document("audit", _plain(result, data), entropy=result.entropy))
         return 0
-    print(result.table(terminal.width()))
+    width = terminal.width()
+    print(result.table(width))
     print()
-    print(result.verdict)
+    print(reporting.wrapped(result.verdict, width))
     print(f"replay with --seed {result.entropy}")
     return 0
 
