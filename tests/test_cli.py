@@ -1581,7 +1581,7 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
     expected = mt.audit(
         drawn.features, drawn.labels, groups=drawn.groups, noise_variances=[0.1, 1, 4], rng=3
     )
-    rows = list(csv.DictReader(table.open()))
+    rows = list(csv.DictReader(io.StringIO(table.read_text())))
     assert list(rows[0]) == list(expected.columns)
     for name, column in expected.columns.items():
         assert [float(row[name]) for row in rows] == column.tolist()

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
+
+import moetheory as mt
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -126,3 +129,43 @@ def test_how_fast_training_gets_there(run, tmp_path):
     assert len(stopped) == 4
     assert all(0 < int(t) < 1000 and float(best) < float(late) for t, best, late in stopped)
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+def test_activations_of_a_language_model(run, tmp_path, rectified):
+    file, figure = tmp_path / "activations.npz", tmp_path / "activations.png"
+    model = mt.BlockModel.isotropic(
+        12, 3, 0.0, signal_energy=12.0, leakage_variances=0.05, label_noise_variance=0.1
+    )
+    sample = model.sample(1200, rng=0)
+    features, positive = sample.features.astype(np.float16), sample.labels > 0.0
+    data = {"features": features, "labels": np.where(positive, "yes", "no")}
+    data["groups"] = np.array(["fr", "en", "de"])[sample.groups]
+    if rectified:  # kinds of text are to be found, labels are numbers
+        data = {"features": np.maximum(features, 0.0), "labels": sample.labels}
+    np.savez(file, **data)
+    out = run("activations.py", str(file), str(figure), "--experts", "3")
+    table, _, said = out.partition("\n\n")
+    rows = [line.replace("/", " ").split() for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["8", "6", "5", "4", "3", "2", "1"]
+    span = float(np.ptp(data["features"].astype(np.float64)))
+    for bits, noise in (map(float, row[:2]) for row in rows):
+        assert noise == pytest.approx((span / (2**bits - 1)) ** 2 / 12, rel=0.01)
+    found = mt.audit(**data, experts=3, noise_variances=0.0, center=not rectified, rng=0)
+    names = ("dense", "moe", "moe(hard)")
+    # 8 bits are a step of a thirtieth of a standard deviation: nearly what there is without it
+    for name, foreseen, happened in zip(names, rows[0][2::2], rows[0][3::2], strict=True):
+        assert float(foreseen) == pytest.approx(found[f"{name}_predicted"][0], rel=0.02)
+        assert float(happened) == pytest.approx(found[f"{name}_measured"][0], rel=0.02)
+    assert float(rows[0][2]) <= float(rows[0][4])  # dense sees more than an expert
+    assert float(rows[5][2]) > float(rows[5][4])  # and more noise
+    assert ("features centred" in said) == (not rectified)
+    assert "Modular: " in said
+    assert "3 experts with 4 of 12 features; 900 training and 300 held-out samples." in said
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_activations_need_a_file(run, capsys):
+    with pytest.raises(SystemExit):
+        run("activations.py")
+    assert "the following arguments are required: file" in capsys.readouterr().err
