@@ -68,7 +68,8 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
     ax.plot([], [], linestyle="none", label="points: held out (95 %)")
-    ax.axvspan(0, 0, color="0.5", alpha=0.2, linewidth=0.0, label="lead changes (95 %)")
+    if ax.patches:
+        ax.axvspan(0, 0, color="0.5", alpha=0.2, linewidth=0.0, label="lead changes (95 %)")
     ax.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small"
     )
