@@ -1434,6 +1434,7 @@ def test_descent_on_directions_that_are_all_alike_says_so(run, tmp_path):
 
 # --- audit ------------------------------------------------------------------------------------
 
+OTHERS = np.arange(12) % 3  # other blocks than those that are there
 FEW = ("--noise-variances", "0.1,1,4", "--seed", "3")
 NOT_FEATURES = ("--ignore", "id", "--ignore", "sign")
 
@@ -1452,10 +1453,9 @@ def data(drawn, tmp_path_factory):
     """A folder with the same samples in a file of each kind."""
     folder = tmp_path_factory.mktemp("data")
     features, labels, groups = drawn.features, drawn.labels, drawn.groups
-    blocks = np.repeat([0, 1, 2], [3, 5, 4])
-    np.savez(folder / "x.npz", features=features, y=labels, part=groups, of=blocks)
+    np.savez(folder / "x.npz", features=features, y=labels, part=groups, of=OTHERS)
     np.save(folder / "x.npy", np.column_stack([groups, features, labels]))
-    np.save(folder / "of.npy", blocks)
+    np.save(folder / "of.npy", OTHERS)
     np.savez(folder / "objects.npz", features=features, y=labels.astype(object))
     bad = features.copy()
     bad[[7, 4, 4], [1, 9, 2]] = np.nan, np.inf, np.nan
@@ -1493,7 +1493,7 @@ def test_audit_says_of_each_kind_of_file_what_the_library_says(audited, drawn, a
     assert (code, err) == (0, "")
     given = {
         "groups": drawn.groups if "part" in asked else None,
-        "block_of": np.repeat([0, 1, 2], [3, 5, 4]) if "of" in asked else None,
+        "block_of": OTHERS if "of" in asked else None,
     }
     grid = [0.1, 1.0, 4.0]
     expected = mt.audit(drawn.features, drawn.labels, **given, noise_variances=grid, rng=3)
@@ -1645,7 +1645,10 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
         (("x.npz", "--labels", "y", "--seed", "-1"), "argument --seed: must be at least 0, got -1"),
         (("x.npz", "--labels", "y", "--figure", "a.gif"), "--figure must end in .png, .pdf, .svg"),
         (("x.npz", "--labels", "y", "--csv", "no/x.csv"), "no/x.csv cannot be written: no is not"),
-        (("x.csv", "--labels", "y", "--csv", "./x.csv"), "x.csv is the file to be audited: write"),
+        (
+            ("x.csv", "--labels", "y", "--csv", "none.csv/../x.csv"),
+            "x.csv is the file to be audited: write",
+        ),
         (("x.npz", "--labels", "y", "--save-model", "x.npz"), "x.npz is the file to be audited"),
     ],
 )

@@ -119,6 +119,7 @@ MANY = ",".join(f"c{i}" for i in range(30))
             "got in line 2 'x' in column 'b'; columns that are no features can be i",
         ),
         ("a,b,y\n1,,3\n", "got in line 2 '' in column 'b'"),
+        ("a,b,y\n2024_05,1,3\n", "got in line 2 '2024_05' in column 'a'; columns that"),
         ("a,b,y\n2024_05,x,3\n", "got in line 2 '2024_05' in column 'a', 'x' in column 'b'; col"),
         (f"{MANY},y\n{MANY},1\n", "'c7' in column 'c7', … (30 in all)"),
         (
@@ -248,6 +249,17 @@ def test_a_damaged_archive_is_refused_or_read_as_it_was(folder, save):
     assert 0 < len(found) < len(damaged) / 2  # of the directory at its end, not all matters
     for data in found:
         assert (data.features.tobytes(), data.labels.tobytes()) == (X.tobytes(), Y.tobytes())
+
+
+def test_an_array_that_goes_on_after_its_end_is_refused(folder):
+    np.save("features.npy", X)
+    np.save("labels.npy", Y)
+    whole = (folder / "features.npy").read_bytes()
+    with zipfile.ZipFile("x.npz", "w") as archive:
+        archive.writestr("features.npy", whole.replace(b"(6, 4)", b"(5, 4)"))
+        archive.write("labels.npy")
+    message = refusal(read_data, "x.npz", labels="labels")
+    assert message == "array 'features' of 'x.npz' must end where its header says, got more"
 
 
 def test_an_archive_of_something_else_is_refused(folder):

@@ -151,12 +151,24 @@ def test_activations_of_a_language_model(run, tmp_path, rectified):
     span = float(np.ptp(data["features"].astype(np.float64)))
     for bits, noise in (map(float, row[:2]) for row in rows):
         assert noise == pytest.approx((span / (2**bits - 1)) ** 2 / 12, rel=0.01)
-    found = mt.audit(**data, experts=3, noise_variances=0.0, center=not rectified, rng=0)
-    names = ("dense", "moe", "moe(hard)")
-    # 8 bits are a step of a thirtieth of a standard deviation: nearly what there is without it
-    for name, foreseen, happened in zip(names, rows[0][2::2], rows[0][3::2], strict=True):
-        assert float(foreseen) == pytest.approx(found[f"{name}_predicted"][0], rel=0.02)
-        assert float(happened) == pytest.approx(found[f"{name}_measured"][0], rel=0.02)
+    clean = data["features"].astype(np.float64)
+    # at 2 bits there are four values
+    coarse = clean.min() + span / 3 * np.rint((clean - clean.min()) * 3 / span)
+    grid = [0.0, span**2 / 108]
+    found = mt.audit(**data, experts=3, noise_variances=grid, center=not rectified, rng=0)
+    held_out = found.held_out
+    truth = (sample.labels if rectified else positive)[held_out]
+    for place, name in enumerate(("dense", "moe", "moe(hard)")):
+        (fine, fine_really), (foreseen, really) = (
+            map(float, row[2 + 2 * place : 4 + 2 * place]) for row in (rows[0], rows[5])
+        )
+        # steps of 8 bits are a thirtieth of a standard deviation
+        assert fine == pytest.approx(found[f"{name}_predicted"][0], rel=0.02)
+        assert fine_really == pytest.approx(found[f"{name}_measured"][0], rel=0.02)
+        if name != "moe(hard)":  # to which noise is drawn
+            assert foreseen == pytest.approx(found[f"{name}_predicted"][1], abs=1e-4)
+            answers = found.predict(name, coarse[held_out], found.groups[held_out])[1]
+            assert really == pytest.approx(np.mean((answers - truth) ** 2), abs=1e-4)
     assert float(rows[0][2]) <= float(rows[0][4])  # dense sees more than an expert
     assert float(rows[5][2]) > float(rows[5][4])  # and more noise
     assert ("features centred" in said) == (not rectified)

@@ -67,7 +67,8 @@ def _member(archive: zipfile.ZipFile, place: Path, name: str) -> Array:
             found = _FORMAT.read_array(file, allow_pickle=False)
         except ValueError as error:
             raise ValueError(f"{what} is not complete: {error}") from None
-        file.read(1)  # at the end the checksum is compared
+        if file.read(1):  # else all was read, and its checksum compared
+            raise ValueError(f"{what} must end where its header says, got more")
     return found
 
 
