@@ -181,3 +181,16 @@ def test_activations_need_a_file(run, capsys):
     with pytest.raises(SystemExit):
         run("activations.py")
     assert "the following arguments are required: file" in capsys.readouterr().err
+
+
+def test_terrain_that_is_not_modular(run, tmp_path):
+    figure = tmp_path / "terrain.png"
+    out = run("terrain.py", str(figure))
+    stripes, four, south = out.strip().split("\n\n")
+    for part, title in ((stripes, "stripes"), (four, "four blocks, stripes")):
+        assert part.startswith(f"{title} held out")
+        assert "Experts told the groups: no gain over dense predicted, none found." in part
+        assert "Every risk was predicted within" in part
+    assert "Weakly modular" in four
+    assert "risks were not predicted within 3 standard errors" in south
+    assert figure.read_bytes().startswith(b"\x89PNG")
