@@ -96,12 +96,8 @@ def skewed(samples=500, seed=0):
     block_of, groups = np.array([2, 0, 1, 1, 0, 2, 2, 1]), rng.choice(3, samples, p=[0.5, 0.2, 0.3])
     features = rng.exponential(size=(samples, 8)) @ (np.eye(8) + 0.3 * rng.normal(size=(8, 8)))
     features *= 0.3 + (groups[:, np.newaxis] == block_of)
-    labels = (
-        features @ rng.normal(size=8)
-        + 0.2 * features[:, 0] ** 2
-        + groups
-        + rng.normal(size=samples)
-    )
+    labels = features @ rng.normal(size=8) + 0.2 * features[:, 0] ** 2 + groups
+    labels += 6.0 * rng.normal(size=samples)
     return features, labels, groups, block_of
 
 
