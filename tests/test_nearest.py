@@ -154,15 +154,27 @@ def test_directions_in_which_nothing_varies_have_no_coefficient():
     assert np.all(found.model.coefficients[found.model.block_of == 0] == 0.0)
 
 
-def test_label_noise_is_never_negative():
-    """Two groups whose labels are all but opposite: leakage alone would explain too much."""
+def test_where_leakage_would_cost_more_than_there_is_to_lose_it_is_smaller():
+    """Labels that do not depend on what leaks: still the risk of experts is that of the data's."""
     rng = np.random.default_rng(0)
     groups = np.repeat([0, 1], 100)
-    features = rng.normal(size=(200, 2)) * np.where(groups[:, np.newaxis] == [0, 1], 1.0, 2.0)
-    labels = features[np.arange(200), groups]
-    found = mt.audit(features, labels, groups=groups, block_of=[0, 1], rng=0)
-    assert found.model.label_noise_variance == 0.0
-    assert mt.risk(mt.MoE(), found.model).value > found["moe_predicted"][0]
+    loud = np.where(groups[:, np.newaxis] == [0, 1], 1.0, 2.0)
+    features = rng.normal(size=(200, 2)) * loud
+    labels = features[np.arange(200), groups] + 0.1 * rng.normal(size=200)
+    held_out = np.arange(200) % 4 == 0
+    model = mt.audit(
+        features, labels, groups=groups, block_of=[0, 1], held_out=held_out, rng=0
+    ).model
+    assert model.label_noise_variance == 0.0
+    assert np.all(model.leakage_variances > 0.0)
+    for noise in NOISE:
+        expected = 0.0
+        for g in range(2):
+            own = ~held_out & (groups == g)
+            second, cross, _, label = np.cov(features[own, g], labels[own], bias=True).ravel()
+            expected += 0.5 * (label - cross**2 / (second + noise))
+        value = mt.risk(mt.MoE(), model.replace(noise_variance=noise)).value
+        assert value == pytest.approx(expected, rel=1e-10)
 
 
 def test_one_expert_has_no_leakage():
