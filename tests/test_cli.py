@@ -1467,7 +1467,8 @@ def data(drawn, tmp_path_factory):
         for i, (row, label, group) in enumerate(zip(features, labels, groups, strict=True)):
             signs = "up" if label > 0 else "down"
             writer.writerow([f"s{i}", *row.tolist(), "abc"[group], signs, float(label)])
-    (folder / "bad.csv").write_text("f0,flat,y\n1,2,0\n3,2,1\n5,2,3\n")
+    rows = "".join(f"{i},2,{i % 3}\n" for i in range(8))
+    (folder / "bad.csv").write_text(f"f0,flat,y\n{rows}")
     (folder / "none.csv").mkdir()
     return folder
 
