@@ -4,12 +4,22 @@ Profiles: ``ci`` (default, derandomised), ``dev`` and ``thorough``; choose one w
 ``--hypothesis-profile=thorough``.
 """
 
+import gc
+import io
 import math
 import multiprocessing
 import os
+import pickle
+import runpy
 import statistics
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from functools import lru_cache
+from pathlib import Path
 
 # many small factorisations: threads that share busy cores slow them down; read when NumPy loads
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -18,7 +28,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from moetheory import checking
+from moetheory import catalogue, checking
 from moetheory.estimates import student_quantile
 from moetheory.theorems import _training
 
@@ -30,6 +40,16 @@ settings.load_profile("ci")
 LEVEL = 1e-6  # family-wise, over at most COMPARISONS comparisons of the whole suite
 COMPARISONS = 100
 DETECTION = statistics.NormalDist().inv_cdf(0.9)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """What is collected is kept: there is no garbage to look for."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +77,14 @@ def pool():
         yield executor
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _proofs():
+    """A proof hangs on its claim alone, whatever the model: each is made once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checking, "_certificate", lru_cache(None)(checking._certificate))
+        yield
+
+
 class Held:
     """``held(theorem)``: the verdict of a check with all its power, made once.
 
@@ -64,16 +92,38 @@ class Held:
     `simulate`, training sets are kept in their own place.
     """
 
-    def __init__(self):
-        self.verdicts, self.estimates = {}, {}
+    def __init__(self, ahead=None):
+        self.verdicts, self.controls, self.estimates = {}, {}, {}
         self.plain = checking.simulate
+        self.ahead = ahead
 
     def __call__(self, theorem):
+        self.fetch(theorem)
         if theorem not in self.verdicts:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(checking, "simulate", self.keep)
                 self.verdicts[theorem] = checking.check(theorem, rng=1)
         return self.verdicts[theorem]
+
+    def control(self, theorem):
+        """The verdict of its negative control."""
+        self.fetch(theorem)
+        if theorem not in self.controls:
+            # without closed forms it takes a simulation with power to find a claim wrong
+            closed = all(None not in (claim.left, claim.right) for claim in theorem.claims)
+            self.controls[theorem] = checking.check(
+                theorem.negative_control, rng=1, replicates=2 if closed else None
+            )
+        return self.controls[theorem]
+
+    def fetch(self, theorem):
+        """Take what the other process has made of it."""
+        if self.ahead is None or theorem in self.verdicts:
+            return
+        found = self.ahead(theorem.name)
+        if found is not None:
+            self.verdicts[theorem], self.controls[theorem], estimates = found
+            self.estimates.update(estimates)
 
     def keep(self, estimators, model, *, under, **options):
         estimates = self.plain(estimators, model, under=under, **options)
@@ -88,10 +138,90 @@ class Held:
 
 
 @pytest.fixture(scope="session")
-def held():
+def held(ahead):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_training, "drawn", lru_cache(32)(_training.drawn.__wrapped__))
-        yield Held()
+        yield Held(ahead)
+
+
+# --- ahead of time ------------------------------------------------------------------------------
+
+WHOLE = 1000  # tests, from which on a run is that of the whole suite
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+class Ahead:
+    """``ahead(key)``: what another process has made meanwhile, or None if it has not."""
+
+    def __init__(self, process):
+        self.process, self.made = process, {}
+
+    def __call__(self, key):
+        while key not in self.made:
+            try:
+                self.made.update(pickle.load(self.process.stdout))
+            except EOFError:
+                return None
+        return self.made[key]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ahead(request, tmp_path_factory):
+    """In a run of the whole suite, verdicts and examples are made while other tests run."""
+    if len(request.session.items) < WHOLE:
+        yield None
+        return
+    command = [sys.executable, __file__, tmp_path_factory.mktemp("figures")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        yield Ahead(process)
+        process.kill()
+
+
+def work_ahead(figures: Path) -> Iterator[dict[str, object]]:
+    """What is asked for first comes first; what fails is left to the test itself."""
+    for path in sorted(EXAMPLES.glob("*.py")):
+        figure = figures / f"{path.stem}.png"
+        try:
+            yield {path.name: (run_example(path, str(figure)), figure)}
+        except Exception:
+            yield {path.name: None}
+    _training.drawn = lru_cache(32)(_training.drawn.__wrapped__)
+    for name in catalogue:
+        held = Held()
+        try:
+            verdict, control = held(catalogue[name]), held.control(catalogue[name])
+        except Exception:
+            yield {name: None}
+        else:
+            yield {name: (verdict, control, held.estimates)}
+
+
+def run_example(path: Path, *arguments: str) -> str:
+    """What an example prints."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    with redirect_stdout(io.StringIO()) as out, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [path.name, *arguments])
+        runpy.run_path(str(path), run_name="__main__")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="session")
+def example(ahead):
+    """``example(name, *arguments)``: what an example prints; the argument is that of its figure."""
+
+    def of(name: str, *arguments: str) -> str:
+        made = None if ahead is None else ahead(name)
+        if made is None:
+            return run_example(EXAMPLES / name, *arguments)
+        out, figure = made
+        for path in arguments:
+            Path(path).write_bytes(figure.read_bytes())
+        return out
+
+    return of
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +251,10 @@ def mean_and_sem():
         return values.mean(), values.std(ddof=1) / math.sqrt(len(values)), len(values)
 
     return of
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    for made in work_ahead(Path(sys.argv[1])):
+        pickle.dump(made, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
