@@ -244,6 +244,13 @@ def generic():
 
 
 @pytest.fixture(scope="session")
+def sampled(generic):
+    """A generic model with label noise, and a sample of it that shows one per cent."""
+    model = generic(label_noise_variance=0.1)
+    return model, model.sample(1_400_000, rng=2)
+
+
+@pytest.fixture(scope="session")
 def mean_and_sem():
     """Plain mean and standard error of a sample."""
 
