@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -10,7 +11,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -383,48 +385,54 @@ def test_an_ascii_terminal_gets_no_traceback(monkeypatch):
     assert re.search(rb"dense - MoE  [-\d.]+ \? [\d.]+ \(paired\)", written.getvalue())
 
 
-# by a clock that goes on a second whenever it is read, all work is long
-HURRIED = """
-import itertools, time
-from moetheory.cli import main
-time.monotonic = itertools.count().__next__
-raise SystemExit(main())
-"""
+def shown(master: int) -> Iterator[bytes]:
+    """What a terminal shows, part by part, until nobody writes any more."""
+    with suppress(OSError):  # how a closed terminal ends on Linux
+        while part := os.read(master, 4096):
+            yield part
+    os.close(master)
 
 
-def in_a_terminal(
-    *arguments: str, columns: int, until: str = "", command: Sequence[str] = COMMAND
-) -> tuple[int, str]:
-    """Run with a terminal for stdout and stderr, interrupted when it shows ``until``."""
+@pytest.fixture
+def in_a_terminal(monkeypatch):
+    """Run with a terminal for stdout and stderr, which holds a few lines until they are read."""
+
+    def main(*arguments: str, columns: int) -> tuple[int, str]:
+        master, slave = pty.openpty()
+        with os.fdopen(slave, "w", encoding="utf-8") as screen, monkeypatch.context() as patch:
+            patch.setenv("COLUMNS", str(columns))
+            patch.setattr(sys, "stdout", screen)
+            patch.setattr(sys, "stderr", screen)
+            code = cli.main(arguments)
+        return code, b"".join(shown(master)).decode().replace("\r\n", "\n")
+
+    return main
+
+
+def interrupted_in_a_terminal(*arguments: str, columns: int, until: str) -> tuple[int, str]:
+    """Run in a process with a terminal, interrupted when it shows ``until``."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [*command, *arguments],
+        [*COMMAND, *arguments],
         stdout=slave,
         stderr=slave,
         env={**os.environ, "COLUMNS": str(columns)},
     )
     os.close(slave)
-    written, interrupted = b"", not until
-    while True:
-        try:
-            part = os.read(master, 4096)
-        except OSError:  # how a closed terminal ends on Linux
-            break
-        if not part:
-            break
+    written, interrupted = b"", False
+    for part in shown(master):
         written += part
         if not interrupted and until.encode() in written:
             process.send_signal(signal.SIGINT)
             interrupted = True
-    os.close(master)
     return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
 
 
-def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress():
+def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress(in_a_terminal, monkeypatch):
+    # by a clock that goes on a second whenever it is read, all work is long
+    monkeypatch.setattr(terminal.time, "monotonic", itertools.count().__next__)
     code, text = in_a_terminal(
-        *("check", "generalization", "--replicates", "100000", "--seed", "0"),
-        columns=60,
-        command=[sys.executable, "-c", HURRIED],
+        *("check", "generalization", "--replicates", "100000", "--seed", "0"), columns=60
     )
     assert code == 3  # too few to decide
     progress, _, report = text.rpartition("\r")
@@ -433,7 +441,7 @@ def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress():
     assert any(line.split() == ["theorem", "generalization"] for line in lines)
 
 
-def test_quick_work_shows_no_progress():
+def test_quick_work_shows_no_progress(in_a_terminal):
     code, text = in_a_terminal("risk", columns=100)
     assert code == 0
     assert "replicates" not in text
@@ -1101,7 +1109,7 @@ def test_simulate_gives_the_same_with_two_workers(run, carried_out):
 
 def test_simulate_interrupted_is_130_and_keeps_what_is_finished(run, tmp_path, carried_out):
     file = str(tmp_path / "kept")
-    code, text = in_a_terminal(
+    code, text = interrupted_in_a_terminal(
         *(*SIMULATE, "--replicates", "1000000000", "--checkpoint", file),
         columns=40,
         until="% of 1000000000",
@@ -1143,7 +1151,7 @@ def test_workers_that_die_are_71_and_one_line(run, monkeypatch, tmp_path):
     assert f"finished work is in {file}, the same command goes on\n" in err
 
 
-def test_simulate_in_a_narrow_terminal_prints_blocks():
+def test_simulate_in_a_narrow_terminal_prints_blocks(in_a_terminal):
     code, text = in_a_terminal(*SIMULATE, "--samples", "60", "--replicates", "9", columns=45)
     assert code == 0
     table, _, rest = text.partition("\n\nfitted on ")

@@ -38,9 +38,10 @@ def test_simulation_agrees_with_theory(simulated, agrees):
 
 @pytest.mark.parametrize(("leakage", "replicates"), [(0.0, 3_100_000), (1.0, 1_600_000)])
 @pytest.mark.slow
-def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage, replicates):
+def test_the_paired_difference_agrees_with_the_gap(generic, agrees, pool, leakage, replicates):
     model = generic(0.1, leakage_variances=leakage)
-    estimates = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=replicates, rng=14)
+    arguments = {"replicates": replicates, "rng": 14, "executor": pool}
+    estimates = mt.simulate([mt.Dense(), mt.MoE()], model, **arguments)
     gap, value = estimates.difference(0, 1), mt.gap(model)
     assert math.copysign(1.0, value) == (-1.0 if leakage else 1.0)
     assert agrees(gap.mean, gap.sem, gap.replicates, value)
@@ -48,10 +49,10 @@ def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage, rep
 
 
 @pytest.mark.slow
-def test_per_group_means_agree_with_theory(generic, agrees):
+def test_per_group_means_agree_with_theory(generic, agrees, pool):
     """Given its group an error is normal, so the variance of its square is 2r²."""
     model = generic(label_noise_variance=0.2).replace(group_probabilities=[0.32, 0.35, 0.33])
-    estimate = mt.simulate(mt.Dense(), model, replicates=3_500_000, rng=12)
+    estimate = mt.simulate(mt.Dense(), model, replicates=3_500_000, rng=12, executor=pool)
     theory = mt.risk(mt.Dense(), model)
     for p, mean, value in zip(
         model.group_probabilities, estimate.per_group, theory.per_group, strict=True
@@ -136,10 +137,11 @@ PERTURBED = {
 
 
 @pytest.mark.parametrize("case", PERTURBED)
-def test_perturbed_inputs_agree_with_theory(request, agrees, case):
+def test_perturbed_inputs_agree_with_theory(request, agrees, pool, case):
     name, under, replicates = PERTURBED[case]
     model, pair = request.getfixturevalue(name), [mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)]
-    estimates = mt.simulate(pair, model, under=under, replicates=replicates, rng=3)
+    arguments = {"under": under, "replicates": replicates, "rng": 3, "executor": pool}
+    estimates = mt.simulate(pair, model, **arguments)
     for estimator, estimate in zip(pair, estimates, strict=True):
         theory = mt.risk(estimator, model, under=under)
         assert agrees(estimate.mean, estimate.sem, replicates, theory.value)
@@ -381,23 +383,30 @@ def test_the_same_bits_for_any_memory_executor_and_number_of_workers(generic, po
             assert threads.submit(int, 3).result() == 3  # not shut down
 
 
-def test_results_that_come_in_another_order_are_merged_in_theirs(generic):
-    executor = Backwards()
-    arguments = {"samples": ABOVE, "rng": 99, "method": "data"}
+@pytest.fixture(scope="module")
+def three_chunks(generic):
+    """Arguments, and the estimates that they give."""
+    arguments = {"samples": ABOVE, "method": "data"}
     arguments["replicates"] = 3 * chunk_size(generic(), ABOVE, "data")
-    there = mt.simulate(BOTH, generic(), executor=executor, **arguments)
+    return arguments, mt.simulate(BOTH, generic(), rng=99, **arguments)
+
+
+def test_results_that_come_in_another_order_are_merged_in_theirs(generic, three_chunks):
+    executor = Backwards()
+    arguments, here = three_chunks
+    there = mt.simulate(BOTH, generic(), rng=99, executor=executor, **arguments)
     assert executor.order == [2, 1, 0]
-    assert_same_bits(there, mt.simulate(BOTH, generic(), **arguments))
+    assert_same_bits(there, here)
     perturbed = {"under": EVERYTHING, "rng": 99, "replicates": 3 * chunk_size(generic())}
     there = mt.simulate(BOTH, generic(), executor=executor, **perturbed)
     assert executor.order == 2 * [2, 1, 0]
     assert_same_bits(there, mt.simulate(BOTH, generic(), **perturbed))
 
 
-def test_our_own_processes_give_the_same_bits(generic):
+def test_our_own_processes_give_the_same_bits(generic, three_chunks):
     before = multiprocessing.active_children()
-    there = run(generic(), "law and statistics", executor=2)
-    assert_same_bits(there, run(generic(), "law and statistics"))
+    arguments, here = three_chunks
+    assert_same_bits(mt.simulate(BOTH, generic(), rng=99, executor=2, **arguments), here)
     assert set(multiprocessing.active_children()) == set(before)  # in no order
 
 
@@ -431,16 +440,15 @@ class Dying(Executor):
         return future
 
 
-def test_what_an_executor_that_dies_has_finished_is_kept(generic, tmp_path):
+def test_what_an_executor_that_dies_has_finished_is_kept(generic, three_chunks, tmp_path):
     path = tmp_path / "run.npz"
-    arguments = {"samples": ABOVE, "method": "data"}
-    arguments["replicates"] = 3 * chunk_size(generic(), ABOVE, "data")
+    arguments, here = three_chunks
     with pytest.raises(mt.ExecutorError, match=r"Dying takes no more work .*run.npz'.* goes on"):
         mt.simulate(BOTH, generic(), rng=99, executor=Dying(), checkpoint=path, **arguments)
     with np.load(path) as saved:
         assert saved["0/index"].tolist() == [0, 1]
     there = mt.simulate(BOTH, generic(), checkpoint=path, **arguments)  # the seed is in the file
-    assert_same_bits(there, mt.simulate(BOTH, generic(), rng=99, **arguments))
+    assert_same_bits(there, here)
 
 
 def test_progress_true_is_a_line_on_stderr(generic, capsys, monkeypatch):

@@ -81,10 +81,10 @@ def test_the_identity_agrees_with_plain_data(generic, agrees, mean_and_sem):
         assert each < 0.3 * plain.std() * math.sqrt(1.25)
 
 
-def test_the_identity_agrees_with_the_long_way(blocks, agrees):
+def test_the_identity_agrees_with_the_long_way(blocks, agrees, pool):
     estimators = [mt.MoE(Hard(), 0.2), mt.MoE(TopK(2))]
     here, there = (
-        mt.simulate(estimators, blocks, replicates=n, rng=7, method=method)
+        mt.simulate(estimators, blocks, replicates=n, rng=7, method=method, executor=pool)
         for n, method in ((600_000, "identity"), (1_900_000, "population"))
     )
     assert {each.method for each in here} == {"identity"}
