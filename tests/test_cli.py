@@ -557,11 +557,15 @@ def test_a_sweep_draws_fewer_training_sets_of_full_routers(run):
         assert json.loads(run(*one, gate)[1])["results"]["replicates"] == replicates
 
 
-def test_a_sweep_with_gates_through_a_pipe():
-    asked = f"{' '.join(COMMAND)} sweep --dim 6 --gate hard --replicates 9"
-    done = subprocess.run(["bash", "-c", f"{asked} | tail -n 1"], capture_output=True, text=True)
-    assert (done.stderr, done.stdout.count(",")) == ("", 10)
-    assert done.stdout.startswith("6,")
+def test_a_sweep_with_gates_through_a_pipe(monkeypatch, capsys):
+    there, here = os.pipe()
+    with os.fdopen(here, "w") as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        assert cli.main(["sweep", "--dim", "6", "--gate", "hard", "--replicates", "9"]) == 0
+    with os.fdopen(there) as pipe:
+        *_, last = pipe.read().splitlines()
+    assert (capsys.readouterr().err, last.count(",")) == ("", 10)
+    assert last.startswith("6,")
 
 
 @pytest.mark.parametrize(
