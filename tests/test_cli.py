@@ -409,11 +409,20 @@ def in_a_terminal(monkeypatch):
     return main
 
 
+# by a clock that goes on a second whenever it is read, all work is long
+HURRIED = """
+import itertools, time
+from moetheory.cli import main
+time.monotonic = itertools.count().__next__
+raise SystemExit(main())
+"""
+
+
 def interrupted_in_a_terminal(*arguments: str, columns: int, until: str) -> tuple[int, str]:
-    """Run in a process with a terminal, interrupted when it shows ``until``."""
+    """Run in a hurried process with a terminal, interrupted when it shows ``until``."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, *arguments],
+        [sys.executable, "-c", HURRIED, *arguments],
         stdout=slave,
         stderr=slave,
         env={**os.environ, "COLUMNS": str(columns)},
@@ -429,11 +438,9 @@ def interrupted_in_a_terminal(*arguments: str, columns: int, until: str) -> tupl
 
 
 def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress(in_a_terminal, monkeypatch):
-    # by a clock that goes on a second whenever it is read, all work is long
     monkeypatch.setattr(terminal.time, "monotonic", itertools.count().__next__)
-    code, text = in_a_terminal(
-        *("check", "generalization", "--replicates", "100000", "--seed", "0"), columns=60
-    )
+    arguments = ("check", "generalization", "--replicates", "100000", "--seed", "0")
+    code, text = in_a_terminal(*arguments, columns=60)
     assert code == 3  # too few to decide
     progress, _, report = text.rpartition("\r")
     assert "% of 100000 replicates, " in progress
