@@ -15,11 +15,11 @@ import statistics
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 # many small factorisations: threads that share busy cores slow them down; read when NumPy loads
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -31,6 +31,7 @@ from hypothesis import settings
 from moetheory import catalogue, checking
 from moetheory.estimates import student_quantile
 from moetheory.theorems import _training
+from moetheory.verdicts import Verdict
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=30)
@@ -118,7 +119,8 @@ class Held:
 
     def fetch(self, theorem):
         """Take what the other process has made of it."""
-        if self.ahead is None or theorem in self.verdicts:
+        known = theorem.name in catalogue and theorem is catalogue[theorem.name]
+        if self.ahead is None or not known or theorem in self.verdicts:
             return
         found = self.ahead(theorem.name)
         if found is not None:
@@ -151,18 +153,21 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 class Ahead:
-    """``ahead(key)``: what another process has made meanwhile, or None if it has not."""
+    """``ahead(name)``: what another process has made meanwhile, or None if it has not.
 
-    def __init__(self, process):
-        self.process, self.made = process, {}
+    It says the names; what it made is in files, for a pipe holds so little that it would wait.
+    """
 
-    def __call__(self, key):
-        while key not in self.made:
-            try:
-                self.made.update(pickle.load(self.process.stdout))
-            except EOFError:
+    def __init__(self, directory, names):
+        self.directory, self.names, self.made = directory, names, set()
+
+    def __call__(self, name):
+        while name not in self.made:
+            said = self.names.readline()
+            if not said:
                 return None
-        return self.made[key]
+            self.made.add(said.rstrip("\n"))
+        return pickle.loads((self.directory / name).read_bytes())
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -171,30 +176,39 @@ def ahead(request, tmp_path_factory):
     if len(request.session.items) < WHOLE:
         yield None
         return
-    command = [sys.executable, __file__, tmp_path_factory.mktemp("figures")]
+    directory = tmp_path_factory.mktemp("ahead")
+    command = [sys.executable, __file__, directory]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
-        yield Ahead(process)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        yield Ahead(directory, process.stdout)
         process.kill()
 
 
-def work_ahead(figures: Path) -> Iterator[dict[str, object]]:
+def work_ahead(directory: Path) -> None:
     """What is asked for first comes first; what fails is left to the test itself."""
-    for path in sorted(EXAMPLES.glob("*.py")):
-        figure = figures / f"{path.stem}.png"
-        try:
-            yield {path.name: (run_example(path, str(figure)), figure)}
-        except Exception:
-            yield {path.name: None}
+    warnings.simplefilter("error")
     _training.drawn = lru_cache(32)(_training.drawn.__wrapped__)
-    for name in catalogue:
-        held = Held()
+    examples = {path.name: partial(drawn_example, path) for path in sorted(EXAMPLES.glob("*.py"))}
+    verdicts = {name: partial(both_verdicts, name) for name in catalogue}
+    for name, make in (examples | verdicts).items():
         try:
-            verdict, control = held(catalogue[name]), held.control(catalogue[name])
+            made = make()
         except Exception:
-            yield {name: None}
-        else:
-            yield {name: (verdict, control, held.estimates)}
+            made = None
+        (directory / name).write_bytes(pickle.dumps(made))
+        print(name, flush=True)
+
+
+def drawn_example(path: Path) -> tuple[str, bytes]:
+    with TemporaryDirectory() as directory:
+        figure = Path(directory, "figure.png")
+        out = run_example(path, str(figure))
+        return out, figure.read_bytes() if figure.exists() else b""
+
+
+def both_verdicts(name: str) -> tuple[Verdict, Verdict, object]:
+    held = Held()
+    return held(catalogue[name]), held.control(catalogue[name]), held.estimates
 
 
 def run_example(path: Path, *arguments: str) -> str:
@@ -218,7 +232,7 @@ def example(ahead):
             return run_example(EXAMPLES / name, *arguments)
         out, figure = made
         for path in arguments:
-            Path(path).write_bytes(figure.read_bytes())
+            Path(path).write_bytes(figure)
         return out
 
     return of
@@ -261,7 +275,4 @@ def mean_and_sem():
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("error")
-    for made in work_ahead(Path(sys.argv[1])):
-        pickle.dump(made, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+    work_ahead(Path(sys.argv[1]))
