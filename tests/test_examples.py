@@ -1,11 +1,8 @@
 """The examples run, and say what their text promises."""
 
 import re
-import runpy
-import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
 
@@ -15,16 +12,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
+def run(example):
     """``run(name, *arguments)``: what an example prints."""
-    matplotlib.use("Agg")
-
-    def of(name: str, *arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-        return capsys.readouterr().out
-
-    return of
+    return example
 
 
 def test_the_law_for_a_lecture(run, tmp_path):

@@ -27,8 +27,9 @@ class Located(NamedTuple):
 class Lead(NamedTuple):
     """A stretch of noise variances over which a predictor is ahead of another.
 
-    ``begins`` is the least of the grid where it is ahead from there on, ``inf`` where it never
-    is; ``ends`` is where it then falls behind, ``inf`` where it does not.
+    It ``begins`` where the predictor overtakes, at the least of the grid if it is ahead there
+    already, at ``inf`` if it never is; it ``ends`` where it falls behind again, at ``inf`` if it
+    does not.
     """
 
     begins: Located
