@@ -15,11 +15,11 @@ from moetheory.estimates import student_quantile
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
+COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
 _OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
 _GATE = re.compile(r"moe\((hard|soft|top-\d+|learned)( .*)?\)")  # labels of mixtures with gates
-_GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
+GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
 _GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
 _NAMES = {"dense": "dense", "moe": "mixture of experts"}
 SYMBOLS = {
@@ -77,8 +77,8 @@ class Curve:
     @property
     def colour(self) -> str:
         if self.has_gate:
-            return _GATE_COLOURS[(self.order - 2) % len(_GATE_COLOURS)]
-        return _COLOURS.get(self.label, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
+            return GATE_COLOURS[(self.order - 2) % len(GATE_COLOURS)]
+        return COLOURS.get(self.label, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
 
     @property
     def line(self) -> Any:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.auditing import Audit
+from moetheory.auditing.drawing import draw_audit
 from moetheory.curves import SYMBOLS, Curve
 from moetheory.results import Sweep
 from moetheory.sweeping import SUFFIXES
@@ -35,7 +37,7 @@ MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, o
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
 
 
-def plot(result: Sweep, ax: Axes | None = None) -> Axes:
+def plot(result: Sweep | Audit, ax: Axes | None = None) -> Axes:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
@@ -46,9 +48,13 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     infinite its line has a gap between dotted verticals, and its simulation, which estimates
     nothing there, is left out; heights far above the others are cut off.
 
+    Audit: risk against the variance of the noise that is added; predictions as lines, held-out
+    samples as points with 95 % intervals; where experts begin or cease to lead over dense, the
+    prediction as a dashed line and the 95 % interval of what was measured as a band.
+
     Parameters
     ----------
-    result : Sweep
+    result : Sweep or Audit
     ax : matplotlib.axes.Axes, optional
         A new figure's if not given.
 
@@ -66,13 +72,16 @@ def plot(result: Sweep, ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('noise variance σ²', 'excess risk')
     """
-    if not isinstance(result, Sweep):
-        raise ValueError(f"result must be a Sweep, got {type(result).__name__}")
+    if not isinstance(result, Sweep | Audit):
+        raise ValueError(f"result must be a Sweep or an Audit, got {type(result).__name__}")
     if ax is None:
         from matplotlib import pyplot
 
         _, ax = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
-    _draw_sweep(result, ax)
+    if isinstance(result, Audit):
+        draw_audit(result, ax)
+    else:
+        _draw_sweep(result, ax)
     return ax
 
 

@@ -239,7 +239,8 @@ def _completed(given: Structure, experts: int | None, x: Features, rows: IntArra
     blocks = given.block_of
     if blocks is None:
         chunks = (chunk for _, chunk in x.chunks(rows))
-        blocks = blocks_of(coactivation(chunks, x.dim), len(given.names) or experts)
+        wanted = len(given.names) or experts
+        blocks = blocks_of(coactivation(chunks, x.dim), wanted, samples=len(rows))
     names = given.names or list(range(int(blocks.max()) + 1))
     energies = np.empty((x.samples, len(names)))
     for part, chunk in x.chunks(np.arange(x.samples)):

@@ -93,7 +93,7 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
     for name, predictor in predictors.items():
         losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
     dense = _Dense(training, moments)
-    routed = _Routed(training, predictors["moe"], gate, errors["moe"], repeats, rng)
+    routed = _Routed(training, predictors["moe"], gate, errors["moe"], losses["moe"], repeats, rng)
     for part, chunk in features.chunks(rows):
         dense.leave_out(part, chunk)
         routed.expose(part, chunk)
@@ -160,6 +160,8 @@ class _Routed:
     Of the noise on a block only this matters: what it adds along the expert's coefficients, to
     the energy and to the prediction, and what it adds to the energy across, where the block can
     be turned so that one axis holds all of the sample that is left and s - 2 hold noise alone.
+    What a sample loses by not going to its own expert is added to what it loses there, which is
+    known without drawing: where the gate does not err nothing is left to chance.
     """
 
     def __init__(
@@ -168,11 +170,12 @@ class _Routed:
         experts: Predictor,
         gate: Gate,
         left_out: FloatArray,
+        losses: FloatArray,
         repeats: int,
         rng: np.random.Generator,
     ) -> None:
         self.predictor = dataclasses.replace(experts, gate=gate)
-        self.losses = np.empty_like(left_out)
+        self.losses = losses.copy()
         self._training, self._gate, self._left_out = training, gate, left_out
         self._repeats, self._rng = repeats, rng
         self._sizes = np.bincount(training.block_of, minlength=training.experts)
@@ -200,10 +203,11 @@ class _Routed:
             still = norms == 0.0
             along = np.where(still, np.sqrt(energies), along / np.where(still, 1.0, norms))
             across = np.sqrt(np.maximum(energies - along**2, 0.0))
-            total = np.zeros(len(chunk))
             for (first, second), others in zip(normals, rest, strict=True):
                 seen = (along + sigma * first) ** 2 + (across + sigma * second) ** 2
                 sent = self._gate.route(seen + noise * others, level)[:, np.newaxis]
-                said = np.take_along_axis(outputs + sigma * norms * first, sent, axis=1)
-                total += (said - truth)[:, 0] ** 2
-            self.losses[part, level] = total / self._repeats
+                errors = outputs + sigma * norms * first - truth
+                there, home = (
+                    np.take_along_axis(errors, expert, axis=1)[:, 0] for expert in (sent, own)
+                )
+                self.losses[part, level] += (there**2 - home**2) / self._repeats

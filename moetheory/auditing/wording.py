@@ -31,9 +31,9 @@ def with_error(value: float, sem: float) -> str:
 def verdict(audit: Audit) -> str:
     """A few lines: structure, who leads where, what the lead is due to, errors of prediction."""
     lines = [_structure(audit), _energy(audit)]
-    lines += [_lead(audit, name) for name in audit.crossovers]
-    lines += [_sources(audit), _errors(audit)]
-    return "\n".join(lines)
+    if len(audit.names) > 1:
+        lines += [*(_lead(audit, name) for name in audit.crossovers), _sources(audit)]
+    return "\n".join([*lines, _errors(audit)])
 
 
 def _structure(audit: Audit) -> str:
@@ -49,7 +49,7 @@ def _structure(audit: Audit) -> str:
 
 def _energy(audit: Audit) -> str:
     if len(audit.names) == 1:
-        return "Not modular: one block, so that the expert is the dense predictor."
+        return "Not modular: one block, the expert is the dense predictor, no gain."
     if audit.modularity >= MODULAR:
         word = "Modular"
     else:
