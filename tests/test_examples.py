@@ -1,11 +1,16 @@
 """The examples run, and say what their text promises."""
 
+import ast
+import csv
+import importlib
 import re
 import runpy
 import sys
+from inspect import cleandoc
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -125,4 +130,101 @@ def test_how_fast_training_gets_there(run, tmp_path):
     stopped = re.findall(r"best after +(\d+) steps: risk ([\d.]+) .* after 100000: ([\d.]+)", out)
     assert len(stopped) == 4
     assert all(0 < int(t) < 1000 and float(best) < float(late) for t, best, late in stopped)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def language(monkeypatch):
+    """The folder of the language task, whose files import each other."""
+    monkeypatch.syspath_prepend(str(EXAMPLES / "language"))
+
+
+def test_what_counts_as_prose(language):
+    corpus = importlib.import_module("corpus")
+    text = """One sentence with a :func:`role` and https://address.org in it::
+
+            a literal block
+
+        Parameters
+        ----------
+        x : array_like
+            Its %(description)s is said.
+
+        .. math:: \\alpha
+
+            \\beta + 1
+
+        .. note:: Said after a directive, \\sigma too.
+
+        >>> 1 + one
+        two
+
+        ====  ====
+        cell  cell
+        ====  ===="""
+    assert [" ".join(words) for words in corpus.prose(cleandoc(text))] == [
+        "one sentence with role and in it",
+        "array like its is said",
+        "said after directive too",
+    ]
+    code = """
+def function():
+    "of a function"
+    class Inside:
+        "of a class in it"
+if True:
+    add_newdoc("place", "name", "of a C function")
+value = "something else"
+"""
+    said = ["of a function", "of a class in it", "of a C function"]
+    assert list(corpus.docstrings(ast.parse(code).body)) == said
+
+
+def test_words_told_from_the_other_words(run, language, tmp_path):
+    figure, table = tmp_path / "language.png", tmp_path / "language.csv"
+    out = run("language/cloze.py", "--quick", "--figure", str(figure), "--csv", str(table))
+    paragraphs, files = map(int, re.search(r"(\d+) paragraphs of (\d+) files", out).groups())
+    assert paragraphs > 3000
+    assert files > 200
+    assert re.match(r"numpy \d\S+, scipy \d\S+, sympy \d\S+, matplotlib \d", out)
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+
+    def column(name: str, predictor: str, by: str, perturbation: str) -> np.ndarray:
+        """(parts, words, levels)"""
+        chosen = {"predictor": predictor, "by": by, "perturbation": perturbation}.items()
+        cells = [row[name] for row in rows if chosen <= row.items()]
+        return np.array(cells, dtype=float).reshape(2, 3, -1)
+
+    def lead(what: str, predictor: str, perturbation: str) -> np.ndarray:
+        """Over dense, averaged over parts and words, where paragraphs are held out."""
+        place = ("paragraph", perturbation)
+        share = column("share", predictor, *place)
+        dense, other = (column(what, name, *place) for name in ("dense", predictor))
+        return ((dense - other) / (share * (1.0 - share))).mean(axis=(0, 1))
+
+    starts = []
+    for what in ("predicted", "measured"):
+        told, gated, missing = (
+            lead(what, "moe", "noise"),
+            lead(what, "moe(hard)", "noise"),
+            lead(what, "moe", "missing"),
+        )
+        assert told[0] < 0.0 < told[-1]
+        assert np.sum(np.diff(told > 0.0)) == 1
+        starts.append(np.argmax(told > 0.0))
+        assert gated[-1] < 0.0
+        assert missing[0] < 0.0 < missing[-1]
+    assert abs(starts[0] - starts[1]) <= 1  # of ten levels
+    within = {}
+    for by in ("paragraph", "file"):
+        z = []
+        for name in ("dense", "dense(tuned)", "moe", "moe(hard)", "moe(all)"):
+            errors = (column(each, name, by, "noise") for each in ("predicted_sem", "sem"))
+            difference = column("measured", name, by, "noise") - column(
+                "predicted", name, by, "noise"
+            )
+            z.append(difference / np.hypot(*errors))
+        within[by] = np.mean(np.abs(z) < 3.0)
+    assert within["file"] < 0.95 <= within["paragraph"]
     assert figure.read_bytes().startswith(b"\x89PNG")

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 from corpus import read
-from drawing import draw
 from features import Counts, Lexicon, normalised
 from numpy.typing import NDArray
 from tables import accuracies, crossovers, dropped, leads, risks, verdict
@@ -82,9 +81,25 @@ def dropout(
         divided, anew = clean[held] * kept / (1.0 - share), normalised(weighted[held] * kept)
         for name, levels in chosen.items():
             for how, rows in (("", divided), ("_anew", anew)):
-                said = audit.predict(name, rows, groups[held])[levels[k]]
+                said = predict(audit, name, levels[k], rows, groups[held])
                 found[name + how][k] = np.mean((said - labels[held]) ** 2)
     return found
+
+
+def predict(
+    audit: mt.Audit,
+    name: str,
+    level: int,
+    rows: NDArray[np.float64],
+    groups: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Like ``audit.predict``, of the predictor for one noise level alone."""
+    predictor = audit.predictors[name]
+    said = rows @ predictor.coefficients[level].T + predictor.intercepts[level]
+    if predictor.gate is not None:
+        block = np.eye(said.shape[1])[audit.block_of]
+        groups = predictor.gate.route(np.square(rows) @ block, level)
+    return said[np.arange(len(rows)), groups if said.shape[1] > 1 else 0]
 
 
 def cases(counts: Counts, options: argparse.Namespace) -> Iterator[Case]:
@@ -164,8 +179,9 @@ def main() -> None:
     print(", ".join(f"{name} {number}" for name, number in corpus.versions.items()))
     print(
         f"{len(corpus.paragraphs)} paragraphs of {counts.file.max() + 1} files, "
-        f"{sum(len(each.words) for each in corpus.paragraphs)} words; {options.words} are "
-        f"features, in {options.experts} blocks; {options.splits} parts, seed {options.seed}"
+        f"{sum(len(each.words) for each in corpus.paragraphs)} words ({corpus.repeated} paragraphs "
+        f"left out as repeated)\n{options.words} words are features, in {options.experts} blocks; "
+        f"each of {options.splits} parts is held out once; seed {options.seed}"
     )
     found = list(cases(counts, options))
     for by in ("paragraph", "file"):
@@ -178,6 +194,8 @@ def main() -> None:
     if options.csv:
         save(found, options.csv)
     if options.figure:
+        from drawing import draw
+
         draw(found, MISSING, options.figure)
         print(f"figure in {options.figure}")
 

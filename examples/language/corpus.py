@@ -56,8 +56,8 @@ def docstrings(body: list[ast.stmt]) -> Iterator[str]:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 if text := ast.get_docstring(node):
                     yield text
-            case ast.Expr(value=ast.Call(func=ast.Name(id="add_newdoc"), args=given)):
-                for part in ast.walk(ast.Tuple(given)):
+            case ast.Expr(value=ast.Call(func=ast.Name(id="add_newdoc"), args=[*_, given])):
+                for part in ast.walk(given):
                     if isinstance(part, ast.Constant) and isinstance(part.value, str):
                         yield cleandoc(part.value)
         for inner in ("body", "orelse", "finalbody"):
@@ -76,7 +76,8 @@ def prose(text: str) -> Iterator[list[str]]:
     for line in [*text.splitlines(), ""]:
         said = line.strip()
         if not said:
-            yield WORD.findall(" ".join(lines).lower())
+            if lines:
+                yield WORD.findall(" ".join(lines).lower())
             lines, dropped = [], False
             continue
         indent = len(line) - len(line.lstrip())
