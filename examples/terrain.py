@@ -2,9 +2,9 @@
 
 A digital elevation model that comes with Matplotlib (the Jacksboro fault, USGS) is cut into
 patches of 8 x 8 heights; from a patch the height next to it is predicted. All heights of a patch
-lean on each other: the audit finds a single block. Cut into four by force, experts lose what lies
-outside their own block, at every noise. Last, the south is held out instead of stripes: other
-land has other moments, and what was learned of one says less of the other.
+lean on each other: the audit finds two halves, cut into four it does by force, and either way
+experts lose what lies outside their own block, at every noise. Last, the south is held out instead
+of stripes: other land has other moments, and what was learned of one says less of the other.
 
 Run it with ``python examples/terrain.py [FIGURE]``; it takes a few seconds.
 """

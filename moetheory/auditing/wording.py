@@ -67,7 +67,12 @@ def _lead(audit: Audit, name: str) -> str:
     never = [math.isinf(each.begins.value) for each in (predicted, measured)]
     if all(never):
         return f"{CALLED[name]}: no gain over dense predicted, none found."
-    said = "the theory called it" if audit.crossovers[name].agree else "beyond its error"
+    if not audit.crossovers[name].agree:
+        said = "the theory missed it"
+    elif _pattern(predicted, grid) == _pattern(measured, grid):
+        said = "the theory called it"
+    else:
+        said = "within their errors, which are wide"
     return (
         f"{CALLED[name]}: predicted {_stretch(predicted, grid)}, "
         f"measured {_stretch(measured, grid)}: {said}."
@@ -78,7 +83,7 @@ def _stretch(lead: Lead, grid: FloatArray) -> str:
     begins, ends = lead
     if math.isinf(begins.value):
         return "never ahead of dense"
-    from_the_start, to_the_end = begins.value <= grid[0], math.isinf(ends.value)
+    _, from_the_start, to_the_end = _pattern(lead, grid)
     if from_the_start and to_the_end:
         return "ahead of dense at every noise variance"
     if to_the_end:
@@ -86,6 +91,12 @@ def _stretch(lead: Lead, grid: FloatArray) -> str:
     if from_the_start:
         return f"ahead of dense up to noise variance {_located(ends)}"
     return f"ahead of dense from noise variance {_located(begins)} to {_located(ends)}"
+
+
+def _pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
+    """Whether there is a lead, whether it is there from the start, whether it lasts."""
+    begins, ends = lead.begins.value, lead.ends.value
+    return math.isfinite(begins), begins <= grid[0], math.isinf(ends)
 
 
 def _located(place: Located) -> str:
@@ -116,7 +127,7 @@ def _errors(audit: Audit) -> str:
     if not off.any():
         return (
             f"Every risk was predicted within {worst:.1f} standard errors "
-            f"({z.shape[0]} predictors at {z.shape[1]} noise variances)."
+            f"({z.shape[0]} predictors, {z.shape[1]} noise levels)."
         )
     return (
         f"{int(off.sum())} of {z.size} risks were not predicted within {ERRORS:.0f} standard "
