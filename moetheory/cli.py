@@ -1,4 +1,4 @@
-"""The command line: ``moetheory check``, ``risk``, ``simulate`` and ``sweep``."""
+"""The command line: ``moetheory check``, ``risk``, ``simulate`` and what else there is."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import platform
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,6 +54,46 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | Non
 
     numeric = [any(column) and all(map(is_numeric, column)) for column in zip(*rows, strict=True)]
     return "\n".join(line(row, numeric) for row in (header, *rows))
+
+
+def tables(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, lead: int
+) -> str:
+    """`table`, cut into the fewest that fit ``width``; each begins with the first ``lead`` columns.
+
+    >>> print(tables(["at", "left", "right"], [["a", "1.5", "10"]], width=10, lead=1))
+    at  left
+    a    1.5
+    <BLANKLINE>
+    at  right
+    a      10
+    """
+    others = range(lead, len(header))
+    for count in range(1, len(others) + 1):
+        size = math.ceil(len(others) / count)
+        parts = [
+            [*range(lead), *others[start : start + size]] for start in range(0, len(others), size)
+        ]
+        text = "\n\n".join(
+            table([header[i] for i in part], [[row[i] for i in part] for row in rows], None)
+            for part in parts
+        )
+        if width is None or max(map(len, text.splitlines())) <= width:
+            return text
+    return table(header, rows, width)
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """Lines broken between words where they are longer than ``width``.
+
+    >>> print(wrapped("where experts win\\nand why", width=14))
+    where experts
+    win
+    and why
+    """
+    if width is None:
+        return text
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
 
 
 def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:

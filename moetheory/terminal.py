@@ -16,12 +16,12 @@ def width() -> int | None:
 class Progress:
     """A line on stderr for work that takes longer than a second: share, rate and time left.
 
-    On a terminal it is overwritten. Elsewhere there is none, unless ``always``: then a new line
-    every ten seconds.
+    ``unit`` is what is counted. On a terminal the line is overwritten. Elsewhere there is none,
+    unless ``always``: then a new line every ten seconds.
     """
 
-    def __init__(self, title: str, *, always: bool = False) -> None:
-        self.title, self.always = title, always
+    def __init__(self, title: str, *, unit: str = "replicates", always: bool = False) -> None:
+        self.title, self.unit, self.always = title, unit, always
         self.shown = False
 
     def __enter__(self) -> Progress:
@@ -48,7 +48,7 @@ class Progress:
         # in shares, since a total that is an estimate changes
         rate = (share - self.before) / (now - self.since)
         speed = f", {rate * total:.3g}/s, {duration((1.0 - share) / rate)} left" if rate > 0 else ""
-        return f"{math.floor(100 * share):3d} % of {total} replicates{speed}: {self.title}"
+        return f"{math.floor(100 * share):3d} % of {total} {self.unit}{speed}: {self.title}"
 
     def __exit__(self, *_: object) -> None:
         if self.shown:

@@ -15,7 +15,7 @@ PACKAGE = Path(moetheory.__file__).parent
 # an import only ever points to a lower floor, or stays in its own package
 FLOORS = [
     {"errors", "validation", "files", "terminal"},
-    {"eigenbasis", "modelfile", "gates", "perturbation"},
+    {"eigenbasis", "modelfile", "datafile", "gates", "perturbation"},
     {"model"},
     {"estimators", "results", "estimates", "allocation"},
     {"formulas", "kernels", "certificates"},

@@ -55,6 +55,14 @@ def test_a_narrow_terminal_gets_as_much_of_the_line_as_fits(shown, monkeypatch):
     assert cleared == " " * 29
 
 
+def test_what_is_counted_has_a_name(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with terminal.Progress("work", unit="rows") as progress:
+        clock[0] += 2.0
+        progress(20, 100)
+        assert " 20 % of 100 rows, 10/s, 8 s left: work" in sys.stderr.getvalue()
+
+
 def test_short_work_or_a_pipe_shows_nothing(shown):
     assert shown(Terminal(), (0.5, 50, 100), (0.9, 90, 100)) == ""
     assert shown(io.StringIO(), (1.5, 15, 100), (99.0, 90, 100)) == ""

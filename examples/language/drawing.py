@@ -34,10 +34,13 @@ def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
                 _draw(row[1], name, noise, lead(own, name, "predicted")[0])
                 _draw(row[1], name, noise, *lead(own, name, "measured"))
         row[1].axhline(0.0, color="0.5", lw=1)
+        row[0].set_ylim(0.76, 1.12)  # without a penalty experts that see all words are far off
+        row[1].set_ylim(-0.16, 0.06)
         row[0].set(title=f"risk, held out by {kind}", ylabel="risk / variance of the labels")
         row[1].set(title=f"lead of experts over dense, by {kind}", ylabel="dense less experts")
         for ax in row[:2]:
             ax.set_xscale("symlog", linthresh=noise[1])
+            ax.set_xlim(-0.2 * noise[1], 1.3 * noise[-1])
             ax.set_xlabel("noise variance of features of unit mean square")
     ax, own = axes[0, 2], by["paragraph"]
     for name in NAMES:
@@ -46,7 +49,8 @@ def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
         _draw(ax, name, missing, *risk(own, name, "dropout"))
     ax.set(title="words missing, by paragraph", xlabel="share of the words missing")
     _crossovers(axes[1, 2], by)
-    axes[0, 0].legend(frameon=False, title="lines predicted, dots measured ± 2 errors")
+    lines = axes[0, 0].get_legend_handles_labels()
+    ax.legend(*lines, frameon=False, title="lines predicted, dots measured ± 2 errors")
     for ax in axes.flat:
         ax.grid(visible=True, color="0.9", linewidth=0.8)
     fig.savefig(path, dpi=100)
@@ -74,7 +78,7 @@ def _crossovers(ax: Axes, by: dict[str, list[Case]]) -> None:
         left, down = np.maximum(places[:, :, 0] - places[:, :, 1], 0.0).T
         right, up = np.maximum(places[:, :, 2] - places[:, :, 0], 0.0).T
         ax.errorbar(
-            x, y, (down, up), (left, right), "o", ms=4, lw=0.5, color=colour, label=f"by {kind}"
+            x, y, (down, up), (left, right), "o", ms=4, lw=0.4, color=colour, label=f"by {kind}"
         )
     ax.plot([low, high], [low, high], color="0.5", lw=1)
     ax.set(xscale="log", yscale="log", xlabel="predicted", ylabel="measured")

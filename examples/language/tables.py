@@ -25,6 +25,7 @@ SHORT = {
     "moe(all)": "all",
 }
 LEADERS = {"moe": "told their groups", "moe(hard)": "behind a gate"}
+HOW = ("predicted", "measured")
 Array = NDArray[np.float64]
 
 
@@ -119,10 +120,12 @@ def dropped(missing: Array, cases: Sequence[Case]) -> str:
 
 
 def crossovers(cases: Sequence[Case]) -> str:
-    """Word by word: from which noise on experts lead, foreseen and found."""
-    lines = ["", "Noise from which experts lead dense: median (least to most over the parts)"]
-    heads = (f"   {f'{said}: predicted':>28}{'measured':>20} called" for said in LEADERS.values())
-    lines.append(f"{'word':14}{'share':>6}{'gain':>6}" + "".join(heads))
+    """Word by word: over which noise experts lead, foreseen and found."""
+    lines = ["", "Noise from which experts lead dense, and to which: median (least to most)"]
+    head = "".join(
+        f"   {f'{said}: predicted':>28}{'measured':>20}  agree" for said in LEADERS.values()
+    )
+    lines.append(f"{'word':14}{'share':>6}{'gain':>6}{head}{'lead ends':>16}")
     for target in dict.fromkeys(case.target for case in cases):
         own = [case for case in cases if case.target == target]
         gain = np.mean([case.audit["dense_accuracy"][0] - case.majority for case in own])
@@ -132,17 +135,21 @@ def crossovers(cases: Sequence[Case]) -> str:
             line += f"   {spread([pair.predicted.begins for pair in pairs]):>28}"
             line += f"{spread([pair.measured.begins for pair in pairs]):>20}"
             line += f" {sum(pair.agree for pair in pairs):>4}/{len(pairs)}"
-        lines.append(line)
-    lines.append("gain: accuracy of dense without noise above the larger class")
+        ends = (np.median([getattr(p, of).ends.value for p in pairs]) for of in HOW)
+        lines.append(f"{line}{', '.join(shown(end) for end in ends):>16}")
+    lines.append("gain: accuracy of dense without noise above the larger class, in points")
     return "\n".join(lines)
 
 
+def shown(noise: float) -> str:
+    """A noise variance; - beyond the grid."""
+    return "-" if np.isinf(noise) else f"{noise:.2g}"
+
+
 def spread(places: Sequence[Located]) -> str:
-    """Median, least and most of some noise variances; ``-`` is none on the grid."""
+    """Median, least and most of some noise variances."""
     values = [place.value for place in places]
-    three = (np.median(values), min(values), max(values))
-    median, least, most = ("-" if np.isinf(each) else f"{each:.2g}" for each in three)
-    return f"{median} ({least} to {most})"
+    return f"{shown(np.median(values))} ({shown(min(values))} to {shown(max(values))})"
 
 
 def start(cases: Sequence[Case], name: str, how: str) -> str:
@@ -174,7 +181,7 @@ def verdict(cases: Sequence[Case]) -> str:
     for name, said in LEADERS.items():
         places = {
             how: (start(cases, name, how), ", ".join(start(part, name, how) for part in parts))
-            for how in ("predicted", "measured")
+            for how in HOW
         }
         right = sum(case.audit.crossovers[name].agree for case in cases)
         lines.append(
@@ -182,6 +189,6 @@ def verdict(cases: Sequence[Case]) -> str:
             + " and ".join(
                 f"{all_} as {how} (parts: {each})" for how, (all_, each) in places.items()
             )
-            + f"; {right} of {len(cases)} leads were called within their errors."
+            + f"; {right} of {len(cases)} leads agree within their errors."
         )
     return "\n".join(lines)

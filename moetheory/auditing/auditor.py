@@ -232,7 +232,7 @@ class _RowsRead:
 
     def __call__(self, rows: int) -> None:
         self._done += rows
-        if self._progress is not None:
+        if self._progress is not None and self.total:  # not known before the features are checked
             self._progress(self._done, max(self.total, self._done))
 
 

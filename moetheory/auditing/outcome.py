@@ -153,7 +153,7 @@ class Audit(Columns):
                     f"{100 * self[f'{name}_accuracy'][level]:.1f} %" for name in self.predictors
                 ]
                 rows.append([f"{noise:.4g}", "accuracy", *shares])
-        return reporting.table(header, rows, width)
+        return reporting.tables(header, rows, width, lead=2)
 
     @property
     def verdict(self) -> str:

@@ -1,5 +1,6 @@
 """What each command of the command line does: options in, text out, an exit code back."""
 
+from moetheory.commands.audits import AUDIT
 from moetheory.commands.checks import CHECK
 from moetheory.commands.descents import DESCENT
 from moetheory.commands.inputs import BadInputError
@@ -7,6 +8,6 @@ from moetheory.commands.risks import RISK
 from moetheory.commands.simulations import SIMULATE
 from moetheory.commands.sweeps import SWEEP
 
-COMMANDS = (CHECK, RISK, SIMULATE, SWEEP, DESCENT)
+COMMANDS = (CHECK, RISK, SIMULATE, SWEEP, DESCENT, AUDIT)
 
 __all__ = ["COMMANDS", "BadInputError"]

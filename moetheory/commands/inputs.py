@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from moetheory.commands.options import law
@@ -158,13 +156,3 @@ def gated(options: argparse.Namespace, model: BlockModel, ridge: float = 0.0) ->
         except ValueError as error:
             raise BadInputError(f"--gate {gate.label}: {error}") from None
     return [MoE(gate, ridge) for gate in gates]
-
-
-def require_writable(path: Path) -> None:
-    """Refuse before the work what could not be written after it."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
-    if path.is_dir() or not os.access(folder, os.W_OK):
-        why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
-        raise BadInputError(f"{path} cannot be written: {why}")

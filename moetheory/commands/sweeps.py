@@ -20,7 +20,6 @@ from moetheory.commands.inputs import (
     isotropic,
     perturbation,
     refusals,
-    require_writable,
     required_model,
     test_time,
 )
@@ -35,16 +34,21 @@ from moetheory.commands.options import (
     at_least,
     numbers,
 )
+from moetheory.commands.outputs import (
+    FIGURES,
+    require_figure,
+    require_writable,
+    save_figure,
+    writing,
+)
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, MoE
 from moetheory.gates import Learned, Oracle, TopK
 from moetheory.model import BlockModel
-from moetheory.results import Sweep
 from moetheory.sweeping import sweep
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
 MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
-FIGURES = (".png", ".pdf", ".svg")
 QUANTITIES = (
     *("experts", "noise_variance", "samples", "steps"),
     *("test_noise_variance", "misrouting", "leakage", "erasure", "radius"),
@@ -61,11 +65,8 @@ NO_GATES = {  # where a gate that looks at the input is not defined
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Print the table as CSV or JSON, or write it and its figure to files."""
-    for path in (options.csv, options.figure):
-        if path is not None:
-            require_writable(path)
-    if options.figure is not None and options.figure.suffix not in FIGURES:
-        raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {options.figure}")
+    require_writable(options.csv)
+    require_figure(options.figure)
     given = test_time(options)
     _refuse_contradictions(options, given)
     source, values, dim = _swept(options)
@@ -91,13 +92,11 @@ def run_sweep(options: argparse.Namespace) -> int:
             rng=options.seed,
             progress=progress,
         )
-    try:
+    with writing():
         if options.csv is not None:
             result.to_csv(options.csv)
         if options.figure is not None:
-            _save_figure(result, options.figure)
-    except OSError as error:  # a full disk, say
-        raise BadInputError(f"cannot write: {error}") from None
+            save_figure(result, options.figure)
     if options.json:
         print(reporting.document("sweep", result, under=given or None))
     elif options.csv is None:
@@ -230,19 +229,6 @@ def sample_sizes(model: BlockModel) -> list[int]:
         sizes.append(np.array([below, below + 1, s / p, above - 1, above]))
     every = np.unique(np.rint(np.concatenate(sizes)))
     return [int(n) for n in every if max(1, d / 8) <= n <= 8 * d]
-
-
-def _save_figure(result: Sweep, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    from moetheory.plotting import plot
-
-    plot(result)
-    pyplot.savefig(path, dpi=150)
-    pyplot.close()
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,209 @@
+"""``moetheory audit``: the theory on somebody's own data."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moetheory import reporting, terminal
+from moetheory.auditing import Audit, audit
+from moetheory.commands.inputs import BadInputError, refusals
+from moetheory.commands.options import Command, add_output, numbers
+from moetheory.commands.outputs import (
+    FIGURES,
+    require_figure,
+    require_writable,
+    save_figure,
+    writing,
+)
+from moetheory.datafile import Data, read_data
+
+FOUND = ("group_share", "chance_share", "modularity", "leakage", "signal", "names", "block_of")
+
+
+def run_audit(options: argparse.Namespace) -> int:
+    """Print risks foreseen and measured, and the verdict."""
+    _require_targets(options)
+    data = _read(options)
+    with (
+        refusals(options),
+        _columns_by_name(data),
+        terminal.Progress(f"audit {options.file}", unit="rows") as progress,
+    ):
+        result = audit(
+            data.features,
+            data.labels,
+            groups=data.groups,
+            block_of=data.block_of,
+            experts=options.experts,
+            noise_variances=options.noise_variances,
+            held_out=options.held_out,
+            repeats=options.repeats,
+            intercept=not options.no_intercept,
+            center=options.center,
+            rng=options.seed,
+            progress=progress,
+        )
+    with writing():
+        if options.csv is not None:
+            result.to_csv(options.csv)
+        if options.save_model is not None:
+            result.model.to_json(options.save_model)
+        if options.figure is not None:
+            save_figure(result, options.figure)
+    if options.json:
+        print(reporting.document("audit", _plain(result, data), entropy=result.entropy))
+        return 0
+    width = terminal.width()
+    print(result.table(width))
+    print()
+    print(reporting.wrapped(result.verdict, width))
+    print(f"replay with --seed {result.entropy}")
+    return 0
+
+
+def _require_targets(options: argparse.Namespace) -> None:
+    require_writable(options.csv, options.save_model)
+    require_figure(options.figure)
+    for path in (options.csv, options.save_model):
+        if path is not None and path.resolve() == Path(options.file).resolve():
+            raise BadInputError(f"{path} is the file to be audited: write to another")
+
+
+def _read(options: argparse.Namespace) -> Data:
+    try:
+        with refusals(options):
+            return read_data(
+                options.file,
+                labels=options.labels,
+                groups=options.groups,
+                block_of=options.block_of,
+                ignore=options.ignore,
+            )
+    except OSError as error:
+        raise BadInputError(f"{str(error.filename)!r} cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def _columns_by_name(data: Data) -> Iterator[None]:
+    """Columns of features, in what is refused, by their names in the file."""
+    try:
+        yield
+    except ValueError as error:
+        names = data.names
+        said = str(error)
+        if names is not None:
+            said = re.sub(r"\bcolumn (\d+)", lambda found: f"column {names[int(found[1])]!r}", said)
+        raise ValueError(said) from None
+
+
+def _plain(result: Audit, data: Data) -> dict[str, Any]:
+    """What a machine may want, but for what has one entry for each sample."""
+    held_out = int(result.held_out.sum())
+    crossovers = {
+        name: {
+            **{
+                side: {end: place._asdict() for end, place in lead._asdict().items()}
+                for side, lead in found._asdict().items()
+            },
+            "agree": found.agree,
+        }
+        for name, found in result.crossovers.items()
+    }
+    return {
+        "columns": dict(result.columns),
+        "crossovers": crossovers,
+        **{name: getattr(result, name) for name in FOUND},
+        "features": data.names,
+        "samples": {"training": len(result.held_out) - held_out, "held_out": held_out},
+        "classes": result.classes,
+        "verdict": result.verdict,
+    }
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="features and labels: .csv with a header line; .npz with an array features; .npy, "
+        "where a COLUMN is a number from 0, or from the end from -1, or another .npy file",
+    )
+    parser.add_argument(
+        "--labels",
+        required=True,
+        metavar="COLUMN",
+        help="numbers or two classes; of an .npz file an array",
+    )
+    parser.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="the expert of each sample, an integer or a name; of an .npz file an array (default: "
+        "the block with the largest energy)",
+    )
+    parser.add_argument(
+        "--block-of",
+        metavar="NAME",
+        help="the expert of each feature: an array of an .npz file, else another .npy file "
+        "(default: found by which features are active together)",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COLUMN",
+        help="no feature; may be given several times",
+    )
+    parser.add_argument(
+        "--experts",
+        type=int,
+        metavar="K",
+        help="how many blocks to find (default: what the data shows)",
+    )
+    parser.add_argument(
+        "--noise-variances",
+        type=numbers,
+        metavar="A,B,...",
+        help="of the noise that is added (default: none, and from 1/100 to 10 times the mean "
+        "square of the features)",
+    )
+    parser.add_argument(
+        "--held-out",
+        type=float,
+        default=0.25,
+        metavar="SHARE",
+        help="of the samples, on which risks are measured (default 0.25)",
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=4, metavar="N", help="draws of noise a sample (default 4)"
+    )
+    parser.add_argument(
+        "--center",
+        action="store_true",
+        help="measure features from their means: where 0 is not what they are at rest",
+    )
+    parser.add_argument(
+        "--no-intercept", action="store_true", help="predictors of 0 where all features are 0"
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the risks as CSV")
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help=f"draw them ({', '.join(FIGURES)})"
+    )
+    parser.add_argument(
+        "--save-model",
+        type=Path,
+        metavar="FILE.json",
+        help="write the nearest model, for --model of other commands",
+    )
+    add_output(parser)
+
+
+AUDIT = Command(
+    "audit",
+    "hold the theory against your own data: which predictor wins at which feature noise",
+    _add_options,
+    run_audit,
+)

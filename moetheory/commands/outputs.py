@@ -1,0 +1,56 @@
+"""What is written beside the standard output: refused before the work, or said in one line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moetheory.commands.inputs import BadInputError
+
+FIGURES = (".png", ".pdf", ".svg")
+
+
+def require_writable(*paths: Path | None) -> None:
+    """Refuse before the work what could not be written after it."""
+    for path in paths:
+        if path is None:
+            continue
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
+        if path.is_dir() or not os.access(folder, os.W_OK):
+            why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
+            raise BadInputError(f"{path} cannot be written: {why}")
+
+
+def require_figure(path: Path | None) -> None:
+    """`require_writable`, for what `save_figure` will write."""
+    require_writable(path)
+    if path is not None and path.suffix not in FIGURES:
+        raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
+
+
+def save_figure(result: Any, path: Path) -> None:
+    """Draw a result into a file."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    from moetheory.plotting import plot
+
+    plot(result)
+    pyplot.savefig(path, dpi=150)
+    pyplot.close()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Say in one line what cannot be written after all."""
+    try:
+        yield
+    except OSError as error:  # a full disk, say
+        raise BadInputError(f"cannot write: {error}") from None
