@@ -135,7 +135,70 @@ def test_how_fast_training_gets_there(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-<<<<<<< HEAD
+@pytest.mark.parametrize("rectified", [False, True])
+def test_activations_of_a_language_model(run, tmp_path, rectified):
+    file, figure = tmp_path / "activations.npz", tmp_path / "activations.png"
+    model = mt.BlockModel.isotropic(
+        12, 3, 0.0, signal_energy=12.0, leakage_variances=0.05, label_noise_variance=0.1
+    )
+    sample = model.sample(1200, rng=0)
+    features, positive = sample.features.astype(np.float16), sample.labels > 0.0
+    data = {"features": features, "labels": np.where(positive, "yes", "no")}
+    data["groups"] = np.array(["fr", "en", "de"])[sample.groups]
+    if rectified:  # kinds of text are to be found, labels are numbers
+        data = {"features": np.maximum(features, 0.0), "labels": sample.labels}
+    np.savez(file, **data)
+    out = run("activations.py", str(file), str(figure), "--experts", "3")
+    table, _, said = out.partition("\n\n")
+    rows = [line.replace("/", " ").split() for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["8", "6", "5", "4", "3", "2", "1"]
+    span = float(np.ptp(data["features"].astype(np.float64)))
+    for bits, noise in (map(float, row[:2]) for row in rows):
+        assert noise == pytest.approx((span / (2**bits - 1)) ** 2 / 12, rel=0.01)
+    clean = data["features"].astype(np.float64)
+    # at 2 bits there are four values
+    coarse = clean.min() + span / 3 * np.rint((clean - clean.min()) * 3 / span)
+    grid = [0.0, span**2 / 108]
+    found = mt.audit(**data, experts=3, noise_variances=grid, center=not rectified, rng=0)
+    held_out = found.held_out
+    truth = (sample.labels if rectified else positive)[held_out]
+    for place, name in enumerate(("dense", "moe", "moe(hard)")):
+        (fine, fine_really), (foreseen, really) = (
+            map(float, row[2 + 2 * place : 4 + 2 * place]) for row in (rows[0], rows[5])
+        )
+        # steps of 8 bits are a thirtieth of a standard deviation
+        assert fine == pytest.approx(found[f"{name}_predicted"][0], rel=0.02)
+        assert fine_really == pytest.approx(found[f"{name}_measured"][0], rel=0.02)
+        if name != "moe(hard)":  # to which noise is drawn
+            assert foreseen == pytest.approx(found[f"{name}_predicted"][1], abs=1e-4)
+            answers = found.predict(name, coarse[held_out], found.groups[held_out])[1]
+            assert really == pytest.approx(np.mean((answers - truth) ** 2), abs=1e-4)
+    assert float(rows[0][2]) <= float(rows[0][4])  # dense sees more than an expert
+    assert float(rows[5][2]) > float(rows[5][4])  # and more noise
+    assert ("features centred" in said) == (not rectified)
+    assert "Modular: " in said
+    assert "3 experts with 4 of 12 features; 900 training and 300 held-out samples." in said
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_activations_need_a_file(run, capsys):
+    with pytest.raises(SystemExit):
+        run("activations.py")
+    assert "the following arguments are required: file" in capsys.readouterr().err
+
+
+def test_terrain_that_is_not_modular(run, tmp_path):
+    figure = tmp_path / "terrain.png"
+    out = run("terrain.py", str(figure))
+    stripes, four, south = out.strip().split("\n\n")
+    for part, title in ((stripes, "stripes"), (four, "four blocks, stripes")):
+        assert part.startswith(f"{title} held out")
+        assert "Experts told the groups: no gain over dense predicted, none found." in part
+        assert "Every risk was predicted within" in part
+    assert "Weakly modular" in four
+    assert "risks were not predicted within 3 standard errors" in south
+
+
 @pytest.fixture
 def language(monkeypatch):
     """The folder of the language task, whose files import each other."""
@@ -230,68 +293,4 @@ def test_words_told_from_the_other_words(run, language, tmp_path):
             z.append(difference / np.hypot(*errors))
         within[by] = np.mean(np.abs(z) < 3.0)
     assert within["file"] < 0.95 <= within["paragraph"]
-=======
-@pytest.mark.parametrize("rectified", [False, True])
-def test_activations_of_a_language_model(run, tmp_path, rectified):
-    file, figure = tmp_path / "activations.npz", tmp_path / "activations.png"
-    model = mt.BlockModel.isotropic(
-        12, 3, 0.0, signal_energy=12.0, leakage_variances=0.05, label_noise_variance=0.1
-    )
-    sample = model.sample(1200, rng=0)
-    features, positive = sample.features.astype(np.float16), sample.labels > 0.0
-    data = {"features": features, "labels": np.where(positive, "yes", "no")}
-    data["groups"] = np.array(["fr", "en", "de"])[sample.groups]
-    if rectified:  # kinds of text are to be found, labels are numbers
-        data = {"features": np.maximum(features, 0.0), "labels": sample.labels}
-    np.savez(file, **data)
-    out = run("activations.py", str(file), str(figure), "--experts", "3")
-    table, _, said = out.partition("\n\n")
-    rows = [line.replace("/", " ").split() for line in table.splitlines()[2:]]
-    assert [row[0] for row in rows] == ["8", "6", "5", "4", "3", "2", "1"]
-    span = float(np.ptp(data["features"].astype(np.float64)))
-    for bits, noise in (map(float, row[:2]) for row in rows):
-        assert noise == pytest.approx((span / (2**bits - 1)) ** 2 / 12, rel=0.01)
-    clean = data["features"].astype(np.float64)
-    # at 2 bits there are four values
-    coarse = clean.min() + span / 3 * np.rint((clean - clean.min()) * 3 / span)
-    grid = [0.0, span**2 / 108]
-    found = mt.audit(**data, experts=3, noise_variances=grid, center=not rectified, rng=0)
-    held_out = found.held_out
-    truth = (sample.labels if rectified else positive)[held_out]
-    for place, name in enumerate(("dense", "moe", "moe(hard)")):
-        (fine, fine_really), (foreseen, really) = (
-            map(float, row[2 + 2 * place : 4 + 2 * place]) for row in (rows[0], rows[5])
-        )
-        # steps of 8 bits are a thirtieth of a standard deviation
-        assert fine == pytest.approx(found[f"{name}_predicted"][0], rel=0.02)
-        assert fine_really == pytest.approx(found[f"{name}_measured"][0], rel=0.02)
-        if name != "moe(hard)":  # to which noise is drawn
-            assert foreseen == pytest.approx(found[f"{name}_predicted"][1], abs=1e-4)
-            answers = found.predict(name, coarse[held_out], found.groups[held_out])[1]
-            assert really == pytest.approx(np.mean((answers - truth) ** 2), abs=1e-4)
-    assert float(rows[0][2]) <= float(rows[0][4])  # dense sees more than an expert
-    assert float(rows[5][2]) > float(rows[5][4])  # and more noise
-    assert ("features centred" in said) == (not rectified)
-    assert "Modular: " in said
-    assert "3 experts with 4 of 12 features; 900 training and 300 held-out samples." in said
-    assert figure.read_bytes().startswith(b"\x89PNG")
-
-
-def test_activations_need_a_file(run, capsys):
-    with pytest.raises(SystemExit):
-        run("activations.py")
-    assert "the following arguments are required: file" in capsys.readouterr().err
-
-
-def test_terrain_that_is_not_modular(run, tmp_path):
-    figure = tmp_path / "terrain.png"
-    out = run("terrain.py", str(figure))
-    stripes, four, south = out.strip().split("\n\n")
-    for part, title in ((stripes, "stripes"), (four, "four blocks, stripes")):
-        assert part.startswith(f"{title} held out")
-        assert "Experts told the groups: no gain over dense predicted, none found." in part
-        assert "Every risk was predicted within" in part
-    assert "Weakly modular" in four
-    assert "risks were not predicted within 3 standard errors" in south
->>>>>>> 0048fdc6d52f6ea9e34e8a6840226e14a938aa54
     assert figure.read_bytes().startswith(b"\x89PNG")
