@@ -197,6 +197,7 @@ def test_terrain_that_is_not_modular(run, tmp_path):
         assert "Every risk was predicted within" in part
     assert "Weakly modular" in four
     assert "risks were not predicted within 3 standard errors" in south
+    assert figure.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.fixture
