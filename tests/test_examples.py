@@ -263,26 +263,26 @@ def test_words_told_from_the_other_words(run, language, tmp_path):
         cells = [row[name] for row in rows if chosen <= row.items()]
         return np.array(cells, dtype=float).reshape(2, 3, -1)
 
-    def lead(what: str, predictor: str, perturbation: str) -> np.ndarray:
-        """Over dense, averaged over parts and words, where paragraphs are held out."""
-        place = ("paragraph", perturbation)
-        share = column("share", predictor, *place)
-        dense, other = (column(what, name, *place) for name in ("dense", predictor))
-        return ((dense - other) / (share * (1.0 - share))).mean(axis=(0, 1))
+    def risk(what: str, predictor: str, perturbation: str) -> np.ndarray:
+        """Averaged over parts and words, where paragraphs are held out."""
+        share, risks = (column(of, predictor, "paragraph", perturbation) for of in ("share", what))
+        return (risks / (share * (1.0 - share))).mean(axis=(0, 1))
 
     starts = []
     for what in ("predicted", "measured"):
-        told, gated, missing = (
-            lead(what, "moe", "noise"),
-            lead(what, "moe(hard)", "noise"),
-            lead(what, "moe", "missing"),
-        )
-        assert told[0] < 0.0 < told[-1]
-        assert np.sum(np.diff(told > 0.0)) == 1
-        starts.append(np.argmax(told > 0.0))
-        assert gated[-1] < 0.0
-        assert missing[0] < 0.0 < missing[-1]
+        dense, told, gated = (risk(what, of, "noise") for of in ("dense", "moe", "moe(hard)"))
+        assert dense[0] < told[0]
+        assert dense[-1] > told[-1]
+        assert np.sum(np.diff(dense > told)) == 1
+        starts.append(np.argmax(dense > told))
+        assert gated[-1] > dense[-1]
     assert abs(starts[0] - starts[1]) <= 1  # of ten levels
+    noise, missing = (
+        risk("predicted", "moe", "noise")[6],  # noise of 3
+        risk("predicted", "moe", "missing")[4],  # 3 to 1 of the words missing
+    )
+    found = risk("measured", "moe", "missing")[4]
+    assert abs(missing - found) < 0.5 * abs(noise - found)  # two perturbations, two formulas
     within = {}
     for by in ("paragraph", "file"):
         z = []
