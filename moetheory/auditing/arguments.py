@@ -9,6 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from moetheory.validation import FloatArray, IntArray, number, real_array, regular_array, vector
 
+LARGEST_LABEL = 1e70  # squared errors must not overflow when they are squared
+LARGEST_NOISE = 1e300
+TEXT = "US"
+LARGEST_NAME = 2.0**53  # beyond it floats skip integers
+
 
 class Labels(NamedTuple):
     """Numbers (n,); of two classes also their names and a number between them."""
@@ -32,6 +37,9 @@ def known_labels(labels: ArrayLike, samples: int) -> Labels:
         if classes is None
         else np.searchsorted(classes, given).astype(np.float64)
     )
+    largest = float(np.abs(values).max())
+    if largest > LARGEST_LABEL:
+        raise ValueError(f"labels must be at most {LARGEST_LABEL:g} in size, got {largest:g}")
     different = np.unique(values)
     if len(different) < 2:
         raise ValueError(f"labels must differ, got {given[0]} {samples} times")
@@ -66,10 +74,19 @@ def known_structure(
     if experts is not None and experts != len(names):
         name = "groups" if blocks is None else "block_of"
         raise ValueError(f"experts must be {len(names)}, as many as {name} has, got {experts}")
+    if blocks is None and len(names) > dim:
+        raise ValueError(
+            f"groups must be at most {dim}, as many as there are features, got {len(names)}"
+        )
     if blocks is None or members is None:
         found = codes.astype(np.int64)
         pair = (found, None) if blocks is None else (None, found)
         return Structure(names.tolist(), *pair)
+    if (blocks.dtype.kind in TEXT) != (members.dtype.kind in TEXT):
+        raise ValueError(
+            "groups must be named as the blocks of block_of are, "
+            f"got {members.dtype} values for {blocks.dtype} values"
+        )
     unknown = np.flatnonzero(~np.isin(members, names))
     if unknown.size:
         raise ValueError(
@@ -83,7 +100,10 @@ def known_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArray:
     """The noise variances in increasing order; from none to ten times the signal if not given."""
     if noise_variances is None:
         return signal * np.concatenate([[0.0], np.geomspace(0.01, 10.0, 10)])
-    return np.unique(vector("noise_variances", np.atleast_1d(noise_variances), minimum=0.0))
+    given = vector("noise_variances", np.atleast_1d(noise_variances), minimum=0.0)
+    if given.max() > LARGEST_NOISE:
+        raise ValueError(f"noise_variances must be at most {LARGEST_NOISE:g}, got {given.max():g}")
+    return np.unique(given)
 
 
 def split(
@@ -115,8 +135,15 @@ def split(
 def _per(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
     """A flat array with one entry for each sample or feature."""
     given = regular_array(name, value)
+    if given.dtype.kind in TEXT and not isinstance(value, np.ndarray):
+        given = np.asarray(value, dtype=object)  # numbers among text are text by now
     if given.dtype.kind == "O":  # text, as some readers of tables hold it
-        given = np.asarray(given.tolist())
+        entries = given.tolist()
+        text = [isinstance(each, str | bytes) for each in np.atleast_1d(given)]
+        if any(text) and not all(text):
+            odd = text.index(False)
+            raise ValueError(f"{name} must be all text or none, got {entries[odd]} at index {odd}")
+        given = regular_array(name, entries)
     if given.shape != (length,):
         raise ValueError(
             f"{name} must have shape ({length},), one for each {whose}, got {given.shape}"
@@ -126,12 +153,15 @@ def _per(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
 
 def _names(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
     given = _per(name, value, length, whose)
-    whole = given.dtype.kind == "f" and bool(np.all(given == np.floor(given)))  # as CSV has them
-    if whole:
+    if given.dtype.kind == "f" and _are_whole(given):  # as CSV has them
         given = given.astype(np.int64)
-    if given.dtype.kind not in "biuUS":
+    if given.dtype.kind not in "biu" + TEXT:
         raise ValueError(f"{name} must hold integers or names, got {given.dtype} values")
     return given
+
+
+def _are_whole(values: NDArray[Any]) -> bool:
+    return bool(np.all((values == np.floor(values)) & (np.abs(values) <= LARGEST_NAME)))
 
 
 def _some(names: NDArray[Any]) -> str:

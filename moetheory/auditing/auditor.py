@@ -144,6 +144,9 @@ def audit(
     rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
     passes = 3 + center + (given.block_of is None)
     rows_read.total = 2 * x.samples + passes * len(rows) + len(held)
+    if given.groups is None:
+        rows_read.total += min(CHANCE_ON, len(rows))
+    x.check()
     if center:
         x.move_to_mean(rows)
     found = _completed(given, experts, x, rows)
@@ -151,6 +154,10 @@ def audit(
 
     own, energies = found.groups[rows], found.energies[rows]
     signal = float(energies.mean(axis=0).sum()) / x.dim
+    if signal < np.finfo(float).tiny:
+        raise ValueError(
+            f"features must not vanish on all training samples, got a mean square of {signal:g}"
+        )
     noise = known_noise(noise_variances, signal)
     sizes = np.bincount(found.block_of)
     gate = Gate.fitted(energies, sizes, own, noise, stream(entropy, GATE))
@@ -232,8 +239,8 @@ class _RowsRead:
 
     def __call__(self, rows: int) -> None:
         self._done += rows
-        if self._progress is not None and self.total:  # not known before the features are checked
-            self._progress(self._done, max(self.total, self._done))
+        if self._progress is not None:
+            self._progress(self._done, self.total)
 
 
 class _Found(NamedTuple):
@@ -271,7 +278,8 @@ def _matched(energies: FloatArray, groups: IntArray) -> IntArray:
     from scipy.optimize import linear_sum_assignment
 
     experts = energies.shape[1]
-    relative = energies / energies.mean(axis=0)
+    means = energies.mean(axis=0)
+    relative = energies / np.where(means > 0.0, means, 1.0)
     members = np.bincount(groups, minlength=experts)
     totals = np.zeros((experts, experts))
     np.add.at(totals, groups, relative)

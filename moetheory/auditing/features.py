@@ -33,14 +33,14 @@ class Features:
         self.samples, self.dim = array.shape
         self.centre: FloatArray | float = 0.0
         self._report = report
-        self._check()
 
     def chunks(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
         """The features of ``rows``, less the centre, and which of the rows they are."""
         size = max(1, min(ROWS, CHUNK // self.dim))
         for start in range(0, len(rows), size):
             part = slice(start, min(start + size, len(rows)))
-            chunk = self.array[rows[part]].astype(np.float64)
+            with np.errstate(invalid="ignore", over="ignore"):  # `check` finds what comes of it
+                chunk = self.array[rows[part]].astype(np.float64)
             chunk -= self.centre
             yield part, chunk
             self._report(part.stop - part.start)
@@ -52,7 +52,8 @@ class Features:
             total += chunk.sum(axis=0)
         self.centre = total / len(rows)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """All features must be finite, of a size that can be squared, and vary."""
         bad, first = 0, None
         low, high = np.full(self.dim, np.inf), np.full(self.dim, -np.inf)
         for part, chunk in self.chunks(np.arange(self.samples)):

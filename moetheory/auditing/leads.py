@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from moetheory.validation import FloatArray
+from moetheory.validation import FloatArray, IntArray
 
 DRAWS = 2000
 CONFIDENCE = 0.95
@@ -28,8 +27,9 @@ class Located(NamedTuple):
 class Lead(NamedTuple):
     """A stretch of noise variances over which a predictor is ahead of another.
 
-    ``begins`` is the least of the grid where it is ahead from there on, ``inf`` where it never
-    is; ``ends`` is where it then falls behind, ``inf`` where it does not.
+    It ``begins`` where the predictor overtakes, at the least of the grid if it is ahead there
+    already, at ``inf`` if it never is; it ``ends`` where it falls behind again, at ``inf`` if it
+    does not.
     """
 
     begins: Located
@@ -37,17 +37,21 @@ class Lead(NamedTuple):
 
 
 def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Generator) -> Lead:
-    """The first stretch with a positive mean of ``differences``, (n, L), with 95 % intervals.
+    """The stretch around the clearest positive mean of ``differences``, with 95 % intervals.
 
-    Between levels the mean is interpolated along a straight line. Its error is normal with the
-    covariance of the differences: the same samples at all levels.
+    Differences are (n, L); clearest is the largest mean in standard errors, not the first: where
+    two predictors are alike they lead by turns, by chance. Between levels the mean is interpolated
+    along a straight line. Its error is normal with the covariance of the differences: the same
+    samples at all levels.
     """
     mean = differences.mean(axis=0)
     away = differences - mean
-    spectrum, basis = np.linalg.eigh(away.T @ away / (len(away) * max(len(away) - 1, 1)))
+    covariance = away.T @ away / (len(away) * max(len(away) - 1, 1))
+    spectrum, basis = np.linalg.eigh(covariance)
     normals = rng.standard_normal((DRAWS, len(mean)))
     drawn = mean + (normals * np.sqrt(np.maximum(spectrum, 0.0))) @ basis.T
-    stretches = _stretches(noise_variances, np.vstack([mean, drawn]))
+    errors = np.sqrt(covariance.diagonal())
+    stretches = _stretches(noise_variances, np.vstack([mean, drawn]), errors)
     tails = (0.5 * (1.0 - CONFIDENCE), 0.5 * (1.0 + CONFIDENCE))
     # an order statistic, not a mean of two: one of them may be infinite
     low, high = np.quantile(stretches[1:], tails, axis=0, method="inverted_cdf")
@@ -58,20 +62,25 @@ def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Ge
     return Lead(begins, ends)
 
 
-def _stretches(noise: FloatArray, differences: FloatArray) -> FloatArray:
-    """Where each row, (rows, L), is first above 0, and where it is not any more: (rows, 2)."""
-    ahead = differences > 0.0
-    begins = _first(noise, differences, ahead)
-    before = np.maximum.accumulate(ahead, axis=1)
-    return np.column_stack([begins, _first(noise, differences, before & ~ahead)])
+def _stretches(noise: FloatArray, differences: FloatArray, errors: FloatArray) -> FloatArray:
+    """Where each row, (rows, L), rises above 0 before its clearest level, and where it ends."""
+    behind, levels = differences <= 0.0, np.arange(len(noise))
+    clearness = np.full_like(differences, np.inf)
+    np.divide(differences, errors, out=clearness, where=errors > 0.0)
+    clearness[behind] = 0.0
+    clearest = clearness.argmax(axis=1)[:, np.newaxis]
+    before = np.where(behind & (levels < clearest), levels, -1).max(axis=1)
+    after = np.where(behind & (levels > clearest), levels, len(noise)).min(axis=1)
+    begins = np.where(before < 0, noise[0], _root(noise, differences, before))
+    ends = np.where(after == len(noise), np.inf, _root(noise, differences, after - 1))
+    never = behind.all(axis=1, keepdims=True)
+    return np.where(never, np.inf, np.column_stack([begins, ends]))
 
 
-def _first(noise: FloatArray, differences: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
-    """Where the line through the values there and before it is zero; ``inf`` if nowhere."""
-    rows, after = np.arange(len(where)), where.argmax(axis=1)
-    before = np.maximum(after - 1, 0)
-    left, right = differences[rows, before], differences[rows, after]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(after == 0, 0.0, left / (left - right))
-    roots = noise[before] + share * (noise[after] - noise[before])
-    return np.where(where.any(axis=1), roots, np.inf)
+def _root(noise: FloatArray, differences: FloatArray, left: IntArray) -> FloatArray:
+    """Where the line from the level ``left`` of each row to the next one is zero."""
+    rows, right = np.arange(len(left)), np.minimum(left + 1, len(noise) - 1)
+    first, second = differences[rows, left], differences[rows, right]
+    apart = first - second
+    share = np.where(apart == 0.0, 0.0, first / np.where(apart == 0.0, 1.0, apart))
+    return np.asarray(noise[left] + share * (noise[right] - noise[left]))

@@ -35,7 +35,7 @@ def nearest_model(
         p = moments.count / overall.count
         own = moments.centred(intercept)
         spectrum, basis = np.linalg.eigh(own.second)
-        known = spectrum > LEAST * spectrum[-1]
+        known = spectrum > max(LEAST * float(spectrum[-1]), own.blur)
         along = basis.T @ own.cross
         b = np.where(known, along / np.where(known, spectrum, 1.0), 0.0)
         spectrum = np.maximum(spectrum, 0.0)

@@ -128,9 +128,18 @@ class Audit(Columns):
         x = np.asarray(features, dtype=np.float64) - self.centre
         if x.ndim != 2 or x.shape[1] != len(self.block_of):
             raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
-        told = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
         if predictor.is_told and groups is None:
             raise ValueError(f"groups must be given for {name}, whose experts are told")
+        told = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
+        if told.shape != (len(x),) or told.dtype.kind not in "iu":
+            raise ValueError(
+                f"groups must be ({len(x)},) indices of names, "
+                f"got {told.dtype} values of shape {told.shape}"
+            )
+        if told.size and not 0 <= told.min() <= told.max() < len(self.names):
+            raise ValueError(
+                f"groups must be from 0 to {len(self.names) - 1}, got {told.min()} to {told.max()}"
+            )
         responses, energies = predictor.respond(x), block_sums(np.square(x), self.block_of)
         levels = range(len(self.noise_variances))
         return np.array(

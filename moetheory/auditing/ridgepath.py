@@ -22,6 +22,7 @@ import numpy as np
 from moetheory.validation import FloatArray, IntArray
 
 LEAST = 1e-8  # a penalty, of the largest eigenvalue: the least of it stands for none
+ROUNDING = 1e-12  # of means: what varies by less than that only seems to vary
 
 
 @dataclass
@@ -93,6 +94,11 @@ class Centred(NamedTuple):
     cross: FloatArray
     label: float
 
+    @property
+    def blur(self) -> float:
+        """Eigenvalues up to this one are made by rounding."""
+        return max((ROUNDING * float(np.linalg.norm(self.centre))) ** 2, np.finfo(float).tiny)
+
 
 class RidgePath:
     """Regressions of the labels on the features behind ``moments``, one for each penalty.
@@ -113,13 +119,15 @@ class RidgePath:
     """
 
     def __init__(self, moments: Moments, intercept: bool, penalties: FloatArray) -> None:
-        self._centre, self._label_centre, second, cross, _ = moments.centred(intercept)
+        centred = moments.centred(intercept)
+        self._centre, self._label_centre = centred.centre, centred.label_centre
         self._count, self._own = moments.count, 1.0 / moments.count if intercept else 0.0
-        spectrum, self._basis = np.linalg.eigh(second)
-        least = max(LEAST * float(spectrum[-1]), np.finfo(float).tiny)
-        resolvent = 1.0 / (np.maximum(spectrum, 0.0)[:, np.newaxis] + np.maximum(penalties, least))
+        spectrum, self._basis = np.linalg.eigh(centred.second)
+        real = (spectrum > centred.blur)[:, np.newaxis]
+        penalised = spectrum[:, np.newaxis] + np.maximum(penalties, LEAST * spectrum[-1])
+        resolvent = np.where(real, 1.0 / np.where(real, penalised, 1.0), 0.0)
         self._leverages = resolvent / self._count
-        self._rotated = resolvent * (self._basis.T @ cross)[:, np.newaxis]
+        self._rotated = resolvent * (self._basis.T @ centred.cross)[:, np.newaxis]
         self.coefficients = np.ascontiguousarray((self._basis @ self._rotated).T)
         self.intercepts = self._label_centre - self.coefficients @ self._centre
 

@@ -100,6 +100,8 @@ def _pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
 
 
 def _located(place: Located) -> str:
+    if math.isinf(place.high):
+        return f"{place.value:.3g} (at least {place.low:.3g})"
     return f"{place.value:.3g} ({place.low:.3g} to {place.high:.3g})"
 
 
@@ -125,9 +127,10 @@ def _errors(audit: Audit) -> str:
     off = np.abs(z) > ERRORS
     worst = float(np.abs(z).max())
     if not off.any():
+        levels = "1 noise level" if z.shape[1] == 1 else f"{z.shape[1]} noise levels"
         return (
             f"Every risk was predicted within {worst:.1f} standard errors "
-            f"({z.shape[0]} predictors, {z.shape[1]} noise levels)."
+            f"({z.shape[0]} predictors, {levels})."
         )
     return (
         f"{int(off.sum())} of {z.size} risks were not predicted within {ERRORS:.0f} standard "

@@ -1,0 +1,113 @@
+"""Where a lead begins and ends: known roots, and intervals that cover them."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from moetheory.auditing.leads import Lead, Located, lead
+
+NOISE = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
+INF = math.inf
+
+
+def known(means, spread=1e-9):
+    """The lead of differences with these means, all but known."""
+    wiggle = np.array([[-spread], [spread]])
+    noise = NOISE[: len(means)]
+    return lead(noise, np.asarray(means) + wiggle, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("means", "begins", "ends"),
+    [
+        ([-1, -1, -1, 1, 2, 3, 3], 0.75, INF),
+        ([-1, -3, 1, 1, 2, -2, -9], 0.4375, 3.0),
+        ([2, 1, 1, 1, 1, 3, -1], 0.0, 7.0),
+        ([1, 1, 1, 1, 1, 1, 1], 0.0, INF),
+        ([-1, -1, -1, -1, -1, -1, -1], INF, INF),
+        ([-1, -1, -1, -1, -1, -1, 3], 5.0, INF),
+        ([3, -1, -1, -1, -1, -1, -1], 0.0, 0.1875),
+        ([0, 0, 0, 1, 1, 1, 1], 0.5, INF),
+        ([0, 0, 0, 0, 0, 0, 0], INF, INF),
+        ([1, 1, 0, 0, 0, 0, 0], 0.0, 0.5),
+        ([1], 0.0, INF),
+        ([-1], INF, INF),
+        ([0], INF, INF),
+    ],
+)
+def test_roots_between_levels(means, begins, ends):
+    found = known(means)
+    assert found.begins.value == pytest.approx(begins, abs=1e-6)
+    assert found.ends.value == pytest.approx(ends, abs=1e-6)
+    for place in found:
+        if 0.0 < place.value < INF and 0 not in means:
+            assert place.low == pytest.approx(place.value, abs=1e-6)
+            assert place.high == pytest.approx(place.value, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+def test_the_units_of_the_loss_do_not_matter(size):
+    differences = np.random.default_rng(0).normal([-1, -1, 0, 1, 1, 0, -1], size=(50, 7))
+    plain, scaled = (lead(NOISE, c * differences, np.random.default_rng(1)) for c in (1.0, size))
+    np.testing.assert_allclose(scaled, plain, rtol=1e-6)
+
+
+def test_of_several_leads_the_clearest_is_reported():
+    """Alike at first, where one leads by chance; then a clear lead, far from there."""
+    rng = np.random.default_rng(0)
+    differences = rng.normal([0, 0, 0, 3, 5, 3, -3], size=(100, 7))
+    differences += np.array([0.02, -0.02, 0.02, 0, 0, 0, 0]) - differences.mean(axis=0) * (
+        NOISE < 1
+    )
+    found = lead(NOISE, differences, rng)
+    assert 0.25 < found.begins.value < 0.5
+    assert 5.0 < found.ends.low < 6.0 < found.ends.high < 7.0
+
+
+def test_the_clearest_lead_is_that_in_standard_errors():
+    rng = np.random.default_rng(0)
+    spread = np.array([1, 1, 1, 1, 1, 900, 900])
+    differences = spread * rng.normal(size=(400, 7))
+    differences += [1, 1, -1, -1, -1, 30, 30] - differences.mean(axis=0)
+    assert lead(NOISE, differences, rng).begins.value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("means", "begins", "ends"),
+    [
+        ([-1.0, -0.6, -0.2, 0.3, 0.6, 0.8, 0.9], 0.7, INF),
+        ([-1.0, -0.6, -0.2, 0.3, 0.6, 0.2, -0.4], 0.7, 4 + 4 / 3),
+        ([-0.01, 0.01, 0.3, 0.5, 0.6, 0.2, -0.4], 0.125, 4 + 4 / 3),
+    ],
+)
+def test_intervals_cover_what_is_true_as_often_as_they_say(means, begins, ends):
+    """200 data sets with correlated levels. An interval that ends at 0 or inf may cover more."""
+    rng = np.random.default_rng(1)
+    mixing = 0.3 * rng.normal(size=(7, 7)) + np.linspace(0.5, 1.5, 7)
+    hits, inside = np.zeros(2), np.zeros(2)
+    for _ in range(200):
+        found = lead(NOISE, means + rng.normal(size=(300, 7)) @ mixing, rng)
+        hits += [
+            at.low <= truth <= at.high for at, truth in zip(found, (begins, ends), strict=True)
+        ]
+        inside += [at.low > 0.0 and at.high < INF for at in found]
+    low, high = binom.ppf([1e-6, 1 - 1e-6], 200, 0.95)
+    assert np.all(hits >= low)
+    assert np.all((hits <= high) | (inside < 190))
+
+
+def test_intervals_that_meet_agree():
+    one, two, three = Located(1, 0.5, 2), Located(4, 2, INF), Located(0, 0, 0.4)
+    assert one.agrees(two)
+    assert two.agrees(one)
+    assert not three.agrees(one)
+    assert not two.agrees(three)
+    assert Lead(one, two).begins is one
+
+
+def test_the_same_generator_gives_the_same_interval():
+    differences = np.random.default_rng(0).normal([-1, -1, 0, 1, 1, 0, -1], size=(50, 7))
+    one, two = (lead(NOISE, differences, np.random.default_rng(5)) for _ in range(2))
+    assert one == two
