@@ -59,7 +59,7 @@ def random_models(number):
 @pytest.mark.parametrize(("a", "b"), PAIRS)
 def test_the_order_changes_there_and_nowhere_before(a, b, over):
     met = set()
-    for index, model in enumerate(random_models(25)):
+    for index, model in enumerate(random_models(15)):
         drag = float(index % 3) if over == "misrouting" else 0.0
         end = crossover(a, b, model, over=over, drag=drag)
         before = np.linspace(0.0, 0.999, 7) * min(end, 1.0)

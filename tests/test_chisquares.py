@@ -200,7 +200,7 @@ def test_the_density_is_the_slope_of_the_distribution_function():
 
 def test_draws_agree(agrees, mean_and_sem):
     rng, x = np.random.default_rng(3), 7.0
-    draws = rng.chisquare(DEGREES, (1_500_000, 4))
+    draws = rng.chisquare(DEGREES, (1_150_000, 4))
     inside = draws @ WEIGHTS <= x
     assert agrees(*mean_and_sem(inside), float(cdf(x, WEIGHTS, DEGREES).value))
     loaded = (draws @ (LOADS / DEGREES)) * inside

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -10,7 +11,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -375,14 +377,36 @@ def test_a_standard_output_that_takes_nothing_is_no_traceback(redirect, command)
         assert (done.returncode, "No space left" in done.stderr) == (2, True)
 
 
-def test_an_ascii_terminal_gets_no_traceback():
-    done = subprocess.run(
-        [*COMMAND, *SIMULATE, "--replicates", "9"],
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-    )
-    assert done.returncode == 0
-    assert re.search(rb"dense - MoE  [-\d.]+ \? [\d.]+ \(paired\)", done.stdout)
+def test_an_ascii_terminal_gets_no_traceback(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert cli.main([*SIMULATE, "--replicates", "9"]) == 0
+    sys.stdout.flush()
+    assert re.search(rb"dense - MoE  [-\d.]+ \? [\d.]+ \(paired\)", written.getvalue())
+
+
+def shown(master: int) -> Iterator[bytes]:
+    """What a terminal shows, part by part, until nobody writes any more."""
+    with suppress(OSError):  # how a closed terminal ends on Linux
+        while part := os.read(master, 4096):
+            yield part
+    os.close(master)
+
+
+@pytest.fixture
+def in_a_terminal(monkeypatch):
+    """Run with a terminal for stdout and stderr, which holds a few lines until they are read."""
+
+    def main(*arguments: str, columns: int) -> tuple[int, str]:
+        master, slave = pty.openpty()
+        with os.fdopen(slave, "w", encoding="utf-8") as screen, monkeypatch.context() as patch:
+            patch.setenv("COLUMNS", str(columns))
+            patch.setattr(sys, "stdout", screen)
+            patch.setattr(sys, "stderr", screen)
+            code = cli.main(arguments)
+        return code, b"".join(shown(master)).decode().replace("\r\n", "\n")
+
+    return main
 
 
 # by a clock that goes on a second whenever it is read, all work is long
@@ -394,40 +418,29 @@ raise SystemExit(main())
 """
 
 
-def in_a_terminal(
-    *arguments: str, columns: int, until: str = "", command: Sequence[str] = COMMAND
-) -> tuple[int, str]:
-    """Run with a terminal for stdout and stderr, interrupted when it shows ``until``."""
+def interrupted_in_a_terminal(*arguments: str, columns: int, until: str) -> tuple[int, str]:
+    """Run in a hurried process with a terminal, interrupted when it shows ``until``."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [*command, *arguments],
+        [sys.executable, "-c", HURRIED, *arguments],
         stdout=slave,
         stderr=slave,
         env={**os.environ, "COLUMNS": str(columns)},
     )
     os.close(slave)
-    written, interrupted = b"", not until
-    while True:
-        try:
-            part = os.read(master, 4096)
-        except OSError:  # how a closed terminal ends on Linux
-            break
-        if not part:
-            break
+    written, interrupted = b"", False
+    for part in shown(master):
         written += part
         if not interrupted and until.encode() in written:
             process.send_signal(signal.SIGINT)
             interrupted = True
-    os.close(master)
     return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
 
 
-def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress():
-    code, text = in_a_terminal(
-        *("check", "generalization", "--replicates", "100000", "--seed", "0"),
-        columns=60,
-        command=[sys.executable, "-c", HURRIED],
-    )
+def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress(in_a_terminal, monkeypatch):
+    monkeypatch.setattr(terminal.time, "monotonic", itertools.count().__next__)
+    arguments = ("check", "generalization", "--replicates", "100000", "--seed", "0")
+    code, text = in_a_terminal(*arguments, columns=60)
     assert code == 3  # too few to decide
     progress, _, report = text.rpartition("\r")
     assert "% of 100000 replicates, " in progress
@@ -435,7 +448,7 @@ def test_a_narrow_terminal_gets_blocks_and_long_work_shows_progress():
     assert any(line.split() == ["theorem", "generalization"] for line in lines)
 
 
-def test_quick_work_shows_no_progress():
+def test_quick_work_shows_no_progress(in_a_terminal):
     code, text = in_a_terminal("risk", columns=100)
     assert code == 0
     assert "replicates" not in text
@@ -551,11 +564,15 @@ def test_a_sweep_draws_fewer_training_sets_of_full_routers(run):
         assert json.loads(run(*one, gate)[1])["results"]["replicates"] == replicates
 
 
-def test_a_sweep_with_gates_through_a_pipe():
-    asked = f"{' '.join(COMMAND)} sweep --dim 6 --gate hard --replicates 9"
-    done = subprocess.run(["bash", "-c", f"{asked} | tail -n 1"], capture_output=True, text=True)
-    assert (done.stderr, done.stdout.count(",")) == ("", 10)
-    assert done.stdout.startswith("6,")
+def test_a_sweep_with_gates_through_a_pipe(monkeypatch, capsys):
+    there, here = os.pipe()
+    with os.fdopen(here, "w") as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        assert cli.main(["sweep", "--dim", "6", "--gate", "hard", "--replicates", "9"]) == 0
+    with os.fdopen(there) as pipe:
+        *_, last = pipe.read().splitlines()
+    assert (capsys.readouterr().err, last.count(",")) == ("", 10)
+    assert last.startswith("6,")
 
 
 @pytest.mark.parametrize(
@@ -1103,7 +1120,7 @@ def test_simulate_gives_the_same_with_two_workers(run, carried_out):
 
 def test_simulate_interrupted_is_130_and_keeps_what_is_finished(run, tmp_path, carried_out):
     file = str(tmp_path / "kept")
-    code, text = in_a_terminal(
+    code, text = interrupted_in_a_terminal(
         *(*SIMULATE, "--replicates", "1000000000", "--checkpoint", file),
         columns=40,
         until="% of 1000000000",
@@ -1145,7 +1162,7 @@ def test_workers_that_die_are_71_and_one_line(run, monkeypatch, tmp_path):
     assert f"finished work is in {file}, the same command goes on\n" in err
 
 
-def test_simulate_in_a_narrow_terminal_prints_blocks():
+def test_simulate_in_a_narrow_terminal_prints_blocks(in_a_terminal):
     code, text = in_a_terminal(*SIMULATE, "--samples", "60", "--replicates", "9", columns=45)
     assert code == 0
     table, _, rest = text.partition("\n\nfitted on ")
@@ -1467,7 +1484,7 @@ def data(drawn, tmp_path_factory):
         for i, (row, label, group) in enumerate(zip(features, labels, groups, strict=True)):
             signs = "up" if label > 0 else "down"
             writer.writerow([f"s{i}", *row.tolist(), "abc"[group], signs, float(label)])
-    (folder / "bad.csv").write_text("f0,flat,y\n1,2,0\n3,2,1\n5,2,3\n")
+    (folder / "bad.csv").write_text("f0,flat,y\n1,2,0\n3,2,1\n5,2,3\n6,2,1\n9,2,5\n7,2,0\n2,2,2\n4,2,8\n")
     (folder / "none.csv").mkdir()
     return folder
 

@@ -15,7 +15,7 @@ PAIR = mt.BlockModel.isotropic(8, 2, 0.5, signal_energy=8.0)
 
 def test_two_equal_blocks_are_confused_as_often_as_a_beta_law_says(agrees):
     """The larger energy wins, and their ratio follows an F law."""
-    estimate = simulate_routing(Hard(), PAIR, replicates=4_000_000, rng=0)
+    estimate = simulate_routing(Hard(), PAIR, replicates=1_700_000, rng=0)
     exact = special.betainc(2.0, 2.0, 1 / (2 + 2.0 / 0.5))
     misrouting = estimate.misrouting
     assert agrees(misrouting.mean, misrouting.sem, misrouting.replicates, exact)

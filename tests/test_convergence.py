@@ -157,17 +157,18 @@ def test_contraction_is_the_spectral_radius_of_a_step(generic, estimator):
     assert best.value == pytest.approx((kappa - 1) / (kappa + 1), rel=1e-12)
 
 
-def test_it_is_the_risk_of_those_coefficients_on_fresh_samples(generic, agrees, mean_and_sem):
+def test_it_is_the_risk_of_those_coefficients_on_fresh_samples(sampled, agrees, mean_and_sem):
     """Steps carried out one by one, then tried on data."""
-    model = generic(label_noise_variance=0.1)
+    model, data = sampled
     a, t = 0.2, 3
     h = model.signal_variances + model.noise_variance
     fit = np.zeros(model.dim)
     for _ in range(t):
         fit -= a * (h * fit - model.signal_variances * model.coefficients)
-    data = model.sample(1_400_000, np.random.default_rng(1))
-    own = model.block_of == data.groups[:, np.newaxis]
-    errors = np.square(data.labels - np.sum(data.features * own * fit, axis=1))
+    experts = np.eye(model.experts)[model.block_of] * fit[:, np.newaxis]
+    every = data.features @ experts
+    prediction = np.take_along_axis(every, data.groups[:, np.newaxis], axis=1)[:, 0]
+    errors = np.square(data.labels - prediction)
     assert agrees(*mean_and_sem(errors), mt.descent(mt.MoE(), model, t, step_size=a).value[0])
 
 

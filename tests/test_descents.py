@@ -138,7 +138,7 @@ def one_step_risks(model, counts, step):
 @pytest.mark.parametrize(("leakage", "counts"), [(0.0, [9, 20, 14]), (0.3, [2, 3, 3])])
 def test_one_step_is_what_theory_says(mixed, agrees, leakage, counts):
     model = mixed(leakage_variances=leakage, label_noise_variance=0.2)
-    sets = 10_000
+    sets = 1500
     found = mt.simulate_descent(
         BOTH, model, [1], samples=counts, step_size=0.05, replicates=sets, rng=5
     )

@@ -22,10 +22,15 @@ from moetheory.simulation.routes import families
 ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.5), mt.MoE(ridge=0.5)]
 
 
-@pytest.mark.parametrize("leakage", [0.0, 0.3])
-def test_simulation_agrees_with_theory(generic, agrees, leakage):
-    model = generic(leakage_variances=leakage, label_noise_variance=0.2)
-    estimates = mt.simulate(ESTIMATORS, model, replicates=1_250_000, rng=11)
+@pytest.fixture(scope="module", params=[0.0, 0.3])
+def simulated(generic, request):
+    """A model with this leakage, and estimates on it."""
+    model = generic(leakage_variances=request.param, label_noise_variance=0.2)
+    return model, mt.simulate(ESTIMATORS, model, replicates=1_250_000, rng=11)
+
+
+def test_simulation_agrees_with_theory(simulated, agrees):
+    model, estimates = simulated
     for estimator, estimate in zip(ESTIMATORS, estimates, strict=True):
         theory = mt.risk(estimator, model)
         assert agrees(estimate.mean, estimate.sem, estimate.replicates, theory.value)
@@ -33,9 +38,10 @@ def test_simulation_agrees_with_theory(generic, agrees, leakage):
 
 @pytest.mark.parametrize(("leakage", "replicates"), [(0.0, 3_100_000), (1.0, 1_600_000)])
 @pytest.mark.slow
-def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage, replicates):
+def test_the_paired_difference_agrees_with_the_gap(generic, agrees, pool, leakage, replicates):
     model = generic(0.1, leakage_variances=leakage)
-    estimates = mt.simulate([mt.Dense(), mt.MoE()], model, replicates=replicates, rng=14)
+    arguments = {"replicates": replicates, "rng": 14, "executor": pool}
+    estimates = mt.simulate([mt.Dense(), mt.MoE()], model, **arguments)
     gap, value = estimates.difference(0, 1), mt.gap(model)
     assert math.copysign(1.0, value) == (-1.0 if leakage else 1.0)
     assert agrees(gap.mean, gap.sem, gap.replicates, value)
@@ -43,10 +49,10 @@ def test_the_paired_difference_agrees_with_the_gap(generic, agrees, leakage, rep
 
 
 @pytest.mark.slow
-def test_per_group_means_agree_with_theory(generic, agrees):
+def test_per_group_means_agree_with_theory(generic, agrees, pool):
     """Given its group an error is normal, so the variance of its square is 2r²."""
     model = generic(label_noise_variance=0.2).replace(group_probabilities=[0.32, 0.35, 0.33])
-    estimate = mt.simulate(mt.Dense(), model, replicates=3_500_000, rng=12)
+    estimate = mt.simulate(mt.Dense(), model, replicates=3_500_000, rng=12, executor=pool)
     theory = mt.risk(mt.Dense(), model)
     for p, mean, value in zip(
         model.group_probabilities, estimate.per_group, theory.per_group, strict=True
@@ -55,28 +61,28 @@ def test_per_group_means_agree_with_theory(generic, agrees):
         assert agrees(mean, value * math.sqrt(2 / n), int(n), value)
 
 
-def test_the_yardstick_notices_one_per_cent(generic, agrees):
-    model = generic()
-    estimate = mt.simulate(mt.Dense(), model, replicates=1_500_000, rng=13)
+@pytest.mark.parametrize("simulated", [0.0], indirect=True)
+def test_the_yardstick_notices_one_per_cent(simulated, agrees):
+    model, (estimate, *_) = simulated
     for wrong in (0.99, 1.01):
         value = wrong * mt.risk(mt.Dense(), model).value
         assert not agrees(estimate.mean, estimate.sem, estimate.replicates, value)
 
 
-def test_theory_and_simulation_agree_with_the_plain_way(generic, agrees, mean_and_sem):
+def test_theory_and_simulation_agree_with_the_plain_way(sampled, agrees, mean_and_sem):
     """Draw, fit by least squares, test on fresh data: no code shared but the drawing.
 
     Fitting on n samples costs about d/n = 6e-5 of the risk, a twentieth of a sem.
     """
-    model = generic(label_noise_variance=0.1)
-    train, test = model.sample(150_000, rng=1), model.sample(1_300_000, rng=2)
+    model, test = sampled
+    train = model.sample(150_000, rng=1)
     dense, *_ = np.linalg.lstsq(train.features, train.labels)
-    prediction = np.empty_like(test.labels)
+    experts = np.zeros((model.dim, model.experts))
     for g in range(model.experts):
-        own = model.block_of == g
-        here, there = train.groups == g, test.groups == g
-        expert, *_ = np.linalg.lstsq(train.features[here][:, own], train.labels[here])
-        prediction[there] = test.features[there][:, own] @ expert
+        own, here = model.block_of == g, train.groups == g
+        experts[own, g], *_ = np.linalg.lstsq(train.features[here][:, own], train.labels[here])
+    every = test.features @ experts
+    prediction = np.take_along_axis(every, test.groups[:, np.newaxis], axis=1)[:, 0]
     for estimator, errors in (
         (mt.Dense(), test.features @ dense - test.labels),
         (mt.MoE(), prediction - test.labels),
@@ -131,10 +137,11 @@ PERTURBED = {
 
 
 @pytest.mark.parametrize("case", PERTURBED)
-def test_perturbed_inputs_agree_with_theory(request, agrees, case):
+def test_perturbed_inputs_agree_with_theory(request, agrees, pool, case):
     name, under, replicates = PERTURBED[case]
     model, pair = request.getfixturevalue(name), [mt.Dense(ridge=0.1), mt.MoE(ridge=0.1)]
-    estimates = mt.simulate(pair, model, under=under, replicates=replicates, rng=3)
+    arguments = {"under": under, "replicates": replicates, "rng": 3, "executor": pool}
+    estimates = mt.simulate(pair, model, **arguments)
     for estimator, estimate in zip(pair, estimates, strict=True):
         theory = mt.risk(estimator, model, under=under)
         assert agrees(estimate.mean, estimate.sem, replicates, theory.value)
@@ -376,23 +383,30 @@ def test_the_same_bits_for_any_memory_executor_and_number_of_workers(generic, po
             assert threads.submit(int, 3).result() == 3  # not shut down
 
 
-def test_results_that_come_in_another_order_are_merged_in_theirs(generic):
-    executor = Backwards()
-    arguments = {"samples": ABOVE, "rng": 99, "method": "data"}
+@pytest.fixture(scope="module")
+def three_chunks(generic):
+    """Arguments, and the estimates that they give."""
+    arguments = {"samples": ABOVE, "method": "data"}
     arguments["replicates"] = 3 * chunk_size(generic(), ABOVE, "data")
-    there = mt.simulate(BOTH, generic(), executor=executor, **arguments)
+    return arguments, mt.simulate(BOTH, generic(), rng=99, **arguments)
+
+
+def test_results_that_come_in_another_order_are_merged_in_theirs(generic, three_chunks):
+    executor = Backwards()
+    arguments, here = three_chunks
+    there = mt.simulate(BOTH, generic(), rng=99, executor=executor, **arguments)
     assert executor.order == [2, 1, 0]
-    assert_same_bits(there, mt.simulate(BOTH, generic(), **arguments))
+    assert_same_bits(there, here)
     perturbed = {"under": EVERYTHING, "rng": 99, "replicates": 3 * chunk_size(generic())}
     there = mt.simulate(BOTH, generic(), executor=executor, **perturbed)
     assert executor.order == 2 * [2, 1, 0]
     assert_same_bits(there, mt.simulate(BOTH, generic(), **perturbed))
 
 
-def test_our_own_processes_give_the_same_bits(generic):
+def test_our_own_processes_give_the_same_bits(generic, three_chunks):
     before = multiprocessing.active_children()
-    there = run(generic(), "law and statistics", executor=2)
-    assert_same_bits(there, run(generic(), "law and statistics"))
+    arguments, here = three_chunks
+    assert_same_bits(mt.simulate(BOTH, generic(), rng=99, executor=2, **arguments), here)
     assert set(multiprocessing.active_children()) == set(before)  # in no order
 
 
@@ -426,16 +440,15 @@ class Dying(Executor):
         return future
 
 
-def test_what_an_executor_that_dies_has_finished_is_kept(generic, tmp_path):
+def test_what_an_executor_that_dies_has_finished_is_kept(generic, three_chunks, tmp_path):
     path = tmp_path / "run.npz"
-    arguments = {"samples": ABOVE, "method": "data"}
-    arguments["replicates"] = 3 * chunk_size(generic(), ABOVE, "data")
+    arguments, here = three_chunks
     with pytest.raises(mt.ExecutorError, match=r"Dying takes no more work .*run.npz'.* goes on"):
         mt.simulate(BOTH, generic(), rng=99, executor=Dying(), checkpoint=path, **arguments)
     with np.load(path) as saved:
         assert saved["0/index"].tolist() == [0, 1]
     there = mt.simulate(BOTH, generic(), checkpoint=path, **arguments)  # the seed is in the file
-    assert_same_bits(there, mt.simulate(BOTH, generic(), rng=99, **arguments))
+    assert_same_bits(there, here)
 
 
 def test_progress_true_is_a_line_on_stderr(generic, capsys, monkeypatch):

@@ -4,7 +4,6 @@ import ast
 import csv
 import importlib
 import re
-import runpy
 import sys
 from inspect import cleandoc
 from pathlib import Path
@@ -19,16 +18,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
+def run(example):
     """``run(name, *arguments)``: what an example prints."""
-    matplotlib.use("Agg")
-
-    def of(name: str, *arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", [name, *arguments])
-        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-        return capsys.readouterr().out
-
-    return of
+    return example
 
 
 def test_the_law_for_a_lecture(run, tmp_path):
@@ -202,12 +194,13 @@ def test_terrain_that_is_not_modular(run, tmp_path):
 
 @pytest.fixture
 def language(monkeypatch):
-    """The folder of the language task, whose files import each other."""
+    """``language(name)``: a module of the language task, whose files import each other."""
     monkeypatch.syspath_prepend(str(EXAMPLES / "language"))
+    return importlib.import_module
 
 
 def test_what_counts_as_prose(language):
-    corpus = importlib.import_module("corpus")
+    corpus = language("corpus")
     text = """One sentence with a :func:`role` and https://address.org in it::
 
             a literal block
@@ -247,9 +240,13 @@ value = "something else"
     assert list(corpus.docstrings(ast.parse(code).body)) == said
 
 
-def test_words_told_from_the_other_words(run, language, tmp_path):
+def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path):
     figure, table = tmp_path / "language.png", tmp_path / "language.csv"
-    out = run("language/cloze.py", "--quick", "--figure", str(figure), "--csv", str(table))
+    arguments = ["cloze.py", "--quick", "--figure", str(figure), "--csv", str(table)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    matplotlib.use("Agg")
+    language("cloze").main()
+    out = capsys.readouterr().out
     paragraphs, files = map(int, re.search(r"(\d+) paragraphs of (\d+) files", out).groups())
     assert paragraphs > 3000
     assert files > 200

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from concurrent.futures import ThreadPoolExecutor as Threads
 from contextlib import closing
 from functools import partial
@@ -33,18 +33,12 @@ TALLY = partial(
 
 
 @pytest.fixture(scope="module")
-def processes():
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield pool
-
-
-@pytest.fixture(scope="module")
 def ours():
     with own_pool(2) as pool:
         yield pool
 
 
-@pytest.fixture(params=["here", "threads", "processes", "ours"])
+@pytest.fixture(params=["here", "threads", "pool", "ours"])
 def executor(request):
     if request.param == "here":
         yield None
@@ -186,10 +180,10 @@ def test_ctrl_c_while_waiting_cancels():
     assert future.cancelled()
 
 
-def test_the_executor_is_left_as_it_was(processes):
-    with closing(carry_out(abs, itertools.count(), processes, 6)) as results:
+def test_the_executor_is_left_as_it_was(pool):
+    with closing(carry_out(abs, itertools.count(), pool, 6)) as results:
         next(results)
-    assert processes.submit(abs, -7).result() == 7
+    assert pool.submit(abs, -7).result() == 7
 
 
 def test_an_executor_shut_down_midway():

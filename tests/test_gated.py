@@ -69,8 +69,8 @@ def test_the_identity_agrees_with_plain_data(generic, agrees, mean_and_sem):
 
     def squares(weights, ridge=0.0):
         kept = model.signal_variances / (model.signal_variances + model.noise_variance + ridge)
-        shares = weights[:, model.block_of]
-        return (data.labels - (data.features * shares) @ (model.coefficients * kept)) ** 2
+        experts = np.eye(3)[model.block_of] * (model.coefficients * kept)[:, np.newaxis]
+        return (data.labels - np.vecdot(data.features @ experts, weights)) ** 2
 
     oracle, known = squares(np.eye(3)[data.groups]), mt.risk(mt.MoE(), model).value
     for (_, weights, ridge), estimate in zip(cases, estimates, strict=True):
@@ -81,10 +81,10 @@ def test_the_identity_agrees_with_plain_data(generic, agrees, mean_and_sem):
         assert each < 0.3 * plain.std() * math.sqrt(1.25)
 
 
-def test_the_identity_agrees_with_the_long_way(blocks, agrees):
+def test_the_identity_agrees_with_the_long_way(blocks, agrees, pool):
     estimators = [mt.MoE(Hard(), 0.2), mt.MoE(TopK(2))]
     here, there = (
-        mt.simulate(estimators, blocks, replicates=n, rng=7, method=method)
+        mt.simulate(estimators, blocks, replicates=n, rng=7, method=method, executor=pool)
         for n, method in ((600_000, "identity"), (1_900_000, "population"))
     )
     assert {each.method for each in here} == {"identity"}

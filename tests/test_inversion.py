@@ -114,8 +114,10 @@ def test_many_equal_ratios_of_infinite_mean_against_one_more_in_the_sum():
     )
 
 
-@pytest.mark.parametrize(("s", "n"), [(3, 1), (100, 50), (50, 49)])
-@pytest.mark.parametrize("a", [1e-6, 0.1, 10.0])
+@pytest.mark.parametrize(
+    ("s", "n", "a"),
+    [(3, 1, 0.1), (3, 1, 10.0), (100, 50, 0.1), (100, 50, 10.0), (50, 49, 1e-6), (50, 49, 0.1)],
+)
 def test_ratio_plus_beta_by_two_routes_and_by_quadrature(s, n, a):
     alpha, beta = (s - n) / 2, n / 2
     terms = of_both([(a, n, s - n + 1, 1)], [(1.0, alpha, beta, 1)])

@@ -351,6 +351,7 @@ def test_the_risk_of_a_fit_is_that_on_a_fresh_test_set(generic, agrees, mean_and
     for predictors in (fit[np.newaxis], np.where(own, fit, 0.0)):
         given_group = kernels.group_risks(predictors, variances, model.coefficients, 0.4, 0.3)
         by_group = np.broadcast_to(predictors, (model.experts, model.dim))
-        predictions = np.vecdot(test.features, by_group[test.groups])
+        every = test.features @ by_group.T
+        predictions = np.take_along_axis(every, test.groups[:, np.newaxis], axis=1)[:, 0]
         errors = predictions - test.labels
         assert agrees(*mean_and_sem(errors**2), model.group_probabilities @ given_group)

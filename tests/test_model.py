@@ -348,17 +348,17 @@ def test_sample_moments_are_those_of_the_theory(leakage):
     """Each group's first and second moments of (x̄, y, 1), by z; 1 % on a variance would show."""
     model, n = build(leakage_variances=leakage), 2_000_000
     data = model.sample(n, rng=1)
-    values = np.column_stack([data.features, data.labels, np.ones(n)])
+    values = np.stack([*data.features.T, data.labels, np.ones(n)])
     for g, p in enumerate(model.group_probabilities):
-        mine = values[data.groups == g]
-        assert abs(len(mine) - n * p) < 5.0 * math.sqrt(n * p * (1.0 - p))
+        mine = values[:, data.groups == g]
+        assert abs(mine.shape[1] - n * p) < 5.0 * math.sqrt(n * p * (1.0 - p))
         b, own = model.coefficients, model.block_of == g
         h = np.where(own, model.signal_variances, model.leakage_variances)
         theory = np.diag([*(h + model.noise_variance), b**2 @ h + model.label_noise_variance, 1.0])
         theory[:3, 3] = h * b
         for i in range(4):
             for j in range(i, 5):
-                product = mine[:, i] * mine[:, j]
+                product = mine[i] * mine[j]
                 error = product.std(ddof=1) / math.sqrt(len(product))
                 assert abs(product.mean() - theory[i, j]) < 5.0 * error, (g, i, j)
                 assert i != j or 5.0 * error < 0.01 * theory[i, i]

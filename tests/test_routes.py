@@ -340,11 +340,12 @@ def test_conjugate_gradients_and_solving_agree_on_the_same_draws(monkeypatch):
 
 
 @pytest.mark.parametrize("samples", [10**4, 10**9])
-def test_the_number_of_samples_costs_nothing(generic, agrees, samples):
+def test_the_number_of_samples_costs_nothing(generic, agrees, pool, samples):
     """n(E R - R) tends to theory's rate; rows do not grow with n."""
     model = generic()
     estimators = [mt.Dense(), mt.MoE()]
-    estimates = mt.simulate(estimators, model, samples=samples, replicates=140_000, rng=5)
+    arguments = {"samples": samples, "replicates": 140_000, "rng": 5, "executor": pool}
+    estimates = mt.simulate(estimators, model, **arguments)
     for estimator, estimate in zip(estimators, estimates, strict=True):
         limit, rate = mt.risk(estimator, model).value, mt.excess_rate(estimator, model)
         excess = samples * (estimate.mean - limit)

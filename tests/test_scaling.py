@@ -82,7 +82,8 @@ def test_dask(expected):
 
 
 def test_a_job_array(script, expected, computed, capsys):
-    in_a_process("part.py", "0", "3")
+    script("part.py", 0, 3)
+    computed.clear()
     script("part.py", 1, 3)
     of_part_1 = computed.copy()
     script("part.py", 2, 3)

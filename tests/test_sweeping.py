@@ -30,7 +30,7 @@ def test_a_field_of_the_model(field):
 
 
 def test_simulated_columns_hold_excess_risks_and_replay(agrees):
-    result = mt.sweep(iso, "experts", [3, 4], replicates=2_000_000, rng=5)
+    result = mt.sweep(iso, "experts", [3, 4], replicates=1_700_000, rng=5)
     for label in ("dense", "moe"):
         for mean, sem, value in zip(
             result[f"{label}_simulated"], result[f"{label}_sem"], result[label], strict=True
@@ -126,7 +126,7 @@ def test_what_has_no_formula_is_nan_in_theory_and_simulated():
 
 def test_simulated_gates_agree_with_theory(agrees):
     gates = [mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft())]
-    result = mt.sweep(iso, "experts", [3, 12], gates, replicates=500_000, rng=2)
+    result = mt.sweep(iso, "experts", [3, 12], gates, replicates=200_000, rng=2)
     for label in ("moe(hard)", "moe(soft)"):
         columns = (result[f"{label}_simulated"], result[f"{label}_sem"], result[label])
         for mean, sem, value in zip(*columns, strict=True):

@@ -39,7 +39,7 @@ def test_the_tail_of_dense_falls_with_the_exponent_of_the_derivation(generic, aw
     from moetheory.simulation import fitted_risks
 
     n, top = 9 + away, 400
-    risks = fitted_risks([mt.Dense()], generic(), n, replicates=120_000, rng=1)[0]
+    risks = fitted_risks([mt.Dense()], generic(), n, replicates=80_000, rng=1)[0]
     ordered = np.sort(risks @ generic().group_probabilities)[-top - 1 :]
     hill = 1.0 / np.mean(np.log(ordered[1:] / ordered[0]))
     assert hill == pytest.approx(exponent, rel=5 / math.sqrt(top))

@@ -61,7 +61,7 @@ def only(model, group):
 
 
 def plain_risks(model, counts, replicates, seed):
-    """Draw, fit by pseudoinverse or in closed form, and expand E(f - y)² with full matrices."""
+    """Draw, fit by normal equations, and expand E(f - y)² with full matrices."""
     rng = np.random.default_rng(seed)
     d, b, noise = model.dim, model.coefficients, model.noise_variance
     xs, ys, covariances = [], [], []
@@ -75,7 +75,9 @@ def plain_risks(model, counts, replicates, seed):
         covariances.append(np.diag(diagonal))
 
     def least(x, y):
-        return (np.linalg.pinv(x) @ y[..., None])[..., 0]
+        if x.shape[1] > x.shape[2]:
+            return np.linalg.solve(x.mT @ x, x.mT @ y[..., None])[..., 0]
+        return (x.mT @ np.linalg.solve(x @ x.mT, y[..., None]))[..., 0]
 
     def ridge(x, y):
         moment = x.mT @ x / x.shape[1] + RIDGE * np.eye(x.shape[2])

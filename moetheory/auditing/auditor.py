@@ -88,7 +88,7 @@ def audit(
         is what a feature is at rest (counts, rectified activations), else set it.
     rng : int, SeedSequence, Generator or None
     progress : callable, optional
-        Called as ``progress(done, total)`` in rows read.
+        Called as ``progress(done, total)`` in rows read, or given noise.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def audit(
     mask = split(held_out, x.samples, given.groups, stream(entropy, SPLIT))
     rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
     passes = 3 + center + (given.block_of is None)
-    rows_read.total = 2 * x.samples + passes * len(rows) + len(held)
+    rows_read.total = 2 * x.samples + passes * len(rows) + (1 + repeats) * len(held)
     if given.groups is None:
         rows_read.total += min(CHANCE_ON, len(rows))
     x.check()

@@ -20,7 +20,7 @@ Report = Callable[[int], None]
 class Features:
     """An (n, d) array of any real type, a memory map too, of which only chunks are ever copied.
 
-    ``report`` is told the number of rows whenever a chunk of them has been read.
+    ``report`` is told the number of rows whenever a chunk of them has been worked on.
     """
 
     def __init__(self, features: ArrayLike, report: Report) -> None:
@@ -32,7 +32,7 @@ class Features:
         self.array: NDArray[Any] = array
         self.samples, self.dim = array.shape
         self.centre: FloatArray | float = 0.0
-        self._report = report
+        self.report = report
 
     def chunks(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
         """The features of ``rows``, less the centre, and which of the rows they are."""
@@ -43,7 +43,7 @@ class Features:
                 chunk = self.array[rows[part]].astype(np.float64)
             chunk -= self.centre
             yield part, chunk
-            self._report(part.stop - part.start)
+            self.report(part.stop - part.start)
 
     def move_to_mean(self, rows: IntArray) -> None:
         """Measure all features from their means over ``rows``."""

@@ -60,6 +60,7 @@ def measure(
                     losses[name][part, level] += (said - truth) ** 2
                     if boundary is not None:
                         hits[name][part, level] += (said > boundary) == (truth > boundary)
+            features.report(len(chunk))
     for each in (*losses.values(), *hits.values()):
         each /= repeats
     return Measured(losses, None if boundary is None else hits)
