@@ -127,7 +127,7 @@ def read(packages: tuple[str, ...] = PACKAGES, every: int = 1) -> Corpus:
 
 
 def main() -> None:
-    """Print what there is, package by package, and a few paragraphs."""
+    """Print what there is, package by package, and the most frequent words."""
     corpus = read()
     print(f"{'package':12}{'version':>10}{'files':>8}{'paragraphs':>12}{'words':>10}")
     for package, number in corpus.versions.items():
