@@ -77,9 +77,9 @@ def test_nothing_given_is_all_to_be_found():
 
 @pytest.mark.parametrize("experts", [None, 3])
 def test_names_are_those_of_blocks_in_order(experts):
-    names, groups, block_of = structure(["b", "a", "b", "a"], ["c", "a", "b"], experts)
+    names, groups, block_of = structure(["b", "c", "b", "c"], ["c", "a", "b"], experts)
     assert names == ["a", "b", "c"]
-    np.testing.assert_array_equal(groups, [1, 0, 1, 0])
+    np.testing.assert_array_equal(groups, [1, 2, 1, 2])
     np.testing.assert_array_equal(block_of, [2, 0, 1])
 
 

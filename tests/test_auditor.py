@@ -183,20 +183,22 @@ def test_the_model_is_the_true_one_up_to_the_error_of_its_samples():
 
 
 def test_found_groups_are_those_of_the_gate_without_noise():
-    audit = audited(500, groups=None, noise_variances=SHORT)
+    audit = audited(5000, groups=None, noise_variances=SHORT, repeats=1)
     for what in ("predicted", "measured"):
         hard, told = audit[f"moe(hard)_{what}"], audit[f"moe_{what}"]
         assert hard[0] == told[0]
         assert np.all(hard[1:] != told[1:])
-    x, training = leaking().sample(500, rng=0).features, ~audit.held_out
+    x, training = leaking().sample(5000, rng=0).features, ~audit.held_out
     energies = np.stack([(x[:, audit.block_of == j] ** 2).sum(axis=1) for j in range(3)], axis=1)
     relative = energies / energies[training].mean(axis=0)
     np.testing.assert_array_equal(audit.groups, relative.argmax(axis=1))
+    gate = audit.predictors["moe(hard)"].gate
+    np.testing.assert_array_equal(gate.route(energies, 0), audit.groups)
 
 
 def test_blocks_that_are_found_go_to_the_groups_that_are_given():
     model = leaking()
-    names = np.array(["verbs", "nouns", "marks"])
+    names = np.array(["verbs", "marks", "nouns"])  # found as 2, 0, 1: neither order is the other's
     sample = model.sample(3000, rng=1)
     audit = mt.audit(
         sample.features,
@@ -208,6 +210,16 @@ def test_blocks_that_are_found_go_to_the_groups_that_are_given():
     assert audit.names == sorted(names)
     np.testing.assert_array_equal(np.array(audit.names)[audit.block_of], names[model.block_of])
     np.testing.assert_array_equal(np.array(audit.names)[audit.groups], names[sample.groups])
+    given = mt.audit(
+        sample.features,
+        sample.labels,
+        groups=names[sample.groups],
+        block_of=names[model.block_of],
+        noise_variances=[0.5],
+        rng=0,
+    )
+    same(audit, given)
+    assert (audit.leakage, audit.group_share) == (given.leakage, given.group_share)
 
 
 def test_accuracy_is_the_share_of_right_classes(sample):
@@ -254,6 +266,11 @@ def test_the_same_seed_gives_the_same_audit(found, sample):
         same(again(sample, rng=rng), found)
     other = again(sample, rng=4)
     assert other["dense_measured"][1] != found["dense_measured"][1]
+    split = again(sample, rng=4, held_out=found.held_out)
+    for name in NAMES:
+        assert split[f"{name}_measured"][0] == found[f"{name}_measured"][0]
+        assert np.all(split[f"{name}_measured"][1:] != found[f"{name}_measured"][1:])
+    assert np.all(split["moe(hard)_predicted"][1:] != found["moe(hard)_predicted"][1:])
     one = again(sample, rng=np.random.default_rng(0))
     same(again(sample, rng=one.entropy), one)
     assert one.verdict == again(sample, rng=one.entropy).verdict
@@ -321,6 +338,10 @@ def test_centred_features_have_no_level(sample):
     same(one, other, exactly=False)
     np.testing.assert_allclose(other.centre, one.centre + 1000.0)
     np.testing.assert_allclose(one.centre, sample.features[~one.held_out].mean(axis=0))
+    for name in NAMES:
+        said = one.predict(name, sample.features[one.held_out], sample.groups[one.held_out])[0]
+        loss = ((said - sample.labels[one.held_out]) ** 2).mean()
+        assert one[f"{name}_measured"][0] == pytest.approx(loss, rel=1e-10)
 
 
 def test_what_holds_the_features_does_not_matter(sample, tmp_path):
