@@ -1484,7 +1484,9 @@ def data(drawn, tmp_path_factory):
         for i, (row, label, group) in enumerate(zip(features, labels, groups, strict=True)):
             signs = "up" if label > 0 else "down"
             writer.writerow([f"s{i}", *row.tolist(), "abc"[group], signs, float(label)])
-    (folder / "bad.csv").write_text("f0,flat,y\n1,2,0\n3,2,1\n5,2,3\n6,2,1\n9,2,5\n7,2,0\n2,2,2\n4,2,8\n")
+    (folder / "bad.csv").write_text(
+        "f0,flat,y\n1,2,0\n3,2,1\n5,2,3\n6,2,1\n9,2,5\n7,2,0\n2,2,2\n4,2,8\n"
+    )
     (folder / "none.csv").mkdir()
     return folder
 

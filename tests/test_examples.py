@@ -1,8 +1,14 @@
 """The examples run, and say what their text promises."""
 
+import ast
+import csv
+import importlib
 import re
+import sys
+from inspect import cleandoc
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -183,4 +189,106 @@ def test_terrain_that_is_not_modular(run, tmp_path):
         assert "Every risk was predicted within" in part
     assert "Weakly modular" in four
     assert "risks were not predicted within 3 standard errors" in south
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.fixture
+def language(monkeypatch):
+    """``language(name)``: a module of the language task, whose files import each other."""
+    monkeypatch.syspath_prepend(str(EXAMPLES / "language"))
+    return importlib.import_module
+
+
+def test_what_counts_as_prose(language):
+    corpus = language("corpus")
+    text = """One sentence with a :func:`role` and https://address.org in it::
+
+            a literal block
+
+        Parameters
+        ----------
+        x : array_like
+            Its %(description)s is said.
+
+        .. math:: \\alpha
+
+            \\beta + 1
+
+        .. note:: Said after a directive, \\sigma too.
+
+        >>> 1 + one
+        two
+
+        ====  ====
+        cell  cell
+        ====  ===="""
+    assert [" ".join(words) for words in corpus.prose(cleandoc(text))] == [
+        "one sentence with role and in it",
+        "array like its is said",
+        "said after directive too",
+    ]
+    code = """
+def function():
+    "of a function"
+    class Inside:
+        "of a class in it"
+if True:
+    add_newdoc("place", "name", "of a C function")
+value = "something else"
+"""
+    said = ["of a function", "of a class in it", "of a C function"]
+    assert list(corpus.docstrings(ast.parse(code).body)) == said
+
+
+def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path):
+    figure, table = tmp_path / "language.png", tmp_path / "language.csv"
+    arguments = ["cloze.py", "--quick", "--figure", str(figure), "--csv", str(table)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    matplotlib.use("Agg")
+    language("cloze").main()
+    out = capsys.readouterr().out
+    paragraphs, files = map(int, re.search(r"(\d+) paragraphs of (\d+) files", out).groups())
+    assert paragraphs > 3000
+    assert files > 200
+    assert re.match(r"numpy \d\S+, scipy \d\S+, sympy \d\S+, matplotlib \d", out)
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+
+    def column(name: str, predictor: str, by: str, perturbation: str) -> np.ndarray:
+        """(parts, words, levels)"""
+        chosen = {"predictor": predictor, "by": by, "perturbation": perturbation}.items()
+        cells = [row[name] for row in rows if chosen <= row.items()]
+        return np.array(cells, dtype=float).reshape(2, 3, -1)
+
+    def risk(what: str, predictor: str, perturbation: str) -> np.ndarray:
+        """Averaged over parts and words, where paragraphs are held out."""
+        share, risks = (column(of, predictor, "paragraph", perturbation) for of in ("share", what))
+        return (risks / (share * (1.0 - share))).mean(axis=(0, 1))
+
+    starts = []
+    for what in ("predicted", "measured"):
+        dense, told, gated = (risk(what, of, "noise") for of in ("dense", "moe", "moe(hard)"))
+        assert dense[0] < told[0]
+        assert dense[-1] > told[-1]
+        assert np.sum(np.diff(dense > told)) == 1
+        starts.append(np.argmax(dense > told))
+        assert gated[-1] > dense[-1]
+    assert abs(starts[0] - starts[1]) <= 1  # of ten levels
+    noise, missing = (
+        risk("predicted", "moe", "noise")[6],  # noise of 3
+        risk("predicted", "moe", "missing")[4],  # 3 to 1 of the words missing
+    )
+    found = risk("measured", "moe", "missing")[4]
+    assert abs(missing - found) < 0.5 * abs(noise - found)  # two perturbations, two formulas
+    within = {}
+    for by in ("paragraph", "file"):
+        z = []
+        for name in ("dense", "dense(tuned)", "moe", "moe(hard)", "moe(all)"):
+            errors = (column(each, name, by, "noise") for each in ("predicted_sem", "sem"))
+            difference = column("measured", name, by, "noise") - column(
+                "predicted", name, by, "noise"
+            )
+            z.append(difference / np.hypot(*errors))
+        within[by] = np.mean(np.abs(z) < 3.0)
+    assert within["file"] < 0.95 <= within["paragraph"]
     assert figure.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,86 @@
+"""The cloze task in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import pyplot
+from tables import Array, lead, risk
+
+if TYPE_CHECKING:
+    from cloze import Case
+    from matplotlib.axes import Axes
+
+NAMES = {
+    "dense": ("dense", "#b2432f"),
+    "moe": ("experts told their groups", "#1f5f8b"),
+    "moe(hard)": ("experts behind a gate", "#3a8f5c"),
+    "moe(all)": ("told, seeing all words", "#8a6fb0"),
+}
+
+
+def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
+    """Risks and leads under noise for both kinds of parts, missing words, and crossovers."""
+    by = {kind: [case for case in cases if case.by == kind] for kind in ("paragraph", "file")}
+    fig, axes = pyplot.subplots(2, 3, figsize=(15, 8.2), layout="constrained")
+    noise = cases[0].audit.noise_variances
+    for row, (kind, own) in zip(axes, by.items(), strict=True):
+        for name in NAMES:
+            _draw(row[0], name, noise, risk(own, f"{name}_predicted")[0])
+            _draw(row[0], name, noise, *risk(own, f"{name}_measured"))
+            if name != "dense":
+                _draw(row[1], name, noise, lead(own, name, "predicted")[0])
+                _draw(row[1], name, noise, *lead(own, name, "measured"))
+        row[1].axhline(0.0, color="0.5", lw=1)
+        row[0].set_ylim(0.76, 1.12)  # without a penalty experts that see all words are far off
+        row[1].set_ylim(-0.16, 0.06)
+        row[0].set(title=f"risk, held out by {kind}", ylabel="risk / variance of the labels")
+        row[1].set(title=f"lead of experts over dense, by {kind}", ylabel="dense less experts")
+        for ax in row[:2]:
+            ax.set_xscale("symlog", linthresh=noise[1])
+            ax.set_xlim(-0.2 * noise[1], 1.3 * noise[-1])
+            ax.set_xlabel("noise variance of features of unit mean square")
+    ax, own = axes[0, 2], by["paragraph"]
+    for name in NAMES:
+        if name != "moe(hard)":
+            _draw(ax, name, missing, risk(own, f"{name}_predicted", "dropout")[0])
+        _draw(ax, name, missing, *risk(own, name, "dropout"))
+    ax.set(title="words missing, by paragraph", xlabel="share of the words missing")
+    _crossovers(axes[1, 2], by)
+    lines = axes[0, 0].get_legend_handles_labels()
+    ax.legend(*lines, frameon=False, title="lines predicted, dots measured ± 2 errors")
+    for ax in axes.flat:
+        ax.grid(visible=True, color="0.9", linewidth=0.8)
+    fig.savefig(path, dpi=100)
+
+
+def _draw(ax: Axes, name: str, x: Array, values: Array, sems: Array | None = None) -> None:
+    """A line for what is predicted, dots with error bars for what is measured."""
+    label, colour = NAMES[name]
+    if sems is None:
+        ax.plot(x, values, color=colour, label=label)
+    else:
+        ax.errorbar(x, values, 2.0 * sems, fmt="o", ms=4, lw=1, color=colour)
+
+
+def _crossovers(ax: Axes, by: dict[str, list[Case]]) -> None:
+    """Noise from which experts lead, predicted and measured, with intervals."""
+    noise = by["file"][0].audit.noise_variances
+    low, high = float(noise[1]), 1.6 * float(noise[-1])  # what is beyond the grid
+    for (kind, cases), colour in zip(by.items(), ("#1f5f8b", "#d9a08f"), strict=True):
+        both = [case.audit.crossovers["moe"] for case in cases]
+        places = np.array([[p.predicted.begins, p.measured.begins] for p in both])
+        places = np.clip(places, low, high)  # (cases, 2, value and interval)
+        x, y = places[:, :, 0].T
+        # an interval is of a distribution of which the value need not be a part
+        left, down = np.maximum(places[:, :, 0] - places[:, :, 1], 0.0).T
+        right, up = np.maximum(places[:, :, 2] - places[:, :, 0], 0.0).T
+        ax.errorbar(
+            x, y, (down, up), (left, right), "o", ms=4, lw=0.4, color=colour, label=f"by {kind}"
+        )
+    ax.plot([low, high], [low, high], color="0.5", lw=1)
+    ax.set(xscale="log", yscale="log", xlabel="predicted", ylabel="measured")
+    ax.set_title("noise from which experts told their groups lead")
+    ax.legend(frameon=False)

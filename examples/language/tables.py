@@ -1,0 +1,194 @@
+"""What came out of the cloze task, in tables and in words.
+
+Risks are in shares of the variance p(1 - p) of the labels, so that always saying p scores 1, and
+averaged over the words; ± is the standard error over the parts held out; - is nowhere on the grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from cloze import Case
+
+    from moetheory.auditing.leads import Located
+
+SHORT = {
+    "dense": "dense",
+    "dense(tuned)": "tuned",
+    "moe": "moe",
+    "moe(hard)": "hard",
+    "moe(all)": "all",
+}
+LEADERS = {"moe": "told their groups", "moe(hard)": "behind a gate"}
+HOW = ("predicted", "measured")
+Array = NDArray[np.float64]
+
+
+def average(cases: Sequence[Case], value: Callable[[Case], Array]) -> tuple[Array, Array]:
+    """Mean (L,) over words and parts, and its standard error over the parts."""
+    values = {part: [] for part in sorted({case.part for case in cases})}
+    for case in cases:
+        values[case.part].append(value(case))
+    means = np.array([np.mean(each, axis=0) for each in values.values()])
+    spread = np.sum((means - means.mean(axis=0)) ** 2, axis=0)
+    return means.mean(axis=0), np.sqrt(spread / max(len(means) - 1, 1) / len(means))
+
+
+def scaled(case: Case, risk: Array) -> Array:
+    """In shares of the variance of the labels."""
+    return np.asarray(risk / (case.share * (1.0 - case.share)))
+
+
+def risk(cases: Sequence[Case], column: str, source: str = "audit") -> tuple[Array, Array]:
+    """Average of one of the risks, under noise or, of ``source="dropout"``, with words missing."""
+    return average(cases, lambda case: scaled(case, getattr(case, source)[column]))
+
+
+def lead(cases: Sequence[Case], name: str, how: str) -> tuple[Array, Array]:
+    """By how much dense has the larger risk, on average; how is predicted or measured."""
+    columns = f"dense_{how}", f"{name}_{how}"
+    return average(
+        cases, lambda case: scaled(case, case.audit[columns[0]] - case.audit[columns[1]])
+    )
+
+
+def grid(
+    title: str, first: str, steps: Array, columns: Iterable[tuple[str, Array, Array | None]]
+) -> str:
+    """One line for each step: its value, then each column's, ± its error if it has one."""
+    lines = [f"{first:>8}", *(f"{step:8.3g}" for step in steps)]
+    for name, values, sems in columns:
+        cells = [f"{value:.3f}" for value in values]
+        if sems is not None:
+            cells = [f"{cell}±{sem:.3f}" for cell, sem in zip(cells, sems, strict=True)]
+        width = 2 + max(len(cell) for cell in (name, *cells))
+        lines = [f"{line}{cell:>{width}}" for line, cell in zip(lines, (name, *cells), strict=True)]
+    return "\n".join(["", title, *lines])
+
+
+def risks(cases: Sequence[Case]) -> str:
+    """Predicted and measured risk of every kind of predictor."""
+    columns = []
+    for name, short in SHORT.items():
+        columns.append((short, risk(cases, f"{name}_predicted")[0], None))
+        columns.append(("measured", *risk(cases, f"{name}_measured")))
+    steps = cases[0].audit.noise_variances
+    return grid("Risk under noise: predicted, and measured", "noise", steps, columns)
+
+
+def leads(cases: Sequence[Case]) -> str:
+    """By how much experts have the smaller risk."""
+    columns = []
+    for name in ("moe", "moe(hard)", "moe(all)"):
+        columns.append((SHORT[name], lead(cases, name, "predicted")[0], None))
+        columns.append(("measured", *lead(cases, name, "measured")))
+    steps = cases[0].audit.noise_variances
+    return grid("Lead of experts over dense: predicted, and measured", "noise", steps, columns)
+
+
+def accuracies(cases: Sequence[Case]) -> str:
+    """How much more often than the larger class predictors are right."""
+    columns = []
+    for name, short in SHORT.items():
+        mean, sem = average(
+            cases, lambda case, n=name: 100.0 * (case.audit[f"{n}_accuracy"] - case.majority)
+        )
+        columns.append((short, mean, sem))
+    title = "Accuracy above always naming the larger class, in points of 100"
+    return grid(title, "noise", cases[0].audit.noise_variances, columns)
+
+
+def dropped(missing: Array, cases: Sequence[Case]) -> str:
+    """Risks with a share of the words missing: predicted, and measured."""
+    divided, anew = [], []
+    for name in ("dense", "moe", "moe(hard)", "moe(all)"):
+        short, measured = SHORT[name], risk(cases, name, "dropout")
+        if name == "moe(hard)":
+            divided.append((short, *measured))
+        else:
+            divided.append((short, risk(cases, f"{name}_predicted", "dropout")[0], None))
+            divided.append(("measured", *measured))
+        anew.append((short, *risk(cases, f"{name}_anew", "dropout")))
+    first = "Risk with this share of the words missing: predicted, and measured"
+    second = "Measured if rows are normalised after the loss"
+    return grid(first, "missing", missing, divided) + "\n" + grid(second, "missing", missing, anew)
+
+
+def crossovers(cases: Sequence[Case]) -> str:
+    """Word by word: over which noise experts lead, foreseen and found."""
+    lines = ["", "Noise from which experts lead dense, and to which: median (least to most)"]
+    head = "".join(
+        f"   {f'{said}: predicted':>28}{'measured':>20}  agree" for said in LEADERS.values()
+    )
+    lines.append(f"{'word':14}{'share':>6}{'gain':>6}{head}{'lead ends':>16}")
+    for target in dict.fromkeys(case.target for case in cases):
+        own = [case for case in cases if case.target == target]
+        gain = np.mean([case.audit["dense_accuracy"][0] - case.majority for case in own])
+        line = f"{target:14}{100 * own[0].share:5.1f}%{100 * gain:6.1f}"
+        for name in LEADERS:
+            pairs = [case.audit.crossovers[name] for case in own]
+            line += f"   {spread([pair.predicted.begins for pair in pairs]):>28}"
+            line += f"{spread([pair.measured.begins for pair in pairs]):>20}"
+            line += f" {sum(pair.agree for pair in pairs):>4}/{len(pairs)}"
+        ends = (np.median([getattr(p, of).ends.value for p in pairs]) for of in HOW)
+        lines.append(f"{line}{', '.join(shown(end) for end in ends):>16}")
+    lines.append("gain: accuracy of dense without noise above the larger class, in points")
+    return "\n".join(lines)
+
+
+def shown(noise: float) -> str:
+    """A noise variance; - beyond the grid."""
+    return "-" if np.isinf(noise) else f"{noise:.2g}"
+
+
+def spread(places: Sequence[Located]) -> str:
+    """Median, least and most of some noise variances."""
+    values = [place.value for place in places]
+    return f"{shown(np.median(values))} ({shown(min(values))} to {shown(max(values))})"
+
+
+def start(cases: Sequence[Case], name: str, how: str) -> str:
+    """The first noise at which experts lead on average."""
+    noise, (ahead, _) = cases[0].audit.noise_variances, lead(cases, name, how)
+    after = int(np.argmax(ahead > 0.0))
+    if ahead[after] <= 0.0 or after == 0:
+        return "-" if ahead[after] <= 0.0 else "0"
+    behind, step = ahead[after - 1], noise[after] - noise[after - 1]
+    return f"{noise[after - 1] + step * behind / (behind - ahead[after]):.2g}"
+
+
+def verdict(cases: Sequence[Case]) -> str:
+    """How well the theory did, in words."""
+    z = np.abs(np.array([[case.audit.z(name) for name in SHORT] for case in cases]))
+    within = ", ".join(f"{np.mean(z < k):.0%} within {k}" for k in (1, 2, 3))
+    inside, chance = (
+        np.mean([getattr(case.audit, name) for case in cases])
+        for name in ("group_share", "chance_share")
+    )
+    leakage = np.mean([case.audit.leakage for case in cases])
+    lines = [
+        "",
+        f"{inside:.0%} of the energy lies in the block of a paragraph's group, {chance:.0%} by "
+        f"chance; equivalent leakage {leakage:.2f}.",
+        f"{z.size} risks predicted: {within} standard errors.",
+    ]
+    parts = [[case for case in cases if case.part == k] for k in range(cases[-1].part + 1)]
+    for name, said in LEADERS.items():
+        places = {
+            how: (start(cases, name, how), ", ".join(start(part, name, how) for part in parts))
+            for how in HOW
+        }
+        right = sum(case.audit.crossovers[name].agree for case in cases)
+        lines.append(
+            f"Experts {said} lead dense, averaged over the words, from noise "
+            + " and ".join(
+                f"{all_} as {how} (parts: {each})" for how, (all_, each) in places.items()
+            )
+            + f"; {right} of {len(cases)} leads agree within their errors."
+        )
+    return "\n".join(lines)
