@@ -169,6 +169,8 @@ def test_a_sample_alone_leaves_nothing_to_fit():
     np.testing.assert_array_equal(found.coefficients, 0.0)
     np.testing.assert_array_equal(found.intercepts, labels[0])
     assert np.isnan(found.left_out(features, labels)).all()
+    without = path(features, labels, intercept=False)  # an intercept: nothing says 0
+    np.testing.assert_allclose(without.left_out(features, labels), labels[0], rtol=1e-6)
 
 
 def test_chunks_of_left_out_samples_are_rows_of_the_whole():

@@ -134,9 +134,9 @@ class RidgePath:
     def left_out(self, features: FloatArray, labels: FloatArray) -> FloatArray:
         """Errors e (rows, L) at samples among those fitted, of fits without them.
 
-        NaN where the sample is the only one.
+        NaN where the sample is the only one: of an intercept nothing is left.
         """
-        if self._count == 1:
+        if self._own == 1.0:
             return np.full((len(labels), self._rotated.shape[1]), np.nan)
         rotated = (features - self._centre) @ self._basis
         errors: FloatArray = (labels - self._label_centre)[:, np.newaxis]
