@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.auditing.arguments import (
-    Structure,
-    known_labels,
-    known_noise,
-    known_structure,
-    split,
-)
-from moetheory.auditing.blocks import blocks_of, coactivation
-from moetheory.auditing.energies import Gate, block_sums
+from moetheory.auditing.arguments import known_labels, known_noise, known_structure, split
+from moetheory.auditing.energies import Gate
 from moetheory.auditing.features import Features
 from moetheory.auditing.leads import lead
-from moetheory.auditing.measuring import measure
+from moetheory.auditing.measuring import Measured, measure
+from moetheory.auditing.modularity import (
+    equivalent_leakage,
+    group_share,
+    share_by_chance,
+    share_when_shuffled,
+)
 from moetheory.auditing.nearest import nearest_model
 from moetheory.auditing.outcome import Audit, Crossovers
-from moetheory.auditing.prediction import Training, fit
+from moetheory.auditing.prediction import Fitted, Training, fit
+from moetheory.auditing.structure import completed, require_samples
 from moetheory.simulation.seeding import RNG, entropy_of, stream
-from moetheory.validation import FloatArray, IntArray, count, flag
+from moetheory.validation import FloatArray, count, flag
 
 CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
 ORDER = ("dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)")
@@ -149,8 +149,8 @@ def audit(
     x.check()
     if center:
         x.move_to_mean(rows)
-    found = _completed(given, experts, x, rows)
-    _require_samples(found, rows)
+    found = completed(given, experts, x, rows)
+    require_samples(found, rows)
 
     own, energies = found.groups[rows], found.energies[rows]
     signal = float(energies.mean(axis=0).sum()) / x.dim
@@ -181,37 +181,17 @@ def audit(
         y.boundary,
     )
 
-    columns: dict[str, NDArray[Any]] = {"noise_variance": noise}
-    for name in ORDER:
-        for what, losses in (("predicted", fitted.losses), ("measured", measured.losses)):
-            sem = f"{name}_predicted_sem" if what == "predicted" else f"{name}_sem"
-            each = losses[name]
-            columns[f"{name}_{what}"] = each.mean(axis=0)
-            columns[sem] = each.std(axis=0, ddof=1) / np.sqrt(len(each))
-        if measured.hits is not None:
-            columns[f"{name}_accuracy"] = measured.hits[name].mean(axis=0)
-    resample = stream(entropy, RESAMPLE)
-    crossovers = {
-        name: Crossovers(
-            *(
-                lead(noise, _gains(losses["dense"], losses[name], y.values), resample)
-                for losses in (fitted.losses, measured.losses)
-            )
-        )
-        for name in ("moe", "moe(hard)")
-    }
-    on, off = _energies_on_and_off(energies, own)
     chance = (
-        _share_by_chance(x, rows, found.block_of, stream(entropy, SHUFFLE))
+        share_when_shuffled(x, rows, found.block_of, CHANCE_ON, stream(entropy, SHUFFLE))
         if given.groups is None
-        else float(np.bincount(own) / len(own) @ energies.mean(axis=0)) / (signal * x.dim)
+        else share_by_chance(energies, own)
     )
     return Audit(
-        columns=columns,
-        crossovers=crossovers,
-        group_share=_share(energies, own),
+        columns=_columns(noise, fitted, measured),
+        crossovers=_crossovers(noise, fitted, measured, y.values, stream(entropy, RESAMPLE)),
+        group_share=group_share(energies, own),
         chance_share=chance,
-        leakage=float(np.sqrt(off / on)),
+        leakage=equivalent_leakage(energies, own),
         model=nearest_model(fitted.of_groups, fitted.moments, found.block_of, intercept, signal),
         predictors=predictors,
         signal=signal,
@@ -223,6 +203,38 @@ def audit(
         centre=x.centre,
         entropy=entropy,
     )
+
+
+def _columns(noise: FloatArray, fitted: Fitted, measured: Measured) -> dict[str, NDArray[Any]]:
+    """Mean losses predicted and measured, with their standard errors, and accuracies."""
+    columns: dict[str, NDArray[Any]] = {"noise_variance": noise}
+    for name in ORDER:
+        for what, losses in (("predicted", fitted.losses), ("measured", measured.losses)):
+            sem = f"{name}_predicted_sem" if what == "predicted" else f"{name}_sem"
+            each = losses[name]
+            columns[f"{name}_{what}"] = each.mean(axis=0)
+            columns[sem] = each.std(axis=0, ddof=1) / np.sqrt(len(each))
+        if measured.hits is not None:
+            columns[f"{name}_accuracy"] = measured.hits[name].mean(axis=0)
+    return columns
+
+
+def _crossovers(
+    noise: FloatArray,
+    fitted: Fitted,
+    measured: Measured,
+    labels: FloatArray,
+    rng: np.random.Generator,
+) -> dict[str, Crossovers]:
+    """Of experts, told and behind a gate, against dense."""
+    found = {}
+    for name in ("moe", "moe(hard)"):
+        predicted, seen = (
+            lead(noise, _gains(losses["dense"], losses[name], labels), rng)
+            for losses in (fitted.losses, measured.losses)
+        )
+        found[name] = Crossovers(predicted, seen)
+    return found
 
 
 def _gains(of: FloatArray, over: FloatArray, labels: FloatArray) -> FloatArray:
@@ -241,90 +253,3 @@ class _RowsRead:
         self._done += rows
         if self._progress is not None:
             self._progress(self._done, self.total)
-
-
-class _Found(NamedTuple):
-    """Experts by name, the group of each sample, the block of each feature, block energies."""
-
-    names: list[Any]
-    groups: IntArray
-    block_of: IntArray
-    energies: FloatArray
-
-
-def _completed(given: Structure, experts: int | None, x: Features, rows: IntArray) -> _Found:
-    """What is not given, found from the training ``rows``."""
-    blocks = given.block_of
-    if blocks is None:
-        chunks = (chunk for _, chunk in x.chunks(rows))
-        wanted = len(given.names) or experts
-        blocks = blocks_of(coactivation(chunks, x.dim), wanted, samples=len(rows))
-    names = given.names or list(range(int(blocks.max()) + 1))
-    energies = np.empty((x.samples, len(names)))
-    for part, chunk in x.chunks(np.arange(x.samples)):
-        energies[part] = block_sums(np.square(chunk), blocks)
-    groups = given.groups
-    if groups is None:
-        groups = Gate.relative(energies[rows].mean(axis=0)).route(energies, 0)
-    elif given.block_of is None:
-        of_block = _matched(energies[rows], groups[rows])
-        blocks = of_block[blocks]
-        energies = energies[:, np.argsort(of_block)]
-    return _Found(names, groups, blocks, energies)
-
-
-def _matched(energies: FloatArray, groups: IntArray) -> IntArray:
-    """The group of each block, (K,): together they get the largest relative energies."""
-    from scipy.optimize import linear_sum_assignment
-
-    experts = energies.shape[1]
-    means = energies.mean(axis=0)
-    relative = energies / np.where(means > 0.0, means, 1.0)
-    members = np.bincount(groups, minlength=experts)
-    totals = np.zeros((experts, experts))
-    np.add.at(totals, groups, relative)
-    by_group = totals / np.maximum(members, 1)[:, np.newaxis]
-    return np.asarray(linear_sum_assignment(by_group.T, maximize=True)[1], dtype=np.int64)
-
-
-def _require_samples(found: _Found, rows: IntArray) -> None:
-    experts = len(found.names)
-    if len(rows) < experts:
-        raise ValueError(
-            f"features must have at least as many training samples as there are groups, "
-            f"got {len(rows)} for {experts}"
-        )
-    members = np.bincount(found.groups[rows], minlength=experts)
-    if not members.all():
-        empty = found.names[int(np.argmin(members))]
-        raise ValueError(
-            f"groups must give every expert a training sample, got none for {empty} (of "
-            f"{experts} experts): merge its block with another's, or hold out fewer samples"
-        )
-
-
-def _share(energies: FloatArray, groups: IntArray) -> float:
-    own = energies[np.arange(len(groups)), groups]
-    return float(own.sum() / energies.sum())
-
-
-def _energies_on_and_off(energies: FloatArray, groups: IntArray) -> tuple[float, float]:
-    """Mean energies of blocks in their groups, and off them, summed over the blocks."""
-    experts = energies.shape[1]
-    if experts == 1:
-        return float(energies.mean()), 0.0
-    members = np.bincount(groups, minlength=experts)
-    own = np.bincount(groups, energies[np.arange(len(groups)), groups], experts)
-    off = (energies.sum(axis=0) - own) / (len(groups) - members)
-    return float((own / members).sum()), float(off.sum())
-
-
-def _share_by_chance(
-    x: Features, rows: IntArray, block_of: IntArray, rng: np.random.Generator
-) -> float:
-    """The share in the largest of blocks whose features have nothing to do with each other."""
-    some = rows[np.sort(rng.permutation(len(rows))[:CHANCE_ON])]
-    whole = np.concatenate([chunk for _, chunk in x.chunks(some)])
-    rng.permuted(whole, axis=0, out=whole)
-    energies = block_sums(np.square(whole), block_of)
-    return _share(energies, Gate.relative(energies.mean(axis=0)).route(energies, 0))
