@@ -1,5 +1,6 @@
 """Whole audits: predicted against measured and against the theory, invariances, verdicts."""
 
+import dataclasses
 import math
 import re
 import tracemalloc
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.auditing import auditor, prediction
+from moetheory.auditing import Crossovers, auditor, prediction
 from moetheory.auditing import features as reading
+from moetheory.auditing.leads import Lead, Located
 from moetheory.estimates import student_quantile
 
 NAMES = ["dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)"]
@@ -514,6 +516,26 @@ def test_a_verdict_of_features_that_are_independent():
     assert "(5 predictors, 1 noise level)" in one.verdict
 
 
+SURE, END = Located(0.0, 0.0, 0.0), Located(math.inf, math.inf, math.inf)
+UNSURE, NEVER = Located(0.5, 0.0, math.inf), Lead(END, END)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "said"),
+    [
+        (Lead(SURE, END), Lead(SURE, END), "at every noise variance: the theory called it."),
+        (Lead(UNSURE, END), Lead(UNSURE, END), "2) on, if at all: within their errors, which "),
+        (Lead(SURE, END), Lead(UNSURE, END), "(0 to more than 2) on, if at all: within their"),
+        (Lead(UNSURE, END), NEVER, "never ahead of dense: within their errors, which are wide."),
+        (Lead(SURE, END), NEVER, "never ahead of dense: the theory missed it."),
+        (NEVER, NEVER, "no gain over dense predicted, none found."),
+    ],
+)
+def test_only_what_is_sure_is_called(found, predicted, measured, said):
+    crossovers = {"moe": Crossovers(predicted, measured)}
+    assert said in dataclasses.replace(found, crossovers=crossovers).verdict
+
+
 def test_one_expert_is_dense_at_every_noise():
     audit = audited(300, block_of=np.zeros(12, int), groups=None)
     for name in ("moe", "moe(hard)", "moe(all)"):
@@ -645,3 +667,14 @@ def test_a_block_that_is_silent_on_training(groups, block_of):
             bad(**given)
         return
     assert np.isfinite(bad(**given)["moe_predicted"]).all()
+
+
+def test_blocks_that_are_silent_in_their_groups():
+    rng = np.random.default_rng(0)
+    groups, block_of = rng.integers(2, size=200), np.arange(6) // 3
+    features = np.where(groups[:, np.newaxis] == block_of, 0.0, rng.normal(size=(200, 6)))
+    labels = features.sum(axis=1)
+    audit = mt.audit(features, labels, groups=groups, block_of=block_of, rng=0)
+    assert audit.leakage == math.inf
+    assert audit.group_share == 0.0
+    assert "equivalent leakage alpha = inf" in audit.verdict

@@ -98,6 +98,22 @@ def test_intervals_cover_what_is_true_as_often_as_they_say(means, begins, ends):
     assert np.all((hits <= high) | (inside < 190))
 
 
+def test_an_interval_holds_the_place_that_it_is_about():
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        for place in lead(NOISE, rng.normal(size=(20, 7)), rng):
+            assert place.low <= place.value <= place.high
+
+
+def test_a_lead_that_may_not_be_one_is_not_sure():
+    rng = np.random.default_rng(0)
+    same = rng.normal(size=(100, 1)) + np.zeros(7)
+    sure, unsure = (lead(NOISE, same - same.mean() + mean, rng) for mean in (1.0, 0.02))
+    assert sure.is_sure
+    assert unsure.begins.value < INF
+    assert not unsure.is_sure
+
+
 def test_intervals_that_meet_agree():
     one, two, three = Located(1, 0.5, 2), Located(4, 2, INF), Located(0, 0, 0.4)
     assert one.agrees(two)

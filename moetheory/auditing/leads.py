@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,11 @@ class Lead(NamedTuple):
     begins: Located
     ends: Located
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether it begins at all within its interval."""
+        return self.begins.high < math.inf
+
 
 def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Generator) -> Lead:
     """The stretch around the clearest positive mean of ``differences``, with 95 % intervals.
@@ -55,10 +61,9 @@ def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Ge
     tails = (0.5 * (1.0 - CONFIDENCE), 0.5 * (1.0 + CONFIDENCE))
     # an order statistic, not a mean of two: one of them may be infinite
     low, high = np.quantile(stretches[1:], tails, axis=0, method="inverted_cdf")
-    begins, ends = (
-        Located(value, float(a), float(b))
-        for value, a, b in zip(stretches[0].tolist(), low, high, strict=True)
-    )
+    # the mean itself is one of what may be drawn
+    low, high = np.minimum(low, stretches[0]), np.maximum(high, stretches[0])
+    begins, ends = map(Located, stretches[0].tolist(), low.tolist(), high.tolist())
     return Lead(begins, ends)
 
 

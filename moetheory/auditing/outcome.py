@@ -52,7 +52,8 @@ class Audit(Columns):
         The same if blocks and groups had nothing to do with each other.
     leakage : float
         Equivalent overlap :math:`\alpha`: off their groups blocks have :math:`\alpha^2` times
-        the mean square that they have in them. 0 for strict blocks.
+        the mean square that they have in them. 0 for strict blocks, ``inf`` if blocks are silent
+        in their groups.
     model : BlockModel
         The nearest one by second moments, at a noise variance of ``signal``.
     predictors : mapping of str to Predictor
@@ -102,7 +103,11 @@ class Audit(Columns):
         return (self.group_share - self.chance_share) / max(1.0 - self.chance_share, 1e-12)
 
     def z(self, name: str) -> FloatArray:
-        """By how many standard errors the risk measured is above that predicted, (L,)."""
+        """By how many standard errors the risk measured is above that predicted, (L,).
+
+        Beyond 3 in about 1 % of cases, more where samples are hardly more than coefficients or
+        few of one class are held out (docs/theory.md §9).
+        """
         errors = np.hypot(self[f"{name}_sem"], self[f"{name}_predicted_sem"])
         differences = self[f"{name}_measured"] - self[f"{name}_predicted"]
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -69,7 +69,9 @@ def _lead(audit: Audit, name: str) -> str:
         return f"{CALLED[name]}: no gain over dense predicted, none found."
     if not audit.crossovers[name].agree:
         said = "the theory missed it"
-    elif _pattern(predicted, grid) == _pattern(measured, grid):
+    elif all(each.is_sure for each in (predicted, measured)) and (
+        _pattern(predicted, grid) == _pattern(measured, grid)
+    ):
         said = "the theory called it"
     else:
         said = "within their errors, which are wide"
@@ -85,12 +87,14 @@ def _stretch(lead: Lead, grid: FloatArray) -> str:
         return "never ahead of dense"
     _, from_the_start, to_the_end = _pattern(lead, grid)
     if from_the_start and to_the_end:
-        return "ahead of dense at every noise variance"
-    if to_the_end:
-        return f"ahead of dense from noise variance {_located(begins)} on"
-    if from_the_start:
-        return f"ahead of dense up to noise variance {_located(ends)}"
-    return f"ahead of dense from noise variance {_located(begins)} to {_located(ends)}"
+        stretch = "at every noise variance"
+    elif to_the_end:
+        stretch = f"from noise variance {_located(begins, grid)} on"
+    elif from_the_start:
+        stretch = f"up to noise variance {_located(ends, grid)}"
+    else:
+        stretch = f"from noise variance {_located(begins, grid)} to {_located(ends, grid)}"
+    return f"ahead of dense {stretch}{'' if lead.is_sure else ', if at all'}"
 
 
 def _pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
@@ -99,10 +103,9 @@ def _pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
     return math.isfinite(begins), begins <= grid[0], math.isinf(ends)
 
 
-def _located(place: Located) -> str:
-    if math.isinf(place.high):
-        return f"{place.value:.3g} (at least {place.low:.3g})"
-    return f"{place.value:.3g} ({place.low:.3g} to {place.high:.3g})"
+def _located(place: Located, grid: FloatArray) -> str:
+    high = f"more than {grid[-1]:.3g}" if math.isinf(place.high) else f"{place.high:.3g}"
+    return f"{place.value:.3g} ({place.low:.3g} to {high})"
 
 
 def _sources(audit: Audit) -> str:
