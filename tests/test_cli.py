@@ -1548,6 +1548,8 @@ def test_audit_prints_risks_and_a_verdict(audited, drawn, monkeypatch, width):
         assert rest.count("\n") == said.count("\n")
     else:
         assert max(map(len, out.splitlines())) <= width
+    key = audits.KEY.split()
+    assert table.split()[-len(key) :] == key
     lines = table.splitlines()
     for name in expected.predictors:
         # in how many parts the table comes
@@ -1614,15 +1616,18 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
     ("arguments", "message"),
     [
         (("x.csv",), "the following arguments are required: --labels"),
-        (("x.csv", "--labels", "sing"), "--labels must name a column of 'x.csv', got 'sing'; did"),
+        (
+            ("x.csv", "--labels", "sing"),
+            "--labels must name a column in the first line of 'x.csv', got 'sing'; did",
+        ),
         (("x.csv", "--labels", "y"), "got in line 2 's0' in column 'id', 'b' in column 'part', "),
         (
             ("x.csv", "--labels", "y", "--groups", "prat"),
-            "--groups must name a column of 'x.csv', ",
+            "--groups must name a column in the first line of 'x.csv', ",
         ),
         (
             ("x.csv", "--labels", "y", "--ignore", "ID"),
-            "--ignore must name a column of 'x.csv', go",
+            "--ignore must name a column in the first line of 'x.csv', go",
         ),
         (
             ("x.csv", "--labels", "y", "--block-of", "y"),

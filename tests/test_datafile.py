@@ -131,7 +131,7 @@ MANY = ",".join(f"c{i}" for i in range(30))
         ('a,y\n"1"2,3\n', "is not a CSV file: ',' expected after '\"' (line 2)"),
         (
             "a,b,label\n1,2,3\n",
-            "labels must name a column of 'x.csv', got 'y'; there are a, b, lab",
+            "labels must name a column in the first line of 'x.csv', got 'y'; there are a, b, lab",
         ),
         ("a;b;y\n1;2;3\n", "got 'y'; there are a;b;y"),
         (f"{MANY}\n{MANY}\n", "there are c0, c1, c2, c3, c4, c5, c6, c7, … (30 in all)"),
@@ -148,9 +148,18 @@ def test_a_table_that_is_none_is_refused(csv, content, message):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"labels": "Y"}, "labels must name a column of 'x.csv', got 'Y'; there are a, b, y"),
-        ({"groups": "grop"}, "groups must name a column of 'x.csv', got 'grop'; there are"),
-        ({"ignore": ["bb"]}, "ignore must name a column of 'x.csv', got 'bb'; did you mean 'b'?"),
+        (
+            {"labels": "Y"},
+            "labels must name a column in the first line of 'x.csv', got 'Y'; there are a, b, y",
+        ),
+        (
+            {"groups": "grop"},
+            "groups must name a column in the first line of 'x.csv', got 'grop'; there are",
+        ),
+        (
+            {"ignore": ["bb"]},
+            "ignore must name a column in the first line of 'x.csv', got 'bb'; did you mean 'b'?",
+        ),
         ({"groups": "y"}, "groups must be something else than the labels, got 'y'"),
         ({"ignore": ["b", "y"]}, "ignore must not name labels or groups, got 'y'"),
         ({"ignore": ["a", "b"]}, "must have columns of features beside a, b, y"),

@@ -115,13 +115,12 @@ def _sources(audit: Audit) -> str:
     if gain[level] <= 0.0:
         level = len(gain) - 1
     dense, tuned, every, own = (
-        float(audit[f"{name}_measured"][level])
+        rounded(audit[f"{name}_measured"][level], audit[f"{name}_sem"][level])
         for name in ("dense", "dense(tuned)", "moe(all)", "moe")
     )
     return (
-        f"At noise variance {audit.noise_variances[level]:.3g}: dense {dense:.4g}, tuned "
-        f"{tuned:.4g}; experts that see all features {every:.4g} (routing alone), their own block "
-        f"{own:.4g} (filtering)."
+        f"At noise variance {audit.noise_variances[level]:.3g}: dense {dense}, tuned {tuned}; "
+        f"experts that see all features {every} (routing alone), their own block {own} (filtering)."
     )
 
 

@@ -24,6 +24,12 @@ from moetheory.datafile import Data, read_data
 
 FOUND = ("group_share", "chance_share", "modularity", "leakage", "signal", "names", "block_of")
 
+KEY = (
+    "dense: one predictor of all features; dense(tuned): its penalty cross-validated; moe: experts "
+    "of one block each, told the groups; moe(hard): the same behind a gate that sees the noise; "
+    "moe(all): told the groups, but each sees all features."
+)
+
 
 def run_audit(options: argparse.Namespace) -> int:
     """Print risks foreseen and measured, and the verdict."""
@@ -60,6 +66,8 @@ def run_audit(options: argparse.Namespace) -> int:
         return 0
     width = terminal.width()
     print(result.table(width))
+    print()
+    print(reporting.wrapped(KEY, width))
     print()
     print(reporting.wrapped(result.verdict, width))
     print(f"replay with --seed {result.entropy}")
@@ -129,14 +137,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="features and labels: .csv with a header line; .npz with an array features; .npy, "
-        "where a COLUMN is a number from 0, or from the end from -1, or another .npy file",
+        help='features and labels: .csv with a header line; .npz with an array "features"; '
+        ".npy, where a COLUMN is a number from 0, or from the end from -1, or another .npy file",
     )
     parser.add_argument(
         "--labels",
         required=True,
         metavar="COLUMN",
-        help="numbers or two classes; of an .npz file an array",
+        help="what is predicted: numbers, or two classes of any name; of an .npz file an array",
     )
     parser.add_argument(
         "--groups",
@@ -155,7 +163,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="COLUMN",
-        help="no feature; may be given several times",
+        help="a column that is no feature; may be given several times",
     )
     parser.add_argument(
         "--experts",
@@ -167,18 +175,22 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--noise-variances",
         type=numbers,
         metavar="A,B,...",
-        help="of the noise that is added (default: none, and from 1/100 to 10 times the mean "
-        "square of the features)",
+        help="of the noise that is added to each feature (default: none, and from 1/100 to 10 "
+        "times the mean square of the features)",
     )
     parser.add_argument(
         "--held-out",
         type=float,
         default=0.25,
         metavar="SHARE",
-        help="of the samples, on which risks are measured (default 0.25)",
+        help="of the samples, not trained on, to measure risks on (default 0.25)",
     )
     parser.add_argument(
-        "--repeats", type=int, default=4, metavar="N", help="draws of noise a sample (default 4)"
+        "--repeats",
+        type=int,
+        default=4,
+        metavar="N",
+        help="draws of noise for each sample (default 4)",
     )
     parser.add_argument(
         "--center",

@@ -25,7 +25,9 @@ def read_csv(place: Path, labels: str, groups: str | None, ignore: Collection[st
             asked = {"labels": [labels], "groups": [groups] if groups else [], "ignore": ignore}
             for argument, names in asked.items():
                 for name in names:
-                    require(argument, name, header, f"a column of {quoted(place)}")
+                    require(
+                        argument, name, header, f"a column in the first line of {quoted(place)}"
+                    )
             rows = ((lines.line_num, cells) for cells in lines if cells)
             return _table(place, header, rows, labels, groups, ignore)
         except UnicodeDecodeError as error:
