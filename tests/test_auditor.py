@@ -464,6 +464,8 @@ def test_predictions_at_no_noise_have_the_losses_that_were_measured(found, sampl
         (("sparse", np.zeros((2, 12))), "name must be one of dense, moe, moe(hard), dense(tuned)"),
         (("dense", np.zeros(12)), "features must have shape (n, 12), got (12,)"),
         (("dense", np.zeros((2, 11))), "features must have shape (n, 12), got (2, 11)"),
+        (("dense", [["a"] * 12]), "features must hold real numbers, got <U1 values"),
+        (("dense", np.full((2, 12), np.nan)), "features must be finite, got nan at index (0, 0)"),
         (("moe", np.zeros((2, 12))), "groups must be given for moe, whose experts are told"),
         (("moe", np.zeros((2, 12)), [0]), "groups must be (2,) indices of names, got int64 values"),
         (("moe", np.zeros((2, 12)), ["a", "b"]), "indices of names, got <U1 values of shape (2,)"),
@@ -472,8 +474,15 @@ def test_predictions_at_no_noise_have_the_losses_that_were_measured(found, sampl
     ],
 )
 def test_predictions_refused(found, arguments, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        found.predict(*arguments)
+    for each in (found, dataclasses.replace(found, centre=np.ones(12))):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            each.predict(*arguments)
+
+
+def test_predictions_of_features_that_are_true_or_false(found):
+    features = np.arange(24).reshape(2, 12) % 3 > 0
+    as_floats = found.predict("dense", features.astype(float))
+    np.testing.assert_array_equal(found.predict("dense", features), as_floats)
 
 
 # --- verdicts ----------------------------------------------------------------------------------

@@ -16,11 +16,18 @@ from moetheory.auditing.leads import Lead
 from moetheory.auditing.predictors import Predictor
 from moetheory.model import BlockModel
 from moetheory.results import Columns
-from moetheory.validation import FloatArray, IntArray, read_only
+from moetheory.validation import FloatArray, IntArray, read_only, real_array, regular_array
 
 
 class Crossovers(NamedTuple):
-    """Where experts lead dense along the noise: foreseen, and measured."""
+    """Where experts lead dense along the noise: foreseen, and measured.
+
+    Attributes
+    ----------
+    predicted, measured : Lead
+        Each with ``begins`` and ``ends``, noise variances as ``value``, and from ``low`` to
+        ``high`` their 95 % interval; ``inf`` is beyond the largest.
+    """
 
     predicted: Lead
     measured: Lead
@@ -71,6 +78,11 @@ class Audit(Columns):
         What was subtracted from the features: their mean, or 0.
     entropy : int
         Replays the audit.
+
+    Notes
+    -----
+    With :math:`u_j` the energies (sums of squares) of blocks, the share is
+    :math:`\sum_i u_{i,g_i} / \sum_i \|x_i\|^2`. Source: docs/theory.md §9.
     """
 
     columns: Mapping[str, NDArray[Any]]
@@ -126,13 +138,35 @@ class Audit(Columns):
             As they were given to the audit, with whatever noise they have now.
         groups : (n,) array, optional
             Indices of ``names``, for experts that are told.
+
+        Returns
+        -------
+        (L, n) array
+            Labels; of two classes 0 and 1, or the two numbers that they are.
+
+        Raises
+        ------
+        ValueError
+            There is no such predictor, features have another shape or are not finite, groups are
+            missing where experts are told, or are not such indices.
+
+        Examples
+        --------
+        >>> from moetheory import audit
+        >>> features = np.random.default_rng(0).normal(size=(200, 4))
+        >>> found = audit(features, features.sum(axis=1), noise_variances=[0, 1], rng=0)
+        >>> found.predict("dense", np.ones((1, 4))).round(2)
+        array([[4.  ],
+               [2.04]])
         """
         if name not in self.predictors:
             raise ValueError(f"name must be one of {', '.join(self.predictors)}, got {name!r}")
         predictor = self.predictors[name]
-        x = np.asarray(features, dtype=np.float64) - self.centre
+        given = regular_array("features", features)
+        x = real_array("features", given.astype(int) if given.dtype == bool else given)
         if x.ndim != 2 or x.shape[1] != len(self.block_of):
             raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
+        x = x - self.centre
         if predictor.is_told and groups is None:
             raise ValueError(f"groups must be given for {name}, whose experts are told")
         told = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)

@@ -97,9 +97,10 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
     for part, chunk in features.chunks(rows):
         dense.leave_out(part, chunk)
         routed.expose(part, chunk)
+    of_dense, losses_of_dense = dense.finished()
     return Fitted(
-        {**dense.predictors(), **predictors, "moe(hard)": routed.predictor},
-        {**dense.losses(), **losses, "moe(hard)": routed.losses},
+        {**of_dense, **predictors, "moe(hard)": routed.predictor},
+        {**losses_of_dense, **losses, "moe(hard)": routed.losses},
         moments,
         of_groups,
     )
@@ -128,30 +129,21 @@ class _Dense:
         truth = self._training.labels[self._training.rows[part]]
         self._errors[part] = self._path.left_out(chunk, truth)
 
-    def predictors(self) -> dict[str, Predictor]:
-        return {name: self._predictor(which) for name, which in self._penalties().items()}
-
-    def losses(self) -> dict[str, FloatArray]:
-        noise = self._training.noise_variances
-        norms = np.square(self._path.coefficients).sum(axis=1)
-        return {
-            name: self._errors[:, which] ** 2 + noise * norms[which]
-            for name, which in self._penalties().items()
-        }
-
-    def _penalties(self) -> dict[str, IntArray]:
-        """Which of the penalties each has at each noise level."""
-        noise = self._training.noise_variances
-        norms = np.square(self._path.coefficients).sum(axis=1)
-        risks = np.square(self._errors).mean(axis=0) + np.outer(noise, norms)
-        return {"dense": np.arange(len(noise)), "dense(tuned)": risks.argmin(axis=1)}
-
-    def _predictor(self, which: IntArray) -> Predictor:
-        path = self._path
-        return Predictor(
-            path.intercepts[which, np.newaxis],
-            path.coefficients[which, np.newaxis],
-        )
+    def finished(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
+        """Predictors, and squared errors foreseen, by name."""
+        noise, path = self._training.noise_variances, self._path
+        norms = np.square(path.coefficients).sum(axis=1)
+        squares = np.square(self._errors)
+        risks = squares.mean(axis=0) + np.outer(noise, norms)
+        # which of the penalties each has at each noise level
+        penalties = {"dense": np.arange(len(noise)), "dense(tuned)": risks.argmin(axis=1)}
+        predictors, losses = {}, {}
+        for name, which in penalties.items():
+            predictors[name] = Predictor(
+                path.intercepts[which, np.newaxis], path.coefficients[which, np.newaxis]
+            )
+            losses[name] = squares[:, which] + noise * norms[which]
+        return predictors, losses
 
 
 class _Routed:
