@@ -49,7 +49,8 @@ class Audit(Columns):
         ``noise_variance``; for each of ``dense``, ``moe`` (experts told the groups), ``moe(hard)``
         (routed by noisy energies), ``dense(tuned)`` (penalty by leave-one-out cross-validation)
         and ``moe(all)`` (experts that see all features) the risk ``<name>_predicted`` with its
-        standard error ``<name>_predicted_sem`` and ``<name>_measured`` with ``<name>_sem``; of
+        standard error ``<name>_predicted_sem`` (too small where coefficients are not few for the
+        samples, see docs/theory.md §9) and ``<name>_measured`` with ``<name>_sem``; of
         labels of two classes also ``<name>_accuracy``, measured.
     crossovers : mapping of str to Crossovers
         Of ``moe`` and ``moe(hard)`` against dense.
