@@ -687,3 +687,25 @@ def test_blocks_that_are_silent_in_their_groups():
     assert audit.leakage == math.inf
     assert audit.group_share == 0.0
     assert "equivalent leakage alpha = inf" in audit.verdict
+
+
+def test_held_out_samples_say_nothing_before_they_are_asked():
+    rng = np.random.default_rng(3)
+    groups, block_of = rng.integers(3, size=600), np.arange(12) // 4
+    features = rng.standard_normal((600, 12)) * np.where(groups[:, np.newaxis] == block_of, 1, 0.3)
+    labels = features.sum(axis=1) + rng.standard_normal(600)
+    held_out = np.arange(600) % 4 == 0
+    other, others = features.copy(), labels.copy()
+    other[held_out], others[held_out] = rng.exponential(size=(150, 12)), rng.standard_normal(150)
+    before, after = (
+        mt.audit(x, y, held_out=held_out, experts=3, repeats=1, rng=0)
+        for x, y in ((features, labels), (other, others))
+    )
+    assert before.model == after.model
+    np.testing.assert_array_equal(before.block_of, after.block_of)
+    np.testing.assert_array_equal(before.groups[~held_out], after.groups[~held_out])
+    for name in before.predictors:
+        for suffix in ("predicted", "predicted_sem"):
+            np.testing.assert_array_equal(before[f"{name}_{suffix}"], after[f"{name}_{suffix}"])
+        assert np.all(before[f"{name}_measured"] != after[f"{name}_measured"])
+    assert (before.signal, before.group_share) == (after.signal, after.group_share)

@@ -175,3 +175,9 @@ def test_a_feature_that_varies_from_chunk_to_chunk_only_is_not_constant(small_ch
     array = placed()
     array[:, 1] = np.arange(11) // 4
     checked(array)
+
+
+def test_masked_values_are_counted_not_uncovered():
+    masked = np.ma.masked_greater(np.arange(12.0).reshape(4, 3), 9.0)
+    with pytest.raises(ValueError, match="features must not be masked, got 2 masked values"):
+        Features(masked, lambda rows: None)

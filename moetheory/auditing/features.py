@@ -24,6 +24,9 @@ class Features:
     """
 
     def __init__(self, features: ArrayLike, report: Report) -> None:
+        if np.ma.is_masked(features):
+            masked = int(np.ma.getmaskarray(features).sum())
+            raise ValueError(f"features must not be masked, got {masked} masked values")
         array = regular_array("features", features)
         if array.ndim != 2 or 0 in array.shape:
             raise ValueError(f"features must have shape (n, d) with n, d > 0, got {array.shape}")
