@@ -24,8 +24,8 @@ class Features:
     """
 
     def __init__(self, features: ArrayLike, report: Report) -> None:
-        if np.ma.is_masked(features):
-            masked = int(np.ma.getmaskarray(features).sum())
+        if isinstance(features, np.ma.MaskedArray) and np.any(features.mask):
+            masked = int(np.sum(features.mask))
             raise ValueError(f"features must not be masked, got {masked} masked values")
         array = regular_array("features", features)
         if array.ndim != 2 or 0 in array.shape:
