@@ -17,7 +17,7 @@ from moetheory.commands.outputs import (
     FIGURES,
     require_figure,
     require_writable,
-    save_figure,
+    save,
     writing,
 )
 from moetheory.datafile import Data, read_data
@@ -54,13 +54,10 @@ def run_audit(options: argparse.Namespace) -> int:
             rng=options.seed,
             progress=progress,
         )
-    with writing():
-        if options.csv is not None:
-            result.to_csv(options.csv)
-        if options.save_model is not None:
+    save(result, options.csv, options.figure)
+    if options.save_model is not None:
+        with writing():
             result.model.to_json(options.save_model)
-        if options.figure is not None:
-            save_figure(result, options.figure)
     if options.json:
         print(reporting.document("audit", _plain(result, data), entropy=result.entropy))
         return 0

@@ -27,14 +27,22 @@ def require_writable(*paths: Path | None) -> None:
 
 
 def require_figure(path: Path | None) -> None:
-    """`require_writable`, for what `save_figure` will write."""
+    """`require_writable`, for the figure that `save` will draw."""
     require_writable(path)
     if path is not None and path.suffix not in FIGURES:
         raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
 
 
-def save_figure(result: Any, path: Path) -> None:
-    """Draw a result into a file."""
+def save(result: Any, csv: Path | None, figure: Path | None) -> None:
+    """Write a table as CSV, and draw it, where that is asked for."""
+    with writing():
+        if csv is not None:
+            result.to_csv(csv)
+        if figure is not None:
+            _save_figure(result, figure)
+
+
+def _save_figure(result: Any, path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")

@@ -38,8 +38,7 @@ from moetheory.commands.outputs import (
     FIGURES,
     require_figure,
     require_writable,
-    save_figure,
-    writing,
+    save,
 )
 from moetheory.errors import NoClosedForm
 from moetheory.estimators import Dense, Estimator, MoE
@@ -92,11 +91,7 @@ def run_sweep(options: argparse.Namespace) -> int:
             rng=options.seed,
             progress=progress,
         )
-    with writing():
-        if options.csv is not None:
-            result.to_csv(options.csv)
-        if options.figure is not None:
-            save_figure(result, options.figure)
+    save(result, options.csv, options.figure)
     if options.json:
         print(reporting.document("sweep", result, under=given or None))
     elif options.csv is None:
