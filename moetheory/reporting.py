@@ -182,6 +182,15 @@ def rounded(value: float, sem: float) -> str:
     return f"{value:.{digits}f}" if digits < 8 and abs(value) < 1e9 else number(value)
 
 
+def with_error(value: float, sem: float) -> str:
+    """A number, `rounded`, and its standard error.
+
+    >>> with_error(0.51234, 0.0021)
+    '0.5123 ± 0.0021'
+    """
+    return f"{rounded(value, sem)} ± {sem:.2g}"
+
+
 def counted(counts: IntArray) -> str:
     """Samples of each group in words.
 
@@ -236,7 +245,7 @@ def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
     simulated = ("", "", "")
     if comparison is not None:
         simulated = (
-            f"{rounded(comparison.simulated, comparison.sem)} ± {comparison.sem:.2g}",
+            with_error(comparison.simulated, comparison.sem),
             f"{comparison.z:+.2f}",
             _power(comparison),
         )

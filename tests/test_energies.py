@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import ks_2samp
 
 import moetheory as mt
-from moetheory.auditing.energies import FITTED_ON, Gate, block_sums, noisy_energies
+from moetheory.auditing.energies import FITTED_ON, EnergyGate, noisy_energies
+from moetheory.kernels import block_sums
 
 SIZES = np.array([3, 5, 8])
 BLOCK_OF = np.repeat([0, 1, 2], SIZES)
@@ -78,21 +79,21 @@ def test_no_noise_changes_nothing():
 
 
 def test_a_gate_sends_to_the_largest_score():
-    gate = Gate(np.array([[0.0, 1.0], [5.0, 0.0]]), np.array([[2.0, 1.0], [0.0, 1.0]]))
+    gate = EnergyGate(np.array([[0.0, 1.0], [5.0, 0.0]]), np.array([[2.0, 1.0], [0.0, 1.0]]))
     energies = np.array([[2.0, 2.0], [0.4, 0.1], [9.0, 6.0]])
     np.testing.assert_array_equal(gate.route(energies, 0), [0, 1, 0])
     np.testing.assert_array_equal(gate.route(energies, 1), [0, 0, 1])
 
 
 def test_relative_energies_and_a_block_that_is_silent():
-    gate = Gate.relative(np.array([4.0, 1.0, 0.0]))
+    gate = EnergyGate.relative(np.array([4.0, 1.0, 0.0]))
     energies = np.array([[4.0, 0.9, 0.0], [4.0, 1.1, 9.0], [0.0, 0.0, 0.0]])
     np.testing.assert_array_equal(gate.route(energies, 0), [0, 1, 0])
 
 
 def test_only_the_first_level_is_replaced_without_noise():
-    gate = Gate(np.arange(6.0).reshape(3, 2), np.arange(6.0, 12.0).reshape(3, 2))
-    found = gate.without_noise(Gate.relative(np.array([2.0, 4.0])))
+    gate = EnergyGate(np.arange(6.0).reshape(3, 2), np.arange(6.0, 12.0).reshape(3, 2))
+    found = gate.without_noise(EnergyGate.relative(np.array([2.0, 4.0])))
     np.testing.assert_array_equal(found.offsets, [[0, 0], [2, 3], [4, 5]])
     np.testing.assert_array_equal(found.slopes, [[0.5, 0.25], [8, 9], [10, 11]])
 
@@ -106,7 +107,7 @@ def test_the_fitted_gate_is_all_but_the_bayes_gate(noise):
     """
     rng = np.random.default_rng(2)
     groups, clean, _ = drawn(8000, 0.0, rng)
-    gate = Gate.fitted(clean, SIZES, groups, np.array([99.0, noise]), rng)
+    gate = EnergyGate.fitted(clean, SIZES, groups, np.array([99.0, noise]), rng)
     groups, _, noisy = drawn(400_000, noise, rng)
     wrong = gate.route(noisy, 1) != groups
     bayes = mt.routing_matrix(mt.Hard(), model(noise)).misrouting
@@ -122,7 +123,7 @@ def test_the_numbers_of_the_fitted_gate_are_those_of_the_posterior():
     for seed in range(16):
         rng = np.random.default_rng(seed)
         groups, clean, _ = drawn(4000, 0.0, rng)
-        gate = Gate.fitted(clean, SIZES, groups, np.array([noise]), rng)
+        gate = EnergyGate.fitted(clean, SIZES, groups, np.array([noise]), rng)
         posterior.append([*gate.slopes[0], *np.diff(gate.offsets[0])])
     found = np.array(posterior)
     sem = found.std(axis=0, ddof=1) / np.sqrt(16)
@@ -138,7 +139,7 @@ def test_groups_that_energies_tell_without_error():
     groups = rng.integers(0, 3, 300)
     energies = 1e-3 * rng.exponential(size=(300, 3))
     energies[np.arange(300), groups] += 1.0 + rng.exponential(size=300)
-    gate = Gate.fitted(energies, SIZES, groups, np.array([0.0]), rng)
+    gate = EnergyGate.fitted(energies, SIZES, groups, np.array([0.0]), rng)
     assert np.isfinite(gate.slopes).all()
     np.testing.assert_array_equal(gate.route(energies, 0), groups)
 
@@ -146,17 +147,19 @@ def test_groups_that_energies_tell_without_error():
 def test_one_group_and_blocks_that_are_silent():
     rng = np.random.default_rng(0)
     energies = np.column_stack([rng.exponential(size=50), np.zeros(50)])
-    gate = Gate.fitted(energies, np.array([2, 2]), np.arange(50) % 2, np.array([0.0, 0.3]), rng)
+    gate = EnergyGate.fitted(
+        energies, np.array([2, 2]), np.arange(50) % 2, np.array([0.0, 0.3]), rng
+    )
     assert np.isfinite(gate.slopes).all()
     assert np.isfinite(gate.offsets).all()
-    one = Gate.fitted(energies[:, :1], np.array([2]), np.zeros(50, int), np.array([0.3]), rng)
+    one = EnergyGate.fitted(energies[:, :1], np.array([2]), np.zeros(50, int), np.array([0.3]), rng)
     np.testing.assert_array_equal(one.route(energies[:, :1], 0), 0)
 
 
 def test_the_units_of_energy_do_not_matter():
     groups, clean, _ = drawn(2000, 0.0, np.random.default_rng(0))
     plain, scaled = (
-        Gate.fitted(c * clean, SIZES, groups, np.array([c * 0.5]), np.random.default_rng(1))
+        EnergyGate.fitted(c * clean, SIZES, groups, np.array([c * 0.5]), np.random.default_rng(1))
         for c in (1.0, 2.0**20)
     )
     np.testing.assert_array_equal(scaled.offsets, plain.offsets)
@@ -167,7 +170,7 @@ def test_a_gate_is_fitted_on_some_of_very_many_samples():
     rng = np.random.default_rng(0)
     groups, clean, _ = drawn(FITTED_ON + 5000, 0.0, rng)
     order = np.argsort(groups)  # were the first ones taken, the last group would be unknown
-    gate = Gate.fitted(clean[order], SIZES, groups[order], np.array([0.3]), rng)
+    gate = EnergyGate.fitted(clean[order], SIZES, groups[order], np.array([0.3]), rng)
     groups, _, noisy = drawn(50_000, 0.3, rng)
     wrong = (gate.route(noisy, 0) != groups).mean()
     bayes = mt.routing_matrix(mt.Hard(), model(0.3)).misrouting

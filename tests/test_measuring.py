@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from moetheory.auditing.energies import Gate
+from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
 from moetheory.auditing.measuring import measure
 from moetheory.auditing.predictors import Predictor
+from moetheory.auditing.task import Task
+from moetheory.kernels import block_sums
 
 NOISE = np.array([0.0, 0.2, 3.0])
 BLOCK_OF = np.array([1, 0, 2, 1, 0, 2, 2])
@@ -36,7 +38,7 @@ def world():
     labels = np.where(features @ rng.normal(size=7) + rng.normal(size=40) > 0.0, 3.0, -1.0)
     experts = rng.normal(size=(3, 3, 7)) * (np.arange(3)[:, np.newaxis] == BLOCK_OF)
     told = Predictor(rng.normal(size=(3, 3)), experts)
-    gate = Gate(0.3 * rng.normal(size=(3, 3)), rng.exponential(size=(3, 3)))
+    gate = EnergyGate(0.3 * rng.normal(size=(3, 3)), rng.exponential(size=(3, 3)))
     predictors = {
         "dense": Predictor(rng.normal(size=(3, 1)), rng.normal(size=(3, 1, 7))),
         "moe": told,
@@ -48,7 +50,9 @@ def world():
 def measured(features, labels, groups, predictors, repeats, rng, rows=None, boundary=1.0):
     x = Features(features, lambda rows: None)
     rows = np.arange(len(labels)) if rows is None else rows
-    return measure(predictors, x, rows, labels, groups, BLOCK_OF, NOISE, repeats, rng, boundary)
+    energies = block_sums(np.square(features), BLOCK_OF)
+    task = Task(x, labels, groups, BLOCK_OF, energies, True, NOISE)
+    return measure(predictors, task, rows, repeats, rng, boundary)
 
 
 def plain(predictor, noisy, group, level):

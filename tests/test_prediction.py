@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from moetheory.auditing.energies import Gate
+from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
-from moetheory.auditing.prediction import Training, _Routed, fit
+from moetheory.auditing.prediction import _Routed, fit
 from moetheory.auditing.predictors import Predictor
+from moetheory.auditing.task import Task
+from moetheory.kernels import block_sums
 
 NOISE = np.array([0.0, 0.05, 0.7, 6.0])
 # blocks of 1, 2, 3 and 5 features, not side by side, and rows that are not all training
@@ -28,7 +30,8 @@ def world(samples=60, seed=0, groups=None):
 def training_of(features, labels, groups, intercept=True, rows=None, noise=NOISE):
     rows = np.arange(len(labels)) if rows is None else rows
     x = Features(features, lambda rows: None)
-    return Training(x, rows, labels, groups, BLOCK_OF, 4, intercept, noise)
+    energies = block_sums(np.square(features), BLOCK_OF)
+    return Task(x, labels, groups, BLOCK_OF, energies, intercept, noise), rows
 
 
 def solved(features, labels, total, intercept):
@@ -41,7 +44,7 @@ def solved(features, labels, total, intercept):
     return (found[0], found[1:]) if intercept else (0.0, found)
 
 
-GATE = Gate(
+GATE = EnergyGate(
     np.array([[0.1, 0.0, -0.3, -1.0]] * 4),
     np.array([[0.6, 0.5, 0.4, 0.35]] * 4) / (1 + NOISE[:, None]),
 )
@@ -52,7 +55,7 @@ def fits(request):
     features, labels, groups = world()
     rows = np.flatnonzero(np.arange(60) % 5 != 2)
     training = training_of(features, labels, groups, request.param, rows)
-    found = fit(training, GATE, 3, np.random.default_rng(0))
+    found = fit(*training, GATE, 3, np.random.default_rng(0))
     return found, features[rows], labels[rows], groups[rows], request.param
 
 
@@ -131,7 +134,7 @@ def test_moments_are_those_of_all_and_of_each_group_on_its_block(fits):
 
 def test_an_expert_with_one_sample_is_foreseen_to_know_the_mean_of_all():
     features, labels, groups = world(20, groups=np.array([0] * 6 + [1] * 7 + [2] * 6 + [3]))
-    found = fit(training_of(features, labels, groups), GATE, 2, np.random.default_rng(0))
+    found = fit(*training_of(features, labels, groups), GATE, 2, np.random.default_rng(0))
     expected = (labels[-1] - labels.mean()) ** 2
     for name in ("moe", "moe(all)"):
         np.testing.assert_allclose(found.losses[name][-1], expected, rtol=1e-12)
@@ -146,7 +149,9 @@ def routed(features, labels, groups, experts, gate, left_out, noise, repeats, se
     training = training_of(features, labels, groups, noise=noise)
     own = np.stack([np.square(experts.coefficients).sum(axis=2)[:, g] for g in groups])
     losses = left_out**2 + noise * own
-    found = _Routed(training, experts, gate, left_out, losses, repeats, np.random.default_rng(seed))
+    found = _Routed(
+        *training, experts, gate, left_out, losses, repeats, np.random.default_rng(seed)
+    )
     half = len(labels) // 2
     for part in (slice(0, half), slice(half, len(labels))):
         found.expose(part, features[part])
@@ -199,9 +204,9 @@ def test_what_a_gate_does_has_the_law_of_noise_on_every_feature():
 
 def test_a_gate_that_does_not_err_leaves_nothing_to_chance():
     features, labels, groups = world(40)
-    certain = Gate(np.tile([0.0, 0.0, 0.0, 9.0], (4, 1)), np.zeros((4, 4)))
+    certain = EnergyGate(np.tile([0.0, 0.0, 0.0, 9.0], (4, 1)), np.zeros((4, 4)))
     third = groups == 3
-    found = fit(training_of(features, labels, groups), certain, 1, np.random.default_rng(0))
+    found = fit(*training_of(features, labels, groups), certain, 1, np.random.default_rng(0))
     losses = found.losses
     np.testing.assert_array_equal(losses["moe(hard)"][third], losses["moe"][third])
     assert np.all(losses["moe(hard)"][~third, 1] != losses["moe"][~third, 1])
@@ -211,7 +216,7 @@ def test_noise_at_all_levels_is_one_draw_and_repeats_are_many():
     features, labels, groups = world(40)
     training = training_of(features, labels, groups)
     one, again, other, more, many = (
-        fit(training, GATE, repeats, np.random.default_rng(seed)).losses["moe(hard)"]
+        fit(*training, GATE, repeats, np.random.default_rng(seed)).losses["moe(hard)"]
         for repeats, seed in ((1, 0), (1, 0), (1, 1), (20, 2), (400, 3))
     )
     np.testing.assert_array_equal(one, again)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moetheory.auditing.arguments import known_labels, known_noise, known_structure, split
-from moetheory.auditing.energies import Gate
+from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
 from moetheory.auditing.leads import lead
 from moetheory.auditing.measuring import Measured, measure
@@ -21,13 +21,14 @@ from moetheory.auditing.modularity import (
 )
 from moetheory.auditing.nearest import nearest_model
 from moetheory.auditing.outcome import Audit, Crossovers
-from moetheory.auditing.prediction import Fitted, Training, fit
+from moetheory.auditing.prediction import Fitted, fit
+from moetheory.auditing.predictors import NAMES
 from moetheory.auditing.structure import completed, require_samples
+from moetheory.auditing.task import Task
 from moetheory.simulation.seeding import RNG, entropy_of, stream
 from moetheory.validation import FloatArray, count, flag
 
 CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
-ORDER = ("dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)")
 TIE = 1e-12  # of the variance of labels: a difference of squared errors that is none
 SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
@@ -159,27 +160,13 @@ def audit(
             f"features must not vanish on all training samples, got a mean square of {signal:g}"
         )
     noise = known_noise(noise_variances, signal)
-    sizes = np.bincount(found.block_of)
-    gate = Gate.fitted(energies, sizes, own, noise, stream(entropy, GATE))
+    task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
+    gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
     if given.groups is None and noise[0] == 0.0:
-        gate = gate.without_noise(Gate.relative(energies.mean(axis=0)))
-    training = Training(
-        x, rows, y.values, found.groups, found.block_of, len(sizes), intercept, noise
-    )
-    fitted = fit(training, gate, repeats, stream(entropy, PREDICT))
-    predictors = {name: fitted.predictors[name] for name in ORDER}
-    measured = measure(
-        predictors,
-        x,
-        held,
-        y.values,
-        found.groups,
-        found.block_of,
-        noise,
-        repeats,
-        stream(entropy, MEASURE),
-        y.boundary,
-    )
+        gate = gate.without_noise(EnergyGate.relative(energies.mean(axis=0)))
+    fitted = fit(task, rows, gate, repeats, stream(entropy, PREDICT))
+    predictors = {name: fitted.predictors[name] for name in NAMES}
+    measured = measure(predictors, task, held, repeats, stream(entropy, MEASURE), y.boundary)
 
     chance = (
         share_when_shuffled(x, rows, found.block_of, CHANCE_ON, stream(entropy, SHUFFLE))
@@ -208,7 +195,7 @@ def audit(
 def _columns(noise: FloatArray, fitted: Fitted, measured: Measured) -> dict[str, NDArray[Any]]:
     """Mean losses predicted and measured, with their standard errors, and accuracies."""
     columns: dict[str, NDArray[Any]] = {"noise_variance": noise}
-    for name in ORDER:
+    for name in NAMES:
         for what, losses in (("predicted", fitted.losses), ("measured", measured.losses)):
             sem = f"{name}_predicted_sem" if what == "predicted" else f"{name}_sem"
             each = losses[name]

@@ -9,6 +9,7 @@ import numpy as np
 
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
+from moetheory.auditing.predictors import NAMES
 from moetheory.curves import COLOURS, GATE_COLOURS
 from moetheory.estimates import student_quantile
 
@@ -19,7 +20,6 @@ WIDE = 8.0  # a span of risks that is drawn logarithmically
 
 
 class _Look(NamedTuple):
-    name: str
     colour: str
     line: str
     marker: str
@@ -27,11 +27,11 @@ class _Look(NamedTuple):
 
 
 _LOOKS = {
-    "dense": _Look("dense", COLOURS["dense"], "-", "s", 6.0),
-    "moe": _Look("experts told the groups", COLOURS["moe"], "-", "o", 4.5),
-    "moe(hard)": _Look("experts behind a gate", GATE_COLOURS[0], "-.", "^", 5.5),
-    "dense(tuned)": _Look("dense, tuned", COLOURS["dense"], ":", "x", 4.0),
-    "moe(all)": _Look("experts that see all features", COLOURS["moe"], ":", "+", 5.0),
+    "dense": _Look(COLOURS["dense"], "-", "s", 6.0),
+    "moe": _Look(COLOURS["moe"], "-", "o", 4.5),
+    "moe(hard)": _Look(GATE_COLOURS[0], "-.", "^", 5.5),
+    "dense(tuned)": _Look(COLOURS["dense"], ":", "x", 4.0),
+    "moe(all)": _Look(COLOURS["moe"], ":", "+", 5.0),
 }
 
 
@@ -45,7 +45,7 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
             audit[f"{name}_predicted"],
             color=look.colour,
             linestyle=look.line,
-            label=look.name,
+            label=NAMES[name],
             zorder=2,
         )
         ax.errorbar(

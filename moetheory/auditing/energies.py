@@ -1,4 +1,4 @@
-"""Energies of blocks, the groups they tell, and a gate that sees them in noise."""
+"""Energies of blocks in noise, and a gate that sees them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from moetheory.validation import FloatArray, IntArray
 
 FITTED_ON = 10_000  # samples a gate is fitted on at most: it has two numbers for each expert
 WEIGHT_DECAY = 1e-6  # where energies tell the groups without error the weights have no limit
-
-
-def block_sums(values: FloatArray, block_of: IntArray) -> FloatArray:
-    r"""Sums over the features of each block, (n, K); of squares the energies :math:`u_j`."""
-    member = np.zeros((len(block_of), int(block_of.max()) + 1))
-    member[np.arange(len(block_of)), block_of] = 1.0
-    return np.asarray(values @ member)
 
 
 def noisy_energies(
@@ -37,7 +30,7 @@ def noisy_energies(
 
 
 @dataclass(frozen=True)
-class Gate:
+class EnergyGate:
     r"""At each noise level the expert with the largest :math:`a_j + c_j u_j`.
 
     Under Gaussian isotropic blocks the posterior of the groups has this form (docs/theory.md §6);
@@ -52,15 +45,15 @@ class Gate:
         return np.asarray((self.offsets[level] + self.slopes[level] * energies).argmax(axis=-1))
 
     @classmethod
-    def relative(cls, mean_energies: FloatArray) -> Gate:
+    def relative(cls, mean_energies: FloatArray) -> EnergyGate:
         """To the block with the largest energy relative to its mean; of one level."""
         silent = mean_energies == 0.0
         slopes = np.where(silent, 0.0, 1.0 / np.where(silent, 1.0, mean_energies))
         return cls(np.zeros((1, len(slopes))), slopes[np.newaxis])
 
-    def without_noise(self, gate: Gate) -> Gate:
+    def without_noise(self, gate: EnergyGate) -> EnergyGate:
         """The same, but at the first level another gate of one level."""
-        return Gate(
+        return EnergyGate(
             np.concatenate([gate.offsets, self.offsets[1:]]),
             np.concatenate([gate.slopes, self.slopes[1:]]),
         )
@@ -73,7 +66,7 @@ class Gate:
         groups: IntArray,
         noise_variances: FloatArray,
         rng: np.random.Generator,
-    ) -> Gate:
+    ) -> EnergyGate:
         """Logistic regression of the groups on noisy energies, at each noise level."""
         if len(groups) > FITTED_ON:
             chosen = rng.permutation(len(groups))[:FITTED_ON]
@@ -88,26 +81,25 @@ class Gate:
 
 def _logistic(energies: FloatArray, groups: IntArray) -> tuple[FloatArray, FloatArray]:
     from scipy.optimize import minimize
+    from scipy.special import log_softmax
 
     count, experts = energies.shape
     scale = energies.mean(axis=0)
-    scaled = energies / np.where(scale > 0.0, scale, 1.0)
+    scale = np.where(scale > 0.0, scale, 1.0)
+    scaled = energies / scale
     truth = np.zeros_like(scaled)
     truth[np.arange(count), groups] = 1.0
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
         offsets, slopes = weights.reshape(2, experts)
-        scores = offsets + slopes * scaled
-        scores -= scores.max(axis=1, keepdims=True)
-        right = scores[np.arange(count), groups]
-        np.exp(scores, out=scores)
-        total = scores.sum(axis=1)
-        off = scores / total[:, np.newaxis] - truth
+        logs = log_softmax(offsets + slopes * scaled, axis=1)
+        off = np.exp(logs) - truth
         gradient = np.concatenate([off.mean(axis=0), (off * scaled).mean(axis=0)])
-        value = float((np.log(total) - right).mean() + 0.5 * WEIGHT_DECAY * weights @ weights)
+        missed = -float(logs[np.arange(count), groups].mean())
+        value = missed + 0.5 * WEIGHT_DECAY * float(weights @ weights)
         return value, gradient + WEIGHT_DECAY * weights
 
     start = np.repeat([0.0, 1.0], experts)
     weights = minimize(loss, start, jac=True, method="L-BFGS-B").x
     offsets, slopes = weights.reshape(2, experts)
-    return offsets, slopes / np.where(scale > 0.0, scale, 1.0)
+    return offsets, slopes / scale

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moetheory.auditing.energies import block_sums
-from moetheory.auditing.features import Features
 from moetheory.auditing.predictors import Predictor
+from moetheory.auditing.task import Task
+from moetheory.kernels import block_sums
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -23,12 +23,8 @@ class Measured:
 
 def measure(
     predictors: Mapping[str, Predictor],
-    features: Features,
+    task: Task,
     rows: IntArray,
-    labels: FloatArray,
-    groups: IntArray,
-    block_of: IntArray,
-    noise_variances: FloatArray,
     repeats: int,
     rng: np.random.Generator,
     boundary: float | None,
@@ -39,19 +35,20 @@ def measure(
     responses to :math:`x` and to :math:`e` once. ``boundary`` is between the labels of two
     classes.
     """
-    shape = len(rows), len(noise_variances)
+    features, block_of = task.features, task.block_of
+    shape = len(rows), len(task.noise_variances)
     losses = {name: np.zeros(shape) for name in predictors}
     hits = {name: np.zeros(shape) for name in predictors}
     for part, chunk in features.chunks(rows):
-        truth, group = labels[rows[part]], groups[rows[part]]
+        here = rows[part]
+        truth, group, energies = task.labels[here], task.groups[here], task.energies[here]
         clean = _responses(predictors, chunk)
-        energies = block_sums(np.square(chunk), block_of)
         for _ in range(repeats):
             noise = rng.standard_normal(chunk.shape)
             added = _responses(predictors, noise)
             crossed = 2.0 * block_sums(chunk * noise, block_of)
             own = block_sums(np.square(noise), block_of)
-            for level, variance in enumerate(noise_variances):
+            for level, variance in enumerate(task.noise_variances):
                 sigma = np.sqrt(variance)
                 noisy = energies + sigma * crossed + variance * own
                 for name, predictor in predictors.items():

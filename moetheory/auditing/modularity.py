@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from moetheory.auditing.energies import Gate, block_sums
+from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
+from moetheory.kernels import block_sums
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -49,4 +50,4 @@ def share_when_shuffled(
     whole = np.concatenate([chunk for _, chunk in x.chunks(some)])
     rng.permuted(whole, axis=0, out=whole)
     energies = block_sums(np.square(whole), block_of)
-    return group_share(energies, Gate.relative(energies.mean(axis=0)).route(energies, 0))
+    return group_share(energies, EnergyGate.relative(energies.mean(axis=0)).route(energies, 0))

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from moetheory import reporting
 from moetheory.auditing import wording
-from moetheory.auditing.energies import block_sums
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.predictors import Predictor
+from moetheory.kernels import block_sums
 from moetheory.model import BlockModel
 from moetheory.results import Columns
 from moetheory.validation import FloatArray, IntArray, read_only, real_array, regular_array
@@ -193,7 +193,9 @@ class Audit(Columns):
         for level, noise in enumerate(self.noise_variances):
             for what, sem in (("predicted", "predicted_sem"), ("measured", "sem")):
                 cells = [
-                    wording.with_error(self[f"{name}_{what}"][level], self[f"{name}_{sem}"][level])
+                    reporting.with_error(
+                        self[f"{name}_{what}"][level], self[f"{name}_{sem}"][level]
+                    )
                     for name in self.predictors
                 ]
                 rows.append([f"{noise:.4g}", what, *cells])

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.auditing.energies import Gate, block_sums
-from moetheory.auditing.features import Features
+from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.predictors import Predictor
 from moetheory.auditing.ridgepath import Moments, RidgePath
+from moetheory.auditing.task import Task
 from moetheory.validation import FloatArray, IntArray
 
 TUNING = 24  # penalties tried beside the noise variances
-WEAKEST, STRONGEST = 1e-4, 10.0  # of them, of the mean and of the largest eigenvalue
-
-
-class Training(NamedTuple):
-    """What is fitted: which ``rows`` of the features, with labels and groups of all samples."""
-
-    features: Features
-    rows: IntArray
-    labels: FloatArray
-    groups: IntArray
-    block_of: IntArray
-    experts: int
-    intercept: bool
-    noise_variances: FloatArray
+WEAKEST, STRONGEST = 1e-4, 10.0  # of them: of the mean and of the sum of the eigenvalues
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +31,21 @@ class Fitted:
     of_groups: list[Moments]
 
 
-def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) -> Fitted:
-    r"""Every predictor, and what its risk will be on samples that it has not seen.
+def fit(
+    task: Task, rows: IntArray, gate: EnergyGate, repeats: int, rng: np.random.Generator
+) -> Fitted:
+    r"""Every predictor from training ``rows``, and what its risk will be on unseen samples.
 
     A predictor with coefficients :math:`\beta` has the risk
     :math:`\mathbb E (y - a - x^\top\beta)^2 + \sigma^2 \|\beta\|^2` under noise on its features:
     the first term by leaving each sample out, the second exactly. What the gate sends where
     depends on the noise: there noise is drawn, ``repeats`` times for each sample.
     """
-    features, rows, labels = training.features, training.rows, training.labels
-    noise, experts, dim = training.noise_variances, training.experts, training.features.dim
+    features, labels, noise = task.features, task.labels, task.noise_variances
+    experts, dim = task.experts, features.dim
     levels, overall = len(noise), float(labels[rows].mean())
-    groups = training.groups[rows]
-    blocks = [np.flatnonzero(training.block_of == g) for g in range(experts)]
+    groups = task.groups[rows]
+    blocks = [np.flatnonzero(task.block_of == g) for g in range(experts)]
     errors = {name: np.empty((len(rows), levels)) for name in ("moe", "moe(all)")}
     intercepts = {name: np.empty((levels, experts)) for name in errors}
     coefficients = {name: np.zeros((levels, experts, dim)) for name in errors}
@@ -66,11 +54,11 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
     # one group after the other, so that only its own second moment is held
     for g, block in enumerate(blocks):
         own = np.flatnonzero(groups == g)
-        found = _moments(features, rows[own], labels)
+        found = _moments(task, rows[own])
         of_groups.append(found.of_block(block))
         paths = {
-            "moe": (RidgePath(of_groups[g], training.intercept, noise), block),
-            "moe(all)": (RidgePath(found, training.intercept, noise), np.arange(dim)),
+            "moe": (RidgePath(of_groups[g], task.intercept, noise), block),
+            "moe(all)": (RidgePath(found, task.intercept, noise), np.arange(dim)),
         }
         for name, (path, seen) in paths.items():
             intercepts[name][:, g] = path.intercepts
@@ -92,8 +80,10 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
     losses = {}
     for name, predictor in predictors.items():
         losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
-    dense = _Dense(training, moments)
-    routed = _Routed(training, predictors["moe"], gate, errors["moe"], losses["moe"], repeats, rng)
+    dense = _Dense(task, rows, moments)
+    routed = _Routed(
+        task, rows, predictors["moe"], gate, errors["moe"], losses["moe"], repeats, rng
+    )
     for part, chunk in features.chunks(rows):
         dense.leave_out(part, chunk)
         routed.expose(part, chunk)
@@ -106,8 +96,9 @@ def fit(training: Training, gate: Gate, repeats: int, rng: np.random.Generator) 
     )
 
 
-def _moments(features: Features, rows: IntArray, labels: FloatArray) -> Moments:
-    parts = (Moments.of(chunk, labels[rows[part]]) for part, chunk in features.chunks(rows))
+def _moments(task: Task, rows: IntArray) -> Moments:
+    chunks = task.features.chunks(rows)
+    parts = (Moments.of(chunk, task.labels[rows[part]]) for part, chunk in chunks)
     total = next(parts)
     for each in parts:
         total += each
@@ -117,21 +108,20 @@ def _moments(features: Features, rows: IntArray, labels: FloatArray) -> Moments:
 class _Dense:
     """One predictor for all: penalised by the noise, and by what leaving samples out says."""
 
-    def __init__(self, training: Training, moments: Moments) -> None:
-        self._training = training
-        noise = training.noise_variances
+    def __init__(self, task: Task, rows: IntArray, moments: Moments) -> None:
+        self._labels, self._noise = task.labels[rows], task.noise_variances
         mean = float(np.trace(moments.scatter)) / moments.count / len(moments.mean)
         tried = mean * np.geomspace(WEAKEST, STRONGEST * len(moments.mean), TUNING)
-        self._path = RidgePath(moments, training.intercept, np.concatenate([noise, tried]))
-        self._errors = np.empty((len(training.rows), len(noise) + TUNING))
+        penalties = np.concatenate([self._noise, tried])
+        self._path = RidgePath(moments, task.intercept, penalties)
+        self._errors = np.empty((len(rows), len(penalties)))
 
     def leave_out(self, part: slice, chunk: FloatArray) -> None:
-        truth = self._training.labels[self._training.rows[part]]
-        self._errors[part] = self._path.left_out(chunk, truth)
+        self._errors[part] = self._path.left_out(chunk, self._labels[part])
 
     def finished(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
         """Predictors, and squared errors foreseen, by name."""
-        noise, path = self._training.noise_variances, self._path
+        noise, path = self._noise, self._path
         norms = np.square(path.coefficients).sum(axis=1)
         squares = np.square(self._errors)
         risks = squares.mean(axis=0) + np.outer(noise, norms)
@@ -158,9 +148,10 @@ class _Routed:
 
     def __init__(
         self,
-        training: Training,
+        task: Task,
+        rows: IntArray,
         experts: Predictor,
-        gate: Gate,
+        gate: EnergyGate,
         left_out: FloatArray,
         losses: FloatArray,
         repeats: int,
@@ -168,24 +159,23 @@ class _Routed:
     ) -> None:
         self.predictor = dataclasses.replace(experts, gate=gate)
         self.losses = losses.copy()
-        self._training, self._gate, self._left_out = training, gate, left_out
+        self._task, self._rows, self._gate, self._left_out = task, rows, gate, left_out
         self._repeats, self._rng = repeats, rng
-        self._sizes = np.bincount(training.block_of, minlength=training.experts)
         self._norms = np.sqrt(experts.squared_norms())
 
     def expose(self, part: slice, chunk: FloatArray) -> None:
         """Draw noise on the samples of a chunk, the same at all levels but for its size."""
-        training = self._training
-        shape = len(chunk), training.experts
-        truth = training.labels[training.rows[part], np.newaxis]
-        own = training.groups[training.rows[part], np.newaxis]
-        energies = block_sums(np.square(chunk), training.block_of)
+        task, rows, sizes = self._task, self._rows[part], self._task.sizes
+        shape = len(chunk), task.experts
+        truth = task.labels[rows, np.newaxis]
+        own = task.groups[rows, np.newaxis]
+        energies = task.energies[rows]
         responses = self.predictor.respond(chunk)
         normals = self._rng.standard_normal((self._repeats, 2, *shape))
-        normals[:, 1] *= self._sizes > 1
-        rest = self._rng.chisquare(np.maximum(self._sizes - 2, 1), (self._repeats, *shape))
-        rest *= self._sizes > 2
-        for level, noise in enumerate(training.noise_variances):
+        normals[:, 1] *= sizes > 1
+        rest = self._rng.chisquare(np.maximum(sizes - 2, 1), (self._repeats, *shape))
+        rest *= sizes > 2
+        for level, noise in enumerate(task.noise_variances):
             sigma, norms = np.sqrt(noise), self._norms[level]
             along = responses[:, level]
             outputs = along + self.predictor.intercepts[level]

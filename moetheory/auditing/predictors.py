@@ -6,8 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moetheory.auditing.energies import Gate
+from moetheory.auditing.energies import EnergyGate
 from moetheory.validation import FloatArray, IntArray
+
+NAMES = {  # of all that an audit tries, in the order of its columns, and what they are called
+    "dense": "dense",
+    "moe": "experts told the groups",
+    "moe(hard)": "experts behind a gate",
+    "dense(tuned)": "dense, tuned",
+    "moe(all)": "experts that see all features",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,13 +27,13 @@ class Predictor:
     intercepts : (L, E) array
         E is 1, or K for experts.
     coefficients : (L, E, d) array
-    gate : Gate or None
+    gate : EnergyGate or None
         Without one experts are told the groups.
     """
 
     intercepts: FloatArray
     coefficients: FloatArray
-    gate: Gate | None = None
+    gate: EnergyGate | None = None
 
     @property
     def is_told(self) -> bool:

@@ -8,8 +8,9 @@ import numpy as np
 
 from moetheory.auditing.arguments import Structure
 from moetheory.auditing.blocks import blocks_of, coactivation
-from moetheory.auditing.energies import Gate, block_sums
+from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
+from moetheory.kernels import block_sums
 from moetheory.validation import FloatArray, IntArray
 
 
@@ -35,7 +36,7 @@ def completed(given: Structure, experts: int | None, x: Features, rows: IntArray
         energies[part] = block_sums(np.square(chunk), blocks)
     groups = given.groups
     if groups is None:
-        groups = Gate.relative(energies[rows].mean(axis=0)).route(energies, 0)
+        groups = EnergyGate.relative(energies[rows].mean(axis=0)).route(energies, 0)
     elif given.block_of is None:
         of_block = _matched(energies[rows], groups[rows])
         blocks = of_block[blocks]

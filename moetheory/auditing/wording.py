@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.auditing.leads import Lead, Located
+from moetheory.auditing.predictors import NAMES
 from moetheory.reporting import rounded
 from moetheory.validation import FloatArray
 
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
 
 MODULAR, BARELY = 0.5, 0.1  # of the way from chance to strict blocks
 ERRORS = 3.0  # standard errors within which a risk is as predicted
-CALLED = {"moe": "Experts told the groups", "moe(hard)": "Experts behind a gate"}
-
-
-def with_error(value: float, sem: float) -> str:
-    """A number with its standard error.
-
-    >>> with_error(0.51234, 0.0021)
-    '0.5123 ± 0.0021'
-    """
-    return f"{rounded(value, sem)} ± {sem:.2g}"
 
 
 def verdict(audit: Audit) -> str:
@@ -62,11 +53,11 @@ def _energy(audit: Audit) -> str:
 
 
 def _lead(audit: Audit, name: str) -> str:
-    predicted, measured = audit.crossovers[name].predicted, audit.crossovers[name].measured
-    grid = audit.noise_variances
+    predicted, measured = audit.crossovers[name]
+    grid, who = audit.noise_variances, NAMES[name].capitalize()
     never = [math.isinf(each.begins.value) for each in (predicted, measured)]
     if all(never):
-        return f"{CALLED[name]}: no gain over dense predicted, none found."
+        return f"{who}: no gain over dense predicted, none found."
     if not audit.crossovers[name].agree:
         said = "the theory missed it"
     elif all(each.is_sure for each in (predicted, measured)) and (
@@ -76,7 +67,7 @@ def _lead(audit: Audit, name: str) -> str:
     else:
         said = "within their errors, which are wide"
     return (
-        f"{CALLED[name]}: predicted {_stretch(predicted, grid)}, "
+        f"{who}: predicted {_stretch(predicted, grid)}, "
         f"measured {_stretch(measured, grid)}: {said}."
     )
 

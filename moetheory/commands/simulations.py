@@ -91,9 +91,9 @@ def run_simulate(options: argparse.Namespace) -> int:
     if options.part is not None:
         print("part {} of {}, counted from 0".format(*options.part))
     if difference is not None:
-        mean, sem = difference["mean"], difference["sem"]
         draws = "paired" if difference["paired"] else "independent"
-        print(f"dense - MoE  {reporting.rounded(mean, sem)} ± {sem:.2g} ({draws})")
+        shown = reporting.with_error(difference["mean"], difference["sem"])
+        print(f"dense - MoE  {shown} ({draws})")
     print(f"replay with --seed {estimates.entropy}")
     return 0
 

@@ -1,0 +1,46 @@
+"""What predictors of an audit are fitted to and tried on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory.auditing.features import Features
+from moetheory.validation import FloatArray, IntArray
+
+
+class Task(NamedTuple):
+    """All samples, training and held-out, and how they are divided.
+
+    Attributes
+    ----------
+    features : Features
+        (n, d).
+    labels : (n,) array
+    groups : (n,) integer array
+    block_of : (d,) integer array
+    energies : (n, K) array
+        Sums of squares of each block, without noise.
+    intercept : bool
+        Whether predictors have one.
+    noise_variances : (L,) array
+    """
+
+    features: Features
+    labels: FloatArray
+    groups: IntArray
+    block_of: IntArray
+    energies: FloatArray
+    intercept: bool
+    noise_variances: FloatArray
+
+    @property
+    def experts(self) -> int:
+        """K."""
+        return int(self.energies.shape[1])
+
+    @property
+    def sizes(self) -> IntArray:
+        """Features of each block, (K,)."""
+        return np.bincount(self.block_of)
