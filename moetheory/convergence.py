@@ -23,7 +23,7 @@ from moetheory.schedule import (
     step_costs,
 )
 from moetheory.trajectory import Quadratics, Trajectory
-from moetheory.validation import FloatArray, number, read_only
+from moetheory.validation import FloatArray, flag, number, read_only
 
 
 def descent(
@@ -243,9 +243,7 @@ def steps_to(
     unit = step_costs(estimator, model, training)[known_cost(cost)]
     path = Trajectory.of(estimator, model, size, training)
     limit = risk(estimator, model).excess
-    if not isinstance(relative, bool | np.bool_):
-        raise ValueError(f"relative must be True or False, got {relative!r}")
-    if relative:
+    if flag("relative", relative):
         share = number("tolerance", tolerance, above=0.0)
         if share > 1.0:
             raise ValueError(
