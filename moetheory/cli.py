@@ -9,9 +9,9 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from moetheory import __version__
 from moetheory.commands import COMMANDS, BadInputError
-from moetheory.errors import ExecutorError
+from moetheory.common.errors import ExecutorError
+from moetheory.common.version import __version__
 
 USAGE, INTERNAL, WORKERS, INTERRUPTED, BROKEN_PIPE = 2, 70, 71, 130, 141
 _EXIT_CODES = (

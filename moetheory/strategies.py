@@ -13,7 +13,7 @@ except ImportError as error:  # pragma: no cover - exercised by an environment w
         "moetheory.strategies needs Hypothesis: pip install 'moetheory[hypothesis]'"
     ) from error
 
-from moetheory.model import BlockModel
+from moetheory.problem.model import BlockModel
 
 
 def block_models(

@@ -28,10 +28,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from moetheory import catalogue, checking
-from moetheory.estimates import student_quantile
-from moetheory.theorems import _training
-from moetheory.verdicts import Verdict
+from moetheory import catalogue
+from moetheory.checking import checker
+from moetheory.checking.verdicts import Verdict
+from moetheory.claims import training_sets
+from moetheory.results.estimates import student_quantile
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=30)
@@ -82,7 +83,7 @@ def pool():
 def _proofs():
     """A proof hangs on its claim alone, whatever the model: each is made once."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(checking, "_certificate", lru_cache(None)(checking._certificate))
+        patch.setattr(checker, "_certificate", lru_cache(None)(checker._certificate))
         yield
 
 
@@ -95,15 +96,15 @@ class Held:
 
     def __init__(self, ahead=None):
         self.verdicts, self.controls, self.estimates = {}, {}, {}
-        self.plain = checking.simulate
+        self.plain = checker.simulate
         self.ahead = ahead
 
     def __call__(self, theorem):
         self.fetch(theorem)
         if theorem not in self.verdicts:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(checking, "simulate", self.keep)
-                self.verdicts[theorem] = checking.check(theorem, rng=1)
+                patch.setattr(checker, "simulate", self.keep)
+                self.verdicts[theorem] = checker.check(theorem, rng=1)
         return self.verdicts[theorem]
 
     def control(self, theorem):
@@ -112,7 +113,7 @@ class Held:
         if theorem not in self.controls:
             # without closed forms it takes a simulation with power to find a claim wrong
             closed = all(None not in (claim.left, claim.right) for claim in theorem.claims)
-            self.controls[theorem] = checking.check(
+            self.controls[theorem] = checker.check(
                 theorem.negative_control, rng=1, replicates=2 if closed else None
             )
         return self.controls[theorem]
@@ -142,7 +143,7 @@ class Held:
 @pytest.fixture(scope="session")
 def held(ahead):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_training, "drawn", lru_cache(32)(_training.drawn.__wrapped__))
+        patch.setattr(training_sets, "drawn", lru_cache(32)(training_sets.drawn.__wrapped__))
         yield Held(ahead)
 
 
@@ -187,7 +188,7 @@ def ahead(request, tmp_path_factory):
 def work_ahead(directory: Path) -> None:
     """What is asked for first comes first; what fails is left to the test itself."""
     warnings.simplefilter("error")
-    _training.drawn = lru_cache(32)(_training.drawn.__wrapped__)
+    training_sets.drawn = lru_cache(32)(training_sets.drawn.__wrapped__)
     examples = {path.name: partial(drawn_example, path) for path in sorted(EXAMPLES.glob("*.py"))}
     verdicts = {name: partial(both_verdicts, name) for name in catalogue}
     for name, make in (examples | verdicts).items():

@@ -19,10 +19,11 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
-from moetheory import cli, reporting, terminal
+from moetheory import cli
 from moetheory.commands import audits, checks, risks, simulations, sweeps
 from moetheory.commands.descents import STEPS
-from moetheory.simulation.runs import Run
+from moetheory.common import terminal, text
+from moetheory.simulation.runs.chunks import Run
 
 
 @pytest.fixture
@@ -1054,7 +1055,7 @@ def test_simulate_says_medians_where_the_variance_is_infinite(run, small):
     assert moe.startswith("moetheory: warning: mean and variance of the risk of moe are")
     header, *rows = cells_of(out)
     assert header[4:6] == ["median", "its 95 % interval"]
-    with pytest.warns(mt.errors.HeavyTailWarning):
+    with pytest.warns(mt.HeavyTailWarning):
         estimates = mt.simulate(BOTH, small, samples=6, replicates=200, rng=1)
     for row, estimate in zip(rows, estimates, strict=True):
         low, high = estimate.median_interval()
@@ -1149,7 +1150,7 @@ def test_interrupted_without_anything_kept_is_one_line(run, monkeypatch, command
 
 def test_workers_that_die_are_71_and_one_line(run, monkeypatch, tmp_path):
     def die(*_, **__):
-        raise mt.errors.ExecutorError("broke")
+        raise mt.ExecutorError("broke")
 
     monkeypatch.setattr(simulations, "simulate", die)
     code, out, err = run(*SIMULATE, "--workers", "2")
@@ -1556,7 +1557,7 @@ def test_audit_prints_risks_and_a_verdict(audited, drawn, monkeypatch, width):
         assert sum(name in line.split() for line in lines) == (6 if width == 30 else 1)
         for what, sem in (("predicted", "predicted_sem"), ("measured", "sem")):
             value, error = (expected[f"{name}_{each}"][1] for each in (what, sem))
-            assert f"{reporting.rounded(value, error)} ± {error:.2g}" in table
+            assert f"{text.rounded(value, error)} ± {error:.2g}" in table
 
 
 def test_audit_of_two_classes(audited, drawn):

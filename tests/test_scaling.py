@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from moetheory import cli
-from moetheory.simulation.runs import Run
+from moetheory.simulation.runs.chunks import Run
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "scaling.md").read_text(encoding="utf-8")
 BLOCKS = {

@@ -1,6 +1,7 @@
 """The theory on somebody's own data."""
 
 from moetheory.auditing.auditor import audit
-from moetheory.auditing.outcome import Audit, Crossovers
+from moetheory.auditing.leads import Crossovers
+from moetheory.auditing.outcome import Audit
 
 __all__ = ["Audit", "Crossovers", "audit"]

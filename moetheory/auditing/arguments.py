@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.validation import FloatArray, IntArray, number, real_array, regular_array, vector
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import number, real_array, regular_array, vector
 
 LARGEST_LABEL = 1e70  # squared errors must not overflow when they are squared
 LARGEST_NOISE = 1e300

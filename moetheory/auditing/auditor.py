@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from moetheory.auditing.arguments import known_labels, known_noise, known_structure, split
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
-from moetheory.auditing.leads import lead
+from moetheory.auditing.fitting import Fitted, fit
+from moetheory.auditing.leads import Crossovers, lead
 from moetheory.auditing.measuring import Measured, measure
 from moetheory.auditing.modularity import (
     equivalent_leakage,
@@ -19,14 +20,14 @@ from moetheory.auditing.modularity import (
     share_by_chance,
     share_when_shuffled,
 )
-from moetheory.auditing.nearest import nearest_model
-from moetheory.auditing.outcome import Audit, Crossovers
-from moetheory.auditing.prediction import Fitted, fit
+from moetheory.auditing.nearest_model import nearest_model
+from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
 from moetheory.auditing.structure import completed, require_samples
 from moetheory.auditing.task import Task
-from moetheory.simulation.seeding import RNG, entropy_of, stream
-from moetheory.validation import FloatArray, count, flag
+from moetheory.common.arrays import FloatArray
+from moetheory.common.seeding import RNG, entropy_of, stream
+from moetheory.common.validation import count, flag
 
 CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
 TIE = 1e-12  # of the variance of labels: a difference of squared errors that is none

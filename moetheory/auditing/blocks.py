@@ -25,7 +25,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.validation import FloatArray, IntArray, count, real_array
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import count, real_array
 
 _LARGEST_EXPONENT = 1000  # of the powers of two by which features are scaled
 _MOST_BLOCKS = 64  # that are looked for when their number is not given

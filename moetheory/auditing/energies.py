@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray
 
 FITTED_ON = 10_000  # samples a gate is fitted on at most: it has two numbers for each expert
 WEIGHT_DECAY = 1e-6  # where energies tell the groups without error the weights have no limit

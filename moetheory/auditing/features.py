@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.validation import FloatArray, IntArray, regular_array
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import regular_array
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
 ROWS = 2**13  # at most, where features are few

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray
 
 DRAWS = 2000
 CONFIDENCE = 0.95
@@ -40,6 +40,26 @@ class Lead(NamedTuple):
     def is_sure(self) -> bool:
         """Whether it begins at all within its interval."""
         return self.begins.high < math.inf
+
+
+class Crossovers(NamedTuple):
+    """Where experts lead dense along the noise: foreseen, and measured.
+
+    Attributes
+    ----------
+    predicted, measured : Lead
+        Each with ``begins`` and ``ends``, noise variances as ``value``, and from ``low`` to
+        ``high`` their 95 % interval; ``inf`` is beyond the largest.
+    """
+
+    predicted: Lead
+    measured: Lead
+
+    @property
+    def agree(self) -> bool:
+        """Whether both leads begin, and end, at the same noise within their 95 % intervals."""
+        pairs = zip(self.predicted, self.measured, strict=True)
+        return all(foreseen.agrees(found) for foreseen, found in pairs)
 
 
 def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Generator) -> Lead:
@@ -89,3 +109,30 @@ def _root(noise: FloatArray, differences: FloatArray, left: IntArray) -> FloatAr
     apart = first - second
     share = np.where(apart == 0.0, 0.0, first / np.where(apart == 0.0, 1.0, apart))
     return np.asarray(noise[left] + share * (noise[right] - noise[left]))
+
+
+def stretch_in_words(lead: Lead, grid: FloatArray) -> str:
+    begins, ends = lead
+    if math.isinf(begins.value):
+        return "never ahead of dense"
+    _, from_the_start, to_the_end = pattern(lead, grid)
+    if from_the_start and to_the_end:
+        stretch = "at every noise variance"
+    elif to_the_end:
+        stretch = f"from noise variance {_located(begins, grid)} on"
+    elif from_the_start:
+        stretch = f"up to noise variance {_located(ends, grid)}"
+    else:
+        stretch = f"from noise variance {_located(begins, grid)} to {_located(ends, grid)}"
+    return f"ahead of dense {stretch}{'' if lead.is_sure else ', if at all'}"
+
+
+def pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
+    """Whether there is a lead, whether it is there from the start, whether it lasts."""
+    begins, ends = lead.begins.value, lead.ends.value
+    return math.isfinite(begins), begins <= grid[0], math.isinf(ends)
+
+
+def _located(place: Located, grid: FloatArray) -> str:
+    high = f"more than {grid[-1]:.3g}" if math.isinf(place.high) else f"{place.high:.3g}"
+    return f"{place.value:.3g} ({place.low:.3g} to {high})"

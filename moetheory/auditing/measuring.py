@@ -9,8 +9,7 @@ import numpy as np
 
 from moetheory.auditing.predictors import Predictor
 from moetheory.auditing.task import Task
-from moetheory.kernels import block_sums
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,8 +8,7 @@ import numpy as np
 
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
-from moetheory.kernels import block_sums
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
 
 
 def group_share(energies: FloatArray, groups: IntArray) -> float:

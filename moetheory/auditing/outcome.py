@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory import reporting
-from moetheory.auditing import wording
-from moetheory.auditing.leads import Lead
-from moetheory.auditing.predictors import Predictor
-from moetheory.kernels import block_sums
-from moetheory.model import BlockModel
-from moetheory.results import Columns
-from moetheory.validation import FloatArray, IntArray, read_only, real_array, regular_array
+from moetheory.auditing.leads import Crossovers, pattern, stretch_in_words
+from moetheory.auditing.predictors import NAMES, Predictor
+from moetheory.common import text
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.validation import read_only, real_array, regular_array
+from moetheory.problem.model import BlockModel
+from moetheory.results.tables import Columns
 
-
-class Crossovers(NamedTuple):
-    """Where experts lead dense along the noise: foreseen, and measured.
-
-    Attributes
-    ----------
-    predicted, measured : Lead
-        Each with ``begins`` and ``ends``, noise variances as ``value``, and from ``low`` to
-        ``high`` their 95 % interval; ``inf`` is beyond the largest.
-    """
-
-    predicted: Lead
-    measured: Lead
-
-    @property
-    def agree(self) -> bool:
-        """Whether both leads begin, and end, at the same noise within their 95 % intervals."""
-        pairs = zip(self.predicted, self.measured, strict=True)
-        return all(foreseen.agrees(found) for foreseen, found in pairs)
+MODULAR, BARELY = 0.5, 0.1  # of the way from chance to strict blocks
+ERRORS = 3.0  # standard errors within which a risk is as predicted
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,9 +176,7 @@ class Audit(Columns):
         for level, noise in enumerate(self.noise_variances):
             for what, sem in (("predicted", "predicted_sem"), ("measured", "sem")):
                 cells = [
-                    reporting.with_error(
-                        self[f"{name}_{what}"][level], self[f"{name}_{sem}"][level]
-                    )
+                    text.with_error(self[f"{name}_{what}"][level], self[f"{name}_{sem}"][level])
                     for name in self.predictors
                 ]
                 rows.append([f"{noise:.4g}", what, *cells])
@@ -204,9 +185,94 @@ class Audit(Columns):
                     f"{100 * self[f'{name}_accuracy'][level]:.1f} %" for name in self.predictors
                 ]
                 rows.append([f"{noise:.4g}", "accuracy", *shares])
-        return reporting.tables(header, rows, width, lead=2)
+        return text.tables(header, rows, width, lead=2)
 
     @property
     def verdict(self) -> str:
         """How modular the data is, where experts win, and whether the theory called it."""
-        return wording.verdict(self)
+        return _verdict(self)
+
+
+def _verdict(audit: Audit) -> str:
+    """A few lines: structure, who leads where, what the lead is due to, errors of prediction."""
+    lines = [_structure(audit), _energy(audit)]
+    if len(audit.names) > 1:
+        lines += [*(_lead(audit, name) for name in audit.crossovers), _sources(audit)]
+    return "\n".join([*lines, _errors(audit)])
+
+
+def _structure(audit: Audit) -> str:
+    held_out = int(audit.held_out.sum())
+    sizes = audit.model.sizes
+    features = f"{sizes.min()} to {sizes.max()}" if sizes.min() < sizes.max() else f"{sizes[0]}"
+    experts = "1 expert" if len(sizes) == 1 else f"{len(sizes)} experts"
+    return (
+        f"{experts} with {features} of {len(audit.block_of)} features; "
+        f"{len(audit.held_out) - held_out} training and {held_out} held-out samples."
+    )
+
+
+def _energy(audit: Audit) -> str:
+    if len(audit.names) == 1:
+        return "Not modular: one block, the expert is the dense predictor, no gain."
+    if audit.modularity >= MODULAR:
+        word = "Modular"
+    else:
+        word = "Weakly modular" if audit.modularity >= BARELY else "Not modular"
+    return (
+        f"{word}: {100 * audit.group_share:.3g} % of the energy lies in the block of the sample's "
+        f"group ({100 * audit.chance_share:.3g} % by chance); "
+        f"equivalent leakage alpha = {audit.leakage:.2g}."
+    )
+
+
+def _lead(audit: Audit, name: str) -> str:
+    predicted, measured = audit.crossovers[name]
+    grid, who = audit.noise_variances, NAMES[name].capitalize()
+    never = [math.isinf(each.begins.value) for each in (predicted, measured)]
+    if all(never):
+        return f"{who}: no gain over dense predicted, none found."
+    if not audit.crossovers[name].agree:
+        said = "the theory missed it"
+    elif all(each.is_sure for each in (predicted, measured)) and (
+        pattern(predicted, grid) == pattern(measured, grid)
+    ):
+        said = "the theory called it"
+    else:
+        said = "within their errors, which are wide"
+    return (
+        f"{who}: predicted {stretch_in_words(predicted, grid)}, "
+        f"measured {stretch_in_words(measured, grid)}: {said}."
+    )
+
+
+def _sources(audit: Audit) -> str:
+    """What experts gain where they gain most, in steps from dense."""
+    gain = audit["dense_measured"] - audit["moe_measured"]
+    level = int(np.argmax(gain))
+    if gain[level] <= 0.0:
+        level = len(gain) - 1
+    dense, tuned, every, own = (
+        text.rounded(audit[f"{name}_measured"][level], audit[f"{name}_sem"][level])
+        for name in ("dense", "dense(tuned)", "moe(all)", "moe")
+    )
+    return (
+        f"At noise variance {audit.noise_variances[level]:.3g}: dense {dense}, tuned {tuned}; "
+        f"experts that see all features {every} (routing alone), their own block {own} (filtering)."
+    )
+
+
+def _errors(audit: Audit) -> str:
+    z = np.array([audit.z(name) for name in audit.predictors])
+    off = np.abs(z) > ERRORS
+    worst = float(np.abs(z).max())
+    if not off.any():
+        levels = "1 noise level" if z.shape[1] == 1 else f"{z.shape[1]} noise levels"
+        return (
+            f"Every risk was predicted within {worst:.1f} standard errors "
+            f"({z.shape[0]} predictors, {levels})."
+        )
+    return (
+        f"{int(off.sum())} of {z.size} risks were not predicted within {ERRORS:.0f} standard "
+        f"errors (the largest difference is {worst:.1f})."
+    )

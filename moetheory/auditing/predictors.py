@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moetheory.auditing.energies import EnergyGate
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray
 
 NAMES = {  # of all that an audit tries, in the order of its columns, and what they are called
     "dense": "dense",

@@ -10,8 +10,7 @@ from moetheory.auditing.arguments import Structure
 from moetheory.auditing.blocks import blocks_of, coactivation
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
-from moetheory.kernels import block_sums
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
 
 
 class Found(NamedTuple):

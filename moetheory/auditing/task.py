@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.auditing.features import Features
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray
 
 
 class Task(NamedTuple):

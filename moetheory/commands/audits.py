@@ -9,17 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moetheory import reporting, terminal
 from moetheory.auditing import Audit, audit
+from moetheory.commands import reports
 from moetheory.commands.inputs import BadInputError, refusals
 from moetheory.commands.options import Command, add_output, numbers
-from moetheory.commands.outputs import (
-    FIGURES,
-    require_figure,
-    require_writable,
-    save,
-    writing,
-)
+from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save, writing
+from moetheory.common import terminal, text
 from moetheory.datafile import Data, read_data
 
 FOUND = ("group_share", "chance_share", "modularity", "leakage", "signal", "names", "block_of")
@@ -59,14 +54,14 @@ def run_audit(options: argparse.Namespace) -> int:
         with writing():
             result.model.to_json(options.save_model)
     if options.json:
-        print(reporting.document("audit", _plain(result, data), entropy=result.entropy))
+        print(reports.document("audit", _plain(result, data), entropy=result.entropy))
         return 0
     width = terminal.width()
     print(result.table(width))
     print()
-    print(reporting.wrapped(KEY, width))
+    print(text.wrapped(KEY, width))
     print()
-    print(reporting.wrapped(result.verdict, width))
+    print(text.wrapped(result.verdict, width))
     print(f"replay with --seed {result.entropy}")
     return 0
 

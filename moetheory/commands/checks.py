@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from moetheory import reporting, terminal
-from moetheory.checking import check
+from moetheory.checking.checker import check
+from moetheory.checking.verdicts import Verdict
+from moetheory.commands import reports
 from moetheory.commands.inputs import BadInputError, given_model
 from moetheory.commands.options import Command, add_model, add_output, at_least
-from moetheory.simulation.seeding import entropy_of
+from moetheory.common import terminal
+from moetheory.common.seeding import entropy_of
 from moetheory.theorems import catalogue
-from moetheory.verdicts import Verdict
 
 HOLDS, VIOLATED, UNDECIDED = 0, 1, 3
 
@@ -38,9 +39,9 @@ def run_check(options: argparse.Namespace) -> int:
                 )
             )
     if options.json:
-        print(reporting.document("check", verdicts, entropy=entropy))
+        print(reports.document("check", verdicts, entropy=entropy))
     else:
-        print(reporting.check_report(verdicts, terminal.width()))
+        print(reports.check_report(verdicts, terminal.width()))
     statuses = {verdict.status for verdict in verdicts}
     if "violated" in statuses:
         return VIOLATED

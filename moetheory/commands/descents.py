@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory import reporting, terminal
-from moetheory.allocation import counts_of
+from moetheory.commands import reports
 from moetheory.commands.inputs import BadInputError, refusals, required_model
 from moetheory.commands.options import (
     Command,
@@ -22,13 +21,15 @@ from moetheory.commands.options import (
     at_least,
     positive,
 )
-from moetheory.convergence import contraction_factor, steps_to
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.evaluation import risk
-from moetheory.model import BlockModel
-from moetheory.schedule import COSTS, TrainingMode, step_costs
+from moetheory.common import terminal, text
+from moetheory.common.seeding import entropy_of
+from moetheory.problem.descent_schedule import COSTS, TrainingMode, step_costs
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation import simulate_descent
-from moetheory.simulation.seeding import entropy_of
+from moetheory.theory.descents import contraction_factor, steps_to
+from moetheory.theory.risks import risk
 
 SHARE = 0.01
 TRAINING_SETS = 200
@@ -74,22 +75,22 @@ def run_descent(options: argparse.Namespace) -> int:
             results[learner.name] |= _stopped(options, model, learner, entropy, report)
     if options.json:
         asked = {"samples": options.samples, "entropy": entropy, "goal": _goal(options)}
-        print(reporting.document("descent", results, **asked))
+        print(reports.document("descent", results, **asked))
         return 0
     width = terminal.width()
-    print(reporting.table(*_cells(results, SPEED), width))
+    print(text.table(*_cells(results, SPEED), width))
     print()
     tolerance, relative = _goal(options).values()
     until = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
-    print(f"excess risk starts at {reporting.number(model.label_power)}; counted until {until}")
+    print(f"excess risk starts at {text.number(model.label_power)}; counted until {until}")
     print("a batch counts as one sample; multiplications are those of predictions")
     if all(row["factor"] == 0.0 for row in results.values()):
         more = "" if options.model else "; --decay 1 makes them differ"
         print(f"the directions of each are alike and learned in one step{more}")
     if entropy is not None:
         counts = counts_of(options.samples, model)
-        print(f"\nstopped early, on {reporting.counted(counts)}:")
-        print(reporting.table(*_cells(results, STOPPED), width))
+        print(f"\nstopped early, on {reports.counted(counts)}:")
+        print(text.table(*_cells(results, STOPPED), width))
         print(f"late: after {STEPS[-1]:.0e} steps")
         print(f"replay with --seed {entropy}")
     return 0
@@ -157,28 +158,28 @@ def _stopped(
 def _span(value: Any) -> str:
     """From the least to the largest, of experts that have one each."""
     least, most = np.nanmin(value), np.nanmax(value)
-    return reporting.number(most) if least == most else f"{least:.3g} to {most:.3g}"
+    return text.number(most) if least == most else f"{least:.3g} to {most:.3g}"
 
 
 def _count(value: float | None) -> str:
-    return "never" if value is None else reporting.number(value) if value < 1e6 else f"{value:.3g}"
+    return "never" if value is None else text.number(value) if value < 1e6 else f"{value:.3g}"
 
 
 Columns = dict[str, Callable[[dict[str, Any]], str]]
 SPEED: Columns = {
-    "factor": lambda row: reporting.number(row["factor"]),
+    "factor": lambda row: text.number(row["factor"]),
     "condition": lambda row: _span(row["condition"]),
     "step size": lambda row: _span(row["step_size"]),
     "iterations": lambda row: _count(row["iterations"]),
     "samples": lambda row: _count(row["samples"]),
     "multiplications": lambda row: _count(row["multiplications"]),
-    "excess at the end": lambda row: reporting.number(row["limit"]),
+    "excess at the end": lambda row: text.number(row["limit"]),
 }
 STOPPED: Columns = {
     "best after": lambda row: str(row["best_steps"]),
-    "risk": lambda row: reporting.rounded(row["best_risk"], row["best_sem"]),
+    "risk": lambda row: text.rounded(row["best_risk"], row["best_sem"]),
     "sem": lambda row: f"{row['best_sem']:.2g}",
-    "risk late": lambda row: reporting.rounded(row["last_risk"], row["last_sem"]),
+    "risk late": lambda row: text.rounded(row["last_risk"], row["last_sem"]),
     "its sem": lambda row: f"{row['last_sem']:.2g}",
 }
 
@@ -186,7 +187,7 @@ STOPPED: Columns = {
 def _cells(
     results: dict[str, dict[str, Any]], columns: Columns
 ) -> tuple[list[str], list[list[str]]]:
-    rows = [[name, *(text(row) for text in columns.values())] for name, row in results.items()]
+    rows = [[name, *(shown(row) for shown in columns.values())] for name, row in results.items()]
     return ["learner", *columns], rows
 
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from moetheory.commands.options import law
-from moetheory.estimators import MoE
-from moetheory.gates import Oracle
-from moetheory.model import BlockModel
-from moetheory.perturbation import Perturbation, even_confusion
+from moetheory.problem.estimators import MoE
+from moetheory.problem.gates import Oracle
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation, even_confusion
 
 MODEL_OPTIONS: dict[str, Any] = {
     "dim": 256,

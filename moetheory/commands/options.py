@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
-from moetheory.gates import Gate, Hard, Learned, Moments, Oracle, Soft, TopK
+from moetheory.problem.gates import Gate, Hard, Learned, Moments, Oracle, Soft, TopK
 
 Number = TypeVar("Number", int, float)
 

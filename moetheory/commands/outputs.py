@@ -48,7 +48,7 @@ def _save_figure(result: Any, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    from moetheory.plotting import plot
+    from moetheory.figures.plotting import plot
 
     plot(result)
     pyplot.savefig(path, dpi=150)

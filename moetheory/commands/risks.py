@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from moetheory import reporting, terminal
-from moetheory.allocation import counts_of
+from moetheory.commands import reports
 from moetheory.commands.inputs import gated, perturbation, refusals, required_model, test_time
 from moetheory.commands.options import (
     Command,
@@ -17,13 +16,15 @@ from moetheory.commands.options import (
     add_samples,
     add_test_time,
 )
-from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.evaluation import gap, moe_bound, risk
+from moetheory.common import terminal, text
+from moetheory.common.errors import NoClosedForm
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.sample_counts import counts_of
+from moetheory.theory.risks import gap, moe_bound, risk
 
 COLUMNS: dict[str, Callable[[Any], str]] = {
-    "risk": reporting.number,
-    "excess": reporting.number,
+    "risk": text.number,
+    "excess": text.number,
     "exactness": str,
     "error": "{:.2g}".format,
     "parameters": str,
@@ -55,23 +56,23 @@ def run_risk(options: argparse.Namespace) -> int:
     extra = {"null_risk": model.null_risk, "gap": gap(model), "moe_bound": moe_bound(model)}
     if options.json:
         asked = {"samples": samples, "counts": counts, "under": given or None}
-        print(reporting.document("risk", results, **asked, **extra))
+        print(reports.document("risk", results, **asked, **extra))
         return 0
     exact = samples is None and all(theory.exactness == "exact" for theory in risks)
-    columns = {name: text for name, text in COLUMNS.items() if name != "error" or not exact}
+    columns = {name: shown for name, shown in COLUMNS.items() if name != "error" or not exact}
     rows = [
-        (label, *(text(row[name]) for name, text in columns.items()))
+        (label, *(shown(row[name]) for name, shown in columns.items()))
         for label, row in results.items()
     ]
-    print(reporting.table(("estimator", *columns), rows, terminal.width()))
+    print(text.table(("estimator", *columns), rows, terminal.width()))
     print()
     if counts is not None:
-        print(f"fitted on {reporting.counted(counts)}; below: infinitely many samples")
+        print(f"fitted on {reports.counted(counts)}; below: infinitely many samples")
     if given:
-        print(f"tested under {reporting.settings(given)}; below: unperturbed")
-    print(f"dense - MoE, both without ridge {reporting.number(extra['gap'])}")
-    print(f"bound on the MoE without ridge  {reporting.number(extra['moe_bound'])}")
-    print(f"risk of predicting zero         {reporting.number(extra['null_risk'])}")
+        print(f"tested under {reports.settings(given)}; below: unperturbed")
+    print(f"dense - MoE, both without ridge {text.number(extra['gap'])}")
+    print(f"bound on the MoE without ridge  {text.number(extra['moe_bound'])}")
+    print(f"risk of predicting zero         {text.number(extra['null_risk'])}")
     return 0
 
 

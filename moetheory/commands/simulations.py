@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moetheory import reporting, terminal
-from moetheory.allocation import counts_of
+from moetheory.commands import reports
 from moetheory.commands.inputs import (
     BadInputError,
     gated,
@@ -33,17 +32,19 @@ from moetheory.commands.options import (
     part,
     positive,
 )
-from moetheory.errors import ExecutorError, HeavyTailWarning, NoClosedForm
-from moetheory.estimates import Estimate, Estimates
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.evaluation import risk
-from moetheory.model import BlockModel
-from moetheory.perturbation import Perturbation
-from moetheory.results import Risk
+from moetheory.common import terminal, text
+from moetheory.common.errors import ExecutorError, HeavyTailWarning, NoClosedForm
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import counts_of
+from moetheory.results.estimates import Estimate, Estimates
+from moetheory.results.risks import Risk
 from moetheory.simulation import simulate
-from moetheory.simulation.checkpoint import merge_checkpoints
 from moetheory.simulation.engine import MEMORY, TEST_SAMPLES, TRAINING_SETS
-from moetheory.simulation.routes import METHODS
+from moetheory.simulation.methods.route import METHODS
+from moetheory.simulation.runs.checkpoint import merge_checkpoints
+from moetheory.theory.risks import risk
 
 MIB = 2**20
 UNFITTED = ("population", "identity")  # methods for infinitely many samples
@@ -71,7 +72,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     if options.json:
         asked = {name: getattr(options, name) for name in ("samples", "counts", "part")}
         print(
-            reporting.document(
+            reports.document(
                 "simulate",
                 results,
                 entropy=estimates.entropy,
@@ -82,17 +83,17 @@ def run_simulate(options: argparse.Namespace) -> int:
             )
         )
         return 0
-    print(reporting.simulation_table(results, terminal.width()))
+    print(reports.simulation_table(results, terminal.width()))
     print()
     if options.samples is not None:
         print(f"fitted on {_training_sets(model, options)}")
     if given:
-        print(f"tested under {reporting.settings(given)}")
+        print(f"tested under {reports.settings(given)}")
     if options.part is not None:
         print("part {} of {}, counted from 0".format(*options.part))
     if difference is not None:
         draws = "paired" if difference["paired"] else "independent"
-        shown = reporting.with_error(difference["mean"], difference["sem"])
+        shown = text.with_error(difference["mean"], difference["sem"])
         print(f"dense - MoE  {shown} ({draws})")
     print(f"replay with --seed {estimates.entropy}")
     return 0
@@ -262,7 +263,7 @@ def _result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
 def _training_sets(model: BlockModel, options: argparse.Namespace) -> str:
     if options.counts == "multinomial":
         return f"{options.samples} samples, their groups drawn"
-    return reporting.counted(counts_of(options.samples, model))
+    return reports.counted(counts_of(options.samples, model))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from moetheory import reporting, terminal
+from moetheory.commands import reports
 from moetheory.commands.inputs import (
     ORACLE_ONLY,
     BadInputError,
@@ -34,16 +34,12 @@ from moetheory.commands.options import (
     at_least,
     numbers,
 )
-from moetheory.commands.outputs import (
-    FIGURES,
-    require_figure,
-    require_writable,
-    save,
-)
-from moetheory.errors import NoClosedForm
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.gates import Learned, Oracle, TopK
-from moetheory.model import BlockModel
+from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save
+from moetheory.common import terminal
+from moetheory.common.errors import NoClosedForm
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.gates import Learned, Oracle, TopK
+from moetheory.problem.model import BlockModel
 from moetheory.sweeping import sweep
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
@@ -93,7 +89,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         )
     save(result, options.csv, options.figure)
     if options.json:
-        print(reporting.document("sweep", result, under=given or None))
+        print(reports.document("sweep", result, under=given or None))
     elif options.csv is None:
         result.write_csv(sys.stdout)
     return 0

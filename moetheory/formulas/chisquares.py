@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import FloatArray
 from moetheory.formulas.inversion import ComplexArray
-from moetheory.validation import FloatArray
 
 EPSILON = float(np.finfo(np.float64).eps)
 TOLERANCE = 1e-10  # of a distribution function

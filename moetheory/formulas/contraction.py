@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas.sums import TILE
-from moetheory.validation import FloatArray, IntArray
 
 FASTEST = 1e4  # a rate at which nothing that a float can hold is left after one step
 NOTHING = 746.0  # exp(-x) is zero from here on

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory.formulas.layout import Layout
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
+from moetheory.formulas.block_layout import Layout
 
 TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
 STEPS = 300

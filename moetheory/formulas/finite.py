@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import FloatArray
 from moetheory.formulas import population
-from moetheory.formulas.layout import Layout
-from moetheory.validation import FloatArray
+from moetheory.formulas.block_layout import Layout
 
 
 def estimation_cost(

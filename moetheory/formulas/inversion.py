@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
 
 ComplexArray = NDArray[np.complex128]
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from moetheory.common.arrays import FloatArray
 from moetheory.formulas.sums import of_others
-from moetheory.validation import FloatArray
 
 
 class BlockLosses(NamedTuple):

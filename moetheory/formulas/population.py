@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
-from moetheory.validation import FloatArray, IntArray
 
 Contributions = Callable[..., tuple[FloatArray, FloatArray]]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
 
 TOLERANCE = 1e-10  # of a convolution, relative
 

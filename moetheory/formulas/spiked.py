@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
 
 
 def threshold(aspect: ArrayLike, noise: ArrayLike) -> FloatArray:

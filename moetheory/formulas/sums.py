@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray
 
 # numbers in a tile, 512 KiB: smaller ones pay more for Python, larger ones for memory
 TILE = 1 << 16

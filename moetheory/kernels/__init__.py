@@ -3,16 +3,9 @@
 Leading axes count replicates; no product or factorisation spans two of them.
 """
 
-from moetheory.kernels.descending import (
-    Pace,
-    Spectrum,
-    best_pace,
-    descend,
-    extremes,
-    spectrum,
-)
-from moetheory.kernels.experts import ExpertData, expert_data, expert_fits
-from moetheory.kernels.gating import (
+from moetheory.kernels.expert_fits import ExpertData, expert_data, expert_fits
+from moetheory.kernels.expert_law import draw_expert_law, expert_law_fits
+from moetheory.kernels.gate_weights import (
     Forms,
     Weights,
     gate_losses,
@@ -26,8 +19,22 @@ from moetheory.kernels.gating import (
     top_k,
     ungated_losses,
 )
-from moetheory.kernels.laws import draw_expert_law, expert_law_fits
-from moetheory.kernels.losses import block_sums, expert_risks, group_risks
+from moetheory.kernels.gradient_descent import (
+    Pace,
+    Spectrum,
+    best_pace,
+    descend,
+    extremes,
+    spectrum,
+)
+from moetheory.kernels.least_squares import (
+    TOLERANCE,
+    conjugate_fits,
+    dual_fits,
+    least_squares,
+    normal_fits,
+    ridge_fit,
+)
 from moetheory.kernels.sampling import (
     Inputs,
     Places,
@@ -38,15 +45,8 @@ from moetheory.kernels.sampling import (
     prediction_errors,
     spread_groups,
 )
-from moetheory.kernels.solving import (
-    TOLERANCE,
-    conjugate_fits,
-    dual_fits,
-    least_squares,
-    normal_fits,
-    ridge_fit,
-)
-from moetheory.kernels.statistics import wishart_roots
+from moetheory.kernels.true_risks import expert_risks, group_risks
+from moetheory.kernels.wishart import wishart_roots
 from moetheory.kernels.workspace import Workspace
 
 __all__ = [
@@ -60,7 +60,6 @@ __all__ = [
     "Weights",
     "Workspace",
     "best_pace",
-    "block_sums",
     "clean_variances",
     "conjugate_fits",
     "descend",

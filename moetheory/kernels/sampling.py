@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.validation import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray
 
 Router = Callable[[FloatArray], FloatArray]
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
 
 
 class Workspace:

@@ -1,10 +1,10 @@
 """What happens: Monte Carlo estimates of the same risks."""
 
-from moetheory.simulation.checkpoint import merge_checkpoints
-from moetheory.simulation.confusion import RoutingEstimate, simulate_routing
 from moetheory.simulation.descents import simulate_descent
 from moetheory.simulation.engine import fitted_risks, simulate
-from moetheory.simulation.spikes import SpectrumEstimate, simulate_spectrum
+from moetheory.simulation.routing import RoutingEstimate, simulate_routing
+from moetheory.simulation.runs.checkpoint import merge_checkpoints
+from moetheory.simulation.spectra import SpectrumEstimate, simulate_spectrum
 
 __all__ = [
     "RoutingEstimate",

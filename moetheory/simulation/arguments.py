@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from contextlib import ExitStack
 
 from numpy.typing import ArrayLike
 
-from moetheory.allocation import Counts
-from moetheory.errors import HeavyTailWarning
-from moetheory.estimators import Estimator, known
-from moetheory.exposure import known_perturbation, require_normal_errors
-from moetheory.model import BlockModel, known_model
-from moetheory.perturbation import Perturbation
-from moetheory.simulation.execution import own_pool
-from moetheory.simulation.routes import Family
-from moetheory.simulation.runs import Run
-from moetheory.tails import HeavyTail, heavy_tail
-from moetheory.validation import count
+from moetheory.common.errors import HeavyTailWarning
+from moetheory.predictors.perturbed_risks import known_perturbation, require_normal_errors
+from moetheory.problem.estimators import Estimator, known
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts
+from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
 
 
 def known_estimators(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
@@ -45,16 +38,6 @@ def known_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel, 
                 f"model[{index}] differs from model[0] in more"
             )
     return models
-
-
-def known_part(part: tuple[int, int] | None) -> tuple[int, int] | None:
-    """A pair (i, m) with 0 ≤ i < m."""
-    if part is None:
-        return None
-    if not isinstance(part, tuple) or len(part) != 2:
-        raise ValueError(f"part must be a pair (i, m) of integers, got {part!r}")
-    parts = count("part[1]", part[1], minimum=1)
-    return count("part[0]", part[0], minimum=0, maximum=parts - 1), parts
 
 
 def known_exposure(
@@ -108,41 +91,3 @@ def warn_of(
             HeavyTailWarning,
             stacklevel=3,
         )
-
-
-def chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:
-    """How many chunks may be at work at once."""
-    given = count("memory", memory, minimum=1)
-    largest = max(family.route.footprint for family in plan)
-    needed = largest + 8 * values
-    if needed > given:
-        raise ValueError(
-            f"memory must be at least {math.ceil(needed / 2**20)} MiB ({needed} bytes) for this "
-            f"model and these samples, got {given} bytes"
-        )
-    return (given - 8 * values) // largest
-
-
-def require_chunks(runs: Sequence[Run]) -> None:
-    """Refuse parts none of which would have anything to do."""
-    part, total = runs[0].part, runs[0].total
-    if part is None:
-        return
-    most = max(run.chunks for run in runs)
-    if part[1] > most:
-        raise ValueError(
-            f"part must be one of at most {most} parts, the chunks of {total} replicates, "
-            f"got one of {part[1]}"
-        )
-
-
-def chosen_executor(executor: Executor | int | None, stack: ExitStack) -> Executor | None:
-    """The executor that was given, or a pool of our own that lives as long as ``stack``."""
-    if executor is None or isinstance(executor, Executor):
-        return executor
-    if isinstance(executor, int) and not isinstance(executor, bool):
-        return stack.enter_context(own_pool(count("executor", executor, minimum=1)))
-    raise ValueError(
-        "executor must be a concurrent.futures.Executor, a number of processes or None, "
-        f"got {executor!r}"
-    )

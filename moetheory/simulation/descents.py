@@ -10,20 +10,20 @@ from typing import Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.allocation import Counts, counts_of
-from moetheory.estimators import Estimator, known_oracle
-from moetheory.model import BlockModel, known_model
-from moetheory.paths import DescentEstimate
-from moetheory.perturbation import Perturbation
-from moetheory.schedule import StepSize, TrainingMode, known_schedule, step_costs
+from moetheory.common.seeding import RNG
+from moetheory.problem.descent_schedule import StepSize, TrainingMode, known_schedule, step_costs
+from moetheory.problem.estimators import Estimator, known_oracle
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts, counts_of
+from moetheory.results.descents import DescentEstimate
 from moetheory.simulation.arguments import known_estimators, known_exposure
-from moetheory.simulation.assembly import by_model
-from moetheory.simulation.campaign import Campaign, CampaignOptions, Progress
-from moetheory.simulation.descending import descents
 from moetheory.simulation.engine import MEMORY, TRAINING_SETS
-from moetheory.simulation.identity import identity
-from moetheory.simulation.routes import Method
-from moetheory.simulation.seeding import RNG
+from moetheory.simulation.methods.route import Method
+from moetheory.simulation.plans import descents
+from moetheory.simulation.runs.assembly import by_model
+from moetheory.simulation.runs.campaign import Campaign, CampaignOptions, Progress
+from moetheory.simulation.runs.fingerprint import identity
 
 
 class Options(CampaignOptions, total=False):

@@ -10,11 +10,14 @@ from typing import Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.allocation import Counts, counts_of
-from moetheory.estimates import Estimate, Estimates
-from moetheory.estimators import Estimator
-from moetheory.model import BlockModel, known_model
-from moetheory.perturbation import Perturbation
+from moetheory.common.arrays import FloatArray
+from moetheory.common.seeding import RNG, entropy_of
+from moetheory.common.validation import count
+from moetheory.problem.estimators import Estimator
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts, counts_of
+from moetheory.results.estimates import Estimate, Estimates
 from moetheory.simulation.arguments import (
     heavy_tails,
     known_estimators,
@@ -22,15 +25,14 @@ from moetheory.simulation.arguments import (
     known_models,
     warn_of,
 )
-from moetheory.simulation.assembly import by_model
-from moetheory.simulation.campaign import Campaign, CampaignOptions, Progress
-from moetheory.simulation.identity import identity
-from moetheory.simulation.learned import Taught
-from moetheory.simulation.routes import Method, families
-from moetheory.simulation.runs import Run
-from moetheory.simulation.seeding import RNG, entropy_of
-from moetheory.simulation.training import Training
-from moetheory.validation import FloatArray, count
+from moetheory.simulation.methods.base import Training
+from moetheory.simulation.methods.learned_routers import Taught
+from moetheory.simulation.methods.route import Method
+from moetheory.simulation.plans import families
+from moetheory.simulation.runs.assembly import by_model
+from moetheory.simulation.runs.campaign import Campaign, CampaignOptions, Progress
+from moetheory.simulation.runs.chunks import Run
+from moetheory.simulation.runs.fingerprint import identity
 
 TEST_SAMPLES = 100_000
 TRAINING_SETS = 1000

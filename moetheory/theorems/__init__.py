@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from moetheory.theorems._declaration import Theorem
+    from moetheory.claims.declaration import Theorem
 
 
 class Catalogue(Mapping[str, "Theorem"]):

@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-from moetheory.certificates import Symbolic
-from moetheory.model import BlockModel
-from moetheory.theorems._declaration import Claim, Theorem
-from moetheory.theorems._quantities import direction, moe_excess
+from moetheory.claims.certificates import Symbolic
+from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.quantities import direction, moe_excess
+from moetheory.problem.model import BlockModel
 
 
 def _symbolic() -> Symbolic:

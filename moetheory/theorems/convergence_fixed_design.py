@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moetheory.certificates import Symbolic, Values
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.model import BlockModel
-from moetheory.theorems import _fixed_design as designs
-from moetheory.theorems._assumptions import SOME_SIGNAL, STRICT_BLOCKS
-from moetheory.theorems._declaration import Assumption, Claim, Side, Theorem
-from moetheory.theorems._fixed_design import Spikes
-from moetheory.theorems._quantities import about, log_uniform
+from moetheory.claims import spiked_designs as designs
+from moetheory.claims.assumptions import SOME_SIGNAL, STRICT_BLOCKS
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Assumption, Claim, Side, Theorem
+from moetheory.claims.quantities import about, log_uniform
+from moetheory.claims.spiked_designs import Spikes
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
 
 if TYPE_CHECKING:
     import sympy

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from moetheory.convergence import steps_to
-from moetheory.model import BlockModel
-from moetheory.theorems._assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
-from moetheory.theorems._contracting import (
-    alike,
-    best_step,
-    contraction,
-    opposite,
-    same_spectra,
-)
-from moetheory.theorems._declaration import Claim, Side, Theorem
-from moetheory.theorems._descending import DENSE, JOINT, Common, Learner
-from moetheory.theorems._quantities import about, uneven
+from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.contraction import alike, best_step, contraction, opposite, same_spectra
+from moetheory.claims.declaration import Claim, Side, Theorem
+from moetheory.claims.gradient_descent import DENSE, JOINT, Common, Learner
+from moetheory.claims.quantities import about, uneven
+from moetheory.problem.model import BlockModel
+from moetheory.theory.descents import steps_to
 
 COMMON = Common(DENSE)
 GOAL = 0.001  # of what there is to gain, in counts of multiplications

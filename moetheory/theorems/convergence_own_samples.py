@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from moetheory.model import BlockModel
-from moetheory.theorems._assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
-from moetheory.theorems._contracting import (
-    alike,
-    best_step,
-    contraction,
-    opposite,
-    same_spectra,
-)
-from moetheory.theorems._declaration import Theorem
-from moetheory.theorems._descending import DENSE, OWN, Common
-from moetheory.theorems._quantities import about, uneven
+from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.contraction import alike, best_step, contraction, opposite, same_spectra
+from moetheory.claims.declaration import Theorem
+from moetheory.claims.gradient_descent import DENSE, OWN, Common
+from moetheory.claims.quantities import about, uneven
+from moetheory.problem.model import BlockModel
 
 COMMON = Common(OWN)
 BEYOND = 0.93  # of the step from which on the experts diverge

@@ -10,24 +10,19 @@ from typing import Any
 import numpy as np
 
 from moetheory import kernels
-from moetheory.certificates import Symbolic, Values
-from moetheory.crossing import crossover
-from moetheory.estimates import Estimate
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.evaluation import risk
-from moetheory.gates import Hard, Soft, TopK
-from moetheory.model import BlockModel
+from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Claim, Outcome, Setting, Theorem
+from moetheory.claims.quantities import dense_excess, louder, moe_excess
+from moetheory.claims.training_sets import estimate_outcome, one_sided
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.gates import Hard, Soft, TopK
+from moetheory.problem.model import BlockModel
+from moetheory.results.estimates import Estimate
 from moetheory.simulation import simulate
-from moetheory.simulation.routes import Method
-from moetheory.theorems._assumptions import (
-    SEVERAL_GROUPS,
-    SOME_LABELS,
-    SOME_NOISE,
-    STRICT_BLOCKS,
-)
-from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
-from moetheory.theorems._quantities import dense_excess, louder, moe_excess
-from moetheory.theorems._training import estimate_outcome, one_sided
+from moetheory.simulation.methods.route import Method
+from moetheory.theory.crossovers import crossover
+from moetheory.theory.risks import risk
 
 SOFT, HARD = MoE(gate=Soft()), MoE(gate=Hard())
 TEMPERED = (Soft(0.5), Soft(2.0))

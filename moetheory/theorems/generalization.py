@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from moetheory.certificates import Symbolic
-from moetheory.evaluation import gap
-from moetheory.model import BlockModel
-from moetheory.theorems._assumptions import STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Scale, Theorem
-from moetheory.theorems._quantities import dense_excess, direction, moe_excess, uneven
+from moetheory.claims.assumptions import STRICT_BLOCKS
+from moetheory.claims.certificates import Symbolic
+from moetheory.claims.declaration import Claim, Scale, Theorem
+from moetheory.claims.quantities import dense_excess, direction, moe_excess, uneven
+from moetheory.problem.model import BlockModel
+from moetheory.theory.risks import gap
 
 
 def _difference(model: BlockModel) -> float:

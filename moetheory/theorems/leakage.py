@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.certificates import Symbolic, Values
-from moetheory.crossing import crossover
-from moetheory.estimators import Dense, MoE
-from moetheory.model import BlockModel
-from moetheory.theorems._declaration import Claim, Theorem, as_trained
-from moetheory.theorems._quantities import (
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Claim, Theorem, as_trained
+from moetheory.claims.quantities import (
     PERTURBED,
     Points,
     alone,
@@ -26,6 +23,9 @@ from moetheory.theorems._quantities import (
     one_direction,
     uneven,
 )
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.theory.crossovers import crossover
 
 
 def _leaking(model: BlockModel, overlap: float) -> BlockModel:

@@ -8,15 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from moetheory.certificates import Symbolic, Values
-from moetheory.crossing import crossover
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.model import BlockModel
-from moetheory.optimum import missed_coefficients, optimal_coefficients
-from moetheory.perturbation import Perturbation, even_confusion
-from moetheory.theorems._assumptions import SEVERAL_GROUPS, STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Side, Theorem, Under
-from moetheory.theorems._quantities import (
+from moetheory.claims.assumptions import SEVERAL_GROUPS, STRICT_BLOCKS
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Claim, Side, Theorem, Under
+from moetheory.claims.quantities import (
     PERTURBED,
     alone,
     beside,
@@ -27,7 +22,12 @@ from moetheory.theorems._quantities import (
     moe_excess,
     uneven,
 )
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
+from moetheory.predictors.optimal import missed_coefficients, optimal_coefficients
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation, even_confusion
+from moetheory.theory.crossovers import crossover
 
 DRAGS = (0.0, 1.0)
 

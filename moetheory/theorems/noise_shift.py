@@ -9,16 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from moetheory.certificates import Symbolic
-from moetheory.crossing import crossover
-from moetheory.estimators import Dense, Estimator, MoE
-from moetheory.evaluation import risk
-from moetheory.model import BlockModel
-from moetheory.optimum import optimal_coefficients
-from moetheory.perturbation import Perturbation
-from moetheory.theorems._assumptions import STRICT_BLOCKS
-from moetheory.theorems._declaration import Claim, Theorem, Under
-from moetheory.theorems._quantities import (
+from moetheory.claims.assumptions import STRICT_BLOCKS
+from moetheory.claims.certificates import Symbolic
+from moetheory.claims.declaration import Claim, Theorem, Under
+from moetheory.claims.quantities import (
     PERTURBED,
     alone,
     beside,
@@ -29,7 +23,13 @@ from moetheory.theorems._quantities import (
     ordered,
     uneven,
 )
-from moetheory.validation import FloatArray
+from moetheory.common.arrays import FloatArray
+from moetheory.predictors.optimal import optimal_coefficients
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.theory.crossovers import crossover
+from moetheory.theory.risks import risk
 
 MARGIN = 2.0  # how far strong and weak models are from the threshold
 

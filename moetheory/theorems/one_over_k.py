@@ -6,18 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from moetheory.certificates import Symbolic, Values
-from moetheory.evaluation import moe_bound
+from moetheory.claims import assumptions as given
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.quantities import dense_excess, direction, log_uniform, moe_excess
 from moetheory.formulas import population
-from moetheory.model import BlockModel
-from moetheory.theorems import _assumptions as given
-from moetheory.theorems._declaration import Claim, Theorem
-from moetheory.theorems._quantities import (
-    dense_excess,
-    direction,
-    log_uniform,
-    moe_excess,
-)
+from moetheory.problem.model import BlockModel
+from moetheory.theory.risks import moe_bound
 
 
 def _energy(model: BlockModel) -> float:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from moetheory.certificates import Symbolic
-from moetheory.estimates import Estimate
-from moetheory.gates import Hard
-from moetheory.model import BlockModel
-from moetheory.routers import misrouting_bound
+from moetheory.claims import assumptions as given
+from moetheory.claims.certificates import Symbolic
+from moetheory.claims.declaration import Claim, Outcome, Setting, Theorem
+from moetheory.claims.quantities import log_uniform, louder, misrouting
+from moetheory.claims.training_sets import estimate_outcome
+from moetheory.problem.gates import Hard
+from moetheory.problem.model import BlockModel
+from moetheory.results.estimates import Estimate
 from moetheory.simulation import simulate_routing
-from moetheory.theorems import _assumptions as given
-from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
-from moetheory.theorems._quantities import log_uniform, louder, misrouting
-from moetheory.theorems._training import estimate_outcome
+from moetheory.theory.gate_risks import misrouting_bound
 
 INPUTS = 600_000
 RARE, OFTEN = 1e-200, 0.05  # errors that are left out, and that are simulated

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.certificates import Symbolic, Values
-from moetheory.crossing import crossover
-from moetheory.estimators import Dense, MoE
-from moetheory.evaluation import excess_rate, risk
-from moetheory.expertlaw import high_probability_bound, risk_distribution
-from moetheory.model import BlockModel
-from moetheory.regressions import Regressions
-from moetheory.theorems import _assumptions as given
-from moetheory.theorems import _dense_error as dense_error
-from moetheory.theorems import _training as training
-from moetheory.theorems._declaration import Claim, Outcome, Setting, Theorem
-from moetheory.theorems._quantities import about, log_uniform, uneven
+from moetheory.claims import assumptions as given
+from moetheory.claims import dense_error
+from moetheory.claims import training_sets as training
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Claim, Outcome, Setting, Theorem
+from moetheory.claims.quantities import about, log_uniform, uneven
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.theory.crossovers import crossover
+from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
+from moetheory.theory.risks import excess_rate, risk
 
 DELTA = 0.05
 

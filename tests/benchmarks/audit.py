@@ -14,7 +14,7 @@ import gates  # first, and sorted so: it holds BLAS to one thread before NumPy l
 import numpy as np
 
 import moetheory as mt
-from moetheory.simulation.threads import controls
+from moetheory.common.blas_threads import controls
 
 SAMPLES, DIM, EXPERTS, LEVELS, REPEATS, HELD_OUT = 100_000, 1000, 8, 11, 4, 0.25
 ROWS = 4096  # of a product

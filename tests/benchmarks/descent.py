@@ -12,7 +12,7 @@ import gates  # first, and sorted so: it holds BLAS to one thread before NumPy l
 import numpy as np
 
 import moetheory as mt
-from moetheory.simulation.threads import controls
+from moetheory.common.blas_threads import controls
 
 BOTH = (mt.Dense(), mt.MoE())
 

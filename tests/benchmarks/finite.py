@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 import moetheory as mt
-from moetheory.fitting import leading_excess
+from moetheory.theory.finite_sample_risks import leading_excess
 
 
 def seconds(work: Callable[[], object]) -> float:

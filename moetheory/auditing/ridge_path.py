@@ -1,0 +1,146 @@
+r"""Ridge regressions for many penalties at once, and what each says of samples left out of it.
+
+With :math:`C` the covariance of n samples, :math:`c` their covariance with the labels and
+:math:`\tau` a penalty, :math:`\beta = (C + \tau I)^{-1} c`: under feature noise of variance
+:math:`\tau` that is added to these very samples, the least squares in expectation. Fitted
+without sample i it misses that sample's label by
+
+.. math:: e_i = \frac{y_i - \bar y - (x_i - \bar x)^\top \beta}{1 - h_i}, \qquad
+    h_i = \tfrac1n + \tfrac1n (x_i - \bar x)^\top (C + \tau I)^{-1} (x_i - \bar x),
+
+an identity (Sherman and Morrison) where the penalty on the sum of squares stays :math:`n \tau`.
+One eigendecomposition of :math:`C` serves all penalties. Source: docs/theory.md §9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray, IntArray
+
+LEAST = 1e-8  # a penalty, of the largest eigenvalue: the least of it stands for none
+ROUNDING = 1e-12  # of means: what varies by less than that only seems to vary
+
+
+@dataclass
+class Moments:
+    """First and second moments of samples and labels; sums of squares and products about means."""
+
+    count: int
+    mean: FloatArray
+    label_mean: float
+    scatter: FloatArray
+    cross: FloatArray
+    label_scatter: float
+
+    @classmethod
+    def of(cls, features: FloatArray, labels: FloatArray) -> Moments:
+        """Those of one chunk of samples."""
+        mean, label_mean = features.mean(axis=0), float(labels.mean())
+        away, label_away = features - mean, labels - label_mean
+        scatter, cross = away.T @ away, away.T @ label_away
+        return cls(len(labels), mean, label_mean, scatter, cross, float(label_away @ label_away))
+
+    def __iadd__(self, other: Moments) -> Moments:
+        """Those of both sets of samples (Chan, Golub and LeVeque: nothing cancels)."""
+        total = self.count + other.count
+        apart, label_apart = other.mean - self.mean, other.label_mean - self.label_mean
+        weight = self.count * other.count / total
+        self.scatter += other.scatter
+        self.scatter += np.outer(weight * apart, apart)
+        self.cross += other.cross + weight * label_apart * apart
+        self.label_scatter += other.label_scatter + weight * label_apart**2
+        self.mean = self.mean + apart * (other.count / total)
+        self.label_mean += label_apart * other.count / total
+        self.count = total
+        return self
+
+    def of_block(self, block: IntArray) -> Moments:
+        """Those of some of the features."""
+        return Moments(
+            self.count,
+            self.mean[block],
+            self.label_mean,
+            self.scatter[np.ix_(block, block)],
+            self.cross[block],
+            self.label_scatter,
+        )
+
+    def centred(self, intercept: bool) -> Centred:
+        """Second moments about the means, or about zero for predictors without an intercept."""
+        if intercept:
+            centre, label_centre, out = self.mean, self.label_mean, np.zeros_like(self.mean)
+        else:
+            centre, label_centre, out = np.zeros_like(self.mean), 0.0, self.mean
+        label_out = self.label_mean - label_centre
+        return Centred(
+            centre,
+            label_centre,
+            self.scatter / self.count + np.outer(out, out),
+            self.cross / self.count + label_out * out,
+            self.label_scatter / self.count + label_out**2,
+        )
+
+
+class Centred(NamedTuple):
+    """Second moments of features (d, d), of features and labels (d,), of labels, about centres."""
+
+    centre: FloatArray
+    label_centre: float
+    second: FloatArray
+    cross: FloatArray
+    label: float
+
+    @property
+    def blur(self) -> float:
+        """Eigenvalues up to this one are made by rounding."""
+        return max((ROUNDING * float(np.linalg.norm(self.centre))) ** 2, np.finfo(float).tiny)
+
+
+class RidgePath:
+    """Regressions of the labels on the features behind ``moments``, one for each penalty.
+
+    Parameters
+    ----------
+    moments : Moments
+    intercept : bool
+        Whether they have one, without penalty.
+    penalties : (L,) array
+        At least `LEAST` of the largest eigenvalue is taken, so that none is the limit of little:
+        the least norm where samples are fewer than features.
+
+    Attributes
+    ----------
+    intercepts : (L,) array
+    coefficients : (L, d) array
+    """
+
+    def __init__(self, moments: Moments, intercept: bool, penalties: FloatArray) -> None:
+        centred = moments.centred(intercept)
+        self._centre, self._label_centre = centred.centre, centred.label_centre
+        self._count, self._own = moments.count, 1.0 / moments.count if intercept else 0.0
+        spectrum, self._basis = np.linalg.eigh(centred.second)
+        real = (spectrum > centred.blur)[:, np.newaxis]
+        penalised = spectrum[:, np.newaxis] + np.maximum(penalties, LEAST * spectrum[-1])
+        resolvent = np.where(real, 1.0 / np.where(real, penalised, 1.0), 0.0)
+        self._leverages = resolvent / self._count
+        self._rotated = resolvent * (self._basis.T @ centred.cross)[:, np.newaxis]
+        self.coefficients = np.ascontiguousarray((self._basis @ self._rotated).T)
+        self.intercepts = self._label_centre - self.coefficients @ self._centre
+
+    def left_out(self, features: FloatArray, labels: FloatArray) -> FloatArray:
+        """Errors e (rows, L) at samples among those fitted, of fits without them.
+
+        NaN where the sample is the only one: of an intercept nothing is left.
+        """
+        if self._own == 1.0:
+            return np.full((len(labels), self._rotated.shape[1]), np.nan)
+        rotated = (features - self._centre) @ self._basis
+        errors: FloatArray = (labels - self._label_centre)[:, np.newaxis]
+        errors = errors - rotated @ self._rotated
+        np.square(rotated, out=rotated)
+        errors /= 1.0 - self._own - rotated @ self._leverages
+        return errors

@@ -1,0 +1,143 @@
+"""What a check returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from moetheory.claims.certificates import Certificate, Relation
+from moetheory.problem.model import BlockModel
+
+Status = Literal["holds", "violated", "inconclusive", "assumptions not met"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A simulated left side against its closed form.
+
+    Attributes
+    ----------
+    simulated, sem : float
+        Excess risk, and its standard error: the observed one, or the one that follows from the
+        law of the errors where that is larger.
+    replicates : int
+    z : float
+        Deviation in standard errors, beyond what rounding explains.
+    threshold : float
+        The |z| beyond which the closed form is contradicted (family-wise level).
+    power : float
+        Smallest relative error that would have been seen 99 times out of 100.
+    relative_to : str
+        What ``power`` is a fraction of: "left", the left side, unless that is a difference.
+    decides : bool
+        Whether the power is as good as ``resolution`` and the mean as good as normal. If not,
+        the comparison neither supports nor contradicts anything.
+    needed : float
+        Replicates with which it would decide.
+    entropy : int
+        Replays the simulation (on fresh data: of the model without label noise).
+    resolution : float
+        The power that is asked for.
+    note : str
+        What else an experiment has to say.
+    """
+
+    simulated: float
+    sem: float
+    replicates: int
+    z: float
+    threshold: float
+    power: float
+    relative_to: str
+    decides: bool
+    needed: float
+    entropy: int
+    resolution: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Both sides of a claim for one model, as far as it has them."""
+
+    label: str
+    left: float | None
+    right: float | None
+    holds: bool
+    comparison: Comparison | None
+
+    @property
+    def slack(self) -> float | None:
+        """``right - left``."""
+        return None if self.left is None or self.right is None else self.right - self.left
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """One claim of a theorem: its points, its certificate and what follows.
+
+    ``shown`` is the point that tells most: one that fails, else one whose simulation does not
+    decide, else the first, which is the user's own model if the claim is about that. Claims that
+    simulation alone can settle have no certificate.
+    """
+
+    name: str
+    relation: Relation
+    status: Status
+    reason: str
+    points: tuple[Point, ...]
+    shown: Point | None
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True, repr=False)
+class Verdict:
+    """The outcome of `moetheory.check`.
+
+    Attributes
+    ----------
+    theorem : str
+    model : BlockModel
+        The model it was checked on.
+    status : {"holds", "violated", "inconclusive", "assumptions not met"}
+    reason : str
+        Empty if it holds; else the first claim, or the first assumption, that fails.
+    claims : tuple of ClaimVerdict
+    level : float
+        Family-wise level of the simulated comparisons.
+    entropy : int
+        ``check(..., rng=verdict.entropy)`` replays it.
+    """
+
+    theorem: str
+    model: BlockModel
+    status: Status
+    reason: str
+    claims: tuple[ClaimVerdict, ...]
+    level: float
+    entropy: int
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """All simulated comparisons."""
+        points = (point for claim in self.claims for point in claim.points)
+        return tuple(point.comparison for point in points if point.comparison is not None)
+
+    @property
+    def largest_z(self) -> float:
+        """Largest |z| of the comparisons; 0 without any."""
+        return max((abs(comparison.z) for comparison in self.comparisons), default=0.0)
+
+    @property
+    def power(self) -> float:
+        """Worst power of the comparisons that ask for 1 %: each would have seen such an error."""
+        asked = [c.power for c in self.comparisons if c.resolution <= 0.01]
+        return max(asked, default=0.0)
+
+    def __repr__(self) -> str:
+        because = f" ({self.reason})" if self.reason else ""
+        power = f", power {100 * self.power:.2g} %" if self.power else ""
+        return (
+            f"<Verdict {self.theorem}: {self.status}{because}; {len(self.comparisons)} simulated "
+            f"comparisons, largest |z| {self.largest_z:.2f}{power}>"
+        )

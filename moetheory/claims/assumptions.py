@@ -1,0 +1,36 @@
+"""Assumptions that theorems share, as predicates on a model (equality to 1e-11, relative:
+tighter than the identities are judged)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moetheory.claims.declaration import Assumption
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.problem.model import BlockModel
+
+
+def _all_equal(values: FloatArray | IntArray) -> bool:
+    return bool(np.allclose(values, values[0], rtol=1e-11, atol=0.0))
+
+
+def _coefficient_energies(model: BlockModel) -> FloatArray:
+    return np.bincount(model.block_of, model.coefficients**2, model.experts).astype(np.float64)
+
+
+STRICT_BLOCKS = Assumption("strict blocks (no leakage)", lambda model: model.strict)
+EQUAL_PROBABILITIES = Assumption(
+    "equal group probabilities", lambda model: _all_equal(model.group_probabilities)
+)
+EQUAL_SIZES = Assumption("blocks of equal size", lambda model: _all_equal(model.sizes))
+EQUAL_VARIANCES = Assumption(
+    "one signal variance for all coordinates", lambda model: _all_equal(model.signal_variances)
+)
+EQUAL_COEFFICIENT_NORMS = Assumption(
+    "coefficients of equal norm in every block",
+    lambda model: _all_equal(_coefficient_energies(model)),
+)
+SOME_SIGNAL = Assumption("positive signal energy", lambda model: bool(model.signal_variances.any()))
+SOME_NOISE = Assumption("feature noise", lambda model: model.noise_variance > 0.0)
+SEVERAL_GROUPS = Assumption("several groups", lambda model: model.experts > 1)
+SOME_LABELS = Assumption("labels that are not all zero", lambda model: model.null_risk > 0.0)

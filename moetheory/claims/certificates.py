@@ -1,0 +1,176 @@
+r"""Proofs that anyone can re-check: positivity of a rational function by its coefficients.
+
+A difference of two risks is rational in positive symbols. Once a substitution has turned its
+domain into "all symbols positive" (p = 1/(1+t) for a probability, say), cancelling and expanding
+leaves a numerator and a denominator; if all coefficients of both are positive, so is the function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from moetheory.problem.model import BlockModel
+
+if TYPE_CHECKING:
+    import sympy
+
+Relation = Literal["<=", "=="]
+Values = Mapping[str, float]
+_DIGITS = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Symbolic:
+    """A claim ``left <= right`` or ``left == right`` in SymPy expressions.
+
+    Attributes
+    ----------
+    left, right : sympy.Expr
+    domain : mapping of symbols to expressions
+        Substitutions after which every symbol ranges over the positive numbers; symbols that
+        are not named range over them already.
+    draw : callable
+        A random point of the domain: ``draw(generator)`` maps symbol names to values.
+    model : callable
+        The model that such values stand for.
+    """
+
+    left: sympy.Expr
+    right: sympy.Expr
+    domain: Mapping[sympy.Symbol, sympy.Expr]
+    draw: Callable[[np.random.Generator], dict[str, float]]
+    model: Callable[[Values], BlockModel]
+
+
+class Shipped(NamedTuple):
+    """The code behind a claim: both sides of a model, and what their rounding is relative to."""
+
+    left: Callable[[BlockModel], float]
+    right: Callable[[BlockModel], float]
+    scale: Callable[[BlockModel], float]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What the algebra says of a claim.
+
+    Attributes
+    ----------
+    status : {"proved", "refuted", "open"}
+        Refuted: a random point of the domain is a counterexample, or the shipped formulas are
+        not the certified expressions.
+    numerator, denominator : str
+        Of ``right - left`` after the substitutions: zero for a proved identity, all
+        coefficients positive for a proved inequality.
+    discrepancy : float
+        Largest relative difference between a symbolic side and the shipped one.
+    counterexample : mapping or None
+    """
+
+    status: Literal["proved", "refuted", "open"]
+    numerator: str
+    denominator: str
+    discrepancy: float
+    counterexample: Values | None = None
+
+
+def certify(
+    relation: Relation, claim: Symbolic, shipped: Shipped, *, points: int = 8, seed: int = 0
+) -> Certificate:
+    """Try to prove ``claim``, to refute it at random points, and tie it to the shipped code.
+
+    Parameters
+    ----------
+    relation : {"<=", "=="}
+    claim : Symbolic
+    shipped : Shipped
+        What the library computes for the two sides.
+    points, seed : int
+        Random points at which the symbolic sides meet the shipped ones.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> from moetheory import BlockModel, moe_bound
+    >>> V, sigma2 = sympy.symbols("V sigma2", positive=True)
+    >>> claim = Symbolic(
+    ...     V * sigma2 / (1 + sigma2), V * sigma2, {}, lambda rng: {"V": 2.0, "sigma2": 0.5},
+    ...     lambda v: BlockModel.isotropic(1, 1, v["sigma2"], label_power=v["V"]))
+    >>> from moetheory.claims.quantities import moe_excess
+    >>> certify("<=", claim, Shipped(moe_excess, moe_bound, moe_excess)).status
+    'proved'
+    """
+    numerator, denominator = _fraction(claim.right - claim.left, tuple(claim.domain.items()))
+    proved = numerator == 0 or (
+        relation == "<=" and _all_positive(numerator) and _all_positive(denominator)
+    )
+    rng = np.random.default_rng(seed)
+    drawn = [claim.draw(rng) for _ in range(points)]
+    counterexample = next(
+        (values for values in drawn if _contradicts(relation, claim, values)), None
+    )
+    discrepancies = [_discrepancy(claim, shipped, values) for values in drawn]
+    # NaN must not pass for agreement
+    agree = all(discrepancy <= 1e-12 for discrepancy in discrepancies)
+    status: Literal["proved", "refuted", "open"] = "proved" if proved else "open"
+    if counterexample is not None or not agree:
+        status = "refuted"
+    return Certificate(
+        status, str(numerator), str(denominator), float(np.max(discrepancies)), counterexample
+    )
+
+
+def evaluate(expression: sympy.Expr, values: Values) -> Any:
+    """The lambdified expression at ``values``, in 40-digit arithmetic."""
+    import mpmath
+
+    names, function = _lambdified(expression)
+    with mpmath.workdps(_DIGITS):
+        return mpmath.mpf(function(*(mpmath.mpf(values[name]) for name in names)))
+
+
+@lru_cache(maxsize=256)
+def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
+    import sympy
+
+    symbols = sorted(expression.free_symbols, key=str)
+    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "mpmath")
+
+
+@lru_cache(maxsize=256)
+def _fraction(
+    difference: sympy.Expr, domain: tuple[tuple[sympy.Symbol, sympy.Expr], ...]
+) -> tuple[sympy.Expr, sympy.Expr]:
+    import sympy
+
+    rational = sympy.cancel(sympy.together(difference.subs(dict(domain))))
+    numerator, denominator = (sympy.expand(part) for part in sympy.fraction(rational))
+    return (-numerator, -denominator) if _all_positive(-denominator) else (numerator, denominator)
+
+
+def _all_positive(polynomial: sympy.Expr) -> bool:
+    import sympy
+
+    symbols = sorted(polynomial.free_symbols, key=str)
+    if not symbols:
+        return bool(polynomial > 0)
+    return all(c.is_positive is True for c in sympy.Poly(polynomial, *symbols).coeffs())
+
+
+def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:
+    left, right = evaluate(claim.left, values), evaluate(claim.right, values)
+    excess = left - right if relation == "<=" else abs(left - right)
+    return bool(excess > 1e-25 * (abs(left) + abs(right)))
+
+
+def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float:
+    model = claim.model(values)
+    left, right = evaluate(claim.left, values), evaluate(claim.right, values)
+    scale = max(abs(left), abs(shipped.scale(model)))
+    apart = (shipped.left(model) - left) / scale, (shipped.right(model) - right) / right
+    return float(np.max(np.abs(np.array(apart, dtype=np.float64))))  # NaN if either is

@@ -1,0 +1,75 @@
+"""How the error of dense's deterministic equivalent goes with the size of the problem."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from moetheory.claims import training_sets as training
+from moetheory.claims.declaration import Outcome, Setting
+from moetheory.problem.estimators import Dense
+from moetheory.problem.model import BlockModel
+from moetheory.theory.finite_sample_risks import leading_excess
+from moetheory.theory.risks import excess_rate, risk
+
+
+def _leading(model: BlockModel, counts: tuple[int, ...]) -> float:
+    return leading_excess(model, counts) + model.label_noise_variance
+
+
+def repeated(times: int) -> tuple[BlockModel, tuple[int, ...]]:
+    """Two blocks of 4 coordinates with 7 samples each, all ``times`` as many."""
+    sizes = times * np.array([4, 4])
+    variances = np.repeat([2.0, 1.0], sizes)
+    blocks = np.repeat([0, 1], sizes)
+    model = BlockModel([0.4, 0.6], blocks, variances, np.full(8 * times, 0.5), 0.2)
+    return model, (7 * times, 7 * times)
+
+
+def many_small(experts: int) -> tuple[BlockModel, tuple[int, ...]]:
+    """Strong blocks of 4 coordinates with 10 samples each."""
+    model = BlockModel.isotropic(4 * experts, experts, 1.0, signal_energy=4000.0)
+    return model, (10,) * experts
+
+
+def growing_blocks(_: BlockModel, setting: Setting) -> Outcome:
+    """Whether the error of the leading order falls at least like d^(-3/4)."""
+    family = [repeated(times) for times in (1, 2, 4)]
+    found, sem, replicates, note = training.shortfall(family, _leading, setting, training.SETS)
+    return training.one_sided(
+        found, sem, setting.control * -0.75 - found, replicates, setting, resolution=0.65, note=note
+    )
+
+
+def small_blocks(_: BlockModel, setting: Setting) -> Outcome:
+    """Whether it stays where only the number of blocks grows."""
+    family = [many_small(experts) for experts in (1, 2, 4)]
+    found, sem, replicates, note = training.shortfall(family, _leading, setting, 3 * training.SETS)
+    ratio = 4.0**found
+    return training.one_sided(
+        ratio,
+        setting.control * ratio * math.log(4.0) * sem,
+        setting.control * ratio - 0.75,
+        replicates,
+        setting,
+        resolution=0.5,
+        note=note,
+    )
+
+
+def rate(model: BlockModel, setting: Setting) -> Outcome:
+    """n(E R_n - R) at two n, extrapolated to infinitely many."""
+    limit = risk(Dense(), model).value
+    scaled = []
+    for factor in (2, 4):
+        counts = tuple((factor * model.dim * np.array([2, 3])).tolist())
+        replicates = training.sets(setting, training.SETS, model, sum(counts))
+        risks = training.dense_drawn(model, counts, replicates, setting.entropy + factor)
+        scaled.append(sum(counts) * (risks - limit))
+    return training.mean_outcome(
+        2.0 * scaled[1] - scaled[0],
+        setting.control * excess_rate(Dense(), model),
+        setting,
+        resolution=0.12,
+    )

@@ -1,0 +1,229 @@
+"""Quantities that theorems share: risks of a model, and one direction of them in symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.declaration import Claim, Side, Under
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.gates import Hard
+from moetheory.problem.model import BlockModel
+from moetheory.theory.gate_risks import routing_matrix
+from moetheory.theory.risks import risk
+
+if TYPE_CHECKING:
+    import sympy
+
+Points = Callable[[BlockModel], Sequence[BlockModel]]
+
+PERTURBED = 0.025  # the resolution of simulations under a perturbation, of which there are many
+
+
+def dense_excess(model: BlockModel) -> float:
+    """Excess risk of the dense estimator."""
+    return risk(Dense(), model).excess
+
+
+def moe_excess(model: BlockModel) -> float:
+    """Excess risk of the oracle-routed mixture."""
+    return risk(MoE(), model).excess
+
+
+def excess_under(estimator: Estimator, under: Under) -> Side:
+    """Excess risk of an estimator under the perturbation that goes with a model."""
+    return lambda model: risk(estimator, model, under=under(model)).excess
+
+
+def alone(estimator: Estimator) -> Callable[[BlockModel], Sequence[float]]:
+    """The weights of `Claim` for one of dense and mixture."""
+    weights = (1.0, 0.0) if isinstance(estimator, Dense) else (0.0, 1.0)
+    return lambda model: weights
+
+
+def ordered(
+    name: str, left: Estimator, right: Estimator, under: Under, control: float, **more: Any
+) -> Claim:
+    """One estimator's excess risk is no larger than the other's under a perturbation."""
+    return Claim(
+        name=name,
+        relation="<=",
+        left=excess_under(left, under),
+        right=excess_under(right, under),
+        weights=alone(left),
+        under=under,
+        resolution=PERTURBED,
+        control=control,
+        **more,
+    )
+
+
+def about(model: BlockModel, **claim: Any) -> Claim:
+    """A claim about this model, whatever the user's."""
+
+    def points(_: BlockModel) -> Sequence[BlockModel]:
+        return (model,)
+
+    return Claim(points=points, simulated=points, **claim)
+
+
+def beside(
+    factor: float, under: Under, points: Points, label: Callable[[BlockModel], str], what: str = ""
+) -> Claim:
+    """The mixture is better at this factor of a crossover below 1, dense at one above it."""
+    name, left, right = (
+        ("MoE <= dense", MoE(), Dense()) if factor < 1.0 else ("dense <= MoE", Dense(), MoE())
+    )
+    return ordered(
+        f"{name} at {factor:g} of the crossover{what}",
+        left,
+        right,
+        under,
+        control=0.8,
+        points=points,
+        simulated=points,
+        label=label,
+    )
+
+
+@lru_cache(maxsize=64)
+def misrouting(model: BlockModel) -> float:
+    """How often the hard gate errs."""
+    return routing_matrix(Hard(), model).misrouting
+
+
+def louder(model: BlockModel, often: float) -> BlockModel:
+    """With so much noise that it errs so often: a sample of rare errors holds none of them."""
+    while misrouting(model) < often:
+        model = model.replace(noise_variance=4.0 * model.noise_variance)
+    return model
+
+
+def uneven(
+    noise_variance: float, sizes: tuple[int, int, int] = (2, 3, 5), **more: Any
+) -> BlockModel:
+    """Nothing equal: sizes, probabilities, variances, coefficients; ``more`` as for BlockModel."""
+    ranks = np.arange(1.0, sum(sizes) + 1.0)
+    return BlockModel(
+        [0.2, 0.3, 0.5],
+        np.repeat([0, 1, 2], sizes),
+        3.0 / ranks,
+        np.cos(ranks),
+        noise_variance,
+        **more,
+    )
+
+
+def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
+    """A random positive value, 0.01 to 100, for each name."""
+    return {name: float(10.0 ** rng.uniform(-2.0, 2.0)) for name in names}
+
+
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """What one coordinate adds to dense and MoE excess risk, to their gap and to the bound.
+
+    Also the coefficients of both, the second moment, and what the active block has of it. Risks
+    are sums of such terms, so what holds for each direction holds for the risks.
+    """
+
+    dense: sympy.Expr
+    moe: sympy.Expr
+    gap: sympy.Expr
+    bound: sympy.Expr
+    null: sympy.Expr
+    dense_fit: sympy.Expr
+    moe_fit: sympy.Expr
+    moment: sympy.Expr
+    active: sympy.Expr
+    coefficient: sympy.Symbol
+    signal: sympy.Symbol
+    leakage: sympy.Expr
+    noise: sympy.Symbol
+    probability: sympy.Symbol
+    leaking: bool
+
+    def claim(
+        self,
+        left: sympy.Expr,
+        right: sympy.Expr,
+        *,
+        domain: Mapping[sympy.Symbol, sympy.Expr] | None = None,
+        draw: Callable[[np.random.Generator], dict[str, float]] | None = None,
+        model: Callable[[Values], Any] | None = None,
+    ) -> Symbolic:
+        """Two sides made of these terms, for models in which one direction alone has signal.
+
+        All of them, unless ``domain`` and ``draw`` say which.
+        """
+        import sympy
+
+        return Symbolic(
+            left=left,
+            right=right,
+            domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
+            draw=draw or self._draw,
+            model=model or one_direction,
+        )
+
+    def gains(self) -> tuple[sympy.Expr, sympy.Expr]:
+        """What a unit of test noise costs dense and the mixture."""
+        return self.dense_fit**2, self.probability * self.moe_fit**2
+
+    def at_noise(self, noise: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+        """What it adds to dense and MoE excess risk with so much noise at test time."""
+        b, active, unseen = self.coefficient, self.active, self.moment - self.active
+        gains = self.gains()
+        dense = self.moment * (b - self.dense_fit) ** 2 + noise * gains[0]
+        moe = active * (b - self.moe_fit) ** 2 + unseen * b**2 + noise * gains[1]
+        return dense, moe
+
+    def _draw(self, rng: np.random.Generator) -> dict[str, float]:
+        names = ["lambda_", "b", "sigma2"] + ["nu"] * self.leaking
+        return {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, *names)}
+
+
+def direction(*, leaking: bool) -> Direction:
+    """One direction in the symbols p, lambda_, b, sigma2 and, if leaking, nu."""
+    import sympy
+
+    p, lambda_, b, sigma2 = sympy.symbols("p lambda_ b sigma2", positive=True)
+    nu = sympy.Symbol("nu", positive=True) if leaking else sympy.Integer(0)
+    q = 1 - p
+    h = p * lambda_ + q * nu
+    filtered = p * sigma2**2 * (lambda_ - nu) ** 2 / ((h + sigma2) * (lambda_ + sigma2))
+    return Direction(
+        dense=b**2 * h * sigma2 / (h + sigma2),
+        moe=b**2 * (p * lambda_ * sigma2 / (lambda_ + sigma2) + q * nu),
+        gap=q * b**2 * (filtered - nu**2) / (nu + sigma2),
+        bound=b**2 * (p * sigma2 + q * nu),
+        null=b**2 * h,
+        dense_fit=b * h / (h + sigma2),
+        moe_fit=b * lambda_ / (lambda_ + sigma2),
+        moment=h,
+        active=p * lambda_,
+        coefficient=b,
+        signal=lambda_,
+        leakage=nu,
+        noise=sigma2,
+        probability=p,
+        leaking=leaking,
+    )
+
+
+def one_direction(values: Values) -> BlockModel:
+    """A model in which one coordinate alone has anything to predict."""
+    p, nu = values["p"], values.get("nu", 0.0)
+    return BlockModel(
+        [p, 1.0 - p],
+        [0, 1],
+        [values["lambda_"], 1.0],
+        [values["b"], 0.0],
+        values["sigma2"],
+        leakage_variances=[nu, 0.0],
+    )

@@ -1,0 +1,143 @@
+"""Argument checks: each error names the argument, what it was and what it must be."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from moetheory.common.arrays import FloatArray
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """``value`` as a finite Python float, at least ``minimum``, between ``above`` and ``below``."""
+    integer = isinstance(value, int) and not isinstance(value, bool)  # of any size
+    if not integer and (
+        np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf"
+    ):
+        raise ValueError(f"{name} must be a real number, got {value!r}")
+    try:
+        result = float(value) + 0.0  # a negative zero becomes zero
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, got an integer beyond all floats") from None
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be finite, got {result}")
+    if result < minimum:
+        raise ValueError(f"{name} must be at least {minimum:g}, got {result:g}")
+    if result <= above:
+        raise ValueError(f"{name} must be greater than {above:g}, got {result:g}")
+    if result >= below:
+        raise ValueError(f"{name} must be less than {below:g}, got {result:g}")
+    return result
+
+
+def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
+    """``value`` as a Python int within limits; fractions and booleans are refused."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        result = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+    if result < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {result}")
+    if result > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {result}")
+    return result
+
+
+def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
+    """Like `count`, also of a float without a fraction: a rounded geometric progression has them.
+
+    >>> whole("steps", 1e9)
+    1000000000
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return count(name, value, minimum=minimum, maximum=maximum)
+
+
+def flag(name: str, value: Any) -> bool:
+    """``value``, which must be True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def read_only(*arrays: NDArray[Any]) -> None:
+    """Make arrays refuse to be written to."""
+    for array in arrays:
+        array.flags.writeable = False
+
+
+def members(name: str, value: Any, of: str = "arrays") -> list[Any]:
+    """``value``, a sequence, as a list; ``of`` says what it must hold."""
+    try:
+        return list(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a sequence of {of}, got {value!r}") from None
+
+
+def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
+    """``value`` as an array of whatever it holds, not copied if it is one."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be a regular array, got rows of unequal length") from None
+
+
+def real_array(name: str, value: ArrayLike) -> FloatArray:
+    """``value`` as a new array of finite floats; a negative zero becomes zero."""
+    given = regular_array(name, value)
+    if given.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold real numbers, got {given.dtype} values")
+    array = given.astype(np.float64) + 0.0
+    bad = np.argwhere(~np.isfinite(array))
+    if bad.size:
+        place = tuple(int(i) for i in bad[0])
+        raise ValueError(f"{name} must be finite, got {array[place]} at index {_index(place)}")
+    return array
+
+
+def vector(
+    name: str, value: ArrayLike, *, length: int | None = None, minimum: float = -math.inf
+) -> FloatArray:
+    """``value`` as a new, read-only array of shape (length,) with entries at least ``minimum``."""
+    array = real_array(name, value)
+    if array.ndim != 1 or array.size == 0 or (length is not None and array.size != length):
+        wanted = "(n,) with n > 0" if length is None else f"({length},)"
+        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
+    return _at_least(name, array, minimum)
+
+
+def scalar_or_vector(
+    name: str, value: ArrayLike, *, length: int, minimum: float = -math.inf
+) -> FloatArray:
+    """Like `vector`, where one number stands for ``length`` equal ones (and takes no memory)."""
+    if regular_array(name, value).ndim > 0:
+        return vector(name, value, length=length, minimum=minimum)
+    return np.broadcast_to(np.float64(number(name, value, minimum=minimum)), (length,))
+
+
+def _at_least(name: str, array: FloatArray, minimum: float) -> FloatArray:
+    bad = np.flatnonzero(array < minimum)
+    if bad.size:
+        raise ValueError(
+            f"{name} must be at least {minimum:g}, got {array[bad[0]]:g} at index {bad[0]}"
+        )
+    read_only(array)
+    return array
+
+
+def _index(place: tuple[int, ...]) -> str:
+    return str(place[0]) if len(place) == 1 else str(place)

@@ -1,0 +1,5 @@
+"""Drawing results."""
+
+from moetheory.figures.plotting import plot
+
+__all__ = ["plot"]

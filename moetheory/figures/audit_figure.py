@@ -1,0 +1,99 @@
+"""The figure of an audit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from moetheory.auditing.leads import Lead
+from moetheory.auditing.outcome import Audit
+from moetheory.auditing.predictors import NAMES
+from moetheory.figures.sweep_curves import COLOURS, GATE_COLOURS
+from moetheory.results.estimates import student_quantile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDE = 8.0  # a span of risks that is drawn logarithmically
+
+
+class _Look(NamedTuple):
+    colour: str
+    line: str
+    marker: str
+    size: float
+
+
+_LOOKS = {
+    "dense": _Look(COLOURS["dense"], "-", "s", 6.0),
+    "moe": _Look(COLOURS["moe"], "-", "o", 4.5),
+    "moe(hard)": _Look(GATE_COLOURS[0], "-.", "^", 5.5),
+    "dense(tuned)": _Look(COLOURS["dense"], ":", "x", 4.0),
+    "moe(all)": _Look(COLOURS["moe"], ":", "+", 5.0),
+}
+
+
+def draw_audit(audit: Audit, ax: Axes) -> None:
+    """Risks predicted as lines, measured as points with 95 % intervals; where leads change."""
+    noise = audit.noise_variances
+    held_out = int(audit.held_out.sum())
+    for name, look in _LOOKS.items():
+        ax.plot(
+            noise,
+            audit[f"{name}_predicted"],
+            color=look.colour,
+            linestyle=look.line,
+            label=NAMES[name],
+            zorder=2,
+        )
+        ax.errorbar(
+            noise,
+            audit[f"{name}_measured"],
+            yerr=student_quantile(0.025, held_out - 1) * audit[f"{name}_sem"],
+            fmt=look.marker,
+            markersize=look.size,
+            markerfacecolor="none",
+            color=look.colour,
+            elinewidth=1.0,
+            zorder=3,
+        )
+    for name, (predicted, measured) in audit.crossovers.items():
+        _draw_leads(ax, predicted, measured, noise[-1], _LOOKS[name].colour)
+    if len(noise) > 1:
+        _scale_axes(audit, ax)
+    ax.set_xlabel("variance σ² of the noise added to each feature")
+    ax.set_ylabel("risk")
+    ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.plot([], [], linestyle="none", label="points: held out (95 %)")
+    if ax.patches:
+        ax.axvspan(0, 0, color="0.5", alpha=0.2, linewidth=0.0, label="lead changes (95 %)")
+    ax.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small"
+    )
+
+
+def _draw_leads(ax: Axes, predicted: Lead, measured: Lead, end: float, colour: str) -> None:
+    """A dashed line where a lead over dense is predicted to change, a band where it was seen to."""
+    for foreseen, found in zip(predicted, measured, strict=True):
+        if 0.0 < found.value < math.inf:
+            high = min(found.high, end)
+            ax.axvspan(found.low, high, color=colour, alpha=0.15, linewidth=0.0, zorder=0)
+        if 0.0 < foreseen.value < math.inf:
+            ax.axvline(foreseen.value, color=colour, linestyle="--", linewidth=1.0, zorder=1)
+
+
+def _scale_axes(audit: Audit, ax: Axes) -> None:
+    noise = audit.noise_variances
+    if noise[0] > 0.0:
+        ax.set_xscale("log")
+    else:
+        ax.set_xscale("symlog", linthresh=noise[1])
+        ax.set_xlim(left=-0.2 * noise[1])  # so that points at 0 are whole
+    risks = np.array(
+        [audit[f"{name}_{what}"] for name in _LOOKS for what in ("predicted", "measured")]
+    )
+    if risks.min() > 0.0 and risks.max() > WIDE * risks.min():
+        ax.set_yscale("log")

@@ -1,0 +1,182 @@
+"""What a figure shows of one estimator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.results.estimates import student_quantile
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
+_OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
+_MARKERS = ("s", "o", "^", "v", "D")
+_GATE = re.compile(r"moe\((hard|soft|top-\d+|learned)( .*)?\)")  # labels of mixtures with gates
+GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
+_GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
+_NAMES = {"dense": "dense", "moe": "mixture of experts"}
+SYMBOLS = {
+    "experts": "K",
+    "noise_variance": "σ²",
+    "samples": "n",
+    "steps": "t",
+    "test_noise_variance": "$\\mathregular{σ_o^2}$",
+    "misrouting": "ε",
+    "leakage": "α",
+    "erasure": "q",
+    "radius": "r",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What is drawn of one estimator."""
+
+    label: str
+    order: int
+    over: str
+    columns: Mapping[str, NDArray[Any]]
+
+    @property
+    def name(self) -> str:
+        gate = _GATE.fullmatch(self.label)
+        if gate is None:
+            among_gates = self.label == "moe" and any(map(_GATE.fullmatch, self.columns))
+            return "oracle gate" if among_gates else _NAMES.get(self.label, self.label)
+        said = re.sub(r"samples=(\d+)", r"\1 samples", gate[2] or "")
+        said = re.sub(r"moments=(\w+)", r"\1 moments", said)
+        settings = re.findall(r"\d+ samples|\w+ moments|\w+=\S+", said)
+        return ", ".join([f"{gate[1]} gate", *(each.replace("=", " ") for each in settings)])
+
+    @property
+    def name_with_error(self) -> str:
+        return f"{self.name} ± error of the formula"
+
+    @property
+    def name_of_simulations(self) -> str:
+        return f"{self.name}, simulated (95 %)"
+
+    @property
+    def name_of_infinities(self) -> str:
+        ends = self._stretches()
+        shown = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in ends[:2]]
+        values = ", ".join(shown + ["…"] * (len(ends) > 2))
+        return f"{self.name} infinite at {SYMBOLS.get(self.over, self.over)} = {values}"
+
+    @property
+    def has_gate(self) -> bool:
+        return _GATE.fullmatch(self.label) is not None
+
+    @property
+    def colour(self) -> str:
+        if self.has_gate:
+            return GATE_COLOURS[(self.order - 2) % len(GATE_COLOURS)]
+        return COLOURS.get(self.label, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
+
+    @property
+    def line(self) -> Any:
+        return _GATE_LINES[(self.order - 2) % len(_GATE_LINES)] if self.has_gate else "-"
+
+    @property
+    def x(self) -> NDArray[Any]:
+        return self.columns[self.over]
+
+    @property
+    def theory(self) -> NDArray[Any]:
+        return self.columns[self.label]
+
+    @property
+    def error(self) -> NDArray[Any] | None:
+        return self.columns.get(f"{self.label}_error")
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether there are errors or infinities to draw."""
+        return self.error is not None or bool(np.isinf(self.theory).any())
+
+    @property
+    def simulated(self) -> NDArray[Any]:
+        """NaN where the expectation is infinite, so that its mean estimates nothing."""
+        means = self.columns.get(f"{self.label}_simulated", np.array([]))
+        return np.where(np.isinf(self.theory), np.nan, means) if means.size else means
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether theory has no formula, somewhere."""
+        return bool(np.isnan(self.theory).any())
+
+    @property
+    def heights(self) -> NDArray[Any]:
+        """All finite heights."""
+        every = np.concatenate([self.theory, self.simulated])
+        finite: NDArray[Any] = every[np.isfinite(every)]
+        return finite
+
+    def draw_theory(self, ax: Axes, lone: Mapping[str, Any]) -> None:
+        """A line; a thin one through the simulations where there is no theory."""
+        look: dict[str, Any] = {"color": self.colour, "zorder": 2, **lone}
+        if self.is_unknown and self.simulated.size:
+            ax.plot(self.x, self.simulated, linestyle=":", linewidth=1.0, label=self.name, **look)
+            look["label"] = "_"  # what is known of it needs no entry of its own
+        ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **look})
+
+    def draw_simulations(self, ax: Axes, replicates: int) -> None:
+        """Points with 95 % intervals."""
+        half = student_quantile(0.025, replicates - 1) * self.columns[f"{self.label}_sem"]
+        half = np.where(np.isfinite(half), half, np.nan)  # infinite variance: a point, no bar
+        ax.errorbar(
+            self.x,
+            self.simulated,
+            yerr=half,
+            fmt=_MARKERS[self.order % len(_MARKERS)],
+            markersize=6.5 - 2.5 * self.order if self.order < 2 else 6 if self.has_gate else 4,
+            markerfacecolor="none" if self.order == 0 or self.has_gate else self.colour,
+            capsize=3,
+            color=self.colour,
+            label=self.name_of_simulations,
+            zorder=3,
+        )
+
+    def draw_errors(self, ax: Axes) -> None:
+        """A band where the formula is asymptotic."""
+        if self.error is None:
+            return
+        bottom, top = ax.get_ylim()
+        # an error may be infinite, and the band is not seen beyond the axes
+        below = bottom / 10.0 if ax.get_yscale() == "log" else 2.0 * bottom - top
+        low = np.maximum(self.theory - self.error, below)
+        high = np.minimum(self.theory + self.error, 10.0 * top)
+        ax.fill_between(
+            self.x,
+            low,
+            high,
+            where=np.isfinite(self.theory).tolist(),
+            color=self.colour,
+            alpha=0.2,
+            linewidth=0.0,
+            zorder=1,
+            label=self.name_with_error,
+        )
+
+    def draw_infinities(self, ax: Axes) -> None:
+        """Dotted lines around each stretch of values at which the risk is infinite."""
+        label: str | None = self.name_of_infinities
+        for low, high in self._stretches():
+            ax.axvspan(low, high, color=self.colour, alpha=0.05, linewidth=0.0, zorder=0)
+            for end in sorted({low, high}):
+                ax.axvline(end, color=self.colour, ls=":", lw=1.0, zorder=1, label=label)
+                label = None
+
+    def _stretches(self) -> list[tuple[float, float]]:
+        """First and last value of each run of infinite risks."""
+        infinite = np.concatenate([[False], np.isinf(self.theory), [False]])
+        changes = np.flatnonzero(infinite[1:] != infinite[:-1])
+        starts, stops = changes[::2], changes[1::2] - 1
+        return list(zip(self.x[starts].tolist(), self.x[stops].tolist(), strict=True))

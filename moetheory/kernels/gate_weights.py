@@ -1,0 +1,231 @@
+r"""How gates weigh the experts, and what their weights cost: arrays (K, n), n inputs.
+
+Blocks are strict, squares :math:`\bar x_m^2` and energies :math:`u_j=\|\bar x_j\|^2` in units of
+the noise variance. Source: docs/theory.md §6.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.common.arrays import FloatArray, IntArray
+
+BoolArray = NDArray[np.bool_]
+
+FEW = 8  # largest numbers that are found one after another faster than by sorting all
+
+
+class Weights(NamedTuple):
+    """Weights of the experts, the largest one apart: as near to 1 as it is, the rest is exact.
+
+    Attributes
+    ----------
+    top : (n,) integer array
+        Which one is largest, of equal ones the first.
+    largest, rest : (n,) arrays
+        It, and the sum of all others.
+    others : (K, n) array or None
+        All but the largest, in whose place is 0; None: all are 0.
+    """
+
+    top: IntArray
+    largest: FloatArray
+    rest: FloatArray
+    others: FloatArray | None
+
+    def whole(self, experts: int) -> FloatArray:
+        """All of them, (K, n)."""
+        weights = np.zeros((experts, len(self.top))) if self.others is None else +self.others
+        weights[self.top, np.arange(len(self.top))] = self.largest
+        return weights
+
+
+class Forms(NamedTuple):
+    r"""Quadratic forms of the blocks, :math:`\theta` best and :math:`t` used coefficients.
+
+    Attributes
+    ----------
+    best, cross, used : (K, n) arrays
+        :math:`\sum_{m\in j}\bar x_m^2\theta_m^2`, with :math:`\theta_mt_m` and :math:`t_m^2`.
+    lost, bent : (K, n) arrays or None
+        With :math:`(\theta_m-t_m)^2` and :math:`\theta_m(\theta_m-t_m)`; None: zero, t is
+        :math:`\theta`.
+    """
+
+    best: FloatArray
+    cross: FloatArray
+    used: FloatArray
+    lost: FloatArray | None
+    bent: FloatArray | None
+
+
+def score_terms(
+    group_probabilities: FloatArray,
+    block_of: IntArray,
+    signal_variances: FloatArray,
+    noise_variance: float,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Constants (K,) and slopes (d,) of the log scores, for σ² > 0.
+
+    .. math:: \log W_j = \log p_j - \tfrac12\sum_{m\in j}\log(1+\lambda_m/\sigma^2)
+              + \sum_{m\in j} \frac{\bar x_m^2}{\sigma^2}\frac{\lambda_m}{2(\lambda_m+\sigma^2)}
+    """
+    logarithms = np.log1p(signal_variances / noise_variance)
+    spread = np.bincount(block_of, logarithms, minlength=len(group_probabilities))
+    slopes = signal_variances / (signal_variances + noise_variance) / 2.0
+    return log_probabilities(group_probabilities) - spread / 2.0, slopes
+
+
+def log_probabilities(probabilities: FloatArray) -> FloatArray:
+    """Logarithms, without a word on those of zero."""
+    with np.errstate(divide="ignore"):
+        logarithms: FloatArray = np.log(probabilities)
+    return logarithms
+
+
+def noiseless_scores(
+    energies: FloatArray, log_probabilities: FloatArray, silent: BoolArray
+) -> FloatArray:
+    """Log scores (K, n) for σ² = 0: a block that is not zero is active, the others are not.
+
+    Where all are zero only the ``silent`` groups (K,), whose signal is always zero, come into
+    question.
+    """
+    seen = energies > 0.0
+    possible = silent & (log_probabilities > -np.inf)
+    # a signal so small that its square is zero is no reason to know of no group at all
+    prior = np.where(possible, log_probabilities, -np.inf) if possible.any() else log_probabilities
+    certain = np.where(seen, 0.0, -np.inf)
+    return np.where(seen.any(axis=0), certain, prior[:, np.newaxis])
+
+
+def posterior(scores: FloatArray, temperature: float = 1.0) -> Weights:
+    r"""Weights :math:`\propto W_j^{1/T}` from log scores (K, n), at least one of each finite."""
+    highest = scores.max(axis=0)
+    top = _first(scores == highest)
+    others = scores - highest
+    if temperature != 1.0:
+        with np.errstate(over="ignore"):  # to -inf: no weight at all
+            others /= temperature
+    np.exp(others, out=others)
+    others[top, np.arange(len(top))] = 0.0
+    rest = others.sum(axis=0)
+    largest = 1.0 / (1.0 + rest)
+    others *= largest
+    rest *= largest
+    return Weights(top, largest, rest, others)
+
+
+def _first(marked: BoolArray) -> IntArray:
+    """The first marked row in each column; argmax would take several times as long."""
+    rows = len(marked)
+    countdown = np.arange(rows, 0, -1)
+    if rows < 2**15:
+        weighted = marked.view(np.int8) * countdown.astype(np.int16)[:, np.newaxis]
+    else:
+        weighted = marked * countdown[:, np.newaxis]
+    first: IntArray = rows - weighted.max(axis=0).astype(np.int64)
+    return first
+
+
+def one_hot(chosen: IntArray) -> Weights:
+    """All weight on one expert for each input."""
+    inputs = len(chosen)
+    return Weights(chosen, np.ones(inputs), np.zeros(inputs), None)
+
+
+def top_k(weights: Weights, k: int) -> Weights:
+    """The k largest, scaled to sum to 1; of equal ones the first."""
+    if k == 1:
+        return one_hot(weights.top)
+    assert weights.others is not None
+    if k >= len(weights.others):
+        return weights
+    others = np.zeros_like(weights.others)
+    # the place of the largest, which is in any case among them, holds a 0
+    if k <= FEW:
+        left = +weights.others
+        for _ in range(k - 1):
+            place = (_first(left == left.max(axis=0)), np.arange(len(weights.top)))
+            others[place] = left[place]
+            left[place] = -1.0
+    else:
+        kept = np.argsort(-weights.others, axis=0, kind="stable")[: k - 1]
+        np.put_along_axis(others, kept, np.take_along_axis(weights.others, kept, axis=0), axis=0)
+    rest = others.sum(axis=0)
+    total = weights.largest + rest
+    return Weights(weights.top, weights.largest / total, rest / total, others / total)
+
+
+def regrouped(weights: Weights, chosen: IntArray, experts: int) -> Weights:
+    """The same weights with those of the experts ``chosen`` apart instead of the largest."""
+    columns = np.arange(len(chosen))
+    others = weights.whole(experts)
+    apart = others[chosen, columns]
+    others[chosen, columns] = 0.0
+    rest = np.where(chosen == weights.top, weights.rest, 1.0 - apart)
+    return Weights(chosen, apart, rest, others)
+
+
+def gate_losses(group: Weights, gate: Weights, forms: Forms) -> tuple[FloatArray, FloatArray]:
+    r"""What a gate loses in each input, (n,), and summed over inputs by group, (K,).
+
+    .. math:: T = \sum_g w_gF_g,\qquad
+              F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
+                    + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2,
+
+    w the posterior ``group`` and v the weights ``gate``, both with the same expert apart.
+    Summed over inputs :math:`w_gF_g/p_g` averages to :math:`E[F_g \mid g]`. All terms are
+    positive: for a weight apart from the largest, at most ½, the first sum and
+    :math:`-v_g^2\sum_{m\in g}\bar x_m^2t_m^2` are together
+    :math:`\sum_{m\in g}\bar x_m^2\theta_m(\theta_m-2v_gt_m)`.
+    """
+    assert group.others is not None
+    place = (gate.top, np.arange(len(gate.top)))
+    own = gate.rest**2 * forms.best[place]
+    if forms.lost is not None and forms.bent is not None:
+        own += gate.largest**2 * forms.lost[place]
+        own += (2.0 * gate.largest * gate.rest) * forms.bent[place]
+    noise = gate.largest**2 * forms.used[place]
+    if gate.others is None:
+        losses = np.einsum("kn,kn->n", group.others, forms.best)
+        sums = np.einsum("kn,kn->k", group.others, forms.best)
+    else:
+        inner = gate.others * forms.cross
+        if forms.used is forms.cross:
+            rest = np.einsum("kn,kn->n", gate.others, inner)
+        else:
+            rest = np.einsum("kn,kn,kn->n", gate.others, gate.others, forms.used)
+        own += rest
+        noise += rest
+        inner *= -2.0
+        inner += forms.best
+        inner *= group.others
+        losses, sums = inner.sum(axis=0), inner.sum(axis=1)
+    sums += np.einsum("kn,n->k", group.others, noise)
+    own *= group.largest
+    sums += np.bincount(gate.top, own, minlength=len(sums))
+    noise *= group.rest
+    losses += noise
+    losses += own
+    return losses, sums
+
+
+def ungated_losses(group: Weights, forms: Forms) -> tuple[FloatArray, FloatArray]:
+    """The same for a sum of all experts' predictions, whose coefficients are ``forms.used``."""
+    wrong = forms.used.sum(axis=0) - forms.used
+    if forms.lost is not None:
+        wrong += forms.lost
+    wrong *= group.whole(len(wrong))
+    return wrong.sum(axis=0), wrong.sum(axis=1)
+
+
+def oracle_losses(group: Weights, forms: Forms) -> tuple[FloatArray, FloatArray]:
+    """The same with all weight on the input's own group: zero unless t is not θ."""
+    if forms.lost is None:
+        return np.zeros(len(group.top)), np.zeros(len(forms.best))
+    own = group.whole(len(forms.best)) * forms.lost
+    return own.sum(axis=0), own.sum(axis=1)

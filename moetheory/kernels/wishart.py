@@ -1,0 +1,39 @@
+"""Random matrices that stand for more rows than they have."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray, IntArray
+
+
+def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) -> FloatArray:
+    r"""Upper trapezoids U with :math:`U^\top U \sim \mathrm{Wishart}(m, I)`, (R, rows, c).
+
+    The triangular factor of an m × c matrix of independent standard normals: :math:`u_{ij}`
+    normal above the diagonal, :math:`u_{ii}^2 \sim \chi^2_{m-i}` (counted from 0), all
+    independent (Bartlett 1933). For m < c it has m rows; rows from m on are zero.
+
+    Parameters
+    ----------
+    degrees : (R,) integer array
+        m of each of R factors; may be zero.
+    out : (R, rows, c) array
+        Contiguous, with at least min(m, c) rows for every factor; what is returned.
+    """
+    roots = out
+    sets, rows, columns = out.shape
+    if rows == columns:
+        # what lies below the diagonal of one square lies above it in its transpose
+        drawn = (sets + 1) // 2
+        rng.standard_normal(out=roots[:drawn])
+        roots[drawn:] = roots[: sets - drawn].mT
+    else:
+        rng.standard_normal(out=roots)
+    roots[..., :rows] *= np.triu(np.ones((rows, rows)), 1)
+    freedom = degrees[:, np.newaxis] - np.arange(rows)
+    diagonal = np.arange(rows)
+    roots[:, diagonal, diagonal] = np.sqrt(rng.chisquare(np.maximum(freedom, 1)))
+    if np.any(freedom <= 0):
+        roots *= (freedom > 0)[..., np.newaxis]
+    return roots

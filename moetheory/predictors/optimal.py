@@ -1,0 +1,56 @@
+"""The population-optimal coefficients, which theory evaluates and simulation applies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray
+from moetheory.formulas import population
+from moetheory.problem.estimators import Estimator, MoE, known
+from moetheory.problem.model import BlockModel, known_model
+
+
+def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
+    r"""The population-optimal coefficients, shape (d,).
+
+    Dense: :math:`\hat b_m = b_m h_m/(h_m+\sigma^2+\mu)`. MoE: coordinate m of expert
+    :math:`g(m)`, :math:`\theta_m = b_m\lambda_m/(\lambda_m+\sigma^2+\mu)`. Zero where
+    variance, noise and ridge are all zero. Source: docs/theory.md §2.
+
+    Examples
+    --------
+    >>> from moetheory import Dense
+    >>> model = BlockModel([0.5, 0.5], [0, 1], [2.0, 4.0], [1.0, 1.0], noise_variance=1.0)
+    >>> optimal_coefficients(Dense(), model), optimal_coefficients(MoE(), model)
+    (array([0.5       , 0.66666667]), array([0.66666667, 0.8       ]))
+    """
+    estimator, model = known(estimator), known_model(model)
+    if isinstance(estimator, MoE):
+        return population.expert_coefficients(
+            model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
+        )
+    return population.dense_coefficients(
+        model.group_probabilities[model.block_of],
+        model.signal_variances,
+        leakage_of(model),
+        model.coefficients,
+        model.noise_variance,
+        estimator.ridge,
+    )
+
+
+def missed_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
+    """The true coefficients less the optimal ones, shape (d,), with all digits."""
+    moment = model.signal_variances
+    if not isinstance(estimator, MoE):
+        p = model.group_probabilities[model.block_of]
+        moment = population.second_moment(p, moment, leakage_of(model))
+    whole, lost = population.shrinkage(moment, model.noise_variance + estimator.ridge)
+    return np.asarray(model.coefficients / whole * lost)
+
+
+def leakage_of(model: BlockModel) -> Any:
+    """Leakage variances, as a scalar zero where that lets formulas skip them."""
+    return 0.0 if model.strict else model.leakage_variances

@@ -1,0 +1,19 @@
+"""What a user describes: the model, the estimators and their gates, what differs at test time."""
+
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.gates import Hard, Learned, Oracle, Soft, TopK
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation, even_confusion
+
+__all__ = [
+    "BlockModel",
+    "Dense",
+    "Hard",
+    "Learned",
+    "MoE",
+    "Oracle",
+    "Perturbation",
+    "Soft",
+    "TopK",
+    "even_confusion",
+]

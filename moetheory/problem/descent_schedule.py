@@ -1,0 +1,149 @@
+"""How gradient descent goes: at which steps it is looked at, how long they are, what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import number, read_only, regular_array, vector, whole
+from moetheory.problem.estimators import Dense, Estimator
+from moetheory.problem.model import BlockModel
+
+TrainingMode = Literal["own", "joint"]
+Cost = Literal["iterations", "samples", "multiplications"]
+StepSize = Literal["optimal"] | ArrayLike  # as users give it, and as it is known:
+KnownStepSize = Literal["optimal"] | float | FloatArray
+COSTS: tuple[Cost, ...] = get_args(Cost)
+MOST_STEPS = 2**53  # beyond it floats skip integers
+SMALLEST_STEP = 1e-290  # its inverse is a float, also where a joint loss shortens it
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Steps, their size and the loss that they descend on.
+
+    Attributes
+    ----------
+    steps : (T,) integer array
+    step_size : "optimal", float or (K,) array
+        An array gives each expert its own.
+    training : {"own", "joint"}
+    """
+
+    steps: IntArray
+    step_size: KnownStepSize
+    training: TrainingMode
+
+    def __repr__(self) -> str:
+        # all digits: checkpoints tell schedules apart by it
+        size = self.step_size
+        said = size.tolist() if isinstance(size, np.ndarray) else size
+        return f"Schedule({self.steps.tolist()}, step_size={said!r}, training={self.training!r})"
+
+
+def known_schedule(
+    steps: ArrayLike,
+    step_size: StepSize,
+    training: TrainingMode,
+    estimators: tuple[Estimator, ...],
+    model: BlockModel,
+) -> Schedule:
+    """All three, checked for these estimators."""
+    size = known_step_size(step_size, training, estimators, model)
+    return Schedule(known_steps(steps), size, training)
+
+
+def known_training(training: TrainingMode) -> TrainingMode:
+    """``training`` itself, if there is such a way."""
+    if not isinstance(training, str) or training not in get_args(TrainingMode):
+        raise ValueError(f'training must be "own" or "joint", got {training!r}')
+    return training
+
+
+def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
+    """``steps``, one or several numbers of iterations, as a new array (T,).
+
+    >>> known_steps(10), known_steps([0, 1e9])
+    (array([10]), array([         0, 1000000000]))
+    """
+    given = regular_array(name, steps)
+    # integers beyond 64 bits are objects
+    if given.ndim > 1 or given.size == 0 or given.dtype.kind not in "iufO":
+        raise ValueError(f"{name} must be an integer or a sequence of them, got {steps!r}")
+    counts = [whole(name, each, maximum=MOST_STEPS) for each in given.ravel().tolist()]
+    result = np.array(counts, dtype=np.int64)
+    read_only(result)
+    return result
+
+
+def known_step_size(
+    step_size: StepSize,
+    training: TrainingMode,
+    estimators: tuple[Estimator, ...],
+    model: BlockModel,
+) -> KnownStepSize:
+    """ "optimal", a positive number, or of experts on their own samples one for each."""
+    known_training(training)
+    if isinstance(step_size, str):
+        if step_size != "optimal":
+            raise ValueError(f'step_size must be "optimal" or a number, got {step_size!r}')
+        return "optimal"
+    if regular_array("step_size", step_size).ndim == 0:
+        return _known_size("step_size", step_size)
+    if training == "joint":
+        raise ValueError(
+            'step_size must be one number with training="joint", one loss of all experts, '
+            f"got {step_size!r}"
+        )
+    sizes = vector("step_size", step_size, length=model.experts)
+    for g, each in enumerate(sizes.tolist()):
+        _known_size(f"step_size[{g}]", each)
+    if any(isinstance(each, Dense) for each in estimators):
+        raise ValueError(f"step_size must be one number for Dense(...), got shape {sizes.shape}")
+    return sizes
+
+
+def _known_size(name: str, value: Any) -> float:
+    return number(name, number(name, value, above=0.0), minimum=SMALLEST_STEP)
+
+
+def known_cost(cost: Cost) -> Cost:
+    """``cost`` itself, if there is such an axis."""
+    if not isinstance(cost, str) or cost not in COSTS:
+        raise ValueError(f"cost must be one of {', '.join(COSTS)}, got {cost!r}")
+    return cost
+
+
+def step_costs(
+    estimator: Estimator, model: BlockModel, training: TrainingMode, samples: Any = None
+) -> dict[Cost, float]:
+    r"""What one iteration costs: 1 iteration, samples that are seen, multiplications.
+
+    A predictor multiplies once for each of its coordinates and each sample it sees. With
+    ``samples`` :math:`n_g` these are its training set, so n for dense and in all for experts, and
+    :math:`nd` or :math:`\sum_g n_gs_g` multiplications. Without, the unit is a batch: one for
+    dense, one of its own for each expert that learns on its own samples, and one of the mixture,
+    of which expert g sees the share :math:`p_g`, for experts that learn jointly.
+
+    >>> from moetheory import MoE
+    >>> model = BlockModel.isotropic(12, 3, noise_variance=1.0)
+    >>> [list(step_costs(each, model, mode).values())
+    ...  for each, mode in ((Dense(), "own"), (MoE(), "own"), (MoE(), "joint"))]
+    [[1.0, 1.0, 12.0], [1.0, 3.0, 12.0], [1.0, 1.0, 4.0]]
+    """
+    if isinstance(estimator, Dense):
+        seen = np.array([1.0 if samples is None else np.sum(samples)])
+        sizes = np.array([model.dim])
+    else:
+        p = model.group_probabilities
+        batches = np.greater(p, 0.0) * 1.0 if training == "own" else p
+        seen, sizes = np.asarray(batches if samples is None else samples), model.sizes
+    return {
+        "iterations": 1.0,
+        "samples": float(seen.sum()),
+        "multiplications": float(seen @ sizes),
+    }

@@ -1,0 +1,471 @@
+"""The world: groups of samples, blocks of coordinates, Gaussian features and feature noise."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import (
+    count,
+    members,
+    number,
+    read_only,
+    regular_array,
+    scalar_or_vector,
+    vector,
+)
+from moetheory.problem import eigenbasis, model_json
+
+_FIELDS = (
+    "group_probabilities",
+    "block_of",
+    "signal_variances",
+    "coefficients",
+    "noise_variance",
+    "leakage_variances",
+    "label_noise_variance",
+    "rotations",
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Drawn data: ``features`` (n, d), noise included; ``labels`` (n,); ``groups`` (n,)."""
+
+    features: FloatArray
+    labels: FloatArray
+    groups: IntArray
+
+
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class BlockModel:
+    r"""Modular inputs with additive Gaussian feature noise, in the eigenbasis of each block.
+
+    A sample belongs to group :math:`g` with probability :math:`p_g`. Its clean features
+    :math:`x` are independent and Gaussian: variance :math:`\lambda_m` for the coordinates
+    :math:`m` of block :math:`g`, :math:`\nu_m` (leakage, zero for strict blocks) for the others.
+    It is observed as :math:`\bar x = x + e`, :math:`e \sim N(0, \sigma^2 I_d)`, with label
+    :math:`y = x^\top b + \varepsilon`, :math:`\varepsilon \sim N(0, \omega^2)`.
+
+    Parameters
+    ----------
+    group_probabilities : (K,) array
+        :math:`p`, non-negative, summing to 1 within 1e-9; stored as given.
+    block_of : (d,) integer array
+        The block, 0 to K-1, of each coordinate; every block has at least one.
+    signal_variances : (d,) array
+        :math:`\lambda`, variance of each clean coordinate while its block is active.
+    coefficients : (d,) array
+        :math:`b`, the true linear coefficients.
+    noise_variance : float
+        :math:`\sigma^2`, variance (not standard deviation) of the feature noise.
+    leakage_variances : float or (d,) array
+        :math:`\nu`, variance of each clean coordinate while its block is inactive.
+    label_noise_variance : float
+        :math:`\omega^2`.
+    rotations : sequence of K orthogonal (s_g, s_g) arrays, optional
+        Column j of ``rotations[g]`` is, in the block's original coordinates, the direction of
+        the block's j-th coordinate here. Set by `from_covariances`.
+
+    Raises
+    ------
+    ValueError
+        An argument is not finite, negative where it must not be, or of the wrong shape; the
+        probabilities do not sum to 1; a block is empty.
+
+    Notes
+    -----
+    Frozen: the arrays are copies and read-only, also after unpickling; models compare by value
+    and can be dictionary keys. Source: docs/theory.md §1.
+
+    Examples
+    --------
+    >>> model = BlockModel([0.25, 0.75], [0, 0, 1], [2.0, 1.0, 1.0], [1.0, -1.0, 2.0], 0.5)
+    >>> model.dim, model.experts, model.sizes.tolist(), model.null_risk
+    (3, 2, [2, 1], 3.75)
+    """
+
+    group_probabilities: FloatArray
+    block_of: IntArray
+    signal_variances: FloatArray
+    coefficients: FloatArray
+    noise_variance: float
+    leakage_variances: FloatArray
+    label_noise_variance: float
+    rotations: tuple[FloatArray, ...] | None
+    sizes: IntArray
+    strict: bool
+
+    def __init__(
+        self,
+        group_probabilities: ArrayLike,
+        block_of: ArrayLike,
+        signal_variances: ArrayLike,
+        coefficients: ArrayLike,
+        noise_variance: float,
+        *,
+        leakage_variances: ArrayLike = 0.0,
+        label_noise_variance: float = 0.0,
+        rotations: Sequence[ArrayLike] | None = None,
+    ) -> None:
+        probabilities = vector("group_probabilities", group_probabilities, minimum=0.0)
+        total = float(probabilities.sum())
+        if abs(total - 1.0) > 1e-9:
+            raise ValueError(f"group_probabilities must sum to 1, got {total:.12g}")
+        blocks = _blocks(block_of, len(probabilities))
+        dim = len(blocks)
+        sizes = np.bincount(blocks, minlength=len(probabilities))
+        if not sizes.all():
+            empty = int(np.argmin(sizes))
+            raise ValueError(
+                f"block_of must give every expert a coordinate, got none for {empty} "
+                f"(of {len(probabilities)} experts)"
+            )
+        read_only(sizes)
+        leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
+        values = {
+            "group_probabilities": probabilities,
+            "block_of": blocks,
+            "signal_variances": vector(
+                "signal_variances", signal_variances, length=dim, minimum=0.0
+            ),
+            "coefficients": vector("coefficients", coefficients, length=dim),
+            "noise_variance": number("noise_variance", noise_variance, minimum=0.0),
+            "leakage_variances": leakage,
+            "label_noise_variance": number(
+                "label_noise_variance", label_noise_variance, minimum=0.0
+            ),
+            "rotations": None if rotations is None else eigenbasis.orthogonal(rotations, sizes),
+            "sizes": sizes,
+            "strict": not (leakage[:1] if leakage.strides == (0,) else leakage).any(),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    # --- constructors -------------------------------------------------------------------------
+
+    @classmethod
+    def isotropic(
+        cls,
+        dim: int,
+        experts: int,
+        noise_variance: float,
+        *,
+        signal_energy: float = 1.0,
+        label_power: float = 1.0,
+        leakage_variances: ArrayLike = 0.0,
+        label_noise_variance: float = 0.0,
+    ) -> BlockModel:
+        r"""The iso-parameter regime: K equal isotropic blocks sharing d coordinates.
+
+        :math:`p_g = 1/K`, :math:`\Sigma_g = (SK/d) I`, equal coefficients with
+        :math:`\mathbb E (x^\top b)^2 = V`; for strict blocks :math:`\|b_g\|^2 = Vd/(SK)`.
+
+        Parameters
+        ----------
+        dim, experts : int
+            d and K; K must divide d.
+        noise_variance : float
+            :math:`\sigma^2`.
+        signal_energy : float
+            :math:`S = \operatorname{tr}\Sigma_g`, positive.
+        label_power : float
+            :math:`V`, of the labels without label noise, leakage included.
+        leakage_variances, label_noise_variance
+            As for `BlockModel`.
+
+        Examples
+        --------
+        >>> model = BlockModel.isotropic(6, 3, noise_variance=1.0, signal_energy=6.0)
+        >>> model.signal_variances.tolist(), round(model.null_risk, 12)
+        ([3.0, 3.0, 3.0, 3.0, 3.0, 3.0], 1.0)
+        """
+        return cls.power_law(
+            dim,
+            experts,
+            noise_variance,
+            decay=0.0,
+            signal_energy=signal_energy,
+            label_power=label_power,
+            leakage_variances=leakage_variances,
+            label_noise_variance=label_noise_variance,
+        )
+
+    @classmethod
+    def power_law(
+        cls,
+        dim: int,
+        experts: int,
+        noise_variance: float,
+        *,
+        decay: float,
+        signal_energy: float = 1.0,
+        label_power: float = 1.0,
+        leakage_variances: ArrayLike = 0.0,
+        label_noise_variance: float = 0.0,
+    ) -> BlockModel:
+        r"""K equal blocks whose eigenvalues fall like :math:`\mathrm{rank}^{-\mathrm{decay}}`.
+
+        Normalised like `isotropic`, which is the case ``decay=0``: in every block
+        :math:`\sum_m \lambda_m = S`, coefficients all equal, :math:`\mathbb E (x^\top b)^2 = V`.
+
+        Examples
+        --------
+        >>> model = BlockModel.power_law(4, 2, noise_variance=1.0, decay=1.0, signal_energy=3.0)
+        >>> model.signal_variances.tolist()
+        [2.0, 1.0, 2.0, 1.0]
+        """
+        dim = count("dim", dim, minimum=1, maximum=2**48)
+        experts = count("experts", experts, minimum=1)
+        if dim % experts:
+            raise ValueError(f"experts must divide dim, got experts={experts} and dim={dim}")
+        energy = number("signal_energy", signal_energy, above=0.0)
+        power = number("label_power", label_power, minimum=0.0)
+        ranks = np.arange(1, dim // experts + 1, dtype=np.float64)
+        shape = ranks ** -number("decay", decay, minimum=0.0)
+        variances = np.tile(shape * (energy / shape.sum()), experts)
+        leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
+        # E (xᵀb)² = b² Σ_m (λ_m + (K-1) ν_m)/K when all coefficients equal b
+        spread = energy + (experts - 1) * float(leakage.mean()) * dim / experts
+        return cls(
+            np.full(experts, 1.0 / experts),
+            np.repeat(np.arange(experts), dim // experts),
+            variances,
+            np.full(dim, np.sqrt(power / spread)),
+            noise_variance,
+            leakage_variances=leakage_variances,
+            label_noise_variance=label_noise_variance,
+        )
+
+    @classmethod
+    def from_covariances(
+        cls,
+        covariances: Sequence[ArrayLike],
+        coefficients: Sequence[ArrayLike],
+        noise_variance: float,
+        *,
+        group_probabilities: ArrayLike | None = None,
+        leakage_variances: ArrayLike = 0.0,
+        label_noise_variance: float = 0.0,
+    ) -> BlockModel:
+        r"""Correlated blocks: K covariance matrices, each diagonalised once.
+
+        With :math:`\Sigma_g = U_g \Lambda_g U_g^\top` the model holds :math:`\Lambda_g`
+        (ascending) and :math:`U_g^\top \beta_g`; the noise is isotropic, so no risk changes.
+        ``rotations[g]`` is :math:`U_g`: a block's features ``z`` (in the order the model keeps
+        them) are ``rotations[g] @ z`` in the original coordinates.
+
+        Parameters
+        ----------
+        covariances : K symmetric positive semidefinite (s_g, s_g) arrays
+        coefficients : K arrays of shape (s_g,)
+            :math:`\beta_g`, in the original coordinates.
+        noise_variance : float
+        group_probabilities : (K,) array, optional
+            Equal if not given.
+        leakage_variances, label_noise_variance
+            As for `BlockModel`; a leakage array is in the eigen-coordinates. The overlap
+            :math:`\alpha` of every block is
+            ``model.replace(leakage_variances=alpha**2 * model.signal_variances)``.
+
+        Raises
+        ------
+        ValueError
+            Also for a covariance that is not square, not symmetric (largest difference beyond
+            1e-10 of the largest entry) or not positive semidefinite (smallest eigenvalue below
+            -1e-10 of the largest); the message says which, and its smallest eigenvalue.
+
+        Examples
+        --------
+        >>> model = BlockModel.from_covariances(
+        ...     [[[2.0, 1.0], [1.0, 2.0]], [[4.0]]], [[1.0, 0.0], [3.0]], noise_variance=1.0)
+        >>> model.signal_variances.round(12).tolist(), model.sizes.tolist()
+        ([1.0, 3.0, 4.0], [2, 1])
+        """
+        matrices, betas = members("covariances", covariances), members("coefficients", coefficients)
+        if not matrices:
+            raise ValueError("covariances must hold at least one matrix, got none")
+        if len(betas) != len(matrices):
+            raise ValueError(
+                f"coefficients must hold one vector for each of the {len(matrices)} "
+                f"covariances, got {len(betas)}"
+            )
+        spectra, bases, rotated = [], [], []
+        for g, (covariance, beta) in enumerate(zip(matrices, betas, strict=True)):
+            eigenvalues, basis = eigenbasis.diagonalise(f"covariances[{g}]", covariance)
+            spectra.append(eigenvalues)
+            bases.append(basis)
+            rotated.append(basis.T @ vector(f"coefficients[{g}]", beta, length=len(eigenvalues)))
+        experts = len(spectra)
+        if group_probabilities is None:
+            group_probabilities = np.full(experts, 1.0 / experts)
+        else:
+            group_probabilities = vector("group_probabilities", group_probabilities, length=experts)
+        return cls(
+            group_probabilities,
+            np.repeat(np.arange(experts), [len(spectrum) for spectrum in spectra]),
+            np.concatenate(spectra),
+            np.concatenate(rotated),
+            noise_variance,
+            leakage_variances=leakage_variances,
+            label_noise_variance=label_noise_variance,
+            rotations=bases,
+        )
+
+    # --- what follows from the fields ---------------------------------------------------------
+
+    @property
+    def dim(self) -> int:
+        """d, the number of coordinates."""
+        return len(self.block_of)
+
+    @property
+    def experts(self) -> int:
+        """K, the number of groups, of blocks and of experts."""
+        return len(self.group_probabilities)
+
+    @property
+    def label_power(self) -> float:
+        r"""V, the excess risk of predicting zero: :math:`\sum_m h_m b_m^2`."""
+        b = self.coefficients
+        on = np.bincount(self.block_of, b * (b * self.signal_variances), self.experts)
+        off = np.bincount(self.block_of, b * (b * self.leakage_variances), self.experts)
+        p = self.group_probabilities
+        return float(p @ on + (1.0 - p) @ off)
+
+    @property
+    def null_risk(self) -> float:
+        r"""Risk of predicting zero, :math:`V + \omega^2`."""
+        return self.label_power + self.label_noise_variance
+
+    def replace(self, **changes: Any) -> BlockModel:
+        """The same model with some constructor arguments changed, validated anew.
+
+        >>> model = BlockModel.isotropic(4, 2, noise_variance=1.0)
+        >>> model.replace(noise_variance=2.0).noise_variance
+        2.0
+        """
+        unknown = sorted(set(changes) - set(_FIELDS))
+        if unknown:
+            raise ValueError(f"replace() takes {', '.join(_FIELDS)}; got {', '.join(unknown)}")
+        return BlockModel(**{**self.fields(), **changes})
+
+    def sample(
+        self, n: int, rng: int | np.random.SeedSequence | np.random.Generator | None = None
+    ) -> Sample:
+        """Draw ``n`` independent samples; ``rng`` is what `numpy.random.default_rng` takes.
+
+        >>> data = BlockModel.isotropic(4, 2, noise_variance=1.0).sample(5, rng=0)
+        >>> data.features.shape, data.labels.shape, data.groups.shape
+        ((5, 4), (5,), (5,))
+        """
+        n = count("n", n)
+        generator = np.random.default_rng(rng)
+        groups = generator.choice(self.experts, size=n, p=self.group_probabilities)
+        active = self.block_of == groups[:, np.newaxis]
+        variances = np.where(active, self.signal_variances, self.leakage_variances)
+        clean = generator.standard_normal((n, self.dim)) * np.sqrt(variances)
+        label_noise = np.sqrt(self.label_noise_variance) * generator.standard_normal(n)
+        noise = np.sqrt(self.noise_variance) * generator.standard_normal((n, self.dim))
+        return Sample(clean + noise, clean @ self.coefficients + label_noise, groups)
+
+    # --- value semantics ----------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BlockModel):
+            return NotImplemented
+        mine, theirs = self.fields(), other.fields()
+        bases, other_bases = mine.pop("rotations"), theirs.pop("rotations")
+        if (bases is None) != (other_bases is None):
+            return False
+        pairs = zip(bases or (), other_bases or (), strict=False)
+        return all(np.array_equal(mine[name], theirs[name]) for name in mine) and all(
+            np.array_equal(a, b) for a, b in pairs
+        )
+
+    def __hash__(self) -> int:
+        digest = hashlib.blake2b(digest_size=8)
+        for value in self.fields().values():
+            for part in value if isinstance(value, tuple) else (value,):
+                digest.update(np.ascontiguousarray(0.0 if part is None else part).data)
+        return int.from_bytes(digest.digest(), "big", signed=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # through the constructor: NumPy's own unpickling returns writable arrays
+        return _rebuild, (self.fields(),)
+
+    def __repr__(self) -> str:
+        parts = [
+            f"dim={self.dim}",
+            f"experts={self.experts}",
+            f"noise_variance={self.noise_variance:g}",
+            f"null_risk={self.null_risk:g}",
+        ]
+        if not self.strict:
+            parts.append("leaking")
+        return f"<BlockModel {' '.join(parts)}>"
+
+    def fields(self) -> dict[str, Any]:
+        """The constructor's arguments by name."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
+    # --- files --------------------------------------------------------------------------------
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to a JSON file that `from_json` reads back bit for bit.
+
+        A file that is already there is replaced only once the new one is complete.
+        """
+        model_json.write(path, self.fields())
+
+    @classmethod
+    def from_json(cls, path: str | os.PathLike[str]) -> BlockModel:
+        """Read a model that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            The file is not JSON (truncated, say), not a model, or has unknown or missing keys.
+        OSError
+            The file cannot be read.
+        """
+        fields = model_json.read(path, _FIELDS)
+        try:
+            return cls(**fields)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{os.fspath(path)}: {error}") from None
+
+
+def known_model(model: BlockModel) -> BlockModel:
+    """``model`` itself; ValueError for anything that is not a `BlockModel`."""
+    if not isinstance(model, BlockModel):
+        raise ValueError(f"model must be a BlockModel, got {model!r}")
+    return model
+
+
+def _rebuild(fields: dict[str, Any]) -> BlockModel:
+    return BlockModel(**fields)
+
+
+def _blocks(block_of: ArrayLike, experts: int) -> IntArray:
+    given = regular_array("block_of", block_of)
+    if given.ndim != 1 or given.size == 0:
+        raise ValueError(f"block_of must have shape (d,) with d > 0, got {given.shape}")
+    if given.dtype.kind not in "iu":
+        raise ValueError(f"block_of must hold integers, got {given.dtype} values")
+    bad = np.flatnonzero((given < 0) | (given >= experts))
+    if bad.size:
+        raise ValueError(
+            f"block_of must lie in 0..{experts - 1} (one block per group), "
+            f"got {given[bad[0]]} at index {bad[0]}"
+        )
+    blocks = given.astype(np.int64)
+    read_only(blocks)
+    return blocks

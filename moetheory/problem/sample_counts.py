@@ -1,0 +1,77 @@
+"""How many training samples each group gets."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+
+from moetheory.common.arrays import IntArray
+from moetheory.common.validation import count, read_only, regular_array
+from moetheory.problem.model import BlockModel
+
+Counts = Literal["fixed", "multinomial"]
+MOST_SAMPLES = 2**63 - 1
+
+
+def counts_of(samples: Any, model: BlockModel) -> IntArray:
+    r"""The (K,) counts :math:`n_g` that ``samples`` stands for.
+
+    An integer n is divided by largest remainder, :math:`n_g \approx p_g n`, in exact arithmetic
+    (equal remainders: the lower group first). Counts are taken as they are; a group may have
+    none, but not all of them.
+
+    Raises
+    ------
+    ValueError
+        A count is negative or not an integer, there are not K of them, or their total is zero
+        or more than 2⁶³ - 1.
+
+    Examples
+    --------
+    >>> model = BlockModel([0.2, 0.5, 0.3], [0, 1, 2], [1.0, 1.0, 1.0], [1.0, 1.0, 1.0], 1.0)
+    >>> counts_of(12, model).tolist(), counts_of([5, 0, 7], model).tolist()
+    ([2, 6, 4], [5, 0, 7])
+    """
+    if regular_array("samples", samples).ndim == 0:
+        n = count("samples", samples, minimum=1, maximum=MOST_SAMPLES)
+        result = _largest_remainder(n, model.group_probabilities.tolist())
+    else:
+        shape = regular_array("samples", samples).shape
+        if shape != (model.experts,):
+            raise ValueError(
+                f"samples must be an integer or have shape ({model.experts},), got {shape}"
+            )
+        # one by one: an array of them would turn True into 1 and 2⁶³ into a float
+        given = samples.tolist() if isinstance(samples, np.ndarray) else samples
+        result = [
+            count(f"samples[{g}]", each, minimum=0, maximum=MOST_SAMPLES)
+            for g, each in enumerate(given)
+        ]
+        total = sum(result)
+        if total == 0:
+            raise ValueError("samples must be at least 1 in total, got 0")
+        if total > MOST_SAMPLES:
+            raise ValueError(f"samples must be at most {MOST_SAMPLES} in total, got {total}")
+    counts = np.array(result, dtype=np.int64)
+    read_only(counts)
+    return counts
+
+
+def known_counts(counts: Counts) -> Counts:
+    """``counts`` itself; ValueError for anything but "fixed" and "multinomial"."""
+    if not isinstance(counts, str) or counts not in ("fixed", "multinomial"):
+        raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')
+    return counts
+
+
+def _largest_remainder(n: int, probabilities: list[float]) -> list[int]:
+    weights = [Fraction(p) for p in probabilities]
+    total = sum(weights)
+    quotas = [n * weight / total for weight in weights]
+    counts = [int(quota) for quota in quotas]
+    remainders = sorted(range(len(quotas)), key=lambda g: counts[g] - quotas[g])
+    for g in remainders[: n - sum(counts)]:
+        counts[g] += 1
+    return counts

@@ -1,0 +1,218 @@
+"""What simulations return."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import number, read_only, vector
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A Monte Carlo estimate of a risk or of a weighted sum of risks.
+
+    Attributes
+    ----------
+    mean, sem : float
+        The estimate and its standard error; infinite where the variance is known to be.
+    replicates : int
+        Independent repetitions behind it.
+    per_group : (K,) array
+        The mean given the group; NaN where no replicate fell into the group.
+    method : str
+        How it was simulated; of a sum of several also whether they shared their draws.
+    entropy : int
+        The seed: ``rng=estimate.entropy`` replays it.
+    values : (replicates,) array or None
+        The risks themselves, where the variance of one of those simulated is infinite.
+    """
+
+    mean: float
+    sem: float
+    replicates: int
+    per_group: FloatArray
+    method: str
+    entropy: int
+    values: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        read_only(self.per_group)
+
+    def __float__(self) -> float:
+        return self.mean
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """Student-t confidence interval, ``mean ± t·sem`` with ``replicates - 1`` degrees.
+
+        >>> e = Estimate(1.0, 0.1, 1001, np.array([1.0]), "population", 0)
+        >>> e.interval(0.95)
+        (0.80, 1.20)
+        """
+        level = number("confidence", confidence, above=0.0, below=1.0)
+        half = student_quantile((1.0 - level) / 2.0, self.replicates - 1) * self.sem
+        return self.mean - half, self.mean + half
+
+    def z(self, value: float) -> float:
+        """``(mean - value)/sem``; with a sem of zero 0 where they agree, else ±inf.
+
+        >>> Estimate(1.0, 0.1, 1001, np.array([1.0]), "population", 0).z(0.8)
+        2.0
+        """
+        difference = self.mean - float(value)
+        if self.sem > 0.0:
+            return difference / self.sem
+        return math.copysign(math.inf, difference) if difference else 0.0
+
+    @property
+    def median(self) -> float | None:
+        """The median of ``values``; None where they were not kept."""
+        if self.values is None:
+            return None
+        return float(np.median(self.values)) if self.values.size else math.nan
+
+    def median_interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
+        r"""Confidence interval of the median, whatever the law; None without ``values``.
+
+        The order statistics :math:`X_{(j)}, X_{(R+1-j)}` with the largest j such that
+        :math:`P(\mathrm{Bin}(R, 1/2) < j)` is at most half of what may be missed; infinite for
+        too few replicates.
+
+        >>> values = np.arange(1.0, 101.0)
+        >>> e = Estimate(50.5, 3.0, 100, np.array([50.5]), "law", 0, values)
+        >>> e.median, e.median_interval(0.95)
+        (50.5, (40.0, 61.0))
+        """
+        from scipy import stats
+
+        level = number("confidence", confidence, above=0.0, below=1.0)
+        if self.values is None:
+            return None
+        size = len(self.values)
+        if size == 0:
+            return math.nan, math.nan
+        # the smallest j with P(Bin <= j) >= tail: P(Bin < j) is below it
+        rank = int(stats.binom.ppf((1.0 - level) / 2.0, size, 0.5))
+        if rank == 0:
+            return -math.inf, math.inf
+        ordered = np.partition(self.values, [rank - 1, size - rank])
+        return float(ordered[rank - 1]), float(ordered[size - rank])
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates(Sequence[Estimate]):
+    """Estimates of several risks, in the order they were asked for.
+
+    Attributes
+    ----------
+    means : (E,) array
+    covariance : (E, E) array
+        Of the means, as observed; zero between those with independent draws.
+    per_group : (E, K) array
+    replicates : (E,) integer array
+    methods : E strings
+    draws : (E,) integer array
+        Equal numbers: the same draws.
+    entropy : int
+    infinite : (E,) boolean array
+        Whether the variance is known to be infinite; their sem is.
+    values : E arrays or None
+        Of each its risks, where one of the variances is infinite.
+    """
+
+    means: FloatArray
+    covariance: FloatArray
+    per_group: FloatArray
+    replicates: IntArray
+    methods: tuple[str, ...]
+    draws: IntArray
+    entropy: int
+    infinite: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    values: tuple[FloatArray, ...] | None = None
+
+    def __post_init__(self) -> None:
+        read_only(
+            self.means,
+            self.covariance,
+            self.per_group,
+            self.replicates,
+            self.draws,
+            self.infinite,
+        )
+        read_only(*(self.values or ()))
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @overload
+    def __getitem__(self, index: int) -> Estimate: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Estimate]: ...
+    def __getitem__(self, index: int | slice) -> Estimate | list[Estimate]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        return self.combination(np.eye(len(self))[operator.index(index)])
+
+    def combination(self, weights: ArrayLike) -> Estimate:
+        """The weighted sum of the estimates, its sem from the covariance of shared draws."""
+        w = vector("weights", weights, length=len(self))
+        used = np.flatnonzero(w)
+        members = used if used.size else np.arange(1)
+        shared = self.covariance[np.ix_(members, members)]
+        variance = float(w[members] @ shared @ w[members])
+        return Estimate(
+            mean=float(w[members] @ self.means[members]),
+            sem=math.inf if self.infinite[used].any() else math.sqrt(max(variance, 0.0)),
+            replicates=int(self.replicates[members].min()),
+            per_group=w[members] @ self.per_group[members],
+            method=self._method(members),
+            entropy=self.entropy,
+            values=self._values(w, members),
+        )
+
+    def difference(self, i: int, j: int) -> Estimate:
+        """Estimate ``i`` minus estimate ``j``.
+
+        Its sem is the paired one where they used the same draws, that of independent estimates
+        else; `Estimate.method` says which.
+        """
+        unit = np.eye(len(self))
+        return self.combination(unit[i] - unit[j])
+
+    def paired(self, i: int, j: int) -> bool:
+        """Whether estimates ``i`` and ``j`` used the same draws."""
+        return bool(self.draws[i] == self.draws[j])
+
+    def _values(self, weights: FloatArray, members: IntArray) -> FloatArray | None:
+        # of independent draws only the mean of a sum is known, not its law
+        if self.values is None or len(set(self.draws[members].tolist())) > 1:
+            return None
+        return np.asarray(sum(weights[i] * self.values[i] for i in members))
+
+    def _method(self, members: IntArray) -> str:
+        methods = " and ".join(dict.fromkeys(self.methods[i] for i in members))
+        if len(members) == 1:
+            return methods
+        families = len(set(self.draws[members].tolist()))
+        if families == 1:
+            return f"{methods}, same draws"
+        several = "independent" if families == len(members) else "partly independent"
+        return f"{methods}, {several} draws"
+
+
+def student_quantile(tail: float, degrees: int) -> float:
+    """The t with ``P(T > t) = tail`` for Student's law.
+
+    >>> student_quantile(0.025, 10)
+    2.2281
+    """
+    from scipy import special
+
+    return -float(special.stdtrit(max(degrees, 1), tail))

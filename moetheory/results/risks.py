@@ -1,0 +1,88 @@
+"""What theory and tables return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.common.arrays import FloatArray
+from moetheory.common.validation import read_only
+
+Exactness = Literal["exact", "quadrature", "asymptotic"]
+
+
+@dataclass(frozen=True, eq=False)
+class Risk:
+    r"""A theoretical risk :math:`R = \mathbb E (f(\bar x) - y)^2`.
+
+    Attributes
+    ----------
+    value : float
+        The risk, ``excess`` plus the label-noise variance.
+    excess : float
+        What is lost against knowing the clean features; the primary quantity.
+    per_group : (K,) array
+        The risk given the group.
+    exactness : {"exact", "quadrature", "asymptotic"}
+    error : float
+        Bound or estimate of the error of ``value``; 0 if exact (up to rounding).
+
+    Notes
+    -----
+    ``float(risk)`` is ``risk.value``.
+    """
+
+    value: float
+    excess: float
+    per_group: FloatArray
+    exactness: Exactness = "exact"
+    error: float = 0.0
+
+    def __post_init__(self) -> None:
+        read_only(self.per_group)
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False)
+class RoutingMatrix:
+    """Where a gate sends the samples of each group.
+
+    Attributes
+    ----------
+    matrix : (K, K) array
+        Probability that a sample of group g is sent to expert j; rows sum to 1.
+    group_probabilities : (K,) array
+    error : float
+        Bound on the error of every entry, of which 1 less the sums of the rows, which are not
+        made to be 1, are a part.
+
+    Notes
+    -----
+    ``np.asarray(result)`` is ``result.matrix``.
+    """
+
+    matrix: FloatArray
+    group_probabilities: FloatArray
+    error: float
+
+    def __post_init__(self) -> None:
+        read_only(self.matrix)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        result: NDArray[Any] = np.array(self.matrix, dtype=dtype, copy=copy)
+        return result
+
+    @property
+    def per_group(self) -> FloatArray:
+        """Probability of a wrong expert given the group, (K,), however small."""
+        return np.asarray((self.matrix - np.diag(np.diagonal(self.matrix))).sum(axis=1))
+
+    @property
+    def misrouting(self) -> float:
+        """Probability of a wrong expert: the sum of its parts, never 1 less that of the right."""
+        return float(self.group_probabilities @ self.per_group)

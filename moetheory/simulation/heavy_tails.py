@@ -1,0 +1,147 @@
+r"""Where the risk of a fitted estimator has no variance, so that a standard error means nothing.
+
+The risk of least squares grows like :math:`1/\varsigma^2`, ς the smallest singular value of the
+features, and :math:`P(\varsigma < \epsilon) \sim \epsilon^{|n-d|+1}`: the features have a bounded
+density, and matrices without full rank have codimension :math:`|n-d|+1`. So
+:math:`E\varsigma^{-2k}` is finite iff :math:`2k < |n-d|+1`: the mean for :math:`|n-d| \ge 2`, the
+variance for :math:`|n-d| \ge 4`. Expert g: the same with :math:`n_g` and :math:`s_g`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from moetheory.common.arrays import IntArray
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem.estimators import Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts
+
+# samples on either side of the coordinates within which the mean, and the variance, is infinite
+MEAN, VARIANCE = 1, 3
+# drawn counts that come near with a smaller probability than this are left out of account
+RARE = 1e-9
+
+
+class HeavyTail(NamedTuple):
+    """A risk over training sets with infinite variance.
+
+    Attributes
+    ----------
+    cause : str
+        Which regression has how many samples for how many coordinates.
+    mean : bool
+        Whether its mean is infinite, too.
+    """
+
+    cause: str
+    mean: bool
+
+
+def heavy_tail(
+    estimator: Estimator,
+    model: BlockModel,
+    samples: Any,
+    counts: Counts = "fixed",
+    under: Perturbation | None = None,
+) -> HeavyTail | None:
+    r"""Whether the risk of ``estimator`` varies infinitely from one training set to another.
+
+    True without ridge and with label noise left to fit, if some :math:`|n_g-s_g| \le 3` (dense:
+    :math:`|n-d| \le 3`), counting coordinates that vary. With multinomial counts, if that has a
+    probability above 1e-9. An expert counts if any input reaches it, be it by the confusion of
+    ``under``.
+
+    Examples
+    --------
+    >>> from moetheory import Dense
+    >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0)
+    >>> heavy_tail(MoE(), model, 24)
+    HeavyTail(cause='group 0 has 6 samples for 4 coordinates', mean=False)
+    >>> heavy_tail(Dense(), model, 24) is None, heavy_tail(MoE(ridge=0.1), model, 24) is None
+    (True, True)
+    """
+    if estimator.ridge > 0.0:
+        return None
+    regressions = Regressions.of(model, samples)
+    if isinstance(estimator, MoE):
+        return _of_experts(regressions, model, counts, under)
+    labels = regressions.null_excess + model.label_noise_variance
+    if not np.any(labels[regressions.counts > 0] > 0.0):
+        return None  # nothing to fit
+    if model.noise_variance == 0.0:
+        return _without_noise(regressions.counts, model)
+    return _named("", int(regressions.counts.sum()), model.dim)
+
+
+def _without_noise(samples: IntArray, model: BlockModel) -> HeavyTail | None:
+    """Dense on clean features.
+
+    A coordinate that does not leak varies in the samples of its own group alone. These
+    coordinates take as many samples of their group; what is left fits those that all groups see.
+    """
+    if model.label_noise_variance == 0.0:
+        return None  # labels are fitted exactly
+    leaks = model.leakage_variances > 0.0
+    private = np.bincount(
+        model.block_of, ~leaks & (model.signal_variances > 0.0), minlength=model.experts
+    ).astype(np.int64)
+    parts = [
+        _named(f"group {g} has ", int(samples[g]), int(private[g]))
+        for g in np.flatnonzero((samples > 0) & (private > 0))
+    ]
+    if leaks.any():
+        left = int(np.maximum(samples - private, 0).sum())
+        parts.append(_named("all groups have ", left, int(np.count_nonzero(leaks))))
+    found = [part for part in parts if part is not None]
+    return max(found, key=lambda part: part.mean) if found else None
+
+
+def _named(who: str, samples: int, coordinates: int) -> HeavyTail | None:
+    """The tail of so many samples for so many coordinates, if it is heavy."""
+    away = abs(samples - coordinates)
+    if away > VARIANCE:
+        return None
+
+    def plural(number: int, word: str) -> str:
+        return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+    cause = f"{who}{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
+    return HeavyTail(cause, away <= MEAN)
+
+
+def _of_experts(
+    regressions: Regressions, model: BlockModel, counts: Counts, under: Perturbation | None
+) -> HeavyTail | None:
+    sizes, met = regressions.sizes, model.group_probabilities
+    if under is not None:
+        met = under.taken(met)
+    concerned = (met > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
+    if counts == "multinomial":
+        total = int(regressions.counts.sum())
+        near = {
+            width: concerned & (_chance(total, model, sizes, width) > RARE)
+            for width in (MEAN, VARIANCE)
+        }
+        if not near[VARIANCE].any():
+            return None
+        g = int(np.argmax(near[VARIANCE]))
+        cause = f"group {g} may get within {VARIANCE} samples of {sizes[g]} coordinates"
+        return HeavyTail(cause, bool(near[MEAN].any()))
+    fitted = np.flatnonzero(concerned & (regressions.counts > 0))
+    if not fitted.size:
+        return None
+    g = fitted[np.argmin(np.abs(regressions.counts - sizes)[fitted])]
+    return _named(f"group {g} has ", int(regressions.counts[g]), int(sizes[g]))
+
+
+def _chance(total: int, model: BlockModel, sizes: IntArray, width: int) -> Any:
+    r""":math:`P(1 \le N_g, |N_g - s_g| \le w)` for binomial counts, (K,)."""
+    from scipy import special
+
+    shares = model.group_probabilities / model.group_probabilities.sum()
+    upper = special.bdtr(sizes + width, total, shares)
+    return upper - special.bdtr(np.maximum(sizes - width - 1, 0), total, shares)

@@ -1,0 +1,1 @@
+"""The methods of simulation; ``route.py`` is the contract that each fulfils."""

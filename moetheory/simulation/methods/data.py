@@ -1,0 +1,87 @@
+"""Training sets drawn sample by sample: the plain way, in which every estimator sees the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.kernels import Workspace
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.simulation.methods.base import (
+    Training,
+    dense_losses,
+    expert_losses,
+    group_variances,
+    repeated,
+)
+
+
+class Data(Training):
+    """Clean features, labels and noise drawn; fits by QR or singular values."""
+
+    method = "data"
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in the features of a training set."""
+        # the risks of dense take K d
+        return max(self.total, self.models[0].experts) * self.models[0].dim
+
+    def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
+        """Risks given the group of every estimator, fitted on the same draws."""
+        groups = self._draw_groups(rng, replicates)
+        streams = repeated(rng, len(self.models))
+        risks = [
+            risk
+            for stream, model, regressions in zip(
+                streams, self.models, self.regressions, strict=True
+            )
+            for risk in self._model_risks(stream, model, regressions, groups)
+        ]
+        return np.stack(risks)
+
+    def _draw_groups(self, rng: np.random.Generator, replicates: int) -> IntArray:
+        """The group of every sample, shape (R, n)."""
+        n, model = self.total, self.models[0]
+        if self.counts == "multinomial":
+            drawn = kernels.draw_groups(rng, replicates * n, model.group_probabilities)
+            return drawn.reshape(replicates, n)
+        return np.broadcast_to(np.repeat(np.arange(model.experts), self.samples), (replicates, n))
+
+    def _model_risks(
+        self,
+        rng: np.random.Generator,
+        model: BlockModel,
+        regressions: Regressions,
+        groups: IntArray,
+    ) -> list[FloatArray]:
+        features, labels = kernels.draw_training_sets(
+            rng,
+            groups,
+            group_variances(model),
+            model.coefficients,
+            model.noise_variance,
+            model.label_noise_variance,
+        )
+        risks = []
+        for estimator in self.estimators:
+            fits = self.solved(estimator, features, labels, groups)
+            if isinstance(estimator, MoE):
+                risks.append(expert_losses(model, fits, regressions, self.under))
+            else:
+                risks.append(dense_losses(model, fits, self.under))
+        return risks
+
+    def solved(
+        self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
+    ) -> FloatArray:
+        """Coefficients in R training sets, (..., R, d)."""
+        if isinstance(estimator, Dense):
+            return kernels.ridge_fit(features, labels, estimator.ridge)
+        model = self.models[0]
+        return kernels.expert_fits(
+            features, labels, groups, model.block_of, model.experts, estimator.ridge
+        )

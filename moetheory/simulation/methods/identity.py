@@ -1,0 +1,168 @@
+r"""Risks of gates from the identity: no labels, and of isotropic blocks only their energies.
+
+.. math:: R = \sum_g p_g\rho_g + E\sum_g w_gF_g,\qquad
+          F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
+                + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2
+
+for weights v that depend on the squares :math:`\bar x_m^2` alone: docs/theory.md §6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.kernels import Forms, Weights, Workspace
+from moetheory.problem.estimators import Estimator, MoE
+from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, resolved
+from moetheory.problem.model import BlockModel
+from moetheory.simulation.methods.block_energies import Squares, View
+from moetheory.simulation.methods.tally import Tally
+
+# part of the reproducibility contract: numbers in the squares of a batch, of a chunk, and the
+# inputs of a chunk, of which all values are held at once
+BATCH = 1 << 15
+CHUNK = 1 << 20
+MOST = 1 << 16
+
+
+def gate_weights(gate: Gate, group: Weights, scores: FloatArray) -> Weights:
+    """How ``gate`` weighs the experts where ``group`` is the posterior."""
+    match resolved(gate, len(scores)):
+        case Hard():
+            return kernels.one_hot(group.top)
+        case Soft(temperature=1.0):
+            return group
+        case Soft(temperature=temperature):
+            return kernels.posterior(scores, temperature)
+        case TopK(k=k):
+            return kernels.top_k(group, k)
+    raise AssertionError(f"{gate!r} has no weights of its own")
+
+
+def losses_of(
+    estimator: Estimator, group: Weights, scores: FloatArray, forms: Forms
+) -> tuple[FloatArray, FloatArray]:
+    """Of one estimator: the identity's values (n,) and their sums by group (K,)."""
+    if not isinstance(estimator, MoE):
+        return kernels.ungated_losses(group, forms)
+    if isinstance(estimator.gate, Oracle):
+        return kernels.oracle_losses(group, forms)
+    return kernels.gate_losses(group, gate_weights(estimator.gate, group, scores), forms)
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """A replicate is one noisy input, a value the risk given all but the signs of its features."""
+
+    models: tuple[BlockModel, ...]
+    estimators: tuple[Estimator, ...]
+
+    method: ClassVar[str] = "identity"
+
+    @cached_property
+    def squares(self) -> Squares:
+        """What is drawn."""
+        return Squares.of(self.models[0])
+
+    @cached_property
+    def views(self) -> list[View]:
+        """Of each model."""
+        return [View(model, self.squares) for model in self.models]
+
+    @property
+    def batch(self) -> int:
+        """Inputs that are worked on together."""
+        return max(1, BATCH // self.squares.units)
+
+    @property
+    def chunk_size(self) -> int:
+        """Replicates in a chunk: a function of the models alone."""
+        return min(MOST, max(1, CHUNK // self.squares.units))
+
+    @property
+    def cost(self) -> int:
+        """Numbers drawn for one replicate."""
+        return self.squares.units
+
+    @property
+    def footprint(self) -> int:
+        """Bytes a chunk works in, at most."""
+        fits = len(self.models) * len(self.estimators)
+        arrays = 12 + 5 * len(self.estimators)
+        return 8 * (arrays * self.batch * self.squares.units + 4 * fits * self.chunk_size)
+
+    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
+        """Moments of the risks of ``replicates`` inputs."""
+        p = self.models[0].group_probabilities
+        groups = kernels.spread_groups(rng, 1, replicates, p)[0]
+        shape = (len(self.models), len(self.estimators))
+        values, sums = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
+        for at in range(0, replicates, self.batch):
+            here = slice(at, at + self.batch)
+            draws = self.squares.draw(rng, len(groups[here]))
+            for number, view in enumerate(self.views):
+                last = number == len(self.views) - 1
+                squares = view.observed(draws, groups[here], keep=not last)
+                scores = view.scores(squares)
+                group = kernels.posterior(scores)
+                for each, forms in enumerate(view.forms(self.estimators, squares)):
+                    found = losses_of(self.estimators[each], group, scores, forms)
+                    values[number, each, here] = found[0]
+                    sums[number, each] += found[1]
+        for number, view in enumerate(self.views):
+            values[number] += p @ view.inherent
+        given = given_groups(sums / replicates, self.views)
+        return stratified(values.reshape(-1, replicates), given, groups, p)
+
+
+def given_groups(means: FloatArray, views: Sequence[View]) -> FloatArray:
+    """Risks given the group, (M·E, K), from ``means`` of w_gF_g, (M, E, K)."""
+    p = views[0].model.group_probabilities
+    given = means / np.where(p > 0.0, p, 1.0)
+    given += np.stack([view.inherent for view in views])[:, np.newaxis]
+    return given.reshape(-1, len(p))
+
+
+def stratified(
+    values: FloatArray, given: FloatArray, groups: IntArray, probabilities: FloatArray
+) -> Tally:
+    """The tally of ``values`` (E, R) of inputs of ``groups``, in ascending order."""
+    replicates = len(groups)
+    return Tally(
+        replicates,
+        values.mean(axis=1),
+        comoments_within(values, groups),
+        np.where(probabilities > 0.0, replicates, 0),
+        given,
+        values[:, :0],
+    )
+
+
+def comoments_within(values: FloatArray, groups: IntArray) -> FloatArray:
+    r"""Comoments (E, E) that stand for the variance of a stratified mean.
+
+    :math:`(n-1)\sum_g (n_g/n)s_g^2`, the variances within groups from differences of
+    successive values. A group with a single value is joined with the next one.
+    """
+    size = len(groups)
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    # a stratum ends where a group of two or more does
+    kept = np.diff(starts, append=size) > 1
+    bounds = np.append(starts[1:], size)[kept]
+    if len(bounds):
+        bounds[-1] = size
+    else:
+        bounds = np.array([size])
+    counts = np.diff(bounds, prepend=0)
+    shares = np.repeat(counts / np.maximum(counts - 1, 1), counts)
+    shares[bounds - 1] = 0.0  # the step from one stratum to the next
+    steps = np.diff(values, axis=1)
+    result: FloatArray = np.vecdot((steps * shares[:-1])[:, np.newaxis], steps)
+    return result * ((size - 1) / size / 2.0)

@@ -1,0 +1,59 @@
+"""Experts by the law of their coefficients: a replicate costs a few numbers a coordinate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.common.arrays import FloatArray
+from moetheory.kernels import Workspace
+from moetheory.predictors.optimal import optimal_coefficients
+from moetheory.simulation.methods.base import Training, expert_losses, ridges
+
+
+class Law(Training):
+    """Least squares of experts, from its law given the counts; see `kernels.expert_law_fits`."""
+
+    method = "law"
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in all arrays of one replicate together: they are small and many."""
+        return 6 * self.models[0].dim
+
+    @property
+    def cost(self) -> int:
+        """One number a coordinate."""
+        return self.models[0].dim
+
+    def obstacle(self) -> str | None:
+        """Why the law of these fits is not known; None where it is."""
+        if np.any(ridges(self.estimators) > 0.0):
+            return "ridge > 0"
+        if any(np.any(model.signal_variances + model.noise_variance == 0) for model in self.models):
+            return "coordinates without signal or noise"
+        sizes = self.models[0].sizes
+        fewest = self.samples if self.counts == "fixed" else np.zeros_like(sizes)
+        # a group of one coordinate has either enough samples or none at all
+        short = (fewest < sizes) & (self.most > 0) & (sizes > 1)
+        isotropic = np.all([each.isotropic for each in self.regressions], axis=0)
+        if np.any(short & ~isotropic):
+            return "a block with several variances and possibly fewer samples than coordinates"
+        return None
+
+    def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
+        """Risks given the group; all estimators have the same."""
+        block_of = self.models[0].block_of
+        draws = kernels.draw_expert_law(rng, self.draw_counts(rng, replicates), block_of)
+        risks = []
+        for model, regressions in zip(self.models, self.regressions, strict=True):
+            fits = kernels.expert_law_fits(
+                draws,
+                block_of,
+                optimal_coefficients(self.estimators[0], model),
+                model.signal_variances + model.noise_variance,
+                regressions.residual,
+            )
+            losses = expert_losses(model, fits, regressions, self.under)
+            risks += [losses] * len(self.estimators)
+        return np.stack(risks)

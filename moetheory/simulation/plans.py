@@ -1,0 +1,185 @@
+"""Which way each estimator is simulated, and which estimators share their draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from moetheory.common.arrays import IntArray
+from moetheory.common.validation import regular_array
+from moetheory.problem.descent_schedule import Schedule
+from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
+from moetheory.problem.gates import Learned, Moments, resolved
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts, counts_of, known_counts
+from moetheory.simulation.methods.base import Training
+from moetheory.simulation.methods.data import Data
+from moetheory.simulation.methods.descent_fits import (
+    DataDescent,
+    DenseDescent,
+    Descending,
+    ExpertDescent,
+)
+from moetheory.simulation.methods.identity import Identity
+from moetheory.simulation.methods.law import Law
+from moetheory.simulation.methods.learned_routers import Taught
+from moetheory.simulation.methods.population import Population
+from moetheory.simulation.methods.route import METHODS, Family, Method
+from moetheory.simulation.methods.statistics import DenseStatistics, ExpertStatistics
+
+DESCENT_METHODS: tuple[Method, ...] = ("statistics", "data")
+
+
+def families(
+    estimators: Sequence[Estimator],
+    models: tuple[BlockModel, ...],
+    samples: Any,
+    counts: Counts,
+    method: Method | None,
+    keep: bool,
+    under: Perturbation | None = None,
+) -> list[Family]:
+    """The cheapest way for every estimator, or the way that was asked for."""
+    if method is not None and method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
+    everyone = tuple(range(len(estimators)))
+    if samples is None:
+        if known_counts(counts) != "fixed":
+            raise ValueError(
+                f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
+            )
+        if method not in (None, "population", "identity"):
+            raise ValueError(
+                f"method={method!r} needs samples, the size of the training sets, got samples=None"
+            )
+        return _optimal(tuple(estimators), models, method, under)
+    if method in ("population", "identity"):
+        raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
+    for estimator in estimators:
+        if routes_by_input(estimator):
+            raise ValueError(
+                "fitted estimators are simulated with Oracle routing only, got "
+                f"{estimator!r} and samples={samples!r}; the samples of a router are "
+                "Learned(samples=...)"
+            )
+    fixed = known_sizes(samples, counts, models[0])
+
+    def family(name: str, members: list[int], route: type[Training], *salt: int) -> Family:
+        chosen = tuple(estimators[i] for i in members)
+        trained = route(models, chosen, fixed, counts, keep, under)
+        return Family(name, tuple(members), trained, salt)
+
+    if method == "data":
+        return [family("all", list(everyone), Data)]
+    routed, dense = separated(estimators, models[0])
+    if method == "law" and dense:
+        raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
+    result = []
+    if routed:
+        law = family("experts", routed, Law, 1)
+        assert isinstance(law.route, Law)
+        obstacle = law.route.obstacle()
+        if method == "law" and obstacle is not None:
+            raise ValueError(f'method="law" does not know {obstacle}; leave method=None')
+        use_law = obstacle is None and method != "statistics"
+        result.append(law if use_law else family("experts", routed, ExpertStatistics, 1))
+    if dense:
+        result.append(family("dense", dense, DenseStatistics))
+    return result
+
+
+def known_sizes(samples: Any, counts: Counts, model: BlockModel) -> IntArray:
+    """Samples of each group; with counts that are drawn, as many in total."""
+    if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
+        raise ValueError(
+            'samples must be an integer with counts="multinomial", which draws the counts '
+            f"of the groups, got {samples!r}"
+        )
+    return counts_of(samples, model)
+
+
+def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:
+    """Which of them are experts and which are dense, when simulated apart."""
+    everyone = range(len(estimators))
+    # with a single expert dense and mixture are the same regression
+    routed = [i for i in everyone if isinstance(estimators[i], MoE) or model.experts == 1]
+    return routed, [i for i in everyone if i not in routed]
+
+
+def _optimal(
+    estimators: tuple[Estimator, ...],
+    models: tuple[BlockModel, ...],
+    method: Method | None,
+    under: Perturbation | None,
+) -> list[Family]:
+    """The families of population-optimal estimators."""
+    gated = any(map(routes_by_input, estimators))
+    if gated or method == "identity":
+        require_strict(models[0])
+    learned: dict[Learned, list[int]] = {}
+    for i, estimator in enumerate(estimators):
+        if isinstance(estimator, MoE):
+            gate = resolved(estimator.gate, models[0].experts)
+            if isinstance(gate, Learned):
+                learned.setdefault(gate, []).append(i)
+    if under is not None and method == "identity":
+        raise ValueError(
+            f'method="identity" holds for inputs as they are in training, got under={under!r}; '
+            "leave method=None"
+        )
+    if method == "population" or under is not None or not (gated or method == "identity"):
+        if learned:
+            other = f"method={method!r}" if under is None else f"under={under!r}"
+            raise ValueError(
+                f'a gate that is learned is simulated with method="identity" only, got '
+                f"{next(iter(learned))!r} and {other}"
+            )
+        everyone = tuple(range(len(estimators)))
+        return [Family("all", everyone, Population(models, estimators, under), ())]
+    result = []
+    taught = {i for members in learned.values() for i in members}
+    if rest := tuple(i for i in range(len(estimators)) if i not in taught):
+        together = Identity(models, tuple(estimators[i] for i in rest))
+        result.append(Family("all", rest, together, ()))
+    for gate, members in learned.items():
+        alone = Taught(models, tuple(estimators[i] for i in members), gate)
+        # the salt is the gate's own: alone or among others it gets the same draws
+        assert gate.samples is not None
+        salt = (2, gate.samples, get_args(Moments).index(gate.moments))
+        result.append(Family(gate.label, tuple(members), alone, salt))
+    return result
+
+
+def descents(
+    estimators: Sequence[Estimator],
+    model: BlockModel,
+    samples: object,
+    counts: Counts,
+    method: Method | None,
+    under: Perturbation | None,
+    schedule: Schedule,
+) -> list[Family]:
+    """As `families`; the members of a family are places among all steps of all estimators."""
+    if method not in (None, *DESCENT_METHODS):
+        raise ValueError(
+            f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
+        )
+    fixed = known_sizes(samples, counts, model)
+
+    def family(name: str, members: list[int], route: type[Descending], *salt: int) -> Family:
+        chosen = tuple(estimators[i] for i in members)
+        descending = route((model,), chosen, fixed, counts, under=under, schedule=schedule)
+        steps = len(schedule.steps)
+        places = tuple(i * steps + t for i in members for t in range(steps))
+        return Family(name, places, descending, salt)
+
+    if method == "data":
+        return [family("all", list(range(len(estimators))), DataDescent)]
+    routed, dense = separated(estimators, model)
+    result = []
+    if routed:
+        result.append(family("experts", routed, ExpertDescent, 1))
+    if dense:
+        result.append(family("dense", dense, DenseDescent))
+    return result

@@ -1,0 +1,259 @@
+"""Where gates send inputs: misrouting, and what a router that is learned loses to the best one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.blas_threads import one_blas_thread
+from moetheory.common.seeding import RNG, entropy_of, stream
+from moetheory.common.validation import count, read_only
+from moetheory.problem.estimators import require_strict
+from moetheory.problem.gates import Gate, Hard, Learned, known_gate, resolved
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.results.estimates import Estimate
+from moetheory.simulation.methods.block_energies import Squares, View
+from moetheory.simulation.methods.identity import comoments_within
+from moetheory.simulation.methods.learned_routers import Router, routed
+from moetheory.simulation.methods.tally import Tally
+
+INPUTS = 100_000
+TRAINING_SETS = 200
+# part of the reproducibility contract: numbers in the scores of a chunk
+CHUNK = 1 << 17
+
+
+@dataclass(frozen=True, eq=False)
+class RoutingEstimate:
+    """A Monte Carlo estimate of where a gate sends inputs.
+
+    Attributes
+    ----------
+    matrix : (K, K) array
+        Entry g, j: probability that an input of group g is sent to expert j; rows sum to 1, of
+        groups of probability zero they are NaN.
+    misrouting : Estimate
+        Probability of being sent to another expert than that of the own group.
+    excess : Estimate
+        By how much that is more than with `Hard`, which sends the fewest astray.
+    excesses : (R,) array or None
+        Of `Learned` the excess for each training set, over the inputs it was tried on.
+    entropy : int
+        The seed: ``rng=estimate.entropy`` replays it.
+    replicates : int
+        Inputs, or training sets of `Learned`.
+    """
+
+    matrix: FloatArray
+    misrouting: Estimate
+    excess: Estimate
+    excesses: FloatArray | None
+    entropy: int
+    replicates: int
+
+    def __post_init__(self) -> None:
+        read_only(self.matrix)
+        if self.excesses is not None:
+            read_only(self.excesses)
+
+
+def simulate_routing(
+    gate: Gate,
+    model: BlockModel,
+    *,
+    replicates: int | None = None,
+    inputs: int = 1000,
+    rng: RNG = None,
+) -> RoutingEstimate:
+    r"""Monte Carlo estimate of the routing of a gate that picks one expert (strict blocks).
+
+    Of an input the posterior w of its group is known, so that sending it to expert c is wrong
+    with probability :math:`1-w_c`, which is averaged instead of errors:
+
+    .. math:: P(\text{wrong}) = E(1-w_c),\qquad P(j \mid g) = E(w_g 1_{c=j})/p_g,\qquad
+              \text{excess} = E(\max_j w_j - w_c) \ge 0 .
+
+    Inputs are spread over the groups in proportion.
+
+    Where errors are rarer than the inputs that are drawn (misrouting · inputs below about 1000)
+    none of those that matter is among them, and the sem is far too small: there
+    `routing_matrix` is the answer.
+
+    Parameters
+    ----------
+    gate : Hard, TopK(1) or Learned
+    model : BlockModel
+        With strict blocks.
+    replicates : int, optional
+        At least 2; 100 000 inputs unless told, or 200 training sets of `Learned`.
+    inputs : int
+        On how many inputs each learned router is tried.
+    rng : int, SeedSequence, Generator or None
+        As for `simulate`.
+
+    Raises
+    ------
+    ValueError
+        The gate does not pick one expert by the input; the model has leakage, or the router too
+        few samples to learn from; a number is none.
+
+    Notes
+    -----
+    Source: docs/theory.md §6; [SNB] Theorem 4.1 for the router that is learned.
+
+    Examples
+    --------
+    >>> model = BlockModel.isotropic(16, 4, noise_variance=0.2, signal_energy=16.0)
+    >>> best = simulate_routing(Hard(), model, rng=0)
+    >>> learned = simulate_routing(Learned(50), model, rng=0)
+    >>> best.excess.mean, 0.0 < best.misrouting.mean < learned.misrouting.mean < 0.1
+    (0.0, True)
+    """
+    model = known_model(model)
+    gate = resolved(known_gate(gate), model.experts)
+    if not isinstance(gate, Hard | Learned):
+        raise ValueError(
+            f"gate must pick one expert by the input: Hard(), TopK(1) or Learned(...), got {gate!r}"
+        )
+    require_strict(model)
+    learned = isinstance(gate, Learned)
+    given = (TRAINING_SETS if learned else INPUTS) if replicates is None else replicates
+    total, each = count("replicates", given, minimum=2), count("inputs", inputs, minimum=1)
+    chunks: _Inputs | _Routers = _Inputs(model)
+    if isinstance(gate, Learned):
+        router = Router(gate, (model,))
+        router.require_samples()
+        chunks = _Routers(model, router, each)
+    entropy, sums, values = entropy_of(rng), _Sums.none(model.experts), []
+    tally: Tally | None = None
+    for number, start in enumerate(range(0, total, chunks.size)):
+        with one_blas_thread():
+            part = chunks.chunk(stream(entropy, number), min(chunks.size, total - start))
+        sums = sums.plus(part.sums)
+        values.append(part.values[1])
+        tally = part.tally if tally is None else tally.merge(part.tally)
+    assert tally is not None
+    return _estimate(tally, sums, np.concatenate(values) if learned else None, model, entropy)
+
+
+class _Sums(NamedTuple):
+    """Over all inputs: of w_g by the expert chosen (K, K), and of w_g(max w - w_c), (K,)."""
+
+    sent: FloatArray
+    excess: FloatArray
+
+    @classmethod
+    def none(cls, experts: int) -> _Sums:
+        return cls(np.zeros((experts, experts)), np.zeros(experts))
+
+    @classmethod
+    def of(cls, chosen: IntArray, group: kernels.Weights, excess: FloatArray) -> _Sums:
+        assert group.others is not None
+        experts = len(group.others)
+        rows = [np.bincount(chosen, row, minlength=experts) for row in group.others]
+        sent: FloatArray = np.stack(rows).astype(np.float64)
+        sent[np.diag_indices(experts)] += np.bincount(chosen, group.largest, minlength=experts)
+        return cls(
+            sent,
+            np.einsum("kn,n->k", group.others, excess)
+            + np.bincount(chosen, group.largest * excess, minlength=experts),
+        )
+
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(self.sent + other.sent, self.excess + other.excess)
+
+
+class _Chunk(NamedTuple):
+    """``values`` (2, R): the chance of an error, and the excess."""
+
+    values: FloatArray
+    tally: Tally
+    sums: _Sums
+
+
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """A replicate is one input that the best router routes."""
+
+    model: BlockModel
+
+    @cached_property
+    def view(self) -> View:
+        return View(self.model, Squares.of(self.model))
+
+    @property
+    def size(self) -> int:
+        return max(1, CHUNK // self.view.squares.units)
+
+    def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
+        groups = kernels.spread_groups(rng, 1, replicates, self.model.group_probabilities)[0]
+        draws = self.view.squares.draw(rng, replicates)
+        group = kernels.posterior(self.view.scores(self.view.observed(draws, groups, keep=False)))
+        values = np.stack([group.rest, np.zeros(replicates)])
+        sums = _Sums.of(group.top, group, values[1])
+        return _Chunk(values, _tally(values, comoments_within(values, groups)), sums)
+
+
+@dataclass(frozen=True, eq=False)
+class _Routers:
+    """A replicate is one training set of a router, which routes ``inputs`` inputs."""
+
+    model: BlockModel
+    router: Router
+    inputs: int
+    views: list[View] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "views", [View(self.model, Squares.of(self.model))])
+
+    @property
+    def size(self) -> int:
+        return self.router.batch(self.inputs)
+
+    def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
+        (found,) = routed(rng, self.router, self.views, replicates, self.inputs)
+        excess = found.best - found.group.largest
+        sums = _Sums.of(found.chosen, found.group, excess)
+        shape = (2, replicates, self.inputs)
+        values = np.stack([found.group.rest, excess]).reshape(shape).mean(axis=2)
+        centred = values - values.mean(axis=1, keepdims=True)
+        return _Chunk(values, _tally(values, np.vecdot(centred[:, np.newaxis], centred)), sums)
+
+
+def _tally(values: FloatArray, comoments: FloatArray) -> Tally:
+    none = np.zeros((len(values), 0))
+    means, no_groups = values.mean(axis=1), np.zeros(0, dtype=np.int64)
+    return Tally(values.shape[1], means, comoments, no_groups, none, values[:, :0])
+
+
+def _estimate(
+    tally: Tally, sums: _Sums, excesses: FloatArray | None, model: BlockModel, entropy: int
+) -> RoutingEstimate:
+    seen = sums.sent.sum(axis=1)
+    possible = seen > 0.0
+    reached = np.where(possible, seen, np.nan)
+    matrix = sums.sent / reached[:, np.newaxis]
+    astray = np.where(np.eye(model.experts, dtype=bool), 0.0, matrix).sum(axis=1)
+    sems = np.sqrt(np.diagonal(tally.covariance))
+    misrouting, excess = (
+        Estimate(
+            mean=float(mean),
+            sem=float(sem),
+            replicates=tally.replicates,
+            per_group=per_group,
+            method="identity",
+            entropy=entropy,
+        )
+        for mean, sem, per_group in zip(
+            tally.means,
+            sems,
+            (np.where(possible, astray, np.nan), sums.excess / reached),
+            strict=True,
+        )
+    )
+    return RoutingEstimate(matrix, misrouting, excess, excesses, entropy, tally.replicates)

@@ -1,0 +1,1 @@
+"""How a simulation is carried out: chunks, processes, checkpoints, results put together."""

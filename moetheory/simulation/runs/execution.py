@@ -1,0 +1,113 @@
+"""Carrying out chunks: one after another in this process, or many at once by an executor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextlib import contextmanager
+from itertools import islice
+from queue import SimpleQueue
+
+from moetheory.common.errors import ExecutorError
+from moetheory.simulation.methods.tally import Tally
+
+GUARD = (
+    '; a script that starts processes must do so under `if __name__ == "__main__":`, '
+    "and a process that takes too much memory may be killed"
+)
+
+
+def carry_out(
+    run: Callable[[int], Tally],
+    indices: Iterable[int],
+    executor: Executor | None,
+    in_flight: int,
+) -> Generator[tuple[int, Tally], None, None]:
+    """Each index with its ``run(index)``, in the order in which they are done.
+
+    Close the generator when done with it early (`contextlib.closing`): work not yet begun is
+    then cancelled, as it is on errors. The executor is never shut down.
+
+    Parameters
+    ----------
+    run : callable
+        What the executor must be able to pickle, if it uses processes.
+    indices : iterable of int
+        May be endless: an index is taken when it is submitted.
+    executor : Executor or None
+        None: in this process, each when it is asked for.
+    in_flight : int
+        Indices submitted and not yet yielded, at most.
+
+    Raises
+    ------
+    ExecutorError
+        The executor is broken, shut down or cancelled something. What it had done before has
+        been yielded. What ``run`` raises comes through as it is.
+    """
+    if executor is None:
+        for index in indices:
+            yield index, run(index)
+        return
+    coming = iter(indices)
+    waiting: dict[Future[Tally], int] = {}
+    done: SimpleQueue[Future[Tally]] = SimpleQueue()
+    refusal: Exception | None = None
+    try:
+        while True:
+            if done.empty():
+                if refusal is not None:
+                    raise refusal
+                try:
+                    for index in islice(coming, in_flight - len(waiting)):
+                        future = _submitted(executor, run, index)
+                        waiting[future] = index
+                        future.add_done_callback(done.put)
+                except (ExecutorError, BrokenExecutor) as error:
+                    refusal = error  # to be raised after what is done by now
+                    continue
+            if not waiting:
+                return
+            future = done.get()
+            yield waiting.pop(future), future.result()
+    except BrokenExecutor as error:
+        waiting.clear()  # it fails them all, and in Python 3.11 trips over those cancelled by then
+        raise _failure(executor, "broke", error) from error
+    except CancelledError as error:
+        raise _failure(executor, "cancelled a chunk that was asked of it", error) from error
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> Future[Tally]:
+    try:
+        return executor.submit(run, index)
+    except BrokenExecutor:
+        raise
+    except Exception as error:  # submitting computes nothing: whatever it is, is the executor's
+        raise _failure(executor, "takes no more work", error) from error
+
+
+def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorError:
+    from concurrent.futures import ProcessPoolExecutor
+
+    said = f" ({str(error).splitlines()[0]})" if str(error) else ""
+    hint = GUARD if isinstance(executor, ProcessPoolExecutor) else ""
+    return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{hint}")
+
+
+@contextmanager
+def own_pool(workers: int) -> Iterator[Executor]:
+    """A pool of processes that is gone when the block ends, after the chunks they are at.
+
+    The processes ignore Ctrl-C, which ends the block in this process, and end with this process
+    however it ends.
+    """
+    from moetheory.simulation.runs.process_pool import Processes
+
+    pool = Processes(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

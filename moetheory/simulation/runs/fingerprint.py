@@ -1,0 +1,61 @@
+"""What makes two runs the same, so that one may go on where the other stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from moetheory.common.version import __version__
+from moetheory.problem.descent_schedule import Schedule
+from moetheory.problem.estimators import Estimator
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts, counts_of
+from moetheory.simulation.methods.route import Family
+
+
+def identity(
+    estimators: Sequence[Estimator],
+    models: Sequence[BlockModel],
+    samples: Any,
+    counts: Counts,
+    plan: Sequence[Family],
+    entropy: int,
+    under: Perturbation | None = None,
+    schedule: Schedule | None = None,
+) -> dict[str, Any]:
+    """All that the bits of a chunk depend on, as JSON can hold it; not how many chunks."""
+    found = {
+        "moetheory": __version__,
+        "numpy": np.__version__,
+        "entropy": entropy,
+        "model": [_digest(model.fields()) for model in models],
+        "estimators": [repr(estimator) for estimator in estimators],
+        "samples": None if samples is None else counts_of(samples, models[0]).tolist(),
+        "counts": counts,
+        "method": [family.route.method for family in plan],
+        "under": None if under is None else [repr(under), _digest(_untold(under))],
+    }
+    return found if schedule is None else found | {"schedule": repr(schedule)}
+
+
+def _untold(under: Perturbation) -> dict[str, Any]:
+    """What tells perturbations apart that look the same: quantiles for laws of the same name."""
+    noise = under.noise
+    quantiles = None if noise is None else noise.ppf([0.01, 0.2, 0.4, 0.5, 0.7, 0.99])
+    return {"confusion": under.confusion, "noise": quantiles}
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256()
+    for name, value in fields.items():
+        parts = value if isinstance(value, tuple) else () if value is None else (value,)
+        digest.update(f"{name} {len(parts)} ".encode())
+        for part in parts:
+            array = np.asarray(part)
+            digest.update(f"{array.dtype.str} {array.shape} ".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,187 @@
+"""Spikes of a fixed design in noise that is drawn again and again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.blas_threads import one_blas_thread
+from moetheory.common.seeding import RNG, entropy_of, stream
+from moetheory.common.validation import count, read_only
+from moetheory.predictors.spiked_design import Design
+from moetheory.problem.estimators import Estimator
+from moetheory.problem.model import BlockModel
+
+REPLICATES = 100
+# part of the reproducibility contract: numbers in the matrices of a chunk
+CHUNK = 1 << 17
+SAME = 1e-9  # relative distance up to which spikes are equal: that of rounding
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """What was simulated of several quantities, ``values`` (R, m), a row for each replicate."""
+
+    values: FloatArray
+
+    def __post_init__(self) -> None:
+        read_only(self.values)
+
+    @property
+    def mean(self) -> FloatArray:
+        """Of each quantity, (m,)."""
+        return np.asarray(self.values.mean(axis=0))
+
+    @property
+    def sem(self) -> FloatArray:
+        """Standard error of each mean, (m,)."""
+        return np.asarray(self.values.std(axis=0, ddof=1) / math.sqrt(len(self.values)))
+
+
+@dataclass(frozen=True, eq=False)
+class SpectrumEstimate:
+    r"""Monte Carlo estimate of what predictors see of the spikes of a fixed design.
+
+    Attributes
+    ----------
+    coordinates, groups : (r,) integer arrays
+        Of the spikes, in the model's order.
+    values, left, right : Draws
+        Squared singular values, and squared overlaps with left and right singular vectors, of
+        each spike: ``.mean`` and ``.sem`` (r,), ``.values`` (R, r).
+    condition, contraction : Draws
+        :math:`\kappa` and :math:`(\kappa-1)/(\kappa+1)` of each predictor: ``.mean`` and
+        ``.sem`` (1,) or (K,), NaN where it has no spikes.
+    replicates : int
+    entropy : int
+    """
+
+    coordinates: IntArray
+    groups: IntArray
+    values: Draws
+    left: Draws
+    right: Draws
+    condition: Draws
+    contraction: Draws
+    replicates: int
+    entropy: int
+
+
+def simulate_spectrum(
+    estimator: Estimator,
+    model: BlockModel,
+    samples: Any,
+    *,
+    replicates: int = REPLICATES,
+    rng: RNG = None,
+) -> SpectrumEstimate:
+    r"""Singular values and vectors of a fixed design in noise that is drawn, entry by entry.
+
+    .. math:: \bar X = X + E,\quad E_{ij} \sim N(0, \sigma^2/n),
+
+    for dense the whole matrix, for expert g its :math:`n_g` rows and :math:`s_g` columns,
+    decomposed by a plain singular value decomposition: no formula is used. X has the singular
+    values :math:`\ell_m = (n_g/n)\lambda_m` in coordinate directions, as good as any others in
+    isotropic noise.
+
+    Observed singular values are matched with spikes by order within a predictor. Spikes that
+    are equal share: each gets their mean squared singular value, and the sum of its squared
+    overlaps with their vectors. Spikes that are closer than the fluctuations, of order
+    :math:`n^{-1/2}`, are told apart no better than their order is.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+        Without ridge; of an MoE the experts, routed by `Oracle`.
+    model : BlockModel
+        With strict blocks; coordinates without signal are noise only.
+    samples : int or (K,) integers
+        n, divided among the groups in proportion, or :math:`n_g`.
+    replicates : int
+        Noise matrices to draw, at least 2.
+    rng : int, SeedSequence, Generator or None
+        As for `simulate`.
+
+    Returns
+    -------
+    SpectrumEstimate
+        ``condition`` and ``contraction`` are those of the single draws, before equal spikes
+        share.
+
+    Raises
+    ------
+    ValueError
+        The model has leakage, the estimator a ridge; a group has fewer samples, but some, than
+        coordinates with signal; a number is none.
+    NoClosedForm
+        The gate is not `Oracle`.
+
+    Notes
+    -----
+    Source: docs/theory.md §8; [SNB] Theorem 4.7.
+
+    Examples
+    --------
+    >>> from moetheory import Dense, spiked_spectrum
+    >>> model = BlockModel([1.0], [0] * 50, [4.0, 2.0] + [0.0] * 48, [1.0] * 50, 1.0)
+    >>> found = simulate_spectrum(Dense(), model, 200, rng=0)
+    >>> theory = spiked_spectrum(Dense(), model, 200)
+    >>> theory.values
+    array([5.3125, 3.375 ])
+    >>> bool(np.all(np.abs(found.values.mean - theory.values) < 6 * found.values.sem))
+    True
+    """
+    design = Design.of(estimator, model, samples)
+    total = count("replicates", replicates, minimum=2)
+    entropy = entropy_of(rng)
+    found = np.zeros((4, total, len(design.signal)))
+    with one_blas_thread():
+        for predictor in np.unique(design.seen_by).tolist():
+            own = np.flatnonzero(design.seen_by == predictor)
+            # in falling order, like singular values
+            own = own[np.argsort(-design.signal[own])]
+            shape = int(design.rows[predictor]), int(design.columns[predictor])
+            chunk = max(1, CHUNK // math.prod(shape))
+            for number, start in enumerate(range(0, total, chunk)):
+                noise = stream(entropy, number, (predictor,)).standard_normal(
+                    (min(chunk, total - start), *shape)
+                )
+                noise *= math.sqrt(model.noise_variance / design.samples)
+                found[:, start : start + chunk, own] = _observed(design.signal[own], noise)
+    raw, values, left, right = found
+    condition, contraction = design.conditioning(raw)
+    return SpectrumEstimate(
+        coordinates=design.coordinates,
+        groups=design.groups,
+        values=Draws(values),
+        left=Draws(left),
+        right=Draws(right),
+        condition=Draws(condition),
+        contraction=Draws(contraction),
+        replicates=total,
+        entropy=entropy,
+    )
+
+
+def _observed(signal: FloatArray, matrices: FloatArray) -> FloatArray:
+    """Of k spikes added to the diagonal of (R, n, d) noise, which is overwritten: (4, R, k).
+
+    Squared singular values as they come and shared among equal spikes, left and right overlaps.
+    """
+    k = np.arange(len(signal))
+    matrices[:, k, k] += np.sqrt(signal)
+    left, singular, right = np.linalg.svd(matrices, full_matrices=False)
+    raw = np.square(singular[:, k])
+    same = np.isclose(signal[:, np.newaxis], signal, rtol=SAME, atol=0.0)
+    return np.stack(
+        [
+            raw,
+            np.where(same, raw[:, np.newaxis], 0.0).sum(axis=2) / same.sum(axis=1),
+            np.where(same, np.square(left[:, : k.size, k]), 0.0).sum(axis=2),
+            np.where(same, np.square(right[:, k, : k.size]), 0.0).sum(axis=1),
+        ]
+    )

@@ -1,0 +1,89 @@
+"""The points of a sweep: at each value a model, its samples and what differs at test time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.errors import NoClosedForm
+from moetheory.common.validation import number
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.perturbation import Perturbation, even_confusion
+
+PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
+
+
+class Point(NamedTuple):
+    """Where a sweep evaluates its estimators; ``name`` says at which of its values."""
+
+    name: str
+    model: BlockModel
+    samples: ArrayLike | None
+    under: Perturbation | None
+
+
+def points_of(
+    model: BlockModel | Callable[[Any], BlockModel],
+    over: str,
+    grid: np.ndarray[Any, Any],
+    samples: ArrayLike | None,
+    under: Perturbation | None,
+    drag: float,
+) -> list[Point]:
+    """What is evaluated at each value."""
+    if over == "samples" and samples is not None:
+        raise ValueError(
+            f'samples must not be given with over="samples", whose values they are, got {samples!r}'
+        )
+    if under is not None and not isinstance(under, Perturbation):
+        raise ValueError(f"under must be a Perturbation, got {under!r}")
+    return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
+
+
+def _point(
+    model: BlockModel | Callable[[Any], BlockModel],
+    over: str,
+    value: Any,
+    samples: ArrayLike | None,
+    under: Perturbation | None,
+    drag: float,
+) -> Point:
+    name = f"{over}={value}"
+    if over == "samples":
+        samples = value
+    if not isinstance(model, BlockModel):
+        return Point(name, known_model(model(value)), samples, under)
+    with named(name):
+        if over in PERTURBED:
+            under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
+        elif over == "leakage":
+            overlap = number(over, value, minimum=0.0, below=1e150)  # it will be squared
+            model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
+        elif over != "samples":
+            model = model.replace(**{over: value})
+    return Point(name, model, samples, under)
+
+
+def _perturbed(
+    under: Perturbation, over: str, value: Any, experts: int, drag: float
+) -> Perturbation:
+    """``under`` with ``value`` for what is swept."""
+    if over == "test_noise_variance":
+        return under.replace(noise_variance=value)
+    if over == "misrouting":
+        return under.replace(confusion=even_confusion(experts, value), drag=drag or under.drag)
+    return under.replace(**{over: value})
+
+
+@contextmanager
+def named(place: str) -> Iterator[None]:
+    """Say where it is that something is refused."""
+    try:
+        yield
+    except (ValueError, NoClosedForm) as error:
+        kind = NoClosedForm if isinstance(error, NoClosedForm) else ValueError
+        raise kind(f"at {place}: {error}") from None

@@ -1,0 +1,245 @@
+"""Tabulating risks over one quantity."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.errors import HeavyTailWarning, NoClosedForm
+from moetheory.common.seeding import RNG, child, entropy_of
+from moetheory.common.validation import count, members, number, regular_array, whole
+from moetheory.problem.descent_schedule import StepSize, TrainingMode
+from moetheory.problem.estimators import Dense, Estimator, MoE, known
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.results.estimates import Estimates
+from moetheory.results.risks import Risk
+from moetheory.results.tables import Sweep
+from moetheory.simulation import simulate
+from moetheory.sweeping.descent_steps import sweep_over_steps
+from moetheory.sweeping.points import Point, named, points_of
+from moetheory.theory.risks import moe_bound, risk
+
+SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
+
+
+def sweep(
+    model: BlockModel | Callable[[Any], BlockModel],
+    over: str,
+    values: Sequence[Any] | np.ndarray[Any, Any],
+    estimators: Sequence[Estimator] = (Dense(), MoE()),
+    *,
+    samples: ArrayLike | None = None,
+    under: Perturbation | None = None,
+    drag: float = 0.0,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+    replicates: int | None = None,
+    rng: RNG = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sweep:
+    r"""Excess risk of each estimator at each value of a quantity, and its simulation.
+
+    Parameters
+    ----------
+    model : BlockModel or callable
+        The model, or a factory ``value -> model``.
+    over : str
+        "samples", the size of the training sets; "steps" of gradient descent, with risks in closed
+        form, or with ``samples`` simulated; "leakage", the overlap :math:`\alpha` that makes the
+        leakage variances :math:`\alpha^2` times the signal variances; a constructor argument of
+        the model that takes one number; or what a `Perturbation` has at test time:
+        "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
+        `even_confusion`; "erasure", q; "radius", r. With a factory only "samples" is more than
+        the name of the column, which may be anything but "steps".
+    values : (n,) sequence of numbers
+    estimators : sequence of Dense or MoE
+        With ``MoE()`` among them, infinitely many samples and no perturbation, there is a column
+        ``bound``, the upper bound on its risk.
+    samples : int or (K,) integers, optional
+        Fit the estimators on so many samples at each value, as `risk` does; not together with
+        ``over="samples"``. Infinitely many if not given.
+    under : Perturbation, optional
+        What differs at test time, at each value; of what is swept the values count.
+    drag : float
+        :math:`\eta` of inputs that are misrouted, with ``over="misrouting"``; that of ``under``
+        if not given.
+    step_size, training : optional
+        With ``over="steps"``, as for `descent`.
+    replicates : int, optional
+        Simulate too: with this many training sets for each value, or test samples where there
+        are infinitely many training samples. What no formula is known for is then NaN in theory
+        (gates other than `Hard` and `Soft`, any of them that are perturbed), and simulated
+        nevertheless.
+    rng : int, SeedSequence, Generator or None
+    progress : callable, optional
+        Called as ``progress(done, total)`` in replicates.
+
+    Returns
+    -------
+    Sweep
+        Where a risk is infinite its simulation is reported nevertheless, but estimates nothing;
+        where its variance is, the sem is ``inf``. Only what is asymptotic has a column of errors:
+        those of a quadrature are far below what simulations could show.
+
+    Raises
+    ------
+    ValueError
+        An argument is none of the above, or at one of the values an estimator is not defined:
+        a gate that routes by the input where the model leaks or inputs are misrouted, `TopK`
+        with more experts than there are, misrouting with one expert; the message says at which.
+    NoClosedForm
+        From `risk`, without ``replicates``.
+
+    Examples
+    --------
+    >>> result = sweep(lambda k: BlockModel.isotropic(8, k, 1.0, signal_energy=8.0),
+    ...                "experts", [1, 2, 4, 8])
+    >>> result["dense"].tolist(), result["moe"].tolist()
+    ([0.5, 0.5, 0.5, 0.5], [0.5, 0.333333, 0.2, 0.111111])
+
+    Two experts with four coordinates each: infinite where they have as many samples.
+
+    >>> model = BlockModel.isotropic(8, 2, 1.0, signal_energy=8.0)
+    >>> sweep(model, "samples", [4, 8, 16, 32], [MoE()])["moe"].tolist()
+    [1.333333, inf, 0.777778, 0.454545]
+
+    Hard routing loses to dense where the noise hides the groups:
+
+    >>> from moetheory import Hard
+    >>> result = sweep(model, "noise_variance", [0.1, 1, 10], [Dense(), MoE(gate=Hard())])
+    >>> result["dense"].tolist(), result["moe(hard)"].tolist()
+    ([0.0909, 0.5, 0.9091], [0.0485, 0.4253, 0.9602])
+
+    Both lose in proportion to the coordinates that are dropped, experts in proportion to the
+    inputs that go to a wrong one:
+
+    >>> result = sweep(model, "erasure", [0, 0.25, 0.5])
+    >>> result["dense"].tolist(), result["moe"].tolist()
+    ([0.5, 0.625, 0.75], [0.333333, 0.5, 0.666667])
+    >>> sweep(model, "misrouting", [0, 0.1, 0.2])["moe"].tolist()
+    [0.333333, 0.422222, 0.511111]
+
+    Gradient descent with a common step:
+
+    >>> result = sweep(model, "steps", [0, 1, 2, 4], step_size=0.2)
+    >>> result["dense"].tolist(), result["moe"].tolist()
+    ([1.0, 0.68, 0.5648, 0.5084], [1.0, 0.44, 0.3504, 0.3338])
+    """
+    grid = _grid(over, values)
+    estimators = [
+        known(estimator) for estimator in members("estimators", estimators, of="estimators")
+    ]
+    labels = [estimator.label for estimator in estimators]
+    if not labels or len(set(labels)) < len(labels):
+        raise ValueError(f"estimators must be different and at least one, got {labels}")
+    taken = {label + suffix for label in labels for suffix in ("", *SUFFIXES)} | {"bound"}
+    if not isinstance(over, str) or over in taken:
+        raise ValueError(
+            f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
+            f"got {over!r}"
+        )
+    drag = number("drag", drag)
+    if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
+        raise ValueError(
+            f'drag is for over="misrouting" of a BlockModel only, got drag={drag:g} with '
+            f"over={over!r}; elsewhere it is a part of under"
+        )
+    if over == "steps":
+        return sweep_over_steps(
+            model,
+            grid,
+            estimators,
+            step_size=step_size,
+            training=training,
+            samples=samples,
+            under=under,
+            replicates=replicates,
+            rng=rng,
+            progress=progress,
+        )
+    if not isinstance(step_size, str) or (step_size, training) != ("optimal", "own"):
+        raise ValueError(
+            'step_size and training are for over="steps" only, got '
+            f"step_size={step_size!r}, training={training!r} with over={over!r}"
+        )
+    points = points_of(model, over, grid, samples, under, drag)
+    if replicates is not None:
+        replicates = count("replicates", replicates, minimum=2)
+
+    columns: dict[str, Any] = {over: grid}
+    for label, estimator in zip(labels, estimators, strict=True):
+        risks = [_theory(estimator, point, simulated=replicates is not None) for point in points]
+        columns[label] = np.array([np.nan if each is None else each.excess for each in risks])
+        if any(each is not None and each.exactness == "asymptotic" for each in risks):
+            errors = [np.nan if each is None else each.error for each in risks]
+            columns[f"{label}_error"] = np.array(errors)
+    unperturbed = all(each.samples is None and each.under is None for each in points)
+    if MoE() in estimators and unperturbed:
+        columns["bound"] = np.array([moe_bound(each.model) for each in points])
+    if replicates is None:
+        return Sweep(over, columns, 0, None)
+
+    entropy = entropy_of(rng)
+    runs = _runs(estimators, points, replicates, entropy, progress)
+    omega = [each.model.label_noise_variance for each in points]
+    for i, label in enumerate(labels):
+        columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
+        columns[f"{label}_sem"] = np.array([run[i].sem for run in runs])
+    return Sweep(over, columns, int(runs[0].replicates[0]), entropy)
+
+
+def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
+    """``values`` as a new array; of integers if they are numbers of samples."""
+    grid = regular_array("values", values)
+    if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
+        raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
+    if over != "samples":
+        return grid.copy()
+    name = 'values with over="samples"'
+    return np.array([whole(name, value, minimum=1) for value in grid.tolist()], dtype=np.int64)
+
+
+def _theory(estimator: Estimator, point: Point, *, simulated: bool) -> Risk | None:
+    """What theory gives; None if nothing, where simulation does."""
+    with named(point.name):
+        try:
+            return risk(estimator, point.model, samples=point.samples, under=point.under)
+        except NoClosedForm:
+            if simulated:
+                return None
+            raise
+
+
+def _runs(
+    estimators: Sequence[Estimator],
+    points: Sequence[Point],
+    replicates: int,
+    entropy: int,
+    progress: Callable[[int, int], None] | None,
+) -> list[Estimates]:
+    """A simulation at every point, each with a seed of its own."""
+
+    def run(index: int, point: Point) -> Estimates:
+        def report(done: int, total: int) -> None:
+            if progress is not None:
+                progress(index * total + done, len(points) * total)
+
+        with named(point.name), warnings.catch_warnings():
+            # next to a threshold: theory's column says inf there, and so does that of the sem
+            warnings.simplefilter("ignore", HeavyTailWarning)
+            return simulate(
+                estimators,
+                point.model,
+                samples=point.samples,
+                under=point.under,
+                replicates=replicates,
+                rng=child(entropy, index),
+                progress=report,
+            )
+
+    return [run(index, point) for index, point in enumerate(points)]

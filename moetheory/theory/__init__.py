@@ -1,0 +1,35 @@
+"""Every closed form that a user can ask for: a problem in, formulas applied, a result out."""
+
+from moetheory.theory.crossovers import crossover
+from moetheory.theory.descents import contraction_factor, descent, steps_to
+from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
+from moetheory.theory.gate_risks import misrouting_bound, routing_matrix
+from moetheory.theory.perturbation_crossovers import sharp_snr_condition
+from moetheory.theory.risk_distributions import RiskDistribution
+from moetheory.theory.risks import excess_rate, gap, mmse, moe_bound, risk
+from moetheory.theory.spiked_spectra import SpikedSpectrum, spiked_spectrum
+from moetheory.theory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
+
+__all__ = [
+    "BestExperts",
+    "OptimalRidge",
+    "RiskDistribution",
+    "SpikedSpectrum",
+    "best_experts",
+    "contraction_factor",
+    "crossover",
+    "descent",
+    "excess_rate",
+    "gap",
+    "high_probability_bound",
+    "misrouting_bound",
+    "mmse",
+    "moe_bound",
+    "optimal_ridge",
+    "risk",
+    "risk_distribution",
+    "routing_matrix",
+    "sharp_snr_condition",
+    "spiked_spectrum",
+    "steps_to",
+]

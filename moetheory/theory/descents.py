@@ -1,0 +1,279 @@
+"""How fast gradient descent gets to the population optimum."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.arrays import FloatArray
+from moetheory.common.validation import flag, number, read_only
+from moetheory.formulas import contraction
+from moetheory.problem.descent_schedule import (
+    MOST_STEPS,
+    Cost,
+    StepSize,
+    TrainingMode,
+    known_cost,
+    known_schedule,
+    known_step_size,
+    step_costs,
+)
+from moetheory.problem.estimators import Dense, Estimator, known_oracle
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.results.descents import Contraction, Descent
+from moetheory.theory.descent_quadratics import Quadratics, Trajectory
+from moetheory.theory.risks import risk
+
+
+def descent(
+    estimator: Estimator,
+    model: BlockModel,
+    steps: ArrayLike,
+    *,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+) -> Descent:
+    r"""Risk at each of several steps of gradient descent with infinitely many samples.
+
+    From zero, with constant step a on :math:`\tfrac12\mathbb E(f(\bar x)-y)^2 +
+    \tfrac\mu2\|\beta\|^2`. The directions are independent: after t steps the excess risk is that
+    of the limit plus
+
+    .. math:: \sum_m w_m\beta_m^2\big((H_m-\mu)\,r_m^{2t} + 2\mu\,r_m^t\big),
+              \qquad r_m = 1 - aH_m .
+
+    Dense: :math:`H = h+\sigma^2+\mu`, :math:`\beta = \hat b`, :math:`w = 1`. Experts, each on its
+    own samples: :math:`H = \lambda+\sigma^2+\mu`, :math:`\beta = \theta`, :math:`w = p`. Experts
+    that learn jointly, on one loss over the mixture: the same sum with
+    :math:`r = 1 - a\,pH`, slower by their share.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+        With oracle routing.
+    model : BlockModel
+    steps : int or (T,) integers
+        Numbers t of steps, in any order, up to 2⁵³; there is no loop over them.
+    step_size : "optimal", float or (K,) array
+        "optimal": the best constant step, :math:`2/(H_{\max}+H_{\min})`, of experts on their own
+        samples each its own. One number is common to all experts, K numbers are one for each.
+    training : {"own", "joint"}
+        Of experts; of dense it makes no difference.
+
+    Returns
+    -------
+    Descent
+        With ``excess``, ``value``, ``remaining`` (T,), and ``cost(axis)`` for another axis than
+        that of iterations.
+
+    Raises
+    ------
+    ValueError
+        A step from which on descent diverges, :math:`a \ge 2/H_{\max}`; steps that are negative
+        or fractional; an argument that is none of the above.
+    NoClosedForm
+        A gate that routes by the input.
+
+    Notes
+    -----
+    Holds with leakage too. Source: docs/theory.md §8; [SNB] on convergence.
+
+    Examples
+    --------
+    >>> from moetheory import MoE
+    >>> model = BlockModel.power_law(64, 8, noise_variance=1.0, decay=1.0, signal_energy=64.0)
+    >>> steps = [0, 1, 10, 100]
+    >>> descent(Dense(), model, steps).excess
+    array([1.        , 0.52897081, 0.44071059, 0.44071044])
+    >>> descent(MoE(), model, steps).excess
+    array([1.        , 0.40880902, 0.10628601, 0.10565377])
+
+    A billion tiny steps cost no more than one:
+
+    >>> descent(MoE(), model, [10**6, 10**9], step_size=1e-9).excess
+    array([0.97403897, 0.10567656])
+    """
+    estimator, model = known_oracle(estimator, "descent"), known_model(model)
+    schedule = known_schedule(steps, step_size, training, (estimator,), model)
+    path = Trajectory.of(estimator, model, schedule.step_size, training)
+    limit = risk(estimator, model).excess
+    remaining = path.remaining(schedule.steps)
+    excess = limit + remaining
+    return Descent(
+        steps=schedule.steps,
+        step_costs=step_costs(estimator, model, training),
+        excess=excess,
+        value=excess + model.label_noise_variance,
+        remaining=remaining,
+        step_size=_one_or_all(path.quadratics.step),
+    )
+
+
+def contraction_factor(
+    estimator: Estimator,
+    model: BlockModel,
+    *,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+) -> Contraction:
+    r"""By what a step of gradient descent multiplies the slowest direction, at worst.
+
+    .. math:: \max_m |1 - aH_m|, \qquad
+              \frac{\kappa-1}{\kappa+1},\ \kappa = H_{\max}/H_{\min},\ \text{for the best } a .
+
+    Over all directions that vary, also those in which there is nothing to learn.
+
+    Parameters
+    ----------
+    estimator, model, step_size, training
+        As for `descent`.
+
+    Raises
+    ------
+    ValueError, NoClosedForm
+        As `descent`; also if no direction varies.
+
+    Notes
+    -----
+    Source: docs/theory.md §8.
+
+    Examples
+    --------
+    Blocks that are isotropic: each expert is done in one step, dense is not.
+
+    >>> from moetheory import MoE
+    >>> model = BlockModel([0.5, 0.5], [0, 0, 1], [4.0, 4.0, 1.0], [1.0, 1.0, 1.0], 1.0)
+    >>> dense, own = (contraction_factor(each, model) for each in (Dense(), MoE()))
+    >>> dense.value, own.value, own.step_size
+    (0.3333333, 0.0, array([0.2, 0.5]))
+    >>> joint = contraction_factor(MoE(), model, training="joint")
+    >>> joint.value, joint.condition, joint.largest_stable
+    (0.4285714, 2.5, 0.8)
+    """
+    estimator, model = known_oracle(estimator, "the contraction factor"), known_model(model)
+    size = known_step_size(step_size, training, (estimator,), model)
+    losses = Quadratics.of(estimator, model, size, training)
+    varies = losses.curvature > 0.0
+    if not varies.any():
+        raise ValueError(
+            "model must have signal or noise in a direction that a group ever drawn can learn, "
+            "got one without"
+        )
+    experts = 1 if isinstance(estimator, Dense) else model.experts
+    slowest = np.full(experts, contraction.FASTEST)
+    whose = np.zeros_like(model.block_of) if experts == 1 else model.block_of
+    np.minimum.at(slowest, whose[varies], losses.rate[varies])
+    factors = np.where(slowest < contraction.FASTEST, np.exp(-slowest), 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        conditions = np.where(losses.largest > 0.0, losses.largest / losses.smallest, np.nan)
+        stable = 2.0 / losses.largest
+    rate = float(slowest.min())
+    return Contraction(
+        value=float(factors.max()),
+        rate=rate if rate < contraction.FASTEST else np.inf,
+        per_expert=factors,
+        step_size=_one_or_all(losses.step),
+        largest_stable=_one_or_all(stable),
+        condition=_one_or_all(conditions),
+    )
+
+
+def steps_to(
+    estimator: Estimator,
+    model: BlockModel,
+    tolerance: float,
+    *,
+    relative: bool = False,
+    step_size: StepSize = "optimal",
+    training: TrainingMode = "own",
+    cost: Cost = "iterations",
+) -> float:
+    r"""The number of steps after which the excess risk is, and stays, at most ``tolerance``.
+
+    Parameters
+    ----------
+    estimator, model, step_size, training
+        As for `descent`.
+    tolerance : float
+        Excess risk that is to be reached. With ``relative``, a share of what there is to gain,
+        :math:`(R_t - R_\infty)/(R_0 - R_\infty)`: then dense and experts have goals of their own.
+    relative : bool
+    cost : {"iterations", "samples", "multiplications"}
+        In what to count, three different answers. A batch is the unit of samples: a step of dense
+        sees one; a step of K experts on their own samples K, one each; a joint one of the mixture,
+        of which expert g gets its share. Multiplications are those of a prediction: d or
+        :math:`s_g` for each sample.
+
+    Returns
+    -------
+    int or float
+        An integer if iterations are counted.
+
+    Raises
+    ------
+    ValueError
+        ``tolerance`` is not above the floor, the excess risk of the limit, and not reached by
+        a step that meets it exactly; or it takes more than 2⁵³ steps; a share above 1; what
+        `descent` refuses.
+
+    Notes
+    -----
+    Source: docs/theory.md §8.
+
+    Examples
+    --------
+    Who is faster? At a common step experts on their own samples are, at the best step of each
+    dense is, and in multiplications those that learn jointly:
+
+    >>> from moetheory import MoE
+    >>> model = BlockModel.power_law(64, 8, noise_variance=1.0, decay=1.0, signal_energy=64.0)
+    >>> def three(**how):
+    ...     goal = {"tolerance": 0.01, "relative": True}
+    ...     return [
+    ...         steps_to(Dense(), model, **goal, **how),
+    ...         steps_to(MoE(), model, **goal, **how),
+    ...         steps_to(MoE(), model, **goal, **how, training="joint"),
+    ...     ]
+    >>> three(step_size=0.05), three(), three(cost="multiplications")
+    ([21, 6, 53], [3, 6, 6], [192.0, 384.0, 48.0])
+    """
+    estimator, model = known_oracle(estimator, "descent"), known_model(model)
+    size = known_step_size(step_size, training, (estimator,), model)
+    unit = step_costs(estimator, model, training)[known_cost(cost)]
+    path = Trajectory.of(estimator, model, size, training)
+    limit = risk(estimator, model).excess
+    if flag("relative", relative):
+        share = number("tolerance", tolerance, above=0.0)
+        if share > 1.0:
+            raise ValueError(
+                f"tolerance must be at most 1, a share of what there is to gain, got {share:g}"
+            )
+        allowed, rounding = share * float(path.remaining(np.array([0]))[0]), 0.0
+    else:
+        allowed = number("tolerance", tolerance) - limit
+        rounding = 4.0 * np.finfo(np.float64).eps * limit
+    floor = "0" if relative else f"{limit:.17g}, the excess risk of the limit"
+    reached = bisect_left(
+        range(MOST_STEPS + 1), True, key=lambda t: path.bound(t) <= max(allowed, 0.0)
+    )
+    if allowed < -rounding or (reached > 1 and allowed <= 0.0):
+        raise ValueError(
+            f"tolerance must be greater than {floor}, below which descent does not stay, "
+            f"got {tolerance!r}"
+        )
+    if reached > MOST_STEPS:
+        raise ValueError(
+            f"tolerance must be reached within 2⁵³ steps, got {tolerance!r}; the floor is {floor}"
+        )
+    # the bound is the risk itself at even steps; an odd one before may be below it already
+    if reached % 2 == 0 and reached > 0:
+        before = np.array([reached - 1])
+        reached -= int(path.remaining(before)[0] <= allowed)
+    return reached if cost == "iterations" else reached * unit
+
+
+def _one_or_all(values: FloatArray) -> float | FloatArray:
+    read_only(values)
+    return float(values[0]) if len(values) == 1 else values

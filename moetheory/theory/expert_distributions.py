@@ -1,0 +1,189 @@
+"""From a model and samples to the law of the experts' risk, and a bound that holds for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moetheory.common.errors import NoClosedForm
+from moetheory.common.validation import number
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem.estimators import Dense, Estimator, MoE, known_oracle
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.results.risks import Risk
+from moetheory.theory.risk_distributions import Part, RiskDistribution
+
+
+def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> RiskDistribution:
+    r"""The law, over training sets, of the risk of experts fitted by least squares.
+
+    The risk is :math:`\sum_g p_g\,\mathrm{risk}_g`, experts independent. With
+    :math:`\nu = n_g - s_g + 1` and any covariance
+
+    .. math:: n_g \ge s_g: \quad \mathrm{risk}_g = \rho_g(1 + \chi^2_{s_g}/\chi^2_\nu);
+
+    for an isotropic block and :math:`1 \le n_g < s_g`
+
+    .. math:: \mathrm{risk}_g = \rho_g
+              + E_g\,\mathrm{Beta}\Big(\frac{s_g-n_g}2, \frac{n_g}2\Big)
+              + \rho_g\chi^2_{n_g}/\chi^2_{s_g-n_g+1};
+
+    without samples it is :math:`\rho_g + E_g`, without varying coordinates :math:`\rho_g`.
+
+    Parameters
+    ----------
+    estimator : MoE
+        Oracle routing, no ridge. `Dense` if there is one group: then it is the same estimator.
+    model : BlockModel
+    samples : int or (K,) integers
+        Size of the training set, divided by largest remainder, or that of each group.
+
+    Returns
+    -------
+    RiskDistribution
+
+    Raises
+    ------
+    NoClosedForm
+        Another estimator; or an anisotropic block with :math:`1 \le n_g < s_g`, :math:`p_g > 0`.
+    ValueError
+        ``samples`` is not as described.
+
+    Notes
+    -----
+    Source: docs/theory.md §4. A sum of several terms is inverted from its Laplace transform.
+
+    Examples
+    --------
+    >>> model = BlockModel.isotropic(64, 8, noise_variance=1.0, signal_energy=64.0)
+    >>> law = risk_distribution(MoE(), model, samples=256)
+    >>> law.mean, law.std, law.quantile(0.95), law.cdf(0.2)
+    (0.1497585, 0.0083007, 0.1645695, 0.9999723)
+    >>> len(law.experts), law.experts[0].quantile([0.05, 0.95])
+    (8, array([0.1225506, 0.1942065]))
+    """
+    estimator = known_oracle(estimator, "the law of the risk")
+    model = known_model(model)
+    call = f"simulate({estimator!r}, model, samples=samples)"
+    if isinstance(estimator, Dense) and model.experts > 1:
+        raise NoClosedForm(
+            f"the law of the risk of Dense(...) on {model.experts} groups has no closed form; "
+            f"use {call}"
+        )
+    if estimator.ridge > 0.0:
+        raise NoClosedForm(
+            f"the law of the risk has a closed form only for ridge=0, got "
+            f"ridge={estimator.ridge:g}; use {call}"
+        )
+    parts = _parts(Regressions.of(model, samples), call)
+    weighted = []
+    for p, part in zip(model.group_probabilities.tolist(), parts, strict=True):
+        if p > 0.0:
+            if isinstance(part, NoClosedForm):
+                raise part
+            weighted.append((p, part))
+    return RiskDistribution.of(weighted, parts)
+
+
+def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Risk:
+    r"""A bound that, with probability at least :math:`1-\delta`, holds for all experts at once.
+
+    With :math:`n_g \ge s_g` and :math:`\nu_g = n_g - s_g + 1`
+
+    .. math:: \mathrm{risk}_g \le \rho_g\Big(1 + \frac{s_g}{\nu_g}
+              F^{-1}_{s_g,\nu_g}\Big(1-\frac\delta K\Big)\Big), \quad g = 1, \dots, K,
+
+    and the quantile at :math:`1-\delta/K` of whatever law `risk_distribution` gives otherwise.
+
+    Parameters
+    ----------
+    model : BlockModel
+    samples : int or (K,) integers
+        As for `risk_distribution`.
+    delta : float
+        In (0, 1); tails are never subtracted from one, so that it may be very small.
+
+    Returns
+    -------
+    Risk
+        ``per_group`` (K,): the bounds on the experts, ``value`` their mean over the groups, a
+        bound on the risk. ``inf`` for a group of probability 0 whose law has no closed form.
+
+    Raises
+    ------
+    NoClosedForm
+        As `risk_distribution`.
+    ValueError
+        ``delta`` or ``samples`` is not as described.
+
+    Notes
+    -----
+    Source: docs/theory.md §4.
+
+    Examples
+    --------
+    >>> model = BlockModel.isotropic(1000, 10, noise_variance=1.0, signal_energy=1000.0)
+    >>> bound = high_probability_bound(model, samples=2000, delta=0.05)
+    >>> bound.value / risk_distribution(MoE(), model, samples=2000).lower
+    2.66159
+    """
+    model = known_model(model)
+    delta = number("delta", delta, above=0.0, below=1.0)
+    regressions = Regressions.of(model, samples)
+    parts = _parts(regressions, f"simulate({MoE()!r}, model, samples=samples)")
+    p = model.group_probabilities
+    cost, inexact = np.full(model.experts, np.inf), False
+    for g, part in enumerate(parts):
+        if isinstance(part, NoClosedForm):
+            if p[g] > 0.0:
+                raise part
+            continue
+        own = RiskDistribution.of([(1.0, part._replace(fixed=0.0))], ())
+        inexact |= own.error > 0.0
+        cost[g] = own.beyond(delta / model.experts, upper=True)
+        if part.fixed > regressions.residual[g]:
+            cost[g] += regressions.energy[g]
+    drawn = p > 0.0
+    excess = float(p[drawn] @ (regressions.residual_excess + cost)[drawn])
+    value = excess + model.label_noise_variance
+    return Risk(
+        value=value,
+        excess=excess,
+        per_group=regressions.residual + cost,
+        exactness="quadrature" if inexact else "exact",
+        error=1e-8 * value if inexact else 0.0,
+    )
+
+
+def _parts(regressions: Regressions, call: str) -> tuple[Part | NoClosedForm, ...]:
+    columns = (
+        regressions.counts,
+        regressions.sizes,
+        regressions.residual,
+        regressions.energy,
+        np.broadcast_to(regressions.isotropic, regressions.sizes.shape),
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return tuple(_part(g, *row, call=call) for g, row in enumerate(rows))
+
+
+def _part(
+    g: int, n: int, s: int, residual: float, energy: float, isotropic: bool, *, call: str
+) -> Part | NoClosedForm:
+    if s == 0:
+        return Part(residual)
+    if n == 0:
+        return Part(residual + energy)
+    if n >= s:
+        return Part(residual, ratio=(residual, float(s), float(n - s + 1)))
+    if not isotropic:
+        return NoClosedForm(
+            f"the law of the risk of expert {g} has no closed form: n_g={n} samples are fewer "
+            f"than its s_g={s} coordinates and its block is anisotropic; use {call}"
+        )
+    return Part(
+        residual,
+        ratio=(residual, float(n), float(s - n + 1)),
+        beta=(energy, (s - n) / 2.0, n / 2.0),
+    )

@@ -1,0 +1,309 @@
+"""What theory gives: from estimators and models to formulas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import NoClosedForm
+from moetheory.formulas import population
+from moetheory.formulas.block_layout import Layout
+from moetheory.formulas.finite import dense_rate
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.predictors.optimal import leakage_of, optimal_coefficients
+from moetheory.predictors.perturbed_risks import (
+    exposed,
+    known_perturbation,
+    optimal_losses,
+    require_normal_errors,
+    scatter,
+)
+from moetheory.problem.estimators import Dense, Estimator, MoE, known, known_oracle, routes_by_input
+from moetheory.problem.gates import Soft
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import Counts, known_counts
+from moetheory.results.risks import Risk
+from moetheory.theory.finite_sample_risks import fitted_risk
+from moetheory.theory.gate_risks import gate_losses
+
+
+def risk(
+    estimator: Estimator,
+    model: BlockModel,
+    *,
+    samples: Any = None,
+    under: Perturbation | None = None,
+    require: str | None = None,
+) -> Risk:
+    r"""Risk on fresh noisy inputs: of the population optimum, or expected after fitting.
+
+    Without ``samples``, with :math:`h = p\lambda + (1-p)\nu` and no ridge, excess risk
+
+    .. math:: \text{dense: } \sum_m \frac{b^2 h\sigma^2}{h+\sigma^2}, \qquad
+              \text{MoE: } \sum_m \Big( \frac{p\,b^2\lambda\sigma^2}{\lambda+\sigma^2}
+                           + (1-p)\nu b^2 \Big).
+
+    With them, the mean over training sets of the risk of minimum-norm least squares (or of
+    ridge regression). An expert with more samples than coordinates, of residual variance
+    :math:`\rho_g`:
+
+    .. math:: \rho_g\,\frac{n_g-1}{n_g-s_g-1}, \qquad \text{infinite at } |n_g - s_g| \le 1 .
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+    model : BlockModel
+    samples : int or (K,) integers, optional
+        Training samples: n, divided into :math:`n_g \approx p_g n` by largest remainder, or
+        the counts themselves. Infinitely many if not given.
+    under : Perturbation, optional
+        What differs at test time; the estimator is fitted, or optimal, without it.
+    require : {"exact"}, optional
+        Refuse an answer that is only asymptotic.
+
+    Returns
+    -------
+    Risk
+        With ``per_group`` (K,). ``exactness`` is "exact" for population risks, infinite ones
+        and experts without ridge that have no fewer samples than coordinates, or isotropic
+        blocks, or no samples; "asymptotic" otherwise: the deterministic equivalent and its 1/n
+        term, with ``error`` an estimate of what is still missing. It grows towards n = d, where
+        the relative error is about 1/|n - d|, infinite within two samples of it; and where
+        blocks are small and strong, so that each n_g is near its s_g: ask `simulate`. Without
+        feature noise and ridge, dense is known only if all coordinates leak or none does.
+
+    Raises
+    ------
+    ValueError
+        A gate routes by the input and the model leaks, or ``under`` has confusion or a radius;
+        the confusion is not of as many groups as there are.
+    NoClosedForm
+        ``require="exact"`` and only an asymptotic formula is known; the equations of the
+        equivalent have no solution; ``under`` a perturbation, a gate that routes by the input,
+        or a radius together with ``samples``, erasure or noise that is not normal, or erasure of
+        correlated coordinates with ``samples``, unless experts have more samples than
+        coordinates.
+
+    Notes
+    -----
+    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2 and §4;
+    [SNB] Theorem 4.2.
+
+    Examples
+    --------
+    >>> from moetheory import MoE
+    >>> model = BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0)
+    >>> risk(Dense(), model).value, risk(MoE(), model).value
+    (0.5, 0.0588235)
+    >>> fitted = [risk(estimator, model, samples=512) for estimator in (Dense(), MoE())]
+    >>> [f"{each.value:.3f} {each.exactness}" for each in fitted]
+    ['1.007 asymptotic', '0.122 exact']
+    """
+    estimator, model = known(estimator), known_model(model)
+    if require not in (None, "exact"):
+        raise ValueError(f'require must be "exact" or None, got {require!r}')
+    if under is not None:
+        known_perturbation(under, estimator, model)
+    if samples is None:
+        return (
+            _optimal_risk(estimator, model) if under is None else _exposed(estimator, model, under)
+        )
+    known_oracle(estimator, "the risk after fitting on samples")
+    result = fitted_risk(estimator, model, samples, under)
+    if require == "exact" and result.exactness != "exact":
+        more = "" if under is None else f", under={under!r}"
+        raise NoClosedForm(
+            f"only an asymptotic formula is known for {estimator!r} fitted on "
+            f"samples={samples!r}, with an error of about {result.error:.2g}; leave out "
+            f"require='exact' or call simulate({estimator!r}, model, samples={samples!r}{more})"
+        )
+    return result
+
+
+def _arrays(model: BlockModel, ridge: float = 0.0) -> tuple[Any, ...]:
+    """A model, as formulas of population risks take it."""
+    return (
+        model.group_probabilities,
+        model.block_of,
+        model.signal_variances,
+        leakage_of(model),
+        model.coefficients,
+        model.noise_variance,
+        ridge,
+    )
+
+
+def _excess(estimator: Estimator, model: BlockModel) -> tuple[float, FloatArray]:
+    """Of the population optimum, a mixture routed by the oracle; and given the group, (K,)."""
+    contributions = (
+        population.dense_contributions
+        if isinstance(estimator, Dense)
+        else population.expert_contributions
+    )
+    arrays = _arrays(model, estimator.ridge)
+    total, per_group = population.excess_with_groups(contributions, *arrays)
+    return float(total), per_group
+
+
+def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
+    excess, per_group = _excess(estimator, model)
+    omega = model.label_noise_variance
+    if isinstance(estimator, Dense) or not routes_by_input(estimator):
+        return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
+    losses = gate_losses(estimator.gate, model)
+    if estimator.ridge > 0.0:
+        raise NoClosedForm(
+            f"no formula is known for {estimator!r}: gates that route by the input are known "
+            f"without ridge; call simulate({estimator!r}, model)"
+        )
+    routed = float(model.group_probabilities @ losses.per_group)
+    return Risk(
+        value=excess + routed + omega,
+        excess=excess + routed,
+        per_group=per_group + losses.per_group + omega,
+        exactness="quadrature" if losses.error > 0.0 else "exact",
+        error=losses.error * routed,
+    )
+
+
+def _exposed(estimator: Estimator, model: BlockModel, under: Perturbation) -> Risk:
+    """Of the population optimum under a perturbation."""
+    call = f"simulate({estimator!r}, model, under=...)"
+    if routes_by_input(estimator):
+        raise NoClosedForm(
+            f"risks under a perturbation are known for Dense(...) and MoE(gate=Oracle()) only, got "
+            f"{estimator!r}; call {call}"
+        )
+    require_normal_errors(under, call)
+    scattered = scatter(model, optimal_coefficients(estimator, model)) if under.erasure else None
+    per_group = exposed(optimal_losses(estimator, model), estimator, model, under, scattered)
+    excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
+    return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
+
+
+def mmse(model: BlockModel) -> Risk:
+    r"""The least risk of all predictors, of whatever form and size: that of the soft gate.
+
+    The best predictor is :math:`E[y \mid \bar x] = \sum_jw_j\,\bar x_j^\top\theta_j`,
+    :math:`w_j = P(g = j \mid \bar x)`. With :math:`q_j = \sum_{m\in j}\theta_m^2\bar x_m^2`
+    its risk is
+
+    .. math:: \sum_gp_g\rho_g + E\sum_jw_j(1-w_j)q_j .
+
+    Raises
+    ------
+    ValueError
+        The model leaks.
+
+    Notes
+    -----
+    By quadrature, isotropic blocks or not. Source: docs/theory.md §6.
+
+    Examples
+    --------
+    >>> from moetheory import Hard, MoE
+    >>> model = BlockModel.isotropic(64, 8, noise_variance=1.0, signal_energy=16.0)
+    >>> risk(MoE(), model).value, mmse(model).value
+    (0.3333333, 0.4454384)
+    >>> risk(MoE(gate=Hard()), model).value, risk(Dense(), model).value
+    (0.5002127, 0.8)
+    """
+    return risk(MoE(gate=Soft()), model)
+
+
+def gap(model: BlockModel) -> float:
+    r"""Risk of dense minus risk of the oracle-routed MoE, no ridge, from its positive form.
+
+    Strict blocks: :math:`\sum_m p(1-p)\sigma^2b^2\lambda^2/((p\lambda+\sigma^2)(\lambda+\sigma^2))
+    \ge 0`, with full relative accuracy however small it is beside the risks. With leakage it
+    can be negative. Source: docs/theory.md §2.
+
+    Examples
+    --------
+    >>> gap(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
+    0.4411765
+    """
+    model = known_model(model)
+    return float(population.gap(*_arrays(model)[:-1]))
+
+
+def moe_bound(model: BlockModel) -> float:
+    r"""The general upper bound on the excess risk of oracle-routed experts without ridge.
+
+    :math:`\sigma^2\sum_g p_g\|b_g\|^2` for strict blocks, plus the unseen
+    :math:`\sum_m (1-p)\nu b^2`. In the iso-parameter regime it is :math:`V(d\sigma^2/S)/K`.
+    Source: docs/theory.md §3.
+
+    Examples
+    --------
+    >>> moe_bound(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
+    0.0625
+    """
+    model = known_model(model)
+    return float(
+        population.moe_bound(
+            model.group_probabilities,
+            model.block_of,
+            leakage_of(model),
+            model.coefficients,
+            model.noise_variance,
+        )
+    )
+
+
+def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed") -> float:
+    r"""The constant c of :math:`\mathbb E R_n \approx R + c/n` as the samples n grow.
+
+    Least squares without ridge, :math:`n_g/n \to p_g`. MoE: :math:`\sum_g s_g\rho_g` over the
+    groups that are ever drawn. Dense: :math:`\operatorname{tr}(H^{-1}J)`,
+    :math:`J = \sum_g p_g(r_gC_g + \kappa\,C_g\Delta_g\Delta_g^\top C_g)`.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+    model : BlockModel
+    counts : {"fixed", "multinomial"}
+        Whether the samples of each group are fixed (:math:`\kappa = 1`) or the groups drawn
+        (:math:`\kappa = 2`). For MoE that makes no difference in the limit, although with
+        counts that are drawn its expectation is infinite at every n.
+
+    Raises
+    ------
+    NoClosedForm
+        The estimator has a ridge.
+
+    Notes
+    -----
+    Source: docs/theory.md §4.
+
+    Examples
+    --------
+    >>> from moetheory import MoE
+    >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
+    >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
+    (3.2, 8.375)
+    """
+    estimator, model = known_oracle(estimator, "the rate"), known_model(model)
+    drawn = known_counts(counts)
+    if estimator.ridge > 0.0:
+        raise NoClosedForm(
+            f"the rate of {estimator!r} is known without ridge only; "
+            f"call risk({estimator!r}, model, samples=...)"
+        )
+    if isinstance(estimator, MoE):
+        experts = Regressions.of(model, np.ones(model.experts, dtype=np.int64))
+        return float(np.sum((experts.sizes * experts.residual)[model.group_probabilities > 0.0]))
+    layout = Layout(model.block_of, model.experts, coupled=True)
+    return dense_rate(
+        layout,
+        model.group_probabilities,
+        layout.sort(model.signal_variances),
+        layout.sort(model.leakage_variances),
+        layout.sort(model.coefficients),
+        model.noise_variance,
+        model.label_noise_variance,
+        fixed=drawn == "fixed",
+    )

@@ -1,0 +1,156 @@
+"""What predictors see of a fixed design with a few strong directions, in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.validation import read_only
+from moetheory.formulas import spiked
+from moetheory.predictors.spiked_design import Design
+from moetheory.problem.estimators import Estimator
+from moetheory.problem.model import BlockModel
+
+Noise = Literal["own", "common"]
+
+
+@dataclass(frozen=True, eq=False)
+class SpikedSpectrum:
+    r"""What each predictor sees of the spikes of a fixed design, in the limit of many samples.
+
+    Attributes
+    ----------
+    coordinates, groups : (r,) integer arrays
+        Of the spikes, in the model's order.
+    signal : (r,) array
+        Squared singular values :math:`\ell` without noise.
+    values : (r,) array
+        Squared singular values of what the predictor observes.
+    left, right : (r,) arrays
+        Squared inner products with the left and right singular vectors that it observes.
+    detectable : (r,) booleans
+        Whether a spike leaves a trace. If not its value is the edge and its overlaps are 0.
+    threshold, edge : (P,) arrays
+        The signal beyond which it does, and the largest squared singular value of noise alone,
+        for each predictor: (1,) for dense, (K,) for experts, NaN for one without samples.
+    condition, contraction : (P,) arrays
+        :math:`\kappa`, the largest of its values over the smallest, undetectable spikes
+        included, and :math:`(\kappa-1)/(\kappa+1)`; NaN for an expert without spikes.
+    """
+
+    coordinates: IntArray
+    groups: IntArray
+    signal: FloatArray
+    values: FloatArray
+    left: FloatArray
+    right: FloatArray
+    detectable: NDArray[np.bool_]
+    threshold: FloatArray
+    edge: FloatArray
+    condition: FloatArray
+    contraction: FloatArray
+
+    def __post_init__(self) -> None:
+        read_only(self.values, self.left, self.right, self.detectable)
+        read_only(self.threshold, self.edge, self.condition, self.contraction)
+
+    @property
+    def worst(self) -> float:
+        """The largest contraction factor; NaN if there are no spikes."""
+        return float(np.fmax.reduce(self.contraction))
+
+
+def spiked_spectrum(
+    estimator: Estimator, model: BlockModel, samples: Any, *, noise: Noise = "own"
+) -> SpikedSpectrum:
+    r"""Singular values and vectors of a fixed design observed in noise.
+
+    The n clean rows X, scaled by :math:`1/\sqrt n`, are held at their expected second moment:
+    coordinate m of group g, if it has signal, is a spike of squared singular value
+    :math:`\ell_m = (n_g/n)\lambda_m`. Observed with independent N(0, :math:`\sigma^2/n`) noise
+    by a predictor with aspect c and noise s,
+
+    .. math:: \ell \ \mapsto\ \frac{(\ell+s)(\ell+cs)}\ell \ \text{ if }\ \ell > \sqrt c\,s,
+              \qquad s(1+\sqrt c)^2 \ \text{ if not,}
+
+    with squared overlaps :math:`(\ell^2-cs^2)/(\ell(\ell+s))` of left and
+    :math:`(\ell^2-cs^2)/(\ell(\ell+cs))` of right singular vectors, or none. Dense has
+    :math:`c = d/n,\ s = \sigma^2`; expert g, which sees its own :math:`n_g` rows and
+    :math:`s_g` columns, :math:`c_g = s_g/n_g,\ s = \sigma^2n_g/n`.
+
+    Limits for a fixed number of spikes as n and d grow. Where spikes are not few beside n and d
+    the formulas are not about the model, by how much nothing here says: `simulate_spectrum`
+    does.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+        Without ridge; of an MoE the experts, routed by `Oracle`.
+    model : BlockModel
+        With strict blocks; coordinates without signal are noise only.
+    samples : int or (K,) integers
+        n, divided among the groups in proportion, or :math:`n_g`.
+    noise : {"own", "common"}
+        What an expert observes: "own" is its submatrix, "common" the hypothesis that it
+        observes its spikes at the c and s of dense. For dense they are the same.
+
+    Returns
+    -------
+    SpikedSpectrum
+
+    Raises
+    ------
+    ValueError
+        The model has leakage, the estimator a ridge; a group has fewer samples, but some, than
+        coordinates with signal; ``noise`` is neither.
+    NoClosedForm
+        The gate is not `Oracle`.
+
+    Notes
+    -----
+    With common noise no expert has a larger :math:`\kappa` than dense, as its values are some of
+    those of dense. A submatrix may: less noise compresses its spikes less.
+    Source: docs/theory.md §8; [SNB] Theorem 4.7.
+
+    Examples
+    --------
+    >>> from moetheory import Dense, MoE
+    >>> signal = [4.0, 1.0] + [0.0] * 30 + [2.0] + [0.0] * 31
+    >>> model = BlockModel([0.5, 0.5], [0] * 32 + [1] * 32, signal, [1.0] * 64, 0.5)
+    >>> dense, moe = (spiked_spectrum(each, model, 128) for each in (Dense(), MoE()))
+    >>> dense.signal, dense.values, dense.detectable
+    (array([2. , 0.5, 1. ]), array([2.8125, 1.5   , 1.875 ]), array([ True,  True,  True]))
+    >>> dense.condition, moe.condition
+    (array([1.875]), array([2.55, 1.  ]))
+    >>> spiked_spectrum(MoE(), model, 128, noise="common").condition
+    array([1.875, 1.   ])
+    """
+    if not isinstance(noise, str) or noise not in get_args(Noise):
+        raise ValueError(f'noise must be "own" or "common", got {noise!r}')
+    design = Design.of(estimator, model, samples)
+    rows, columns = design.rows.astype(np.float64), design.columns
+    if noise == "common":
+        rows, columns = np.full_like(rows, design.samples), np.full_like(columns, model.dim)
+    nothing = np.full(rows.shape, np.nan)
+    aspects = np.divide(columns, rows, out=nothing, where=rows > 0.0)
+    variances = model.noise_variance * (rows / design.samples)
+    seen = design.signal, aspects[design.seen_by], variances[design.seen_by]
+    values = spiked.observed(*seen)
+    condition, contraction = design.conditioning(values)
+    return SpikedSpectrum(
+        coordinates=design.coordinates,
+        groups=design.groups,
+        signal=design.signal,
+        values=values,
+        left=spiked.left_overlap(*seen),
+        right=spiked.right_overlap(*seen),
+        detectable=np.greater(design.signal, spiked.threshold(*seen[1:])),
+        threshold=spiked.threshold(aspects, variances),
+        edge=spiked.edge(aspects, variances),
+        condition=condition,
+        contraction=contraction,
+    )

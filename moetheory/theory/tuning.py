@@ -1,0 +1,176 @@
+"""Choices that minimise the expected risk: of the ridge, and of the number of experts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from moetheory.common.validation import count
+from moetheory.formulas import population
+from moetheory.formulas.finite import estimation_cost
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem.estimators import Estimator, MoE, known_oracle
+from moetheory.problem.model import BlockModel, known_model
+from moetheory.results.risks import Risk
+from moetheory.theory.risks import risk
+
+DECADES = (-12, 8)  # of the ridge, relative to the mean variance of a coordinate
+STEPS_PER_DECADE = 2
+
+
+class OptimalRidge(NamedTuple):
+    """The best ``ridge`` and the ``risk`` it reaches."""
+
+    ridge: float
+    risk: Risk
+
+
+class BestExperts(NamedTuple):
+    """The best number of ``experts`` and the ``risk`` it reaches."""
+
+    experts: int
+    risk: Risk
+
+
+def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> OptimalRidge:
+    r"""The ridge that minimises the expected risk of a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : Dense or MoE
+        Its own ridge does not matter. The experts of a mixture share one ridge.
+    model : BlockModel
+    samples : int or (K,) integers
+        As for `risk`.
+
+    Returns
+    -------
+    OptimalRidge
+        ``.ridge`` is 0 where least squares (below the threshold of minimum norm) cannot be
+        improved, and ``inf`` where predicting zero is best.
+
+    Notes
+    -----
+    The deterministic equivalent is minimised over a grid from 10⁻¹² to 10⁸ times the mean
+    variance of a coordinate, refined around its best point; zero and infinity are compared
+    last. Source: docs/theory.md §4.
+
+    Examples
+    --------
+    >>> from moetheory import Dense
+    >>> model = BlockModel.isotropic(64, 8, noise_variance=1.0, signal_energy=64.0)
+    >>> tuned = optimal_ridge(Dense(), model, 128)
+    >>> f"{tuned.ridge:.2f} {tuned.risk.value:.3f} {risk(Dense(), model, samples=128).value:.3f}"
+    '1.02 0.714 1.018'
+    """
+    from scipy import optimize
+
+    estimator = known_oracle(estimator, "the best ridge")
+    model = known_model(model)
+
+    def at(exponent: float) -> Risk:
+        return risk(replace(estimator, ridge=scale * 10.0**exponent), model, samples=samples)
+
+    p = model.group_probabilities[model.block_of]
+    spread = p * model.signal_variances + (1.0 - p) * model.leakage_variances
+    scale = float(spread.mean()) + model.noise_variance or 1.0
+    low, high = DECADES
+    grid = np.linspace(low, high, (high - low) * STEPS_PER_DECADE + 1)
+    best = grid[int(np.argmin([at(exponent).excess for exponent in grid]))]
+    step = 1.0 / STEPS_PER_DECADE
+    found = optimize.minimize_scalar(
+        lambda exponent: at(exponent).excess,
+        bounds=(max(best - step, low), min(best + step, high)),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    ridge = scale * 10.0 ** float(found.x)
+    candidates = [
+        OptimalRidge(0.0, risk(replace(estimator, ridge=0.0), model, samples=samples)),
+        OptimalRidge(math.inf, _of_zero(model, samples)),
+        OptimalRidge(ridge, at(float(found.x))),
+    ]
+    return min(candidates, key=lambda candidate: candidate.risk.excess)
+
+
+def _of_zero(model: BlockModel, samples: Any) -> Risk:
+    """Risk of predicting zero."""
+    per_group = Regressions.of(model, samples).null_excess + model.label_noise_variance
+    return Risk(model.null_risk, model.label_power, per_group)
+
+
+def best_experts(
+    dim: int,
+    samples: int,
+    noise_variance: float,
+    *,
+    signal_energy: float = 1.0,
+    label_power: float = 1.0,
+    label_noise_variance: float = 0.0,
+) -> BestExperts:
+    r"""The number of experts K that minimises the expected risk in the iso-parameter regime.
+
+    With K dividing d and n, :math:`\mathbb E R/V = \frac{d\sigma^2}{KS+d\sigma^2}\,
+    \frac{n-K}{n-d-K}`: stationary at :math:`n - \sqrt{d(n+d\sigma^2/S)}`, but K is a divisor of
+    d, and with fewer than :math:`s_g+2` samples for an expert of :math:`s_g` coordinates the
+    risk is infinite or that of minimum-norm interpolation. All divisors of d are compared by
+    their exact risk, those beyond the threshold and those that do not divide n included.
+
+    Parameters
+    ----------
+    dim, samples : int
+    noise_variance, signal_energy, label_power, label_noise_variance
+        As for `BlockModel.isotropic`.
+
+    Raises
+    ------
+    ValueError
+        The risk is infinite for every K, as at n = d.
+
+    Notes
+    -----
+    Source: docs/theory.md §4.
+
+    Examples
+    --------
+    >>> best = best_experts(64, 256, noise_variance=1.0, signal_energy=64.0)
+    >>> best.experts, best.risk.value
+    (64, 0.0230769)
+    """
+    import sympy
+
+    dim = count("dim", dim, minimum=1, maximum=2**48)
+    samples = count("samples", samples, minimum=1)
+
+    def world(experts: int) -> BlockModel:
+        return BlockModel.isotropic(
+            dim,
+            experts,
+            noise_variance,
+            signal_energy=signal_energy,
+            label_power=label_power,
+            label_noise_variance=label_noise_variance,
+        )
+
+    whole = world(1)  # which also checks the other arguments
+    energy, power, noise = signal_energy, label_power, whole.noise_variance
+
+    def excess(k: int) -> float:
+        """Of k experts; n/k samples each, one more for the remainder."""
+        inherent = population.iso_parameter_moe(dim, k, energy, power, noise)
+        residual = inherent + whole.label_noise_variance
+        each, more = divmod(samples, k)
+        costs = estimation_cost([each, each + 1], dim // k, residual, power - inherent)
+        shares = np.array([k - more, more]) / k
+        return float(inherent + shares[shares > 0.0] @ costs[shares > 0.0])
+
+    best = min(map(int, sympy.divisors(dim)), key=excess)
+    if math.isinf(excess(best)):
+        raise ValueError(
+            f"no number of experts has a finite risk at dim={dim} and samples={samples}; "
+            "samples must differ from dim by more than 1"
+        )
+    return BestExperts(best, risk(MoE(), world(best), samples=samples))

@@ -1,0 +1,187 @@
+"""The nearest BlockModel: exact from the moments of one, and what it keeps of other data."""
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.auditing.nearest_model import nearest_model
+from moetheory.auditing.ridge_path import Moments
+
+COUNT = 10**6
+NOISE = np.array([0.0, 0.01, 0.6, 40.0])
+
+
+def population(model, basis):
+    """Moments without sampling error, blocks turned by ``basis`` and not side by side."""
+    order = np.random.default_rng(0).permutation(model.dim)
+    turn = np.zeros((model.dim, model.dim))
+    for g in range(model.experts):
+        at = np.flatnonzero(model.block_of == g)
+        turn[np.ix_(at, at)] = basis[g]
+    turn = turn[order]  # features of the data from the coordinates of the model
+    p, b = model.group_probabilities, model.coefficients
+    of_groups, blocks = [], model.block_of[order]
+    second = np.zeros(model.dim)
+    for g in range(model.experts):
+        clean = np.where(model.block_of == g, model.signal_variances, model.leakage_variances)
+        second += p[g] * clean
+        block = np.flatnonzero(blocks == g)
+        count = round(p[g] * COUNT)
+        scatter, cross = (turn * clean) @ turn.T, turn @ (clean * b)
+        label = clean @ b**2 + model.label_noise_variance
+        of_groups.append(
+            Moments(
+                count,
+                np.zeros(len(block)),
+                0.0,
+                count * scatter[np.ix_(block, block)],
+                count * cross[block],
+                count * label,
+            )
+        )
+    cross = turn @ (second * b)
+    overall = Moments(
+        COUNT, np.zeros(model.dim), 0.0, COUNT * (turn * second) @ turn.T, COUNT * cross, 0.0
+    )
+    return of_groups, overall, blocks
+
+
+def turned(sizes, seed=0):
+    rng = np.random.default_rng(seed)
+    return [np.linalg.qr(rng.normal(size=(s, s)))[0] for s in sizes]
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("leakage", [0.0, 0.2])
+def test_the_moments_of_a_model_give_the_model(generic, leakage, intercept):
+    true = generic(0.4, leakage_variances=leakage, label_noise_variance=0.3)
+    moments = population(true, turned(true.sizes))
+    found = nearest_model(*moments, intercept, 0.7)
+    assert found.noise_variance == 0.7
+    np.testing.assert_allclose(found.group_probabilities, true.group_probabilities, rtol=1e-12)
+    np.testing.assert_array_equal(found.block_of, true.block_of)
+    # along the eigenvectors in increasing order, which here are those of each block reversed
+    for g in range(3):
+        mine, theirs = found.block_of == g, np.flatnonzero(true.block_of == g)[::-1]
+        for name, _size in (("signal_variances", 1.0), ("leakage_variances", 1.0)):
+            np.testing.assert_allclose(
+                getattr(found, name)[mine], getattr(true, name)[theirs], rtol=1e-10, atol=1e-10
+            )
+        np.testing.assert_allclose(
+            np.abs(found.coefficients[mine]), np.abs(true.coefficients[theirs]), rtol=1e-9
+        )
+    assert found.label_noise_variance == pytest.approx(0.3, rel=1e-9)
+    for noise in NOISE:
+        for estimator in (mt.Dense(), mt.MoE()):
+            value = mt.risk(estimator, found.replace(noise_variance=noise)).value
+            truth = mt.risk(estimator, true.replace(noise_variance=noise)).value
+            assert value == pytest.approx(truth, rel=1e-10)
+
+
+def test_rotations_lead_back_to_the_features(generic):
+    true = generic(0.4, leakage_variances=0.2, label_noise_variance=0.3)
+    of_groups, overall, blocks = population(true, turned(true.sizes))
+    found = nearest_model(of_groups, overall, blocks, True, 0.7)
+    for g, basis in enumerate(found.rotations):
+        mine = found.block_of == g
+        second = (basis * found.signal_variances[mine]) @ basis.T
+        np.testing.assert_allclose(second, of_groups[g].scatter / of_groups[g].count, atol=1e-12)
+        cross = of_groups[g].cross / of_groups[g].count
+        np.testing.assert_allclose(second @ basis @ found.coefficients[mine], cross, atol=1e-12)
+
+
+def skewed(samples=500, seed=0):
+    """Exponential features with means, correlated within and across blocks; crooked labels."""
+    rng = np.random.default_rng(seed)
+    block_of, groups = np.array([2, 0, 1, 1, 0, 2, 2, 1]), rng.choice(3, samples, p=[0.5, 0.2, 0.3])
+    features = rng.exponential(size=(samples, 8)) @ (np.eye(8) + 0.3 * rng.normal(size=(8, 8)))
+    features *= 0.3 + (groups[:, np.newaxis] == block_of)
+    labels = features @ rng.normal(size=8) + 0.2 * features[:, 0] ** 2 + groups
+    labels += 6.0 * rng.normal(size=samples)
+    return features, labels, groups, block_of
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_told_experts_of_the_model_have_the_risk_of_those_of_the_data(intercept):
+    """sum_g p_g (V_g - c_g'(C_g + s)^-1 c_g) on anything but Gaussians, by plain linear algebra."""
+    features, labels, groups, block_of = skewed()
+    training = np.arange(500) % 4 != 1
+    found = mt.audit(
+        features,
+        labels,
+        groups=groups,
+        block_of=block_of,
+        intercept=intercept,
+        held_out=~training,
+        noise_variances=[1.0],
+        repeats=1,
+        rng=0,
+    )
+    assert found.model.noise_variance == found.signal
+    for noise in NOISE:
+        expected = 0.0
+        for g in range(3):
+            own = training & (groups == g)
+            x, y = features[own][:, block_of == g], labels[own]
+            x, y = x - intercept * x.mean(axis=0), y - intercept * y.mean()
+            second, cross = x.T @ x / own.sum(), x.T @ y / own.sum()
+            explained = cross @ np.linalg.solve(second + noise * np.eye(len(cross)), cross)
+            expected += own.sum() / training.sum() * ((y**2).mean() - explained)
+        value = mt.risk(mt.MoE(), found.model.replace(noise_variance=noise)).value
+        assert value == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_model_has_the_second_moments_of_all_samples_along_its_axes():
+    features, labels, groups, block_of = skewed()
+    found = mt.audit(features, labels, groups=groups, block_of=block_of, rng=0)
+    model, training = found.model, ~found.held_out
+    p = model.group_probabilities[model.block_of]
+    second = p * model.signal_variances + (1 - p) * model.leakage_variances
+    for g in range(3):
+        x = features[training][:, block_of == g]
+        along = (x - x.mean(axis=0)) @ model.rotations[g]
+        np.testing.assert_allclose(second[model.block_of == g], along.var(axis=0), rtol=1e-10)
+
+
+def test_directions_in_which_nothing_varies_have_no_coefficient():
+    """A copy of a feature; one that is constant in its group, at a number that rounds."""
+    features, labels, groups, block_of = skewed()
+    features[:, 3] = features[:, 2]
+    features[groups == 0, 1] = 0.1
+    features[groups == 0, 4] = 0.7
+    found = mt.audit(features, labels, groups=groups, block_of=block_of, rng=0)
+    assert np.abs(found.model.coefficients).max() < 50
+    assert np.all(found.model.coefficients[found.model.block_of == 0] == 0.0)
+
+
+def test_where_leakage_would_cost_more_than_there_is_to_lose_it_is_smaller():
+    """Labels that do not depend on what leaks: still the risk of experts is that of the data's."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0, 1], 100)
+    loud = np.where(groups[:, np.newaxis] == [0, 1], 1.0, 2.0)
+    features = rng.normal(size=(200, 2)) * loud
+    labels = features[np.arange(200), groups] + 0.1 * rng.normal(size=200)
+    held_out = np.arange(200) % 4 == 0
+    model = mt.audit(
+        features, labels, groups=groups, block_of=[0, 1], held_out=held_out, rng=0
+    ).model
+    assert model.label_noise_variance == 0.0
+    assert np.all(model.leakage_variances > 0.0)
+    for noise in NOISE:
+        expected = 0.0
+        for g in range(2):
+            own = ~held_out & (groups == g)
+            second, cross, _, label = np.cov(features[own, g], labels[own], bias=True).ravel()
+            expected += 0.5 * (label - cross**2 / (second + noise))
+        value = mt.risk(mt.MoE(), model.replace(noise_variance=noise)).value
+        assert value == pytest.approx(expected, rel=1e-10)
+
+
+def test_one_expert_has_no_leakage():
+    features, labels, _, _ = skewed(60)
+    found = mt.audit(features, labels, block_of=[7] * 8, rng=0)
+    assert found.model.experts == 1
+    np.testing.assert_array_equal(found.model.leakage_variances, 0.0)
+    assert mt.risk(mt.Dense(), found.model).value == pytest.approx(
+        mt.risk(mt.MoE(), found.model).value
+    )

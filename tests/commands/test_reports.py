@@ -1,0 +1,156 @@
+"""Tables for wide and narrow places, and JSON that machines can trust."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.commands import reports
+from moetheory.common import text
+
+HEADER = ("name", "value")
+ROWS = [("a", "1.5"), ("longer", "-10")]
+
+
+def test_a_table_that_fits_is_aligned():
+    lines = text.table(HEADER, ROWS, 13).splitlines()
+    assert lines == ["name    value", "a         1.5", "longer    -10"]
+
+
+def test_a_table_that_does_not_fit_becomes_blocks():
+    printed = text.table(HEADER, [("a", "1.5"), ("b", "")], 8)
+    assert printed == "name   a\nvalue  1.5\n\nname   b"
+
+
+def test_a_report_fits_a_narrow_terminal():
+    report = reports.check_report([mt.check("one-over-k", replicates=500, rng=0)], 60)
+    table, _, reason = report.partition("\n\none-over-k: ")
+    assert reason.startswith("inconclusive: dense == V d noise/(S + d noise): at K=")
+    assert max(map(len, table.splitlines())) <= 60
+
+
+@pytest.fixture(scope="module")
+def verdicts(held):
+    return [held(mt.catalogue[name]) for name in mt.catalogue]
+
+
+def test_a_report_says_what_was_simulated(verdicts):
+    report = reports.check_report(verdicts, None)
+    made = sum(len(verdict.comparisons) for verdict in verdicts)
+    assert f"{made} simulated comparisons: largest |z|" in report
+    assert "replay with --seed 1" in report
+    assert "inconclusive" not in report
+    law = next(verdict for verdict in verdicts if verdict.theorem == "one-over-k")
+    assert f"{law.claims[0].points[0].left:.5g}" in report
+
+
+def test_an_experiment_leaves_blank_what_it_has_not_and_adds_its_note(verdicts):
+    report = reports.check_report([verdicts[-1]], None)
+    row = next(line for line in report.splitlines() if "law of the MoE's risk" in line)
+    cells = [cell for cell in row.split("  ") if cell]
+    assert len(cells) == 7  # no left, right, slack, certificate
+    assert "proved" not in row
+    assert "% of probability" in row
+    assert "would have seen what its row says" in report
+    assert "P(an expert is beyond its bound) <= 0.05: the bound is 1." in report
+
+
+def test_a_report_without_comparisons_or_points():
+    lone = mt.check("one-over-k", mt.BlockModel.isotropic(1, 1, 1.0), rng=0, replicates=500)
+    increase = reports.check_report([lone], None).splitlines()[4]
+    assert increase.split("  ")[0] == "one-over-k"
+    assert increase.endswith("holds")
+
+
+def test_json_holds_everything_and_nothing_json_cannot(verdicts):
+    document = json.loads(
+        reports.document("check", verdicts, entropy=2**100, odd=[math.inf, np.float64(1.0)])
+    )
+    assert document["schema"] == 1
+    assert document["versions"]["moetheory"] == mt.__version__
+    assert set(document["versions"]) > {"python", "numpy", "scipy", "sympy"}
+    assert document["entropy"] == str(2**100)
+    assert document["odd"] == ["inf", 1.0]
+    assert document["results"][0]["entropy"] == "1"
+    model = mt.BlockModel(
+        **{
+            name: value
+            for name, value in document["results"][0]["model"].items()
+            if name not in ("format", "schema")
+        }
+    )
+    assert model == verdicts[0].model
+    place = [verdict.theorem for verdict in verdicts].index("generalization")
+    claim = document["results"][place]["claims"][0]
+    assert claim["certificate"]["status"] == "proved"
+    shown = verdicts[place].claims[0].points[0].comparison
+    assert claim["points"][0]["comparison"]["replicates"] == shown.replicates
+
+
+@pytest.mark.parametrize(
+    ("value", "sem", "printed"),
+    [
+        (0.123456, 0.0012, "0.1235"),
+        (0.123456, 0.0099, "0.1235"),
+        (12.3456, 0.1, "12.35"),
+        (123456.7, 99.0, "123457"),
+        (0.5, 0.0, "0.5"),  # no error: all digits that are shown of any number
+        (0.123456789, math.inf, "0.123457"),
+        (-math.inf, math.inf, "-inf"),
+        (1.23456789e-9, 1e-12, "1.23457e-09"),
+        (1.23456789e12, 1e3, "1.23457e+12"),
+    ],
+)
+def test_a_value_has_the_digits_that_its_standard_error_leaves(value, sem, printed):
+    assert text.rounded(value, sem) == printed
+
+
+def result(**changes):
+    return {
+        "mean": 0.51234,
+        "sem": 0.0123,
+        "interval": (0.4883, 0.5364),
+        "median": None,
+        "median_interval": None,
+        "theory": 0.5,
+        "exactness": "exact",
+        "z": 1.004,
+        "method": "law",
+        "replicates": 100,
+    } | changes
+
+
+def test_a_simulation_table_has_a_row_for_each_estimator():
+    rows = {"dense": result(theory=None, exactness=None, z=None), "moe": result(mean=0.48, z=-2.0)}
+    assert reports.simulation_table(rows, None).splitlines() == [
+        "estimator   risk    sem   95 % interval  theory  exactness      z  method  replicates",
+        "dense      0.512  0.012  0.488 to 0.536       -  -              -  law            100",
+        "moe        0.480  0.012  0.488 to 0.536     0.5  exact      -2.00  law            100",
+    ]
+
+
+def test_a_simulation_table_has_medians_where_one_variance_is_infinite():
+    heavy = result(
+        sem=math.inf, interval=(-math.inf, math.inf), median=0.4, median_interval=(0.3, 0.5), z=None
+    )
+    light = result(median=0.5, median_interval=(0.45, 0.55))
+    header, first, second = reports.simulation_table(
+        {"dense": heavy, "moe": light}, None
+    ).splitlines()
+    assert "median  its 95 % interval  theory" in header
+    assert first.split()[1:6] == ["0.51234", "inf", "-inf", "to", "inf"]
+    assert "   0.4         0.3 to 0.5     0.5  exact          -  law" in first
+    assert "   0.5       0.45 to 0.55     0.5  exact      +1.00  law" in second
+
+
+def test_counts_in_words():
+    assert reports.counted(np.array([1])) == "1 sample, 1 in each group"
+    assert reports.counted(np.array([5, 0])) == "5 samples, 0 to 5 in each group"
+
+
+def test_settings_in_words():
+    given = {"test_noise_variance": 2.0, "noise_law": "laplace", "erasure": 1e-7}
+    said = "test noise variance 2, noise law laplace, erasure 1e-07"
+    assert reports.settings(given) == said

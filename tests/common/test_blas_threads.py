@@ -1,0 +1,106 @@
+"""One BLAS thread while a block lasts, and what it was afterwards."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from moetheory.common import blas_threads
+from moetheory.common.blas_threads import controls, one_blas_thread
+
+
+@pytest.fixture
+def number():
+    """A function that tells the number of threads, which is 2 to begin with."""
+    if controls() is None:
+        pytest.skip("NumPy's BLAS has no switch for its threads that can be found")
+    get, set_ = controls()
+    before = get()
+    set_(2)
+    if get() != 2:
+        pytest.skip("NumPy's BLAS is built for one thread")
+    yield get
+    set_(before)
+
+
+def test_the_switch_of_openblas_is_found():
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+    if "openblas" not in blas or sys.platform == "win32":
+        pytest.skip(f"NumPy's BLAS is {blas} on {sys.platform}")
+    assert controls() is not None
+
+
+def test_one_thread_in_the_block_and_as_before_after_it(number):
+    with one_blas_thread():
+        assert number() == 1
+    assert number() == 2
+
+
+def test_as_before_after_an_error(number):
+    def fails():
+        assert number() == 1
+        raise KeyError
+
+    with pytest.raises(KeyError), one_blas_thread():
+        fails()
+    assert number() == 2
+
+
+def test_blocks_nest(number):
+    with one_blas_thread():
+        with one_blas_thread():
+            assert number() == 1
+        assert number() == 1
+    assert number() == 2
+
+
+def test_the_last_of_overlapping_blocks_in_several_threads_counts(number):
+    seen = []
+    inside, left, leave = threading.Barrier(4), threading.Barrier(3), threading.Event()
+
+    def works(last):
+        with one_blas_thread():
+            inside.wait()
+            if last:
+                leave.wait()
+        seen.append(number())
+        if not last:
+            left.wait()
+
+    workers = [threading.Thread(target=works, args=(last,)) for last in (False, False, True)]
+    for each in workers:
+        each.start()
+    inside.wait()
+    left.wait()
+    assert seen == [1, 1]
+    leave.set()
+    for each in workers:
+        each.join()
+    assert seen == [1, 1, 2]
+    assert number() == 2
+
+
+def test_many_threads_that_come_and_go_leave_it_as_it_was(number):
+    wrong = []
+
+    def works():
+        for _ in range(200):
+            with one_blas_thread():
+                if number() != 1:
+                    wrong.append(number())
+
+    workers = [threading.Thread(target=works) for _ in range(8)]
+    for each in workers:
+        each.start()
+    for each in workers:
+        each.join()
+    assert wrong == []
+    assert number() == 2
+
+
+def test_without_a_switch_nothing_happens(number, monkeypatch):
+    monkeypatch.setattr(blas_threads, "controls", lambda: None)
+    with one_blas_thread():
+        assert number() == 2
+    assert number() == 2

@@ -1,0 +1,71 @@
+"""The optimal coefficients: no direction from them lowers the risk they were made for."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import moetheory as mt
+from moetheory.predictors.optimal import leakage_of, missed_coefficients
+from moetheory.strategies import block_models
+
+
+@given(block_models(noiseless=True))
+def test_dense_coefficients_solve_the_normal_equations(model):
+    p = model.group_probabilities[model.block_of]
+    h = p * model.signal_variances + (1 - p) * model.leakage_variances
+    weights = mt.optimal_coefficients(mt.Dense(ridge=0.25), model)
+    np.testing.assert_allclose(
+        (h + model.noise_variance + 0.25) * weights, h * model.coefficients, rtol=1e-13
+    )
+
+
+@given(block_models(noiseless=True))
+def test_expert_coefficients_solve_theirs_on_the_own_block(model):
+    weights = mt.optimal_coefficients(mt.MoE(ridge=0.25), model)
+    np.testing.assert_allclose(
+        (model.signal_variances + model.noise_variance + 0.25) * weights,
+        model.signal_variances * model.coefficients,
+        rtol=1e-13,
+    )
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.25])
+@pytest.mark.parametrize("kind", [mt.Dense, mt.MoE])
+@given(model=block_models(noiseless=True, exponents=40))
+def test_what_the_coefficients_miss_has_all_its_digits(model, kind, ridge):
+    """In rational numbers, which lose nothing where the two are all but equal."""
+    missed = missed_coefficients(kind(ridge=ridge), model)
+    for m, block in enumerate(model.block_of):
+        signal, leakage, p, b, noise = map(
+            Fraction,
+            (
+                model.signal_variances[m],
+                model.leakage_variances[m],
+                model.group_probabilities[block],
+                model.coefficients[m],
+                model.noise_variance + ridge,
+            ),
+        )
+        moment = p * signal + (1 - p) * leakage if kind is mt.Dense else signal
+        best = b * moment / (moment + noise) if moment + noise else 0
+        assert missed[m] == pytest.approx(float(b - best), rel=1e-13, abs=0.0)
+
+
+@given(block_models(max_experts=1))
+def test_one_expert_has_the_dense_coefficients(model):
+    dense, moe = (mt.optimal_coefficients(e, model) for e in (mt.Dense(), mt.MoE()))
+    np.testing.assert_array_equal(dense, moe)
+
+
+@pytest.mark.parametrize("estimator", [mt.Dense(), mt.MoE()])
+def test_one_coefficient_for_each_coordinate_and_a_real_estimator(generic, estimator):
+    assert mt.optimal_coefficients(estimator, generic()).shape == (9,)
+    with pytest.raises(ValueError, match="estimator must be Dense"):
+        mt.optimal_coefficients(type(estimator), generic())
+
+
+def test_strict_blocks_leak_a_scalar_zero(generic):
+    assert leakage_of(generic()) == 0.0
+    assert leakage_of(generic(leakage_variances=0.5)).tolist() == [0.5] * 9

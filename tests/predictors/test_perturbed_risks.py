@@ -1,0 +1,310 @@
+"""Perturbed risks against full matrices in coordinates that are correlated, and invariances."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import moetheory as mt
+from moetheory.predictors.perturbed_risks import correlated
+
+CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
+RICH = {"noise_variance": 0.9, "confusion": CONFUSION, "drag": 0.6}
+BOTH = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.3), mt.MoE(ridge=0.3)]
+SIZES = (2, 3, 2)
+
+
+def matrices(seed=1):
+    """Covariances and coefficients of correlated blocks."""
+    rng = np.random.default_rng(seed)
+    halves = [rng.standard_normal((s, s)) for s in SIZES]
+    return [h @ h.T + 0.1 * np.eye(len(h)) for h in halves], [rng.standard_normal(s) for s in SIZES]
+
+
+def turned(covariances=None, **more):
+    """The model of them, which leaks half as much of everything, in other directions."""
+    given, betas = matrices()
+    return mt.BlockModel.from_covariances(
+        covariances or given,
+        betas,
+        0.4,
+        group_probabilities=[0.2, 0.5, 0.3],
+        **{"leakage_variances": np.linspace(0.1, 0.5, 7), "label_noise_variance": 0.2, **more},
+    )
+
+
+def whole(blocks):
+    """A matrix with these on its diagonal."""
+    found, ends = np.zeros((7, 7)), np.cumsum((0, *SIZES))
+    for start, stop, block in zip(ends, ends[1:], blocks, strict=False):
+        found[start:stop, start:stop] = block
+    return found
+
+
+def by_masks(model, estimator, under, covariances, betas, fitted=None):
+    """Risk given the group, with full matrices: every set of erased coordinates by itself.
+
+    ``fitted`` are means and covariances of the coefficients, if they are not the optimal ones.
+    """
+    ends = np.cumsum((0, *SIZES))
+    leaks = [
+        u @ np.diag(model.leakage_variances[a:b]) @ u.T
+        for u, a, b in zip(model.rotations, ends, ends[1:], strict=False)
+    ]
+    beta, block = np.concatenate(betas), np.repeat(range(3), SIZES)
+    clean = [
+        whole([c if g == i else n for g, (c, n) in enumerate(zip(covariances, leaks, strict=True))])
+        for i in range(3)
+    ]
+    eye, ridge, p = np.eye(7), estimator.ridge, model.group_probabilities
+    moment = sum(q * c for q, c in zip(p, clean, strict=True))
+    if isinstance(estimator, mt.MoE):
+        moment = whole(covariances)
+    fit = np.linalg.solve(moment + (model.noise_variance + ridge) * eye, moment @ beta)
+    spread = np.zeros((7, 7))
+    if fitted is not None:
+        fit, spread = fitted
+    second = np.outer(fit, fit) + spread
+    noise = model.noise_variance if under.noise_variance is None else under.noise_variance
+    confusion = np.eye(3) if under.confusion is None else under.confusion
+    risks = np.full(3, model.label_noise_variance)
+    for i, j in itertools.product(range(3), repeat=2):
+        pulled = np.where(np.outer(block == j, block == j), whole(covariances), 0.0) * (i != j)
+        seen = clean[i] + under.drag**2 * pulled + noise * eye
+        for mask in itertools.product((0.0, 1.0), repeat=7):
+            kept = np.array(mask) * (block == j if isinstance(estimator, mt.MoE) else 1.0)
+            chance = np.prod(np.where(mask, 1 - under.erasure, under.erasure))
+            one = beta @ clean[i] @ beta - 2 * beta @ clean[i] @ (kept * fit)
+            one += np.sum(seen * second * np.outer(kept, kept))
+            risks[i] += confusion[i][j] * chance * one
+    return risks
+
+
+@pytest.mark.parametrize("estimator", BOTH)
+@pytest.mark.parametrize("leaks", [True, False])
+def test_erasure_of_correlated_coordinates_is_a_mean_over_masks(estimator, leaks):
+    covariances, betas = matrices()
+    model = turned() if leaks else turned(leakage_variances=0.0)
+    for rest in ({}, RICH):
+        under = mt.Perturbation(**rest, erasure=0.3)
+        expected = by_masks(model, estimator, under, covariances, betas)
+        result = mt.risk(estimator, model, under=under)
+        np.testing.assert_allclose(result.per_group, expected, rtol=1e-12)
+        assert result.value == pytest.approx(model.group_probabilities @ expected, rel=1e-12)
+        # and it does matter which coordinates are erased
+        straight = mt.risk(estimator, model.replace(rotations=None), under=under)
+        assert np.abs(straight.per_group / expected - 1).max() > 5e-3
+
+
+def test_erasure_of_fitted_experts_is_a_mean_over_masks():
+    """β̂ of mean θ and covariance ρC⁻¹/(n-s-1), in the coordinates before the rotation."""
+    covariances, betas = matrices()
+    model, counts = turned(), np.array([5, 9, 30])
+    theta = [
+        np.linalg.solve(c + 0.4 * np.eye(len(c)), c @ b)
+        for c, b in zip(covariances, betas, strict=True)
+    ]
+    rho = mt.risk(mt.MoE(), model).per_group
+    spreads = [
+        r * np.linalg.inv(c + 0.4 * np.eye(len(c))) / (n - len(c) - 1)
+        for r, c, n in zip(rho, covariances, counts, strict=True)
+    ]
+    fitted = np.concatenate(theta), whole(spreads)
+    under = mt.Perturbation(**RICH, erasure=0.3)
+    expected = by_masks(model, mt.MoE(), under, covariances, betas, fitted)
+    result = mt.risk(mt.MoE(), model, samples=counts, under=under)
+    np.testing.assert_allclose(result.per_group, expected, rtol=1e-12)
+    assert (result.exactness, result.error) == ("exact", 0.0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_erasure_does_not_make_an_infinite_expert_unknown(n):
+    model = turned()
+    under = mt.Perturbation(erasure=0.3)
+    result = mt.risk(mt.MoE(), model, samples=[n, 30, 30], under=under)
+    assert np.isinf(result.per_group).tolist() == [True, False, False]
+    assert (result.value, result.exactness, result.error) == (np.inf, "exact", 0.0)
+    apart = mt.Perturbation(erasure=0.3, confusion=[[0, 1, 0], [0, 1, 0], [0, 0, 1]])
+    assert np.isfinite(mt.risk(mt.MoE(), model, samples=[n, 30, 30], under=apart).value)
+
+
+def test_what_is_only_reordered_or_isotropic_is_not_correlated():
+    """Covariances that are diagonal, or multiples of the identity: erased like any coordinates."""
+    signal = np.array([1.0, 2.0, 3.0, 3.0, 3.0, 5.0, 4.0])
+    blocks = [np.diag(signal[:2]), 3.0 * np.eye(3), np.diag(signal[5:])]
+    model = turned(blocks, leakage_variances=0.1)
+    flat = mt.BlockModel(
+        model.group_probabilities,
+        model.block_of,
+        signal,
+        np.concatenate(matrices()[1]),
+        0.4,
+        leakage_variances=0.1,
+        label_noise_variance=0.2,
+    )
+    assert correlated(turned()).tolist() == [True, True, True]
+    assert correlated(model).tolist() == correlated(flat).tolist() == [False, False, False]
+    # leakage alone may be: turned blocks of equal variances that leak unequally
+    leaks = turned().replace(signal_variances=1.0 + turned().block_of)
+    assert correlated(leaks).tolist() == [True, True, True]
+    assert not correlated(leaks.replace(leakage_variances=0.1)).any()
+    under = mt.Perturbation(**RICH, erasure=0.3)
+    for estimator in BOTH:
+        for samples in (None, 40, [1, 9, 2], [9, 1, 0]):
+            one, other = (
+                mt.risk(estimator, m, samples=samples, under=under) for m in (model, flat)
+            )
+            np.testing.assert_allclose(one.per_group, other.per_group, rtol=1e-12)
+            assert one.exactness == other.exactness
+
+
+@pytest.mark.parametrize(
+    ("estimator", "samples"),
+    [(mt.Dense(), 40), (mt.Dense(ridge=0.1), 40), (mt.MoE(ridge=0.1), 40), (mt.MoE(), [30, 1, 30])],
+)
+def test_what_is_not_known_of_correlated_coordinates_is_refused(estimator, samples):
+    with pytest.raises(mt.NoClosedForm, match=r"correlated.*call simulate\(.*under=\.\.\.\)"):
+        mt.risk(estimator, turned(), samples=samples, under=mt.Perturbation(erasure=0.1))
+
+
+# --- what must not matter, and how it depends on what does -------------------------------------
+
+
+@pytest.fixture
+def leaky(generic):
+    return generic(leakage_variances=np.linspace(0.3, 0.1, 9), label_noise_variance=0.2)
+
+
+FITS = [None, [30, 1, 9], 40]
+
+
+def per_group(estimator, model, samples, **what):
+    return mt.risk(estimator, model, samples=samples, under=mt.Perturbation(**what)).per_group
+
+
+@pytest.mark.parametrize("samples", FITS)
+@pytest.mark.parametrize("estimator", BOTH)
+def test_names_of_groups_and_order_of_coordinates_do_not_matter(leaky, estimator, samples):
+    order, relabel = np.random.default_rng(1).permutation(9), np.array([2, 0, 1])
+    back = np.argsort(relabel)
+    permuted = mt.BlockModel(
+        leaky.group_probabilities[back],
+        relabel[leaky.block_of[order]],
+        leaky.signal_variances[order],
+        leaky.coefficients[order],
+        leaky.noise_variance,
+        leakage_variances=leaky.leakage_variances[order],
+        label_noise_variance=0.2,
+    )
+    counts = np.array(samples)[back] if isinstance(samples, list) else samples
+    confusion = np.array(CONFUSION)[np.ix_(back, back)]
+    extras = [{"erasure": 0.2}] + [{"radius": 0.7}] * (samples is None)
+    for extra in extras:
+        one = per_group(estimator, leaky, samples, **RICH, **extra)
+        other = per_group(estimator, permuted, counts, **{**RICH, "confusion": confusion}, **extra)
+        np.testing.assert_allclose(one, other[relabel], rtol=1e-9 if samples else 1e-12)
+
+
+@pytest.mark.parametrize("samples", FITS)
+@pytest.mark.parametrize("estimator", BOTH)
+def test_only_erasure_minds_a_rotation(estimator, samples):
+    model = turned()
+    straight = model.replace(rotations=None)
+    for extra in [{}] + [{"radius": 0.7}] * (samples is None):
+        one, other = (per_group(estimator, m, samples, **RICH, **extra) for m in (model, straight))
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("samples", FITS)
+@pytest.mark.parametrize("estimator", BOTH)
+def test_erasure_leads_straight_to_the_null_risk(leaky, estimator, samples):
+    """(1-q) risk + q null risk, in every group."""
+    null = [
+        leaky.coefficients**2
+        @ np.where(leaky.block_of == g, leaky.signal_variances, leaky.leakage_variances)
+        + 0.2
+        for g in range(3)
+    ]
+    whole = per_group(estimator, leaky, samples, **RICH)
+    for q in (1e-9, 0.3, 0.999):
+        expected = (1 - q) * whole + q * np.array(null)
+        erased = per_group(estimator, leaky, samples, **RICH, erasure=q)
+        np.testing.assert_allclose(erased, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("samples", FITS)
+@pytest.mark.parametrize("estimator", BOTH)
+def test_errors_noise_and_the_square_of_drag_add_up(leaky, estimator, samples):
+    """Linear in the error rate, in the noise variance and in η²."""
+
+    def at(rate, noise, drag):
+        confusion = mt.even_confusion(3, rate)
+        return per_group(
+            estimator, leaky, samples, noise_variance=noise, confusion=confusion, drag=drag
+        )
+
+    for middle, ends in (
+        (at(0.3, 1.0, 0.5), (at(0.0, 1.0, 0.5), at(0.6, 1.0, 0.5))),
+        (at(0.3, 1.0, 0.5), (at(0.3, 0.0, 0.5), at(0.3, 2.0, 0.5))),
+        (at(0.3, 1.0, 1.0), (at(0.3, 1.0, 0.0), at(0.3, 1.0, np.sqrt(2.0)))),
+    ):
+        np.testing.assert_allclose(middle, np.mean(ends, axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(at(0.3, 1.0, 0.5), at(0.3, 1.0, -0.5))
+
+
+def test_a_radius_costs_at_least_and_at_most_what_triangles_say(leaky):
+    """R + r²‖w‖² ≤ worst ≤ (√R + r‖w‖)² in every group."""
+    for estimator in BOTH:
+        norm = np.square(mt.optimal_coefficients(estimator, leaky))
+        gain = np.bincount(leaky.block_of, norm)
+        if isinstance(estimator, mt.Dense):
+            gain = np.full(3, norm.sum())
+        plain = mt.risk(estimator, leaky).per_group
+        for r in (1e-6, 0.4, 1e3):
+            worst = per_group(estimator, leaky, None, radius=r)
+            assert np.all(plain + r**2 * gain < worst)
+            assert np.all(worst < np.square(np.sqrt(plain) + r * np.sqrt(gain)))
+
+
+def test_a_small_risk_beside_a_large_one_keeps_its_digits():
+    """Expert 1 explains nearly all that leaks: 10¹⁸ less 10¹⁸ would be left of it."""
+    model = mt.BlockModel(
+        [0.4, 0.3, 0.3], [0, 1, 2], [2.0, 1e18, 3.0], [1.0, 1.0, 1.0], 1.0,
+        leakage_variances=[0.0, 1e18, 0.0],
+    )  # fmt: skip
+    always = [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    risk = mt.risk(mt.MoE(), model, under=mt.Perturbation(confusion=always))
+    assert risk.per_group[0] == pytest.approx(2.0 + 1.0, rel=1e-12)  # and noise
+    worst = mt.risk(mt.MoE(), model, under=mt.Perturbation(confusion=always, radius=0.5))
+    expected = 3.0 + np.sqrt(2 / np.pi * 3.0) + 0.25
+    assert worst.per_group[0] == pytest.approx(expected, rel=1e-12)
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("estimator", "what", "samples", "needed"),
+    [
+        (mt.MoE(), {"radius": 1.0, "erasure": 0.1}, None,
+         "the risk under a worst-case shift is known for normal errors only, not with erasure, got "
+         "Perturbation(erasure=0.1, radius=1.0); call "
+         "simulate(MoE(gate=Oracle(), ridge=0.0), model, under=...)"),
+        (mt.Dense(), {"radius": 1.0, "noise": stats.t(5)}, None,
+         "the risk under a worst-case shift is known for normal errors only, not with noise that "
+         "is not normal, got Perturbation(noise=t(5), radius=1.0); call "
+         "simulate(Dense(ridge=0.0), model, under=...)"),
+        (mt.Dense(), {"radius": 1.0}, 40,
+         "the risk under a worst-case shift is known for infinitely many samples only, got "
+         "samples=40; call simulate(Dense(ridge=0.0), model, samples=..., under=...)"),
+        (mt.MoE(gate=mt.Hard()), {"noise_variance": 1.0}, None,
+         "risks under a perturbation are known for Dense(...) and MoE(gate=Oracle()) only, got "
+         "MoE(gate=Hard(), ridge=0.0); call simulate(MoE(gate=Hard(), ridge=0.0), model, "
+         "under=...)"),
+    ],
+)  # fmt: skip
+def test_what_has_no_closed_form_says_what_to_call(generic, estimator, what, samples, needed):
+    with pytest.raises(mt.NoClosedForm, match=f"^{re.escape(needed)}$"):
+        mt.risk(estimator, generic(), samples=samples, under=mt.Perturbation(**what))

@@ -1,0 +1,91 @@
+"""Estimators: labels, parameter counts, refusals, values."""
+
+import dataclasses
+import pickle
+import re
+
+import numpy as np
+import pytest
+
+from moetheory import BlockModel, Dense, MoE, Oracle
+from moetheory.problem.estimators import known
+
+UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 6, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "label"),
+    [
+        (Dense(), "dense"),
+        (Dense(0), "dense"),
+        (Dense(ridge=0.1), "dense(ridge=0.1)"),
+        (MoE(), "moe"),
+        (MoE(Oracle(), 1e-05), "moe(ridge=1e-05)"),
+        (MoE(ridge=np.float64(2.0)), "moe(ridge=2)"),
+    ],
+)
+def test_labels(estimator, label):
+    assert estimator.label == label
+    assert type(estimator.ridge) is float
+
+
+def test_parameters_of_unequal_blocks():
+    assert Dense(ridge=1.0).parameters(UNEVEN) == (6, 6.0)
+    moe = MoE(ridge=1.0).parameters(UNEVEN)
+    assert moe == (6, 0.125 * 3 + 0.875 * 2)
+    assert (moe.total, moe.active) == moe
+    assert [type(part) for part in moe] == [int, float]
+
+
+@pytest.mark.parametrize("kind", [Dense, MoE])
+@pytest.mark.parametrize(
+    ("needed", "ridge"),
+    [("at least 0", -0.5), ("finite", float("nan")), ("finite", float("inf"))]
+    + [("a real number", bad) for bad in ("0.1", None, True, [0.1])],
+)
+def test_bad_ridges_are_refused(kind, needed, ridge):
+    with pytest.raises(ValueError, match=f"^ridge must be {needed}, got {re.escape(repr(ridge))}$"):
+        kind(ridge=ridge)
+
+
+@pytest.mark.parametrize("gate", ["oracle", None, 0.1, Oracle, Dense()])
+def test_what_is_no_gate_is_refused(gate):
+    message = f"gate must be Oracle(), Hard(), Soft(...), TopK(...) or Learned(...), got {gate!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        MoE(gate=gate)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Dense(), Dense(ridge=0)),
+        (Dense(0.0), Dense(-0.0)),
+        (Dense(1), Dense(np.float32(1.0))),
+        (MoE(), MoE(gate=Oracle(), ridge=0)),
+        (MoE(ridge=0.5), pickle.loads(pickle.dumps(MoE(ridge=0.5)))),
+    ],
+)
+def test_equal_configurations_are_equal_keys(one, other):
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+def test_different_configurations_are_different_keys():
+    assert len({Dense(), Dense(0.5), Dense(1.0), MoE(), MoE(ridge=0.5), Oracle()}) == 6
+
+
+@pytest.mark.parametrize("estimator", [Dense(), MoE()])
+def test_configuration_is_frozen(estimator):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        estimator.ridge = 1.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        estimator.fitted = 1.0
+
+
+def test_known_passes_estimators_and_refuses_the_rest():
+    dense = Dense()
+    assert known(dense) is dense
+    for other in ("dense", Dense, None, Oracle()):
+        message = f"estimator must be Dense(...) or MoE(...), got {other!r}"
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            known(other)

@@ -1,0 +1,144 @@
+"""Estimates, their intervals and combinations; the CSV of a sweep."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.results.estimates import student_quantile
+
+
+@pytest.fixture
+def estimates():
+    return mt.Estimates(
+        means=np.array([3.0, 1.0]),
+        covariance=np.array([[0.04, 0.03], [0.03, 0.05]]),
+        per_group=np.array([[3.0, 4.0], [1.0, 2.0]]),
+        replicates=np.array([1001, 2001]),
+        methods=("statistics", "statistics"),
+        draws=np.array([0, 0]),
+        entropy=5,
+        infinite=np.array([False, False]),
+    )
+
+
+def test_a_sequence_of_estimates(estimates):
+    assert [float(e) for e in estimates] == [3.0, 1.0]
+    assert estimates[-1].sem == math.sqrt(0.05)
+    assert [e.mean for e in estimates[:1]] == [3.0]
+    with pytest.raises(IndexError):
+        estimates[2]
+
+
+def test_results_cannot_be_written_to(estimates):
+    sweep = mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.1])
+    risk = mt.risk(mt.Dense(), mt.BlockModel.isotropic(4, 2, 1.0))
+    for array in (
+        estimates.means,
+        estimates.covariance,
+        estimates[0].per_group,
+        risk.per_group,
+        sweep["dense"],
+        sweep["noise_variance"],
+    ):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1.0
+
+
+@pytest.mark.parametrize("index", [None, [0, 1], 0.5])
+def test_an_index_is_an_integer_or_a_slice(estimates, index):
+    with pytest.raises(TypeError):
+        estimates[index]
+
+
+def test_a_difference_is_paired(estimates):
+    difference = estimates.difference(0, 1)
+    assert difference.mean == 2.0
+    assert difference.sem == pytest.approx(math.sqrt(0.04 + 0.05 - 2 * 0.03))
+    assert difference.per_group.tolist() == [2.0, 2.0]
+    with pytest.raises(ValueError, match=r"weights must have shape \(2,\)"):
+        estimates.combination([1.0])
+
+
+def test_z_without_spread_is_zero_or_infinite(estimates):
+    sure = estimates.combination([0.0, 0.0])
+    assert (sure.z(0.0), sure.z(1.0), sure.z(-1.0)) == (0.0, -math.inf, math.inf)
+    assert estimates[0].z(2.8) == pytest.approx(1.0)
+
+
+def test_intervals_are_students(estimates):
+    from scipy import stats
+
+    low, high = estimates[0].interval(0.9)
+    half = stats.t.ppf(0.95, 1000) * 0.2
+    assert (low, high) == pytest.approx((3.0 - half, 3.0 + half), rel=1e-12)
+    for confidence in (0.0, 1.0, 1.5, math.nan):
+        with pytest.raises(ValueError, match="confidence must be"):
+            estimates[0].interval(confidence)
+
+
+@pytest.mark.parametrize("tail", [0.025, 1e-6, 1e-9])
+@pytest.mark.parametrize("degrees", [1, 5, 10_000, 10**7])
+def test_quantiles_far_in_the_tail(tail, degrees):
+    from scipy import stats
+
+    assert student_quantile(tail, degrees) == pytest.approx(stats.t.isf(tail, degrees), rel=1e-8)
+
+
+def test_a_sweep_writes_every_digit_and_replaces_whole_files(tmp_path):
+    result = mt.sweep(
+        mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.1, 1 / 3], replicates=50, rng=0
+    )
+    path = tmp_path / "sweep.csv"
+    path.write_text("old")
+    result.to_csv(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(result) == 2
+    for name, column in result.columns.items():
+        assert [float(row[name]) for row in rows] == column.tolist()
+    assert [p.name for p in tmp_path.iterdir()] == ["sweep.csv"]
+
+
+def test_the_median_has_an_interval_that_covers_whatever_the_law():
+    rng = np.random.default_rng(0)
+    made = [
+        mt.Estimate(0.0, math.inf, 50, np.zeros(1), "law", 0, rng.standard_cauchy(50))
+        for _ in range(2000)
+    ]
+    covered = np.mean([low <= 0.0 <= high for low, high in (e.median_interval(0.9) for e in made)])
+    # never below 0.9, and not far above: between neighbouring order statistics
+    assert 0.9 - 0.02 <= covered <= 0.95
+    assert made[0].median == np.median(made[0].values)
+
+
+def test_too_few_values_bound_no_median():
+    few = mt.Estimate(0.0, math.inf, 4, np.zeros(1), "law", 0, np.arange(4.0))
+    assert few.median_interval(0.95) == (-math.inf, math.inf)
+    none = mt.Estimate(math.nan, math.nan, 0, np.zeros(1), "law", 0, np.empty(0))
+    assert math.isnan(none.median)
+    assert np.isnan(none.median_interval()).all()
+    without = mt.Estimate(1.0, 0.1, 9, np.zeros(1), "law", 0)
+    assert (without.median, without.median_interval()) == (None, None)
+
+
+def test_the_sem_of_independent_draws_and_of_infinite_variances():
+    estimates = mt.Estimates(
+        means=np.array([3.0, 1.0, 2.0]),
+        covariance=np.diag([0.04, 0.05, 7.0]),
+        per_group=np.array([[3.0], [1.0], [2.0]]),
+        replicates=np.array([10, 20, 20]),
+        methods=("statistics", "law", "law"),
+        draws=np.array([0, 1, 1]),
+        entropy=5,
+        infinite=np.array([False, False, True]),
+    )
+    finite = estimates.difference(0, 1)
+    assert (finite.sem, finite.replicates) == (pytest.approx(0.3), 10)
+    assert finite.method == "statistics and law, independent draws"
+    assert estimates.difference(1, 2).method == "law, same draws"
+    assert estimates.combination([1, 1, 1]).method == "statistics and law, partly independent draws"
+    assert estimates[2].sem == estimates.difference(0, 2).sem == math.inf
+    assert estimates[1].sem < math.inf

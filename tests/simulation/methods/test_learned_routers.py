@@ -1,0 +1,159 @@
+"""Routers that are learned, against routers fitted on data that was drawn in full."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.problem.gates import Hard, Learned, Soft
+from moetheory.problem.sample_counts import counts_of
+from moetheory.simulation import simulate_routing
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Unequal in everything."""
+    return mt.BlockModel(
+        [0.35, 0.65], [0, 0, 1, 1, 1], [4.0, 2.0, 1.0, 3.0, 2.0], [1.0, -0.5, 1.2, 0.4, 0.8], 0.5
+    )
+
+
+def log_densities(rows, seen):
+    """Of rows (R, T, d), normal about zero with the second moments of the rows seen (R, n, d)."""
+    moments = seen.mT @ seen / seen.shape[1]
+    lengths = np.vecdot(rows @ np.linalg.inv(moments), rows)
+    return -0.5 * (lengths + np.linalg.slogdet(moments)[1][:, np.newaxis])
+
+
+def fitted_choices(train, test, blocks, moments):
+    """Log shares and densities with the moments that were found; ``train`` (R, n_g, d) by group."""
+    scores = []
+    for g in range(2):
+        score = math.log(train[g].shape[1])
+        if moments == "full":
+            score = score + log_densities(test, train[g])
+        else:
+            for j in range(2):
+                # of a block: what was seen of it in the group where it does the same
+                seen = train[j if g == j else 1 - j]
+                score = score + log_densities(test[..., blocks == j], seen[..., blocks == j])
+        scores.append(score)
+    return np.argmax(scores, axis=0)
+
+
+def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem):
+    """Training sets and test sets drawn, experts known, squared errors on labels.
+
+    Less those of the oracle on the same labels, whose mean is known: most of the spread is theirs.
+    """
+    n, sets, tests = 60, 6000, 250
+    counts = counts_of(n, small)
+    pool, test = small.sample(5 * n * sets // 3, rng=0), small.sample(sets * tests, rng=1)
+    train = []
+    for g in range(2):
+        rows = pool.features[pool.groups == g][: sets * counts[g]]
+        train.append(rows.reshape(sets, counts[g], 5))
+    inputs = test.features.reshape(sets, tests, 5)
+    labels = test.labels.reshape(sets, tests)
+    kept = small.signal_variances / (small.signal_variances + small.noise_variance)
+
+    def squares(groups):
+        own = small.block_of == groups[..., np.newaxis]
+        return (labels - (inputs * own) @ (small.coefficients * kept)) ** 2
+
+    oracle, known = squares(test.groups.reshape(sets, tests)), mt.risk(mt.MoE(), small).value
+    for moments in ("blocks", "full"):
+        chosen = fitted_choices(train, inputs, small.block_of, moments)
+        mean, sem, _ = mean_and_sem(known + (squares(chosen) - oracle).mean(axis=1))
+        estimate = mt.simulate(mt.MoE(Learned(n, moments)), small, replicates=30_000, rng=1)
+        assert agrees(mean, math.hypot(sem, estimate.sem), sets, estimate.mean)
+
+
+def test_much_is_learned_from_many_samples(small):
+    gates = [Hard(), Learned(10**9), Learned(10**9, "full")]
+    for model in (small, small.replace(signal_variances=[2.0, 2.0, 3.0, 3.0, 3.0])):
+        hard, *learned = (
+            mt.simulate(mt.MoE(gate), model, replicates=n, rng=2)
+            for gate, n in zip(gates, (200_000, 10_000, 10_000), strict=True)
+        )
+        for each in learned:
+            assert abs(each.mean - hard.mean) < 5 * math.hypot(each.sem, hard.sem)
+            np.testing.assert_allclose(each.per_group, hard.per_group, rtol=0.05)
+
+
+def test_more_moments_take_more_samples(small):
+    estimators = [mt.MoE(Learned(n, m)) for n in (20, 80) for m in ("blocks", "full")]
+    few, few_full, many, many_full = mt.simulate(estimators, small, replicates=2000, rng=0)
+    assert mt.simulate(mt.MoE(Hard()), small, rng=0).mean < many.mean < few.mean
+    assert many_full.mean < few_full.mean
+    assert few.mean < few_full.mean
+
+
+def test_a_learned_router_has_draws_of_its_own(small):
+    together = mt.simulate(
+        [mt.Dense(), mt.MoE(Learned(40)), mt.MoE(Soft()), mt.MoE(Learned(40), 0.2)], small, rng=3
+    )
+    assert [each.replicates for each in together] == [100_000, 1000, 100_000, 1000]
+    assert [together.paired(0, i) for i in range(4)] == [True, False, True, False]
+    assert together.paired(1, 3)
+    alone = mt.simulate(mt.MoE(Learned(40)), small, rng=3)
+    assert (alone.mean, alone.sem) == (together[1].mean, together[1].sem)
+    noisier = small.replace(noise_variance=1.0)
+    both = mt.simulate(mt.MoE(Learned(40)), [small, noisier], rng=3)
+    assert both[0].mean == alone.mean
+    assert both[1].mean == mt.simulate(mt.MoE(Learned(40)), noisier, rng=3).mean
+    assert both.difference(0, 1).sem < math.hypot(both[0].sem, both[1].sem)
+
+
+def test_chunks_stops_and_processes_change_nothing(small, pool, tmp_path):
+    from moetheory.simulation.plans import families
+
+    estimators = [mt.MoE(Hard()), mt.MoE(Learned(40)), mt.MoE(Learned(40, "full"))]
+    plan = families(estimators, (small,), None, "fixed", None, False)
+    total = plan[1].route.chunk_size + 5
+    here = mt.simulate(estimators, small, replicates=total, rng=1)
+    path = tmp_path / "run.npz"
+    mt.simulate(estimators, small, replicates=total // 2, rng=1, checkpoint=path)
+    resumed = mt.simulate(estimators, small, replicates=total, checkpoint=path)
+    spread = mt.simulate(estimators, small, replicates=total, rng=1, executor=pool)
+    for other in (resumed, spread):
+        np.testing.assert_array_equal(other.means, here.means)
+        np.testing.assert_array_equal(other.covariance, here.covariance)
+
+
+def test_groups_without_probability_need_no_samples(small):
+    model = small.replace(
+        group_probabilities=[0.4, 0.6, 0.0],
+        block_of=[0, 0, 1, 1, 2],
+    )
+    for moments in ("blocks", "full"):
+        estimate = mt.simulate(mt.MoE(Learned(30, moments)), model, replicates=50, rng=0)
+        assert np.isnan(estimate.per_group).tolist() == [False, False, True]
+        assert model.group_probabilities[:2] @ estimate.per_group[:2] == pytest.approx(
+            estimate.mean, rel=1e-12
+        )
+
+
+@pytest.mark.parametrize(
+    ("gate", "needed"), [(Learned(4), 8), (Learned(3, "full"), 13), (Learned(1), 8)]
+)
+def test_too_few_samples_are_refused_and_how_many_are_needed_is_said(small, gate, needed):
+    message = f"{gate!r} needs samples={needed} at least, .* of {gate.samples} these get"
+    pattern = message.replace("(", r"\(").replace(")", r"\)")
+    for refuse in (lambda: mt.simulate(mt.MoE(gate), small), lambda: simulate_routing(gate, small)):
+        with pytest.raises(ValueError, match=pattern):
+            refuse()
+    enough = Learned(needed, gate.moments)
+    assert math.isfinite(mt.simulate(mt.MoE(enough), small, replicates=50, rng=0).mean)
+
+
+def test_what_cannot_be_learned_is_refused(small):
+    still = small.replace(noise_variance=0.0)
+    message = re.escape("Learned(samples=40, moments='blocks') needs noise_variance > 0, got 0")
+    with pytest.raises(ValueError, match=message):
+        mt.simulate(mt.MoE(Learned(40)), [small, still])
+    assert mt.simulate(mt.MoE(Learned()), still, rng=0).mean == 0.0
+    with pytest.raises(ValueError, match="need strict blocks"):
+        mt.simulate(mt.MoE(Learned(40)), small.replace(leakage_variances=0.1))

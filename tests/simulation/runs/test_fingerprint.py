@@ -1,0 +1,76 @@
+"""What makes two runs the same, and what does not."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import moetheory as mt
+from moetheory.simulation.plans import families
+from moetheory.simulation.runs.fingerprint import identity
+
+BOTH = (mt.Dense(), mt.MoE())
+
+
+def of(model, estimators=BOTH, samples=30, counts="fixed", method=None, seed=1, under=None):
+    models = model if isinstance(model, tuple) else (model,)
+    plan = families(estimators, models, samples, counts, method, False, under)
+    return identity(estimators, models, samples, counts, plan, seed, under)
+
+
+def test_it_names_the_versions_on_which_the_bits_depend(generic):
+    there = of(generic())
+    assert (there["moetheory"], there["numpy"]) == (mt.__version__, np.__version__)
+
+
+def test_equal_runs_are_the_same_however_they_are_written(generic):
+    """An integer is the counts that it stands for."""
+    assert of(generic()) == of(generic().replace(), samples=[6, 15, 9])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"samples": 31},
+        {"samples": None},
+        {"counts": "multinomial"},
+        {"method": "data"},
+        {"seed": 2},
+        {"under": mt.Perturbation()},
+        {"estimators": (mt.Dense(), mt.MoE(ridge=1e-300))},
+        {"estimators": (mt.MoE(), mt.Dense())},
+    ],
+)
+def test_another_question_is_another_run(generic, changes):
+    assert of(generic(), **changes) != of(generic())
+
+
+def test_another_model_is_another_run(generic):
+    here = of(generic())
+    for field, value in (
+        ("noise_variance", 0.4 + 1e-16),
+        ("label_noise_variance", 1e-300),
+        ("coefficients", np.roll(generic().coefficients, 1)),
+        ("rotations", tuple(np.eye(size) for size in generic().sizes)),
+    ):
+        assert of(generic().replace(**{field: value})) != here
+    assert of((generic(), generic())) != here
+
+
+def test_another_perturbation_is_another_run(generic):
+    bars = [stats.rv_histogram((np.array(h), np.array([0, 1, 2]))) for h in ([1, 1], [1, 2])]
+    perturbations = [
+        mt.Perturbation(noise_variance=0.4),
+        mt.Perturbation(noise_variance=0.4 + 1e-16),
+        mt.Perturbation(erasure=1e-300),
+        mt.Perturbation(confusion=mt.even_confusion(3, 0.1)),
+        mt.Perturbation(confusion=mt.even_confusion(3, 0.1), drag=0.5),
+        mt.Perturbation(noise=stats.t(5)),
+        mt.Perturbation(noise=stats.t(6)),
+        *(mt.Perturbation(noise=law()) for law in bars),
+    ]
+    assert repr(perturbations[-1]) == repr(perturbations[-2])
+    found = [json.dumps(of(generic(), under=under)) for under in perturbations]
+    assert len(set(found)) == len(found)
+    assert json.dumps(of(generic(), under=mt.Perturbation(noise=stats.t(5)))) == found[5]

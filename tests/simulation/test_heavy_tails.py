@@ -1,0 +1,122 @@
+"""Where variances are infinite: against exact laws, and by what simulation does there."""
+
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
+
+
+@pytest.fixture
+def isotropic():
+    return mt.BlockModel.isotropic(24, 3, 0.5, signal_energy=24.0)
+
+
+@pytest.mark.parametrize("samples", range(1, 18))
+def test_experts_have_a_heavy_tail_where_their_exact_law_has(isotropic, samples):
+    """The law of §4 in its own words: degrees of freedom, and an infinite standard deviation."""
+    law = mt.risk_distribution(mt.MoE(), isotropic, [samples, 100, 100])
+    tail = heavy_tail(mt.MoE(), isotropic, [samples, 100, 100])
+    assert (tail is not None) == math.isinf(law.std)
+    assert (tail is not None and tail.mean) == math.isinf(law.mean)
+    mean = mt.risk(mt.MoE(), isotropic, samples=[samples, 100, 100]).value
+    assert (tail is not None and tail.mean) == math.isinf(mean)
+
+
+@pytest.mark.parametrize("away", range(-5, 6))
+def test_dense_has_one_within_three_samples_of_its_coordinates(generic, away):
+    for model in (generic(), generic(leakage_variances=0.1)):
+        tail = heavy_tail(mt.Dense(), model, 9 + away)
+        assert (tail is not None) == (abs(away) <= 3)
+        assert (tail is not None and tail.mean) == (abs(away) <= 1)
+
+
+@pytest.mark.parametrize(("away", "exponent"), [(2, 1.5), (4, 2.5), (-3, 2.0)])
+def test_the_tail_of_dense_falls_with_the_exponent_of_the_derivation(generic, away, exponent):
+    """P(R > t) ~ t^-(|n-d|+1)/2, by Hill's estimator; it decides which moments exist."""
+    from moetheory.simulation import fitted_risks
+
+    n, top = 9 + away, 400
+    risks = fitted_risks([mt.Dense()], generic(), n, replicates=80_000, rng=1)[0]
+    ordered = np.sort(risks @ generic().group_probabilities)[-top - 1 :]
+    hill = 1.0 / np.mean(np.log(ordered[1:] / ordered[0]))
+    assert hill == pytest.approx(exponent, rel=5 / math.sqrt(top))
+
+
+def test_what_makes_a_tail_light(generic, isotropic):
+    near = [8, 9, 7]
+    assert heavy_tail(mt.MoE(), isotropic, near) == HeavyTail(
+        "group 0 has 8 samples for 8 coordinates", True
+    )
+    assert heavy_tail(mt.MoE(ridge=1e-3), isotropic, near) is None
+    assert heavy_tail(mt.Dense(), isotropic, near) is not None
+    assert heavy_tail(mt.Dense(ridge=1e-3), isotropic, near) is None
+    # nothing is left to fit: no noise in features or labels, or nothing to say
+    assert heavy_tail(mt.MoE(), isotropic.replace(noise_variance=0.0), near) is None
+    assert heavy_tail(mt.Dense(), isotropic.replace(noise_variance=0.0), near) is None
+    silent = isotropic.replace(coefficients=np.zeros(24))
+    assert heavy_tail(mt.Dense(), silent, near) is None
+    # a group that is never met does not count, one without samples predicts zero
+    rare = isotropic.replace(group_probabilities=[0.0, 0.5, 0.5])
+    assert heavy_tail(mt.MoE(), rare, [8, 40, 40]) is None
+    # unless inputs of other groups are sent to its expert
+    for row, met in (([0.0, 1.0, 0.0], False), ([0.1, 0.9, 0.0], True)):
+        under = mt.Perturbation(confusion=[[1.0, 0.0, 0.0], row, [0.0, 0.0, 1.0]])
+        tail = heavy_tail(mt.MoE(), rare, [8, 40, 40], under=under)
+        assert (tail is not None and tail.mean) == met
+    assert heavy_tail(mt.MoE(), generic(), [0, 40, 40]) is None
+
+
+def test_without_feature_noise_dense_is_as_heavy_as_the_experts(isotropic):
+    model = isotropic.replace(noise_variance=0.0, label_noise_variance=0.1)
+    assert heavy_tail(mt.Dense(), model, [40, 10, 40]) == HeavyTail(
+        "group 1 has 10 samples for 8 coordinates", False
+    )
+    assert heavy_tail(mt.Dense(), model, [4, 12, 8 + 4]) is None  # 28 for 24, yet not coupled
+
+
+def test_coordinates_that_never_vary_do_not_count():
+    model = mt.BlockModel([0.5, 0.5], [0, 0, 0, 0, 1], [1.0, 0, 0, 0, 1.0], np.ones(5), 0.0)
+    model = model.replace(label_noise_variance=0.1)
+    assert heavy_tail(mt.MoE(), model, [6, 50]) is None
+    assert heavy_tail(mt.MoE(), model, [4, 50]).cause == "group 0 has 4 samples for 1 coordinate"
+
+
+def test_drawn_counts_are_heavy_unless_that_is_all_but_impossible(isotropic):
+    assert heavy_tail(mt.MoE(), isotropic, 45, "multinomial").mean
+    assert heavy_tail(mt.MoE(), isotropic, 10_000, "multinomial") is None
+    assert heavy_tail(mt.Dense(), isotropic, 45, "multinomial") is None
+    assert heavy_tail(mt.MoE(), isotropic, 2, "multinomial") is None
+
+
+def test_without_feature_noise_what_leaks_counts_apart_from_what_does_not():
+    """Block 1 leaks, block 0 does not: [A, B; 0, C], as Hill's estimator confirms for A square."""
+    leakage = np.repeat([0.0, 1.0], 4)
+    model = mt.BlockModel(
+        [0.5, 0.5],
+        np.repeat([0, 1], 4),
+        np.ones(8),
+        np.ones(8),
+        0.0,
+        leakage_variances=leakage,
+        label_noise_variance=1.0,
+    )
+    assert heavy_tail(mt.Dense(), model, [4, 20]).mean
+    assert heavy_tail(mt.Dense(), model, [5, 20]).cause == "group 0 has 5 samples for 4 coordinates"
+    assert heavy_tail(mt.Dense(), model, [0, 8]) is None
+    assert heavy_tail(mt.Dense(), model, [10, 1]).cause == (
+        "all groups have 7 samples for 4 coordinates"
+    )
+    assert heavy_tail(mt.Dense(), model, [30, 30]) is None
+    assert heavy_tail(mt.Dense(), model.replace(label_noise_variance=0.0), [4, 20]) is None
+
+
+def test_labels_count_where_there_are_samples():
+    """Group 0 is silent, group 1 never met: what matters is whose samples there are."""
+    model = mt.BlockModel(
+        [1.0, 0.0], np.repeat([0, 1], 4), np.ones(8), np.repeat([0.0, 1.0], 4), 1.0
+    )
+    assert heavy_tail(mt.Dense(), model, [4, 4]) == HeavyTail("8 samples for 8 coordinates", True)
+    assert heavy_tail(mt.Dense(), model, [8, 0]) is None

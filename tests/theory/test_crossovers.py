@@ -1,0 +1,225 @@
+"""The sample size at which experts overtake dense: both sides, brute force, simulation."""
+
+import math
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.results.estimates import student_quantile
+from moetheory.theory.crossovers import crossover
+
+
+@pytest.fixture
+def rare():
+    """A rare group that costs the experts samples."""
+    return mt.BlockModel([0.8, 0.2], [0] * 6 + [1] * 6, [1.0] * 12, [1.0] * 12, 4.0)
+
+
+def better(a, b, model, n):
+    one, other = (mt.risk(each, model, samples=n).excess for each in (b, a))
+    return one < other
+
+
+def last_not_better(a, b, model, top):
+    return max((n for n in range(1, top + 1) if not better(a, b, model, n)), default=0)
+
+
+def random_models(number):
+    rng = np.random.default_rng(12)
+    for _ in range(number):
+        sizes = rng.integers(1, 6, rng.integers(2, 4))
+        d, p = sizes.sum(), rng.integers(1, 8, len(sizes))
+        yield mt.BlockModel(
+            p / p.sum(),
+            np.repeat(np.arange(len(sizes)), sizes),
+            2.0 ** rng.integers(-3, 4, d),
+            rng.standard_normal(d),
+            2.0 ** rng.integers(-3, 4),
+            leakage_variances=0.02 * (rng.random(d) < 0.5),
+        )
+
+
+PAIRS = [
+    (mt.Dense(), mt.MoE()),
+    (mt.MoE(), mt.Dense()),
+    (mt.Dense(), mt.Dense(ridge=0.5)),
+    (mt.Dense(ridge=0.1), mt.MoE(ridge=0.2)),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS[3:])
+def test_every_n_up_to_and_beyond_it_agrees(a, b):
+    seen = []
+    for model in random_models(3):
+        n = crossover(a, b, model, over="samples")
+        if n < 300:
+            seen.append(n)
+            assert last_not_better(a, b, model, max(60, int(1.5 * n))) == n
+    assert len(seen) >= 3
+
+
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_the_order_changes_from_n_to_the_next(rare, a, b):
+    n = crossover(a, b, rare, over="samples")
+    if math.isinf(n):
+        assert mt.risk(b, rare).excess >= mt.risk(a, rare).excess
+    elif n > 0:
+        assert not better(a, b, rare, int(n))
+        assert better(a, b, rare, int(n) + 1)
+
+
+def test_simulations_on_both_sides_say_the_same(rare):
+    n = crossover(mt.Dense(), mt.MoE(), rare, over="samples")
+    assert 40 < n < 400
+    for samples, sign in ((round(0.85 * n), -1), (round(1.5 * n), 1)):
+        estimates = mt.simulate(
+            [mt.Dense(), mt.MoE()], rare, samples=samples, replicates=8000, rng=8
+        )
+        lead = estimates.difference(0, 1)
+        z = sign * lead.z(0.0)
+        print(f"n* = {n:.0f}: at {samples} dense - experts = {lead.mean:+.3f} ± {lead.sem:.3f}")
+        assert z > student_quantile(1e-8, lead.replicates - 1)
+
+
+def test_where_the_experts_need_samples_they_lose():
+    """A rare group with about as many samples as coordinates."""
+    model = mt.BlockModel([0.97, 0.03], [0] * 20 + [1] * 12, [1.0] * 32, [1.0] * 32, 1.0)
+    n = crossover(mt.Dense(), mt.MoE(), model, over="samples")
+    assert n >= 13 / 0.03 - 20  # at least where group 1 has 13 samples for 12 coordinates
+
+
+def test_an_infinite_risk_is_not_overlooked_however_narrow():
+    """A tenth of the samples for 1000 coordinates of next to no signal: infinite at n = 10 000."""
+    model = mt.BlockModel(
+        [0.9, 0.1], [0] * 5 + [1] * 1000, [1.0] * 5 + [1e-6] * 1000, [1.0] * 1005, 1.0
+    )
+    assert math.isinf(mt.risk(mt.MoE(), model, samples=10_000).value)
+    assert crossover(mt.Dense(), mt.MoE(), model, over="samples") >= 10_000
+
+
+def test_an_estimator_never_overtakes_itself_nor_a_better_optimum(rare):
+    assert crossover(mt.MoE(), mt.MoE(), rare, over="samples") == math.inf
+    assert crossover(mt.MoE(), mt.Dense(), rare, over="samples") == math.inf
+    assert crossover(mt.Dense(), mt.Dense(ridge=0.5), rare, over="samples") == math.inf
+
+
+def test_zero_if_the_second_is_better_at_every_n():
+    """A ridge that leaves nothing of dense, and one that is about right for the experts."""
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 0.5)
+    n = crossover(mt.Dense(ridge=1e6), mt.MoE(ridge=0.3), model, over="samples")
+    assert n == 0.0
+    assert last_not_better(mt.Dense(ridge=1e6), mt.MoE(ridge=0.3), model, 60) == 0
+
+
+def test_with_leakage_dense_may_win_for_good():
+    model = mt.BlockModel(
+        [0.5, 0.5], [0, 0, 1, 1], [1.0] * 4, [1.0] * 4, 0.01, leakage_variances=0.9
+    )
+    assert crossover(mt.Dense(), mt.MoE(), model, over="samples") == math.inf
+    n = crossover(mt.MoE(), mt.Dense(), model, over="samples")
+    assert last_not_better(mt.MoE(), mt.Dense(), model, 100) == n
+
+
+def test_estimators_too_close_to_tell_are_refused():
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1e-9, 1.0], 1e-9)
+    a, b = mt.Dense(ridge=1e-13), mt.Dense()
+    with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
+        crossover(a, b, model, over="samples")
+
+
+@pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise"])
+def test_other_quantities_are_refused(rare, over):
+    with pytest.raises(
+        ValueError, match=r"over must be one of 'samples', 'noise_variance', .*'leakage', got"
+    ):
+        crossover(mt.Dense(), mt.MoE(), rare, over=over)
+
+
+def test_arguments_of_the_wrong_kind_are_refused(rare):
+    with pytest.raises(ValueError, match="estimator must be"):
+        crossover("dense", mt.MoE(), rare, over="samples")
+    with pytest.raises(ValueError, match="model must be"):
+        crossover(mt.Dense(), mt.MoE(), None, over="samples")
+
+
+def test_counts_that_do_not_grow_with_n_are_no_way_out():
+    """Largest remainders give the rare group 3 samples again after it had 4: infinite at 358."""
+    model = mt.BlockModel([0.01, 0.46, 0.53], [0, 0, 1, 2], [1.0] * 4, [1.0] * 4, 1.0)
+    infinite = [n for n in range(300, 420) if math.isinf(mt.risk(mt.MoE(), model, samples=n).value)]
+    assert infinite[-1] == 358
+    assert 357 not in infinite
+    assert crossover(mt.Dense(), mt.MoE(), model, over="samples") == 358
+
+
+def test_a_gap_too_small_for_a_difference_is_still_a_gap():
+    model = mt.BlockModel([1e-18, 1 - 1e-18], [0, 0, 1], [1.0] * 3, [1.0, 2.0, 2.0], 1.0)
+    assert mt.gap(model) > 0.0
+    with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
+        crossover(mt.Dense(), mt.MoE(), model, over="samples")
+    assert crossover(mt.MoE(), mt.Dense(), model, over="samples") == math.inf
+
+
+# --- over the noise ------------------------------------------------------------------------------
+
+HARD = mt.MoE(gate=mt.Hard())
+
+
+def lead(a, b, model, noise):
+    at = model.replace(noise_variance=noise)
+    return mt.risk(a, at).excess - mt.risk(b, at).excess
+
+
+@pytest.mark.parametrize("experts", [4, 16])
+def test_hard_routing_loses_to_dense_beyond_a_noise_and_not_before(experts):
+    model = mt.BlockModel.isotropic(64, experts, noise_variance=1.0, signal_energy=64.0)
+    end = crossover(mt.Dense(), HARD, model, over="noise_variance")
+    for factor in (1e-4, 0.01, 0.3, 1.0 - 1e-8):
+        assert lead(mt.Dense(), HARD, model, factor * end) > 0.0
+    for factor in (1.0 + 1e-8, 1.5, 10.0):
+        assert lead(mt.Dense(), HARD, model, factor * end) < 0.0
+    if experts == 4:  # the model's own noise does not matter
+        quiet = model.replace(noise_variance=1e-3)
+        assert crossover(mt.Dense(), HARD, quiet, over="noise_variance") == end
+
+
+def test_soft_and_oracle_routing_never_lose_to_dense():
+    model = mt.BlockModel.isotropic(12, 3, noise_variance=1.0, signal_energy=4.0)
+    for gate in (mt.Oracle(), mt.Soft()):
+        for b, expected in ((mt.MoE(gate=gate), math.inf), (mt.Dense(), 0.0)):
+            a = mt.Dense() if expected else mt.MoE(gate=gate)
+            assert crossover(a, b, model, over="noise_variance") == expected
+
+
+def test_leakage_lets_dense_win_where_there_is_little_noise_and_experts_where_there_is_more():
+    model = mt.BlockModel.isotropic(8, 4, 1.0, signal_energy=8.0, leakage_variances=0.05)
+    end = crossover(mt.MoE(), mt.Dense(), model, over="noise_variance")
+    assert mt.gap(model.replace(noise_variance=0.99 * end)) < 0.0
+    assert mt.gap(model.replace(noise_variance=1.01 * end)) > 0.0
+
+
+def test_without_signal_nothing_is_better(generic):
+    model = generic().replace(signal_variances=np.zeros(9))
+    assert crossover(mt.Dense(), HARD, model, over="noise_variance") == 0.0
+
+
+def test_a_gate_without_a_formula_has_no_crossover(generic):
+    with pytest.raises(mt.NoClosedForm, match=r"simulate\(MoE\(gate=TopK"):
+        crossover(mt.Dense(), mt.MoE(gate=mt.TopK(2)), generic(), over="noise_variance")
+    with pytest.raises(mt.NoClosedForm, match="is known for Dense"):
+        crossover(mt.Dense(), HARD, generic(), over="samples")
+
+
+def test_no_rounding_makes_gates_that_are_ordered_cross():
+    quiet = mt.BlockModel.isotropic(24, 3, 1.0, signal_energy=800.0)
+    soft = mt.MoE(gate=mt.Soft())
+    assert crossover(HARD, soft, quiet, over="noise_variance") == math.inf
+    assert crossover(soft, mt.MoE(), quiet, over="noise_variance") == math.inf
+    rare = mt.BlockModel(
+        [0.002, 0.002, 0.996],
+        np.repeat([0, 1, 2], 5),
+        np.repeat([0.043, 0.077, 3.5], 5),
+        np.repeat([1.0, 1.0, 10.0], 5),
+        1.0,
+    )
+    assert crossover(mt.Dense(), soft, rare, over="noise_variance") == math.inf
