@@ -24,7 +24,7 @@ class Labels(NamedTuple):
     boundary: float | None
 
 
-def known_labels(labels: ArrayLike, samples: int) -> Labels:
+def checked_labels(labels: ArrayLike, samples: int) -> Labels:
     """Labels as numbers: two classes that are no numbers become 0 and 1."""
     given = _per("labels", labels, samples, "sample")
     classes = np.unique(given) if given.dtype.kind in "bUS" else None
@@ -58,7 +58,7 @@ class Structure(NamedTuple):
     block_of: IntArray | None
 
 
-def known_structure(
+def checked_structure(
     groups: ArrayLike | None,
     block_of: ArrayLike | None,
     experts: int | None,
@@ -97,7 +97,7 @@ def known_structure(
     return Structure(names.tolist(), np.searchsorted(names, members), codes.astype(np.int64))
 
 
-def known_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArray:
+def checked_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArray:
     """The noise variances in increasing order; from none to ten times the signal if not given."""
     if noise_variances is None:
         return signal * np.concatenate([[0.0], np.geomspace(0.01, 10.0, 10)])

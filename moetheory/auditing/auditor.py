@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.auditing.arguments import known_labels, known_noise, known_structure, split
+from moetheory.auditing.arguments import checked_labels, checked_noise, checked_structure, split
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
 from moetheory.auditing.fitting import Fitted, fit
@@ -140,8 +140,8 @@ def audit(
         experts = count("experts", experts, minimum=1)
     rows_read = _RowsRead(progress)
     x = Features(features, rows_read)
-    y = known_labels(labels, x.samples)
-    given = known_structure(groups, block_of, experts, x.samples, x.dim)
+    y = checked_labels(labels, x.samples)
+    given = checked_structure(groups, block_of, experts, x.samples, x.dim)
     mask = split(held_out, x.samples, given.groups, stream(entropy, SPLIT))
     rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
     passes = 3 + center + (given.block_of is None)
@@ -160,7 +160,7 @@ def audit(
         raise ValueError(
             f"features must not vanish on all training samples, got a mean square of {signal:g}"
         )
-    noise = known_noise(noise_variances, signal)
+    noise = checked_noise(noise_variances, signal)
     task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
     gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
     if given.groups is None and noise[0] == 0.0:

@@ -9,7 +9,7 @@ import numpy as np
 
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.predictors import Predictor
-from moetheory.auditing.ridge_path import Moments, RidgePath
+from moetheory.auditing.ridge_path import RidgePath, SampleMoments
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
 
@@ -27,8 +27,8 @@ class Fitted:
 
     predictors: dict[str, Predictor]
     losses: dict[str, FloatArray]
-    moments: Moments
-    of_groups: list[Moments]
+    moments: SampleMoments
+    of_groups: list[SampleMoments]
 
 
 def fit(
@@ -96,9 +96,9 @@ def fit(
     )
 
 
-def _moments(task: Task, rows: IntArray) -> Moments:
+def _moments(task: Task, rows: IntArray) -> SampleMoments:
     chunks = task.features.chunks(rows)
-    parts = (Moments.of(chunk, task.labels[rows[part]]) for part, chunk in chunks)
+    parts = (SampleMoments.of(chunk, task.labels[rows[part]]) for part, chunk in chunks)
     total = next(parts)
     for each in parts:
         total += each
@@ -108,7 +108,7 @@ def _moments(task: Task, rows: IntArray) -> Moments:
 class _Dense:
     """One predictor for all: penalised by the noise, and by what leaving samples out says."""
 
-    def __init__(self, task: Task, rows: IntArray, moments: Moments) -> None:
+    def __init__(self, task: Task, rows: IntArray, moments: SampleMoments) -> None:
         self._labels, self._noise = task.labels[rows], task.noise_variances
         mean = float(np.trace(moments.scatter)) / moments.count / len(moments.mean)
         tried = mean * np.geomspace(WEAKEST, STRONGEST * len(moments.mean), TUNING)

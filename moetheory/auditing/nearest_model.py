@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from moetheory.auditing.ridge_path import LEAST, Moments
+from moetheory.auditing.ridge_path import LEAST, SampleMoments
 from moetheory.common.arrays import IntArray
 from moetheory.problem.model import BlockModel
 
 
 def nearest_model(
-    of_groups: list[Moments],
-    overall: Moments,
+    of_groups: list[SampleMoments],
+    overall: SampleMoments,
     block_of: IntArray,
     intercept: bool,
     noise_variance: float,

@@ -26,7 +26,7 @@ ROUNDING = 1e-12  # of means: what varies by less than that only seems to vary
 
 
 @dataclass
-class Moments:
+class SampleMoments:
     """First and second moments of samples and labels; sums of squares and products about means."""
 
     count: int
@@ -37,14 +37,14 @@ class Moments:
     label_scatter: float
 
     @classmethod
-    def of(cls, features: FloatArray, labels: FloatArray) -> Moments:
+    def of(cls, features: FloatArray, labels: FloatArray) -> SampleMoments:
         """Those of one chunk of samples."""
         mean, label_mean = features.mean(axis=0), float(labels.mean())
         away, label_away = features - mean, labels - label_mean
         scatter, cross = away.T @ away, away.T @ label_away
         return cls(len(labels), mean, label_mean, scatter, cross, float(label_away @ label_away))
 
-    def __iadd__(self, other: Moments) -> Moments:
+    def __iadd__(self, other: SampleMoments) -> SampleMoments:
         """Those of both sets of samples (Chan, Golub and LeVeque: nothing cancels)."""
         total = self.count + other.count
         apart, label_apart = other.mean - self.mean, other.label_mean - self.label_mean
@@ -58,9 +58,9 @@ class Moments:
         self.count = total
         return self
 
-    def of_block(self, block: IntArray) -> Moments:
+    def of_block(self, block: IntArray) -> SampleMoments:
         """Those of some of the features."""
-        return Moments(
+        return SampleMoments(
             self.count,
             self.mean[block],
             self.label_mean,
@@ -105,7 +105,7 @@ class RidgePath:
 
     Parameters
     ----------
-    moments : Moments
+    moments : SampleMoments
     intercept : bool
         Whether they have one, without penalty.
     penalties : (L,) array
@@ -118,7 +118,7 @@ class RidgePath:
     coefficients : (L, d) array
     """
 
-    def __init__(self, moments: Moments, intercept: bool, penalties: FloatArray) -> None:
+    def __init__(self, moments: SampleMoments, intercept: bool, penalties: FloatArray) -> None:
         centred = moments.centred(intercept)
         self._centre, self._label_centre = centred.centre, centred.label_centre
         self._count, self._own = moments.count, 1.0 / moments.count if intercept else 0.0

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from moetheory.checking.error_law import DISTORTION, LEAST_REPLICATES, Law, without_label_noise
-from moetheory.checking.verdicts import ClaimVerdict, Comparison, Point, Status, Verdict
+from moetheory.checking.error_law import DISTORTION, LEAST_REPLICATES, ErrorLaw, without_label_noise
+from moetheory.checking.verdicts import ClaimPoint, ClaimVerdict, Comparison, Status, Verdict
 from moetheory.claims.certificates import Certificate, Shipped, certify
 from moetheory.claims.declaration import Claim, Setting, Theorem, Under
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.validation import count, number
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.estimates import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.theorems import catalogue
@@ -79,7 +79,7 @@ def check(
         replicates = count("replicates", replicates, minimum=2)
     level = number("level", level, above=0.0, below=1.0)
     entropy = entropy_of(rng)
-    model = theorem.example() if model is None else known_model(model)
+    model = theorem.example() if model is None else checked_model(model)
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
     claims = theorem.otherwise if failed else theorem.claims
 
@@ -87,7 +87,7 @@ def check(
     wanted = {claim: set(claim.simulated(model)) for claim in claims}
     simulated = {claim: [p for p in points[claim] if p in wanted[claim]] for claim in claims}
     laws = {
-        (claim, point): Law.of(claim, point, theorem)
+        (claim, point): ErrorLaw.of(claim, point, theorem)
         for claim in claims
         if claim.weights is not None
         for point in simulated[claim]
@@ -122,7 +122,7 @@ def check(
 
 def _simulate_all(
     theorem: Theorem,
-    laws: Mapping[tuple[Claim, BlockModel], Law],
+    laws: Mapping[tuple[Claim, BlockModel], ErrorLaw],
     tail: float,
     replicates: int | None,
     entropy: int,
@@ -181,7 +181,7 @@ def _experiment(
     )
 
 
-def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> Point:
+def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> ClaimPoint:
     left = None if claim.left is None else claim.left(model)
     right = None if claim.right is None else claim.right(model)
     holds = True
@@ -191,7 +191,7 @@ def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> Po
         holds = left <= right + rounding
         if claim.relation == "==":
             holds = holds and right <= left + rounding
-    return Point(claim.label(model), left, right, holds, comparison)
+    return ClaimPoint(claim.label(model), left, right, holds, comparison)
 
 
 def _scale(claim: Claim) -> Callable[[BlockModel], float]:
@@ -199,7 +199,7 @@ def _scale(claim: Claim) -> Callable[[BlockModel], float]:
     return claim.left if claim.scale is None else claim.scale.of
 
 
-def _compare(law: Law, estimates: Estimates, tail: float) -> Comparison:
+def _compare(law: ErrorLaw, estimates: Estimates, tail: float) -> Comparison:
     estimate = estimates.combination(law.weights)
     n = estimate.replicates
     # the observed spread misses rare groups that were hardly drawn, and is NaN where fourth
@@ -225,7 +225,7 @@ def _compare(law: Law, estimates: Estimates, tail: float) -> Comparison:
     )
 
 
-def _decide(claim: Claim, points: tuple[Point, ...]) -> ClaimVerdict:
+def _decide(claim: Claim, points: tuple[ClaimPoint, ...]) -> ClaimVerdict:
     certificate = _certificate(claim)
     compared = [(point, point.comparison) for point in points if point.comparison is not None]
     wrong = [point for point in points if not point.holds]

@@ -10,7 +10,7 @@ import numpy as np
 from moetheory.claims.declaration import DETECTION, Claim, Theorem
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas import perturbed
-from moetheory.predictors.perturbed_risks import UNCHANGED, optimal_losses, routed
+from moetheory.predictors.perturbed_risks import UNCHANGED, optimal_losses, routed_losses
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -21,7 +21,7 @@ LEAST_REPLICATES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class Law:
+class ErrorLaw:
     """What theory says of one simulated quantity, a weighted sum of squared errors.
 
     Given the group, and the group that an input is taken for, an error is exactly normal with the
@@ -41,7 +41,7 @@ class Law:
     resolution: float
 
     @classmethod
-    def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> Law:
+    def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> ErrorLaw:
         """The law of what simulation measures for ``claim`` at ``model``."""
         assert claim.weights is not None
         assert claim.left is not None
@@ -109,7 +109,7 @@ def _cases(
 ) -> tuple[FloatArray, FloatArray]:
     """Of each group, and of each that it is taken for, the probability and the excess risk."""
     change = under or UNCHANGED
-    meeting = routed(optimal_losses(estimator, model), estimator, model, change)
+    meeting = routed_losses(optimal_losses(estimator, model), estimator, model, change)
     p = model.group_probabilities
     if change.confusion is None:
         return p, meeting.right

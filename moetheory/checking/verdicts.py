@@ -57,7 +57,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Point:
+class ClaimPoint:
     """Both sides of a claim for one model, as far as it has them."""
 
     label: str
@@ -85,8 +85,8 @@ class ClaimVerdict:
     relation: Relation
     status: Status
     reason: str
-    points: tuple[Point, ...]
-    shown: Point | None
+    points: tuple[ClaimPoint, ...]
+    shown: ClaimPoint | None
     certificate: Certificate | None
 
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim
-from moetheory.claims.gradient_descent import Learner, lone_direction
+from moetheory.claims.gradient_descent import TrainedEstimator, lone_direction
 from moetheory.claims.quantities import about, direction, log_uniform
 from moetheory.problem.model import BlockModel
 from moetheory.theory.descents import descent
 
 
-def contraction(steeper: Learner, flatter: Learner) -> tuple[Claim, Claim, Claim]:
+def contraction(steeper: TrainedEstimator, flatter: TrainedEstimator) -> tuple[Claim, Claim, Claim]:
     r"""Which of two contracts faster in a direction, on both sides of the threshold.
 
     With curvatures :math:`H_1 > H_2` the steeper one does for :math:`a < 2/(H_1+H_2)`, and the
@@ -32,7 +32,10 @@ def contraction(steeper: Learner, flatter: Learner) -> tuple[Claim, Claim, Claim
 
 
 def _faster(
-    faster: Learner, slower: Learner, where: str, steps: Callable[[Any, Any, Any], Any]
+    faster: TrainedEstimator,
+    slower: TrainedEstimator,
+    where: str,
+    steps: Callable[[Any, Any, Any], Any],
 ) -> Claim:
     """What a step leaves of one direction, for all sizes ``steps(faster's H, slower's, u > 0)``."""
 
@@ -67,13 +70,15 @@ def _faster(
     )
 
 
-def _share_left(learner: Learner, pair: Any) -> float:
+def _share_left(learner: TrainedEstimator, pair: Any) -> float:
     model, size = pair
     path = descent(learner.estimator, model, [0, 1], step_size=size, training=learner.training)
     return float(path.remaining[1] / path.remaining[0])
 
 
-def best_step(faster: Learner, slower: Learner, model: BlockModel, what: str, **more: Any) -> Claim:
+def best_step(
+    faster: TrainedEstimator, slower: TrainedEstimator, model: BlockModel, what: str, **more: Any
+) -> Claim:
     """Who contracts faster at its own best step, for a model that says something."""
     return about(
         model,

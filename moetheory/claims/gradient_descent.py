@@ -29,7 +29,7 @@ MARGIN = 2  # how far a common step is below what makes the steepest direction s
 
 
 @dataclass(frozen=True)
-class Learner:
+class TrainedEstimator:
     """An estimator and how it is trained."""
 
     name: str
@@ -71,27 +71,27 @@ class Learner:
         return contraction_factor(self.estimator, model, training=self.training).value
 
 
-DENSE = Learner("dense", Dense())
-OWN = Learner("own", MoE())
-JOINT = Learner("joint", MoE(), "joint")
+DENSE = TrainedEstimator("dense", Dense())
+OWN = TrainedEstimator("own", MoE())
+JOINT = TrainedEstimator("joint", MoE(), "joint")
 
 
 @dataclass(frozen=True)
 class Common:
     """A step for several learners: ``1/MARGIN`` of 1/H_max of the steepest, which is ``of``."""
 
-    of: Learner
+    of: TrainedEstimator
 
     def step(self, model: BlockModel) -> float:
         """The number."""
         steepest = contraction_factor(self.of.estimator, model, training=self.of.training)
         return float(np.min(steepest.largest_stable)) / 2.0 / MARGIN
 
-    def at(self, learner: Learner, steps: int) -> Side:
+    def at(self, learner: TrainedEstimator, steps: int) -> Side:
         """Excess risk after so many of these steps."""
         return lambda model: learner.after(model, self.step(model), steps)
 
-    def walked(self, learner: Learner, steps: int) -> Side:
+    def walked(self, learner: TrainedEstimator, steps: int) -> Side:
         """The same, one step after the other."""
 
         def excess(model: BlockModel) -> float:
@@ -100,7 +100,7 @@ class Common:
 
         return excess
 
-    def fit(self, learner: Learner, model: BlockModel, steps: int) -> FloatArray:
+    def fit(self, learner: TrainedEstimator, model: BlockModel, steps: int) -> FloatArray:
         """The coefficients that these steps lead to, (d,)."""
         return np.asarray(learner.walk(*_of_each(model), self.step(model), steps))
 
@@ -108,7 +108,7 @@ class Common:
         """For models of which one direction alone has signal."""
         return 1 / (MARGIN * self.of.curvature(one.probability, one.signal, one.noise))
 
-    def identity(self, learner: Learner, steps: int) -> Claim:
+    def identity(self, learner: TrainedEstimator, steps: int) -> Claim:
         """The closed form is what the steps lead to, and what fresh samples say of it."""
 
         def symbolic() -> Symbolic:
@@ -143,7 +143,7 @@ class Common:
             control=1.01,
         )
 
-    def never_behind(self, ahead: Learner, behind: Learner, steps: int) -> Claim:
+    def never_behind(self, ahead: TrainedEstimator, behind: TrainedEstimator, steps: int) -> Claim:
         """An order of risks, proved direction by direction."""
 
         def symbolic() -> Symbolic:

@@ -37,7 +37,7 @@ TRAINING_SETS = 200
 STEPS = np.unique(np.rint([0.0, *np.geomspace(1.0, 1e6, 61)])).astype(np.int64)
 
 
-class Learner(NamedTuple):
+class DescentRow(NamedTuple):
     """A row of the table."""
 
     name: str
@@ -62,9 +62,9 @@ def run_descent(options: argparse.Namespace) -> int:
     with refusals(options), terminal.Progress("descent") as progress:
         moe = MoE(ridge=options.ridge)
         learners = (
-            Learner("dense", Dense(ridge=options.ridge), "own"),
-            Learner("experts, own samples", moe, "own"),
-            Learner("experts, jointly", moe, "joint"),
+            DescentRow("dense", Dense(ridge=options.ridge), "own"),
+            DescentRow("experts, own samples", moe, "own"),
+            DescentRow("experts, jointly", moe, "joint"),
         )
         results = {learner.name: _speed(options, model, learner) for learner in learners}
         for number, learner in enumerate(learners if options.samples is not None else ()):
@@ -103,7 +103,7 @@ def _goal(options: argparse.Namespace) -> dict[str, Any]:
     return {"tolerance": options.tolerance or SHARE, "relative": True}
 
 
-def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> dict[str, Any]:
+def _speed(options: argparse.Namespace, model: BlockModel, learner: DescentRow) -> dict[str, Any]:
     """With infinitely many samples; a goal that is never reached has no counts."""
     _, estimator, training = learner
     how: dict[str, Any] = {"training": training, "step_size": options.step_size or "optimal"}
@@ -128,7 +128,7 @@ def _speed(options: argparse.Namespace, model: BlockModel, learner: Learner) -> 
 def _stopped(
     options: argparse.Namespace,
     model: BlockModel,
-    learner: Learner,
+    learner: DescentRow,
     entropy: int | None,
     progress: Any,
 ) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas.sums import of_others
 
 
-class Layout:
+class BlockLayout:
     """Coordinates sorted by block, and which groups share a set."""
 
     def __init__(self, block_of: IntArray, groups: int, *, coupled: bool) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.formulas.block_layout import Layout
+from moetheory.formulas.block_layout import BlockLayout
 
 TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
 STEPS = 300
@@ -26,7 +26,7 @@ TOO_NEAR = 0.499  # s/(n(n-s)) is at least 1/2 for n = s+1, and less for n = s+2
 SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
 
 
-class Moments(NamedTuple):
+class CoefficientMoments(NamedTuple):
     r"""Of the coefficients of each coordinate, shape (d,), in the order of the layout.
 
     Attributes
@@ -52,7 +52,7 @@ class Moments(NamedTuple):
 
 
 def weights(
-    layout: Layout, counts: FloatArray, own: FloatArray, other: Any, slope: Any, floor: Any
+    layout: BlockLayout, counts: FloatArray, own: FloatArray, other: Any, slope: Any, floor: Any
 ) -> FloatArray:
     r"""The weights :math:`w_g`, shape (sets, k); 0 for a group without samples.
 
@@ -61,7 +61,7 @@ def weights(
 
     Parameters
     ----------
-    layout : Layout
+    layout : BlockLayout
     counts : (sets, k) array
         :math:`n_g`.
     own, other : (d,) arrays
@@ -98,7 +98,12 @@ def weights(
 
 
 def one_sample(
-    layout: Layout, counts: FloatArray, own: FloatArray, other: FloatArray, slope: Any, floor: Any
+    layout: BlockLayout,
+    counts: FloatArray,
+    own: FloatArray,
+    other: FloatArray,
+    slope: Any,
+    floor: Any,
 ) -> FloatArray:
     """The weight of a sample, shape (sets, 1), were all variances equal; 1 without samples."""
     n = counts.sum(axis=-1, keepdims=True)
@@ -116,14 +121,14 @@ def one_sample(
 
 
 def denominator(
-    layout: Layout, w: FloatArray, own: FloatArray, other: FloatArray, floor: Any
+    layout: BlockLayout, w: FloatArray, own: FloatArray, other: FloatArray, floor: Any
 ) -> FloatArray:
     r""":math:`D_m = c + \sum_g w_g C_{gm}`, shape (d,)."""
     return layout.across(w, own, other) + layout.spread(floor)
 
 
 def moments(
-    layout: Layout,
+    layout: BlockLayout,
     counts: FloatArray,
     signal: FloatArray,
     leakage: FloatArray,
@@ -132,7 +137,7 @@ def moments(
     outside: FloatArray,
     slope: Any,
     floor: Any,
-) -> Moments:
+) -> CoefficientMoments:
     r"""Mean and variance of each fitted coefficient.
 
     With :math:`\bar\beta = D^{-1}\sum_g w_gC_g\tilde\theta_g`, :math:`e_g` its risk in group g,
@@ -181,7 +186,7 @@ def moments(
     relative = _diagonal(gram @ solved) / np.maximum(counts, 1.0)
     near = (relative >= TOO_NEAR) & (risk > 0.0)
     doubt = carried(risk * np.where(near, 0.0, relative))
-    result = Moments(
+    result = CoefficientMoments(
         mean=beta,
         missed=missed,
         variance=carried(risk),
@@ -195,7 +200,7 @@ def moments(
 
 
 def _next_order(
-    layout: Layout,
+    layout: BlockLayout,
     counts: FloatArray,
     w: FloatArray,
     reach: tuple[FloatArray, FloatArray],

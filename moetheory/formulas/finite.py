@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas import population
-from moetheory.formulas.block_layout import Layout
+from moetheory.formulas.block_layout import BlockLayout
 
 
 def estimation_cost(
@@ -96,7 +96,7 @@ def is_isotropic(least: Any, most: Any) -> Any:
 
 
 def dense_rate(
-    layout: Layout,
+    layout: BlockLayout,
     group_probabilities: FloatArray,
     signal: FloatArray,
     leakage: FloatArray,
@@ -115,7 +115,7 @@ def dense_rate(
 
     Parameters
     ----------
-    layout : Layout
+    layout : BlockLayout
     group_probabilities : (K,) array
     signal, leakage, coefficients : (d,) arrays
         :math:`\lambda, \nu, b`, in the order of the layout.

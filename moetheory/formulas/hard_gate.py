@@ -29,7 +29,7 @@ WRONG = 1e-8
 ROUNDING = 1e-12  # relative
 
 
-class Routing(NamedTuple):
+class HardRouting(NamedTuple):
     """Probabilities and losses by class of blocks.
 
     Attributes
@@ -80,7 +80,7 @@ def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatA
     return np.asarray((np.asarray(experts, dtype=np.float64) - 1.0) * one)
 
 
-def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> Routing:
+def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> HardRouting:
     r"""Hard top-1 routing among blocks with evidence, ``counts[c]`` of class c.
 
     With :math:`F_l, f_l` the law of :math:`\log W_l` while block l is inactive and
@@ -102,7 +102,7 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
     if counts.sum() == 1 and constant == 0.0:
         none, all_ = np.zeros(1), np.ones(1)
         idle = float(blocks[0].loads.sum())
-        return Routing(none[np.newaxis], all_, none, none, all_, 0.0, idle, 0.0)
+        return HardRouting(none[np.newaxis], all_, none, none, all_, 0.0, idle, 0.0)
     table = _Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
     lower, upper = table.window()
     number = table.nodes(lower, upper)
@@ -125,7 +125,7 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
     apart = float(np.abs(rows - 1.0).max())
     if not apart <= WRONG:
         raise ArithmeticError(f"routing probabilities sum to 1 only to within {apart:.1g}")
-    return Routing(
+    return HardRouting(
         between=between,
         right=right,
         away=bottom.reached,

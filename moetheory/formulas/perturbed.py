@@ -42,7 +42,7 @@ class BlockLosses(NamedTuple):
     other: FloatArray
 
 
-class Routed(NamedTuple):
+class RoutedLosses(NamedTuple):
     r"""Excess risk of an input of group i: ``right`` if it is taken for what it is.
 
     If it is taken for group j, ``unseen`` [i] + ``wrong`` [j] and ``idle`` of all other blocks;
@@ -103,7 +103,7 @@ def erased(
     )
 
 
-def dense_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
+def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
     r"""Dense in group i: :math:`\sum_m S_{im}(b-c)^2 + \sigma_o^2\|c\|^2`, and drag.
 
     Drag towards block j adds :math:`\eta^2\sum_{m\in j}\lambda c^2`.
@@ -111,10 +111,10 @@ def dense_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
     gain = np.broadcast_to(losses.gain.sum(axis=-1, keepdims=True), losses.gain.shape)
     right = losses.active + of_others(losses.inactive) + times(noise, gain)
     idle = np.zeros_like(losses.other)
-    return Routed(right, right, times(drag**2, losses.pulled), idle, gain)
+    return RoutedLosses(right, right, times(drag**2, losses.pulled), idle, gain)
 
 
-def expert_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
+def expert_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
     r"""Expert i in group i, and expert j in group i.
 
     .. math:: i \to i: \sum_{m\in i}\big(\lambda(b-c)^2 + \sigma_o^2c^2\big)
@@ -124,7 +124,7 @@ def expert_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
               + \sum_{m\notin i,j}\nu b^2 .
     """
     passed = times(noise, losses.gain)
-    return Routed(
+    return RoutedLosses(
         right=losses.active + passed + of_others(losses.other),
         unseen=losses.own,
         wrong=losses.inactive + passed + times(drag**2, losses.pulled),
@@ -133,7 +133,7 @@ def expert_routed(losses: BlockLosses, noise: float, drag: float) -> Routed:
     )
 
 
-def excess(routed: Routed, confusion: FloatArray | None) -> FloatArray:
+def excess(routed: RoutedLosses, confusion: FloatArray | None) -> FloatArray:
     r"""Excess risk given the group, :math:`\sum_jM_{ij}R_{i\to j}`, shape (..., K)."""
     if confusion is None:
         return routed.right
@@ -149,7 +149,7 @@ def excess(routed: Routed, confusion: FloatArray | None) -> FloatArray:
     return np.asarray(times(right, routed.right) + times(often, routed.unseen) + met)
 
 
-def pairs(routed: Routed) -> FloatArray:
+def pairs(routed: RoutedLosses) -> FloatArray:
     r"""Excess risk of an input of group i that is taken for group j, shape (..., K, K)."""
     same = np.eye(routed.idle.shape[-1], dtype=bool)
     idle = of_others(np.where(same, 0.0, routed.idle[..., np.newaxis, :]))
@@ -158,7 +158,7 @@ def pairs(routed: Routed) -> FloatArray:
 
 
 def adversarial(
-    routed: Routed, confusion: FloatArray | None, outside: float, radius: float
+    routed: RoutedLosses, confusion: FloatArray | None, outside: float, radius: float
 ) -> FloatArray:
     r"""Excess risk given the group, each input shifted by at most r where it hurts most.
 

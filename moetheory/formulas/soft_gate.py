@@ -28,7 +28,7 @@ LEAST, MOST = -680.0, 700.0  # logarithms of floats, small and large
 ROUNDING = 1e-12  # relative
 
 
-class Losses(NamedTuple):
+class SoftGateLosses(NamedTuple):
     """Excess over oracle routing.
 
     Attributes
@@ -43,7 +43,7 @@ class Losses(NamedTuple):
     error: float
 
 
-def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> Losses:
+def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> SoftGateLosses:
     r"""Excess of the soft gate :math:`v = w` over the oracle, ``counts[c]`` blocks of class c.
 
     With :math:`\phi_k = E_0e^{-tW_k}` and :math:`\psi_j = E_0W_jq_je^{-tW_j}`, for group g
@@ -64,7 +64,7 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
     shares = counts * np.exp([block.log_prior for block in blocks])
     alone = counts.sum() == 1 and constant == 0.0
     if alone or _largest(blocks, counts, constant) < LEAST:
-        return Losses(np.zeros(len(blocks)), 0.0)
+        return SoftGateLosses(np.zeros(len(blocks)), 0.0)
     remainders = (energies + shares @ energies) / math.e
     nodes = [_Nodes.of(block) for block in blocks]
     sums = np.zeros((2, len(blocks)))  # over every second node each
@@ -83,7 +83,7 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
         apart = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
     # halving the step squares the error
     error = float(np.nanmax(apart, initial=0.0)) ** 2 + max(each.error for each in nodes) + ROUNDING
-    return Losses(total, error)
+    return SoftGateLosses(total, error)
 
 
 def foreign_loss(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas import population
-from moetheory.problem.estimators import Estimator, MoE, known
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.estimators import Estimator, MoE, checked_estimator
+from moetheory.problem.model import BlockModel, checked_model
 
 
 def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
@@ -26,7 +26,7 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
     >>> optimal_coefficients(Dense(), model), optimal_coefficients(MoE(), model)
     (array([0.5       , 0.66666667]), array([0.66666667, 0.8       ]))
     """
-    estimator, model = known(estimator), known_model(model)
+    estimator, model = checked_estimator(estimator), checked_model(model)
     if isinstance(estimator, MoE):
         return population.expert_coefficients(
             model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
@@ -41,7 +41,7 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
     )
 
 
-def missed_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
+def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
     """The true coefficients less the optimal ones, shape (d,), with all digits."""
     moment = model.signal_variances
     if not isinstance(estimator, MoE):

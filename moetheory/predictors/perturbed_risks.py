@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import perturbed, sums
-from moetheory.formulas.perturbed import BlockLosses, Routed
-from moetheory.predictors.optimal import leakage_of, missed_coefficients, optimal_coefficients
+from moetheory.formulas.perturbed import BlockLosses, RoutedLosses
+from moetheory.predictors.optimal import coefficient_errors, leakage_of, optimal_coefficients
 from moetheory.problem.estimators import Dense, Estimator, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -19,7 +19,7 @@ from moetheory.problem.perturbation import Perturbation
 UNCHANGED = Perturbation()
 
 
-def known_perturbation(under: Perturbation, estimator: Estimator, model: BlockModel) -> None:
+def checked_perturbation(under: Perturbation, estimator: Estimator, model: BlockModel) -> None:
     """Refuse a perturbation that is not defined for the estimator or the model."""
     if not isinstance(under, Perturbation):
         raise ValueError(f"under must be a Perturbation, got {under!r}")
@@ -75,7 +75,7 @@ def block_losses(
 
 def optimal_losses(estimator: Estimator, model: BlockModel) -> BlockLosses:
     """Those of the population optimum."""
-    mean, missed = optimal_coefficients(estimator, model), missed_coefficients(estimator, model)
+    mean, missed = optimal_coefficients(estimator, model), coefficient_errors(estimator, model)
     return block_losses(model, mean, missed)
 
 
@@ -90,7 +90,7 @@ def correlated(model: BlockModel) -> NDArray[np.bool_]:
     return found
 
 
-def scatter(
+def erasure_terms(
     model: BlockModel, mean: FloatArray, variance: Any = 0.0
 ) -> tuple[FloatArray, FloatArray]:
     r"""What erasure adds where coordinates are correlated, block active and inactive, (..., K).
@@ -117,26 +117,26 @@ def scatter(
     return found[0], found[1]
 
 
-def routed(
+def routed_losses(
     losses: BlockLosses, estimator: Estimator, model: BlockModel, under: Perturbation
-) -> Routed:
+) -> RoutedLosses:
     """What inputs meet in each group, with test noise and drag."""
     route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
     return route(losses, under.noise_of(model.noise_variance), under.drag)
 
 
-def exposed(
+def perturbed_excess(
     losses: BlockLosses,
     estimator: Estimator,
     model: BlockModel,
     under: Perturbation,
     scattered: tuple[FloatArray, FloatArray] | None = None,
 ) -> FloatArray:
-    """Excess risk given the group, (..., K); ``scattered`` as `scatter` gives it, else none."""
+    """Excess risk given the group, (..., K); ``scattered`` is of `erasure_terms`, else none."""
     if under.erasure:
         none = np.zeros(model.experts)
         losses = perturbed.erased(losses, under.erasure, *(scattered or (none, none)))
-    meeting = routed(losses, estimator, model, under)
+    meeting = routed_losses(losses, estimator, model, under)
     if under.radius:
         outside = model.label_noise_variance
         return perturbed.adversarial(meeting, under.confusion, outside, under.radius)

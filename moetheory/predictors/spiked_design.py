@@ -9,8 +9,8 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.validation import read_only
-from moetheory.problem.estimators import Estimator, MoE, known_oracle
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.estimators import Estimator, MoE, checked_oracle
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import counts_of
 
 
@@ -46,13 +46,13 @@ class Design:
     @classmethod
     def of(cls, estimator: Estimator, model: BlockModel, samples: Any) -> Design:
         """The design of ``model``; ValueError where it has no few spikes to speak of."""
-        known_oracle(estimator, "the spectrum of a fixed design")
+        checked_oracle(estimator, "the spectrum of a fixed design")
         if estimator.ridge:
             raise ValueError(
                 "estimator must have no ridge, which is no part of what it observes, "
                 f"got {estimator!r}"
             )
-        if not known_model(model).strict:
+        if not checked_model(model).strict:
             raise ValueError(
                 "model must have strict blocks, leakage_variances=0: with leakage a group's rows "
                 "are not zero off its block"

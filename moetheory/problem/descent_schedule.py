@@ -16,7 +16,7 @@ from moetheory.problem.model import BlockModel
 TrainingMode = Literal["own", "joint"]
 Cost = Literal["iterations", "samples", "multiplications"]
 StepSize = Literal["optimal"] | ArrayLike  # as users give it, and as it is known:
-KnownStepSize = Literal["optimal"] | float | FloatArray
+CheckedStepSize = Literal["optimal"] | float | FloatArray
 COSTS: tuple[Cost, ...] = get_args(Cost)
 MOST_STEPS = 2**53  # beyond it floats skip integers
 SMALLEST_STEP = 1e-290  # its inverse is a float, also where a joint loss shortens it
@@ -35,7 +35,7 @@ class Schedule:
     """
 
     steps: IntArray
-    step_size: KnownStepSize
+    step_size: CheckedStepSize
     training: TrainingMode
 
     def __repr__(self) -> str:
@@ -45,7 +45,7 @@ class Schedule:
         return f"Schedule({self.steps.tolist()}, step_size={said!r}, training={self.training!r})"
 
 
-def known_schedule(
+def checked_schedule(
     steps: ArrayLike,
     step_size: StepSize,
     training: TrainingMode,
@@ -53,21 +53,21 @@ def known_schedule(
     model: BlockModel,
 ) -> Schedule:
     """All three, checked for these estimators."""
-    size = known_step_size(step_size, training, estimators, model)
-    return Schedule(known_steps(steps), size, training)
+    size = checked_step_size(step_size, training, estimators, model)
+    return Schedule(checked_steps(steps), size, training)
 
 
-def known_training(training: TrainingMode) -> TrainingMode:
+def checked_training(training: TrainingMode) -> TrainingMode:
     """``training`` itself, if there is such a way."""
     if not isinstance(training, str) or training not in get_args(TrainingMode):
         raise ValueError(f'training must be "own" or "joint", got {training!r}')
     return training
 
 
-def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
+def checked_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
     """``steps``, one or several numbers of iterations, as a new array (T,).
 
-    >>> known_steps(10), known_steps([0, 1e9])
+    >>> checked_steps(10), checked_steps([0, 1e9])
     (array([10]), array([         0, 1000000000]))
     """
     given = regular_array(name, steps)
@@ -80,20 +80,20 @@ def known_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
     return result
 
 
-def known_step_size(
+def checked_step_size(
     step_size: StepSize,
     training: TrainingMode,
     estimators: tuple[Estimator, ...],
     model: BlockModel,
-) -> KnownStepSize:
+) -> CheckedStepSize:
     """ "optimal", a positive number, or of experts on their own samples one for each."""
-    known_training(training)
+    checked_training(training)
     if isinstance(step_size, str):
         if step_size != "optimal":
             raise ValueError(f'step_size must be "optimal" or a number, got {step_size!r}')
         return "optimal"
     if regular_array("step_size", step_size).ndim == 0:
-        return _known_size("step_size", step_size)
+        return _checked_size("step_size", step_size)
     if training == "joint":
         raise ValueError(
             'step_size must be one number with training="joint", one loss of all experts, '
@@ -101,17 +101,17 @@ def known_step_size(
         )
     sizes = vector("step_size", step_size, length=model.experts)
     for g, each in enumerate(sizes.tolist()):
-        _known_size(f"step_size[{g}]", each)
+        _checked_size(f"step_size[{g}]", each)
     if any(isinstance(each, Dense) for each in estimators):
         raise ValueError(f"step_size must be one number for Dense(...), got shape {sizes.shape}")
     return sizes
 
 
-def _known_size(name: str, value: Any) -> float:
+def _checked_size(name: str, value: Any) -> float:
     return number(name, number(name, value, above=0.0), minimum=SMALLEST_STEP)
 
 
-def known_cost(cost: Cost) -> Cost:
+def checked_cost(cost: Cost) -> Cost:
     """``cost`` itself, if there is such an axis."""
     if not isinstance(cost, str) or cost not in COSTS:
         raise ValueError(f"cost must be one of {', '.join(COSTS)}, got {cost!r}")

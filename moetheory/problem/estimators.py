@@ -9,7 +9,7 @@ import numpy as np
 
 from moetheory.common.errors import NoClosedForm
 from moetheory.common.validation import number
-from moetheory.problem.gates import Gate, Oracle, known_gate
+from moetheory.problem.gates import Gate, Oracle, checked_gate
 from moetheory.problem.model import BlockModel
 
 
@@ -77,7 +77,7 @@ class MoE:
     ridge: float = 0.0
 
     def __post_init__(self) -> None:
-        known_gate(self.gate)
+        checked_gate(self.gate)
         object.__setattr__(self, "ridge", number("ridge", self.ridge, minimum=0.0))
 
     @property
@@ -99,7 +99,7 @@ class MoE:
 Estimator = Dense | MoE
 
 
-def known(estimator: Estimator) -> Estimator:
+def checked_estimator(estimator: Estimator) -> Estimator:
     """``estimator`` itself; ValueError for anything that is not one."""
     if not isinstance(estimator, Dense | MoE):
         raise ValueError(f"estimator must be Dense(...) or MoE(...), got {estimator!r}")
@@ -120,12 +120,12 @@ def require_strict(model: BlockModel) -> None:
         )
 
 
-def known_oracle(estimator: Estimator, what: str) -> Estimator:
+def checked_oracle(estimator: Estimator, what: str) -> Estimator:
     """``estimator``, if it is dense or routed by the oracle; `NoClosedForm` for other gates.
 
     ``what`` names the quantity that is known for these alone.
     """
-    if routes_by_input(known(estimator)):
+    if routes_by_input(checked_estimator(estimator)):
         raise NoClosedForm(
             f"{what} is known for Dense(...) and MoE(gate=Oracle()) only, got {estimator!r}"
         )

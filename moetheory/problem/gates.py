@@ -158,7 +158,7 @@ class Learned(_PicksOne):
 Gate = Oracle | Hard | Soft | TopK | Learned
 
 
-def known_gate(gate: Gate) -> Gate:
+def checked_gate(gate: Gate) -> Gate:
     """``gate`` itself; ValueError for anything that is not one."""
     if not isinstance(gate, Gate):
         raise ValueError(

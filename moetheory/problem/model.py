@@ -443,7 +443,7 @@ class BlockModel:
             raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 
-def known_model(model: BlockModel) -> BlockModel:
+def checked_model(model: BlockModel) -> BlockModel:
     """``model`` itself; ValueError for anything that is not a `BlockModel`."""
     if not isinstance(model, BlockModel):
         raise ValueError(f"model must be a BlockModel, got {model!r}")

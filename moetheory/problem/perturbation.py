@@ -99,7 +99,7 @@ class Perturbation:
     ) -> None:
         if noise_variance is not None:
             noise_variance = number("noise_variance", noise_variance, minimum=0.0)
-        drag = known_drag(drag)
+        drag = checked_drag(drag)
         if drag and confusion is None:
             raise ValueError(
                 f"drag needs confusion, the groups to be dragged to, got drag={drag:g}"
@@ -143,7 +143,7 @@ class Perturbation:
         return shares if self.confusion is None else shares @ self.confusion
 
 
-def known_drag(drag: float) -> float:
+def checked_drag(drag: float) -> float:
     """``drag`` as a float, finite as its square is."""
     return _squarable("drag", number("drag", drag))
 

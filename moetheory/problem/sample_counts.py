@@ -59,7 +59,7 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
     return counts
 
 
-def known_counts(counts: Counts) -> Counts:
+def checked_counts(counts: Counts) -> Counts:
     """``counts`` itself; ValueError for anything but "fixed" and "multinomial"."""
     if not isinstance(counts, str) or counts not in ("fixed", "multinomial"):
         raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.validation import read_only
-from moetheory.problem.descent_schedule import Cost, known_cost
+from moetheory.problem.descent_schedule import Cost, checked_cost
 from moetheory.results.estimates import Estimate, Estimates
 
 
@@ -61,7 +61,7 @@ class _Path:
 
     def cost(self, axis: Cost) -> FloatArray:
         """Of the steps in "iterations", "samples" seen or "multiplications", (T,)."""
-        return np.asarray(self.steps * self.step_costs[known_cost(axis)])
+        return np.asarray(self.steps * self.step_costs[checked_cost(axis)])
 
 
 @dataclass(frozen=True, eq=False)

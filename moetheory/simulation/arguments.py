@@ -8,29 +8,29 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from moetheory.common.errors import HeavyTailWarning
-from moetheory.predictors.perturbed_risks import known_perturbation, require_normal_errors
-from moetheory.problem.estimators import Estimator, known
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.predictors.perturbed_risks import checked_perturbation, require_normal_errors
+from moetheory.problem.estimators import Estimator, checked_estimator
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
 
 
-def known_estimators(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
+def checked_estimators(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
     """All of them as a list."""
     given = estimator if isinstance(estimator, Sequence) else [estimator]
     if not given:
         raise ValueError("estimator must name at least one estimator, got an empty sequence")
-    return [known(each) for each in given]
+    return [checked_estimator(each) for each in given]
 
 
-def known_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel, ...]:
+def checked_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel, ...]:
     """All of them; they differ only in their noise variance."""
     if not isinstance(model, Sequence):
-        return (known_model(model),)
+        return (checked_model(model),)
     if not model:
         raise ValueError("model must name at least one model, got an empty sequence")
-    models = tuple(known_model(each) for each in model)
+    models = tuple(checked_model(each) for each in model)
     for index, each in enumerate(models):
         if each.replace(noise_variance=models[0].noise_variance) != models[0]:
             raise ValueError(
@@ -40,7 +40,7 @@ def known_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel, 
     return models
 
 
-def known_exposure(
+def checked_under(
     under: Perturbation | None,
     estimators: Sequence[Estimator],
     model: BlockModel,
@@ -50,7 +50,7 @@ def known_exposure(
     """One that is defined for all of them, and for fits known in closed form."""
     if under is not None:
         for estimator in estimators:
-            known_perturbation(under, estimator, model)
+            checked_perturbation(under, estimator, model)
         if samples is not None:
             require_normal_errors(under, instead)
     return under

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.seeding import RNG
-from moetheory.problem.descent_schedule import StepSize, TrainingMode, known_schedule, step_costs
-from moetheory.problem.estimators import Estimator, known_oracle
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_schedule, step_costs
+from moetheory.problem.estimators import Estimator, checked_oracle
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, counts_of
 from moetheory.results.descents import DescentEstimate
-from moetheory.simulation.arguments import known_estimators, known_exposure
+from moetheory.simulation.arguments import checked_estimators, checked_under
 from moetheory.simulation.engine import MEMORY, TRAINING_SETS
 from moetheory.simulation.methods.route import Method
 from moetheory.simulation.plans import descents
@@ -170,11 +170,11 @@ def simulate_descent(
     (True, True)
     """
     estimators = [
-        known_oracle(each, "gradient descent on training sets")
-        for each in known_estimators(estimator)
+        checked_oracle(each, "gradient descent on training sets")
+        for each in checked_estimators(estimator)
     ]
-    model = known_model(model)
-    schedule = known_schedule(steps, step_size, training, tuple(estimators), model)
+    model = checked_model(model)
+    schedule = checked_schedule(steps, step_size, training, tuple(estimators), model)
     campaign = Campaign.of(
         replicates=replicates,
         target_sem=target_sem,
@@ -186,7 +186,7 @@ def simulate_descent(
         progress=progress,
         checkpoint=checkpoint,
     )
-    under = known_exposure(
+    under = checked_under(
         under, estimators, model, samples, "simulate_descent under one of them at a time"
     )
     plan = descents(estimators, model, samples, counts, method, under, schedule)

@@ -14,19 +14,19 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.validation import count
 from moetheory.problem.estimators import Estimator
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, counts_of
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.simulation.arguments import (
+    checked_estimators,
+    checked_models,
+    checked_under,
     heavy_tails,
-    known_estimators,
-    known_exposure,
-    known_models,
     warn_of,
 )
-from moetheory.simulation.methods.base import Training
-from moetheory.simulation.methods.learned_routers import Taught
+from moetheory.simulation.methods.base import TrainingRoute
+from moetheory.simulation.methods.learned_routers import LearnedRoute
 from moetheory.simulation.methods.route import Method
 from moetheory.simulation.plans import families
 from moetheory.simulation.runs.assembly import by_model
@@ -219,7 +219,7 @@ def simulate(
     >>> f"{theory.value:.3f}", abs(worse.z(theory)) < 5
     ('0.555', True)
     """
-    estimators, models = known_estimators(estimator), known_models(model)
+    estimators, models = checked_estimators(estimator), checked_models(model)
     campaign = Campaign.of(
         replicates=replicates,
         target_sem=target_sem,
@@ -231,7 +231,7 @@ def simulate(
         progress=progress,
         checkpoint=checkpoint,
     )
-    under = known_exposure(under, estimators, models[0], samples)
+    under = checked_under(under, estimators, models[0], samples)
     heavy = heavy_tails(estimators, models, samples, counts, under)
     plan = families(estimators, models, samples, counts, method, keep=any(heavy), under=under)
     total = campaign.total
@@ -241,7 +241,7 @@ def simulate(
     estimates = campaign.carried_out(
         "simulate",
         plan,
-        [fewer if isinstance(family.route, Taught) else total for family in plan],
+        [fewer if isinstance(family.route, LearnedRoute) else total for family in plan],
         in_flight,
         lambda seed: identity(estimators, models, samples, counts, plan, seed, under),
         [tail is not None for tail in heavy],
@@ -275,13 +275,13 @@ def fitted_risks(
     >>> risks.shape, bool(np.all(risks > 0.2))
     ((1, 100, 4), True)
     """
-    estimators, models = known_estimators(estimators), (known_model(model),)
+    estimators, models = checked_estimators(estimators), (checked_model(model),)
     counts_of(samples, model)  # here None is no number of samples
-    under = known_exposure(under, estimators, model, samples)
+    under = checked_under(under, estimators, model, samples)
     total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))
     for family in families(estimators, models, samples, counts, method, keep=False, under=under):
-        assert isinstance(family.route, Training)
+        assert isinstance(family.route, TrainingRoute)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(
             [run.risks(index) for index in run.indices()], axis=1

@@ -12,21 +12,21 @@ from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_
 from moetheory.problem.gates import Learned, Moments, resolved
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, counts_of, known_counts
-from moetheory.simulation.methods.base import Training
-from moetheory.simulation.methods.data import Data
+from moetheory.problem.sample_counts import Counts, checked_counts, counts_of
+from moetheory.simulation.methods.base import TrainingRoute
+from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.descent_fits import (
-    DataDescent,
-    DenseDescent,
-    Descending,
-    ExpertDescent,
+    DataDescentRoute,
+    DenseDescentRoute,
+    DescentRoute,
+    ExpertDescentRoute,
 )
-from moetheory.simulation.methods.identity import Identity
-from moetheory.simulation.methods.law import Law
-from moetheory.simulation.methods.learned_routers import Taught
-from moetheory.simulation.methods.population import Population
+from moetheory.simulation.methods.identity import IdentityRoute
+from moetheory.simulation.methods.law import LawRoute
+from moetheory.simulation.methods.learned_routers import LearnedRoute
+from moetheory.simulation.methods.population import PopulationRoute
 from moetheory.simulation.methods.route import METHODS, Family, Method
-from moetheory.simulation.methods.statistics import DenseStatistics, ExpertStatistics
+from moetheory.simulation.methods.statistics import DenseStatisticsRoute, ExpertStatisticsRoute
 
 DESCENT_METHODS: tuple[Method, ...] = ("statistics", "data")
 
@@ -45,7 +45,7 @@ def families(
         raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
     everyone = tuple(range(len(estimators)))
     if samples is None:
-        if known_counts(counts) != "fixed":
+        if checked_counts(counts) != "fixed":
             raise ValueError(
                 f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
             )
@@ -63,35 +63,35 @@ def families(
                 f"{estimator!r} and samples={samples!r}; the samples of a router are "
                 "Learned(samples=...)"
             )
-    fixed = known_sizes(samples, counts, models[0])
+    fixed = checked_samples(samples, counts, models[0])
 
-    def family(name: str, members: list[int], route: type[Training], *salt: int) -> Family:
+    def family(name: str, members: list[int], route: type[TrainingRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
         trained = route(models, chosen, fixed, counts, keep, under)
         return Family(name, tuple(members), trained, salt)
 
     if method == "data":
-        return [family("all", list(everyone), Data)]
+        return [family("all", list(everyone), DataRoute)]
     routed, dense = separated(estimators, models[0])
     if method == "law" and dense:
         raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
     result = []
     if routed:
-        law = family("experts", routed, Law, 1)
-        assert isinstance(law.route, Law)
+        law = family("experts", routed, LawRoute, 1)
+        assert isinstance(law.route, LawRoute)
         obstacle = law.route.obstacle()
         if method == "law" and obstacle is not None:
             raise ValueError(f'method="law" does not know {obstacle}; leave method=None')
         use_law = obstacle is None and method != "statistics"
-        result.append(law if use_law else family("experts", routed, ExpertStatistics, 1))
+        result.append(law if use_law else family("experts", routed, ExpertStatisticsRoute, 1))
     if dense:
-        result.append(family("dense", dense, DenseStatistics))
+        result.append(family("dense", dense, DenseStatisticsRoute))
     return result
 
 
-def known_sizes(samples: Any, counts: Counts, model: BlockModel) -> IntArray:
+def checked_samples(samples: Any, counts: Counts, model: BlockModel) -> IntArray:
     """Samples of each group; with counts that are drawn, as many in total."""
-    if known_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
+    if checked_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
         raise ValueError(
             'samples must be an integer with counts="multinomial", which draws the counts '
             f"of the groups, got {samples!r}"
@@ -136,14 +136,14 @@ def _optimal(
                 f"{next(iter(learned))!r} and {other}"
             )
         everyone = tuple(range(len(estimators)))
-        return [Family("all", everyone, Population(models, estimators, under), ())]
+        return [Family("all", everyone, PopulationRoute(models, estimators, under), ())]
     result = []
     taught = {i for members in learned.values() for i in members}
     if rest := tuple(i for i in range(len(estimators)) if i not in taught):
-        together = Identity(models, tuple(estimators[i] for i in rest))
+        together = IdentityRoute(models, tuple(estimators[i] for i in rest))
         result.append(Family("all", rest, together, ()))
     for gate, members in learned.items():
-        alone = Taught(models, tuple(estimators[i] for i in members), gate)
+        alone = LearnedRoute(models, tuple(estimators[i] for i in members), gate)
         # the salt is the gate's own: alone or among others it gets the same draws
         assert gate.samples is not None
         salt = (2, gate.samples, get_args(Moments).index(gate.moments))
@@ -165,9 +165,9 @@ def descents(
         raise ValueError(
             f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
         )
-    fixed = known_sizes(samples, counts, model)
+    fixed = checked_samples(samples, counts, model)
 
-    def family(name: str, members: list[int], route: type[Descending], *salt: int) -> Family:
+    def family(name: str, members: list[int], route: type[DescentRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
         descending = route((model,), chosen, fixed, counts, under=under, schedule=schedule)
         steps = len(schedule.steps)
@@ -175,11 +175,11 @@ def descents(
         return Family(name, places, descending, salt)
 
     if method == "data":
-        return [family("all", list(range(len(estimators))), DataDescent)]
+        return [family("all", list(range(len(estimators))), DataDescentRoute)]
     routed, dense = separated(estimators, model)
     result = []
     if routed:
-        result.append(family("experts", routed, ExpertDescent, 1))
+        result.append(family("experts", routed, ExpertDescentRoute, 1))
     if dense:
-        result.append(family("dense", dense, DenseDescent))
+        result.append(family("dense", dense, DenseDescentRoute))
     return result

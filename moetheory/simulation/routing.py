@@ -14,12 +14,12 @@ from moetheory.common.blas_threads import one_blas_thread
 from moetheory.common.seeding import RNG, entropy_of, stream
 from moetheory.common.validation import count, read_only
 from moetheory.problem.estimators import require_strict
-from moetheory.problem.gates import Gate, Hard, Learned, known_gate, resolved
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.gates import Gate, Hard, Learned, checked_gate, resolved
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.estimates import Estimate
 from moetheory.simulation.methods.block_energies import Squares, View
 from moetheory.simulation.methods.identity import comoments_within
-from moetheory.simulation.methods.learned_routers import Router, routed
+from moetheory.simulation.methods.learned_routers import Router, routed_inputs
 from moetheory.simulation.methods.tally import Tally
 
 INPUTS = 100_000
@@ -114,8 +114,8 @@ def simulate_routing(
     >>> best.excess.mean, 0.0 < best.misrouting.mean < learned.misrouting.mean < 0.1
     (0.0, True)
     """
-    model = known_model(model)
-    gate = resolved(known_gate(gate), model.experts)
+    model = checked_model(model)
+    gate = resolved(checked_gate(gate), model.experts)
     if not isinstance(gate, Hard | Learned):
         raise ValueError(
             f"gate must pick one expert by the input: Hard(), TopK(1) or Learned(...), got {gate!r}"
@@ -216,7 +216,7 @@ class _Routers:
         return self.router.batch(self.inputs)
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        (found,) = routed(rng, self.router, self.views, replicates, self.inputs)
+        (found,) = routed_inputs(rng, self.router, self.views, replicates, self.inputs)
         excess = found.best - found.group.largest
         sums = _Sums.of(found.chosen, found.group, excess)
         shape = (2, replicates, self.inputs)

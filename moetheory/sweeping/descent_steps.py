@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from moetheory.common.errors import NoClosedForm
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.validation import count
-from moetheory.problem.descent_schedule import StepSize, TrainingMode, known_steps
+from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_steps
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -36,7 +36,7 @@ def sweep_over_steps(
     """What `sweep` gives with ``over="steps"``: in theory, or on ``samples`` simulated."""
     if not isinstance(model, BlockModel):
         raise ValueError(f'model must be a BlockModel with over="steps", got {model!r}')
-    steps = known_steps(values, name='values with over="steps"')
+    steps = checked_steps(values, name='values with over="steps"')
     how: dict[str, Any] = {"step_size": step_size, "training": training}
     columns: dict[str, Any] = {"steps": steps.copy()}
     if samples is None:

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.errors import NoClosedForm
 from moetheory.common.validation import number
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 
 PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
 
 
-class Point(NamedTuple):
+class SweepPoint(NamedTuple):
     """Where a sweep evaluates its estimators; ``name`` says at which of its values."""
 
     name: str
@@ -33,7 +33,7 @@ def points_of(
     samples: ArrayLike | None,
     under: Perturbation | None,
     drag: float,
-) -> list[Point]:
+) -> list[SweepPoint]:
     """What is evaluated at each value."""
     if over == "samples" and samples is not None:
         raise ValueError(
@@ -51,12 +51,12 @@ def _point(
     samples: ArrayLike | None,
     under: Perturbation | None,
     drag: float,
-) -> Point:
+) -> SweepPoint:
     name = f"{over}={value}"
     if over == "samples":
         samples = value
     if not isinstance(model, BlockModel):
-        return Point(name, known_model(model(value)), samples, under)
+        return SweepPoint(name, checked_model(model(value)), samples, under)
     with named(name):
         if over in PERTURBED:
             under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
@@ -65,7 +65,7 @@ def _point(
             model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
         elif over != "samples":
             model = model.replace(**{over: value})
-    return Point(name, model, samples, under)
+    return SweepPoint(name, model, samples, under)
 
 
 def _perturbed(

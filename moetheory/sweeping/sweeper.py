@@ -13,7 +13,7 @@ from moetheory.common.errors import HeavyTailWarning, NoClosedForm
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.validation import count, members, number, regular_array, whole
 from moetheory.problem.descent_schedule import StepSize, TrainingMode
-from moetheory.problem.estimators import Dense, Estimator, MoE, known
+from moetheory.problem.estimators import Dense, Estimator, MoE, checked_estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.estimates import Estimates
@@ -21,7 +21,7 @@ from moetheory.results.risks import Risk
 from moetheory.results.tables import Sweep
 from moetheory.simulation import simulate
 from moetheory.sweeping.descent_steps import sweep_over_steps
-from moetheory.sweeping.points import Point, named, points_of
+from moetheory.sweeping.points import SweepPoint, named, points_of
 from moetheory.theory.risks import moe_bound, risk
 
 SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
@@ -132,7 +132,8 @@ def sweep(
     """
     grid = _grid(over, values)
     estimators = [
-        known(estimator) for estimator in members("estimators", estimators, of="estimators")
+        checked_estimator(estimator)
+        for estimator in members("estimators", estimators, of="estimators")
     ]
     labels = [estimator.label for estimator in estimators]
     if not labels or len(set(labels)) < len(labels):
@@ -204,7 +205,7 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
     return np.array([whole(name, value, minimum=1) for value in grid.tolist()], dtype=np.int64)
 
 
-def _theory(estimator: Estimator, point: Point, *, simulated: bool) -> Risk | None:
+def _theory(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
     """What theory gives; None if nothing, where simulation does."""
     with named(point.name):
         try:
@@ -217,14 +218,14 @@ def _theory(estimator: Estimator, point: Point, *, simulated: bool) -> Risk | No
 
 def _runs(
     estimators: Sequence[Estimator],
-    points: Sequence[Point],
+    points: Sequence[SweepPoint],
     replicates: int,
     entropy: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Estimates]:
     """A simulation at every point, each with a seed of its own."""
 
-    def run(index: int, point: Point) -> Estimates:
+    def run(index: int, point: SweepPoint) -> Estimates:
         def report(done: int, total: int) -> None:
             if progress is not None:
                 progress(index * total + done, len(points) * total)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
 from moetheory.claims.contraction import alike, best_step, contraction, opposite, same_spectra
 from moetheory.claims.declaration import Claim, Side, Theorem
-from moetheory.claims.gradient_descent import DENSE, JOINT, Common, Learner
+from moetheory.claims.gradient_descent import DENSE, JOINT, Common, TrainedEstimator
 from moetheory.claims.quantities import about, uneven
 from moetheory.problem.model import BlockModel
 from moetheory.theory.descents import steps_to
@@ -24,7 +24,7 @@ def _rare() -> BlockModel:
     return BlockModel([0.2, 0.8], [0, 1], [1.0, 1.0], [1.0, 1.0], 1.0)
 
 
-def _products(learner: Learner) -> Side:
+def _products(learner: TrainedEstimator) -> Side:
     return lambda model: steps_to(
         learner.estimator,
         model,
@@ -35,7 +35,9 @@ def _products(learner: Learner) -> Side:
     )
 
 
-def _cheaper(cheaper: Learner, dearer: Learner, model: BlockModel, what: str) -> Claim:
+def _cheaper(
+    cheaper: TrainedEstimator, dearer: TrainedEstimator, model: BlockModel, what: str
+) -> Claim:
     return about(
         model,
         name=f"{cheaper.name} <= {dearer.name}: multiplications to {GOAL:g}, {what}",

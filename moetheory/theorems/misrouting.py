@@ -23,7 +23,7 @@ from moetheory.claims.quantities import (
     uneven,
 )
 from moetheory.common.arrays import FloatArray
-from moetheory.predictors.optimal import missed_coefficients, optimal_coefficients
+from moetheory.predictors.optimal import coefficient_errors, optimal_coefficients
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, even_confusion
@@ -65,7 +65,7 @@ def _moe_sum(drag: float) -> Side:
         matrix = _confusion(model)
         signal, noise = model.signal_variances, model.noise_variance
         theta = optimal_coefficients(MoE(), model)
-        missed = missed_coefficients(MoE(), model)
+        missed = coefficient_errors(MoE(), model)
         pairs = np.add.outer(
             _of_block(model, signal * model.coefficients**2),
             _of_block(model, (drag**2 * signal + noise) * theta**2),

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.problem.estimators import Estimator, MoE, known, known_oracle
-from moetheory.problem.model import BlockModel, known_model
-from moetheory.problem.perturbation import known_drag
+from moetheory.problem.estimators import Estimator, MoE, checked_estimator, checked_oracle
+from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.perturbation import checked_drag
 from moetheory.problem.sample_counts import counts_of
 from moetheory.theory import perturbation_crossovers
 from moetheory.theory.perturbation_crossovers import lead
@@ -131,7 +131,7 @@ def crossover(
     >>> crossover(Dense(), MoE(), models[0], over="leakage")
     0.2867089
     """
-    a, b, model = known(a), known(b), known_model(model)
+    a, b, model = checked_estimator(a), checked_estimator(b), checked_model(model)
     if samples is not None and over not in ("test_noise_variance", "misrouting"):
         raise ValueError(
             f'samples is for over="test_noise_variance" and "misrouting", got samples={samples!r} '
@@ -145,12 +145,12 @@ def crossover(
         return _over_noise(a, b, model)
     if over in OVER:
         for each in (a, b):
-            known_oracle(each, f"the crossover over {over}")
+            checked_oracle(each, f"the crossover over {over}")
     match over:
         case "test_noise_variance":
             return perturbation_crossovers.over_test_noise(a, b, model, samples)
         case "misrouting":
-            return perturbation_crossovers.over_misrouting(a, b, model, known_drag(drag), samples)
+            return perturbation_crossovers.over_misrouting(a, b, model, checked_drag(drag), samples)
         case "erasure":
             return perturbation_crossovers.over_erasure(a, b, model)
         case "radius":

@@ -10,7 +10,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import contraction
 from moetheory.formulas.population import second_moment
 from moetheory.predictors.optimal import leakage_of, optimal_coefficients
-from moetheory.problem.descent_schedule import KnownStepSize, TrainingMode
+from moetheory.problem.descent_schedule import CheckedStepSize, TrainingMode
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
 
@@ -38,7 +38,7 @@ class Quadratics:
 
     @classmethod
     def of(
-        cls, estimator: Estimator, model: BlockModel, size: KnownStepSize, training: TrainingMode
+        cls, estimator: Estimator, model: BlockModel, size: CheckedStepSize, training: TrainingMode
     ) -> Quadratics:
         """Those of an estimator; ValueError if the step diverges."""
         moment, share = _moments(estimator, model)
@@ -94,7 +94,7 @@ class Trajectory:
 
     @classmethod
     def of(
-        cls, estimator: Estimator, model: BlockModel, size: KnownStepSize, training: TrainingMode
+        cls, estimator: Estimator, model: BlockModel, size: CheckedStepSize, training: TrainingMode
     ) -> Trajectory:
         """That of an estimator; ValueError if the step diverges."""
         quadratics = Quadratics.of(estimator, model, size, training)

@@ -15,13 +15,13 @@ from moetheory.problem.descent_schedule import (
     Cost,
     StepSize,
     TrainingMode,
-    known_cost,
-    known_schedule,
-    known_step_size,
+    checked_cost,
+    checked_schedule,
+    checked_step_size,
     step_costs,
 )
-from moetheory.problem.estimators import Dense, Estimator, known_oracle
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.estimators import Dense, Estimator, checked_oracle
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.descents import Contraction, Descent
 from moetheory.theory.descent_quadratics import Quadratics, Trajectory
 from moetheory.theory.risks import risk
@@ -95,8 +95,8 @@ def descent(
     >>> descent(MoE(), model, [10**6, 10**9], step_size=1e-9).excess
     array([0.97403897, 0.10567656])
     """
-    estimator, model = known_oracle(estimator, "descent"), known_model(model)
-    schedule = known_schedule(steps, step_size, training, (estimator,), model)
+    estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
+    schedule = checked_schedule(steps, step_size, training, (estimator,), model)
     path = Trajectory.of(estimator, model, schedule.step_size, training)
     limit = risk(estimator, model).excess
     remaining = path.remaining(schedule.steps)
@@ -152,8 +152,8 @@ def contraction_factor(
     >>> joint.value, joint.condition, joint.largest_stable
     (0.4285714, 2.5, 0.8)
     """
-    estimator, model = known_oracle(estimator, "the contraction factor"), known_model(model)
-    size = known_step_size(step_size, training, (estimator,), model)
+    estimator, model = checked_oracle(estimator, "the contraction factor"), checked_model(model)
+    size = checked_step_size(step_size, training, (estimator,), model)
     losses = Quadratics.of(estimator, model, size, training)
     varies = losses.curvature > 0.0
     if not varies.any():
@@ -239,9 +239,9 @@ def steps_to(
     >>> three(step_size=0.05), three(), three(cost="multiplications")
     ([21, 6, 53], [3, 6, 6], [192.0, 384.0, 48.0])
     """
-    estimator, model = known_oracle(estimator, "descent"), known_model(model)
-    size = known_step_size(step_size, training, (estimator,), model)
-    unit = step_costs(estimator, model, training)[known_cost(cost)]
+    estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
+    size = checked_step_size(step_size, training, (estimator,), model)
+    unit = step_costs(estimator, model, training)[checked_cost(cost)]
     path = Trajectory.of(estimator, model, size, training)
     limit = risk(estimator, model).excess
     if flag("relative", relative):

@@ -9,8 +9,8 @@ import numpy as np
 from moetheory.common.errors import NoClosedForm
 from moetheory.common.validation import number
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.problem.estimators import Dense, Estimator, MoE, known_oracle
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.estimators import Dense, Estimator, MoE, checked_oracle
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import Risk
 from moetheory.theory.risk_distributions import Part, RiskDistribution
 
@@ -63,8 +63,8 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
     >>> len(law.experts), law.experts[0].quantile([0.05, 0.95])
     (8, array([0.1225506, 0.1942065]))
     """
-    estimator = known_oracle(estimator, "the law of the risk")
-    model = known_model(model)
+    estimator = checked_oracle(estimator, "the law of the risk")
+    model = checked_model(model)
     call = f"simulate({estimator!r}, model, samples=samples)"
     if isinstance(estimator, Dense) and model.experts > 1:
         raise NoClosedForm(
@@ -128,7 +128,7 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     >>> bound.value / risk_distribution(MoE(), model, samples=2000).lower
     2.66159
     """
-    model = known_model(model)
+    model = checked_model(model)
     delta = number("delta", delta, above=0.0, below=1.0)
     regressions = Regressions.of(model, samples)
     parts = _parts(regressions, f"simulate({MoE()!r}, model, samples=samples)")

@@ -9,18 +9,18 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import equivalent, sums
-from moetheory.formulas.block_layout import Layout
-from moetheory.formulas.equivalent import Moments
+from moetheory.formulas.block_layout import BlockLayout
+from moetheory.formulas.equivalent import CoefficientMoments
 from moetheory.formulas.finite import expert_moments
 from moetheory.formulas.perturbed import BlockLosses, times
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.optimal import missed_coefficients, optimal_coefficients
+from moetheory.predictors.optimal import coefficient_errors, optimal_coefficients
 from moetheory.predictors.perturbed_risks import (
     UNCHANGED,
     block_losses,
     correlated,
-    exposed,
-    scatter,
+    erasure_terms,
+    perturbed_excess,
 )
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -75,13 +75,13 @@ def leading_excess(model: BlockModel, samples: Any) -> float:
     counts, world = counts_of(samples, model), _Arranged.of(model, coupled=True)
     moments = _dense_moments(0.0, world, counts, world.surplus(counts) > 0.0)
     leading = block_losses(model, moments.mean, moments.missed, moments.variance)
-    return float(model.group_probabilities @ exposed(leading, Dense(), model, UNCHANGED))
+    return float(model.group_probabilities @ perturbed_excess(leading, Dense(), model, UNCHANGED))
 
 
 class _Arranged(NamedTuple):
     """A model's coordinates in the order of a layout."""
 
-    layout: Layout
+    layout: BlockLayout
     signal: FloatArray
     leakage: FloatArray
     coefficients: FloatArray
@@ -90,7 +90,7 @@ class _Arranged(NamedTuple):
 
     @classmethod
     def of(cls, model: BlockModel, *, coupled: bool) -> _Arranged:
-        layout = Layout(model.block_of, model.experts, coupled=coupled)
+        layout = BlockLayout(model.block_of, model.experts, coupled=coupled)
         arrays = (model.signal_variances, model.leakage_variances, model.coefficients)
         signal, leakage, b = map(layout.sort, arrays)
         return cls(layout, signal, leakage, b, model.noise_variance, model.label_noise_variance)
@@ -102,7 +102,9 @@ class _Arranged(NamedTuple):
         seen = self.layout.across(present, *variances) > 0.0
         return float(counts.sum()) - float(np.count_nonzero(seen))
 
-    def moments(self, counts: IntArray, outside: FloatArray, slope: Any, floor: Any) -> Moments:
+    def moments(
+        self, counts: IntArray, outside: FloatArray, slope: Any, floor: Any
+    ) -> CoefficientMoments:
         """`equivalent.moments` in the order of the model, arguments in the shape of the layout."""
         found = equivalent.moments(
             self.layout,
@@ -115,7 +117,7 @@ class _Arranged(NamedTuple):
             slope,
             floor,
         )
-        return Moments(*map(self.layout.unsort, found))
+        return CoefficientMoments(*map(self.layout.unsort, found))
 
 
 def _separates(model: BlockModel) -> bool:
@@ -123,7 +125,7 @@ def _separates(model: BlockModel) -> bool:
     return model.experts == 1 or (model.strict and model.noise_variance == 0.0)
 
 
-def _correction(model: BlockModel, moments: Moments) -> BlockLosses:
+def _correction(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
     """What the 1/n term changes of expected block losses."""
     mean, missed, _, bend, spread, _ = moments
 
@@ -147,7 +149,7 @@ def _correction(model: BlockModel, moments: Moments) -> BlockLosses:
     return BlockLosses(active, inactive, gain, pulled, nothing, nothing)
 
 
-def _doubt(model: BlockModel, moments: Moments) -> BlockLosses:
+def _doubt(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
     return _with_infinities(model, 0.0, 0.0, moments.doubt, coefficients=0.0)
 
 
@@ -181,7 +183,7 @@ def _experts(
     if not exact.all():
         expanded = _expanded_moments(penalty, model, own, exact)
         known = exact[model.block_of]
-        moments = Moments(
+        moments = CoefficientMoments(
             *(np.where(known, one, other) for one, other in zip(moments, expanded, strict=True))
         )
     scattered = None
@@ -191,10 +193,10 @@ def _experts(
             raise _unknown_erasure(estimator, counts)
         # what is infinite stays so whatever is scattered
         spread = np.where(np.isinf(moments.variance), 0.0, moments.variance)
-        scattered = scatter(model, moments.mean, spread)
+        scattered = erasure_terms(model, moments.mean, spread)
 
     def risks(losses: BlockLosses, **more: Any) -> FloatArray:
-        return exposed(losses, estimator, model, under, **more)
+        return perturbed_excess(losses, estimator, model, under, **more)
 
     leading = _with_infinities(model, moments.mean, moments.missed, moments.variance)
     excess, error = risks(leading, scattered=scattered), np.zeros(model.experts)
@@ -218,7 +220,9 @@ def _experts(
     return _risk(model, excess, bool(np.all(exact[met > 0.0])), error)
 
 
-def _expanded_moments(penalty: Any, model: BlockModel, own: Regressions, exact: Any) -> Moments:
+def _expanded_moments(
+    penalty: Any, model: BlockModel, own: Regressions, exact: Any
+) -> CoefficientMoments:
     """By the equivalent of one group for each expert; what ``exact`` ones get means nothing."""
     world = _Arranged.of(model, coupled=False)
     over = own.counts > own.sizes
@@ -230,7 +234,7 @@ def _expanded_moments(penalty: Any, model: BlockModel, own: Regressions, exact: 
     return world.moments(own.counts, *(a.reshape(column) for a in (outside, slope, floor)))
 
 
-def _exact_moments(model: BlockModel, own: Regressions) -> Moments:
+def _exact_moments(model: BlockModel, own: Regressions) -> CoefficientMoments:
     """Of experts without ridge that have enough samples, or isotropic blocks, or no samples."""
     block_of, optimum = model.block_of, optimal_coefficients(MoE(), model)
     (norm,) = sums.by_block(
@@ -240,14 +244,14 @@ def _exact_moments(model: BlockModel, own: Regressions) -> Moments:
     observed = model.signal_variances + model.noise_variance
     varies = observed > 0.0
     variance = np.divide(noise[block_of], observed, out=np.zeros(model.dim), where=varies)
-    mean, missed = optimum, missed_coefficients(MoE(), model)
+    mean, missed = optimum, coefficient_errors(MoE(), model)
     if np.any(share < 1.0):
         mean = share[block_of] * optimum
         missed = missed + (1.0 - share)[block_of] * optimum
         projected = stretch[block_of] * np.square(optimum) + even[block_of]
         variance = np.where(varies, projected, 0.0) + variance
     nothing = np.zeros(model.dim)
-    return Moments(mean, missed, variance, nothing, nothing, nothing)
+    return CoefficientMoments(mean, missed, variance, nothing, nothing, nothing)
 
 
 def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
@@ -270,7 +274,7 @@ def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturb
     moments = _dense_moments(ridge, world, counts, ridge > 0.0 or surplus > 0.0)
     losses = block_losses(model, moments.mean, moments.missed, moments.variance)
     leading, correction, size = (
-        exposed(each, estimator, model, under)
+        perturbed_excess(each, estimator, model, under)
         for each in (losses, _correction(model, moments), _doubt(model, moments))
     )
     # the error of a series cut off is of the size of its next term: at most that of the last one
@@ -289,7 +293,9 @@ def _unexplained(model: BlockModel, counts: IntArray) -> bool:
     return bool(np.any(Regressions.of(model, counts).null_excess[counts > 0] > 0.0))
 
 
-def _dense_moments(ridge: float, world: _Arranged, counts: IntArray, over: bool) -> Moments:
+def _dense_moments(
+    ridge: float, world: _Arranged, counts: IntArray, over: bool
+) -> CoefficientMoments:
     penalty = float(counts.sum()) * ridge
     return world.moments(
         counts,

@@ -14,21 +14,21 @@ from moetheory.formulas import hard_gate, soft_gate
 from moetheory.formulas.block_evidence import Block
 from moetheory.predictors.optimal import optimal_coefficients
 from moetheory.problem.estimators import MoE, require_strict
-from moetheory.problem.gates import Gate, Hard, Oracle, Soft, known_gate, resolved
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, resolved
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import RoutingMatrix
 
 LEAST_RATIO, MOST_RATIO = 1e-100, 1e100  # of signal to noise; beyond, squares are no floats
 
 
-class Losses(NamedTuple):
+class GateLosses(NamedTuple):
     """Excess over oracle routing given the group, (K,), and its largest relative error."""
 
     per_group: FloatArray
     error: float
 
 
-def gate_losses(gate: Gate, model: BlockModel) -> Losses:
+def gate_losses(gate: Gate, model: BlockModel) -> GateLosses:
     """What routing by ``gate`` loses against the oracle, experts without ridge.
 
     Raises
@@ -40,7 +40,7 @@ def gate_losses(gate: Gate, model: BlockModel) -> Losses:
     """
     gate = resolved(gate, model.experts)
     if isinstance(gate, Oracle) or model.experts == 1:
-        return Losses(np.zeros(model.experts), 0.0)
+        return GateLosses(np.zeros(model.experts), 0.0)
     require_strict(model)
     if gate not in (Hard(), Soft()):
         raise NoClosedForm(
@@ -49,14 +49,14 @@ def gate_losses(gate: Gate, model: BlockModel) -> Losses:
     kinds = _Kinds.of(model)
     if model.noise_variance == 0.0 or not kinds.blocks:
         # each sample is sent where it belongs, or has nothing that could be predicted
-        return Losses(kinds.spread(np.zeros(len(kinds.blocks)), 0.0), 0.0)
+        return GateLosses(kinds.spread(np.zeros(len(kinds.blocks)), 0.0), 0.0)
     if gate == Hard():
         hard = hard_gate.hard_routing(kinds.blocks, kinds.counts, kinds.constants.max(initial=0.0))
-        return Losses(kinds.spread(hard.lost, hard.foreign), hard.error)
+        return GateLosses(kinds.spread(hard.lost, hard.foreign), hard.error)
     arguments = kinds.blocks, kinds.counts, float(kinds.constants.sum())
     soft = soft_gate.soft_losses(*arguments)
     foreign = soft_gate.foreign_loss(*arguments) if np.any(kinds.class_of < 0) else 0.0
-    return Losses(kinds.spread(soft.per_class, foreign), soft.error)
+    return GateLosses(kinds.spread(soft.per_class, foreign), soft.error)
 
 
 def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
@@ -101,8 +101,8 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     >>> routing_matrix(Hard(), model.replace(noise_variance=1e-9)).misrouting
     5.41667e-19
     """
-    model = known_model(model)
-    gate = resolved(known_gate(gate), model.experts)
+    model = checked_model(model)
+    gate = resolved(checked_gate(gate), model.experts)
     shares = model.group_probabilities
     if isinstance(gate, Oracle) or model.experts == 1:
         return RoutingMatrix(np.eye(model.experts), shares, 0.0)
@@ -137,7 +137,7 @@ def misrouting_bound(model: BlockModel) -> float:
     >>> misrouting_bound(model) / routing_matrix(Hard(), model).misrouting
     1.2409
     """
-    model = known_model(model)
+    model = checked_model(model)
     require_strict(model)
     alike = (model.group_probabilities, model.sizes, model.signal_variances)
     if any(np.ptp(each) > 1e-11 * each.max() for each in alike):
@@ -211,7 +211,7 @@ class _Kinds:
         losses[self.class_of == -2] += self.own[self.class_of == -2]
         return losses
 
-    def matrix(self, found: hard_gate.Routing) -> FloatArray:
+    def matrix(self, found: hard_gate.HardRouting) -> FloatArray:
         """Routing probabilities, (K, K)."""
         drawn = np.flatnonzero(self.class_of >= 0)
         rest = np.flatnonzero(self.class_of < 0)

@@ -13,9 +13,9 @@ from moetheory.common.arrays import FloatArray
 from moetheory.formulas import sums
 from moetheory.formulas.population import second_moment, shrinkage
 from moetheory.predictors.optimal import leakage_of, optimal_coefficients
-from moetheory.predictors.perturbed_risks import optimal_losses, scatter
+from moetheory.predictors.perturbed_risks import erasure_terms, optimal_losses
 from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.theory.gate_risks import gate_losses
 from moetheory.theory.risks import gap, risk
@@ -41,7 +41,7 @@ def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
     >>> sharp_snr_condition(model)
     array([False,  True,  True])
     """
-    model = known_model(model)
+    model = checked_model(model)
     p = model.group_probabilities[model.block_of]
     return np.asarray(np.sqrt(p) * model.signal_variances >= model.noise_variance)
 
@@ -262,7 +262,7 @@ def _crossed(estimator: Estimator, model: BlockModel) -> float:
 
 
 def _scatter(estimator: Estimator, model: BlockModel) -> float:
-    active, inactive = scatter(model, optimal_coefficients(estimator, model))
+    active, inactive = erasure_terms(model, optimal_coefficients(estimator, model))
     if isinstance(estimator, Dense):
         active = active + sums.of_others(inactive)
     return float(model.group_probabilities @ active)

@@ -9,22 +9,29 @@ import numpy as np
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import population
-from moetheory.formulas.block_layout import Layout
+from moetheory.formulas.block_layout import BlockLayout
 from moetheory.formulas.finite import dense_rate
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.optimal import leakage_of, optimal_coefficients
 from moetheory.predictors.perturbed_risks import (
-    exposed,
-    known_perturbation,
+    checked_perturbation,
+    erasure_terms,
     optimal_losses,
+    perturbed_excess,
     require_normal_errors,
-    scatter,
 )
-from moetheory.problem.estimators import Dense, Estimator, MoE, known, known_oracle, routes_by_input
+from moetheory.problem.estimators import (
+    Dense,
+    Estimator,
+    MoE,
+    checked_estimator,
+    checked_oracle,
+    routes_by_input,
+)
 from moetheory.problem.gates import Soft
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, known_counts
+from moetheory.problem.sample_counts import Counts, checked_counts
 from moetheory.results.risks import Risk
 from moetheory.theory.finite_sample_risks import fitted_risk
 from moetheory.theory.gate_risks import gate_losses
@@ -102,16 +109,16 @@ def risk(
     >>> [f"{each.value:.3f} {each.exactness}" for each in fitted]
     ['1.007 asymptotic', '0.122 exact']
     """
-    estimator, model = known(estimator), known_model(model)
+    estimator, model = checked_estimator(estimator), checked_model(model)
     if require not in (None, "exact"):
         raise ValueError(f'require must be "exact" or None, got {require!r}')
     if under is not None:
-        known_perturbation(under, estimator, model)
+        checked_perturbation(under, estimator, model)
     if samples is None:
         return (
             _optimal_risk(estimator, model) if under is None else _exposed(estimator, model, under)
         )
-    known_oracle(estimator, "the risk after fitting on samples")
+    checked_oracle(estimator, "the risk after fitting on samples")
     result = fitted_risk(estimator, model, samples, under)
     if require == "exact" and result.exactness != "exact":
         more = "" if under is None else f", under={under!r}"
@@ -178,8 +185,12 @@ def _exposed(estimator: Estimator, model: BlockModel, under: Perturbation) -> Ri
             f"{estimator!r}; call {call}"
         )
     require_normal_errors(under, call)
-    scattered = scatter(model, optimal_coefficients(estimator, model)) if under.erasure else None
-    per_group = exposed(optimal_losses(estimator, model), estimator, model, under, scattered)
+    scattered = (
+        erasure_terms(model, optimal_coefficients(estimator, model)) if under.erasure else None
+    )
+    per_group = perturbed_excess(
+        optimal_losses(estimator, model), estimator, model, under, scattered
+    )
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 
@@ -226,7 +237,7 @@ def gap(model: BlockModel) -> float:
     >>> gap(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
     0.4411765
     """
-    model = known_model(model)
+    model = checked_model(model)
     return float(population.gap(*_arrays(model)[:-1]))
 
 
@@ -242,7 +253,7 @@ def moe_bound(model: BlockModel) -> float:
     >>> moe_bound(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
     0.0625
     """
-    model = known_model(model)
+    model = checked_model(model)
     return float(
         population.moe_bound(
             model.group_probabilities,
@@ -286,8 +297,8 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
     (3.2, 8.375)
     """
-    estimator, model = known_oracle(estimator, "the rate"), known_model(model)
-    drawn = known_counts(counts)
+    estimator, model = checked_oracle(estimator, "the rate"), checked_model(model)
+    drawn = checked_counts(counts)
     if estimator.ridge > 0.0:
         raise NoClosedForm(
             f"the rate of {estimator!r} is known without ridge only; "
@@ -296,7 +307,7 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     if isinstance(estimator, MoE):
         experts = Regressions.of(model, np.ones(model.experts, dtype=np.int64))
         return float(np.sum((experts.sizes * experts.residual)[model.group_probabilities > 0.0]))
-    layout = Layout(model.block_of, model.experts, coupled=True)
+    layout = BlockLayout(model.block_of, model.experts, coupled=True)
     return dense_rate(
         layout,
         model.group_probabilities,

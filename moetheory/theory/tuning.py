@@ -12,8 +12,8 @@ from moetheory.common.validation import count
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.problem.estimators import Estimator, MoE, known_oracle
-from moetheory.problem.model import BlockModel, known_model
+from moetheory.problem.estimators import Estimator, MoE, checked_oracle
+from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import Risk
 from moetheory.theory.risks import risk
 
@@ -68,8 +68,8 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     """
     from scipy import optimize
 
-    estimator = known_oracle(estimator, "the best ridge")
-    model = known_model(model)
+    estimator = checked_oracle(estimator, "the best ridge")
+    model = checked_model(model)
 
     def at(exponent: float) -> Risk:
         return risk(replace(estimator, ridge=scale * 10.0**exponent), model, samples=samples)

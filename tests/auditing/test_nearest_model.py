@@ -5,7 +5,7 @@ import pytest
 
 import moetheory as mt
 from moetheory.auditing.nearest_model import nearest_model
-from moetheory.auditing.ridge_path import Moments
+from moetheory.auditing.ridge_path import SampleMoments
 
 COUNT = 10**6
 NOISE = np.array([0.0, 0.01, 0.6, 40.0])
@@ -30,7 +30,7 @@ def population(model, basis):
         scatter, cross = (turn * clean) @ turn.T, turn @ (clean * b)
         label = clean @ b**2 + model.label_noise_variance
         of_groups.append(
-            Moments(
+            SampleMoments(
                 count,
                 np.zeros(len(block)),
                 0.0,
@@ -40,7 +40,7 @@ def population(model, basis):
             )
         )
     cross = turn @ (second * b)
-    overall = Moments(
+    overall = SampleMoments(
         COUNT, np.zeros(model.dim), 0.0, COUNT * (turn * second) @ turn.T, COUNT * cross, 0.0
     )
     return of_groups, overall, blocks

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from moetheory.auditing.ridge_path import LEAST, Moments, RidgePath
+from moetheory.auditing.ridge_path import LEAST, RidgePath, SampleMoments
 
 PENALTIES = np.array([0.01, 0.3, 20.0])
 
@@ -29,7 +29,9 @@ def fitted(features, labels, total, intercept):
 
 
 def path(features, labels, intercept=True, penalties=PENALTIES):
-    return RidgePath(Moments.of(features, labels), intercept, np.asarray(penalties, dtype=float))
+    return RidgePath(
+        SampleMoments.of(features, labels), intercept, np.asarray(penalties, dtype=float)
+    )
 
 
 # --- moments -----------------------------------------------------------------------------------
@@ -43,7 +45,11 @@ def test_moments_of_chunks_are_those_of_the_whole(cuts, intercept):
     parts = zip(np.split(features, cuts), np.split(labels, cuts), strict=True)
     moments = None
     for part in parts:
-        moments = Moments.of(*part) if moments is None else moments.__iadd__(Moments.of(*part))
+        moments = (
+            SampleMoments.of(*part)
+            if moments is None
+            else moments.__iadd__(SampleMoments.of(*part))
+        )
     joint = np.column_stack([features, labels])
     expected = np.cov(joint.T, bias=True) if intercept else joint.T @ joint / 40
     centred = moments.centred(intercept)
@@ -58,8 +64,8 @@ def test_moments_of_chunks_are_those_of_the_whole(cuts, intercept):
 def test_moments_of_a_block_are_those_of_its_features():
     features, labels = data(30, 6)
     block = np.array([4, 0, 5])
-    found = Moments.of(features, labels).of_block(block)
-    expected = Moments.of(features[:, block], labels)
+    found = SampleMoments.of(features, labels).of_block(block)
+    expected = SampleMoments.of(features[:, block], labels)
     for name in ("count", "mean", "label_mean", "scatter", "cross", "label_scatter"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-12)
 
@@ -122,8 +128,8 @@ def test_large_means_cost_the_digits_they_must_and_no_more():
 @pytest.mark.parametrize("penalty", [0.0, 1e-3])
 def test_features_that_do_not_vary_are_not_fitted_to_the_rounding_of_their_means(penalty):
     _, labels = data(32, 1)
-    moments = Moments.of(np.full((5, 3), 0.1), labels[:5])
-    moments += Moments.of(np.full((27, 3), 0.1), labels[5:])
+    moments = SampleMoments.of(np.full((5, 3), 0.1), labels[:5])
+    moments += SampleMoments.of(np.full((27, 3), 0.1), labels[5:])
     found = RidgePath(moments, True, np.array([penalty]))
     assert np.abs(found.coefficients).max() < 1e-9
     assert found.intercepts[0] == pytest.approx(labels.mean())

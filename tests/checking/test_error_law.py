@@ -9,7 +9,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory import kernels
-from moetheory.checking.error_law import DISTORTION, Law, without_label_noise
+from moetheory.checking.error_law import DISTORTION, ErrorLaw, without_label_noise
 from moetheory.results.estimates import student_quantile
 
 THEOREM = mt.catalogue["generalization"]
@@ -37,7 +37,7 @@ def squared_errors(model, rows):
 def test_the_law_of_one_estimator_is_exact(generic):
     """Moments of a million squared errors; five standard errors of each moment."""
     model = generic()
-    law, (_, moe) = Law.of(ORDER, model, THEOREM), squared_errors(model, 1_000_000)
+    law, (_, moe) = ErrorLaw.of(ORDER, model, THEOREM), squared_errors(model, 1_000_000)
     third = law.skewness * law.deviation**3
     for power, value in ((2, law.deviation**2 + law.mean**2), (3, third)):
         moments = moe**power
@@ -48,7 +48,7 @@ def test_the_law_of_one_estimator_is_exact(generic):
 
 def test_the_law_of_a_difference_is_an_upper_bound(generic):
     model = generic()
-    law, (dense, moe) = Law.of(IDENTITY, model, THEOREM), squared_errors(model, 1_000_000)
+    law, (dense, moe) = ErrorLaw.of(IDENTITY, model, THEOREM), squared_errors(model, 1_000_000)
     assert 0.5 * law.deviation < (dense - moe).std() < law.deviation
     assert np.mean(np.abs(dense - moe) ** 3) < law.skewness * law.deviation**3
     assert law.scale == mt.risk(mt.Dense(), model).excess
@@ -62,14 +62,14 @@ def test_the_law_knows_what_differs_at_test_time(generic, leakage):
     found = mt.simulate(THEOREM.estimators, model, under=under, replicates=500_000, rng=3)
     for weights in ((1.0, 0.0), (0.0, 1.0)):
         claim = replace(ORDER, weights=lambda model, w=weights: w, under=lambda model: under)
-        law = Law.of(claim, model, THEOREM)
+        law = ErrorLaw.of(claim, model, THEOREM)
         spread = found.combination(weights).sem * math.sqrt(500_000)
         assert law.deviation == pytest.approx(spread, rel=0.05)
 
 
 @pytest.mark.parametrize("claim", [ORDER, IDENTITY])
 def test_what_is_needed_gives_power_and_normality(generic, claim):
-    law = Law.of(claim, generic().replace(group_probabilities=[0.001, 0.499, 0.5]), THEOREM)
+    law = ErrorLaw.of(claim, generic().replace(group_probabilities=[0.001, 0.499, 0.5]), THEOREM)
     n, threshold = law.needed(1e-7), student_quantile(1e-7, 10_000)
     assert law.power(law.deviation / math.sqrt(n), threshold) <= 0.01
     assert law.distortion(int(n), threshold) <= DISTORTION
@@ -83,7 +83,7 @@ def test_what_is_needed_gives_power_and_normality(generic, claim):
 def test_label_noise_changes_nothing(generic):
     noisy = generic(label_noise_variance=3.0)
     assert without_label_noise(noisy) == generic()
-    law, clean = (Law.of(ORDER, m, THEOREM) for m in (noisy, generic()))
+    law, clean = (ErrorLaw.of(ORDER, m, THEOREM) for m in (noisy, generic()))
     assert (law.deviation, law.skewness, law.scale) == (
         clean.deviation,
         clean.skewness,
@@ -92,7 +92,7 @@ def test_label_noise_changes_nothing(generic):
 
 
 def test_no_risk_needs_no_replicates(generic):
-    law = Law.of(ORDER, generic().replace(coefficients=np.zeros(9)), THEOREM)
+    law = ErrorLaw.of(ORDER, generic().replace(coefficients=np.zeros(9)), THEOREM)
     assert (law.deviation, law.skewness, law.needed(1e-7)) == (0.0, 0.0, 0.0)
 
 
@@ -100,4 +100,4 @@ def test_perturbations_that_make_errors_something_else_are_refused(generic):
     for change in ({"noise": stats.t(5)}, {"erasure": 0.1}, {"radius": 1.0}):
         claim = replace(ORDER, under=lambda _, change=change: mt.Perturbation(**change))
         with pytest.raises(ValueError, match=r"^under of the claim .* noise_variance, confusion"):
-            Law.of(claim, generic(), THEOREM)
+            ErrorLaw.of(claim, generic(), THEOREM)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from moetheory.formulas.block_layout import Layout
+from moetheory.formulas.block_layout import BlockLayout
 
 BLOCKS = {
     "sorted": np.repeat([0, 1, 2, 3], [2, 1, 4, 3]),
@@ -19,7 +19,7 @@ class Plain:
     def __init__(self, block_of, coupled, seed):
         rng = np.random.default_rng(seed)
         self.k, self.coupled = block_of.max() + 1, coupled
-        self.layout = Layout(block_of, self.k, coupled=coupled)
+        self.layout = BlockLayout(block_of, self.k, coupled=coupled)
         self.block_of = self.layout.sort(block_of)
         self.own, self.other, self.own_right, self.other_right, self.weights = rng.standard_normal(
             (5, len(block_of))
@@ -52,7 +52,7 @@ def close(actual, expected):
 
 
 def test_coordinates_are_sorted_by_block_and_keep_their_order(block_of):
-    layout = Layout(block_of, block_of.max() + 1, coupled=True)
+    layout = BlockLayout(block_of, block_of.max() + 1, coupled=True)
     order = sorted(range(len(block_of)), key=lambda m: (block_of[m], m))
     assert layout.sort(np.arange(len(block_of))).tolist() == order
     assert layout.sort(2.5) == 2.5
@@ -69,7 +69,7 @@ def test_unsort_undoes_sort(plain):
 
 
 def test_unsort_puts_blocks_where_they_were(block_of):
-    layout = Layout(block_of, block_of.max() + 1, coupled=True)
+    layout = BlockLayout(block_of, block_of.max() + 1, coupled=True)
     assert layout.unsort(layout.sort(block_of)).tolist() == block_of.tolist()
     assert layout.unsort(np.sort(block_of)).tolist() == block_of.tolist()
 
@@ -121,7 +121,7 @@ def test_form_is_the_quadratic_form_at_each_coordinate(plain):
 
 def test_nothing_is_lost_beside_a_value_that_is_larger_by_far():
     """Sums over the others add, they do not subtract from the total."""
-    layout = Layout(np.array([0, 1, 2]), 3, coupled=True)
+    layout = BlockLayout(np.array([0, 1, 2]), 3, coupled=True)
     huge, tiny = np.array([1e30, 1.0, 1.0]), np.array([1e30, 1e-30, 2e-30])
     close(layout.group_sums(np.zeros(3), tiny)[0, 0], 3e-30)
     close(layout.across(huge.reshape(1, 3), np.zeros(3), np.ones(3))[0], 2.0)

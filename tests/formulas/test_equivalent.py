@@ -15,7 +15,7 @@ from mpmath import mp
 import moetheory as mt
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import equivalent
-from moetheory.formulas.block_layout import Layout
+from moetheory.formulas.block_layout import BlockLayout
 from moetheory.theory.finite_sample_risks import fitted_risk, leading_excess
 
 
@@ -57,8 +57,8 @@ class Orders(NamedTuple):
 
 def solve_whole(model, counts, ridge):
     """The excess risk of the equivalent in arrays of the package, dense."""
-    layout = Layout(model.block_of, model.experts, coupled=True)
-    found = equivalent.Moments(*map(layout.unsort, solve_moments(model, counts, ridge)))
+    layout = BlockLayout(model.block_of, model.experts, coupled=True)
+    found = equivalent.CoefficientMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
     clean = np.where(
         model.block_of == np.arange(model.experts)[:, np.newaxis],
         model.signal_variances,
@@ -74,7 +74,7 @@ def solve_whole(model, counts, ridge):
 
 
 def solve_moments(model, counts, ridge):
-    layout = Layout(model.block_of, model.experts, coupled=True)
+    layout = BlockLayout(model.block_of, model.experts, coupled=True)
     n = np.asarray(counts, dtype=float)
     over = ridge > 0 or n.sum() > model.dim
     return equivalent.moments(
@@ -175,7 +175,7 @@ def test_the_leading_order_is_that_of_a_plain_fixed_point(case, leakage, noise):
 def test_the_weights_solve_their_equations(slope, floor):
     """a w + w Σ C/D = n in every group, to rounding; 0 for a group without samples."""
     model = world((3, 5, 2, 7))
-    layout = Layout(model.block_of, 4, coupled=True)
+    layout = BlockLayout(model.block_of, 4, coupled=True)
     n = np.array([[2.0, 9.0, 0.0, 3.0]]) * (3.0 if slope else 1.0)
     own, other = (
         layout.sort(model.signal_variances) + 0.4,
@@ -194,7 +194,7 @@ def test_the_weights_solve_their_equations(slope, floor):
 def test_sets_that_are_solved_together_do_not_touch_each_other():
     """Experts, one of them a group without samples, one below the threshold, one with ridge."""
     model = world((3, 5, 2, 4))
-    layout = Layout(model.block_of, 4, coupled=False)
+    layout = BlockLayout(model.block_of, 4, coupled=False)
     n = np.array([[9.0], [2.0], [0.0], [4.0]])
     slope, floor = np.array([[1.0], [0.0], [1.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [2.0]])
     own = layout.sort(model.signal_variances) + 0.4
@@ -242,7 +242,7 @@ class Energy:
         self.counts = [counts[g] for g in self.present]
         self.group = group
         start = equivalent.weights(
-            (layout := Layout(model.block_of, model.experts, coupled=True)),
+            (layout := BlockLayout(model.block_of, model.experts, coupled=True)),
             np.array([counts], dtype=float),
             layout.sort(model.signal_variances) + model.noise_variance,
             layout.sort(model.leakage_variances) + model.noise_variance,
@@ -327,8 +327,8 @@ def test_both_orders_are_derivatives_of_the_free_energy(counts, ridge):
 def test_the_moments_serve_a_test_sample_that_is_no_training_sample(counts, ridge):
     """Any diagonal covariance T and cross-moment Sb, as under drag, test noise and erasure."""
     model = world((2, 3), noise=0.3, leakage=0.2, label_noise=0.25, seed=3)
-    layout = Layout(model.block_of, 2, coupled=True)
-    found = equivalent.Moments(*map(layout.unsort, solve_moments(model, counts, ridge)))
+    layout = BlockLayout(model.block_of, 2, coupled=True)
+    found = equivalent.CoefficientMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
     rng, b = np.random.default_rng(8), model.coefficients
     for zeros in ((), (0, 3)):  # a cross-moment without covariance there is none
         covariance, cross = 0.1 + 2.0 * rng.random((2, 5))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 import moetheory as mt
-from moetheory.predictors.optimal import leakage_of, missed_coefficients
+from moetheory.predictors.optimal import coefficient_errors, leakage_of
 from moetheory.strategies import block_models
 
 
@@ -36,7 +36,7 @@ def test_expert_coefficients_solve_theirs_on_the_own_block(model):
 @given(model=block_models(noiseless=True, exponents=40))
 def test_what_the_coefficients_miss_has_all_its_digits(model, kind, ridge):
     """In rational numbers, which lose nothing where the two are all but equal."""
-    missed = missed_coefficients(kind(ridge=ridge), model)
+    missed = coefficient_errors(kind(ridge=ridge), model)
     for m, block in enumerate(model.block_of):
         signal, leakage, p, b, noise = map(
             Fraction,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from moetheory import BlockModel, Dense, MoE, Oracle
-from moetheory.problem.estimators import known
+from moetheory.problem.estimators import checked_estimator
 
 UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 6, 1.0)
 
@@ -84,8 +84,8 @@ def test_configuration_is_frozen(estimator):
 
 def test_known_passes_estimators_and_refuses_the_rest():
     dense = Dense()
-    assert known(dense) is dense
+    assert checked_estimator(dense) is dense
     for other in ("dense", Dense, None, Oracle()):
         message = f"estimator must be Dense(...) or MoE(...), got {other!r}"
         with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            known(other)
+            checked_estimator(other)

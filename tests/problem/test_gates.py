@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from moetheory import BlockModel, MoE, Oracle
-from moetheory.problem.gates import Hard, Learned, Soft, TopK, known_gate
+from moetheory.problem.gates import Hard, Learned, Soft, TopK, checked_gate
 
 UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 6, 1.0)
 GATES = [Oracle(), Hard(), Soft(), Soft(0.5), TopK(2), Learned(), Learned(9), Learned(9, "full")]
@@ -51,7 +51,7 @@ def test_mixtures_hold_all_and_use_at_most_the_largest_blocks(gate, active):
         (lambda: Learned(0), "samples must be at least 1, got 0"),
         (lambda: Learned(9, "some"), 'moments must be "blocks" or "full", got \'some\''),
         (lambda: TopK(4).active(3), "k must be at most 3, the number of experts, got 4"),
-        (lambda: known_gate("hard"), "gate must be Oracle(), Hard(), Soft(...), TopK(...) or "),
+        (lambda: checked_gate("hard"), "gate must be Oracle(), Hard(), Soft(...), TopK(...) or "),
     ],
 )
 def test_refusals(make, message):
@@ -62,7 +62,7 @@ def test_refusals(make, message):
 def test_equal_gates_are_equal_keys_and_different_ones_are_not():
     assert len({*GATES, Soft(1), TopK(np.int64(2)), Learned(np.int32(9))}) == len(GATES)
     for gate in GATES:
-        assert pickle.loads(pickle.dumps(gate)) == gate == known_gate(gate)
+        assert pickle.loads(pickle.dumps(gate)) == gate == checked_gate(gate)
 
 
 @pytest.mark.parametrize("gate", GATES)

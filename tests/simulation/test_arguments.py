@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from moetheory.auditing.arguments import known_labels, known_noise, known_structure, split
+from moetheory.auditing.arguments import checked_labels, checked_noise, checked_structure, split
 
 NAN, INF = float("nan"), float("inf")
 
@@ -14,7 +14,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 def test_labels_that_are_numbers_stay_numbers():
-    found = known_labels(np.array([3, 1, 2, 1], dtype=np.int8), 4)
+    found = checked_labels(np.array([3, 1, 2, 1], dtype=np.int8), 4)
     np.testing.assert_array_equal(found.values, [3.0, 1.0, 2.0, 1.0])
     assert (found.classes, found.boundary) == (None, None)
 
@@ -31,7 +31,7 @@ def test_labels_that_are_numbers_stay_numbers():
     ],
 )
 def test_two_classes_are_named_and_have_a_number_between_them(labels, values, classes, boundary):
-    found = known_labels(labels, 3)
+    found = checked_labels(labels, 3)
     np.testing.assert_array_equal(found.values, values)
     assert (found.classes, found.boundary) == (classes, boundary)
 
@@ -61,14 +61,14 @@ def test_two_classes_are_named_and_have_a_number_between_them(labels, values, cl
 )
 def test_labels_refused(labels, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        known_labels(labels, 3)
+        checked_labels(labels, 3)
 
 
 # --- groups and blocks -------------------------------------------------------------------------
 
 
 def structure(groups=None, block_of=None, experts=None):
-    return known_structure(groups, block_of, experts, 4, 3)
+    return checked_structure(groups, block_of, experts, 4, 3)
 
 
 def test_nothing_given_is_all_to_be_found():
@@ -141,14 +141,14 @@ def test_structure_refused(given, message):
 
 def test_of_many_blocks_some_are_named():
     with pytest.raises(ValueError, match=re.escape("(0, 1, 2, …, 5), got 7 at index 0")):
-        known_structure([7, 0], range(6), None, 2, 6)
+        checked_structure([7, 0], range(6), None, 2, 6)
 
 
 # --- noise -------------------------------------------------------------------------------------
 
 
 def test_the_default_grid_is_none_and_ten_values_around_the_signal():
-    found = known_noise(None, 3.0)
+    found = checked_noise(None, 3.0)
     assert len(found) == 11
     assert found[0] == 0.0
     assert found[1] == pytest.approx(0.03)
@@ -157,8 +157,8 @@ def test_the_default_grid_is_none_and_ten_values_around_the_signal():
 
 
 def test_noise_is_sorted_once_each_and_one_number_is_a_grid():
-    np.testing.assert_array_equal(known_noise([2, 0.0, 2, -0.0], 1.0), [0.0, 2.0])
-    np.testing.assert_array_equal(known_noise(0.5, 1.0), [0.5])
+    np.testing.assert_array_equal(checked_noise([2, 0.0, 2, -0.0], 1.0), [0.0, 2.0])
+    np.testing.assert_array_equal(checked_noise(0.5, 1.0), [0.5])
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_noise_is_sorted_once_each_and_one_number_is_a_grid():
 )
 def test_noise_refused(noise, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        known_noise(noise, 1.0)
+        checked_noise(noise, 1.0)
 
 
 # --- who is held out ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.problem.descent_schedule import known_schedule
+from moetheory.problem.descent_schedule import checked_schedule
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.plans import descents
 
@@ -190,7 +190,7 @@ RUNS = {"statistics": {}, "data": {"method": "data"}, "joint": {"training": "joi
 
 
 def chunk_size(model, steps):
-    schedule = known_schedule(steps, "optimal", "own", tuple(BOTH), model)
+    schedule = checked_schedule(steps, "optimal", "own", tuple(BOTH), model)
     plan = descents(BOTH, model, SAMPLES, "fixed", None, None, schedule)
     return max(family.route.chunk_size for family in plan)
 

@@ -10,7 +10,7 @@ import moetheory as mt
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.simulation import fitted_risks
 from moetheory.simulation.methods.base import dense_losses, expert_losses
-from moetheory.simulation.methods.law import Law
+from moetheory.simulation.methods.law import LawRoute
 from moetheory.simulation.methods.statistics_rotated import Rotated
 from moetheory.simulation.methods.statistics_rows import Grouped, Joint, Plain
 from moetheory.simulation.plans import families
@@ -55,10 +55,10 @@ def assert_same_law(here, there):
 
 
 CASES = {
-    "more samples than coordinates": ({}, [8, 20, 14], "fixed", Joint, Law),
-    "label noise": ({"label_noise_variance": 0.3}, [8, 20, 14], "fixed", Joint, Law),
+    "more samples than coordinates": ({}, [8, 20, 14], "fixed", Joint, LawRoute),
+    "label noise": ({"label_noise_variance": 0.3}, [8, 20, 14], "fixed", Joint, LawRoute),
     "a group with few samples": ({}, [1, 20, 14], "fixed", Joint, None),
-    "a group without samples": ({}, [0, 20, 14], "fixed", Joint, Law),
+    "a group without samples": ({}, [0, 20, 14], "fixed", Joint, LawRoute),
     "no feature noise": (
         {"noise_variance": 0.0, "label_noise_variance": 0.3},
         [1, 20, 14],
@@ -66,8 +66,8 @@ CASES = {
         Joint,
         None,
     ),
-    "leakage": ({"leakage_variances": 0.3}, [8, 20, 14], "fixed", Grouped, Law),
-    "leakage, few samples": ({"leakage_variances": 0.3}, [2, 7, 4], "fixed", Plain, Law),
+    "leakage": ({"leakage_variances": 0.3}, [8, 20, 14], "fixed", Grouped, LawRoute),
+    "leakage, few samples": ({"leakage_variances": 0.3}, [2, 7, 4], "fixed", Plain, LawRoute),
     "drawn counts": ({"label_noise_variance": 0.3}, 30, "multinomial", Joint, None),
     "leakage, drawn counts": ({"leakage_variances": 0.3}, 30, "multinomial", Grouped, None),
 }
@@ -80,12 +80,12 @@ def test_risks_have_the_law_of_training_sets_drawn_in_full(generic, case):
 
 
 WIDE = {
-    "fewer samples than coordinates": ({}, [2, 3], "fixed", Rotated, Law),
-    "one group in excess": ({"sizes": (2, 14)}, [6, 3], "fixed", Rotated, Law),
-    "rotated, label noise": ({"label_noise_variance": 0.3}, [3, 0], "fixed", Rotated, Law),
-    "leakage": ({"leakage_variances": 0.2}, [2, 3], "fixed", Plain, Law),
+    "fewer samples than coordinates": ({}, [2, 3], "fixed", Rotated, LawRoute),
+    "one group in excess": ({"sizes": (2, 14)}, [6, 3], "fixed", Rotated, LawRoute),
+    "rotated, label noise": ({"label_noise_variance": 0.3}, [3, 0], "fixed", Rotated, LawRoute),
+    "leakage": ({"leakage_variances": 0.2}, [2, 3], "fixed", Plain, LawRoute),
     "anisotropic": ({"signal_variances": np.linspace(2, 1, 18)}, [2, 3], "fixed", Plain, None),
-    "drawn counts": ({}, 5, "multinomial", Plain, Law),
+    "drawn counts": ({}, 5, "multinomial", Plain, LawRoute),
 }
 
 
@@ -98,7 +98,7 @@ def test_risks_have_the_law_of_small_training_sets_drawn_in_full(case):
 def compare(model, samples, counts, layout, experts):
     chosen = layouts([mt.Dense(), mt.MoE()], model, samples, counts)
     assert layout in chosen
-    assert (Law in chosen) == (experts is Law)
+    assert (LawRoute in chosen) == (experts is LawRoute)
     arguments = {"counts": counts, "replicates": SETS}
     # each alone: several fits of dense are never rotated
     fast = [fitted_risks([each], model, samples, rng=1, **arguments)[0] for each in RIDGES]
@@ -335,7 +335,9 @@ def test_conjugate_gradients_and_solving_agree_on_the_same_draws(monkeypatch):
     arguments = {"samples": 4000, "replicates": 20, "rng": 0}
     iterated = fitted_risks(estimators, model, **arguments)
     assert families(estimators, (model,), 4000, "fixed", None, False)[0].route.iterations > 0
-    monkeypatch.setattr("moetheory.simulation.methods.statistics.DenseStatistics.iterations", 0)
+    monkeypatch.setattr(
+        "moetheory.simulation.methods.statistics.DenseStatisticsRoute.iterations", 0
+    )
     np.testing.assert_allclose(fitted_risks(estimators, model, **arguments), iterated, rtol=1e-10)
 
 

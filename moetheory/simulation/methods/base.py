@@ -15,7 +15,7 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels import Workspace
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.perturbed_risks import block_losses, exposed, scatter
+from moetheory.predictors.perturbed_risks import block_losses, erasure_terms, perturbed_excess
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -30,7 +30,7 @@ SLICE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
-class Training(ABC):
+class TrainingRoute(ABC):
     """A replicate is one training set; a value is the true risk of one estimator fitted on it.
 
     Attributes
@@ -149,7 +149,7 @@ def dense_losses(
 ) -> FloatArray:
     """True risks given the group of dense with coefficients ``fits`` (..., d), (..., K)."""
     if under is not None:
-        return exposed_losses(Dense(), model, fits, model.coefficients, under)
+        return perturbed_fit_risks(Dense(), model, fits, model.coefficients, under)
     return kernels.group_risks(
         fits[..., np.newaxis, :],
         group_variances(model),
@@ -167,7 +167,7 @@ def expert_losses(
 ) -> FloatArray:
     """True risks of the experts with coefficients ``fits`` (..., d), shape (..., K)."""
     if under is not None:
-        return exposed_losses(MoE(), model, fits, model.coefficients, under)
+        return perturbed_fit_risks(MoE(), model, fits, model.coefficients, under)
     return kernels.expert_risks(
         fits,
         model.block_of,
@@ -178,7 +178,7 @@ def expert_losses(
     )
 
 
-def exposed_losses(
+def perturbed_fit_risks(
     estimator: Estimator,
     model: BlockModel,
     fits: FloatArray,
@@ -195,8 +195,8 @@ def exposed_losses(
         fit = fits[..., here, :]
         true = coefficients[here] if coefficients.ndim > 1 else coefficients
         found = block_losses(model, fit, true - fit, coefficients=true)
-        scattered = scatter(model, fit) if under.erasure else None
-        return exposed(found, estimator, model, under, scattered)
+        scattered = erasure_terms(model, fit) if under.erasure else None
+        return perturbed_excess(found, estimator, model, under, scattered)
 
     # not all at once: there are about twenty arrays between fits and risks
     parts = [losses(slice(at, at + rows)) for at in range(0, fits.shape[-2], rows)]

@@ -11,7 +11,7 @@ from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import (
-    Training,
+    TrainingRoute,
     dense_losses,
     expert_losses,
     group_variances,
@@ -19,7 +19,7 @@ from moetheory.simulation.methods.base import (
 )
 
 
-class Data(Training):
+class DataRoute(TrainingRoute):
     """Clean features, labels and noise drawn; fits by QR or singular values."""
 
     method = "data"

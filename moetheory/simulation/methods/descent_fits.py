@@ -14,12 +14,12 @@ from moetheory.kernels import Pace, Spectrum, Workspace
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.methods.base import BATCH, BATCHES, Training
-from moetheory.simulation.methods.data import Data
+from moetheory.simulation.methods.base import BATCH, BATCHES, TrainingRoute
+from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.statistics import (
-    DenseStatistics,
+    DenseStatisticsRoute,
     ExpertEquations,
-    ExpertStatistics,
+    ExpertStatisticsRoute,
 )
 from moetheory.simulation.methods.statistics_rows import Equations
 
@@ -49,7 +49,7 @@ class Regression(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Descending(Training):
+class DescentRoute(TrainingRoute):
     """One model, and estimators after each of T numbers of steps."""
 
     schedule: Schedule = field(kw_only=True)
@@ -183,7 +183,7 @@ class Descending(Training):
                 )
 
 
-class DenseDescent(Descending, DenseStatistics):
+class DenseDescentRoute(DescentRoute, DenseStatisticsRoute):
     """Dense on compressed rows."""
 
     def solved(self, equations: Equations, model: BlockModel, work: Workspace) -> FloatArray:
@@ -191,7 +191,7 @@ class DenseDescent(Descending, DenseStatistics):
         return self.dense_paths(self.estimators, equations, work)
 
 
-class ExpertDescent(Descending, ExpertStatistics):
+class ExpertDescentRoute(DescentRoute, ExpertStatisticsRoute):
     """Experts on compressed rows."""
 
     @property
@@ -212,7 +212,7 @@ class ExpertDescent(Descending, ExpertStatistics):
         return self.expert_paths(self.estimators, given, replicates, work)[np.newaxis]
 
 
-class DataDescent(Descending, Data):
+class DataDescentRoute(DescentRoute, DataRoute):
     """All estimators on the same samples."""
 
     def solved(

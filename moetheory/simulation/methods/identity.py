@@ -58,7 +58,7 @@ def losses_of(
 
 
 @dataclass(frozen=True, eq=False)
-class Identity:
+class IdentityRoute:
     """A replicate is one noisy input, a value the risk given all but the signs of its features."""
 
     models: tuple[BlockModel, ...]

@@ -8,10 +8,10 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import optimal_coefficients
-from moetheory.simulation.methods.base import Training, expert_losses, ridges
+from moetheory.simulation.methods.base import TrainingRoute, expert_losses, ridges
 
 
-class Law(Training):
+class LawRoute(TrainingRoute):
     """Least squares of experts, from its law given the counts; see `kernels.expert_law_fits`."""
 
     method = "law"

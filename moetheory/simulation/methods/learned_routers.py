@@ -194,7 +194,7 @@ def _inverse_root(
     return np.asarray(np.linalg.inv(roots), dtype=np.float64), spread
 
 
-class Routed(NamedTuple):
+class RoutedInputs(NamedTuple):
     """Inputs, n of them, as one model sees them, and what routers chose for them.
 
     Attributes
@@ -213,9 +213,9 @@ class Routed(NamedTuple):
     squares: FloatArray
 
 
-def routed(
+def routed_inputs(
     rng: np.random.Generator, router: Router, views: Sequence[View], sets: int, inputs: int
-) -> list[Routed]:
+) -> list[RoutedInputs]:
     """``inputs`` stratified inputs for each of ``sets`` routers, n = sets · inputs, by model."""
     model = router.models[0]
     groups = kernels.spread_groups(rng, sets, inputs, model.group_probabilities)
@@ -226,12 +226,12 @@ def routed(
         squares = view.observed(draws, groups.ravel(), keep=True)
         group = kernels.posterior(view.scores(squares))
         apart = kernels.regrouped(group, chosen, model.experts)
-        result.append(Routed(chosen, apart, group.largest, squares))
+        result.append(RoutedInputs(chosen, apart, group.largest, squares))
     return result
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class LearnedRoute:
     """A replicate is one training set of the router, a value the mean risk on its test inputs."""
 
     models: tuple[BlockModel, ...]
@@ -282,7 +282,7 @@ class Taught:
         values, sums = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
         for at in range(0, replicates, self.batch):
             sets = min(self.batch, replicates - at)
-            batch = routed(rng, self.router, self.views, sets, INPUTS)
+            batch = routed_inputs(rng, self.router, self.views, sets, INPUTS)
             for number, (view, inputs) in enumerate(zip(self.views, batch, strict=True)):
                 gate = kernels.one_hot(inputs.chosen)
                 for each, forms in enumerate(view.forms(self.estimators, inputs.squares)):

@@ -28,7 +28,7 @@ BATCHES = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Routing:
+class FeatureGate:
     """What a gate does with noisy features: (rows, d) → weights of the experts (K, rows)."""
 
     gate: Gate
@@ -50,7 +50,7 @@ class Routing:
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class PopulationRoute:
     """A replicate is one test sample, a value the squared error of one predictor."""
 
     models: tuple[BlockModel, ...]
@@ -88,10 +88,10 @@ class Population:
         ]
 
     @cached_property
-    def _routes(self) -> list[tuple[bool | Routing, ...]]:
+    def _routes(self) -> list[tuple[bool | FeatureGate, ...]]:
         return [
             tuple(
-                Routing(estimator.gate, model)
+                FeatureGate(estimator.gate, model)
                 if isinstance(estimator, MoE) and routes_by_input(estimator)
                 else isinstance(estimator, MoE)
                 for estimator in self.estimators

@@ -16,18 +16,18 @@ from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import leakage_of, optimal_coefficients
 from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.methods.base import Training, expert_losses, ridges
+from moetheory.simulation.methods.base import TrainingRoute, expert_losses, ridges
 from moetheory.simulation.methods.statistics_rotated import Rotated
-from moetheory.simulation.methods.statistics_rows import Equations, Grouped, Joint, Layout, Plain
+from moetheory.simulation.methods.statistics_rows import Equations, Grouped, Joint, Plain, RowLayout
 
 
-class DenseStatistics(Training):
+class DenseStatisticsRoute(TrainingRoute):
     """Dense fitted on compressed rows; see `moetheory.simulation.methods.statistics_rows`."""
 
     method = "statistics"
 
     @cached_property
-    def layout(self) -> Layout:
+    def layout(self) -> RowLayout:
         """The arrangement with the fewest rows."""
         model, most = self.models[0], self.most
         if self.total >= model.dim:
@@ -130,7 +130,7 @@ class ExpertEquations(NamedTuple):
     counts: IntArray
 
 
-class ExpertStatistics(Training):
+class ExpertStatisticsRoute(TrainingRoute):
     r"""Experts fitted on compressed rows.
 
     Given the group, :math:`y = \bar x_g^\top\theta_g + r` with r independent of

@@ -12,8 +12,13 @@ from moetheory.kernels import Workspace
 from moetheory.problem.estimators import Dense
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.simulation.methods.base import exposed_losses
-from moetheory.simulation.methods.statistics_rows import Equations, Layout, clean_roots, noise_parts
+from moetheory.simulation.methods.base import perturbed_fit_risks
+from moetheory.simulation.methods.statistics_rows import (
+    Equations,
+    RowLayout,
+    clean_roots,
+    noise_parts,
+)
 
 
 class RotatedDraws(NamedTuple):
@@ -31,7 +36,7 @@ class RotatedDraws(NamedTuple):
     labels: FloatArray
 
 
-class Rotated(Layout):
+class Rotated(RowLayout):
     r"""Strict isotropic blocks, n < d: :math:`\bar X \to (T + \sigma F,\; \sigma V^\top)`.
 
     Rotating the coordinates of block g turns the clean features of its group into
@@ -120,7 +125,7 @@ class Rotated(Layout):
         if under is not None:
             back = np.argsort(self.order)
             truth = draws.truth[:, back]
-            return exposed_losses(Dense(), model, predictors[..., back], truth, under)
+            return perturbed_fit_risks(Dense(), model, predictors[..., back], truth, under)
         missed = np.square(draws.truth - predictors)
         missed *= self.signal
         risks = block_sums(missed, self.block_of)

@@ -40,7 +40,7 @@ class Equations(NamedTuple):
     unit: float
 
 
-class Layout(ABC):
+class RowLayout(ABC):
     """A way to arrange rows; ``rows`` is how many it needs."""
 
     rows: int
@@ -71,7 +71,7 @@ class JointDraws(NamedTuple):
     labels: FloatArray
 
 
-class Joint(Layout):
+class Joint(RowLayout):
     r"""Strict blocks: :math:`\bar X \to (T + \sigma F,\; \sigma U)`, at most 2d rows.
 
     Rotating its samples turns the clean features of group g into
@@ -168,7 +168,7 @@ class GroupedDraws(NamedTuple):
     labels: FloatArray
 
 
-class Grouped(Layout):
+class Grouped(RowLayout):
     r"""Any blocks: group g becomes :math:`U_gC_g^{1/2}`, at most d rows of each group.
 
     Given the group, :math:`y = \bar x^\top\tilde\theta_g + r` with r independent of
@@ -211,7 +211,7 @@ class PlainDraws(NamedTuple):
     groups: IntArray
 
 
-class Plain(Layout):
+class Plain(RowLayout):
     r"""Every sample a row, drawn as :math:`\bar x` and the label given it, not as x and noise."""
 
     def __init__(self, model: BlockModel, total: int) -> None:

@@ -82,7 +82,7 @@ class Campaign:
             raise ValueError(f"{other} cannot be combined with target_sem, got both")
         else:
             target_sem = number("target_sem", target_sem, above=0.0)
-        return cls(total=total, target_sem=target_sem, part=known_part(part), **others)
+        return cls(total=total, target_sem=target_sem, part=checked_part(part), **others)
 
     def in_flight(self, plan: Sequence[Family], values: int) -> int:
         """Chunks that may be at work at once, beside so many numbers that are kept."""
@@ -149,7 +149,7 @@ class Campaign:
         return entropy_of(rng)
 
 
-def known_part(part: tuple[int, int] | None) -> tuple[int, int] | None:
+def checked_part(part: tuple[int, int] | None) -> tuple[int, int] | None:
     """A pair (i, m) with 0 ≤ i < m."""
     if part is None:
         return None

@@ -17,7 +17,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.blas_threads import one_blas_thread
 from moetheory.common.seeding import stream
 from moetheory.kernels import Workspace
-from moetheory.simulation.methods.base import Training
+from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.route import Route
 from moetheory.simulation.methods.tally import Tally
 from moetheory.simulation.runs.checkpoint import Checkpoint
@@ -79,7 +79,7 @@ class Run:
 
     def risks(self, index: int) -> FloatArray:
         """The risks of chunk ``index`` given the group, (E, rows, K)."""
-        assert isinstance(self.route, Training)
+        assert isinstance(self.route, TrainingRoute)
         return self._carry_out(self.route.chunk_risks, index)
 
     def _carry_out(

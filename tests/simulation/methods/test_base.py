@@ -10,7 +10,7 @@ import moetheory as mt
 from moetheory.common.seeding import stream
 from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation import fitted_risks
-from moetheory.simulation.methods.data import Data
+from moetheory.simulation.methods.data import DataRoute
 
 RIDGE = 0.3
 
@@ -184,7 +184,7 @@ def test_multinomial_counts_average_the_law_over_the_counts(wide, agrees):
 def test_multinomial_counts_are_drawn_and_fixed_ones_are_not(leaky):
     rng = stream(0, 0)
     for counts, spread in (("fixed", 0.0), ("multinomial", 40 * 0.2 * 0.8)):
-        route = Data((leaky,), (mt.MoE(),), counts_of(40, leaky), counts)
+        route = DataRoute((leaky,), (mt.MoE(),), counts_of(40, leaky), counts)
         groups = route._draw_groups(rng, 4000)
         first = np.count_nonzero(groups == 0, axis=1)
         assert groups.shape == (4000, 40)

@@ -8,7 +8,11 @@ import moetheory as mt
 from moetheory import kernels
 from moetheory.kernels import Pace, Spectrum, Workspace
 from moetheory.problem.descent_schedule import Schedule
-from moetheory.simulation.methods.descent_fits import DataDescent, DenseDescent, ExpertDescent
+from moetheory.simulation.methods.descent_fits import (
+    DataDescentRoute,
+    DenseDescentRoute,
+    ExpertDescentRoute,
+)
 from moetheory.simulation.methods.statistics import ExpertEquations
 from moetheory.simulation.methods.statistics_rows import Equations
 
@@ -53,7 +57,7 @@ def close(found, expected, rtol=1e-10):
 
 
 def route(kind, world, samples, schedule, ridge=0.0):
-    estimators = (mt.Dense(ridge=ridge),) if kind is DenseDescent else (mt.MoE(ridge=ridge),)
+    estimators = (mt.Dense(ridge=ridge),) if kind is DenseDescentRoute else (mt.MoE(ridge=ridge),)
     return kind((world,), estimators, np.asarray(samples), "fixed", schedule=schedule)
 
 
@@ -69,7 +73,7 @@ SHAPES = {
 
 def dense_fits(world, x, y, schedule, ridge):
     counts = [len(y[0]), 0, 0]
-    found = route(DenseDescent, world, counts, schedule, ridge)
+    found = route(DenseDescentRoute, world, counts, schedule, ridge)
     return found.solved(Equations((x,), y, 1.0), world, Workspace())[0]
 
 
@@ -108,11 +112,11 @@ def test_rows_in_parts_and_in_another_unit_are_the_same_rows(world):
     y[:, 15:] = 0.0
     silent = dense_fits(world, x, y, schedule, 0.1)
     parts = Equations((x[:, :12] / 3.0, x[:, 12:] / 3.0), y[:, :15], 3.0)
-    again = route(DenseDescent, world, [20, 0, 0], schedule, 0.1)
+    again = route(DenseDescentRoute, world, [20, 0, 0], schedule, 0.1)
     close(again.solved(parts, world, Workspace())[0], silent)
     assert not np.allclose(whole, silent)
     few = Equations((x[:, :3] / 3.0, x[:, 3:5] / 3.0), y[:, :4], 3.0)
-    short = route(DenseDescent, world, [5, 0, 0], schedule, 0.1)
+    short = route(DenseDescentRoute, world, [5, 0, 0], schedule, 0.1)
     y[:, 4] = 0.0
     expected = dense_fits(world, x[:, :5], y[:, :5], schedule, 0.1)
     close(short.solved(few, world, Workspace())[0], expected)
@@ -164,7 +168,7 @@ def test_experts_are_where_the_loop_is(world, training, step, ridge):
         ],
         axis=1,
     )
-    data = route(DataDescent, world, COUNTS[0], schedule, ridge)
+    data = route(DataDescentRoute, world, COUNTS[0], schedule, ridge)
     close(data.solved(data.estimators[0], x, y, groups)[0], expected)
 
     def equations():
@@ -180,7 +184,7 @@ def test_experts_are_where_the_loop_is(world, training, step, ridge):
                 targets[i, : len(triangle)] = q.T @ y[i][groups[i] == g]
             yield ExpertEquations(0, g, own, rows, targets, COUNTS[:, g])
 
-    found = route(ExpertDescent, world, COUNTS[0], schedule, ridge)
+    found = route(ExpertDescentRoute, world, COUNTS[0], schedule, ridge)
     close(found.solved(equations(), SETS, Workspace())[0, 0], expected)
 
 
@@ -189,7 +193,7 @@ def test_experts_are_where_the_loop_is(world, training, step, ridge):
 def test_both_ways_of_training_end_in_the_same_experts(world, training, ridge):
     x, y = rows_of(14, seed=1)
     groups = np.stack([np.repeat(np.arange(EXPERTS), counts) for counts in COUNTS])
-    data = route(DataDescent, world, COUNTS[0], Schedule(FAR, "optimal", training), ridge)
+    data = route(DataDescentRoute, world, COUNTS[0], Schedule(FAR, "optimal", training), ridge)
     found = data.solved(data.estimators[0], x, y, groups)[0, 0]
     close(found, kernels.expert_fits(x, y, groups, BLOCK_OF, EXPERTS, ridge), rtol=1e-9)
 

@@ -12,7 +12,7 @@ import moetheory as mt
 from moetheory.common.seeding import stream
 from moetheory.problem.gates import Hard, Learned, Soft, TopK
 from moetheory.simulation import simulate_routing
-from moetheory.simulation.methods.identity import Identity, comoments_within
+from moetheory.simulation.methods.identity import IdentityRoute, comoments_within
 from moetheory.simulation.plans import families
 from moetheory.strategies import block_models
 
@@ -107,7 +107,7 @@ def test_the_identity_agrees_with_theory_where_no_gate_sees_the_input(generic, b
 def test_energies_do_what_coordinates_do(blocks):
     """A variance that differs in the last digit makes all coordinates to be drawn."""
     nearly = blocks.replace(signal_variances=blocks.signal_variances * (1 + 1e-15 * np.eye(9)[0]))
-    one, other = (Identity((model,), tuple(ALL)) for model in (blocks, nearly))
+    one, other = (IdentityRoute((model,), tuple(ALL)) for model in (blocks, nearly))
     assert (one.cost, other.cost) == (3, 9)
     here, there = (
         mt.simulate(ALL, model, replicates=150_000, rng=1, method="identity")
@@ -198,7 +198,7 @@ def test_blocks_without_signal(noise):
 def test_the_standard_error_is_that_of_a_stratified_mean():
     """Groups that differ: their shares are not left to chance, and the sem knows it."""
     model = mt.BlockModel([0.2, 0.5, 0.3], [0, 0, 1, 2], [2.0] * 4, [0.1, 0.1, 3.0, 8.0], 1.0)
-    route = Identity((model,), (mt.Dense(), mt.MoE(Hard()), mt.MoE(Soft())))
+    route = IdentityRoute((model,), (mt.Dense(), mt.MoE(Hard()), mt.MoE(Soft())))
     tallies = [route.chunk(stream(3, i), 250, None) for i in range(2000)]
     observed = np.cov(np.stack([tally.means for tally in tallies], axis=1))
     claimed = np.mean([tally.covariance for tally in tallies], axis=0)
