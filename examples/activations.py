@@ -1,10 +1,10 @@
-"""Rounded activations of a language model: one linear probe, or experts, one for each kind of text?
+"""Rounded activations of a language model: one linear probe, or an expert for each kind of text?
 
 Run it with ``python examples/activations.py FILE.npz [FIGURE]``; it takes seconds for some
-thousand samples. The file holds ``features``, the activations (samples, units), ``labels``, what
-probes shall say of them (numbers or two classes), and if you like ``groups``, what kind of text
-each comes from (its language, its source, the expert that a router has sent it to); without them
-kinds are found. It may be written so, here with PyTorch and transformers:
+thousand samples. The file holds ``features``, the activations (samples, units), and ``labels``,
+what a probe predicts (numbers or two classes). It may hold ``groups``, the kind of text of each
+sample (its language, its source, or the expert that a router chose); without them, groups are
+found. PyTorch and transformers can write such a file:
 
     tokenizer = AutoTokenizer.from_pretrained(NAME)
     model = AutoModel.from_pretrained(NAME, output_hidden_states=True).eval()
@@ -17,9 +17,10 @@ kinds are found. It may be written so, here with PyTorch and transformers:
             groups.append(source)
     np.savez("activations.npz", features=features, labels=labels, groups=groups)
 
-The noise is that of rounding to few bits, with one step for all activations. As long as steps are
-small against what a feature varies by, it acts like noise of variance step²/12 on each, and is
-foreseen as that. Then held-out activations are really rounded: the table shows how far this goes.
+The noise comes from rounding to few bits, with one step size for all activations. If the step is
+small compared with the standard deviation of a feature, rounding acts like noise of variance
+step²/12, and the risk is predicted from this variance. Then held-out activations are really
+rounded: the table shows down to how many bits the prediction holds.
 """
 
 import argparse
@@ -33,20 +34,20 @@ SHOWN = {"dense": "dense", "moe": "experts", "moe(hard)": "experts, gated"}
 
 
 def read(path: str) -> dict:
-    """The arrays of the file, by the names that `mt.audit` has for them."""
+    """The arrays of the file, under the names of the arguments of `mt.audit`."""
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in ("features", "labels", "groups") if name in archive}
 
 
 def rounded(features: np.ndarray, bits: int) -> tuple[np.ndarray, float]:
-    """Features as so many bits have them, and the variance of the noise that this stands for."""
+    """Features rounded to ``bits`` bits, and the variance of the rounding noise."""
     low, high = float(features.min()), float(features.max())
     step = (high - low) / (2**bits - 1)
     return low + step * np.rint((features - low) / step), step**2 / 12
 
 
 def main() -> None:
-    """Print what the theory foresees, what rounding does, and the verdict."""
+    """Print predicted risks, risks after rounding, and the verdict."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", help=".npz with features, labels and perhaps groups")
     parser.add_argument("figure", nargs="?")
@@ -57,7 +58,7 @@ def main() -> None:
     data = read(options.file)
     data["features"] = data["features"].astype(np.float64)
     versions = [rounded(data["features"], bits) for bits in BITS]
-    # rectified units are at rest at 0; others have no energy before they are centred
+    # rectified units are zero when inactive; other units need centring before energies mean much
     center = bool(data["features"].min() < 0.0)
     found = mt.audit(
         **data,

@@ -1,14 +1,15 @@
-"""For a reviewer: see a claim hold, then break when its assumption is taken away.
+"""For a reviewer: a claim holds, then fails when its assumption is removed.
 
-Experts see only their own block. If a block leaks, if its coordinates carry signal while another
-group is active, experts miss it and dense does not: the ordering of the risks turns around.
+Experts see only their own block. With leakage, the coordinates of a block carry signal while
+another group is active. Experts do not see this signal and dense does: the order of the risks
+reverses.
 """
 
 import moetheory as mt
 
 
 def main() -> None:
-    """Check the ordering with strict blocks, then raise the overlap of the blocks."""
+    """Check the order of the risks with strict blocks, then increase leakage."""
     strict = mt.BlockModel.isotropic(12, 3, noise_variance=1.0, signal_energy=12.0)
     print(f"strict blocks: {mt.check('generalization', strict, rng=0).status}")
     print("overlap   dense     MoE   who wins")

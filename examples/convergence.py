@@ -1,4 +1,4 @@
-"""How fast training gets there: three answers to "faster", and when it is best to stop.
+"""How fast gradient descent converges, counted in three ways, and when to stop it early.
 
 Run it with ``python examples/convergence.py [FIGURE]``; it takes a few seconds. Without a path it
 draws nothing.
@@ -10,7 +10,7 @@ import numpy as np
 
 import moetheory as mt
 
-STEP = 0.02  # common to all
+STEP = 0.02  # the step size of all learners
 LEARNERS = {
     "dense": (mt.Dense(), "own", "#b2432f"),
     "experts, own samples": (mt.MoE(), "own", "#1f5f8b"),
@@ -27,7 +27,7 @@ def world() -> mt.BlockModel:
 
 
 def counts(model: mt.BlockModel) -> None:
-    """Print what it takes until a hundredth of what there is to gain is left."""
+    """Print the costs until 1 % of the possible reduction of the risk is left."""
     for title, size in ((f"step {STEP:g} for all", STEP), ("each at its best step", "optimal")):
         print(f"{title:24}" + "".join(f"{cost:>17}" for cost in COSTS))
         for name, (estimator, training, _) in LEARNERS.items():
@@ -47,7 +47,7 @@ def counts(model: mt.BlockModel) -> None:
 
 
 def stopped(model: mt.BlockModel, samples: int) -> list[mt.DescentEstimate]:
-    """Descent on training sets: dense, and experts jointly."""
+    """Simulated descent on training sets: dense, and experts trained jointly."""
     steps = np.unique(np.rint(np.geomspace(1, 1e5, 41)))
     both = [mt.Dense(), mt.MoE()]
     return mt.simulate_descent(
@@ -63,7 +63,7 @@ def stopped(model: mt.BlockModel, samples: int) -> list[mt.DescentEstimate]:
 
 
 def report(samples: int, paths: list[mt.DescentEstimate]) -> None:
-    """Print where descent is best stopped."""
+    """Print after how many steps it is best to stop."""
     print(f"\n{samples} samples, 64 coordinates, 8 in each of 8 blocks")
     for name, path in zip(("dense", "experts, jointly"), paths, strict=True):
         best = path.best
@@ -74,7 +74,7 @@ def report(samples: int, paths: list[mt.DescentEstimate]) -> None:
 
 
 def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figure: str) -> None:
-    """Risks against iterations and multiplications, and on training sets."""
+    """Draw risks against iterations and multiplications, and risks on training sets."""
     from matplotlib import pyplot
 
     fig, (first, second, third) = pyplot.subplots(1, 3, figsize=(14, 4.6), layout="constrained")

@@ -1,4 +1,4 @@
-"""What routing costs: how far the 1/K law goes if groups have to be guessed from noisy inputs.
+"""The cost of routing: where the 1/K law ends if a gate infers groups from noisy inputs.
 
 Run it with ``python examples/gates.py [FIGURE]``; it takes a few seconds. Without a path it
 draws nothing.
@@ -19,18 +19,18 @@ NOISES = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0]
 
 
 def world(experts: int) -> mt.BlockModel:
-    """256 coordinates in equal blocks; at noise variance 1 twice as much noise as signal."""
+    """A model of 256 coordinates in equal blocks, with twice as much noise energy as signal."""
     return mt.BlockModel.isotropic(DIM, experts, noise_variance=1.0, signal_energy=ENERGY)
 
 
 def over(quantity: str, model, values: list) -> tuple[mt.Sweep, dict]:
-    """A sweep, and its risks by the short names of the estimators."""
+    """A sweep over ``quantity``, and its risks by the short names of the estimators."""
     swept = mt.sweep(model, quantity, values, list(ESTIMATORS.values()))
     return swept, {name: swept[each.label] for name, each in ESTIMATORS.items()}
 
 
 def least(values: list[int], risks) -> str:
-    """Where the risk is least, and whether it rises from there."""
+    """Words for the K of least risk, and for a rise of the risk beyond it."""
     best = int(risks.argmin())
     if best == len(values) - 1:
         return f"falls all the way to K = {values[best]}: {risks[best]:.4f}"
@@ -38,7 +38,7 @@ def least(values: list[int], risks) -> str:
 
 
 def by_experts() -> mt.Sweep:
-    """Print the risks over the number of experts, and where the law ends."""
+    """Print the risks over the number of experts, and up to which K the 1/K law holds."""
     experts = [k for k in range(1, DIM + 1) if DIM % k == 0]
     swept, risks = over("experts", world, experts)
     gates = [name for name in risks if name != "dense"]
@@ -59,7 +59,7 @@ def by_experts() -> mt.Sweep:
 
 
 def by_noise(model: mt.BlockModel) -> mt.Sweep:
-    """Print the risks over the noise, and where hard routing falls behind dense."""
+    """Print the risks over the noise variance, and where dense becomes better than hard routing."""
     swept, risks = over("noise_variance", model, NOISES)
     print(f"\nexcess risk with {model.experts} experts\nnoise" + "".join(f"{n:>9}" for n in risks))
     for i, noise in enumerate(NOISES):

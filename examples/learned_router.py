@@ -1,4 +1,4 @@
-"""What it takes to learn a router: how its errors fall with samples, coordinates and confidence.
+"""The sample complexity of a learned router: its excess error against samples and coordinates.
 
 Run it with ``python examples/learned_router.py``; it takes a few seconds.
 """
@@ -15,7 +15,7 @@ EXPERTS, SETS, INPUTS = 4, 80, 600
 
 @cache
 def world(dim: int) -> mt.BlockModel:
-    """Four blocks whose signal is so strong that the best router errs in 5 % of the inputs."""
+    """A model of four blocks in which the Bayes router errs in 5 % of the inputs."""
     low, high = 1.0, 100.0 * dim
     for _ in range(30):
         energy = math.sqrt(low * high)
@@ -28,13 +28,13 @@ def world(dim: int) -> mt.BlockModel:
 
 
 def excess(model: mt.BlockModel, samples: int, moments: str = "blocks") -> mt.RoutingEstimate:
-    """How much more often a router errs that has learned from so many samples."""
+    """The excess error rate, over the Bayes router, of a router fitted on ``samples`` samples."""
     gate = mt.Learned(samples, moments)
     return mt.simulate_routing(gate, model, replicates=SETS, inputs=INPUTS, rng=1)
 
 
 def slope(x: list[float], estimates: list[mt.RoutingEstimate]) -> tuple[float, float]:
-    """Exponent of the excess as a power of x, by least squares, and its standard error."""
+    """The exponent of the excess as a power of x, by least squares, and its standard error."""
     logs = np.log(x) - np.mean(np.log(x))
     weights = logs / (logs @ logs)
     means, sems = np.array([[e.excess.mean, e.excess.sem] for e in estimates]).T
@@ -42,6 +42,7 @@ def slope(x: list[float], estimates: list[mt.RoutingEstimate]) -> tuple[float, f
 
 
 def main() -> None:
+    """Print the excess over the number of samples, then over the number of coordinates."""
     model = world(32)
     sizes = [512, 2048, 8192]
     found = [excess(model, n) for n in sizes]

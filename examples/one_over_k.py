@@ -1,4 +1,4 @@
-"""The 1/K law, for a lecture: what theory says, what happens, and the figure.
+"""The 1/K law, for a lecture: theory, simulation and the figure.
 
 Run it with ``python examples/one_over_k.py [FIGURE]``; it takes a few seconds.
 """
@@ -11,7 +11,7 @@ DIM = 16
 
 
 def world(experts: int) -> mt.BlockModel:
-    """16 coordinates in equal blocks; clean and noise energy are equal, so dense gets 1/2."""
+    """A model of 16 coordinates in equal blocks; signal and noise energy are equal."""
     return mt.BlockModel.isotropic(DIM, experts, noise_variance=1.0, signal_energy=DIM)
 
 

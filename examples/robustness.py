@@ -1,4 +1,4 @@
-"""When the test differs from training: what a mixture of experts stands, and where dense wins.
+"""When the test differs from training: up to which perturbation a mixture is better than dense.
 
 Run it with ``python examples/robustness.py [FIGURE]``; it takes a few seconds. Without a path it
 draws nothing.
@@ -23,18 +23,18 @@ BREAK_EVENS = {
 
 
 def world(signal: float) -> mt.BlockModel:
-    """16 experts, 4 coordinates each; 1/√p = 4, noise 1, ``signal`` the variance of a direction."""
+    """A model of 16 blocks of 4 coordinates of variance ``signal``; 1/√p = 4, noise variance 1."""
     return mt.BlockModel.isotropic(64, 16, noise_variance=1.0, signal_energy=4.0 * signal)
 
 
 def twins() -> mt.BlockModel:
-    """Two blocks of two coordinates that all but repeat each other; labels are their difference."""
+    """A model of two blocks of two highly correlated coordinates, whose difference is the label."""
     block = [[1.0, 0.98], [0.98, 1.0]]
     return mt.BlockModel.from_covariances([block, block], [[1.0, -1.0]] * 2, noise_variance=0.02)
 
 
 def table(models: dict[str, mt.BlockModel]) -> None:
-    """Print where the mixture stops being better than dense."""
+    """Print the crossovers, where the mixture stops being better than dense."""
     print("the mixture is better up to" + "".join(f"{name:>10}" for name in models))
     for what, how in BREAK_EVENS.items():
         ends = [mt.crossover(DENSE, MOE, model, **how) for model in models.values()]
@@ -43,7 +43,7 @@ def table(models: dict[str, mt.BlockModel]) -> None:
 
 
 def laws(model: mt.BlockModel) -> None:
-    """Print that only the variance of the noise matters, for test noise of variance 4."""
+    """Print simulated risks under noise of several laws; only its variance matters."""
     from scipy import stats
 
     expected = mt.risk(MOE, model, under=mt.Perturbation(noise_variance=4.0)).excess
@@ -56,7 +56,7 @@ def laws(model: mt.BlockModel) -> None:
 
 
 def sweeps(model: mt.BlockModel) -> list[mt.Sweep]:
-    """Of each perturbation, with simulations."""
+    """A sweep over each perturbation, with simulations."""
     steps = {
         "test_noise_variance": (np.geomspace(0.1, 100.0, 10), {}),
         "misrouting": (np.linspace(0.0, 1.0, 11), {"drag": DRAG}),

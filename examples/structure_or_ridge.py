@@ -19,12 +19,12 @@ CURVES = {
 
 
 def world(noise_variance: float = 1.0) -> mt.BlockModel:
-    """64 coordinates in 8 blocks; clean and noise energy are equal at noise variance 1."""
+    """A model of 64 coordinates in 8 blocks, with signal energy 64."""
     return mt.BlockModel.isotropic(DIM, EXPERTS, noise_variance, signal_energy=DIM)
 
 
 def excesses(model: mt.BlockModel, samples: int) -> dict[str, float]:
-    """Expected excess risk of both estimators, without ridge and with the best one."""
+    """The expected excess risks of both estimators, without ridge and with the best ridge."""
     result = {}
     for estimator in (mt.Dense(), mt.MoE()):
         plain = mt.risk(estimator, model, samples=samples)
@@ -35,7 +35,7 @@ def excesses(model: mt.BlockModel, samples: int) -> dict[str, float]:
 
 
 def table(name: str, values: list, rows: list[dict[str, float]]) -> None:
-    """Print the rows."""
+    """Print the rows as a table."""
     print(f"{name:>8}" + "".join(f"{column:>13}" for column in CURVES))
     for value, row in zip(values, rows, strict=True):
         print(f"{value:8.4g}" + "".join(f"{row[column]:13.4f}" for column in CURVES))

@@ -1,10 +1,10 @@
-"""Real heights that are not modular: no gain is predicted, and none is found.
+"""Terrain heights are not modular: no gain of experts is predicted, and none is measured.
 
 A digital elevation model that comes with Matplotlib (the Jacksboro fault, USGS) is cut into
-patches of 8 x 8 heights; from a patch the height next to it is predicted. All heights of a patch
-lean on each other: the audit finds two halves, cut into four it does by force, and either way
-experts lose what lies outside their own block, at every noise. Last, the south is held out instead
-of stripes: other land has other moments, and what was learned of one says less of the other.
+patches of 8 x 8 heights; a patch predicts the height next to it. All heights of a patch are
+correlated. The audit finds two blocks, the halves of a patch; then it is asked for four. Either
+way experts lose the signal outside their own block, at every noise level. Last, the south is held
+out instead of stripes: other terrain has other moments, so predictions are less accurate.
 
 Run it with ``python examples/terrain.py [FIGURE]``; it takes a few seconds.
 """
@@ -16,11 +16,11 @@ import numpy as np
 import moetheory as mt
 
 WIDTH = 8
-HELD_OUT = 4  # one stripe of two patches' height in so many
+HELD_OUT = 4  # one stripe in four is held out; a stripe is two patches high
 
 
 def patches() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Patches that do not overlap and the height next to each, from their mean; their rows."""
+    """Disjoint patches and the height next to each, less the patch mean; the row of each patch."""
     from matplotlib import cbook
 
     with cbook.get_sample_data("jacksboro_fault_dem.npz") as file:
@@ -35,6 +35,7 @@ def patches() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def main(figure: str | None = None) -> None:
+    """Print the verdicts for both ways to hold out; save the figure if a path is given."""
     features, labels, rows = patches()
     stripes = rows // 2 % HELD_OUT == HELD_OUT - 1
     south = rows >= (1.0 - 1.0 / HELD_OUT) * rows.max()

@@ -1,4 +1,4 @@
-"""The command line: ``moetheory check``, ``risk``, ``simulate`` and what else there is."""
+"""The command line: the parser of ``moetheory``, its exit codes and one-line errors."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"moetheory: error: {_one_line(error)}", file=sys.stderr)
         return WORKERS
     except KeyboardInterrupt as interrupt:  # commands may add what is left of their work
-        said = filter(None, ("interrupted", *interrupt.args))
-        print(f"moetheory: {_one_line('; '.join(said))}", file=sys.stderr)
+        parts = filter(None, ("interrupted", *interrupt.args))
+        print(f"moetheory: {_one_line('; '.join(parts))}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # the reader has gone; keep the interpreter from complaining when it flushes at exit

@@ -1,4 +1,4 @@
-"""Hypothesis strategies (extra ``hypothesis``): models to hold a bound or a theorem against."""
+"""Hypothesis strategies (extra ``hypothesis``): random models to test a bound or a theorem."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def block_models(
     noiseless: bool = False,
     zeros: bool = True,
 ) -> st.SearchStrategy[BlockModel]:
-    r"""Block models with unequal blocks, unequal probabilities and extreme ratios.
+    r"""A strategy for block models with unequal blocks and probabilities, and extreme ratios.
 
     Probabilities come from integer weights and variances are powers of two, so a failing example
     shrinks to a small model that can be read: one block, one coordinate, all numbers 1.
@@ -33,7 +33,7 @@ def block_models(
     Parameters
     ----------
     max_experts, max_block : int
-        Most blocks, most coordinates in a block.
+        The largest number of blocks, and of coordinates in a block.
     exponents : int
         Variances lie in :math:`2^{-\mathrm{exponents}} \dots 2^{\mathrm{exponents}}`.
     strict : bool, optional
@@ -54,16 +54,16 @@ def block_models(
     def models(draw: Any) -> BlockModel:
         sizes = draw(st.lists(st.integers(1, max_block), min_size=1, max_size=max_experts))
         dim = sum(sizes)
-        powers = [2.0**e for e in _near_zero(exponents)]
+        powers = [2.0**e for e in _integers_from_zero(exponents)]
         variances = st.sampled_from(powers + [0.0] * zeros)
         weight = st.sampled_from([*range(1, 10), 100, 1000] + [0] * zeros)
         weights = draw(
             st.lists(weight, min_size=len(sizes), max_size=len(sizes)).filter(lambda w: sum(w) > 0)
         )
         coefficient = st.sampled_from([1, -1, 2, -2, 3, -3] + [0] * zeros)
-        leaks = draw(st.booleans()) if strict is None else not strict
+        leaking = draw(st.booleans()) if strict is None else not strict
         leakage: Any = 0.0
-        if leaks:
+        if leaking:
             leakage = draw(
                 st.lists(variances, min_size=dim, max_size=dim).filter(lambda v: sum(v) > 0)
             )
@@ -80,6 +80,6 @@ def block_models(
     return models()
 
 
-def _near_zero(most: int) -> list[int]:
-    """0, 1, -1, 2, -2, …: Hypothesis shrinks towards the front."""
-    return sorted(range(-most, most + 1), key=lambda e: (abs(e), -e))
+def _integers_from_zero(largest: int) -> list[int]:
+    """The integers 0, 1, -1, 2, -2, …: Hypothesis shrinks towards the first."""
+    return sorted(range(-largest, largest + 1), key=lambda e: (abs(e), -e))

@@ -11,12 +11,14 @@ import multiprocessing
 import os
 import pickle
 import runpy
+import signal
 import statistics
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +30,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from moetheory import catalogue
+from moetheory import catalogue, cli
 from moetheory.checking import checker
 from moetheory.checking.verdicts import Verdict
 from moetheory.claims import training_sets
@@ -143,7 +145,8 @@ class Held:
 @pytest.fixture(scope="session")
 def held(ahead):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_sets, "drawn", lru_cache(32)(training_sets.drawn.__wrapped__))
+        drawn_risks = lru_cache(32)(training_sets.drawn_risks.__wrapped__)
+        patch.setattr(training_sets, "drawn_risks", drawn_risks)
         yield Held(ahead)
 
 
@@ -188,7 +191,7 @@ def ahead(request, tmp_path_factory):
 def work_ahead(directory: Path) -> None:
     """What is asked for first comes first; what fails is left to the test itself."""
     warnings.simplefilter("error")
-    training_sets.drawn = lru_cache(32)(training_sets.drawn.__wrapped__)
+    training_sets.drawn_risks = lru_cache(32)(training_sets.drawn_risks.__wrapped__)
     examples = {path.name: partial(drawn_example, path) for path in sorted(EXAMPLES.glob("*.py"))}
     verdicts = {name: partial(both_verdicts, name) for name in catalogue}
     for name, make in (examples | verdicts).items():
@@ -273,6 +276,80 @@ def mean_and_sem():
         return values.mean(), values.std(ddof=1) / math.sqrt(len(values)), len(values)
 
     return of
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(capsys):
+    """``run(*arguments)``: exit code, standard output and standard error of a command line."""
+
+    def main(*arguments: str) -> tuple[int, str, str]:
+        code = cli.main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return main
+
+
+def shown(master: int) -> Iterator[bytes]:
+    """What a terminal shows, part by part, until nobody writes any more."""
+    with suppress(OSError):  # how a closed terminal ends on Linux
+        while part := os.read(master, 4096):
+            yield part
+    os.close(master)
+
+
+@pytest.fixture
+def in_a_terminal(monkeypatch):
+    """Run with a terminal for stdout and stderr, which holds a few lines until they are read."""
+    import pty
+
+    def main(*arguments: str, columns: int) -> tuple[int, str]:
+        master, slave = pty.openpty()
+        with os.fdopen(slave, "w", encoding="utf-8") as screen, monkeypatch.context() as patch:
+            patch.setenv("COLUMNS", str(columns))
+            patch.setattr(sys, "stdout", screen)
+            patch.setattr(sys, "stderr", screen)
+            code = cli.main(arguments)
+        return code, b"".join(shown(master)).decode().replace("\r\n", "\n")
+
+    return main
+
+
+# by a clock that goes on a second whenever it is read, all work is long
+HURRIED = """
+import itertools, time
+from moetheory.cli import main
+time.monotonic = itertools.count().__next__
+raise SystemExit(main())
+"""
+
+
+@pytest.fixture(scope="session")
+def interrupted_in_a_terminal():
+    """Run in a hurried process with a terminal, interrupted when it shows ``until``."""
+    import pty
+
+    def main(*arguments: str, columns: int, until: str) -> tuple[int, str]:
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", HURRIED, *arguments],
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "COLUMNS": str(columns)},
+        )
+        os.close(slave)
+        written, interrupted = b"", False
+        for part in shown(master):
+            written += part
+            if not interrupted and until.encode() in written:
+                process.send_signal(signal.SIGINT)
+                interrupted = True
+        return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
+
+    return main
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Real English: a missing word is told from the others, and noise decides who tells it better.
+"""English text: a missing word is predicted from the others, by dense or by experts under noise.
 
-Which paragraphs contain "matrix"? Linear probes answer from tf-idf of the other words: one for
-all paragraphs, or one for each topic that sees the words of its topic. `moetheory.audit` says
-from training paragraphs at which noise the experts win; held-out paragraphs tell.
+Which paragraphs contain "matrix"? Linear probes predict it from tf-idf of the other words: one
+probe for all paragraphs, or one for each topic, which sees the words of this topic. From training
+paragraphs `moetheory.audit` predicts at which noise experts are better; held-out ones test it.
 
 ``python examples/language/cloze.py`` takes a few minutes, with ``--quick`` some seconds. The
-text is what `corpus` finds on this machine. README.md beside this file says what came out.
+text is what `corpus` finds on this machine. README.md beside this file has the results.
 """
 
 import argparse
@@ -31,7 +31,7 @@ MISSING = np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.9])  # share of the words
 
 
 class Case(NamedTuple):
-    """What came out for one word, with one part of the paragraphs held out."""
+    """The results for one word, with one part of the paragraphs held out."""
 
     by: str
     target: str
@@ -45,16 +45,17 @@ class Case(NamedTuple):
 def dropout(
     audit: mt.Audit, weighted: NDArray[np.float64], labels: NDArray[np.bool_], seed: list[int]
 ) -> dict[str, NDArray[np.float64]]:
-    r"""Risks where each word of a held-out paragraph is missing with probability q.
+    r"""The risks where each word of a held-out paragraph is missing with probability q.
 
-    A word is missing as a whole, however often it occurs, and what is left is divided by 1 - q.
-    Then a predictor loses :math:`\frac{q}{1-q} \sum_m \beta_m^2 \mathbb E x_m^2`, as under
-    additive noise of variance :math:`\sigma^2 = q / (1 - q)` on features of unit mean square,
-    where it loses :math:`\sigma^2 \|\beta\|^2`. Features have that on average over all paragraphs,
-    but more of it in the block of a paragraph's group: among the audit's predictors for its noise
-    levels the one is taken whose risk is least by this formula, from training alone. Returned are
-    the ``_predicted`` and the measured risks, and those measured if rows are normalised anew after
-    the loss instead of divided: ``_anew``.
+    A word is missing with all its occurrences, and the remaining features are divided by 1 - q.
+    Then the risk of a predictor grows by
+    :math:`\frac{q}{1-q} \sum_m \beta_m^2 \mathbb E x_m^2`. Additive noise of variance
+    :math:`\sigma^2 = q / (1 - q)` on features of unit mean square has the same effect: the risk
+    grows by :math:`\sigma^2 \|\beta\|^2`. Features have unit mean square on average over
+    all paragraphs, but a larger one in the block of a paragraph's group. So the predictor used is
+    the one, among the audit's noise levels, with the least risk by this formula on training data.
+    Returned are the ``_predicted`` risks, the measured risks, and ``_anew``, the risks measured if
+    rows are normalised again after the loss instead of divided.
     """
     rng = np.random.default_rng(seed)
     groups, held = audit.groups, audit.held_out
@@ -93,7 +94,7 @@ def predict(
     rows: NDArray[np.float64],
     groups: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Like ``audit.predict``, of the predictor for one noise level alone."""
+    """The responses of the predictor for one noise level; ``audit.predict`` gives all levels."""
     predictor = audit.predictors[name]
     said = rows @ predictor.coefficients[level].T + predictor.intercepts[level]
     if predictor.gate is not None:
@@ -103,7 +104,7 @@ def predict(
 
 
 def cases(counts: Counts, options: argparse.Namespace) -> Iterator[Case]:
-    """Every word with every part held out once; parts of paragraphs, then parts of files."""
+    """The cases of every word with every part held out once, by paragraph and then by file."""
     start = time.perf_counter()
     for number, by in enumerate(("paragraph", "file")):
         part = counts.parts(options.splits, by, np.random.default_rng([options.seed, number]))
@@ -132,7 +133,7 @@ def cases(counts: Counts, options: argparse.Namespace) -> Iterator[Case]:
 
 
 def save(found: list[Case], path: str) -> None:
-    """One line for each word, part, predictor, and noise variance or share of missing words."""
+    """Write a CSV line for each word, part, predictor, and noise variance or missing share."""
     with Path(path).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         place = ["by", "target", "part", "share", "majority", "perturbation", "level", "predictor"]

@@ -1,7 +1,7 @@
-"""English that is already here: the documentation strings of numpy, scipy, sympy and matplotlib.
+"""English text without download: the docstrings of numpy, scipy, sympy and matplotlib.
 
 They are read with ``ast`` from the installed sources; nothing is imported, run or downloaded.
-``python examples/language/corpus.py`` says how much there is.
+``python examples/language/corpus.py`` prints how much text there is.
 """
 
 import ast
@@ -20,7 +20,7 @@ SHORTEST = 20  # words of a paragraph
 
 IGNORED = {  # folders and files
     *("tests", "testing", "test-examples", "conftest.py", "_testutils.py"),
-    # written by others and shipped along, or by a program
+    # bundled code of other projects, or generated code
     *("_external", "_externals", "_vendored", "array_api_compat", "array_api_extra", "_uarray"),
     *("uarray.py", "cobyqa", "pyprima", "_highs", "_highspy", "_docscrape.py", "docscrape.py"),
     *("_pep440.py", "_inspect.py", "decorator.py", "_antlr"),
@@ -35,14 +35,14 @@ DIRECTIVE = re.compile(r"\.\. [\w:-]+::")
 
 
 class Paragraph(NamedTuple):
-    """What a paragraph says, word by word, and the file it was found in."""
+    """The words of a paragraph, and the file that contains it."""
 
     words: tuple[str, ...]
     file: str
 
 
 class Corpus(NamedTuple):
-    """Paragraphs in the order of their files; `repeated` were left out as said before."""
+    """The paragraphs in the order of their files; `repeated` counts the repeats left out."""
 
     paragraphs: list[Paragraph]
     repeated: int
@@ -50,7 +50,7 @@ class Corpus(NamedTuple):
 
 
 def docstrings(body: list[ast.stmt]) -> Iterator[str]:
-    """The documentation strings in some statements, and what ``add_newdoc`` gives C functions."""
+    """The docstrings in ``body``, and those that ``add_newdoc`` gives to C functions."""
     for node in body:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
@@ -65,13 +65,13 @@ def docstrings(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def prose(text: str) -> Iterator[list[str]]:
-    """Paragraphs of a documentation string as lists of words.
+    """The paragraphs of a documentation string as lists of words.
 
     Sessions (from a prompt to the next blank line), tables, literal blocks, formulas, headings
     with their underlines, and markup are left out.
     """
     lines: list[str] = []
-    dropped = False  # up to the next blank line
+    dropped = False  # whether lines are dropped up to the next blank line
     literal = -1  # lines indented by more than this belong to a literal block
     for line in [*text.splitlines(), ""]:
         said = line.strip()
@@ -96,7 +96,7 @@ def prose(text: str) -> Iterator[list[str]]:
 
 
 def sources(package: str) -> Iterator[tuple[str, str]]:
-    """Name and text of each source file of an installed package that is not ignored."""
+    """The name and text of each source file of an installed package, without ignored files."""
     spec = find_spec(package)
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -109,7 +109,7 @@ def sources(package: str) -> Iterator[tuple[str, str]]:
 
 
 def read(packages: tuple[str, ...] = PACKAGES, every: int = 1) -> Corpus:
-    """Paragraphs of at least 20 words, each once, of every so-manieth file."""
+    """The paragraphs of at least 20 words, each once, in one file of each ``every`` files."""
     found: dict[tuple[str, ...], str] = {}
     total = 0
     for package in packages:
@@ -127,7 +127,7 @@ def read(packages: tuple[str, ...] = PACKAGES, every: int = 1) -> Corpus:
 
 
 def main() -> None:
-    """Print what there is, package by package, and the most frequent words."""
+    """Print the amount of text in each package, and the most frequent words."""
     corpus = read()
     print(f"{'package':12}{'version':>10}{'files':>8}{'paragraphs':>12}{'words':>10}")
     for package, number in corpus.versions.items():

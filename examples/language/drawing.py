@@ -22,7 +22,7 @@ NAMES = {
 
 
 def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
-    """Risks and leads under noise for both kinds of parts, missing words, and crossovers."""
+    """Draw risks and leads under noise for both splits, risks without words, and crossovers."""
     by = {kind: [case for case in cases if case.by == kind] for kind in ("paragraph", "file")}
     fig, axes = pyplot.subplots(2, 3, figsize=(15, 8.2), layout="constrained")
     noise = cases[0].audit.noise_variances
@@ -34,7 +34,7 @@ def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
                 _draw(row[1], name, noise, lead(own, name, "predicted")[0])
                 _draw(row[1], name, noise, *lead(own, name, "measured"))
         row[1].axhline(0.0, color="0.5", lw=1)
-        row[0].set_ylim(0.76, 1.12)  # without a penalty experts that see all words are far off
+        row[0].set_ylim(0.76, 1.12)  # without noise, experts on all words are far worse
         row[1].set_ylim(-0.16, 0.06)
         row[0].set(title=f"risk, held out by {kind}", ylabel="risk / variance of the labels")
         row[1].set(title=f"lead of experts over dense, by {kind}", ylabel="dense less experts")
@@ -57,7 +57,7 @@ def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
 
 
 def _draw(ax: Axes, name: str, x: Array, values: Array, sems: Array | None = None) -> None:
-    """A line for what is predicted, dots with error bars for what is measured."""
+    """Draw a line for predicted values, or dots with error bars for measured values."""
     label, colour = NAMES[name]
     if sems is None:
         ax.plot(x, values, color=colour, label=label)
@@ -66,15 +66,15 @@ def _draw(ax: Axes, name: str, x: Array, values: Array, sems: Array | None = Non
 
 
 def _crossovers(ax: Axes, by: dict[str, list[Case]]) -> None:
-    """Noise from which experts lead, predicted and measured, with intervals."""
+    """Draw the noise at which experts overtake dense, predicted and measured, with intervals."""
     noise = by["file"][0].audit.noise_variances
-    low, high = float(noise[1]), 1.6 * float(noise[-1])  # what is beyond the grid
+    low, high = float(noise[1]), 1.6 * float(noise[-1])  # beyond the grid
     for (kind, cases), colour in zip(by.items(), ("#1f5f8b", "#d9a08f"), strict=True):
         both = [case.audit.crossovers["moe"] for case in cases]
         places = np.array([[p.predicted.begins, p.measured.begins] for p in both])
         places = np.clip(places, low, high)  # (cases, 2, value and interval)
         x, y = places[:, :, 0].T
-        # an interval is of a distribution of which the value need not be a part
+        # the interval comes from draws, and need not contain the value
         left, down = np.maximum(places[:, :, 0] - places[:, :, 1], 0.0).T
         right, up = np.maximum(places[:, :, 2] - places[:, :, 0], 0.0).T
         ax.errorbar(

@@ -1,7 +1,7 @@
-"""Paragraphs as vectors: frequent words weighted by rarity, in blocks of words that go together.
+"""Paragraphs as tf-idf vectors of frequent words, in blocks of words that occur together.
 
-Whatever is estimated here (which words, how rare they are, their blocks) is estimated from the
-training paragraphs alone.
+All estimates (the choice of words, their weights, their blocks) come from the training paragraphs
+alone.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ SKIPPED = 20  # the most frequent words of all: the, of, is, to ...
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each word occurs in each paragraph, and which file a paragraph is from."""
+    """The count of each word in each paragraph, and the file of each paragraph."""
 
     table: sparse.csr_array  # (paragraphs, words)
     words: NDArray[np.str_]
@@ -28,7 +28,7 @@ class Counts:
 
     @classmethod
     def of(cls, paragraphs: Sequence[Paragraph]) -> "Counts":
-        """Count; words and files in the order in which they come."""
+        """The counts of the paragraphs; words and files in the order of their first occurrence."""
         place: dict[str, int] = {}
         number: dict[str, int] = {}
         rows, columns, counts = [], [], []
@@ -43,15 +43,15 @@ class Counts:
         return cls(table, np.array(list(place)), np.array(files))
 
     def contain(self, word: str) -> NDArray[np.bool_]:
-        """Which paragraphs a word occurs in."""
+        """Whether each paragraph contains ``word``."""
         (column,) = np.flatnonzero(self.words == word)
         return self.table[:, [column]].toarray()[:, 0] > 0
 
     def parts(self, number: int, by: str, rng: np.random.Generator) -> NDArray[np.int64]:
-        """Which of so many parts of about equal size each paragraph is in.
+        """The part, of ``number`` parts of about equal size, that each paragraph belongs to.
 
         By file: paragraphs of one file stay together, so that none is held out while a near-copy
-        of it is trained on. By paragraph: each goes where chance puts it.
+        of it is trained on. By paragraph: each paragraph is assigned at random.
         """
         unit = self.file if by == "file" else np.arange(len(self.file))
         sizes = np.bincount(unit)
@@ -64,7 +64,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The words that serve as features, how much each weighs, and the blocks they fall into."""
+    """The words that serve as features, their weights and their blocks."""
 
     columns: NDArray[np.int64]  # of the table
     weights: NDArray[np.float64]  # idf, ln(n / paragraphs that contain the word)
@@ -72,7 +72,7 @@ class Lexicon:
 
     @classmethod
     def of(cls, counts: Counts, training: NDArray[np.bool_], words: int, blocks: int) -> "Lexicon":
-        """From the training paragraphs alone; frequency is in how many of them a word occurs."""
+        """The lexicon of the training paragraphs, from the number that contain each word."""
         occurs = (counts.table[training] > 0).astype(float)
         frequency = occurs.sum(axis=0)
         columns = np.argsort(-frequency, kind="stable")[SKIPPED : SKIPPED + words]
@@ -80,23 +80,23 @@ class Lexicon:
         return cls(columns, weights, co_occurring(occurs[:, columns], blocks))
 
     def without(self, counts: Counts, word: str) -> "Lexicon":
-        """The other words."""
+        """The lexicon without ``word``."""
         others = counts.words[self.columns] != word
         return Lexicon(self.columns[others], self.weights[others], self.block_of[others])
 
     def weighted(self, counts: Counts) -> NDArray[np.float64]:
-        """(n, d): tf-idf, how often a word occurs times its weight."""
+        """The tf-idf values (n, d): the count of a word times its weight."""
         return np.asarray(counts.table[:, self.columns].toarray() * self.weights)
 
 
 def normalised(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows of squared length d, so that a feature has unit mean square; zeros stay zeros."""
+    """The rows scaled to squared length d, so that features have unit mean square; zeros stay."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows * (np.sqrt(rows.shape[1]) / np.where(length > 0.0, length, 1.0)))
 
 
 def co_occurring(occurs: sparse.csr_array, blocks: int) -> NDArray[np.int64]:
-    """(d,): clusters of words that occur in the same paragraphs more often than by chance."""
+    """The blocks (d,): clusters of words that occur together more often than by chance."""
     n = occurs.shape[0]
     share = occurs.sum(axis=0) / n
     joint = (occurs.T @ occurs).toarray() / n - np.outer(share, share)

@@ -1,7 +1,8 @@
-"""What came out of the cloze task, in tables and in words.
+"""The results of the cloze task, in tables and in words.
 
-Risks are in shares of the variance p(1 - p) of the labels, so that always saying p scores 1, and
-averaged over the words; ± is the standard error over the parts held out; - is nowhere on the grid.
+Risks are divided by the variance p(1 - p) of the labels, so that always predicting p has risk 1,
+and averaged over the words. ± is the standard error over the parts held out; - means that there is
+no crossover on the grid.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Array = NDArray[np.float64]
 
 
 def average(cases: Sequence[Case], value: Callable[[Case], Array]) -> tuple[Array, Array]:
-    """Mean (L,) over words and parts, and its standard error over the parts."""
+    """The mean (L,) over words and parts, and its standard error over the parts."""
     values = {part: [] for part in sorted({case.part for case in cases})}
     for case in cases:
         values[case.part].append(value(case))
@@ -40,17 +41,17 @@ def average(cases: Sequence[Case], value: Callable[[Case], Array]) -> tuple[Arra
 
 
 def scaled(case: Case, risk: Array) -> Array:
-    """In shares of the variance of the labels."""
+    """The risk divided by the variance of the labels."""
     return np.asarray(risk / (case.share * (1.0 - case.share)))
 
 
 def risk(cases: Sequence[Case], column: str, source: str = "audit") -> tuple[Array, Array]:
-    """Average of one of the risks, under noise or, of ``source="dropout"``, with words missing."""
+    """The average of one risk, under noise or, with ``source="dropout"``, with words missing."""
     return average(cases, lambda case: scaled(case, getattr(case, source)[column]))
 
 
 def lead(cases: Sequence[Case], name: str, how: str) -> tuple[Array, Array]:
-    """By how much dense has the larger risk, on average; how is predicted or measured."""
+    """The mean risk of dense minus that of predictor ``name``; ``how``: predicted or measured."""
     columns = f"dense_{how}", f"{name}_{how}"
     return average(
         cases, lambda case: scaled(case, case.audit[columns[0]] - case.audit[columns[1]])
@@ -60,7 +61,7 @@ def lead(cases: Sequence[Case], name: str, how: str) -> tuple[Array, Array]:
 def grid(
     title: str, first: str, steps: Array, columns: Iterable[tuple[str, Array, Array | None]]
 ) -> str:
-    """One line for each step: its value, then each column's, ± its error if it has one."""
+    """A table with one line for each step: its value, then each column with its standard error."""
     lines = [f"{first:>8}", *(f"{step:8.3g}" for step in steps)]
     for name, values, sems in columns:
         cells = [f"{value:.3f}" for value in values]
@@ -72,7 +73,7 @@ def grid(
 
 
 def risks(cases: Sequence[Case]) -> str:
-    """Predicted and measured risk of every kind of predictor."""
+    """A table of predicted and measured risks of every kind of predictor."""
     columns = []
     for name, short in SHORT.items():
         columns.append((short, risk(cases, f"{name}_predicted")[0], None))
@@ -82,7 +83,7 @@ def risks(cases: Sequence[Case]) -> str:
 
 
 def leads(cases: Sequence[Case]) -> str:
-    """By how much experts have the smaller risk."""
+    """A table of the risk of dense minus that of experts, predicted and measured."""
     columns = []
     for name in ("moe", "moe(hard)", "moe(all)"):
         columns.append((SHORT[name], lead(cases, name, "predicted")[0], None))
@@ -92,7 +93,7 @@ def leads(cases: Sequence[Case]) -> str:
 
 
 def accuracies(cases: Sequence[Case]) -> str:
-    """How much more often than the larger class predictors are right."""
+    """A table of accuracies above that of always naming the larger class."""
     columns = []
     for name, short in SHORT.items():
         mean, sem = average(
@@ -104,7 +105,7 @@ def accuracies(cases: Sequence[Case]) -> str:
 
 
 def dropped(missing: Array, cases: Sequence[Case]) -> str:
-    """Risks with a share of the words missing: predicted, and measured."""
+    """A table of risks with a share of the words missing, predicted and measured."""
     divided, anew = [], []
     for name in ("dense", "moe", "moe(hard)", "moe(all)"):
         short, measured = SHORT[name], risk(cases, name, "dropout")
@@ -120,7 +121,7 @@ def dropped(missing: Array, cases: Sequence[Case]) -> str:
 
 
 def crossovers(cases: Sequence[Case]) -> str:
-    """Word by word: over which noise experts lead, foreseen and found."""
+    """A table of the noise range in which experts are better, word by word."""
     lines = ["", "Noise from which experts lead dense, and to which: median (least to most)"]
     head = "".join(
         f"   {f'{said}: predicted':>28}{'measured':>20}  agree" for said in LEADERS.values()
@@ -142,18 +143,18 @@ def crossovers(cases: Sequence[Case]) -> str:
 
 
 def shown(noise: float) -> str:
-    """A noise variance; - beyond the grid."""
+    """A noise variance as text; - if it is beyond the grid."""
     return "-" if np.isinf(noise) else f"{noise:.2g}"
 
 
 def spread(places: Sequence[Located]) -> str:
-    """Median, least and most of some noise variances."""
+    """The median, least and largest of some noise variances, as text."""
     values = [place.value for place in places]
     return f"{shown(np.median(values))} ({shown(min(values))} to {shown(max(values))})"
 
 
 def start(cases: Sequence[Case], name: str, how: str) -> str:
-    """The first noise at which experts lead on average."""
+    """The least noise, as text, at which experts are better than dense on average."""
     noise, (ahead, _) = cases[0].audit.noise_variances, lead(cases, name, how)
     after = int(np.argmax(ahead > 0.0))
     if ahead[after] <= 0.0 or after == 0:
@@ -163,7 +164,7 @@ def start(cases: Sequence[Case], name: str, how: str) -> str:
 
 
 def verdict(cases: Sequence[Case]) -> str:
-    """How well the theory did, in words."""
+    """A summary in words of how well predictions and measurements agree."""
     z = np.abs(np.array([[case.audit.z(name) for name in SHORT] for case in cases]))
     within = ", ".join(f"{np.mean(z < k):.0%} within {k}" for k in (1, 2, 3))
     inside, chance = (

@@ -1,4 +1,4 @@
-"""The theory on somebody's own data."""
+"""Audits: the theory held against a user's own data."""
 
 from moetheory.auditing.auditor import audit
 from moetheory.auditing.leads import Crossovers

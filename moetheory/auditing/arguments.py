@@ -1,4 +1,4 @@
-"""What an audit is given, brought into one form."""
+"""Checks of an audit's arguments: labels, groups, blocks, noise and held-out samples."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moetheory.common.validation import number, real_array, regular_array, vecto
 
 LARGEST_LABEL = 1e70  # squared errors must not overflow when they are squared
 LARGEST_NOISE = 1e300
-TEXT = "US"
-LARGEST_NAME = 2.0**53  # beyond it floats skip integers
+TEXT_KINDS = "US"
+LARGEST_FLOAT_NAME = 2.0**53  # floats beyond it skip integers
 
 
 class Labels(NamedTuple):
-    """Numbers (n,); of two classes also their names and a number between them."""
+    """Labels as numbers, (n,); two classes also have names and a number between their labels."""
 
     values: FloatArray
     classes: tuple[Any, Any] | None
@@ -25,8 +25,8 @@ class Labels(NamedTuple):
 
 
 def checked_labels(labels: ArrayLike, samples: int) -> Labels:
-    """Labels as numbers: two classes that are no numbers become 0 and 1."""
-    given = _per("labels", labels, samples, "sample")
+    """The labels as numbers; two classes that are not numbers become 0 and 1."""
+    given = _flat_array("labels", labels, samples, "sample")
     classes = np.unique(given) if given.dtype.kind in "bUS" else None
     if classes is not None and len(classes) > 2:
         raise ValueError(
@@ -51,7 +51,7 @@ def checked_labels(labels: ArrayLike, samples: int) -> Labels:
 
 
 class Structure(NamedTuple):
-    """Which expert is whose; None where it is to be found."""
+    """The experts' names, the group of each sample, the block of each feature; None: not given."""
 
     names: list[Any]
     groups: IntArray | None
@@ -65,9 +65,9 @@ def checked_structure(
     samples: int,
     dim: int,
 ) -> Structure:
-    """Experts by the names of their blocks or of their groups; no names if neither is given."""
-    blocks = None if block_of is None else _names("block_of", block_of, dim, "feature")
-    members = None if groups is None else _names("groups", groups, samples, "sample")
+    """The experts, named by their blocks or else their groups; no names if neither is given."""
+    blocks = None if block_of is None else _integers_or_names("block_of", block_of, dim, "feature")
+    members = None if groups is None else _integers_or_names("groups", groups, samples, "sample")
     given = members if blocks is None else blocks
     if given is None:
         return Structure([], None, None)
@@ -83,7 +83,7 @@ def checked_structure(
         found = codes.astype(np.int64)
         pair = (found, None) if blocks is None else (None, found)
         return Structure(names.tolist(), *pair)
-    if (blocks.dtype.kind in TEXT) != (members.dtype.kind in TEXT):
+    if (blocks.dtype.kind in TEXT_KINDS) != (members.dtype.kind in TEXT_KINDS):
         raise ValueError(
             "groups must be named as the blocks of block_of are, "
             f"got {members.dtype} values for {blocks.dtype} values"
@@ -91,14 +91,14 @@ def checked_structure(
     unknown = np.flatnonzero(~np.isin(members, names))
     if unknown.size:
         raise ValueError(
-            f"groups must be among the blocks of block_of ({_some(names)}), "
+            f"groups must be among the blocks of block_of ({_shortened(names)}), "
             f"got {members[unknown[0]]} at index {unknown[0]}"
         )
     return Structure(names.tolist(), np.searchsorted(names, members), codes.astype(np.int64))
 
 
 def checked_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArray:
-    """The noise variances in increasing order; from none to ten times the signal if not given."""
+    """The noise variances in increasing order; by default 0 to ten times the signal."""
     if noise_variances is None:
         return signal * np.concatenate([[0.0], np.geomspace(0.01, 10.0, 10)])
     given = vector("noise_variances", np.atleast_1d(noise_variances), minimum=0.0)
@@ -107,10 +107,10 @@ def checked_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArra
     return np.unique(given)
 
 
-def split(
+def held_out_mask(
     held_out: ArrayLike, samples: int, groups: IntArray | None, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Which samples are held out: as told, or a share of them, of every group if there are."""
+    """The mask of held-out samples: the given one, or a random share (of each group if given)."""
     given = regular_array("held_out", held_out)
     if given.ndim == 0:
         share = number("held_out", held_out, above=0.0, below=1.0)
@@ -133,38 +133,38 @@ def split(
     return mask
 
 
-def _per(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
-    """A flat array with one entry for each sample or feature."""
+def _flat_array(name: str, value: ArrayLike, length: int, entry: str) -> NDArray[Any]:
+    """A flat array with one entry for each sample or feature, as ``entry`` says."""
     given = regular_array(name, value)
-    if given.dtype.kind in TEXT and not isinstance(value, np.ndarray):
-        given = np.asarray(value, dtype=object)  # numbers among text are text by now
+    if given.dtype.kind in TEXT_KINDS and not isinstance(value, np.ndarray):
+        given = np.asarray(value, dtype=object)  # or NumPy would turn numbers among text into text
     if given.dtype.kind == "O":  # text, as some readers of tables hold it
         entries = given.tolist()
-        text = [isinstance(each, str | bytes) for each in np.atleast_1d(given)]
-        if any(text) and not all(text):
-            odd = text.index(False)
+        is_text = [isinstance(each, str | bytes) for each in np.atleast_1d(given)]
+        if any(is_text) and not all(is_text):
+            odd = is_text.index(False)
             raise ValueError(f"{name} must be all text or none, got {entries[odd]} at index {odd}")
         given = regular_array(name, entries)
     if given.shape != (length,):
         raise ValueError(
-            f"{name} must have shape ({length},), one for each {whose}, got {given.shape}"
+            f"{name} must have shape ({length},), one for each {entry}, got {given.shape}"
         )
     return given
 
 
-def _names(name: str, value: ArrayLike, length: int, whose: str) -> NDArray[Any]:
-    given = _per(name, value, length, whose)
+def _integers_or_names(name: str, value: ArrayLike, length: int, entry: str) -> NDArray[Any]:
+    given = _flat_array(name, value, length, entry)
     if given.dtype.kind == "f" and _are_whole(given):  # as CSV has them
         given = given.astype(np.int64)
-    if given.dtype.kind not in "biu" + TEXT:
+    if given.dtype.kind not in "biu" + TEXT_KINDS:
         raise ValueError(f"{name} must hold integers or names, got {given.dtype} values")
     return given
 
 
 def _are_whole(values: NDArray[Any]) -> bool:
-    return bool(np.all((values == np.floor(values)) & (np.abs(values) <= LARGEST_NAME)))
+    return bool(np.all((values == np.floor(values)) & (np.abs(values) <= LARGEST_FLOAT_NAME)))
 
 
-def _some(names: NDArray[Any]) -> str:
+def _shortened(names: NDArray[Any]) -> str:
     shown = [str(each) for each in names[:4].tolist()]
     return ", ".join(shown if len(names) <= 4 else [*shown[:3], "…", str(names[-1])])

@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.auditing.arguments import checked_labels, checked_noise, checked_structure, split
+from moetheory.auditing.arguments import (
+    checked_labels,
+    checked_noise,
+    checked_structure,
+    held_out_mask,
+)
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
 from moetheory.auditing.fitting import Fitted, fit
@@ -23,14 +28,14 @@ from moetheory.auditing.modularity import (
 from moetheory.auditing.nearest_model import nearest_model
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
-from moetheory.auditing.structure import completed, require_samples
+from moetheory.auditing.structure import complete_structure, require_samples
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG, entropy_of, stream
 from moetheory.common.validation import count, flag
 
-CHANCE_ON = 2000  # samples whose features are shuffled to see what chance makes of them
-TIE = 1e-12  # of the variance of labels: a difference of squared errors that is none
+SHUFFLED_SAMPLES = 2000  # samples whose features are shuffled, for the share of energy by chance
+TIE = 1e-12  # of the variance of labels: smaller differences of squared errors are rounding
 SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
 
@@ -49,22 +54,22 @@ def audit(
     rng: RNG = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
-    r"""Hold the theory against data: who wins at which feature noise, foreseen and measured.
+    r"""Compare dense and experts on data under feature noise, by theory and by measurement.
 
     From second moments of the training samples follow the best linear predictors under noise of
     variance :math:`\sigma^2` that is added to the features: of all features (dense),
     :math:`\beta = (C + \sigma^2 I)^{-1} c`, and for each group of the features of its block
-    (experts), :math:`\beta_g = (C_{gg} + \sigma^2 I)^{-1} c_g`; and the risk of each,
+    (experts), :math:`\beta_g = (C_{gg} + \sigma^2 I)^{-1} c_g`; and their risks,
 
     .. math:: R = \frac1n \sum_i e_i^2 + \sigma^2 \|\beta\|^2,
 
-    with :math:`e_i` the error at sample i of a fit without it. No law of the features is assumed.
-    Then noise is drawn on samples that were held out.
+    with :math:`e_i` the error at sample i of a fit without sample i. No law of the features is
+    assumed. Then noise is drawn on samples that were held out.
 
     Parameters
     ----------
     features : (n, d) array
-        Of any real type; a memory map is read in chunks of rows and never copied as a whole.
+        Real numbers of any type; a memory map is read in chunks of rows, never copied as a whole.
     labels : (n,) array
         Numbers, or two classes of any kind, which are predicted by squared error.
     groups : (n,) array of integers or names, optional
@@ -77,14 +82,14 @@ def audit(
     experts : int, optional
         How many blocks to find; as many as the largest gap in the spectrum shows if not given.
     noise_variances : (L,) array, optional
-        Of the noise to add; 0 and ten values from 1/100 to 10 times the mean square of the
+        Variances of the added noise; 0 and ten values from 1/100 to 10 times the mean square of the
         features if not given.
     held_out : float or (n,) boolean array
         The share of samples to hold out, of every group if groups are given; or which.
     repeats : int
         Draws of noise for each held-out sample, and for each training sample behind a gate.
     intercept : bool
-        Whether predictors have one, each expert its own.
+        Whether predictors have an intercept, each expert its own.
     center : bool
         Measure features from their training means. Energies are squares: leave it False where 0
         is what a feature is at rest (counts, rectified activations), else set it.
@@ -112,7 +117,7 @@ def audit(
 
     Examples
     --------
-    Three blocks that leak a little, and nobody says which features belong together:
+    Three blocks with a little leakage; which features belong together is found:
 
     >>> from moetheory import BlockModel
     >>> world = BlockModel.isotropic(24, 3, noise_variance=0.0, signal_energy=24.0)
@@ -124,13 +129,13 @@ def audit(
     >>> bool(abs(found.z("moe")).max() < 4)  # standard errors between risks predicted and measured
     True
 
-    Dense is better without noise, experts with it; the theory says from where on:
+    Dense is better without noise, experts with noise; theory predicts the crossover:
 
     >>> lead = found.crossovers["moe"]
     >>> 0.03 < lead.predicted.begins.low < lead.measured.begins.high < 0.1, lead.agree
     (True, True)
 
-    ``print(found.table())`` and ``print(found.verdict)`` say it at length, `plot` draws it, and
+    ``print(found.table())`` and ``print(found.verdict)`` give the details, `plot` draws it, and
     ``found.model`` goes into every other verb.
     """
     entropy = entropy_of(rng)
@@ -142,16 +147,16 @@ def audit(
     x = Features(features, rows_read)
     y = checked_labels(labels, x.samples)
     given = checked_structure(groups, block_of, experts, x.samples, x.dim)
-    mask = split(held_out, x.samples, given.groups, stream(entropy, SPLIT))
+    mask = held_out_mask(held_out, x.samples, given.groups, stream(entropy, SPLIT))
     rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
     passes = 3 + center + (given.block_of is None)
     rows_read.total = 2 * x.samples + passes * len(rows) + (1 + repeats) * len(held)
     if given.groups is None:
-        rows_read.total += min(CHANCE_ON, len(rows))
+        rows_read.total += min(SHUFFLED_SAMPLES, len(rows))
     x.check()
     if center:
         x.move_to_mean(rows)
-    found = completed(given, experts, x, rows)
+    found = complete_structure(given, experts, x, rows)
     require_samples(found, rows)
 
     own, energies = found.groups[rows], found.energies[rows]
@@ -164,13 +169,13 @@ def audit(
     task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
     gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
     if given.groups is None and noise[0] == 0.0:
-        gate = gate.without_noise(EnergyGate.relative(energies.mean(axis=0)))
+        gate = gate.with_first_level(EnergyGate.relative(energies.mean(axis=0)))
     fitted = fit(task, rows, gate, repeats, stream(entropy, PREDICT))
     predictors = {name: fitted.predictors[name] for name in NAMES}
     measured = measure(predictors, task, held, repeats, stream(entropy, MEASURE), y.boundary)
 
     chance = (
-        share_when_shuffled(x, rows, found.block_of, CHANCE_ON, stream(entropy, SHUFFLE))
+        share_when_shuffled(x, rows, found.block_of, SHUFFLED_SAMPLES, stream(entropy, SHUFFLE))
         if given.groups is None
         else share_by_chance(energies, own)
     )
@@ -180,7 +185,9 @@ def audit(
         group_share=group_share(energies, own),
         chance_share=chance,
         leakage=equivalent_leakage(energies, own),
-        model=nearest_model(fitted.of_groups, fitted.moments, found.block_of, intercept, signal),
+        model=nearest_model(
+            fitted.group_moments, fitted.moments, found.block_of, intercept, signal
+        ),
         predictors=predictors,
         signal=signal,
         names=found.names,
@@ -194,7 +201,7 @@ def audit(
 
 
 def _columns(noise: FloatArray, fitted: Fitted, measured: Measured) -> dict[str, NDArray[Any]]:
-    """Mean losses predicted and measured, with their standard errors, and accuracies."""
+    """The columns of the table: mean losses with their standard errors, and accuracies."""
     columns: dict[str, NDArray[Any]] = {"noise_variance": noise}
     for name in NAMES:
         for what, losses in (("predicted", fitted.losses), ("measured", measured.losses)):
@@ -214,25 +221,25 @@ def _crossovers(
     labels: FloatArray,
     rng: np.random.Generator,
 ) -> dict[str, Crossovers]:
-    """Of experts, told and behind a gate, against dense."""
+    """The crossovers against dense of experts with given groups and of experts behind a gate."""
     found = {}
     for name in ("moe", "moe(hard)"):
-        predicted, seen = (
+        predicted, observed = (
             lead(noise, _gains(losses["dense"], losses[name], labels), rng)
             for losses in (fitted.losses, measured.losses)
         )
-        found[name] = Crossovers(predicted, seen)
+        found[name] = Crossovers(predicted, observed)
     return found
 
 
-def _gains(of: FloatArray, over: FloatArray, labels: FloatArray) -> FloatArray:
-    """Differences of squared errors, none where only rounding makes them."""
-    gains = of - over
+def _gains(dense: FloatArray, experts: FloatArray, labels: FloatArray) -> FloatArray:
+    """The squared errors that experts save over dense; 0 where the difference is rounding."""
+    gains = dense - experts
     return np.where(np.abs(gains) <= TIE * labels.var(), 0.0, gains)
 
 
 class _RowsRead:
-    """Counts rows for whoever wants to know."""
+    """A count of the rows that are read, reported to ``progress``."""
 
     def __init__(self, progress: Callable[[int, int], None] | None) -> None:
         self.total, self._done, self._progress = 0, 0, progress

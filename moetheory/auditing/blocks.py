@@ -1,4 +1,4 @@
-r"""Blocks of features, from which of them are large together (docs/theory.md §9).
+r"""Blocks of features, found from the correlations of their squares (docs/theory.md §9).
 
 Given its group, an observed feature :math:`\bar x_m` is :math:`N(0, v_m)` and independent of the
 others, with :math:`v_m = \nu_m + \sigma^2 + (\lambda_m-\nu_m)\,a_m`, where :math:`a_m` is 1 while
@@ -8,7 +8,7 @@ the block of m is active, with probability :math:`p_m`, and else 0. So for :math
           = (\lambda_m-\nu_m)(\lambda_l-\nu_l) \begin{cases}
             p(1-p) & \text{in one block}, \\ -p_m p_l & \text{in two}, \end{cases}
 
-free of the noise, which only adds to
+without the noise, which only adds to
 
 .. math:: \operatorname{Var}(\bar x_m^2) = 2p_m(\lambda_m+\sigma^2)^2
           + 2(1-p_m)(\nu_m+\sigma^2)^2 + p_m(1-p_m)(\lambda_m-\nu_m)^2 .
@@ -29,7 +29,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.validation import count, real_array
 
 _LARGEST_EXPONENT = 1000  # of the powers of two by which features are scaled
-_MOST_BLOCKS = 64  # that are looked for when their number is not given
+_MOST_BLOCKS = 64  # looked for if their number is not given
 _TRACY_WIDOM = 3.3  # exceeded with probability 1e-3
 
 
@@ -191,7 +191,7 @@ def blocks_of(
     """
     from scipy.linalg import eigh
 
-    matrix = _symmetric("correlations", correlations)
+    matrix = _checked_symmetric("correlations", correlations)
     dim = len(matrix)
     if experts is not None:
         most = count("experts", experts, minimum=1, maximum=dim)
@@ -199,22 +199,22 @@ def blocks_of(
         most = max(1, min(_MOST_BLOCKS, dim // 2))
     else:
         raise ValueError("samples (how many rows there were) must be given if experts is not")
-    affinity, alone = _affinity(matrix)
-    # one more than there can be blocks: where the last one ends
+    affinity, isolated = _affinity(matrix)
+    # one more than the most blocks, for the fall after the last one
     values, vectors = eigh(affinity, subset_by_index=[max(dim - 1 - most, 0), dim - 1])
     values, vectors = values[::-1], vectors[:, ::-1]
     if experts is None:
         most = _number_of_blocks(matrix, values, count("samples", samples, minimum=2), most)
-    return _numbered(_assigned(vectors[:, :most], alone))
+    return _in_order_of_first_features(_assigned(vectors[:, :most], isolated))
 
 
 def _exponents(sizes: FloatArray) -> IntArray:
-    """Powers of two just above ``sizes``, within limits; the lowest for zero."""
+    """The exponents of the powers of two just above ``sizes``, clipped; the lowest for zero."""
     exponents: IntArray = np.where(sizes > 0.0, np.frexp(sizes)[1], -_LARGEST_EXPONENT)
     return np.clip(exponents, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
 
 
-def _symmetric(name: str, value: ArrayLike) -> FloatArray:
+def _checked_symmetric(name: str, value: ArrayLike) -> FloatArray:
     matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
@@ -228,17 +228,17 @@ def _symmetric(name: str, value: ArrayLike) -> FloatArray:
 
 
 def _affinity(correlations: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """A, and which features have no positive correlation with another."""
+    """The matrix A, and the mask of features without a positive correlation to another."""
     positive = np.maximum(correlations, 0.0)
     np.fill_diagonal(positive, 0.0)
     degrees = positive.sum(axis=0)
-    alone = degrees == 0.0
-    inverse = 1.0 / np.sqrt(np.where(alone, 1.0, degrees))
-    return positive * np.multiply.outer(inverse, inverse), alone
+    isolated = degrees == 0.0
+    inverse = 1.0 / np.sqrt(np.where(isolated, 1.0, degrees))
+    return positive * np.multiply.outer(inverse, inverse), isolated
 
 
 def _number_of_blocks(correlations: FloatArray, values: FloatArray, samples: int, most: int) -> int:
-    """K from the eigenvalues of r and those of A, ``values``, which fall."""
+    """The number of blocks K from the eigenvalues of r and the falling ``values`` of A."""
     from scipy.linalg import eigvalsh
 
     dim = len(correlations)
@@ -251,21 +251,21 @@ def _number_of_blocks(correlations: FloatArray, values: FloatArray, samples: int
     return 2 + int(np.argmax(-np.diff(values[1 : bound + 1]))) if bound > 1 else 1
 
 
-def _assigned(vectors: FloatArray, alone: NDArray[np.bool_]) -> IntArray:
-    """A block for every row of eigenvectors (d, K): that of the pivot in whose direction it is."""
+def _assigned(vectors: FloatArray, isolated: NDArray[np.bool_]) -> IntArray:
+    """The block of each feature: the pivot nearest in direction, by the rows of ``vectors``."""
     from scipy.linalg import polar, qr
 
     experts = vectors.shape[1]
-    # rows are not normalised: the pivots shall be features with large correlations
+    # rows are not normalised, so that pivots are features with large correlations
     pivots = qr(vectors.T, mode="r", pivoting=True)[1][:experts]
     directions = polar(vectors[pivots])[0]
     blocks: IntArray = np.argmax(vectors @ directions.T, axis=1)
-    blocks[alone] = np.bincount(blocks[~alone], minlength=experts).argmax()
+    blocks[isolated] = np.bincount(blocks[~isolated], minlength=experts).argmax()
     blocks[pivots] = np.arange(experts)
     return blocks
 
 
-def _numbered(blocks: IntArray) -> IntArray:
-    """The same blocks, numbered by their first feature."""
+def _in_order_of_first_features(blocks: IntArray) -> IntArray:
+    """The blocks, renumbered in the order of their first features."""
     _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse]

@@ -1,4 +1,4 @@
-"""Energies of blocks in noise, and a gate that sees them."""
+"""Energies of blocks under noise, and a gate that routes by them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 
-FITTED_ON = 10_000  # samples a gate is fitted on at most: it has two numbers for each expert
-WEIGHT_DECAY = 1e-6  # where energies tell the groups without error the weights have no limit
+MAX_FITTED_SAMPLES = 10_000  # samples at most: a gate has two numbers for each expert
+WEIGHT_DECAY = 1e-6  # without it the weights diverge where energies separate the groups
 
 
 def noisy_energies(
@@ -18,9 +18,9 @@ def noisy_energies(
     noise_variance: float,
     rng: np.random.Generator,
 ) -> FloatArray:
-    r"""Energies after noise on every feature, drawn from their law given those before it.
+    r"""Block energies with noise on every feature, drawn given the energies without noise.
 
-    A block turns so that its features lie along one axis: then
+    A rotation of the block puts its features along one axis, so that
     :math:`u_j = (\sqrt{u_j} + \sigma z)^2 + \sigma^2 \chi^2_{s_j - 1}`.
     """
     sigma = np.sqrt(noise_variance)
@@ -31,7 +31,7 @@ def noisy_energies(
 
 @dataclass(frozen=True)
 class EnergyGate:
-    r"""At each noise level the expert with the largest :math:`a_j + c_j u_j`.
+    r"""A gate to the expert with the largest :math:`a_j + c_j u_j`, at each noise level.
 
     Under Gaussian isotropic blocks the posterior of the groups has this form (docs/theory.md §6);
     here :math:`a`, ``offsets`` (L, K), and :math:`c`, ``slopes`` (L, K), are fitted.
@@ -46,13 +46,13 @@ class EnergyGate:
 
     @classmethod
     def relative(cls, mean_energies: FloatArray) -> EnergyGate:
-        """To the block with the largest energy relative to its mean; of one level."""
+        """The gate to the block with the largest energy relative to its mean, for one level."""
         silent = mean_energies == 0.0
         slopes = np.where(silent, 0.0, 1.0 / np.where(silent, 1.0, mean_energies))
         return cls(np.zeros((1, len(slopes))), slopes[np.newaxis])
 
-    def without_noise(self, gate: EnergyGate) -> EnergyGate:
-        """The same, but at the first level another gate of one level."""
+    def with_first_level(self, gate: EnergyGate) -> EnergyGate:
+        """A copy of this gate that has the numbers of ``gate`` at the first noise level."""
         return EnergyGate(
             np.concatenate([gate.offsets, self.offsets[1:]]),
             np.concatenate([gate.slopes, self.slopes[1:]]),
@@ -67,19 +67,19 @@ class EnergyGate:
         noise_variances: FloatArray,
         rng: np.random.Generator,
     ) -> EnergyGate:
-        """Logistic regression of the groups on noisy energies, at each noise level."""
-        if len(groups) > FITTED_ON:
-            chosen = rng.permutation(len(groups))[:FITTED_ON]
+        """The gate of a logistic regression of the groups on noisy energies, at each level."""
+        if len(groups) > MAX_FITTED_SAMPLES:
+            chosen = rng.permutation(len(groups))[:MAX_FITTED_SAMPLES]
             energies, groups = energies[chosen], groups[chosen]
         levels = [
-            _logistic(noisy_energies(energies, sizes, float(noise), rng), groups)
+            _logistic_regression(noisy_energies(energies, sizes, float(noise), rng), groups)
             for noise in noise_variances
         ]
         offsets, slopes = (np.array(each) for each in zip(*levels, strict=True))
         return cls(offsets, slopes)
 
 
-def _logistic(energies: FloatArray, groups: IntArray) -> tuple[FloatArray, FloatArray]:
+def _logistic_regression(energies: FloatArray, groups: IntArray) -> tuple[FloatArray, FloatArray]:
     from scipy.optimize import minimize
     from scipy.special import log_softmax
 
@@ -87,16 +87,16 @@ def _logistic(energies: FloatArray, groups: IntArray) -> tuple[FloatArray, Float
     scale = energies.mean(axis=0)
     scale = np.where(scale > 0.0, scale, 1.0)
     scaled = energies / scale
-    truth = np.zeros_like(scaled)
-    truth[np.arange(count), groups] = 1.0
+    one_hot = np.zeros_like(scaled)
+    one_hot[np.arange(count), groups] = 1.0
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
         offsets, slopes = weights.reshape(2, experts)
         logs = log_softmax(offsets + slopes * scaled, axis=1)
-        off = np.exp(logs) - truth
-        gradient = np.concatenate([off.mean(axis=0), (off * scaled).mean(axis=0)])
-        missed = -float(logs[np.arange(count), groups].mean())
-        value = missed + 0.5 * WEIGHT_DECAY * float(weights @ weights)
+        residuals = np.exp(logs) - one_hot
+        gradient = np.concatenate([residuals.mean(axis=0), (residuals * scaled).mean(axis=0)])
+        cross_entropy = -float(logs[np.arange(count), groups].mean())
+        value = cross_entropy + 0.5 * WEIGHT_DECAY * float(weights @ weights)
         return value, gradient + WEIGHT_DECAY * weights
 
     start = np.repeat([0.0, 1.0], experts)

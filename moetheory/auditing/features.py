@@ -21,7 +21,7 @@ Report = Callable[[int], None]
 class Features:
     """An (n, d) array of any real type, a memory map too, of which only chunks are ever copied.
 
-    ``report`` is told the number of rows whenever a chunk of them has been worked on.
+    ``report`` is called with the number of rows of every chunk that has been worked on.
     """
 
     def __init__(self, features: ArrayLike, report: Report) -> None:
@@ -39,25 +39,25 @@ class Features:
         self.report = report
 
     def chunks(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
-        """The features of ``rows``, less the centre, and which of the rows they are."""
+        """Chunks of the features of ``rows`` minus the centre, each with its slice of ``rows``."""
         size = max(1, min(ROWS, CHUNK // self.dim))
         for start in range(0, len(rows), size):
             part = slice(start, min(start + size, len(rows)))
-            with np.errstate(invalid="ignore", over="ignore"):  # `check` finds what comes of it
+            with np.errstate(invalid="ignore", over="ignore"):  # `check` refuses the result
                 chunk = self.array[rows[part]].astype(np.float64)
             chunk -= self.centre
             yield part, chunk
             self.report(part.stop - part.start)
 
     def move_to_mean(self, rows: IntArray) -> None:
-        """Measure all features from their means over ``rows``."""
+        """Set the centre to the mean of the features over ``rows``."""
         total = np.zeros(self.dim)
         for _, chunk in self.chunks(rows):
             total += chunk.sum(axis=0)
         self.centre = total / len(rows)
 
     def check(self) -> None:
-        """All features must be finite, of a size that can be squared, and vary."""
+        """Require that all features are finite, vary, and can be squared."""
         bad, first = 0, None
         low, high = np.full(self.dim, np.inf), np.full(self.dim, -np.inf)
         for part, chunk in self.chunks(np.arange(self.samples)):

@@ -1,4 +1,4 @@
-"""From training samples alone: predictors of every kind, and their risks foreseen."""
+"""Predictors of every kind fitted to training samples, and predictions of their risks."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
 
 TUNING = 24  # penalties tried beside the noise variances
-WEAKEST, STRONGEST = 1e-4, 10.0  # of them: of the mean and of the sum of the eigenvalues
+WEAKEST, STRONGEST = 1e-4, 10.0  # penalties, of the mean and of the sum of the eigenvalues
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Predictors by name; squared errors foreseen (n, L) of each on the training samples.
+    """Fitted predictors by name, and their predicted losses (n, L) at the training samples.
 
-    ``moments`` are those of all samples together, ``of_groups`` those of each group, of its own
-    block alone.
+    ``moments`` are the moments of all samples, ``group_moments`` those of each group on its own
+    block.
     """
 
     predictors: dict[str, Predictor]
     losses: dict[str, FloatArray]
     moments: SampleMoments
-    of_groups: list[SampleMoments]
+    group_moments: list[SampleMoments]
 
 
 def fit(
     task: Task, rows: IntArray, gate: EnergyGate, repeats: int, rng: np.random.Generator
 ) -> Fitted:
-    r"""Every predictor from training ``rows``, and what its risk will be on unseen samples.
+    r"""Fit every predictor to the training ``rows``, and predict its risk on unseen samples.
 
     A predictor with coefficients :math:`\beta` has the risk
     :math:`\mathbb E (y - a - x^\top\beta)^2 + \sigma^2 \|\beta\|^2` under noise on its features:
-    the first term by leaving each sample out, the second exactly. What the gate sends where
-    depends on the noise: there noise is drawn, ``repeats`` times for each sample.
+    the first term by leaving each sample out, the second exactly. Where the gate sends a sample
+    depends on the noise: behind the gate, noise is drawn ``repeats`` times for each sample.
     """
     features, labels, noise = task.features, task.labels, task.noise_variances
     experts, dim = task.experts, features.dim
@@ -49,15 +49,15 @@ def fit(
     errors = {name: np.empty((len(rows), levels)) for name in ("moe", "moe(all)")}
     intercepts = {name: np.empty((levels, experts)) for name in errors}
     coefficients = {name: np.zeros((levels, experts, dim)) for name in errors}
-    of_groups, moments = [], None
+    group_moments, moments = [], None
 
     # one group after the other, so that only its own second moment is held
     for g, block in enumerate(blocks):
         own = np.flatnonzero(groups == g)
         found = _moments(task, rows[own])
-        of_groups.append(found.of_block(block))
+        group_moments.append(found.of_block(block))
         paths = {
-            "moe": (RidgePath(of_groups[g], task.intercept, noise), block),
+            "moe": (RidgePath(group_moments[g], task.intercept, noise), block),
             "moe(all)": (RidgePath(found, task.intercept, noise), np.arange(dim)),
         }
         for name, (path, seen) in paths.items():
@@ -67,9 +67,9 @@ def fit(
             truth = labels[rows[own[part]]]
             for name, (path, seen) in paths.items():
                 left_out = path.left_out(chunk[:, seen], truth)
-                # nobody else of its group: all that is known is the mean of all
-                alone = (truth - overall)[:, np.newaxis]
-                errors[name][own[part]] = np.where(np.isnan(left_out), alone, left_out)
+                # alone in its group: without the sample only the mean of all labels is left
+                from_overall = (truth - overall)[:, np.newaxis]
+                errors[name][own[part]] = np.where(np.isnan(left_out), from_overall, left_out)
         if moments is None:
             moments = found
         else:
@@ -80,19 +80,19 @@ def fit(
     losses = {}
     for name, predictor in predictors.items():
         losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
-    dense = _Dense(task, rows, moments)
-    routed = _Routed(
+    dense = _DenseFits(task, rows, moments)
+    routed = _RoutedExperts(
         task, rows, predictors["moe"], gate, errors["moe"], losses["moe"], repeats, rng
     )
     for part, chunk in features.chunks(rows):
         dense.leave_out(part, chunk)
-        routed.expose(part, chunk)
-    of_dense, losses_of_dense = dense.finished()
+        routed.draw_noise(part, chunk)
+    dense_predictors, dense_losses = dense.predictors_and_losses()
     return Fitted(
-        {**of_dense, **predictors, "moe(hard)": routed.predictor},
-        {**losses_of_dense, **losses, "moe(hard)": routed.losses},
+        {**dense_predictors, **predictors, "moe(hard)": routed.predictor},
+        {**dense_losses, **losses, "moe(hard)": routed.losses},
         moments,
-        of_groups,
+        group_moments,
     )
 
 
@@ -105,27 +105,27 @@ def _moments(task: Task, rows: IntArray) -> SampleMoments:
     return total
 
 
-class _Dense:
-    """One predictor for all: penalised by the noise, and by what leaving samples out says."""
+class _DenseFits:
+    """The dense predictors: with the noise variance as penalty, or with a tuned penalty."""
 
     def __init__(self, task: Task, rows: IntArray, moments: SampleMoments) -> None:
         self._labels, self._noise = task.labels[rows], task.noise_variances
         mean = float(np.trace(moments.scatter)) / moments.count / len(moments.mean)
-        tried = mean * np.geomspace(WEAKEST, STRONGEST * len(moments.mean), TUNING)
-        penalties = np.concatenate([self._noise, tried])
+        candidates = mean * np.geomspace(WEAKEST, STRONGEST * len(moments.mean), TUNING)
+        penalties = np.concatenate([self._noise, candidates])
         self._path = RidgePath(moments, task.intercept, penalties)
         self._errors = np.empty((len(rows), len(penalties)))
 
     def leave_out(self, part: slice, chunk: FloatArray) -> None:
         self._errors[part] = self._path.left_out(chunk, self._labels[part])
 
-    def finished(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
-        """Predictors, and squared errors foreseen, by name."""
+    def predictors_and_losses(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
+        """The predictors and their predicted losses, by name."""
         noise, path = self._noise, self._path
         norms = np.square(path.coefficients).sum(axis=1)
         squares = np.square(self._errors)
         risks = squares.mean(axis=0) + np.outer(noise, norms)
-        # which of the penalties each has at each noise level
+        # the index of each predictor's penalty at each noise level
         penalties = {"dense": np.arange(len(noise)), "dense(tuned)": risks.argmin(axis=1)}
         predictors, losses = {}, {}
         for name, which in penalties.items():
@@ -136,14 +136,14 @@ class _Dense:
         return predictors, losses
 
 
-class _Routed:
-    r"""Experts behind a gate that sees the noisy energies of clean training samples.
+class _RoutedExperts:
+    r"""The experts behind a gate, and their predicted losses at the training samples.
 
-    Of the noise on a block only this matters: what it adds along the expert's coefficients, to
-    the energy and to the prediction, and what it adds to the energy across, where the block can
-    be turned so that one axis holds all of the sample that is left and s - 2 hold noise alone.
-    What a sample loses by not going to its own expert is added to what it loses there, which is
-    known without drawing: where the gate does not err nothing is left to chance.
+    The noise on a block matters in two ways. Along the expert's coefficients it changes the
+    prediction and the energy. Across them it changes the energy alone: a rotation puts the rest
+    of the sample on one axis, and s - 2 axes hold noise alone. The loss of a sample is the loss
+    at its own expert, which needs no draws, plus the mean change by misrouting: where the gate
+    makes no error, nothing is random.
     """
 
     def __init__(
@@ -163,12 +163,12 @@ class _Routed:
         self._repeats, self._rng = repeats, rng
         self._norms = np.sqrt(experts.squared_norms())
 
-    def expose(self, part: slice, chunk: FloatArray) -> None:
-        """Draw noise on the samples of a chunk, the same at all levels but for its size."""
+    def draw_noise(self, part: slice, chunk: FloatArray) -> None:
+        """Add the change by misrouting under drawn noise, which every level scales, for a chunk."""
         task, rows, sizes = self._task, self._rows[part], self._task.sizes
         shape = len(chunk), task.experts
-        truth = task.labels[rows, np.newaxis]
-        own = task.groups[rows, np.newaxis]
+        labels = task.labels[rows, np.newaxis]
+        groups = task.groups[rows, np.newaxis]
         energies = task.energies[rows]
         responses = self.predictor.respond(chunk)
         normals = self._rng.standard_normal((self._repeats, 2, *shape))
@@ -179,17 +179,19 @@ class _Routed:
             sigma, norms = np.sqrt(noise), self._norms[level]
             along = responses[:, level]
             outputs = along + self.predictor.intercepts[level]
-            left_out = truth - self._left_out[part, level, np.newaxis]
-            np.put_along_axis(outputs, own, left_out, axis=1)
-            # an expert that always says the same: any axis will do, so that of the sample
-            still = norms == 0.0
-            along = np.where(still, np.sqrt(energies), along / np.where(still, 1.0, norms))
+            left_out = labels - self._left_out[part, level, np.newaxis]
+            np.put_along_axis(outputs, groups, left_out, axis=1)
+            # a constant expert has no direction: the axis of the sample is as good as any
+            is_constant = norms == 0.0
+            along = np.where(
+                is_constant, np.sqrt(energies), along / np.where(is_constant, 1.0, norms)
+            )
             across = np.sqrt(np.maximum(energies - along**2, 0.0))
-            for (first, second), others in zip(normals, rest, strict=True):
-                seen = (along + sigma * first) ** 2 + (across + sigma * second) ** 2
-                sent = self._gate.route(seen + noise * others, level)[:, np.newaxis]
-                errors = outputs + sigma * norms * first - truth
-                there, home = (
-                    np.take_along_axis(errors, expert, axis=1)[:, 0] for expert in (sent, own)
+            for (noise_along, noise_across), rest_energy in zip(normals, rest, strict=True):
+                noisy = (along + sigma * noise_along) ** 2 + (across + sigma * noise_across) ** 2
+                chosen = self._gate.route(noisy + noise * rest_energy, level)[:, np.newaxis]
+                errors = outputs + sigma * norms * noise_along - labels
+                routed, at_own = (
+                    np.take_along_axis(errors, expert, axis=1)[:, 0] for expert in (chosen, groups)
                 )
-                self.losses[part, level] += (there**2 - home**2) / self._repeats
+                self.losses[part, level] += (routed**2 - at_own**2) / self._repeats

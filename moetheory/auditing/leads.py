@@ -1,4 +1,4 @@
-"""Where one predictor leads another along the noise, and how surely."""
+"""Noise variances over which one predictor is better than another, with intervals."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Located(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """A stretch of noise variances over which a predictor is ahead of another.
+    """A range of noise variances over which one predictor is ahead of another.
 
-    It ``begins`` where the predictor overtakes, at the least of the grid if it is ahead there
-    already, at ``inf`` if it never is; it ``ends`` where it falls behind again, at ``inf`` if it
-    does not.
+    The lead ``begins`` where the predictor overtakes: at the least of the grid if the predictor is
+    ahead there, at ``inf`` if never. The lead ``ends`` where the predictor falls behind again, at
+    ``inf`` if never.
     """
 
     begins: Located
@@ -38,12 +38,12 @@ class Lead(NamedTuple):
 
     @property
     def is_sure(self) -> bool:
-        """Whether it begins at all within its interval."""
+        """Whether the 95 % interval of ``begins`` is finite."""
         return self.begins.high < math.inf
 
 
 class Crossovers(NamedTuple):
-    """Where experts lead dense along the noise: foreseen, and measured.
+    """The noise variances over which experts lead over dense, predicted and measured.
 
     Attributes
     ----------
@@ -57,45 +57,45 @@ class Crossovers(NamedTuple):
 
     @property
     def agree(self) -> bool:
-        """Whether both leads begin, and end, at the same noise within their 95 % intervals."""
+        """Whether the 95 % intervals of the two leads overlap, at the start and at the end."""
         pairs = zip(self.predicted, self.measured, strict=True)
-        return all(foreseen.agrees(found) for foreseen, found in pairs)
+        return all(predicted.agrees(measured) for predicted, measured in pairs)
 
 
 def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Generator) -> Lead:
-    """The stretch around the clearest positive mean of ``differences``, with 95 % intervals.
+    """The lead around the most significant positive mean of ``differences``, with 95 % intervals.
 
-    Differences are (n, L); clearest is the largest mean in standard errors, not the first: where
-    two predictors are alike they lead by turns, by chance. Between levels the mean is interpolated
-    along a straight line. Its error is normal with the covariance of the differences: the same
-    samples at all levels.
+    Differences are (n, L), of the same samples at all levels. The most significant mean is the
+    largest in standard errors; the first positive one may be chance where two predictors are
+    alike. Between levels the mean is interpolated along a straight line. Its error is normal with
+    the covariance of the differences.
     """
     mean = differences.mean(axis=0)
-    away = differences - mean
-    covariance = away.T @ away / (len(away) * max(len(away) - 1, 1))
+    centred = differences - mean
+    covariance = centred.T @ centred / (len(centred) * max(len(centred) - 1, 1))
     spectrum, basis = np.linalg.eigh(covariance)
     normals = rng.standard_normal((DRAWS, len(mean)))
     drawn = mean + (normals * np.sqrt(np.maximum(spectrum, 0.0))) @ basis.T
     errors = np.sqrt(covariance.diagonal())
-    stretches = _stretches(noise_variances, np.vstack([mean, drawn]), errors)
+    ranges = _begins_and_ends(noise_variances, np.vstack([mean, drawn]), errors)
     tails = (0.5 * (1.0 - CONFIDENCE), 0.5 * (1.0 + CONFIDENCE))
-    # an order statistic, not a mean of two: one of them may be infinite
-    low, high = np.quantile(stretches[1:], tails, axis=0, method="inverted_cdf")
-    # the mean itself is one of what may be drawn
-    low, high = np.minimum(low, stretches[0]), np.maximum(high, stretches[0])
-    begins, ends = map(Located, stretches[0].tolist(), low.tolist(), high.tolist())
+    # an order statistic, not a mean of two, of which one may be infinite
+    low, high = np.quantile(ranges[1:], tails, axis=0, method="inverted_cdf")
+    # the interval contains the estimate
+    low, high = np.minimum(low, ranges[0]), np.maximum(high, ranges[0])
+    begins, ends = map(Located, ranges[0].tolist(), low.tolist(), high.tolist())
     return Lead(begins, ends)
 
 
-def _stretches(noise: FloatArray, differences: FloatArray, errors: FloatArray) -> FloatArray:
-    """Where each row, (rows, L), rises above 0 before its clearest level, and where it ends."""
+def _begins_and_ends(noise: FloatArray, differences: FloatArray, errors: FloatArray) -> FloatArray:
+    """The noise variances where the lead of each row begins and ends, (rows, 2)."""
     behind, levels = differences <= 0.0, np.arange(len(noise))
-    clearness = np.full_like(differences, np.inf)
-    np.divide(differences, errors, out=clearness, where=errors > 0.0)
-    clearness[behind] = 0.0
-    clearest = clearness.argmax(axis=1)[:, np.newaxis]
-    before = np.where(behind & (levels < clearest), levels, -1).max(axis=1)
-    after = np.where(behind & (levels > clearest), levels, len(noise)).min(axis=1)
+    significance = np.full_like(differences, np.inf)
+    np.divide(differences, errors, out=significance, where=errors > 0.0)
+    significance[behind] = 0.0
+    most_significant = significance.argmax(axis=1)[:, np.newaxis]
+    before = np.where(behind & (levels < most_significant), levels, -1).max(axis=1)
+    after = np.where(behind & (levels > most_significant), levels, len(noise)).min(axis=1)
     begins = np.where(before < 0, noise[0], _root(noise, differences, before))
     ends = np.where(after == len(noise), np.inf, _root(noise, differences, after - 1))
     never = behind.all(axis=1, keepdims=True)
@@ -103,36 +103,38 @@ def _stretches(noise: FloatArray, differences: FloatArray, errors: FloatArray) -
 
 
 def _root(noise: FloatArray, differences: FloatArray, left: IntArray) -> FloatArray:
-    """Where the line from the level ``left`` of each row to the next one is zero."""
+    """The zero of the line from level ``left`` of each row to the next level."""
     rows, right = np.arange(len(left)), np.minimum(left + 1, len(noise) - 1)
     first, second = differences[rows, left], differences[rows, right]
-    apart = first - second
-    share = np.where(apart == 0.0, 0.0, first / np.where(apart == 0.0, 1.0, apart))
+    fall = first - second
+    share = np.where(fall == 0.0, 0.0, first / np.where(fall == 0.0, 1.0, fall))
     return np.asarray(noise[left] + share * (noise[right] - noise[left]))
 
 
-def stretch_in_words(lead: Lead, grid: FloatArray) -> str:
+def lead_in_words(lead: Lead, grid: FloatArray) -> str:
     begins, ends = lead
     if math.isinf(begins.value):
         return "never ahead of dense"
     _, from_the_start, to_the_end = pattern(lead, grid)
     if from_the_start and to_the_end:
-        stretch = "at every noise variance"
+        extent = "at every noise variance"
     elif to_the_end:
-        stretch = f"from noise variance {_located(begins, grid)} on"
+        extent = f"from noise variance {_with_interval(begins, grid)} on"
     elif from_the_start:
-        stretch = f"up to noise variance {_located(ends, grid)}"
+        extent = f"up to noise variance {_with_interval(ends, grid)}"
     else:
-        stretch = f"from noise variance {_located(begins, grid)} to {_located(ends, grid)}"
-    return f"ahead of dense {stretch}{'' if lead.is_sure else ', if at all'}"
+        extent = (
+            f"from noise variance {_with_interval(begins, grid)} to {_with_interval(ends, grid)}"
+        )
+    return f"ahead of dense {extent}{'' if lead.is_sure else ', if at all'}"
 
 
 def pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
-    """Whether there is a lead, whether it is there from the start, whether it lasts."""
+    """Whether the lead exists, whether it begins with the grid, whether it never ends."""
     begins, ends = lead.begins.value, lead.ends.value
     return math.isfinite(begins), begins <= grid[0], math.isinf(ends)
 
 
-def _located(place: Located, grid: FloatArray) -> str:
+def _with_interval(place: Located, grid: FloatArray) -> str:
     high = f"more than {grid[-1]:.3g}" if math.isinf(place.high) else f"{place.high:.3g}"
     return f"{place.value:.3g} ({place.low:.3g} to {high})"

@@ -1,4 +1,4 @@
-"""How much of the energy lies where it should, and how much would by chance."""
+"""Shares of the energy in the blocks of the samples' groups, in the data and by chance."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from moetheory.common.arrays import FloatArray, IntArray, block_sums
 
 
 def group_share(energies: FloatArray, groups: IntArray) -> float:
-    """Share of the energies (n, K) that lies in the blocks of the samples' groups."""
+    """The share of the energies (n, K) that lies in the blocks of the samples' groups."""
     own = energies[np.arange(len(groups)), groups]
     return float(own.sum() / energies.sum())
 
 
 def equivalent_leakage(energies: FloatArray, groups: IntArray) -> float:
-    r""":math:`\alpha`, the root of mean energies of blocks off their groups, over those in them.
+    r"""The overlap :math:`\alpha`: the root of mean energies off the groups over those in them.
 
-    Summed over the blocks; infinite if none has energy in its group.
+    Mean energies are summed over the blocks; infinite if no block has energy in its group.
     """
     count, experts = energies.shape
     if experts == 1:
@@ -33,20 +33,20 @@ def equivalent_leakage(energies: FloatArray, groups: IntArray) -> float:
 
 
 def share_by_chance(energies: FloatArray, groups: IntArray) -> float:
-    """`group_share` if groups that are given had nothing to do with blocks."""
+    """The expected `group_share` if the given groups were independent of the blocks."""
     means = energies.mean(axis=0)
     return float(np.bincount(groups, minlength=len(means)) @ means / len(groups) / means.sum())
 
 
 def share_when_shuffled(
-    x: Features, rows: IntArray, block_of: IntArray, most: int, rng: np.random.Generator
+    x: Features, rows: IntArray, block_of: IntArray, max_rows: int, rng: np.random.Generator
 ) -> float:
-    """`group_share` of the loudest blocks if features had nothing to do with each other.
+    """The `group_share` of groups found by energy, if features were independent.
 
-    Of ``most`` of the rows at most.
+    Each feature is shuffled over ``max_rows`` of the rows at most.
     """
-    some = rows[np.sort(rng.permutation(len(rows))[:most])]
-    whole = np.concatenate([chunk for _, chunk in x.chunks(some)])
-    rng.permuted(whole, axis=0, out=whole)
-    energies = block_sums(np.square(whole), block_of)
+    chosen = rows[np.sort(rng.permutation(len(rows))[:max_rows])]
+    shuffled = np.concatenate([chunk for _, chunk in x.chunks(chosen)])
+    rng.permuted(shuffled, axis=0, out=shuffled)
+    energies = block_sums(np.square(shuffled), block_of)
     return group_share(energies, EnergyGate.relative(energies.mean(axis=0)).route(energies, 0))

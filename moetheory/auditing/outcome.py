@@ -1,4 +1,4 @@
-"""What an audit has found."""
+"""The result of an audit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.auditing.leads import Crossovers, pattern, stretch_in_words
+from moetheory.auditing.leads import Crossovers, lead_in_words, pattern
 from moetheory.auditing.predictors import NAMES, Predictor
 from moetheory.common import text
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
@@ -18,13 +18,13 @@ from moetheory.common.validation import read_only, real_array, regular_array
 from moetheory.problem.model import BlockModel
 from moetheory.results.tables import Columns
 
-MODULAR, BARELY = 0.5, 0.1  # of the way from chance to strict blocks
-ERRORS = 3.0  # standard errors within which a risk is as predicted
+MODULAR, WEAKLY_MODULAR = 0.5, 0.1  # of the way from chance to strict blocks
+LARGEST_Z = 3.0  # standard errors within which a risk is as predicted
 
 
 @dataclass(frozen=True, eq=False)
 class Audit(Columns):
-    r"""What the theory says of a data set, and what held-out samples say of the theory.
+    r"""The result of an audit: risks predicted by theory and measured on held-out samples.
 
     Attributes
     ----------
@@ -36,23 +36,23 @@ class Audit(Columns):
         samples, see docs/theory.md §9) and ``<name>_measured`` with ``<name>_sem``; of
         labels of two classes also ``<name>_accuracy``, measured.
     crossovers : mapping of str to Crossovers
-        Of ``moe`` and ``moe(hard)`` against dense.
+        The crossovers of ``moe`` and ``moe(hard)`` against dense.
     group_share : float
         Share of the energy of samples that lies in the block of their group, on training.
     chance_share : float
-        The same if blocks and groups had nothing to do with each other.
+        The share if blocks and groups had nothing to do with each other.
     leakage : float
         Equivalent overlap :math:`\alpha`: off their groups blocks have :math:`\alpha^2` times
         the mean square that they have in them. 0 for strict blocks, ``inf`` if blocks are silent
         in their groups.
     model : BlockModel
-        The nearest one by second moments, at a noise variance of ``signal``.
+        The nearest block model by second moments, at a noise variance of ``signal``.
     predictors : mapping of str to Predictor
-        What `predict` asks, by name.
+        The fitted predictors, by name.
     signal : float
         Mean square of the features on training.
     names : list
-        Of the experts.
+        The names of the experts.
     groups, block_of : (n,) and (d,) integer arrays
         Given or found, as indices of ``names``.
     held_out : (n,) boolean array
@@ -90,19 +90,19 @@ class Audit(Columns):
 
     @property
     def noise_variances(self) -> FloatArray:
-        """The levels, (L,), in increasing order."""
+        """The noise variances, (L,), in increasing order."""
         return np.asarray(self.columns["noise_variance"])
 
     @property
     def modularity(self) -> float:
-        """``group_share`` between chance, 0, and strict blocks, 1."""
+        """The group share on a scale where chance is 0 and strict blocks are 1."""
         return (self.group_share - self.chance_share) / max(1.0 - self.chance_share, 1e-12)
 
     def z(self, name: str) -> FloatArray:
-        """By how many standard errors the risk measured is above that predicted, (L,).
+        """The measured risk minus the predicted risk in standard errors, (L,).
 
-        Beyond 3 in about 1 % of cases, more where samples are hardly more than coefficients or
-        few of one class are held out (docs/theory.md §9).
+        Values beyond 3 occur in about 1 % of cases, more often where samples are hardly more than
+        coefficients or few of one class are held out (docs/theory.md §9).
         """
         errors = np.hypot(self[f"{name}_sem"], self[f"{name}_predicted_sem"])
         differences = self[f"{name}_measured"] - self[f"{name}_predicted"]
@@ -112,7 +112,7 @@ class Audit(Columns):
     def predict(
         self, name: str, features: ArrayLike, groups: ArrayLike | None = None
     ) -> FloatArray:
-        """What a fitted predictor says at each noise level, (L, n).
+        """The predictions of a fitted predictor at each noise level, (L, n).
 
         Parameters
         ----------
@@ -121,12 +121,12 @@ class Audit(Columns):
         features : (n, d) array
             As they were given to the audit, with whatever noise they have now.
         groups : (n,) array, optional
-            Indices of ``names``, for experts that are told.
+            Indices of ``names``, for experts that are told the groups.
 
         Returns
         -------
         (L, n) array
-            Labels; of two classes 0 and 1, or the two numbers that they are.
+            Predicted labels; two classes are 0 and 1, or the two numbers given as labels.
 
         Raises
         ------
@@ -151,26 +151,27 @@ class Audit(Columns):
         if x.ndim != 2 or x.shape[1] != len(self.block_of):
             raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
         x = x - self.centre
-        if predictor.is_told and groups is None:
+        if predictor.needs_groups and groups is None:
             raise ValueError(f"groups must be given for {name}, whose experts are told")
-        told = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
-        if told.shape != (len(x),) or told.dtype.kind not in "iu":
+        indices = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
+        if indices.shape != (len(x),) or indices.dtype.kind not in "iu":
             raise ValueError(
                 f"groups must be ({len(x)},) indices of names, "
-                f"got {told.dtype} values of shape {told.shape}"
+                f"got {indices.dtype} values of shape {indices.shape}"
             )
-        if told.size and not 0 <= told.min() <= told.max() < len(self.names):
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(self.names):
             raise ValueError(
-                f"groups must be from 0 to {len(self.names) - 1}, got {told.min()} to {told.max()}"
+                f"groups must be from 0 to {len(self.names) - 1}, "
+                f"got {indices.min()} to {indices.max()}"
             )
         responses, energies = predictor.respond(x), block_sums(np.square(x), self.block_of)
         levels = range(len(self.noise_variances))
         return np.array(
-            [predictor.choose(responses[:, level], energies, told, level) for level in levels]
+            [predictor.choose(responses[:, level], energies, indices, level) for level in levels]
         )
 
     def table(self, width: int | None = None) -> str:
-        """Risks predicted and measured, ± their standard errors, as text."""
+        """The table of predicted and measured risks, ± their standard errors, as text."""
         header = ["noise variance", "risk", *self.predictors]
         rows = []
         for level, noise in enumerate(self.noise_variances):
@@ -189,19 +190,19 @@ class Audit(Columns):
 
     @property
     def verdict(self) -> str:
-        """How modular the data is, where experts win, and whether the theory called it."""
+        """The conclusions in words: modularity, leads of experts, and errors of the predictions."""
         return _verdict(self)
 
 
 def _verdict(audit: Audit) -> str:
-    """A few lines: structure, who leads where, what the lead is due to, errors of prediction."""
-    lines = [_structure(audit), _energy(audit)]
+    """The verdict in a few lines: structure, leads, their sources, errors of prediction."""
+    lines = [_structure_in_words(audit), _energy_in_words(audit)]
     if len(audit.names) > 1:
-        lines += [*(_lead(audit, name) for name in audit.crossovers), _sources(audit)]
-    return "\n".join([*lines, _errors(audit)])
+        lines += [*(_lead_line(audit, name) for name in audit.crossovers), _sources_in_words(audit)]
+    return "\n".join([*lines, _errors_in_words(audit)])
 
 
-def _structure(audit: Audit) -> str:
+def _structure_in_words(audit: Audit) -> str:
     held_out = int(audit.held_out.sum())
     sizes = audit.model.sizes
     features = f"{sizes.min()} to {sizes.max()}" if sizes.min() < sizes.max() else f"{sizes[0]}"
@@ -212,13 +213,13 @@ def _structure(audit: Audit) -> str:
     )
 
 
-def _energy(audit: Audit) -> str:
+def _energy_in_words(audit: Audit) -> str:
     if len(audit.names) == 1:
         return "Not modular: one block, the expert is the dense predictor, no gain."
     if audit.modularity >= MODULAR:
         word = "Modular"
     else:
-        word = "Weakly modular" if audit.modularity >= BARELY else "Not modular"
+        word = "Weakly modular" if audit.modularity >= WEAKLY_MODULAR else "Not modular"
     return (
         f"{word}: {100 * audit.group_share:.3g} % of the energy lies in the block of the sample's "
         f"group ({100 * audit.chance_share:.3g} % by chance); "
@@ -226,53 +227,54 @@ def _energy(audit: Audit) -> str:
     )
 
 
-def _lead(audit: Audit, name: str) -> str:
+def _lead_line(audit: Audit, name: str) -> str:
     predicted, measured = audit.crossovers[name]
-    grid, who = audit.noise_variances, NAMES[name].capitalize()
+    grid, subject = audit.noise_variances, NAMES[name].capitalize()
     never = [math.isinf(each.begins.value) for each in (predicted, measured)]
     if all(never):
-        return f"{who}: no gain over dense predicted, none found."
+        return f"{subject}: no gain over dense predicted, none found."
     if not audit.crossovers[name].agree:
-        said = "the theory missed it"
+        conclusion = "the theory missed it"
     elif all(each.is_sure for each in (predicted, measured)) and (
         pattern(predicted, grid) == pattern(measured, grid)
     ):
-        said = "the theory called it"
+        conclusion = "the theory called it"
     else:
-        said = "within their errors, which are wide"
+        conclusion = "within their errors, which are wide"
     return (
-        f"{who}: predicted {stretch_in_words(predicted, grid)}, "
-        f"measured {stretch_in_words(measured, grid)}: {said}."
+        f"{subject}: predicted {lead_in_words(predicted, grid)}, "
+        f"measured {lead_in_words(measured, grid)}: {conclusion}."
     )
 
 
-def _sources(audit: Audit) -> str:
-    """What experts gain where they gain most, in steps from dense."""
+def _sources_in_words(audit: Audit) -> str:
+    """The gain of experts at the level where it is largest, split into its sources."""
     gain = audit["dense_measured"] - audit["moe_measured"]
     level = int(np.argmax(gain))
     if gain[level] <= 0.0:
         level = len(gain) - 1
-    dense, tuned, every, own = (
+    dense, tuned, all_features, own = (
         text.rounded(audit[f"{name}_measured"][level], audit[f"{name}_sem"][level])
         for name in ("dense", "dense(tuned)", "moe(all)", "moe")
     )
     return (
         f"At noise variance {audit.noise_variances[level]:.3g}: dense {dense}, tuned {tuned}; "
-        f"experts that see all features {every} (routing alone), their own block {own} (filtering)."
+        f"experts that see all features {all_features} (routing alone), "
+        f"their own block {own} (filtering)."
     )
 
 
-def _errors(audit: Audit) -> str:
+def _errors_in_words(audit: Audit) -> str:
     z = np.array([audit.z(name) for name in audit.predictors])
-    off = np.abs(z) > ERRORS
+    beyond = np.abs(z) > LARGEST_Z
     worst = float(np.abs(z).max())
-    if not off.any():
+    if not beyond.any():
         levels = "1 noise level" if z.shape[1] == 1 else f"{z.shape[1]} noise levels"
         return (
             f"Every risk was predicted within {worst:.1f} standard errors "
             f"({z.shape[0]} predictors, {levels})."
         )
     return (
-        f"{int(off.sum())} of {z.size} risks were not predicted within {ERRORS:.0f} standard "
+        f"{int(beyond.sum())} of {z.size} risks were not predicted within {LARGEST_Z:.0f} standard "
         f"errors (the largest difference is {worst:.1f})."
     )

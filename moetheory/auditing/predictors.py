@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.auditing.energies import EnergyGate
 from moetheory.common.arrays import FloatArray, IntArray
 
-NAMES = {  # of all that an audit tries, in the order of its columns, and what they are called
+NAMES = {  # of an audit's predictors in the order of its columns, and their names in words
     "dense": "dense",
     "moe": "experts told the groups",
     "moe(hard)": "experts behind a gate",
@@ -28,7 +28,7 @@ class Predictor:
         E is 1, or K for experts.
     coefficients : (L, E, d) array
     gate : EnergyGate or None
-        Without one experts are told the groups.
+        Without a gate, experts are told the groups.
     """
 
     intercepts: FloatArray
@@ -36,16 +36,16 @@ class Predictor:
     gate: EnergyGate | None = None
 
     @property
-    def is_told(self) -> bool:
-        """Whether it has to be told the groups of samples."""
+    def needs_groups(self) -> bool:
+        """Whether the groups of the samples must be given."""
         return self.gate is None and self.intercepts.shape[1] > 1
 
     def squared_norms(self) -> FloatArray:
-        r""":math:`\|\beta\|^2`, (L, E)."""
+        r"""The squared norms :math:`\|\beta\|^2` of the coefficients, (L, E)."""
         return np.asarray(np.square(self.coefficients).sum(axis=-1))
 
     def respond(self, features: FloatArray) -> FloatArray:
-        """What all say at all levels but for their intercepts, (n, L, E): linear in features."""
+        """The outputs at all levels without intercepts, (n, L, E): linear in the features."""
         levels, experts, dim = self.coefficients.shape
         flat = features @ self.coefficients.reshape(-1, dim).T
         return np.asarray(flat.reshape(-1, levels, experts))
@@ -53,10 +53,10 @@ class Predictor:
     def choose(
         self, responses: FloatArray, energies: FloatArray, groups: IntArray, level: int
     ) -> FloatArray:
-        """Predictions (n,) at one level, from the responses (n, E) and block energies there."""
+        """The predictions (n,) at one level, from its responses (n, E) and its energies."""
         if self.gate is not None:
             groups = self.gate.route(energies, level)
-        elif not self.is_told:
+        elif not self.needs_groups:
             groups = np.zeros_like(groups)
         chosen = np.take_along_axis(responses, groups[:, np.newaxis], axis=1)[:, 0]
         return np.asarray(chosen + self.intercepts[level, groups])

@@ -1,4 +1,4 @@
-"""The experts of an audit: what is not given is found from training samples."""
+"""The experts of an audit; what is not given is found from training samples."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from moetheory.auditing.features import Features
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 
 
-class Found(NamedTuple):
-    """Experts by name, the group of each sample, the block of each feature, block energies."""
+class CompleteStructure(NamedTuple):
+    """The experts' names, the group of each sample, the block of each feature, block energies."""
 
     names: list[Any]
     groups: IntArray
@@ -22,8 +22,10 @@ class Found(NamedTuple):
     energies: FloatArray
 
 
-def completed(given: Structure, experts: int | None, x: Features, rows: IntArray) -> Found:
-    """What is not given, found from the training ``rows``."""
+def complete_structure(
+    given: Structure, experts: int | None, x: Features, rows: IntArray
+) -> CompleteStructure:
+    """The whole structure; what is not given is found from the training ``rows``."""
     blocks = given.block_of
     if blocks is None:
         chunks = (chunk for _, chunk in x.chunks(rows))
@@ -37,14 +39,14 @@ def completed(given: Structure, experts: int | None, x: Features, rows: IntArray
     if groups is None:
         groups = EnergyGate.relative(energies[rows].mean(axis=0)).route(energies, 0)
     elif given.block_of is None:
-        of_block = _matched(energies[rows], groups[rows])
-        blocks = of_block[blocks]
-        energies = energies[:, np.argsort(of_block)]
-    return Found(names, groups, blocks, energies)
+        group_of_block = _group_of_each_block(energies[rows], groups[rows])
+        blocks = group_of_block[blocks]
+        energies = energies[:, np.argsort(group_of_block)]
+    return CompleteStructure(names, groups, blocks, energies)
 
 
-def _matched(energies: FloatArray, groups: IntArray) -> IntArray:
-    """The group of each block, (K,): together they get the largest relative energies."""
+def _group_of_each_block(energies: FloatArray, groups: IntArray) -> IntArray:
+    """The group of each block, (K,), by the largest total of relative energies."""
     from scipy.optimize import linear_sum_assignment
 
     experts = energies.shape[1]
@@ -57,7 +59,7 @@ def _matched(energies: FloatArray, groups: IntArray) -> IntArray:
     return np.asarray(linear_sum_assignment(by_group.T, maximize=True)[1], dtype=np.int64)
 
 
-def require_samples(found: Found, rows: IntArray) -> None:
+def require_samples(found: CompleteStructure, rows: IntArray) -> None:
     experts = len(found.names)
     if len(rows) < experts:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What predictors of an audit are fitted to and tried on."""
+"""The data of an audit, to which predictors are fitted and on which they are tested."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 
 
 class Task(NamedTuple):
-    """All samples, training and held-out, and how they are divided.
+    """All samples of an audit, training and held-out, with their groups, blocks and noise.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class Task(NamedTuple):
     energies : (n, K) array
         Sums of squares of each block, without noise.
     intercept : bool
-        Whether predictors have one.
+        Whether predictors have an intercept.
     noise_variances : (L,) array
     """
 
@@ -37,10 +37,10 @@ class Task(NamedTuple):
 
     @property
     def experts(self) -> int:
-        """K."""
+        """The number of experts K."""
         return int(self.energies.shape[1])
 
     @property
     def sizes(self) -> IntArray:
-        """Features of each block, (K,)."""
+        """The number of features of each block, (K,)."""
         return np.bincount(self.block_of)

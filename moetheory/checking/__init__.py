@@ -1,4 +1,4 @@
-"""Running a theorem and deciding its status."""
+"""Checking: a theorem is run and its status decided."""
 
 from moetheory.checking.checker import check
 from moetheory.checking.verdicts import Verdict

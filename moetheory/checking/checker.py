@@ -1,4 +1,4 @@
-"""Running a theorem and making its verdict: the only place that decides a status."""
+"""The check of a theorem: the only place that decides a status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from moetheory.checking.error_law import DISTORTION, LEAST_REPLICATES, ErrorLaw, without_label_noise
 from moetheory.checking.verdicts import ClaimPoint, ClaimVerdict, Comparison, Status, Verdict
 from moetheory.claims.certificates import Certificate, Shipped, certify
-from moetheory.claims.declaration import Claim, Setting, Theorem, Under
+from moetheory.claims.declaration import Claim, Theorem, Under
+from moetheory.claims.experiments import Setting
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.validation import count, number
 from moetheory.problem.model import BlockModel, checked_model
@@ -30,11 +31,11 @@ def check(
     level: float = 1e-6,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdict:
-    """Hold a theorem's two sides against each other by every route there is.
+    """The verdict on a theorem: both sides of its claims compared by every route there is.
 
-    The sides in closed form at every point the theorem names; the certificate, proved again and
-    tied to the shipped formulas; and simulation: of the left side on fresh data, or an
-    experiment of the claim's own on training sets.
+    There are three routes: the sides in closed form at every point that the theorem names; the
+    certificate, proved again and tied to the shipped formulas; and simulation, either of the left
+    side on fresh data or by the claim's own experiment.
 
     Parameters
     ----------
@@ -128,7 +129,10 @@ def _simulate_all(
     entropy: int,
     progress: Callable[[int, int], None] | None,
 ) -> dict[tuple[BlockModel, Under], Estimates]:
-    """Each model once for each test, label noise left out, as its most demanding claim needs."""
+    """Simulations without label noise, one for each model and perturbation that claims need.
+
+    A simulation that several claims share is as large as the most demanding of them needs.
+    """
     sizes: dict[tuple[BlockModel, Under], int] = {}
     for (claim, model), law in laws.items():
         needed = law.needed(tail)
@@ -160,6 +164,7 @@ def _simulate_all(
 def _experiment(
     claim: Claim, model: BlockModel, replicates: int | None, entropy: int, tail: float
 ) -> Comparison:
+    """The comparison that follows from the outcome of a claim's own experiment."""
     assert claim.experiment is not None
     threshold = student_quantile(tail, LEAST_REPLICATES)
     outcome = claim.experiment(model, Setting(replicates, entropy, threshold, claim.factor))
@@ -182,6 +187,7 @@ def _experiment(
 
 
 def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> ClaimPoint:
+    """Both sides of a claim at one model, and whether the claim holds there up to rounding."""
     left = None if claim.left is None else claim.left(model)
     right = None if claim.right is None else claim.right(model)
     holds = True
@@ -195,11 +201,13 @@ def _point(claim: Claim, model: BlockModel, comparison: Comparison | None) -> Cl
 
 
 def _scale(claim: Claim) -> Callable[[BlockModel], float]:
+    """The function of a model whose value rounding is relative to."""
     assert claim.left is not None
-    return claim.left if claim.scale is None else claim.scale.of
+    return claim.left if claim.scale is None else claim.scale.size
 
 
 def _compare(law: ErrorLaw, estimates: Estimates, tail: float) -> Comparison:
+    """The comparison of a simulated left side with its closed form."""
     estimate = estimates.combination(law.weights)
     n = estimate.replicates
     # the observed spread misses rare groups that were hardly drawn, and is NaN where fourth
@@ -226,6 +234,7 @@ def _compare(law: ErrorLaw, estimates: Estimates, tail: float) -> Comparison:
 
 
 def _decide(claim: Claim, points: tuple[ClaimPoint, ...]) -> ClaimVerdict:
+    """The verdict on one claim."""
     certificate = _certificate(claim)
     compared = [(point, point.comparison) for point in points if point.comparison is not None]
     wrong = [point for point in points if not point.holds]
@@ -265,6 +274,7 @@ def _decide(claim: Claim, points: tuple[ClaimPoint, ...]) -> ClaimVerdict:
 
 
 def _certificate(claim: Claim) -> Certificate | None:
+    """The certificate of a claim, None without symbolic sides."""
     if claim.symbolic is None or claim.left is None or claim.right is None:
         return None
     shipped = Shipped(claim.left, claim.right, _scale(claim))
@@ -272,11 +282,13 @@ def _certificate(claim: Claim) -> Certificate | None:
 
 
 def _values(values: object) -> str:
+    """The values of a counterexample in words."""
     assert isinstance(values, dict)
     return ", ".join(f"{name}={value:.4g}" for name, value in values.items())
 
 
 def _overall(failed: Sequence[str], verdicts: Sequence[ClaimVerdict]) -> tuple[Status, str]:
+    """The status of the theorem and its reason."""
     for status in ("violated", "assumptions not met", "inconclusive"):
         if status == "assumptions not met" and failed:
             return "assumptions not met", failed[0]

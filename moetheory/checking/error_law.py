@@ -1,4 +1,4 @@
-"""The law of simulated squared errors: their spread, their skewness, and how many it takes."""
+"""Simulated squared errors have a law: its deviation, its skewness and the replicates it takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moetheory.claims.declaration import DETECTION, Claim, Theorem
+from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.experiments import DETECTION_QUANTILE
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas import perturbed
 from moetheory.predictors.perturbed_risks import UNCHANGED, optimal_losses, routed_losses
@@ -16,19 +17,19 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.estimates import student_quantile
 
-DISTORTION = 0.5  # most that skewness may change a tail probability by, to leading order
+DISTORTION = 0.5  # largest relative change of a tail probability that skewness may cause
 LEAST_REPLICATES = 10_000
 
 
 @dataclass(frozen=True, eq=False)
 class ErrorLaw:
-    """What theory says of one simulated quantity, a weighted sum of squared errors.
+    """The law of one simulated quantity, a weighted sum of squared errors, in theory.
 
     Given the group, and the group that an input is taken for, an error is exactly normal with the
-    risk r for variance, so its even moments are 3r² and 15r³. Errors of several estimators are
-    normal together, and the mean product of two squares is between rr' and 3rr'. So with the sum
-    P of all positive terms wr, and N of the negative ones, the second moment is at most
-    3P² + 3N² - 2PN, and the third, which is that of max(P, N) at most, 15(P³ + N³).
+    risk r for variance, so its fourth and sixth moments are 3r² and 15r³. Errors of several
+    estimators are normal together, and the mean product of two squares is between rr' and 3rr'.
+    So with the sum P of all positive terms wr, and N of the negative ones, the second moment is
+    at most 3P² + 3N² - 2PN, and the third, which is that of max(P, N) at most, 15(P³ + N³).
     """
 
     weights: FloatArray
@@ -42,7 +43,7 @@ class ErrorLaw:
 
     @classmethod
     def of(cls, claim: Claim, model: BlockModel, theorem: Theorem) -> ErrorLaw:
-        """The law of what simulation measures for ``claim`` at ``model``."""
+        """The law of the quantity that simulation measures for ``claim`` at ``model``."""
         assert claim.weights is not None
         assert claim.left is not None
         weights = np.asarray(claim.weights(model), dtype=np.float64)
@@ -67,36 +68,36 @@ class ErrorLaw:
             mean=left,
             deviation=unit * math.sqrt(variance),
             skewness=third / cubed if cubed > 0.0 else math.inf if variance > 0.0 else 0.0,
-            scale=abs(left if claim.scale is None else claim.scale.of(model)),
+            scale=abs(left if claim.scale is None else claim.scale.size(model)),
             relative_to="left" if claim.scale is None else claim.scale.name,
             rounding=2.0 * math.sqrt(size) * delta + delta**2,
             resolution=claim.resolution,
         )
 
     def needed(self, tail: float) -> float:
-        """Replicates for the power and for a mean that is as good as normal."""
+        """The number of replicates that gives enough power and an approximately normal mean."""
         threshold = student_quantile(tail, LEAST_REPLICATES)
         power = self.power(self.deviation, threshold) / self.resolution
         # 5 % more, since the spread that will be observed varies
         return 1.05 * max(power, self.distortion(1, threshold) / DISTORTION) ** 2
 
     def power(self, sem: float, threshold: float) -> float:
-        """Smallest relative error that a mean with this standard error is sure to show."""
-        seen = (threshold + DETECTION) * sem
+        """The smallest relative error that a mean with standard error ``sem`` shows (99 %)."""
+        seen = (threshold + DETECTION_QUANTILE) * sem
         return seen / max(self.scale, self.rounding) if seen > 0.0 else 0.0
 
     def distortion(self, replicates: int, threshold: float) -> float:
-        """What skewness changes the tail probability beyond ``threshold`` by, to leading order."""
+        """The relative change, to leading order, of the tail beyond ``threshold`` by skewness."""
         return threshold**3 * self.skewness / (3.0 * math.sqrt(replicates))
 
 
 def without_label_noise(model: BlockModel) -> BlockModel:
-    """Without label noise, which adds its variance to every risk and blurs every simulation."""
+    """The model without label noise, which would only blur the simulation of excess risks."""
     return model.replace(label_noise_variance=0.0)
 
 
 def _require_known(under: Perturbation | None, claim: Claim) -> None:
-    """Refuse what makes an error something else than normal of the variance in `_cases`."""
+    """A refusal of perturbations that make errors other than normal with `_cases`' variance."""
     if under is not None and (under.noise is not None or under.erasure or under.radius):
         raise ValueError(
             f"under of the claim {claim.name!r} may have noise_variance, confusion and drag only, "
@@ -107,10 +108,10 @@ def _require_known(under: Perturbation | None, claim: Claim) -> None:
 def _cases(
     estimator: Estimator, model: BlockModel, under: Perturbation | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Of each group, and of each that it is taken for, the probability and the excess risk."""
+    """Probability and excess risk of each pair of true group and assumed group."""
     change = under or UNCHANGED
-    meeting = routed_losses(optimal_losses(estimator, model), estimator, model, change)
+    routed = routed_losses(optimal_losses(estimator, model), estimator, model, change)
     p = model.group_probabilities
     if change.confusion is None:
-        return p, meeting.right
-    return (p[:, np.newaxis] * change.confusion).ravel(), perturbed.pairs(meeting).ravel()
+        return p, routed.correct
+    return (p[:, np.newaxis] * change.confusion).ravel(), perturbed.pairs(routed).ravel()

@@ -1,4 +1,4 @@
-"""What a check returns."""
+"""Verdicts: the results of checks."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ class Comparison:
         Excess risk, and its standard error: the observed one, or the one that follows from the
         law of the errors where that is larger.
     replicates : int
+        Test samples, or training sets of an experiment.
     z : float
         Deviation in standard errors, beyond what rounding explains.
     threshold : float
         The |z| beyond which the closed form is contradicted (family-wise level).
     power : float
-        Smallest relative error that would have been seen 99 times out of 100.
+        Smallest relative error that would have been seen with a probability of 99 %.
     relative_to : str
-        What ``power`` is a fraction of: "left", the left side, unless that is a difference.
+        What ``power`` is a fraction of: "left" (the left side), another name, or "" (absolute).
     decides : bool
-        Whether the power is as good as ``resolution`` and the mean as good as normal. If not,
-        the comparison neither supports nor contradicts anything.
+        Whether the power is at most ``resolution`` and the mean approximately normal. If not, the
+        comparison neither supports nor contradicts the claim.
     needed : float
-        Replicates with which it would decide.
+        Replicates with which the comparison would decide.
     entropy : int
-        Replays the simulation (on fresh data: of the model without label noise).
+        Seed that replays the simulation (of fresh data: for the model without label noise).
     resolution : float
-        The power that is asked for.
+        The largest ``power`` with which the comparison decides.
     note : str
-        What else an experiment has to say.
+        A remark of the experiment, for the report.
     """
 
     simulated: float
@@ -58,7 +59,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ClaimPoint:
-    """Both sides of a claim for one model, as far as it has them."""
+    """Both sides of a claim for one model; a side is None if the claim has no such side."""
 
     label: str
     left: float | None
@@ -68,17 +69,17 @@ class ClaimPoint:
 
     @property
     def slack(self) -> float | None:
-        """``right - left``."""
+        """The difference ``right - left``, None without both sides."""
         return None if self.left is None or self.right is None else self.right - self.left
 
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """One claim of a theorem: its points, its certificate and what follows.
+    """The verdict on one claim of a theorem, with its points and its certificate.
 
-    ``shown`` is the point that tells most: one that fails, else one whose simulation does not
-    decide, else the first, which is the user's own model if the claim is about that. Claims that
-    simulation alone can settle have no certificate.
+    ``shown`` is the point that a report shows: one that fails, else one whose simulation does not
+    decide, else the first, which is the user's own model if the claim is evaluated there. Claims
+    without symbolic sides have no certificate (None).
     """
 
     name: str
@@ -98,15 +99,15 @@ class Verdict:
     ----------
     theorem : str
     model : BlockModel
-        The model it was checked on.
+        The model on which the theorem was checked.
     status : {"holds", "violated", "inconclusive", "assumptions not met"}
     reason : str
-        Empty if it holds; else the first claim, or the first assumption, that fails.
+        The first claim or assumption that fails; empty if the theorem holds.
     claims : tuple of ClaimVerdict
     level : float
         Family-wise level of the simulated comparisons.
     entropy : int
-        ``check(..., rng=verdict.entropy)`` replays it.
+        ``check(..., rng=verdict.entropy)`` replays the check.
     """
 
     theorem: str
@@ -130,7 +131,7 @@ class Verdict:
 
     @property
     def power(self) -> float:
-        """Worst power of the comparisons that ask for 1 %: each would have seen such an error."""
+        """Worst power of the comparisons with a resolution of 1 %; 0 without any."""
         asked = [c.power for c in self.comparisons if c.resolution <= 0.01]
         return max(asked, default=0.0)
 

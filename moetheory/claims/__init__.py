@@ -1,4 +1,4 @@
-"""What a theorem is made of: its claims, what they assume, their certificates."""
+"""The parts of a theorem: its claims, their assumptions and their certificates."""
 
 from moetheory.claims.declaration import Assumption, Claim, Theorem
 

@@ -1,5 +1,7 @@
-"""Assumptions that theorems share, as predicates on a model (equality to 1e-11, relative:
-tighter than the identities are judged)."""
+"""Assumptions that several theorems share, as predicates on a model.
+
+Numbers count as equal within 1e-11 (relative), which is tighter than the identities are judged.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ from moetheory.problem.model import BlockModel
 
 
 def _all_equal(values: FloatArray | IntArray) -> bool:
+    """Whether all values are equal, within 1e-11 relative."""
     return bool(np.allclose(values, values[0], rtol=1e-11, atol=0.0))
 
 
 def _coefficient_energies(model: BlockModel) -> FloatArray:
+    """The squared norm of the coefficients of each block, (K,)."""
     return np.bincount(model.block_of, model.coefficients**2, model.experts).astype(np.float64)
 
 

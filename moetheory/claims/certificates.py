@@ -1,4 +1,4 @@
-r"""Proofs that anyone can re-check: positivity of a rational function by its coefficients.
+r"""Certificates: a rational function is positive because all its coefficients are.
 
 A difference of two risks is rational in positive symbols. Once a substitution has turned its
 domain into "all symbols positive" (p = 1/(1+t) for a probability, say), cancelling and expanding
@@ -48,7 +48,7 @@ class Symbolic:
 
 
 class Shipped(NamedTuple):
-    """The code behind a claim: both sides of a model, and what their rounding is relative to."""
+    """The library's code for both sides of a claim, and the scale of their rounding errors."""
 
     left: Callable[[BlockModel], float]
     right: Callable[[BlockModel], float]
@@ -57,7 +57,7 @@ class Shipped(NamedTuple):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What the algebra says of a claim.
+    """The result of `certify`: whether algebra proves a claim.
 
     Attributes
     ----------
@@ -65,11 +65,12 @@ class Certificate:
         Refuted: a random point of the domain is a counterexample, or the shipped formulas are
         not the certified expressions.
     numerator, denominator : str
-        Of ``right - left`` after the substitutions: zero for a proved identity, all
-        coefficients positive for a proved inequality.
+        ``right - left`` after the substitutions, as one fraction. A numerator of zero proves an
+        identity; numerator and denominator with positive coefficients prove an inequality.
     discrepancy : float
         Largest relative difference between a symbolic side and the shipped one.
     counterexample : mapping or None
+        The values of the symbols at a point that contradicts the claim.
     """
 
     status: Literal["proved", "refuted", "open"]
@@ -82,7 +83,9 @@ class Certificate:
 def certify(
     relation: Relation, claim: Symbolic, shipped: Shipped, *, points: int = 8, seed: int = 0
 ) -> Certificate:
-    """Try to prove ``claim``, to refute it at random points, and tie it to the shipped code.
+    """The certificate of a claim: proved, refuted at a random point, or left open.
+
+    Both symbolic sides are also compared with the library's own code at random points.
 
     Parameters
     ----------
@@ -126,7 +129,7 @@ def certify(
 
 
 def evaluate(expression: sympy.Expr, values: Values) -> Any:
-    """The lambdified expression at ``values``, in 40-digit arithmetic."""
+    """The value of an expression at ``values`` of its symbols, in 40-digit arithmetic."""
     import mpmath
 
     names, function = _lambdified(expression)
@@ -136,6 +139,7 @@ def evaluate(expression: sympy.Expr, values: Values) -> Any:
 
 @lru_cache(maxsize=256)
 def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
+    """The names of an expression's symbols, sorted, and a function of their values."""
     import sympy
 
     symbols = sorted(expression.free_symbols, key=str)
@@ -146,6 +150,7 @@ def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
 def _fraction(
     difference: sympy.Expr, domain: tuple[tuple[sympy.Symbol, sympy.Expr], ...]
 ) -> tuple[sympy.Expr, sympy.Expr]:
+    """Expanded numerator and denominator of a difference after the substitutions of ``domain``."""
     import sympy
 
     rational = sympy.cancel(sympy.together(difference.subs(dict(domain))))
@@ -154,6 +159,7 @@ def _fraction(
 
 
 def _all_positive(polynomial: sympy.Expr) -> bool:
+    """Whether all coefficients of a polynomial are positive."""
     import sympy
 
     symbols = sorted(polynomial.free_symbols, key=str)
@@ -163,14 +169,16 @@ def _all_positive(polynomial: sympy.Expr) -> bool:
 
 
 def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:
+    """Whether the symbolic sides contradict the claim at a point."""
     left, right = evaluate(claim.left, values), evaluate(claim.right, values)
     excess = left - right if relation == "<=" else abs(left - right)
     return bool(excess > 1e-25 * (abs(left) + abs(right)))
 
 
 def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float:
+    """The largest relative difference between symbolic and shipped sides; NaN if any side is."""
     model = claim.model(values)
     left, right = evaluate(claim.left, values), evaluate(claim.right, values)
     scale = max(abs(left), abs(shipped.scale(model)))
     apart = (shipped.left(model) - left) / scale, (shipped.right(model) - right) / right
-    return float(np.max(np.abs(np.array(apart, dtype=np.float64))))  # NaN if either is
+    return float(np.max(np.abs(np.array(apart, dtype=np.float64))))

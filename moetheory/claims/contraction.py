@@ -1,4 +1,4 @@
-"""Who contracts faster: in one direction at a common step, and over all at its own best one."""
+"""Claims on contraction factors: in one direction at a common step, and at own best steps."""
 
 from __future__ import annotations
 
@@ -10,34 +10,40 @@ import numpy as np
 
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim
-from moetheory.claims.gradient_descent import TrainedEstimator, lone_direction
-from moetheory.claims.quantities import about, direction, log_uniform
+from moetheory.claims.gradient_descent import TrainedEstimator, steepest_direction_model
+from moetheory.claims.quantities import claim_about, direction, log_uniform
 from moetheory.problem.model import BlockModel
 from moetheory.theory.descents import descent
 
 
-def contraction(steeper: TrainedEstimator, flatter: TrainedEstimator) -> tuple[Claim, Claim, Claim]:
-    r"""Which of two contracts faster in a direction, on both sides of the threshold.
+def contraction_claims(
+    steeper: TrainedEstimator, flatter: TrainedEstimator
+) -> tuple[Claim, Claim, Claim]:
+    r"""Claims on which of two learners contracts faster in a direction, for every step size.
 
-    With curvatures :math:`H_1 > H_2` the steeper one does for :math:`a < 2/(H_1+H_2)`, and the
-    flatter one from there to :math:`2/H_1`, beyond which the steeper one diverges.
+    With curvatures :math:`H_1 > H_2` the steeper learner contracts faster for
+    :math:`a < 2/(H_1+H_2)`. The flatter one does from there to :math:`a = 2/H_1`, beyond which
+    the steeper one diverges.
     """
     return (
-        _faster(steeper, flatter, "a <= 1/H_max", lambda h1, h2, u: 1 / h1 / (1 + u)),
-        _faster(
+        _factor_claim(steeper, flatter, "a <= 1/H_max", lambda h1, h2, u: 1 / h1 / (1 + u)),
+        _factor_claim(
             steeper, flatter, "a below the threshold", lambda h1, h2, u: 2 / (h1 + h2) / (1 + u)
         ),
-        _faster(flatter, steeper, "a above it", lambda h2, h1, u: 2 / (h1 + h2 / (1 + u))),
+        _factor_claim(flatter, steeper, "a above it", lambda h2, h1, u: 2 / (h1 + h2 / (1 + u))),
     )
 
 
-def _faster(
+def _factor_claim(
     faster: TrainedEstimator,
     slower: TrainedEstimator,
     where: str,
-    steps: Callable[[Any, Any, Any], Any],
+    step_size_of: Callable[[Any, Any, Any], Any],
 ) -> Claim:
-    """What a step leaves of one direction, for all sizes ``steps(faster's H, slower's, u > 0)``."""
+    """The claim that one step leaves less of a direction with ``faster`` than with ``slower``.
+
+    The step sizes are ``step_size_of(H of faster, H of slower, u)`` for all u > 0.
+    """
 
     def symbolic() -> Symbolic:
         import sympy
@@ -45,7 +51,7 @@ def _faster(
         one, u = direction(leaking=False), sympy.Symbol("u", positive=True)
         given = one.probability, one.signal, one.noise
         fast, slow = (learner.curvature(*given) for learner in (faster, slower))
-        a = steps(fast, slow, u)
+        a = step_size_of(fast, slow, u)
         step = sympy.lambdify((*given, u), a)
 
         def draw(rng: np.random.Generator) -> dict[str, float]:
@@ -54,15 +60,15 @@ def _faster(
 
         def model(values: Values) -> Any:
             size = step(*(values[name] for name in ("p", "lambda_", "sigma2", "u")))
-            return lone_direction({**values, "b": 1.0}), float(size)
+            return steepest_direction_model({**values, "b": 1.0}), float(size)
 
         return one.claim((1 - a * fast) ** 2, (1 - a * slow) ** 2, draw=draw, model=model)
 
     return Claim(
         name=f"{faster.name} <= {slower.name}: factor of a direction, {where}",
         relation="<=",
-        left=lambda pair: _share_left(faster, pair),
-        right=lambda pair: _share_left(slower, pair),
+        left=lambda model_and_step: _remaining_share(faster, model_and_step),
+        right=lambda model_and_step: _remaining_share(slower, model_and_step),
         symbolic=symbolic,
         control=0.5,
         points=lambda model: (),
@@ -70,17 +76,18 @@ def _faster(
     )
 
 
-def _share_left(learner: TrainedEstimator, pair: Any) -> float:
-    model, size = pair
+def _remaining_share(learner: TrainedEstimator, model_and_step: Any) -> float:
+    """The share of the initial excess above the limit that one step leaves."""
+    model, size = model_and_step
     path = descent(learner.estimator, model, [0, 1], step_size=size, training=learner.training)
     return float(path.remaining[1] / path.remaining[0])
 
 
-def best_step(
+def best_step_claim(
     faster: TrainedEstimator, slower: TrainedEstimator, model: BlockModel, what: str, **more: Any
 ) -> Claim:
-    """Who contracts faster at its own best step, for a model that says something."""
-    return about(
+    """The claim that ``faster`` contracts faster than ``slower`` on ``model`` at own best steps."""
+    return claim_about(
         model,
         name=f"{faster.name} <= {slower.name}: factor at own best step, {what}",
         relation="<=",
@@ -90,13 +97,13 @@ def best_step(
     )
 
 
-def alike() -> BlockModel:
-    """Blocks with the same spectrum, of which dense sees the half and the same noise."""
+def same_spectra_model() -> BlockModel:
+    """A model of two equal blocks: dense sees half of the signal and all of the noise."""
     return BlockModel([0.5, 0.5], [0, 0, 1, 1], [4.0, 1.0, 4.0, 1.0], np.ones(4), 1.0)
 
 
-def same_spectra() -> Symbolic:
-    """Factors at own best steps, of dense and of experts: K blocks with two directions each."""
+def best_factors() -> Symbolic:
+    """Contraction factors of dense and experts at own best steps: K blocks of two directions."""
     import sympy
 
     p, low, more, noise = sympy.symbols("p low more sigma2", positive=True)
@@ -108,22 +115,24 @@ def same_spectra() -> Symbolic:
         left=factor(p),
         right=factor(1),
         domain={p: 1 / (1 + sympy.Symbol("t", positive=True))},
-        draw=_spectrum,
-        model=_repeated,
+        draw=_draw_spectrum,
+        model=_model_of_spectrum,
     )
 
 
-def opposite() -> Symbolic:
-    """The false claim that experts never contract more slowly."""
-    claim = same_spectra()
+def reversed_best_factors() -> Symbolic:
+    """A false claim: experts never contract more slowly at their own best step."""
+    claim = best_factors()
     return replace(claim, left=claim.right, right=claim.left)
 
 
-def _spectrum(rng: np.random.Generator) -> dict[str, float]:
+def _draw_spectrum(rng: np.random.Generator) -> dict[str, float]:
+    """Random values of p = 1/K, the eigenvalues low and low + more, and sigma2."""
     return {"p": 1.0 / int(rng.integers(2, 6)), **log_uniform(rng, "low", "more", "sigma2")}
 
 
-def _repeated(values: Values) -> BlockModel:
+def _model_of_spectrum(values: Values) -> BlockModel:
+    """The model of K equal blocks with the eigenvalues low and low + more."""
     experts = round(1.0 / values["p"])
     spectrum = [values["low"], values["low"] + values["more"]]
     return BlockModel(

@@ -1,4 +1,8 @@
-"""What a theorem declares. Deciding is for `moetheory.checking.checker`."""
+"""The declaration of a theorem. Deciding is for `moetheory.checking.checker`.
+
+A theorem is a file in ``moetheory/theorems`` with ``THEOREM = Theorem(...)``. ``_template.py`` and
+``_template_experiment.py`` there are complete examples to copy.
+"""
 
 from __future__ import annotations
 
@@ -7,91 +11,65 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from moetheory.claims.certificates import Relation, Symbolic
+from moetheory.claims.experiments import Outcome, Setting
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
 Side = Callable[[BlockModel], float]
 Under = Callable[[BlockModel], Perturbation | None]
-RESOLUTION = 0.01  # the relative error that a simulation must be able to see, unless told
-ABSOLUTE = ""  # a power that is relative to nothing
-DETECTION = 2.3263  # 99 % quantile of the normal law: how surely an error must be seen
+RESOLUTION = 0.01  # the relative error that a simulation must be able to see by default
 
 
-def _own(model: BlockModel) -> Sequence[BlockModel]:
+def _given_model(model: BlockModel) -> Sequence[BlockModel]:
+    """The user's model as the only point of a claim."""
     return (model,)
 
 
 def as_trained(model: BlockModel) -> None:
-    """The test is like the training."""
+    """The perturbation of a test that is like the training: none."""
 
 
-def _experts(model: BlockModel) -> str:
+def _experts_label(model: BlockModel) -> str:
+    """The number of experts, as the name of a point in a report."""
     return f"K={model.experts}"
 
 
 class Scale(NamedTuple):
-    """What rounding and the power of a simulation are relative to, and what to call it."""
+    """The size that rounding errors and the power of a simulation are relative to.
+
+    Attributes
+    ----------
+    name : str
+        Its name in reports: "risk" makes the power "0.98 % of risk".
+    size : callable
+        Its value for a model.
+    """
 
     name: str
-    of: Callable[[BlockModel], float]
-
-
-class Setting(NamedTuple):
-    """What an experiment is given.
-
-    Attributes
-    ----------
-    replicates : int or None
-        Training sets to draw; the experiment's own choice if None.
-    entropy : int
-        Its randomness.
-    threshold : float
-        The |z| beyond which it will contradict the claim.
-    control : float
-        The claim's factor in a negative control, else 1.
-    """
-
-    replicates: int | None
-    entropy: int
-    threshold: float
-    control: float
-
-
-class Outcome(NamedTuple):
-    """What an experiment found; whether that decides anything is not for it to say.
-
-    Attributes
-    ----------
-    simulated, sem : float
-        The measured quantity and its standard error.
-    z : float
-        Deviation from the claim in standard errors, or the normal deviate of the same
-        probability; for an inequality 0 or negative where it is met.
-    replicates : int
-    power : float
-        Smallest error that would have been seen 99 times out of 100, ...
-    resolution : float
-        ... and the one that must be.
-    relative_to : str
-        What both are a fraction of.
-    note : str
-        What else there is to say, for the report.
-    """
-
-    simulated: float
-    sem: float
-    z: float
-    replicates: int
-    power: float
-    resolution: float
-    relative_to: str = "left"
-    note: str = ""
+    size: Callable[[BlockModel], float]
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """A condition on the model, in words and as a predicate."""
+    """A condition on the model, in words and as a predicate.
+
+    `moetheory.claims.assumptions` holds those that several theorems share.
+
+    Attributes
+    ----------
+    name : str
+        The condition in words; a verdict "assumptions not met" quotes it.
+    holds : callable
+        Whether a model meets it.
+
+    Examples
+    --------
+    >>> from moetheory import BlockModel
+    >>> several = Assumption("several groups", lambda model: model.experts > 1)
+    >>> several.holds(BlockModel.isotropic(dim=4, experts=2, noise_variance=1.0))
+    True
+    """
 
     name: str
     holds: Callable[[BlockModel], bool]
@@ -99,39 +77,63 @@ class Assumption:
 
 @dataclass(frozen=True, eq=False)
 class Claim:
-    """``left(model) <= right(model)``, or ``==``, at every point.
+    """A statement ``left(model) <= right(model)``, or ``==``, about every model of `points`.
+
+    A claim needs a name, a relation and a control; and at least one of both sides and an
+    experiment, so that there is something to compare.
 
     Attributes
     ----------
     name : str
+        The claim as reports show it: "MoE <= dense".
     relation : {"<=", "=="}
-    left, right : callable, optional
-        Both sides in closed form, for one model. A claim about a simulation alone has none, or
-        only a right one.
-    symbolic : callable, optional
-        Both sides as SymPy expressions, made when called. Without it there is no certificate.
-    weights : callable, optional
-        What simulation of fresh data measures: the left side as a weighted sum of the excess
-        risks of `Theorem.estimators`, one weight for each.
-    under : callable
-        What differs at test time in that simulation: noise variance, confusion and drag.
-    resolution : float
-        The relative error that it must be able to see.
-    experiment : callable, optional
-        In place of ``weights``, for claims about training sets: takes a model and a `Setting`.
+        How the sides compare. Rounding is allowed for: 1e-10, relative.
     control : float or Claim
-        What the negative control multiplies the right side by (an experiment is told), at most
-        a factor 2 off; or a claim that is easily taken for this one and is wrong.
+        The negative control, a wrong variant that a check must find violated. A number multiplies
+        the right side: 0.5 for a bound, 1.01 for an identity, never more than a factor 2 away
+        from 1 (an experiment is told by `Setting.control`). A claim replaces this one, such as a
+        statement that is easily taken for it and is false.
+    left, right : callable, optional
+        Both sides in closed form, each a function of a model:
+        ``lambda model: risk(MoE(), model).excess``. A claim that only an experiment can settle
+        has none, or one to be shown.
+    symbolic : callable, optional
+        A function without arguments that returns a `Symbolic`, both sides as SymPy expressions
+        for a family of models (import SymPy inside). ``direction(leaking=False).claim(...)`` of
+        `moetheory.claims.quantities` makes one for risks, which are sums over directions. Both
+        sides are needed too, for the certificate ties the expressions to them. Without
+        ``symbolic`` there is no certificate.
+    weights : callable, optional
+        The simulation of fresh data that measures ``left``, as a weighted sum of the excess risks
+        of `Theorem.estimators`, one weight for each: with (dense, MoE)
+        ``lambda model: (1.0, -1.0)`` is dense minus MoE. Without ``weights`` nothing of this kind
+        is simulated.
+    under : callable
+        The `Perturbation` of the test data in that simulation, as a function of the model: noise
+        variance, confusion and drag only. ``left`` must be under that perturbation too. None is a
+        test like the training.
+    resolution : float
+        The relative error of ``left`` that this simulation must be able to see.
+    experiment : callable, optional
+        A simulation of the claim's own in place of ``weights``, for claims about fitted
+        estimators, laws or rates: ``experiment(model, setting)`` takes a `Setting` and returns an
+        `Outcome`, both of `moetheory.claims.experiments`.
     points : callable
-        The models at which the claim is evaluated, given the user's, which comes first if it is
-        one of them.
+        The models at which the claim is evaluated, as a function of the user's model (which comes
+        first if it is one of them). By default the user's model alone.
+        ``lambda model: [model.replace(noise_variance=c) for c in (0.1, 1.0, 10.0)]`` evaluates
+        three noise levels. With an empty list only the certificate is checked.
     simulated : callable
-        Those of them that are simulated.
+        Those of the points that are simulated, by ``weights`` or ``experiment``; models that are
+        not among the points are ignored. By default the user's model.
     label : callable
-        What to call a point in a report.
+        The name of a point in a report: ``lambda model: f"d={model.dim}"``. By default K.
     scale : Scale, optional
-        For a left side that is a difference of risks: what rounding and the power of a
-        simulation are relative to. The left side itself if not given.
+        What rounding and the power of a simulation are relative to, if ``left`` is a difference
+        of risks, which may be tiny beside them:
+        ``Scale("risk", lambda model: risk(Dense(), model).excess)``. By default ``left``.
+    factor : float
+        Set by `negative_control`, never in a theorem: what `Setting.control` passes on.
     """
 
     name: str
@@ -144,15 +146,15 @@ class Claim:
     under: Under = as_trained
     resolution: float = RESOLUTION
     experiment: Callable[[BlockModel, Setting], Outcome] | None = None
-    points: Callable[[BlockModel], Sequence[BlockModel]] = _own
-    simulated: Callable[[BlockModel], Sequence[BlockModel]] = _own
-    label: Callable[[BlockModel], str] = _experts
+    points: Callable[[BlockModel], Sequence[BlockModel]] = _given_model
+    simulated: Callable[[BlockModel], Sequence[BlockModel]] = _given_model
+    label: Callable[[BlockModel], str] = _experts_label
     scale: Scale | None = None
     factor: float = 1.0
 
     @property
     def negative_control(self) -> Claim:
-        """The wrong variant, ``control`` says which, that a check must not let pass."""
+        """The wrong variant of the claim, given by ``control``; a check must find it violated."""
         if isinstance(self.control, Claim):
             return self.control
         factor, symbolic, right = self.control, self.symbolic, self.right
@@ -177,25 +179,48 @@ class Claim:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Theorem:
-    """A statement about every model that meets the assumptions.
+    """A statement about every model that meets the assumptions, with the claims that check it.
 
     Attributes
     ----------
-    statement, latex : str
+    statement : str
+        The theorem in words.
+    latex : str
+        The theorem's equations in LaTeX, without dollar signs.
     guarantee : str
-        Identity, upper bound, and when it is tight.
+        The type of the claims (identity, upper bound, limit) and when a bound is tight.
     source : str
+        Where it is proved: "[SNB] Theorem 4.2; docs/theory.md §2".
     assumptions : tuple of Assumption
+        Conditions on the user's model. The first that fails is the reason of the verdict
+        "assumptions not met". An empty tuple: the theorem is about every model.
     claims : tuple of Claim
-        Checked when all assumptions hold.
-    otherwise : tuple of Claim
-        What still holds, and is checked, when one fails.
+        Claims that are checked when all assumptions hold. The theorem holds if all of them do.
     example : callable
-        The model of a check that is given none.
+        A function without arguments: the model of a check that is given none. Choose a generic
+        one, with unequal blocks, probabilities and variances; symmetry hides wrong formulas.
+    otherwise : tuple of Claim
+        Claims that hold without the assumptions and are checked when one fails.
     estimators : tuple
-        What `Claim.weights` refer to.
+        The estimators that `Claim.weights` refer to, in this order.
     name : str
-        The name of the theorem's file; set by the catalogue.
+        The name of the theorem's file with dashes; set by the catalogue.
+
+    Examples
+    --------
+    A theorem of your own need not be in the catalogue:
+
+    >>> from moetheory import BlockModel, check
+    >>> from moetheory.claims.quantities import moe_excess
+    >>> claim = Claim(name="MoE <= null", relation="<=", control=0.5, left=moe_excess,
+    ...               right=lambda model: model.label_power)
+    >>> theorem = Theorem(
+    ...     statement="Experts are never worse than a prediction of zero.",
+    ...     latex=r"R_{\\mathrm{MoE}} \\le V", guarantee="upper bound", source="docs/theory.md §2",
+    ...     assumptions=(), claims=(claim,),
+    ...     example=lambda: BlockModel([0.4, 0.6], [0, 1, 1], [1, 2, 0.5], [1, -1, 2], 4.0))
+    >>> check(theorem).status, check(theorem.negative_control).status
+    ('holds', 'violated')
     """
 
     statement: str
@@ -214,13 +239,13 @@ class Theorem:
 
     @property
     def symbolic(self) -> Mapping[str, Symbolic]:
-        """Both sides of claims that are proved, ``otherwise`` included, as SymPy expressions."""
+        """The symbolic sides of all claims that have them, ``otherwise`` included, by name."""
         claims = (*self.claims, *self.otherwise)
         return {c.name: c.symbolic() for c in claims if c.symbolic is not None}
 
     @property
     def negative_control(self) -> Theorem:
-        """The theorem with every claim made wrong; a check of it must find it violated."""
+        """The theorem with every claim made wrong; a check must find it violated."""
         return replace(
             self,
             name=f"{self.name} [negative control]",

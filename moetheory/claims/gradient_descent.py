@@ -1,4 +1,4 @@
-"""Gradient descent carried out step by step, in numbers and in symbols, and tried on samples."""
+"""Gradient descent carried out step by step: in numbers, in symbols and on fresh samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.claims.certificates import Symbolic, Values
-from moetheory.claims.declaration import Claim, Outcome, Setting, Side
+from moetheory.claims.declaration import Claim, Side
+from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.quantities import Direction, direction
 from moetheory.claims.training_sets import mean_outcome
 from moetheory.common.arrays import FloatArray
@@ -23,51 +24,57 @@ from moetheory.theory.descents import contraction_factor, descent
 if TYPE_CHECKING:
     import sympy
 
-INPUTS, MOST_NUMBERS, ROWS = 500_000, 10**9, 1 << 20
+TEST_INPUTS, MOST_NUMBERS, ROWS = 500_000, 10**9, 1 << 20
 RESOLUTION = 0.02
-MARGIN = 2  # how far a common step is below what makes the steepest direction stop
+MARGIN = 2  # a common step is 1/MARGIN of 1/H_max
 
 
 @dataclass(frozen=True)
 class TrainedEstimator:
-    """An estimator and how it is trained."""
+    """An estimator and how it is trained.
+
+    Arguments of the methods are numbers, arrays or symbols of one direction: ``p`` the group's
+    probability, ``signal`` λ, ``noise`` σ², ``coefficient`` b, ``fit`` the fitted coefficient.
+    """
 
     name: str
     estimator: Estimator
     training: TrainingMode = "own"
 
     def curvature(self, p: Any, signal: Any, noise: Any) -> Any:
-        """H of a direction, in numbers or in symbols."""
+        """The curvature H of a direction."""
         if isinstance(self.estimator, Dense):
             return p * signal + noise
         return signal + noise if self.training == "own" else p * (signal + noise)
 
-    def pull(self, p: Any, signal: Any, coefficient: Any) -> Any:
-        """The first gradient."""
+    def first_gradient(self, p: Any, signal: Any, coefficient: Any) -> Any:
+        """The negative gradient at a coefficient of zero."""
         alone = self.training == "own" and not isinstance(self.estimator, Dense)
         return (1 if alone else p) * signal * coefficient
 
     def excess(self, p: Any, signal: Any, noise: Any, coefficient: Any, fit: Any) -> Any:
-        """What a direction adds to the excess risk of the coefficient ``fit``."""
-        met = 1 if isinstance(self.estimator, Dense) else p
-        return p * signal * (coefficient - fit) ** 2 + met * noise * fit**2
+        """The excess risk of one direction with the coefficient ``fit``."""
+        noise_share = 1 if isinstance(self.estimator, Dense) else p
+        return p * signal * (coefficient - fit) ** 2 + noise_share * noise * fit**2
 
-    def walk(self, p: Any, signal: Any, noise: Any, coefficient: Any, step: Any, steps: int) -> Any:
-        """The coefficients after so many steps, one after the other."""
+    def coefficients_after(
+        self, p: Any, signal: Any, noise: Any, coefficient: Any, step: Any, steps: int
+    ) -> Any:
+        """The coefficients after ``steps`` steps of size ``step``, computed one by one."""
         fit = 0 * coefficient
         for _ in range(steps):
             fit = fit - step * (
-                self.curvature(p, signal, noise) * fit - self.pull(p, signal, coefficient)
+                self.curvature(p, signal, noise) * fit - self.first_gradient(p, signal, coefficient)
             )
         return fit
 
-    def after(self, model: BlockModel, step: float, steps: int) -> float:
-        """Excess risk in closed form."""
-        how = descent(self.estimator, model, steps, step_size=step, training=self.training)
-        return float(how.excess[0])
+    def excess_after_steps(self, model: BlockModel, step: float, steps: int) -> float:
+        """Excess risk after ``steps`` steps of size ``step``, in closed form."""
+        path = descent(self.estimator, model, steps, step_size=step, training=self.training)
+        return float(path.excess[0])
 
     def factor(self, model: BlockModel) -> float:
-        """Contraction at its own best step."""
+        """The contraction factor at the estimator's own best step."""
         return contraction_factor(self.estimator, model, training=self.training).value
 
 
@@ -77,39 +84,47 @@ JOINT = TrainedEstimator("joint", MoE(), "joint")
 
 
 @dataclass(frozen=True)
-class Common:
-    """A step for several learners: ``1/MARGIN`` of 1/H_max of the steepest, which is ``of``."""
+class CommonStep:
+    """A common step size for several learners: 1/(MARGIN H_max).
+
+    Attributes
+    ----------
+    of : TrainedEstimator
+        The learner with the largest curvature, whose H_max is meant.
+    """
 
     of: TrainedEstimator
 
     def step(self, model: BlockModel) -> float:
-        """The number."""
+        """The step size for a model."""
         steepest = contraction_factor(self.of.estimator, model, training=self.of.training)
         return float(np.min(steepest.largest_stable)) / 2.0 / MARGIN
 
-    def at(self, learner: TrainedEstimator, steps: int) -> Side:
-        """Excess risk after so many of these steps."""
-        return lambda model: learner.after(model, self.step(model), steps)
+    def excess_after(self, learner: TrainedEstimator, steps: int) -> Side:
+        """The excess risk after ``steps`` common steps in closed form, as a side of a claim."""
+        return lambda model: learner.excess_after_steps(model, self.step(model), steps)
 
-    def walked(self, learner: TrainedEstimator, steps: int) -> Side:
-        """The same, one step after the other."""
+    def stepped(self, learner: TrainedEstimator, steps: int) -> Side:
+        """The excess risk after ``steps`` common steps, one by one, as a side of a claim."""
 
         def excess(model: BlockModel) -> float:
             fit = self.fit(learner, model, steps)
-            return float(np.sum(learner.excess(*_of_each(model), fit)))
+            return float(np.sum(learner.excess(*_direction_parameters(model), fit)))
 
         return excess
 
     def fit(self, learner: TrainedEstimator, model: BlockModel, steps: int) -> FloatArray:
-        """The coefficients that these steps lead to, (d,)."""
-        return np.asarray(learner.walk(*_of_each(model), self.step(model), steps))
+        """The coefficients after ``steps`` common steps, (d,)."""
+        return np.asarray(
+            learner.coefficients_after(*_direction_parameters(model), self.step(model), steps)
+        )
 
     def symbolic_step(self, one: Direction) -> sympy.Expr:
-        """For models of which one direction alone has signal."""
+        """The step size in symbols, for models in which only one direction has signal."""
         return 1 / (MARGIN * self.of.curvature(one.probability, one.signal, one.noise))
 
-    def identity(self, learner: TrainedEstimator, steps: int) -> Claim:
-        """The closed form is what the steps lead to, and what fresh samples say of it."""
+    def closed_form_claim(self, learner: TrainedEstimator, steps: int) -> Claim:
+        """The claim that closed form, step-by-step descent and fresh samples give the same risk."""
 
         def symbolic() -> Symbolic:
             one = direction(leaking=False)
@@ -119,55 +134,60 @@ class Common:
             best = one.dense_fit if learner is DENSE else one.moe_fit
             limit = one.dense if learner is DENSE else one.moe
             scale = h if learner is not OWN else p * h
-            walked = learner.walk(p, signal, noise, b, a, steps)
+            stepped = learner.coefficients_after(p, signal, noise, b, a, steps)
             return one.claim(
                 limit + scale * best**2 * (1 - a * h) ** (2 * steps),
-                learner.excess(p, signal, noise, b, walked),
-                model=lone_direction,
+                learner.excess(p, signal, noise, b, stepped),
+                model=steepest_direction_model,
             )
 
         def experiment(model: BlockModel, setting: Setting) -> Outcome:
-            n = setting.replicates or max(2, min(INPUTS, MOST_NUMBERS // model.dim))
+            n = setting.replicates or max(2, min(TEST_INPUTS, MOST_NUMBERS // model.dim))
             fit = tuple(self.fit(learner, model, steps).tolist())
             values = _squared_errors(model, fit, learner is not DENSE, n, setting.entropy)
-            expected = setting.control * self.at(learner, steps)(model)
+            expected = setting.control * self.excess_after(learner, steps)(model)
             return mean_outcome(values, expected, setting, resolution=RESOLUTION)
 
         return Claim(
             name=f"{learner.name}: risk after t = {steps} == one step after the other",
             relation="==",
-            left=self.at(learner, steps),
-            right=self.walked(learner, steps),
+            left=self.excess_after(learner, steps),
+            right=self.stepped(learner, steps),
             symbolic=symbolic,
             experiment=experiment,
             control=1.01,
         )
 
-    def never_behind(self, ahead: TrainedEstimator, behind: TrainedEstimator, steps: int) -> Claim:
-        """An order of risks, proved direction by direction."""
+    def ordering_claim(
+        self, ahead: TrainedEstimator, behind: TrainedEstimator, steps: int
+    ) -> Claim:
+        """The claim that ``ahead`` has no larger risk than ``behind`` after ``steps`` steps.
+
+        A certificate for one direction is made for up to two steps.
+        """
 
         def symbolic() -> Symbolic:
             one = direction(leaking=False)
             a = self.symbolic_step(one)
             given = one.probability, one.signal, one.noise, one.coefficient
             sides = [
-                learner.excess(*given, learner.walk(*given, a, steps))
+                learner.excess(*given, learner.coefficients_after(*given, a, steps))
                 for learner in (ahead, behind)
             ]
-            return one.claim(*sides, model=lone_direction)
+            return one.claim(*sides, model=steepest_direction_model)
 
         return Claim(
             name=f"{ahead.name} <= {behind.name}: risk after t = {steps}, a = 1/({MARGIN} H_max)",
             relation="<=",
-            left=self.at(ahead, steps),
-            right=self.at(behind, steps),
+            left=self.excess_after(ahead, steps),
+            right=self.excess_after(behind, steps),
             symbolic=symbolic if steps <= 2 else None,
             control=0.5,
         )
 
 
-def lone_direction(values: Values) -> BlockModel:
-    """A model in which one direction alone has signal, and none is steeper."""
+def steepest_direction_model(values: Values) -> BlockModel:
+    """A model in which one direction alone has signal; no other direction is steeper."""
     return BlockModel(
         [values["p"], 1.0 - values["p"]],
         [0, 1],
@@ -177,7 +197,8 @@ def lone_direction(values: Values) -> BlockModel:
     )
 
 
-def _of_each(model: BlockModel) -> tuple[Any, Any, Any, Any]:
+def _direction_parameters(model: BlockModel) -> tuple[Any, Any, Any, Any]:
+    """p, λ, σ² and b of the model's directions."""
     p = model.group_probabilities[model.block_of]
     return p, model.signal_variances, model.noise_variance, model.coefficients
 
@@ -186,7 +207,7 @@ def _of_each(model: BlockModel) -> tuple[Any, Any, Any, Any]:
 def _squared_errors(
     model: BlockModel, fit: tuple[float, ...], routed: bool, inputs: int, entropy: int
 ) -> FloatArray:
-    """Of a linear predictor on fresh samples without label noise, (inputs,)."""
+    """Squared errors of a linear predictor on fresh samples without label noise, (inputs,)."""
     rng, predictor = np.random.default_rng(entropy), np.array([fit])
     rows = max(1, ROWS // model.dim)
     parts = []

@@ -1,4 +1,4 @@
-"""Quantities that theorems share: risks of a model, and one direction of them in symbols."""
+"""Quantities that several theorems share: risks of a model, and one direction in symbols."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Points = Callable[[BlockModel], Sequence[BlockModel]]
 
-PERTURBED = 0.025  # the resolution of simulations under a perturbation, of which there are many
+PERTURBED = 0.025  # resolution of simulations under a perturbation: there are many of them
 
 
 def dense_excess(model: BlockModel) -> float:
@@ -36,26 +36,26 @@ def moe_excess(model: BlockModel) -> float:
 
 
 def excess_under(estimator: Estimator, under: Under) -> Side:
-    """Excess risk of an estimator under the perturbation that goes with a model."""
+    """Excess risk of an estimator under the perturbation ``under(model)``, as a side of a claim."""
     return lambda model: risk(estimator, model, under=under(model)).excess
 
 
-def alone(estimator: Estimator) -> Callable[[BlockModel], Sequence[float]]:
-    """The weights of `Claim` for one of dense and mixture."""
+def weight_of(estimator: Estimator) -> Callable[[BlockModel], Sequence[float]]:
+    """The ``weights`` of a `Claim` whose left side is the risk of one estimator, dense or MoE."""
     weights = (1.0, 0.0) if isinstance(estimator, Dense) else (0.0, 1.0)
     return lambda model: weights
 
 
-def ordered(
+def ordering_claim(
     name: str, left: Estimator, right: Estimator, under: Under, control: float, **more: Any
 ) -> Claim:
-    """One estimator's excess risk is no larger than the other's under a perturbation."""
+    """The claim that ``left`` has no larger excess risk than ``right`` under a perturbation."""
     return Claim(
         name=name,
         relation="<=",
         left=excess_under(left, under),
         right=excess_under(right, under),
-        weights=alone(left),
+        weights=weight_of(left),
         under=under,
         resolution=PERTURBED,
         control=control,
@@ -63,8 +63,8 @@ def ordered(
     )
 
 
-def about(model: BlockModel, **claim: Any) -> Claim:
-    """A claim about this model, whatever the user's."""
+def claim_about(model: BlockModel, **claim: Any) -> Claim:
+    """A claim that is evaluated at ``model``, whatever model the user checks."""
 
     def points(_: BlockModel) -> Sequence[BlockModel]:
         return (model,)
@@ -72,14 +72,14 @@ def about(model: BlockModel, **claim: Any) -> Claim:
     return Claim(points=points, simulated=points, **claim)
 
 
-def beside(
+def crossover_claim(
     factor: float, under: Under, points: Points, label: Callable[[BlockModel], str], what: str = ""
 ) -> Claim:
-    """The mixture is better at this factor of a crossover below 1, dense at one above it."""
+    """The claim that MoE is better before a crossover (``factor`` < 1) and dense beyond it."""
     name, left, right = (
         ("MoE <= dense", MoE(), Dense()) if factor < 1.0 else ("dense <= MoE", Dense(), MoE())
     )
-    return ordered(
+    return ordering_claim(
         f"{name} at {factor:g} of the crossover{what}",
         left,
         right,
@@ -93,21 +93,27 @@ def beside(
 
 @lru_cache(maxsize=64)
 def misrouting(model: BlockModel) -> float:
-    """How often the hard gate errs."""
+    """The misrouting probability of the hard gate."""
     return routing_matrix(Hard(), model).misrouting
 
 
-def louder(model: BlockModel, often: float) -> BlockModel:
-    """With so much noise that it errs so often: a sample of rare errors holds none of them."""
-    while misrouting(model) < often:
+def with_more_noise(model: BlockModel, least_misrouting: float) -> BlockModel:
+    """The model with its noise raised until the hard gate errs at rate ``least_misrouting``.
+
+    A sample in which routing errors are rare would hold none of them.
+    """
+    while misrouting(model) < least_misrouting:
         model = model.replace(noise_variance=4.0 * model.noise_variance)
     return model
 
 
-def uneven(
+def uneven_model(
     noise_variance: float, sizes: tuple[int, int, int] = (2, 3, 5), **more: Any
 ) -> BlockModel:
-    """Nothing equal: sizes, probabilities, variances, coefficients; ``more`` as for BlockModel."""
+    """A model with unequal sizes, probabilities, variances and coefficients in three blocks.
+
+    ``more`` are further arguments of `BlockModel`.
+    """
     ranks = np.arange(1.0, sum(sizes) + 1.0)
     return BlockModel(
         [0.2, 0.3, 0.5],
@@ -126,10 +132,24 @@ def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
 
 @dataclass(frozen=True, eq=False)
 class Direction:
-    """What one coordinate adds to dense and MoE excess risk, to their gap and to the bound.
+    """The terms of one coordinate in the sums of theory.md §2, as SymPy expressions.
 
-    Also the coefficients of both, the second moment, and what the active block has of it. Risks
-    are sums of such terms, so what holds for each direction holds for the risks.
+    Risks are sums of such terms: an identity or inequality of every direction's terms is one of
+    the risks. `direction` makes the terms.
+
+    Attributes
+    ----------
+    dense, moe, gap, bound, null : sympy.Expr
+        Terms of the excess risks of dense and MoE, of their difference, of `moe_bound` and of
+        the risk of predicting zero.
+    dense_fit, moe_fit : sympy.Expr
+        Optimal coefficients of dense and MoE.
+    moment, active : sympy.Expr
+        h = pλ + (1-p)ν, and pλ, the part of h while the block is active.
+    coefficient, signal, leakage, noise, probability : sympy.Symbol
+        b, λ, ν (0 without leakage), σ² and p.
+    leaking : bool
+        Whether ν is a symbol.
     """
 
     dense: sympy.Expr
@@ -157,9 +177,10 @@ class Direction:
         draw: Callable[[np.random.Generator], dict[str, float]] | None = None,
         model: Callable[[Values], Any] | None = None,
     ) -> Symbolic:
-        """Two sides made of these terms, for models in which one direction alone has signal.
+        """Two sides made of these terms, as the symbolic form of a claim.
 
-        All of them, unless ``domain`` and ``draw`` say which.
+        The claim is about models in which one direction alone has labels: all of them, unless
+        ``domain`` and ``draw`` restrict the values of the symbols.
         """
         import sympy
 
@@ -168,19 +189,19 @@ class Direction:
             right=right,
             domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
             draw=draw or self._draw,
-            model=model or one_direction,
+            model=model or one_direction_model,
         )
 
-    def gains(self) -> tuple[sympy.Expr, sympy.Expr]:
-        """What a unit of test noise costs dense and the mixture."""
+    def noise_gains(self) -> tuple[sympy.Expr, sympy.Expr]:
+        """The noise gains N of dense and MoE: the risk that a unit of test noise adds."""
         return self.dense_fit**2, self.probability * self.moe_fit**2
 
     def at_noise(self, noise: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
-        """What it adds to dense and MoE excess risk with so much noise at test time."""
+        """The terms of dense and MoE excess risk with the noise variance ``noise`` at test time."""
         b, active, unseen = self.coefficient, self.active, self.moment - self.active
-        gains = self.gains()
-        dense = self.moment * (b - self.dense_fit) ** 2 + noise * gains[0]
-        moe = active * (b - self.moe_fit) ** 2 + unseen * b**2 + noise * gains[1]
+        noise_gains = self.noise_gains()
+        dense = self.moment * (b - self.dense_fit) ** 2 + noise * noise_gains[0]
+        moe = active * (b - self.moe_fit) ** 2 + unseen * b**2 + noise * noise_gains[1]
         return dense, moe
 
     def _draw(self, rng: np.random.Generator) -> dict[str, float]:
@@ -189,7 +210,7 @@ class Direction:
 
 
 def direction(*, leaking: bool) -> Direction:
-    """One direction in the symbols p, lambda_, b, sigma2 and, if leaking, nu."""
+    """The terms of one direction in the symbols p, lambda_, b, sigma2 and, if leaking, nu."""
     import sympy
 
     p, lambda_, b, sigma2 = sympy.symbols("p lambda_ b sigma2", positive=True)
@@ -216,7 +237,7 @@ def direction(*, leaking: bool) -> Direction:
     )
 
 
-def one_direction(values: Values) -> BlockModel:
+def one_direction_model(values: Values) -> BlockModel:
     """A model in which one coordinate alone has anything to predict."""
     p, nu = values["p"], values.get("nu", 0.0)
     return BlockModel(

@@ -1,4 +1,4 @@
-"""Designs with a few spikes, and experiments that observe them through noise."""
+"""Fixed designs with a few spikes, and experiments that observe them through noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from moetheory.claims import training_sets as training
-from moetheory.claims.declaration import Outcome, Setting, Side
+from moetheory.claims.declaration import Side
+from moetheory.claims.experiments import Outcome, Setting
 from moetheory.common.seeding import child
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -20,17 +21,17 @@ from moetheory.theory.spiked_spectra import Noise, SpikedSpectrum, spiked_spectr
 Spikes = Sequence[Sequence[float]]  # squared singular values, group by group
 
 MATRICES = 600  # drawn at the smallest size; half as many at twice the size
-SIZES, TIMES = np.array([5, 4, 2]), (2, 4, 8)
+BLOCK_SIZES, SCALES = np.array([5, 4, 2]), (2, 4, 8)
 
 
 def samples_of(sizes: Any) -> tuple[int, ...]:
-    """4, 1/2 and 2 samples a coordinate in turn: more than coordinates, and fewer."""
+    """Sample counts of blocks of these sizes: 4, 1/2 and 2 samples a coordinate in turn."""
     rates = np.array([4.0, 0.5, 2.0])[np.arange(len(sizes)) % 3]
     return tuple(np.ceil(rates * sizes).astype(int).tolist())
 
 
 def design(sizes: Any, spikes: Spikes, noise_variance: float) -> BlockModel:
-    """The model whose rows have these spikes."""
+    """The model whose design has the given spikes (squared singular values) in each block."""
     counts = np.array(samples_of(sizes))
     n, starts = counts.sum(), np.cumsum(sizes) - sizes
     signal = np.zeros(int(np.sum(sizes)))
@@ -40,21 +41,34 @@ def design(sizes: Any, spikes: Spikes, noise_variance: float) -> BlockModel:
     return BlockModel(counts / n, blocks, signal, np.ones(len(signal)), noise_variance)
 
 
-def sized(spikes: Spikes, times: int = TIMES[0]) -> BlockModel:
-    """These spikes in rows and columns that are so many times as many."""
-    return design(times * SIZES, spikes, 1.0)
+def scaled_design(spikes: Spikes, times: int = SCALES[0]) -> BlockModel:
+    """The design with the given spikes and ``times`` as many rows and columns."""
+    return design(times * BLOCK_SIZES, spikes, 1.0)
+
+
+def draw_sizes(rng: np.random.Generator) -> dict[str, Any]:
+    """Random block sizes, the first the largest, and the values of r, a and q at these sizes."""
+    sizes = np.array([int(rng.integers(4, 60)), 4, 4])
+    sizes[1:] = rng.integers(4, sizes[0] + 1, 2)
+    counts = samples_of(sizes)
+    return {
+        "sizes": sizes,
+        "r": math.sqrt(sizes.sum() / sum(counts)),
+        "a": math.sqrt(sizes[0] / sizes.sum()),
+        "q": math.sqrt(counts[0] / sum(counts)),
+    }
 
 
 def spectrum(estimator: Estimator, model: BlockModel, noise: Noise = "own") -> SpikedSpectrum:
-    """What theory says, at the samples that go with the model."""
+    """The spectrum in theory, at the sample counts of `samples_of`."""
     return spiked_spectrum(estimator, model, samples_of(model.sizes), noise=noise)
 
 
 @lru_cache(maxsize=16)
-def drawn(
+def drawn_spectrum(
     estimator: Estimator, model: BlockModel, replicates: int, entropy: int
 ) -> SpectrumEstimate:
-    """What simulation says; dense and experts independently."""
+    """The spectrum in simulation; dense and experts are drawn independently."""
     return simulate_spectrum(
         estimator,
         model,
@@ -64,27 +78,27 @@ def drawn(
     )
 
 
-def condition(estimator: Estimator, noise: Noise = "own") -> Side:
-    """Kappa of dense, or of the expert that has the largest."""
+def largest_condition_of(estimator: Estimator, noise: Noise = "own") -> Side:
+    """The condition number kappa of dense, or the largest of the experts', as a side of a claim."""
     return lambda model: float(np.nanmax(spectrum(estimator, model, noise).condition))
 
 
 def smaller_condition(
     smaller: Estimator, larger: Estimator, model: BlockModel, setting: Setting
 ) -> Outcome:
-    """Whether the mean of one kappa is below that of the other, as drawn."""
+    """The experiment on two condition numbers: the mean of ``smaller`` is below ``larger``'s."""
     replicates = setting.replicates or MATRICES // 2
     left, right = (
-        np.nanmax(drawn(each, model, replicates, setting.entropy).condition.values, axis=1)
+        np.nanmax(drawn_spectrum(each, model, replicates, setting.entropy).condition.values, axis=1)
         for each in (smaller, larger)
     )
-    met = setting.control * float(right.mean()) - float(left.mean())
+    margin = setting.control * float(right.mean()) - float(left.mean())
     sems = [float(each.std(ddof=1)) / math.sqrt(replicates) for each in (left, right)]
     factors = (f"{each.label} {spectrum(each, model).worst:.3g}" for each in (smaller, larger))
-    return training.one_sided(
+    return training.inequality_outcome(
         float(left.mean()),
         math.hypot(sems[0], setting.control * sems[1]),
-        met,
+        margin,
         replicates,
         setting,
         resolution=0.2,  # less than half of the differences at issue
@@ -94,6 +108,7 @@ def smaller_condition(
 
 
 def _parts(found: Any, what: str) -> list[Any]:
+    """The spikes' observed values, or their left and right overlaps."""
     return [found.values] if what == "values" else [found.left, found.right]
 
 
@@ -101,7 +116,7 @@ def _deviation(
     estimator: Estimator, what: str, model: BlockModel, replicates: int, setting: Setting
 ) -> tuple[float, float]:
     """Root mean square of the relative deviations from the limits, and its standard error."""
-    found = _parts(drawn(estimator, model, replicates, setting.entropy), what)
+    found = _parts(drawn_spectrum(estimator, model, replicates, setting.entropy), what)
     limits = np.concatenate(_parts(spectrum(estimator, model), what))
     values = np.concatenate([draws.values for draws in found], axis=1)
     squares = np.square(values / (setting.control * limits) - 1.0).mean(axis=1)
@@ -110,25 +125,27 @@ def _deviation(
 
 
 def falling_error(estimator: Estimator, what: str, spikes: Spikes, setting: Setting) -> Outcome:
-    """Whether "values" or "overlaps" close in on their limits, at least like n^(-2/5).
+    """The experiment on convergence: deviations from the limits fall at least like n^(-2/5).
+
+    ``what`` is "values" or "overlaps".
 
     Fluctuations are of order n^(-1/2) and the bias of order n^(-1), so the exponent is -1/2 in
     the limit, and less where the bias still counts. Beside a wrong limit it is near 0.
     """
     most = setting.replicates or MATRICES
     sizes, errors, sems = [], [], []
-    for halvings, times in enumerate(TIMES):
-        model = sized(spikes, times)
+    for halvings, times in enumerate(SCALES):
+        model = scaled_design(spikes, times)
         error, sem = _deviation(estimator, what, model, max(2, most >> halvings), setting)
         sizes.append(sum(samples_of(model.sizes)))
         errors.append(error)
         sems.append(sem)
-    found, sem = training.slope(sizes, errors, sems)
+    found, sem = training.fitted_exponent(sizes, errors, sems)
     listed = ", ".join(
         f"{100 * error:.2g} ± {100 * each:.1g} % at n = {n}"
         for n, error, each in zip(sizes, errors, sems, strict=True)
     )
-    return training.one_sided(
+    return training.inequality_outcome(
         found,
         sem,
         -0.4 - found,

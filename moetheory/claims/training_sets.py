@@ -1,4 +1,4 @@
-"""Experiments on training sets: what they draw, and how far it is from what theory says."""
+"""Experiments on training sets: risks of fitted estimators, and how far from theory they are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from moetheory.claims.declaration import ABSOLUTE, DETECTION, Outcome, Setting
+from moetheory.claims.experiments import ABSOLUTE, DETECTION_QUANTILE, Outcome, Setting
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -21,19 +21,19 @@ BOTH: tuple[Estimator, ...] = (Dense(), MoE())
 SETS = 10_000  # training sets, of models that are small enough
 # what an experiment draws and factors at most when replicates is not given
 MOST_NUMBERS, MOST_PRODUCTS = 2 * 10**8, 5 * 10**10
-POINTS = 50  # of a law that are compared
-WORST_DETECTION = math.sqrt(-0.5 * math.log(0.01 / 2.0))  # of Kolmogorov's law, 99 %
+LAW_POINTS = 50  # at which two distribution functions are compared
+WORST_DETECTION = math.sqrt(-0.5 * math.log(0.01 / 2.0))  # 99 % quantile of Kolmogorov's law
 
 
-def sets(setting: Setting, default: int, model: BlockModel, samples: int) -> int:
-    """Training sets to draw: what was asked for, else ``default`` if that is not too much."""
+def replicates_of(setting: Setting, default: int, model: BlockModel, samples: int) -> int:
+    """The number of training sets: as asked for, else ``default`` or what is affordable."""
     numbers = samples * model.dim
     affordable = min(MOST_NUMBERS // numbers, MOST_PRODUCTS // (numbers * model.dim))
     return setting.replicates or max(2, min(default, affordable))
 
 
 @lru_cache(maxsize=4)
-def drawn(
+def drawn_risks(
     model: BlockModel,
     counts: tuple[int, ...] | int,
     replicates: int,
@@ -41,9 +41,9 @@ def drawn(
     estimators: tuple[Estimator, ...] = BOTH,
     method: Method | None = "data",
 ) -> FloatArray:
-    """Risks in each group of estimators fitted on the same training sets, (E, R, K).
+    """Risks of estimators fitted on common training sets, for each group, (E, R, K).
 
-    Drawn sample by sample: the law of the experts is what claims are about.
+    Training sets are drawn sample by sample, not from the law that the claims are about.
     """
     samples = counts if isinstance(counts, int) else list(counts)
     return fitted_risks(
@@ -51,11 +51,11 @@ def drawn(
     )
 
 
-def dense_drawn(
+def drawn_dense_risks(
     model: BlockModel, counts: tuple[int, ...], replicates: int, entropy: int
 ) -> FloatArray:
-    """Risks of dense alone, (R,), from statistics that no claim is about."""
-    given_group = drawn(model, counts, replicates, entropy, BOTH[:1], None)[0]
+    """Risks of dense alone, (R,), by the fastest method: no claim is about its law."""
+    given_group = drawn_risks(model, counts, replicates, entropy, BOTH[:1], None)[0]
     return np.asarray(given_group @ model.group_probabilities)
 
 
@@ -69,16 +69,20 @@ def mean_outcome(
     relative_to: str = "left",
     note: str = "",
 ) -> Outcome:
-    """A mean of independent ``values`` against ``expected``, give or take ``allowed``."""
+    """The outcome for a mean: independent ``values`` against ``expected`` ± ``allowed``."""
     n = len(values)
     mean, sem = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n)
-    beyond = max(abs(mean - expected) - allowed, 0.0)
+    deviation = max(abs(mean - expected) - allowed, 0.0)
     return Outcome(
         simulated=mean,
         sem=sem,
-        z=math.copysign(beyond / sem if sem else math.inf, mean - expected) if beyond else 0.0,
+        z=math.copysign(deviation / sem if sem else math.inf, mean - expected)
+        if deviation
+        else 0.0,
         replicates=n,
-        power=(setting.threshold + DETECTION) * sem / (abs(expected) or allowed) if sem else 0.0,
+        power=(setting.threshold + DETECTION_QUANTILE) * sem / (abs(expected) or allowed)
+        if sem
+        else 0.0,
         resolution=resolution,
         relative_to=relative_to,
         note=note,
@@ -93,22 +97,24 @@ def estimate_outcome(
     resolution: float,
     relative_to: str = "left",
 ) -> Outcome:
-    """An estimate against ``expected``."""
+    """The outcome for an `Estimate` against ``expected``."""
     return Outcome(
         simulated=estimate.mean,
         sem=estimate.sem,
         z=estimate.z(expected),
         replicates=estimate.replicates,
-        power=(setting.threshold + DETECTION) * estimate.sem / abs(expected) if expected else 0.0,
+        power=(setting.threshold + DETECTION_QUANTILE) * estimate.sem / abs(expected)
+        if expected
+        else 0.0,
         resolution=resolution,
         relative_to=relative_to,
     )
 
 
-def one_sided(
+def inequality_outcome(
     simulated: float,
     sem: float,
-    met: float,
+    margin: float,
     replicates: int,
     setting: Setting,
     *,
@@ -116,16 +122,17 @@ def one_sided(
     scale: float = 1.0,
     note: str = "",
 ) -> Outcome:
-    """An inequality that is met by ``met``, which has standard error ``sem``.
+    """The outcome for an inequality that holds by ``margin`` with standard error ``sem``.
 
-    The power is a fraction of ``scale``, which is the left side if it is not 1.
+    ``simulated`` is the measured left side, for the report. The power is a fraction of
+    ``scale``: of the left side, or absolute if ``scale`` is 1.
     """
     return Outcome(
         simulated=simulated,
         sem=sem,
-        z=(-met / sem if sem else math.inf) if met < 0.0 else 0.0,
+        z=(-margin / sem if sem else math.inf) if margin < 0.0 else 0.0,
         replicates=replicates,
-        power=(setting.threshold + DETECTION) * sem / scale,
+        power=(setting.threshold + DETECTION_QUANTILE) * sem / scale,
         resolution=resolution,
         relative_to=ABSOLUTE if scale == 1.0 else "left",
         note=note,
@@ -135,14 +142,15 @@ def one_sided(
 def law_outcome(
     values: FloatArray, law: RiskDistribution, setting: Setting, *, resolution: float
 ) -> Outcome:
-    """Kolmogorov and Smirnov's distance between ``values`` and ``law``, at some of the values.
+    """The outcome for a law: the Kolmogorov-Smirnov distance between ``values`` and ``law``.
 
-    At all of them it is no smaller, so what it contradicts is contradicted.
+    The distance is taken at some of the values. Over all of them the distance is no smaller, so
+    a claim that is contradicted at some of them is contradicted.
     """
     from scipy import special, stats
 
     n = len(values)
-    ranks = np.unique(np.linspace(1, n, POINTS + 2).astype(int)[1:-1])
+    ranks = np.unique(np.linspace(1, n, LAW_POINTS + 2).astype(int)[1:-1])
     cdf = np.asarray(law.cdf(np.sort(values)[ranks - 1] / setting.control))
     distance = float(np.max(np.maximum(ranks / n - cdf, cdf - (ranks - 1) / n)))
     probability = float(stats.kstwo.sf(distance, n))
@@ -160,12 +168,12 @@ def law_outcome(
     )
 
 
-def slope(
+def fitted_exponent(
     sizes: Sequence[int], errors: Sequence[float], sems: Sequence[float]
 ) -> tuple[float, float]:
-    """Exponent of ``errors`` as a power of ``sizes`` by least squares, and its standard error.
+    """The exponent of ``errors`` as a power of ``sizes`` by least squares, and its standard error.
 
-    >>> slope([1, 2, 4], [0.8, 0.4, 0.2], [0.01, 0.01, 0.01])
+    >>> fitted_exponent([1, 2, 4], [0.8, 0.4, 0.2], [0.01, 0.01, 0.01])
     (-1.000, 0.037)
     """
     x, y = np.log(sizes), np.log(np.abs(errors))
@@ -174,25 +182,25 @@ def slope(
     return float(weights @ y), float(np.sqrt(np.sum((weights * relative) ** 2)))
 
 
-def shortfall(
+def shortfall_exponent(
     family: Sequence[tuple[BlockModel, tuple[int, ...]]],
     leading: Callable[[BlockModel, tuple[int, ...]], float],
     setting: Setting,
     default: int,
 ) -> tuple[float, float, int, str]:
-    """How the relative error of dense's leading order goes with d over a family.
+    """The exponent of d with which the relative error of dense's leading order changes.
 
-    Returns the exponent, its standard error, the training sets of each model, and the errors in
-    words.
+    Returns the exponent, its standard error, the number of training sets of each model, and the
+    errors in words. ``family`` holds models of growing d with their sample counts.
     """
     errors, sems, replicates = [], [], 0
     for model, counts in family:
-        replicates = sets(setting, default, model, sum(counts))
-        risks = dense_drawn(model, counts, replicates, setting.entropy)
+        replicates = replicates_of(setting, default, model, sum(counts))
+        risks = drawn_dense_risks(model, counts, replicates, setting.entropy)
         mean = float(risks.mean())
         errors.append(1.0 - leading(model, counts) / mean)
         sems.append(float(risks.std(ddof=1)) / math.sqrt(replicates) / mean)
-    exponent, sem = slope([model.dim for model, _ in family], errors, sems)
+    exponent, sem = fitted_exponent([model.dim for model, _ in family], errors, sems)
     listed = ", ".join(
         f"{100 * error:.2g} ± {100 * each:.1g} % at d = {model.dim}"
         for error, each, (model, _) in zip(errors, sems, family, strict=True)

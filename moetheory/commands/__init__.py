@@ -1,4 +1,4 @@
-"""What each command of the command line does: options in, text out, an exit code back."""
+"""The commands of the command line: options in, text out, an exit code back."""
 
 from moetheory.commands.audits import AUDIT
 from moetheory.commands.checks import CHECK

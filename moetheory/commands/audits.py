@@ -1,4 +1,4 @@
-"""``moetheory audit``: the theory on somebody's own data."""
+"""``moetheory audit``: the theory held against a user's own data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moetheory.commands.outputs import FIGURES, require_figure, require_writable
 from moetheory.common import terminal, text
 from moetheory.datafile import Data, read_data
 
-FOUND = ("group_share", "chance_share", "modularity", "leakage", "signal", "names", "block_of")
+FIELDS = ("group_share", "chance_share", "modularity", "leakage", "signal", "names", "block_of")
 
 KEY = (
     "dense: one predictor of all features; dense(tuned): its penalty cross-validated; moe: experts "
@@ -27,9 +27,9 @@ KEY = (
 
 
 def run_audit(options: argparse.Namespace) -> int:
-    """Print risks foreseen and measured, and the verdict."""
-    _require_targets(options)
-    data = _read(options)
+    """Print the predicted and measured risks, and the verdict."""
+    _require_output_files(options)
+    data = _audited_data(options)
     with (
         refusals(options),
         _columns_by_name(data),
@@ -54,7 +54,7 @@ def run_audit(options: argparse.Namespace) -> int:
         with writing():
             result.model.to_json(options.save_model)
     if options.json:
-        print(reports.document("audit", _plain(result, data), entropy=result.entropy))
+        print(reports.document("audit", _results_for_json(result, data), entropy=result.entropy))
         return 0
     width = terminal.width()
     print(result.table(width))
@@ -66,7 +66,7 @@ def run_audit(options: argparse.Namespace) -> int:
     return 0
 
 
-def _require_targets(options: argparse.Namespace) -> None:
+def _require_output_files(options: argparse.Namespace) -> None:
     require_writable(options.csv, options.save_model)
     require_figure(options.figure)
     for path in (options.csv, options.save_model):
@@ -74,7 +74,7 @@ def _require_targets(options: argparse.Namespace) -> None:
             raise BadInputError(f"{path} is the file to be audited: write to another")
 
 
-def _read(options: argparse.Namespace) -> Data:
+def _audited_data(options: argparse.Namespace) -> Data:
     try:
         with refusals(options):
             return read_data(
@@ -90,19 +90,21 @@ def _read(options: argparse.Namespace) -> Data:
 
 @contextmanager
 def _columns_by_name(data: Data) -> Iterator[None]:
-    """Columns of features, in what is refused, by their names in the file."""
+    """Name columns of features in error messages as the file names them."""
     try:
         yield
     except ValueError as error:
         names = data.names
-        said = str(error)
+        message = str(error)
         if names is not None:
-            said = re.sub(r"\bcolumn (\d+)", lambda found: f"column {names[int(found[1])]!r}", said)
-        raise ValueError(said) from None
+            message = re.sub(
+                r"\bcolumn (\d+)", lambda found: f"column {names[int(found[1])]!r}", message
+            )
+        raise ValueError(message) from None
 
 
-def _plain(result: Audit, data: Data) -> dict[str, Any]:
-    """What a machine may want, but for what has one entry for each sample."""
+def _results_for_json(result: Audit, data: Data) -> dict[str, Any]:
+    """The results for JSON, without what has one entry for each sample."""
     held_out = int(result.held_out.sum())
     crossovers = {
         name: {
@@ -117,7 +119,7 @@ def _plain(result: Audit, data: Data) -> dict[str, Any]:
     return {
         "columns": dict(result.columns),
         "crossovers": crossovers,
-        **{name: getattr(result, name) for name in FOUND},
+        **{name: getattr(result, name) for name in FIELDS},
         "features": data.names,
         "samples": {"training": len(result.held_out) - held_out, "held_out": held_out},
         "classes": result.classes,

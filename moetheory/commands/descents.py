@@ -1,4 +1,4 @@
-"""``moetheory descent``: how fast gradient descent gets there, and where it is best stopped."""
+"""``moetheory descent``: steps of gradient descent to a goal, and early stopping."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from moetheory.simulation import simulate_descent
 from moetheory.theory.descents import contraction_factor, steps_to
 from moetheory.theory.risks import risk
 
-SHARE = 0.01
+DEFAULT_TOLERANCE = 0.01
 TRAINING_SETS = 200
-# from the null predictor to what is as good as the limit, ten to the decade
+# from the null predictor to practically the limit, ten a decade
 STEPS = np.unique(np.rint([0.0, *np.geomspace(1.0, 1e6, 61)])).astype(np.int64)
 
 
 class DescentRow(NamedTuple):
-    """A row of the table."""
+    """One learner, a row of the table."""
 
     name: str
     estimator: Estimator
@@ -66,19 +66,19 @@ def run_descent(options: argparse.Namespace) -> int:
             DescentRow("experts, own samples", moe, "own"),
             DescentRow("experts, jointly", moe, "joint"),
         )
-        results = {learner.name: _speed(options, model, learner) for learner in learners}
+        results = {learner.name: _steps_to_goal(options, model, learner) for learner in learners}
         for number, learner in enumerate(learners if options.samples is not None else ()):
 
             def report(done: int, total: int, before: int = number) -> None:
                 progress(before * total + done, len(learners) * total)
 
-            results[learner.name] |= _stopped(options, model, learner, entropy, report)
+            results[learner.name] |= _early_stopping(options, model, learner, entropy, report)
     if options.json:
         asked = {"samples": options.samples, "entropy": entropy, "goal": _goal(options)}
         print(reports.document("descent", results, **asked))
         return 0
     width = terminal.width()
-    print(text.table(*_cells(results, SPEED), width))
+    print(text.table(*_cells(results, GOAL_COLUMNS), width))
     print()
     tolerance, relative = _goal(options).values()
     until = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
@@ -89,27 +89,29 @@ def run_descent(options: argparse.Namespace) -> int:
         print(f"the directions of each are alike and learned in one step{more}")
     if entropy is not None:
         counts = counts_of(options.samples, model)
-        print(f"\nstopped early, on {reports.counted(counts)}:")
-        print(text.table(*_cells(results, STOPPED), width))
+        print(f"\nstopped early, on {reports.counts_in_words(counts)}:")
+        print(text.table(*_cells(results, STOPPING_COLUMNS), width))
         print(f"late: after {STEPS[-1]:.0e} steps")
         print(f"replay with --seed {entropy}")
     return 0
 
 
 def _goal(options: argparse.Namespace) -> dict[str, Any]:
-    """What `steps_to` is told to reach."""
+    """The goal of `steps_to` that the options name."""
     if options.excess is not None:
         return {"tolerance": options.excess, "relative": False}
-    return {"tolerance": options.tolerance or SHARE, "relative": True}
+    return {"tolerance": options.tolerance or DEFAULT_TOLERANCE, "relative": True}
 
 
-def _speed(options: argparse.Namespace, model: BlockModel, learner: DescentRow) -> dict[str, Any]:
-    """With infinitely many samples; a goal that is never reached has no counts."""
+def _steps_to_goal(
+    options: argparse.Namespace, model: BlockModel, learner: DescentRow
+) -> dict[str, Any]:
+    """The steps on infinitely many samples; a goal that is never reached has no counts."""
     _, estimator, training = learner
     how: dict[str, Any] = {"training": training, "step_size": options.step_size or "optimal"}
     factor, limit = contraction_factor(estimator, model, **how), risk(estimator, model).excess
     counted: dict[str, float | None] = dict.fromkeys(COSTS)
-    # all but a goal out of reach was refused before
+    # a goal out of reach; other errors were raised above
     with suppress(ValueError):
         steps = steps_to(estimator, model, **_goal(options), **how)
         for cost, unit in step_costs(estimator, model, training).items():
@@ -125,14 +127,14 @@ def _speed(options: argparse.Namespace, model: BlockModel, learner: DescentRow) 
     }
 
 
-def _stopped(
+def _early_stopping(
     options: argparse.Namespace,
     model: BlockModel,
     learner: DescentRow,
     entropy: int | None,
     progress: Any,
 ) -> dict[str, Any]:
-    """On training sets: the best number of steps, the risk there, and after very many."""
+    """The best number of steps on training sets, the risk there, and the risk after very many."""
     path = simulate_descent(
         learner.estimator,
         model,
@@ -155,27 +157,27 @@ def _stopped(
     }
 
 
-def _span(value: Any) -> str:
-    """From the least to the largest, of experts that have one each."""
+def _range_in_words(value: Any) -> str:
+    """The value, or the range of values of the experts, in words."""
     least, most = np.nanmin(value), np.nanmax(value)
     return text.number(most) if least == most else f"{least:.3g} to {most:.3g}"
 
 
-def _count(value: float | None) -> str:
+def _count_in_words(value: float | None) -> str:
     return "never" if value is None else text.number(value) if value < 1e6 else f"{value:.3g}"
 
 
-Columns = dict[str, Callable[[dict[str, Any]], str]]
-SPEED: Columns = {
+ColumnFormats = dict[str, Callable[[dict[str, Any]], str]]
+GOAL_COLUMNS: ColumnFormats = {
     "factor": lambda row: text.number(row["factor"]),
-    "condition": lambda row: _span(row["condition"]),
-    "step size": lambda row: _span(row["step_size"]),
-    "iterations": lambda row: _count(row["iterations"]),
-    "samples": lambda row: _count(row["samples"]),
-    "multiplications": lambda row: _count(row["multiplications"]),
+    "condition": lambda row: _range_in_words(row["condition"]),
+    "step size": lambda row: _range_in_words(row["step_size"]),
+    "iterations": lambda row: _count_in_words(row["iterations"]),
+    "samples": lambda row: _count_in_words(row["samples"]),
+    "multiplications": lambda row: _count_in_words(row["multiplications"]),
     "excess at the end": lambda row: text.number(row["limit"]),
 }
-STOPPED: Columns = {
+STOPPING_COLUMNS: ColumnFormats = {
     "best after": lambda row: str(row["best_steps"]),
     "risk": lambda row: text.rounded(row["best_risk"], row["best_sem"]),
     "sem": lambda row: f"{row['best_sem']:.2g}",
@@ -185,7 +187,7 @@ STOPPED: Columns = {
 
 
 def _cells(
-    results: dict[str, dict[str, Any]], columns: Columns
+    results: dict[str, dict[str, Any]], columns: ColumnFormats
 ) -> tuple[list[str], list[list[str]]]:
     rows = [[name, *(shown(row) for shown in columns.values())] for name, row in results.items()]
     return ["learner", *columns], rows
@@ -198,7 +200,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=positive,
         metavar="SHARE",
-        help=f"count steps until this share of what there is to gain is left (default {SHARE:g})",
+        help="count steps until this share of what there is to gain is left "
+        f"(default {DEFAULT_TOLERANCE:g})",
     )
     parser.add_argument(
         "--excess", type=positive, metavar="E", help="count steps until the excess risk is E"

@@ -1,4 +1,4 @@
-"""What the user gave: models from options, and refusals in one line."""
+"""Models and perturbations from options, and errors in one line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ORACLE_ONLY = "fitted experts are known with oracle routing only (learned:N fits
 
 
 class BadInputError(Exception):
-    """Something the user gave cannot be used; the message is one line."""
+    """An input that cannot be used; the message is one line."""
 
 
 @contextmanager
@@ -38,22 +38,22 @@ def refusals(
     errors: type[Exception] | tuple[type[Exception], ...] = ValueError,
     **called: str,
 ) -> Iterator[None]:
-    """``errors`` as `BadInputError`, in terms of the options.
+    """Turn ``errors`` into `BadInputError`, with options in place of arguments.
 
-    Messages of the library start with the argument that they are about, after the value of a
-    sweep at which it is refused; where there is an option of that name, or of the one it is
-    ``called``, it takes its place.
+    Messages of the library start with the name of an argument, after the value of a sweep at
+    which the argument is refused. The option of that name, or of the name in ``called``, replaces
+    the argument.
     """
     called = {"confusion": "misrouting", **called}
     try:
         yield
     except errors as error:
-        said = re.sub(
+        message = re.sub(
             r"^((?:at \S+: )?)(\w+)(?=[ =[])",
             lambda found: found[1] + _option(called.get(found[2], found[2]), options),
             str(error),
         )
-        raise BadInputError(said) from None
+        raise BadInputError(message) from None
 
 
 def _option(name: str, options: argparse.Namespace) -> str:
@@ -101,13 +101,13 @@ def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockM
     return BlockModel.power_law(**values)
 
 
-def descending(options: argparse.Namespace) -> dict[str, Any]:
+def descent_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of gradient descent that are given."""
     given = {name: getattr(options, name) for name in ("step_size", "training")}
     return {name: value for name, value in given.items() if value is not None}
 
 
-def test_time(options: argparse.Namespace) -> dict[str, Any]:
+def test_time_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of a perturbation that are given."""
     given = {name: getattr(options, name) for name in TEST_TIME}
     return {name: value for name, value in given.items() if value is not None}
@@ -116,7 +116,7 @@ def test_time(options: argparse.Namespace) -> dict[str, Any]:
 def perturbation(
     options: argparse.Namespace, given: Mapping[str, Any], experts: int
 ) -> Perturbation | None:
-    """What the options ``given``, as `test_time` has them, make; None if there are none."""
+    """The perturbation of the options ``given`` by `test_time_options`; None if there are none."""
     if not given:
         return None
     if "drag" in given and "misrouting" not in given:
@@ -134,10 +134,12 @@ def perturbation(
         )
 
 
-def gated(options: argparse.Namespace, model: BlockModel, ridge: float = 0.0) -> list[MoE]:
+def mixtures_with_gates(
+    options: argparse.Namespace, model: BlockModel, ridge: float = 0.0
+) -> list[MoE]:
     """The mixtures of ``--gate``, each once, if all of them are defined for ``model``.
 
-    The one that the oracle routes is not among them.
+    The mixture that the oracle routes is not among them.
     """
     gates = dict.fromkeys(gate for gate in options.gate if not isinstance(gate, Oracle))
     if not gates:

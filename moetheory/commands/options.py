@@ -1,4 +1,4 @@
-"""What commands are made of: the options that several share, and the types of options."""
+"""Commands, the options that several of them share, and the types of options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
-from moetheory.problem.gates import Gate, Hard, Learned, Moments, Oracle, Soft, TopK
+from moetheory.problem.gates import Gate, Hard, Learned, MomentKind, Oracle, Soft, TopK
 
 Number = TypeVar("Number", int, float)
 
@@ -24,9 +24,9 @@ class Command(NamedTuple):
     ----------
     name, summary : str
     add_options : callable
-        Adds its options to a parser.
+        Adds the options of the command to a parser.
     run : callable
-        Options in, exit code out.
+        Runs the command on parsed options and returns the exit code.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Command(NamedTuple):
 
 
 def numbers(text: str) -> list[float]:
-    """Numbers separated by commas."""
+    """Parse numbers separated by commas."""
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
@@ -47,7 +47,7 @@ def numbers(text: str) -> list[float]:
 
 
 def samples(text: str) -> int | list[int]:
-    """A number of samples, or one for each group."""
+    """Parse a number of samples, or one for each group."""
     try:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
@@ -58,7 +58,7 @@ def samples(text: str) -> int | list[int]:
 
 
 def positive(text: str) -> float:
-    """A finite number above zero."""
+    """Parse a finite number above zero."""
     try:
         value = float(text)
     except ValueError:
@@ -69,7 +69,7 @@ def positive(text: str) -> float:
 
 
 def part(text: str) -> tuple[int, int]:
-    """``I/M`` with I from 0."""
+    """Parse ``I/M`` with I from 0."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if found is None or not int(found[1]) < int(found[2]):
         raise argparse.ArgumentTypeError(f"must be I/M with I from 0 to M - 1, got {text!r}")
@@ -77,18 +77,18 @@ def part(text: str) -> tuple[int, int]:
 
 
 def gates(text: str) -> list[Gate]:
-    """Gates separated by commas, each as `GATES` has it.
+    """Parse gates separated by commas, each in a form of `GATES`.
 
     >>> gates("hard,soft:0.5,top-2,learned:1000:full")
     [Hard(), Soft(temperature=0.5), TopK(k=2), Learned(samples=1000, moments='full')]
     """
     try:
-        return [_gate(each.strip()) for each in text.split(",")]
+        return [_parsed_gate(each.strip()) for each in text.split(",")]
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _gate(text: str) -> Gate:
+def _parsed_gate(text: str) -> Gate:
     try:
         match text.replace("top-", "top-:", 1).split(":"):
             case ["hard"]:
@@ -96,20 +96,24 @@ def _gate(text: str) -> Gate:
             case ["oracle"]:
                 return Oracle()
             case ["soft", *temperature] if len(temperature) < 2:
-                return Soft(*(_read(float, "temperature", each) for each in temperature))
+                return Soft(*(_parsed_number(float, "temperature", each) for each in temperature))
             case ["top-", k]:
-                return TopK(_read(int, "k", k))
+                return TopK(_parsed_number(int, "k", k))
             case ["learned"]:
                 return Learned()
             case ["learned", samples, *moments] if len(moments) < 2:
-                return Learned(_read(int, "samples", samples), *cast(list[Moments], moments))
+                return Learned(
+                    _parsed_number(int, "samples", samples), *cast(list[MomentKind], moments)
+                )
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
-    raise ValueError(_unknown("gate", text, ("hard", "soft", "top-2", "learned", "oracle"), GATES))
+    raise ValueError(
+        _unknown_name_message("gate", text, ("hard", "soft", "top-2", "learned", "oracle"), GATES)
+    )
 
 
 def noise_law(text: str) -> str:
-    """The name of a law that `law` knows."""
+    """Check that ``text`` names a noise law, and return it."""
     try:
         law(text)
     except ValueError as error:
@@ -118,7 +122,7 @@ def noise_law(text: str) -> str:
 
 
 def law(text: str) -> Any:
-    """The distribution of scipy.stats that a text as `NOISE_LAWS` has it names; None if normal.
+    """The scipy.stats distribution of a ``text`` in a form of `NOISE_LAWS`; None if normal.
 
     >>> float(law("student-t:5").var())
     1.6666667
@@ -133,23 +137,23 @@ def law(text: str) -> Any:
         case ["laplace"]:
             return stats.laplace()
         case ["student-t", freedom]:
-            df = _read(float, "DF", freedom)
+            df = _parsed_number(float, "DF", freedom)
             if not 2.0 < df < math.inf:
                 raise ValueError(f"{text!r}: DF must be above 2 for a finite variance, got {df:g}")
             return stats.t(df)
     names = ("normal", "uniform", "laplace", "student-t:5")
-    raise ValueError(_unknown("noise law", text, names, NOISE_LAWS))
+    raise ValueError(_unknown_name_message("noise law", text, names, NOISE_LAWS))
 
 
-def _unknown(what: str, text: str, names: Sequence[str], grammar: str) -> str:
-    """What to say of a text that is none of ``names``, or has other settings than they."""
+def _unknown_name_message(what: str, text: str, names: Sequence[str], grammar: str) -> str:
+    """The error message for a text that is none of ``names``, or has wrong settings."""
     name = text.partition(":")[0]
     near = difflib.get_close_matches(name.lower(), names, 1)
     hint = f"; did you mean {near[0]!r}?" if near and near[0] != name else f": there are {grammar}"
     return f"no {what} {text!r}{hint}"
 
 
-def _read(kind: type[Number], name: str, text: str) -> Number:
+def _parsed_number(kind: type[Number], name: str, text: str) -> Number:
     try:
         return kind(text)
     except ValueError:
@@ -158,7 +162,7 @@ def _read(kind: type[Number], name: str, text: str) -> Number:
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """The type of integers from ``minimum`` on."""
+    """The type of options that are integers of at least ``minimum``."""
 
     def integer(text: str) -> int:
         value = int(text)
@@ -170,7 +174,7 @@ def at_least(minimum: int) -> Callable[[str], int]:
 
 
 def add_model(parser: argparse.ArgumentParser, text: str) -> None:
-    """A model from a file or from numbers; see `inputs.required_model`."""
+    """Add the options of a model, from a file or from numbers; see `inputs.required_model`."""
     group = parser.add_argument_group("model", text)
     group.add_argument("--model", metavar="FILE.json", help="as written by BlockModel.to_json")
     group.add_argument("--dim", type=int, metavar="D", help="coordinates (256)")
@@ -192,7 +196,7 @@ def add_model(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_samples(parser: argparse.ArgumentParser, text: str) -> None:
-    """The size of training sets."""
+    """Add the option for the size of training sets."""
     parser.add_argument(
         "--samples",
         type=samples,
@@ -202,7 +206,7 @@ def add_samples(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_descent(parser: argparse.ArgumentParser, text: str) -> None:
-    """How gradient descent goes; see `inputs.descending`."""
+    """Add the options of gradient descent; see `inputs.descent_options`."""
     group = parser.add_argument_group("gradient descent", text)
     add_step_size(group)
     group.add_argument(
@@ -213,7 +217,7 @@ def add_descent(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_step_size(parser: Any) -> None:
-    """The step of gradient descent, of a parser or a group of one."""
+    """Add the option for the step size to a parser or a group of options."""
     parser.add_argument(
         "--step-size",
         type=positive,
@@ -223,18 +227,18 @@ def add_step_size(parser: Any) -> None:
 
 
 def add_ridge(parser: argparse.ArgumentParser) -> None:
-    """The ridge of both estimators."""
+    """Add the option for the ridge of both estimators."""
     parser.add_argument("--ridge", type=float, default=0.0, metavar="MU", help="default 0")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    """Seed and form of the output."""
+    """Add the options for the seed and for JSON."""
     parser.add_argument("--seed", type=at_least(0), metavar="N", help="replays a run")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
 def add_gates(parser: argparse.ArgumentParser) -> None:
-    """Gates of mixtures beside the one that the oracle routes."""
+    """Add the option for gates other than the oracle."""
     parser.add_argument(
         "--gate",
         type=gates,
@@ -247,7 +251,7 @@ def add_gates(parser: argparse.ArgumentParser) -> None:
 
 
 def add_test_time(parser: argparse.ArgumentParser) -> None:
-    """What a perturbation has; see `inputs.test_time`."""
+    """Add the options of a perturbation; see `inputs.test_time_options`."""
     group = parser.add_argument_group(
         "test time", "what differs from training; misrouting and radius with oracle routing only"
     )

@@ -1,4 +1,4 @@
-"""What is written beside the standard output: refused before the work, or said in one line."""
+"""Files written by commands: paths are checked before the work, errors take one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIGURES = (".png", ".pdf", ".svg")
 
 
 def require_writable(*paths: Path | None) -> None:
-    """Refuse before the work what could not be written after it."""
+    """Refuse, before the work, paths that could not be written after it."""
     for path in paths:
         if path is None:
             continue
@@ -27,14 +27,14 @@ def require_writable(*paths: Path | None) -> None:
 
 
 def require_figure(path: Path | None) -> None:
-    """`require_writable`, for the figure that `save` will draw."""
+    """Refuse, before the work, the path of a figure that `save` could not write."""
     require_writable(path)
     if path is not None and path.suffix not in FIGURES:
         raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
 
 
 def save(result: Any, csv: Path | None, figure: Path | None) -> None:
-    """Write a table as CSV, and draw it, where that is asked for."""
+    """Write a table as CSV and draw its figure, each if a path is given."""
     with writing():
         if csv is not None:
             result.to_csv(csv)
@@ -57,7 +57,7 @@ def _save_figure(result: Any, path: Path) -> None:
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Say in one line what cannot be written after all."""
+    """Turn errors of writing into one line."""
     try:
         yield
     except OSError as error:  # a full disk, say

@@ -37,7 +37,7 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     rows = [
         (verdict.theorem, *_claim_cells(claim)) for verdict in verdicts for claim in verdict.claims
     ]
-    # off its assumptions a theorem may have nothing to say
+    # a theorem whose assumptions are not met may have no claims to show
     lines = [table(header, rows, width), ""] if rows else []
     for verdict in verdicts:
         because = f": {verdict.reason}" if verdict.reason else ""
@@ -65,7 +65,7 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
 
 
 def simulation_table(results: Mapping[str, Mapping[str, Any]], width: int | None) -> str:
-    """One row for each estimator; medians where a standard error says nothing."""
+    """The table of a simulation, one row an estimator; medians where a variance is infinite."""
     heavy = any(row["sem"] == math.inf for row in results.values())
     rows = []
     for label, row in results.items():
@@ -87,11 +87,11 @@ def simulation_table(results: Mapping[str, Mapping[str, Any]], width: int | None
     return table(list(rows[0]), [list(row.values()) for row in rows], width)
 
 
-def counted(counts: IntArray) -> str:
-    """Samples of each group in words.
+def counts_in_words(counts: IntArray) -> str:
+    """The numbers of samples in words.
 
     >>> import numpy as np
-    >>> counted(np.array([14, 13, 13]))
+    >>> counts_in_words(np.array([14, 13, 13]))
     '40 samples, 13 to 14 in each group'
     """
     least, most = int(counts.min()), int(counts.max())
@@ -100,10 +100,10 @@ def counted(counts: IntArray) -> str:
     return f"{total} {'sample' if total == 1 else 'samples'}, {each} in each group"
 
 
-def settings(given: Mapping[str, Any]) -> str:
-    """Options that are given, in words.
+def settings_in_words(given: Mapping[str, Any]) -> str:
+    """The given options in words.
 
-    >>> settings({"misrouting": 0.25, "drag": 1.0, "noise_law": "student-t:5"})
+    >>> settings_in_words({"misrouting": 0.25, "drag": 1.0, "noise_law": "student-t:5"})
     'misrouting 0.25, drag 1, noise law student-t:5'
     """
 
@@ -126,7 +126,7 @@ def document(command: str, results: Any, **more: Any) -> str:
         **{module.__name__: module.__version__ for module in (numpy, scipy, sympy, matplotlib)},
     }
     content = {"schema": SCHEMA, "command": command, "versions": versions, **more}
-    return json.dumps(_plain({**content, "results": results}), indent=2, allow_nan=False)
+    return json.dumps(_json_value({**content, "results": results}), indent=2, allow_nan=False)
 
 
 def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
@@ -157,23 +157,23 @@ def _power(comparison: Comparison) -> str:
     return f"{100 * comparison.power:.2g} %{suffix}"
 
 
-def _plain(value: Any) -> Any:
-    """Models as in their files, dataclasses as dictionaries, infinite numbers as strings."""
+def _json_value(value: Any) -> Any:
+    """The value in types of JSON: dataclasses as dictionaries, infinite numbers as strings."""
     if isinstance(value, BlockModel):
         return model_json.document(value.fields())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(name): _member(name, item) for name, item in value.items()}
+        return {str(name): _json_member(name, item) for name, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [_json_value(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return _json_value(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
 
 
-def _member(name: object, value: Any) -> Any:
+def _json_member(name: object, value: Any) -> Any:
     # an entropy may be longer than what other languages read as a number
-    return str(value) if name == "entropy" and value is not None else _plain(value)
+    return str(value) if name == "entropy" and value is not None else _json_value(value)

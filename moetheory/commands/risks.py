@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from moetheory.commands import reports
-from moetheory.commands.inputs import gated, perturbation, refusals, required_model, test_time
+from moetheory.commands.inputs import (
+    mixtures_with_gates,
+    perturbation,
+    refusals,
+    required_model,
+    test_time_options,
+)
 from moetheory.commands.options import (
     Command,
     add_gates,
@@ -34,12 +40,12 @@ COLUMNS: dict[str, Callable[[Any], str]] = {
 
 def run_risk(options: argparse.Namespace) -> int:
     """Print the risks of dense and mixture of experts."""
-    model, samples, given = required_model(options), options.samples, test_time(options)
+    model, samples, given = required_model(options), options.samples, test_time_options(options)
     under = perturbation(options, given, model.experts)
     with refusals(options, (ValueError, NoClosedForm)):
         counts = None if samples is None else counts_of(samples, model)
         both: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
-        estimators = both + gated(options, model, ridge=options.ridge)
+        estimators = both + mixtures_with_gates(options, model, ridge=options.ridge)
         risks = [risk(estimator, model, samples=samples, under=under) for estimator in estimators]
     results: dict[str, dict[str, Any]] = {}
     for estimator, theory in zip(estimators, risks, strict=True):
@@ -59,17 +65,17 @@ def run_risk(options: argparse.Namespace) -> int:
         print(reports.document("risk", results, **asked, **extra))
         return 0
     exact = samples is None and all(theory.exactness == "exact" for theory in risks)
-    columns = {name: shown for name, shown in COLUMNS.items() if name != "error" or not exact}
+    columns = {name: form for name, form in COLUMNS.items() if name != "error" or not exact}
     rows = [
-        (label, *(shown(row[name]) for name, shown in columns.items()))
+        (label, *(form(row[name]) for name, form in columns.items()))
         for label, row in results.items()
     ]
     print(text.table(("estimator", *columns), rows, terminal.width()))
     print()
     if counts is not None:
-        print(f"fitted on {reports.counted(counts)}; below: infinitely many samples")
+        print(f"fitted on {reports.counts_in_words(counts)}; below: infinitely many samples")
     if given:
-        print(f"tested under {reports.settings(given)}; below: unperturbed")
+        print(f"tested under {reports.settings_in_words(given)}; below: unperturbed")
     print(f"dense - MoE, both without ridge {text.number(extra['gap'])}")
     print(f"bound on the MoE without ridge  {text.number(extra['moe_bound'])}")
     print(f"risk of predicting zero         {text.number(extra['null_risk'])}")

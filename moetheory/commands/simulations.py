@@ -14,11 +14,11 @@ from typing import Any
 from moetheory.commands import reports
 from moetheory.commands.inputs import (
     BadInputError,
-    gated,
+    mixtures_with_gates,
     perturbation,
     refusals,
     required_model,
-    test_time,
+    test_time_options,
 )
 from moetheory.commands.options import (
     Command,
@@ -53,7 +53,7 @@ UNFITTED = ("population", "identity")  # methods for infinitely many samples
 def run_simulate(options: argparse.Namespace) -> int:
     """Simulate, beside what theory says, and print the estimates."""
     _refuse_contradictions(options)
-    model, given = required_model(options), test_time(options)
+    model, given = required_model(options), test_time_options(options)
     under = perturbation(options, given, model.experts)
     with _warnings_in_lines() as warned, refusals(options, (ValueError, NoClosedForm)):
         both: dict[str, Estimator] = {
@@ -61,12 +61,12 @@ def run_simulate(options: argparse.Namespace) -> int:
             "moe": MoE(ridge=options.ridge),
         }
         estimators = list(both.values()) if options.only is None else [both[options.only]]
-        estimators += gated(options, model, ridge=options.ridge)
-        theories = [_theory(estimator, model, under, options) for estimator in estimators]
+        estimators += mixtures_with_gates(options, model, ridge=options.ridge)
+        theories = [_theoretical_risk(estimator, model, under, options) for estimator in estimators]
         estimates = _simulated(estimators, model, under, options)
     difference = _difference(estimates) if options.only is None else None
     results = {
-        estimator.label: _result(estimate, theory)
+        estimator.label: _json_result(estimate, theory)
         for estimator, estimate, theory in zip(estimators, estimates, theories, strict=True)
     }
     if options.json:
@@ -86,9 +86,9 @@ def run_simulate(options: argparse.Namespace) -> int:
     print(reports.simulation_table(results, terminal.width()))
     print()
     if options.samples is not None:
-        print(f"fitted on {_training_sets(model, options)}")
+        print(f"fitted on {_training_sets_in_words(model, options)}")
     if given:
-        print(f"tested under {reports.settings(given)}")
+        print(f"tested under {reports.settings_in_words(given)}")
     if options.part is not None:
         print("part {} of {}, counted from 0".format(*options.part))
     if difference is not None:
@@ -100,7 +100,7 @@ def run_simulate(options: argparse.Namespace) -> int:
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:
-    """What options of `simulate` that are fine by themselves cannot mean together."""
+    """Refuse options of `simulate` that contradict each other."""
     fitted = options.samples is not None
     contradictions = (
         (
@@ -120,7 +120,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
             f"--method {options.method} fits nothing and cannot be combined with --samples",
         ),
         (
-            options.method == "identity" and bool(test_time(options)),
+            options.method == "identity" and bool(test_time_options(options)),
             "--method identity is for inputs as they are in training: leave it out with options "
             "of test time",
         ),
@@ -156,25 +156,25 @@ def _exists(path: Path | None) -> bool:
 @contextmanager
 def _warnings_in_lines() -> Iterator[list[str]]:
     """Print warnings as they come, one line each; the list collects them."""
-    said: list[str] = []
+    messages: list[str] = []
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        said.append(str(message))
+        messages.append(str(message))
         print(f"moetheory: warning: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", HeavyTailWarning)
         warnings.showwarning = show
-        yield said
+        yield messages
 
 
-def _theory(
+def _theoretical_risk(
     estimator: Estimator,
     model: BlockModel,
     under: Perturbation | None,
     options: argparse.Namespace,
 ) -> Risk | None:
-    """What theory gives for it, if it gives anything."""
+    """The theoretical risk of the estimator; None if there is no formula."""
     if options.counts == "multinomial":
         return None  # formulas are for given counts
     try:
@@ -211,17 +211,18 @@ def _simulated(
                 part=options.part,
             )
     except OSError as error:
-        where = error.filename or checkpoint or "--workers"
-        said = f"{where}: {error.strerror}" if error.strerror else str(error)
-        raise BadInputError(said) from None
+        place = error.filename or checkpoint or "--workers"
+        message = f"{place}: {error.strerror}" if error.strerror else str(error)
+        raise BadInputError(message) from None
     except ExecutorError:
-        kept = _kept(checkpoint) or "with --checkpoint, what is finished would have been kept"
-        raise ExecutorError(f"a worker process died, for want of memory perhaps; {kept}") from None
+        advice = "with --checkpoint, what is finished would have been kept"
+        hint = _checkpoint_hint(checkpoint) or advice
+        raise ExecutorError(f"a worker process died, for want of memory perhaps; {hint}") from None
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_kept(checkpoint)) from None
+        raise KeyboardInterrupt(_checkpoint_hint(checkpoint)) from None
 
 
-def _kept(checkpoint: Path | None) -> str:
+def _checkpoint_hint(checkpoint: Path | None) -> str:
     if not _exists(checkpoint):
         return ""
     return f"finished work is in {checkpoint}, the same command goes on"
@@ -237,11 +238,11 @@ def _difference(estimates: Estimates) -> dict[str, Any]:
     }
 
 
-def _result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
-    z = None  # elsewhere it would hold the simulation against errors that are not its own
+def _json_result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
+    z = None  # unless theory is exact: its own error would count against the simulation
     if theory is not None and theory.exactness == "exact" and estimate.sem < math.inf:
         z = estimate.z(theory.value)
-        rounding = 1e-12 * abs(theory.value)  # of what no draw has a part in
+        rounding = 1e-12 * abs(theory.value)  # of a risk that is the same for every draw
         if estimate.sem <= rounding and abs(estimate.mean - theory.value) <= rounding:
             z = 0.0
     return {
@@ -260,10 +261,10 @@ def _result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
     }
 
 
-def _training_sets(model: BlockModel, options: argparse.Namespace) -> str:
+def _training_sets_in_words(model: BlockModel, options: argparse.Namespace) -> str:
     if options.counts == "multinomial":
         return f"{options.samples} samples, their groups drawn"
-    return reports.counted(counts_of(options.samples, model))
+    return reports.counts_in_words(counts_of(options.samples, model))
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -15,13 +15,13 @@ from moetheory.commands import reports
 from moetheory.commands.inputs import (
     ORACLE_ONLY,
     BadInputError,
-    descending,
-    gated,
+    descent_options,
     isotropic,
+    mixtures_with_gates,
     perturbation,
     refusals,
     required_model,
-    test_time,
+    test_time_options,
 )
 from moetheory.commands.options import (
     Command,
@@ -43,12 +43,15 @@ from moetheory.problem.model import BlockModel
 from moetheory.sweeping import sweep
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
-MOST_THRESHOLDS = 8  # that a sweep over samples looks at closely
+MOST_THRESHOLDS = 8  # around which sample sizes are denser
 QUANTITIES = (
     *("experts", "noise_variance", "samples", "steps"),
     *("test_noise_variance", "misrouting", "leakage", "erasure", "radius"),
 )
-CALLED = {"test_noise_variance": "noise_variance", "misrouting": "rate"}  # in messages
+ARGUMENT_NAMES = {  # of swept quantities in the library's messages
+    "test_noise_variance": "noise_variance",
+    "misrouting": "rate",
+}
 NO_GATES = {  # where a gate that looks at the input is not defined
     "samples": ORACLE_ONLY,
     "steps": "descent is known with oracle routing only",
@@ -62,18 +65,18 @@ def run_sweep(options: argparse.Namespace) -> int:
     """Print the table as CSV or JSON, or write it and its figure to files."""
     require_writable(options.csv)
     require_figure(options.figure)
-    given = test_time(options)
+    given = test_time_options(options)
     _refuse_contradictions(options, given)
-    source, values, dim = _swept(options)
+    source, values, dim = _model_and_values(options)
     fixed = dict(given)
     drag = fixed.pop("drag", 0.0) if options.over == "misrouting" else 0.0
-    swept = {CALLED.get(options.over, options.over): "values"}
+    swept = {ARGUMENT_NAMES.get(options.over, options.over): "values"}
     with (
         terminal.Progress("sweep") as progress,
         refusals(options, (ValueError, NoClosedForm), **swept),
     ):
         first = source if isinstance(source, BlockModel) else source(values[0])
-        estimators: list[Estimator] = [Dense(), MoE(), *gated(options, first)]
+        estimators: list[Estimator] = [Dense(), MoE(), *mixtures_with_gates(options, first)]
         result = sweep(
             source,
             options.over,
@@ -82,8 +85,8 @@ def run_sweep(options: argparse.Namespace) -> int:
             samples=options.samples,
             under=perturbation(options, fixed, first.experts),
             drag=drag,
-            **descending(options),
-            replicates=_replicates(options, dim) or None,
+            **descent_options(options),
+            replicates=_number_of_replicates(options, dim) or None,
             rng=options.seed,
             progress=progress,
         )
@@ -96,7 +99,7 @@ def run_sweep(options: argparse.Namespace) -> int:
 
 
 def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """What options of `sweep` that are fine by themselves cannot mean together."""
+    """Refuse options of `sweep` that contradict each other."""
     over = options.over
     if over in NO_GATES and not all(isinstance(gate, Oracle) for gate in options.gate):
         raise BadInputError(f"--gate cannot be combined with --over {over}: {NO_GATES[over]}")
@@ -112,7 +115,7 @@ def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]
         raise BadInputError(
             "--over steps with --samples is simulated: --replicates must be at least 2"
         )
-    for name in descending(options):
+    for name in descent_options(options):
         if over != "steps":
             raise BadInputError(f"--{name.replace('_', '-')} needs --over steps")
     for name, clash in clashes:
@@ -120,10 +123,10 @@ def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]
             raise BadInputError(f"--over {over} cannot be combined with --{name}")
 
 
-def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
+def _model_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
     """The model or factory of a sweep, the values, and the number of coordinates."""
     if options.over == "experts":
-        return _swept_over_experts(options)
+        return _factory_and_values(options)
     model = required_model(options)
     least = {"samples": 1, "steps": 0}.get(options.over)
     if least is not None:
@@ -137,7 +140,7 @@ def _swept(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
 
 
 def default_values(over: str, model: BlockModel) -> list[Any]:
-    """What ``--over`` goes through unless told, experts apart."""
+    """The default values of the swept quantity, other than the number of experts."""
     if over == "samples":
         return sample_sizes(model)
     if over == "steps":
@@ -153,17 +156,17 @@ def default_values(over: str, model: BlockModel) -> list[Any]:
         case "erasure":
             values = np.arange(10) / 10
         case "radius":
-            values = _farthest_shift(model) * values
+            values = _largest_radius(model) * values
     return list(values.tolist())
 
 
-def _farthest_shift(model: BlockModel) -> float:
-    """A radius that changes the best label by twice the root of the risk of predicting zero."""
+def _largest_radius(model: BlockModel) -> float:
+    """The radius that changes the best label by twice the root of the risk of predicting zero."""
     slope = float(np.linalg.norm(model.coefficients))
     return 2.0 * math.sqrt(model.null_risk) / slope if slope > 0.0 else 1.0
 
 
-def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
+def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
     for name in ("model", "experts"):
         if getattr(options, name) is not None:
             raise BadInputError(f"--over experts cannot be combined with --{name}")
@@ -186,7 +189,7 @@ def _swept_over_experts(options: argparse.Namespace) -> tuple[Any, list[Any], in
     return source, [int(value) for value in values], dim
 
 
-def _replicates(options: argparse.Namespace, dim: int) -> int:
+def _number_of_replicates(options: argparse.Namespace, dim: int) -> int:
     if options.replicates is not None:
         return int(options.replicates)
     if options.over == "steps" and options.samples is None:
@@ -203,23 +206,23 @@ def _replicates(options: argparse.Namespace, dim: int) -> int:
 
 
 def sample_sizes(model: BlockModel) -> list[int]:
-    """From d/8 to 8d, four to the octave, and denser around the thresholds.
+    """The default sizes of training sets, from d/8 to 8d and denser around the thresholds.
 
-    The thresholds are n = d for dense and :math:`n_g = s_g` for the experts. A risk is infinite
-    up to one sample away from them: the first and the last such size, and those next to them,
-    are included (those of the experts as far as counts follow their shares), so that a figure
-    shows the gap where it is.
+    There are four sizes to the octave. The thresholds are n = d for dense and :math:`n_g = s_g`
+    for the experts. A risk is infinite up to one sample away from a threshold. The first and the
+    last such size and their neighbours are included (for the experts as far as counts follow
+    their shares), so that a figure shows the gap where it is.
     """
     d = model.dim
-    away = 2.0 ** np.arange(-6, -2)
-    sizes = [np.geomspace(d / 8, 8 * d, 25), d * (1 - away), d * (1 + away), d + np.arange(-2, 3)]
+    near = 2.0 ** np.arange(-6, -2)
+    sizes = [np.geomspace(d / 8, 8 * d, 25), d * (1 - near), d * (1 + near), d + np.arange(-2, 3)]
     drawn = model.group_probabilities > 0.0
     groups = np.stack([model.sizes[drawn], model.group_probabilities[drawn]], axis=1)
     for s, p in np.unique(groups, axis=0)[:MOST_THRESHOLDS]:
         below, above = math.floor((s - 2) / p), math.ceil((s + 2) / p)
         sizes.append(np.array([below, below + 1, s / p, above - 1, above]))
-    every = np.unique(np.rint(np.concatenate(sizes)))
-    return [int(n) for n in every if max(1, d / 8) <= n <= 8 * d]
+    rounded = np.unique(np.rint(np.concatenate(sizes)))
+    return [int(n) for n in rounded if max(1, d / 8) <= n <= 8 * d]
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What knows nothing of the subject: types of arrays, checks of arguments, files, text, errors."""
+"""Tools that do not depend on the theory: array types, argument checks, files, text, errors."""
 
 from moetheory.common.errors import ExecutorError, HeavyTailWarning, NoClosedForm
 from moetheory.common.version import __version__

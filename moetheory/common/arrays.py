@@ -1,4 +1,4 @@
-"""Types of arrays, and sums over the blocks of their last axis."""
+"""Types of arrays, and sums over blocks of coordinates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ IntArray = NDArray[np.int64]
 
 
 def block_sums(values: FloatArray, block_of: IntArray) -> FloatArray:
-    """Sums over the coordinates of each block, (..., d) → (..., K); no block is empty."""
+    """The sums of ``values`` (..., d) over the coordinates of each block, (..., K).
+
+    No block may be empty.
+    """
     order = np.argsort(block_of, kind="stable")
     sorted_blocks = block_of[order]
     starts = np.flatnonzero(np.diff(sorted_blocks, prepend=-1))

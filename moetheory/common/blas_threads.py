@@ -1,4 +1,4 @@
-"""One BLAS thread: many small factorisations lose more to threads than they gain."""
+"""One BLAS thread for many small factorisations, which several threads make slower."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ MKL = [("MKL_Get_Max_Threads", "MKL_Set_Num_Threads")]
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """A block in which NumPy's BLAS uses one thread, in all threads of this process.
+    """A context in which NumPy's BLAS uses one thread, in all threads of this process.
 
-    Blocks may nest and overlap; when the last one ends the number is what it was before the
-    first. Without effect where NumPy's BLAS has no such switch that can be found (Accelerate,
-    Windows).
+    Contexts may nest and overlap. When the last one ends, the number of threads is what it was
+    before the first. There is no effect where NumPy's BLAS has no function that sets the number of
+    threads (Accelerate, Windows).
     """
-    _blocks.enter()
+    _limit.enter()
     try:
         yield
     finally:
-        _blocks.leave()
+        _limit.leave()
 
 
 @cache
 def controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """Functions that get and set the number of threads of NumPy's BLAS, if there are any."""
+    """The functions that get and set the number of threads of NumPy's BLAS, or None."""
     # a symbol is looked up in an extension and in all that it is linked with
     library = ctypes.CDLL(importlib.import_module("numpy.linalg._umath_linalg").__file__)
     for get, set_ in OPENBLAS + MKL:
@@ -43,27 +43,29 @@ def controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     return None
 
 
-class _Blocks:
-    """The blocks that are active: the number is global to the process, and so are they."""
+class _ThreadLimit:
+    """A count of the active contexts, one for the process like the number of threads itself."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._active = 0
-        self._before = 1
+        self._nested = 0
+        self._threads_before = 1
 
     def enter(self) -> None:
+        """Set one thread if this is the first context."""
         with self._lock:
-            if self._active == 0 and (found := controls()):
-                get, set_ = found
-                self._before = get()
+            if self._nested == 0 and (functions := controls()):
+                get, set_ = functions
+                self._threads_before = get()
                 set_(1)
-            self._active += 1
+            self._nested += 1
 
     def leave(self) -> None:
+        """Restore the number of threads if this was the last context."""
         with self._lock:
-            self._active -= 1
-            if self._active == 0 and (found := controls()):
-                found[1](self._before)
+            self._nested -= 1
+            if self._nested == 0 and (functions := controls()):
+                functions[1](self._threads_before)
 
 
-_blocks = _Blocks()
+_limit = _ThreadLimit()

@@ -1,13 +1,13 @@
-"""Errors of moetheory that Python has no name for; bad arguments are plain ``ValueError``."""
+"""Errors and warnings of moetheory; bad arguments are a plain ``ValueError``."""
 
 
 class NoClosedForm(NotImplementedError):  # noqa: N818 - the public name is a statement
-    """No formula is known for what was asked; the message names what to call instead."""
+    """An error: the quantity has no closed form here; the message names another call."""
 
 
 class ExecutorError(RuntimeError):
-    """An executor failed: it is broken, shut down, or dropped work that was asked of it."""
+    """An error: an executor is broken, was shut down, or dropped submitted work."""
 
 
 class HeavyTailWarning(UserWarning):
-    """The variance of a simulated risk is infinite: no standard error says how far its mean is."""
+    """A warning: the variance of a simulated risk is infinite, so it has no standard error."""

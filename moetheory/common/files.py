@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Atomic writing of files: a file is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 FilePath = str | os.PathLike[str]
-TOKEN = 8  # bytes
+TOKEN = 8  # bytes of the random part of a temporary name
 
 
 @contextmanager
 def replacing(path: FilePath) -> Iterator[TextIO]:
-    """A text file that takes the place of ``path`` when the block ends without an error.
+    """A text file that replaces ``path`` when the context ends without an error.
 
-    Links are followed; what is not a regular file (a pipe, a device) is written to directly.
+    Links are followed. A path that is not a regular file (a pipe, a device) is written directly.
     """
     with replacing_bytes(path) as file:
         text = TextIOWrapper(file, encoding="utf-8", newline="")
@@ -32,7 +32,7 @@ def replacing(path: FilePath) -> Iterator[TextIO]:
 
 @contextmanager
 def replacing_bytes(path: FilePath) -> Iterator[BinaryIO]:
-    """`replacing`, for a binary file."""
+    """A binary file that replaces ``path`` when the context ends without an error."""
     target = Path(path).resolve()
     if target.exists() and not target.is_file() and not target.is_dir():
         with target.open("wb") as file:
@@ -57,7 +57,9 @@ def replacing_bytes(path: FilePath) -> Iterator[BinaryIO]:
 
 
 def discard_unfinished(path: FilePath) -> None:
-    """Remove what processes that were killed while `replacing` ``path`` have left beside it."""
+    """Remove temporary files of killed processes that were `replacing` ``path``."""
     target = Path(path).resolve()
-    for each in target.parent.glob(f".{glob.escape(target.name)}.{'[0-9a-f]' * 2 * TOKEN}.tmp"):
-        each.unlink(missing_ok=True)
+    for unfinished in target.parent.glob(
+        f".{glob.escape(target.name)}.{'[0-9a-f]' * 2 * TOKEN}.tmp"
+    ):
+        unfinished.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Seeds: every stream follows from one integer, the entropy."""
+"""Seeds: every random stream follows from one integer, the entropy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def entropy_of(rng: RNG) -> int:
     """The integer that stands for ``rng``; ``entropy_of(entropy_of(rng)) == entropy_of(rng)``.
 
     An integer is its own entropy, None draws 128 fresh bits, a Generator gives 128 of its bits
-    (and moves on), a SeedSequence is reduced to 128 bits unless it is that of an integer.
+    (and moves on), a SeedSequence gives 128 bits unless it was made from an integer alone.
 
     >>> entropy_of(7), entropy_of(np.random.SeedSequence(7))
     (7, 7)
@@ -35,7 +35,7 @@ def entropy_of(rng: RNG) -> int:
 
 
 def stream(entropy: int, index: int, salt: tuple[int, ...] = ()) -> np.random.Generator:
-    """The generator of chunk ``index`` of the family that has this salt."""
+    """The generator of chunk ``index``; ``salt`` separates families of simulations."""
     seed = np.random.SeedSequence(entropy, spawn_key=(index, *salt))
     return np.random.Generator(np.random.SFC64(seed))
 

@@ -9,15 +9,15 @@ import time
 
 
 def width() -> int | None:
-    """Columns of the terminal; None into a pipe or a file."""
+    """The number of columns of the terminal; None if the output is a pipe or a file."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 class Progress:
-    """A line on stderr for work that takes longer than a second: share, rate and time left.
+    """A progress line on stderr for work longer than a second: share, rate and time left.
 
-    ``unit`` is what is counted. On a terminal the line is overwritten. Elsewhere there is none,
-    unless ``always``: then a new line every ten seconds.
+    ``unit`` names the counted things. On a terminal the line is overwritten. Elsewhere no line is
+    printed, unless ``always`` is true: then there is a new line every ten seconds.
     """
 
     def __init__(self, title: str, *, unit: str = "replicates", always: bool = False) -> None:
@@ -32,7 +32,7 @@ class Progress:
     def __call__(self, done: int, total: int) -> None:
         now, share = time.monotonic(), done / max(total, 1)
         if now - self.started < 1.0:
-            # what is there this soon may come from a checkpoint: it says nothing of the rate
+            # replicates that are there this soon may come from a checkpoint: they give no rate
             self.since, self.before = now, share
         elif sys.stderr.isatty():
             if now - self.last >= 0.1:
@@ -45,7 +45,8 @@ class Progress:
             print(self._line(share, total, now), file=sys.stderr, flush=True)
 
     def _line(self, share: float, total: int, now: float) -> str:
-        # in shares, since a total that is an estimate changes
+        """The text of the line at time ``now``."""
+        # rates are in shares of the total, as an estimated total changes
         rate = (share - self.before) / (now - self.since)
         speed = f", {rate * total:.3g}/s, {duration((1.0 - share) / rate)} left" if rate > 0 else ""
         return f"{math.floor(100 * share):3d} % of {total} {self.unit}{speed}: {self.title}"
@@ -57,7 +58,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """A time in words that need no explanation.
+    """A time as text with a unit that suits its length.
 
     >>> duration(42.0), duration(780.0), duration(20_000.0), duration(1e9)
     ('42 s', '13 min', '5.6 h', '11574 d')

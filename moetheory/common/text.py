@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
-    """Aligned columns, or one ``name: value`` block for each row where ``width`` is too small.
+    """A table of aligned columns, or a block of names and values for each row if too wide.
 
     Text is flush left, numbers (cells that start with a digit, a sign or a dot, inf, nan and
     never) flush right.
@@ -48,7 +48,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | Non
 def tables(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None, lead: int
 ) -> str:
-    """`table`, cut into the fewest that fit ``width``; each begins with the first ``lead`` columns.
+    """The fewest tables that fit ``width``; each begins with the first ``lead`` columns.
 
     >>> print(tables(["at", "left", "right"], [["a", "1.5", "10"]], width=10, lead=1))
     at  left
@@ -73,7 +73,7 @@ def tables(
 
 
 def wrapped(text: str, width: int | None) -> str:
-    """Lines broken between words where they are longer than ``width``.
+    """The text with lines broken between words where they are longer than ``width``.
 
     >>> print(wrapped("where experts win\\nand why", width=14))
     where experts
@@ -86,7 +86,7 @@ def wrapped(text: str, width: int | None) -> str:
 
 
 def number(value: float) -> str:
-    """Six significant digits."""
+    """The number with six significant digits."""
     return f"{value:.6g}"
 
 
@@ -99,12 +99,12 @@ def rounded(value: float, sem: float) -> str:
     if not 0.0 < sem < math.inf:
         return number(value)
     digits = max(1 - math.floor(math.log10(sem)), 0)
-    # beyond that a decimal point without an exponent helps nobody
+    # longer numbers are easier to read with an exponent
     return f"{value:.{digits}f}" if digits < 8 and abs(value) < 1e9 else number(value)
 
 
 def with_error(value: float, sem: float) -> str:
-    """A number, `rounded`, and its standard error.
+    """The text of a `rounded` number and its standard error.
 
     >>> with_error(0.51234, 0.0021)
     '0.5123 ± 0.0021'

@@ -1,4 +1,4 @@
-"""Argument checks: each error names the argument, what it was and what it must be."""
+"""Argument checks: each error names the argument, what was given and what is needed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ def number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """``value`` as a finite Python float, at least ``minimum``, between ``above`` and ``below``."""
+    """``value`` as a finite Python float, at least ``minimum``, between ``above`` and ``below``.
+
+    A negative zero becomes zero.
+    """
     integer = isinstance(value, int) and not isinstance(value, bool)  # of any size
     if not integer and (
         np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf"
     ):
         raise ValueError(f"{name} must be a real number, got {value!r}")
     try:
-        result = float(value) + 0.0  # a negative zero becomes zero
+        result = float(value) + 0.0  # no negative zero
     except OverflowError:
         raise ValueError(f"{name} must be finite, got an integer beyond all floats") from None
     if not math.isfinite(result):
@@ -42,7 +45,7 @@ def number(
 
 
 def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
-    """``value`` as a Python int within limits; fractions and booleans are refused."""
+    """``value`` as a Python int from ``minimum`` to ``maximum``; no float or boolean is taken."""
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
@@ -57,7 +60,7 @@ def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) 
 
 
 def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
-    """Like `count`, also of a float without a fraction: a rounded geometric progression has them.
+    """``value`` as a Python int within limits; unlike in `count`, a float may be a whole number.
 
     >>> whole("steps", 1e9)
     1000000000
@@ -68,20 +71,20 @@ def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) 
 
 
 def flag(name: str, value: Any) -> bool:
-    """``value``, which must be True or False."""
+    """``value`` as a Python bool; it must be True or False."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
 
 def read_only(*arrays: NDArray[Any]) -> None:
-    """Make arrays refuse to be written to."""
+    """Make arrays read-only, in place."""
     for array in arrays:
         array.flags.writeable = False
 
 
 def members(name: str, value: Any, of: str = "arrays") -> list[Any]:
-    """``value``, a sequence, as a list; ``of`` says what it must hold."""
+    """The members of the sequence ``value`` as a list; errors say that it must hold ``of``."""
     try:
         return list(value)
     except TypeError:
@@ -89,7 +92,7 @@ def members(name: str, value: Any, of: str = "arrays") -> list[Any]:
 
 
 def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """``value`` as an array of whatever it holds, not copied if it is one."""
+    """``value`` as an array of any type, not copied if it is an array; rows have equal length."""
     try:
         return np.asarray(value)
     except ValueError:
@@ -105,7 +108,7 @@ def real_array(name: str, value: ArrayLike) -> FloatArray:
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         place = tuple(int(i) for i in bad[0])
-        raise ValueError(f"{name} must be finite, got {array[place]} at index {_index(place)}")
+        raise ValueError(f"{name} must be finite, got {array[place]} at index {_index_text(place)}")
     return array
 
 
@@ -117,19 +120,20 @@ def vector(
     if array.ndim != 1 or array.size == 0 or (length is not None and array.size != length):
         wanted = "(n,) with n > 0" if length is None else f"({length},)"
         raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
-    return _at_least(name, array, minimum)
+    return _checked_minimum(name, array, minimum)
 
 
 def scalar_or_vector(
     name: str, value: ArrayLike, *, length: int, minimum: float = -math.inf
 ) -> FloatArray:
-    """Like `vector`, where one number stands for ``length`` equal ones (and takes no memory)."""
+    """``value`` as a read-only array (length,); one number is repeated without taking memory."""
     if regular_array(name, value).ndim > 0:
         return vector(name, value, length=length, minimum=minimum)
     return np.broadcast_to(np.float64(number(name, value, minimum=minimum)), (length,))
 
 
-def _at_least(name: str, array: FloatArray, minimum: float) -> FloatArray:
+def _checked_minimum(name: str, array: FloatArray, minimum: float) -> FloatArray:
+    """``array`` itself, made read-only; ValueError if an entry is below ``minimum``."""
     bad = np.flatnonzero(array < minimum)
     if bad.size:
         raise ValueError(
@@ -139,5 +143,6 @@ def _at_least(name: str, array: FloatArray, minimum: float) -> FloatArray:
     return array
 
 
-def _index(place: tuple[int, ...]) -> str:
+def _index_text(place: tuple[int, ...]) -> str:
+    """The index of an entry as text: a number for one axis, else a tuple."""
     return str(place[0]) if len(place) == 1 else str(place)

@@ -1,4 +1,4 @@
-"""Features and labels from the files that people have: .csv, .npz and .npy."""
+"""Reading features and labels from .csv, .npz and .npy files."""
 
 from moetheory.datafile.contents import Data
 from moetheory.datafile.reading import read_data

@@ -1,4 +1,4 @@
-"""Arrays in .npz archives and .npy files, of which nothing is ever unpickled."""
+"""Reading .npz archives and .npy files, without ever unpickling."""
 
 from __future__ import annotations
 
@@ -15,76 +15,84 @@ import numpy as np
 from moetheory.datafile.contents import Array, Data, listed, quoted, require
 
 _FORMAT = np.lib.format
-# what zipfile raises: an OSError where an offset is wrong, a RuntimeError for what is encrypted, or
-# compressed in a way that it does not know
+# errors of zipfile: OSError for a wrong offset, RuntimeError for encryption or unknown compression
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 _BAD_HEADER = (ValueError, TypeError, TokenError)
 
 
 def read_npz(place: Path, labels: str, groups: str | None, block_of: str | None) -> Data:
-    """See `moetheory.datafile.read_data`; the names are those of arrays."""
+    """The data of an .npz archive; ``labels``, ``groups`` and ``block_of`` are names of arrays.
+
+    `moetheory.datafile.read_data` states the rules.
+    """
     asked = {"labels": labels, "groups": groups, "block_of": block_of}
     found: dict[str, Any] = dict.fromkeys(asked)
     with place.open("rb") as file:
         try:
             archive = zipfile.ZipFile(file)
-            there = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+            arrays = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
             for argument, name in asked.items():
                 if name is not None:
-                    require(argument, name, there, f"an array of {quoted(place)}")
-                    found[argument] = _member(archive, place, name)
-            others = [name for name in there if name not in asked.values()]
-            features = _member(archive, place, _name_of_features(archive, place, others))
+                    require(argument, name, arrays, f"an array of {quoted(place)}")
+                    found[argument] = _read_array(archive, place, name)
+            remaining = [name for name in arrays if name not in asked.values()]
+            features = _read_array(archive, place, _name_of_features(archive, place, remaining))
         except _DAMAGE as error:
             why = str(error) or "it ends too soon"
             raise ValueError(f"{quoted(place)} is not an .npz file: {why}") from None
     return Data(features, names=None, **found)
 
 
-def _name_of_features(archive: zipfile.ZipFile, place: Path, others: Sequence[str]) -> str:
+def _name_of_features(archive: zipfile.ZipFile, place: Path, remaining: Sequence[str]) -> str:
+    """The name of the array of features: "features", or the only matrix that is left."""
     shapes = {}
-    for name in others:
+    for name in remaining:
         with archive.open(f"{name}.npy") as file:
-            shapes[name] = _shape(file, _of_archive(place, name))
-    flat = [name for name, shape in shapes.items() if len(shape) == 2]
-    if "features" in flat:
+            shapes[name] = _checked_shape(file, _array_description(place, name))
+    matrices = [name for name, shape in shapes.items() if len(shape) == 2]
+    if "features" in matrices:
         return "features"
-    if len(flat) != 1:
-        there = listed([f"{name} {shape}" for name, shape in shapes.items()])
+    if len(matrices) != 1:
+        described = listed([f"{name} {shape}" for name, shape in shapes.items()])
         raise ValueError(
             f'{quoted(place)} must have features, samples by features, in an array "features" or '
-            f"in just one other with two dimensions, got {there}"
+            f"in just one other with two dimensions, got {described}"
         )
-    return flat[0]
+    return matrices[0]
 
 
-def _member(archive: zipfile.ZipFile, place: Path, name: str) -> Array:
-    what = _of_archive(place, name)
+def _read_array(archive: zipfile.ZipFile, place: Path, name: str) -> Array:
+    """One array of an archive; ValueError if it is damaged or needs unpickling."""
+    what = _array_description(place, name)
     with archive.open(f"{name}.npy") as file:
-        _shape(file, what)
+        _checked_shape(file, what)
     with archive.open(f"{name}.npy") as file:
         try:
             found = _FORMAT.read_array(file, allow_pickle=False)
         except ValueError as error:
             raise ValueError(f"{what} is not complete: {error}") from None
-        if file.read(1):  # else all was read, and its checksum compared
+        if file.read(1):  # reading to the end also compares the checksum
             raise ValueError(f"{what} must end where its header says, got more")
     return found
 
 
-def _of_archive(place: Path, name: str) -> str:
+def _array_description(place: Path, name: str) -> str:
+    """The words for an array of an archive in messages."""
     return f"array {name!r} of {quoted(place)}"
 
 
 def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[str]) -> Data:
-    """See `moetheory.datafile.read_data`; what is asked for are columns or other files."""
-    table = mapped(place)
-    if table.ndim != 2:
+    """The data of a .npy file; ``labels`` and ``groups`` are numbers of columns or other files.
+
+    `moetheory.datafile.read_data` states the rules.
+    """
+    matrix = mapped(place)
+    if matrix.ndim != 2:
         raise ValueError(
-            f"{quoted(place)} must have two dimensions, samples by features, got {table.shape}"
+            f"{quoted(place)} must have two dimensions, samples by features, got {matrix.shape}"
         )
-    columns = table.shape[1]
-    taken = {_column("ignore", text, columns) for text in ignore}
+    columns = matrix.shape[1]
+    taken = {_column_number("ignore", text, columns) for text in ignore}
     found: dict[str, Any] = {"labels": None, "groups": None}
     for argument, text in {"labels": labels, "groups": groups}.items():
         if text is None:
@@ -92,26 +100,27 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
         if text.lower().endswith(".npy"):
             found[argument] = mapped(Path(text))
             continue
-        number = _column(argument, text, columns, "or another .npy file, ")
+        number = _column_number(argument, text, columns, "or another .npy file, ")
         if number in taken:
             raise ValueError(f"{argument} must be a column of its own, got {text}")
         taken.add(number)
-        found[argument] = table[:, number]
-    rest = [number for number in range(columns) if number not in taken]
-    if not rest:
+        found[argument] = matrix[:, number]
+    kept = [number for number in range(columns) if number not in taken]
+    if not kept:
         raise ValueError(f"{quoted(place)} must have columns of features, got {columns} in all")
-    between = [number for number in sorted(taken) if rest[0] < number < rest[-1]]
-    if between:
+    inside = [number for number in sorted(taken) if kept[0] < number < kept[-1]]
+    if inside:
         raise ValueError(
             f"{quoted(place)} must have columns that are no features at its ends, or all features "
-            f"would have to be copied, got column {between[0]} of {columns}; save it in a file of "
+            f"would have to be copied, got column {inside[0]} of {columns}; save it in a file of "
             "its own, and features without it"
         )
-    features = table[:, rest[0] : rest[-1] + 1]
-    return Data(features, block_of=None, names=tuple(map(str, rest)) if taken else None, **found)
+    features = matrix[:, kept[0] : kept[-1] + 1]
+    return Data(features, block_of=None, names=tuple(map(str, kept)) if taken else None, **found)
 
 
-def _column(argument: str, text: str, columns: int, what_else: str = "") -> int:
+def _column_number(argument: str, text: str, columns: int, what_else: str = "") -> int:
+    """The number of the column that ``text`` names, counted from 0."""
     number = int(text) if re.fullmatch(r"[+-]?\d+", text) else columns
     if not -columns <= number < columns:
         raise ValueError(
@@ -122,17 +131,17 @@ def _column(argument: str, text: str, columns: int, what_else: str = "") -> int:
 
 
 def mapped(place: Path) -> Array:
-    """A memory map of a .npy file."""
+    """A memory map of the array in a .npy file."""
     with place.open("rb") as file:
-        _shape(file, quoted(place))
+        _checked_shape(file, quoted(place))
     try:
         return _FORMAT.open_memmap(place, mode="r")
     except ValueError as error:
         raise ValueError(f"{quoted(place)} is not complete: {error}") from None
 
 
-def _shape(file: IO[bytes], what: str) -> tuple[int, ...]:
-    """The shape of an array, if it can be read without unpickling."""
+def _checked_shape(file: IO[bytes], what: str) -> tuple[int, ...]:
+    """The shape of an array from its header; ValueError if reading it needs unpickling."""
     try:
         oldest = _FORMAT.read_magic(file) == (1, 0)
         read = _FORMAT.read_array_header_1_0 if oldest else _FORMAT.read_array_header_2_0

@@ -1,4 +1,4 @@
-"""What a file holds, and the words of its refusals."""
+"""The contents of a data file, and words for error messages."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-_SHOWN = 8  # names that a message lists
+_SHOWN = 8  # the most names that a message lists
 
 
 class Data(NamedTuple):
-    """What a file holds.
+    """The contents of a data file.
 
     Attributes
     ----------
     features : ndarray, shape (n, d)
     labels : ndarray, shape (n,)
-        Numbers, or text.
+        The labels, numbers or text.
     groups : ndarray, shape (n,), or None
     block_of : ndarray, shape (d,), or None
     names : tuple of str, or None
-        Of the features, where the file has them; the numbers of columns where some are not
-        features.
+        The names of the features, where the file has names; the numbers of their columns where
+        other columns are no features.
     """
 
     features: Array
@@ -36,7 +36,7 @@ class Data(NamedTuple):
 
 
 def require(argument: str, name: str, names: Sequence[str], what: str) -> None:
-    """Refuse a ``name`` that is none of ``names``, with the nearest of them or a list."""
+    """Refuse a ``name`` that is not in ``names``; the error suggests the nearest or lists them."""
     if name in names:
         return
     near = difflib.get_close_matches(name, names, 1)
@@ -45,7 +45,7 @@ def require(argument: str, name: str, names: Sequence[str], what: str) -> None:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names separated by commas, many of them shortened.
+    """The names separated by commas; a long list is shortened.
 
     >>> listed(["a", "b"])
     'a, b'
@@ -57,5 +57,5 @@ def listed(names: Sequence[str]) -> str:
 
 
 def quoted(place: Path) -> str:
-    """A file, in a message."""
+    """The path of a file as quoted text for messages."""
     return repr(str(place))

@@ -1,4 +1,4 @@
-"""`read_data`: the ending of a file says how it is read."""
+"""The reader of data files, `read_data`, which chooses the format by the ending of the file."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ def read_data(
     block_of: str | None = None,
     ignore: Collection[str] = (),
 ) -> Data:
-    """Read features, labels and what else there is from a .csv, .npz or .npy file.
+    """Read features, labels, groups and blocks from a .csv, .npz or .npy file.
 
     ``.csv``: a header line; ``labels`` and ``groups`` name columns, and all other columns that are
-    not in ``ignore`` are features. Cells may say nan or inf: they are read, not judged.
+    not in ``ignore`` are features. Cells may hold nan or inf, which are not refused here.
     ``.npz``: all three name arrays; features are the array "features", or else the only other
-    one with two dimensions. ``.npy``: ``labels`` and ``groups`` are numbers of columns, negative
+    array with two dimensions. ``.npy``: ``labels`` and ``groups`` are numbers of columns, negative
     ones counted from the end, or other .npy files; all other columns that are not in ``ignore``
-    are features, a view of the memory map, for which those columns must be at its ends.
+    are features. They are a view of the memory map, so the columns that are no features must be
+    the first or the last.
     ``block_of`` is a .npy file where features are in a .npy or .csv file.
 
-    Nothing is ever unpickled; features keep their type.
+    No file is ever unpickled. Features keep their type.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def read_data(
     Raises
     ------
     ValueError
-        Something of the above is not there, or a file is not what its ending says.
+        A named column or array is missing, or a file has not the format of its ending.
     OSError
         A file cannot be read.
 

@@ -1,4 +1,4 @@
-"""Drawing results."""
+"""Figures of results."""
 
 from moetheory.figures.plotting import plot
 

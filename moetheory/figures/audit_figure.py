@@ -16,7 +16,7 @@ from moetheory.results.estimates import student_quantile
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDE = 8.0  # a span of risks that is drawn logarithmically
+WIDE_SPAN = 8.0  # a ratio of risks above which the axis is logarithmic
 
 
 class _Look(NamedTuple):
@@ -36,7 +36,7 @@ _LOOKS = {
 
 
 def draw_audit(audit: Audit, ax: Axes) -> None:
-    """Risks predicted as lines, measured as points with 95 % intervals; where leads change."""
+    """Draw predicted risks as lines, measured ones as points with intervals, and leads."""
     noise = audit.noise_variances
     held_out = int(audit.held_out.sum())
     for name, look in _LOOKS.items():
@@ -76,13 +76,13 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
 
 
 def _draw_leads(ax: Axes, predicted: Lead, measured: Lead, end: float, colour: str) -> None:
-    """A dashed line where a lead over dense is predicted to change, a band where it was seen to."""
-    for foreseen, found in zip(predicted, measured, strict=True):
+    """Draw a dashed line at each predicted change of lead, a band over each measured one."""
+    for theory, found in zip(predicted, measured, strict=True):
         if 0.0 < found.value < math.inf:
             high = min(found.high, end)
             ax.axvspan(found.low, high, color=colour, alpha=0.15, linewidth=0.0, zorder=0)
-        if 0.0 < foreseen.value < math.inf:
-            ax.axvline(foreseen.value, color=colour, linestyle="--", linewidth=1.0, zorder=1)
+        if 0.0 < theory.value < math.inf:
+            ax.axvline(theory.value, color=colour, linestyle="--", linewidth=1.0, zorder=1)
 
 
 def _scale_axes(audit: Audit, ax: Axes) -> None:
@@ -95,5 +95,5 @@ def _scale_axes(audit: Audit, ax: Axes) -> None:
     risks = np.array(
         [audit[f"{name}_{what}"] for name in _LOOKS for what in ("predicted", "measured")]
     )
-    if risks.min() > 0.0 and risks.max() > WIDE * risks.min():
+    if risks.min() > 0.0 and risks.max() > WIDE_SPAN * risks.min():
         ax.set_yscale("log")

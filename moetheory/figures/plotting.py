@@ -1,4 +1,4 @@
-"""Figures of results."""
+"""The function `plot`, and the figure of a sweep."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AXES = {
 }
 COUNTS = ("samples", "steps")
 RATES = ("misrouting", "erasure")
-STRAIGHT = (*RATES, "test_noise_variance")  # over these risks are straight lines
+LINEAR_RISKS = (*RATES, "test_noise_variance")  # over these risks are straight lines
 DECADES = 10.0  # a span of overlaps and radii, or of steps from 0, that is drawn logarithmically
 RATE_TICKS = 6  # at most, so that small ones have room for their digits
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
@@ -42,21 +42,21 @@ def plot(result: Sweep | Audit, ax: Axes | None = None) -> Axes:
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
     positive (but not for rates, over which risks are straight lines; many steps of descent from 1
-    on, should they begin with 0); theory as lines, with a band of ± its estimated error where it
+    on, if the first is 0); theory as lines, with a band of ± its estimated error where it
     is asymptotic; simulations as points with 95 % intervals (none where the variance is infinite),
     joined by a dotted line where theory has no formula; the upper bound dashed. Where a risk is
     infinite its line has a gap between dotted verticals, and its simulation, which estimates
     nothing there, is left out; heights far above the others are cut off.
 
     Audit: risk against the variance of the noise that is added; predictions as lines, held-out
-    samples as points with 95 % intervals; where experts begin or cease to lead over dense, the
-    prediction as a dashed line and the 95 % interval of what was measured as a band.
+    samples as points with 95 % intervals. Where experts begin or cease to lead over dense, the
+    prediction is a dashed line and the 95 % interval of the measurement a band.
 
     Parameters
     ----------
     result : Sweep or Audit
     ax : matplotlib.axes.Axes, optional
-        A new figure's if not given.
+        The axes to draw on; those of a new figure if not given.
 
     Returns
     -------
@@ -92,30 +92,30 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
     curves = [
         Curve(label, order, result.over, columns) for order, label in enumerate(_labels(result))
     ]
-    lone: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
+    look: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
     for curve in curves:
-        curve.draw_theory(ax, lone)
+        curve.draw_theory(ax, look)
         if result.replicates:
             curve.draw_simulations(ax, result.replicates)
     if "bound" in columns:
         bound = columns["bound"]
         by_k = result.over == "experts" and np.allclose(bound * x, bound[0] * x[0])
-        whose = "oracle gate" if any(curve.has_gate for curve in curves) else "experts"
+        subject = "oracle gate" if any(curve.has_gate for curve in curves) else "experts"
         ax.plot(
             x,
             bound,
             color="0.45",
             linestyle="--",
-            label="1/K bound" if by_k else f"upper bound for {whose}",
+            label="1/K bound" if by_k else f"upper bound for {subject}",
             zorder=1,
-            **lone,
+            **look,
         )
     heights = np.concatenate([*(c.heights for c in curves), columns.get("bound", x[:0])])
     _scale_axes(ax, result.over, x, heights)
     _label_axes(ax, result.over, x)
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
-    if result.over == "samples" or any(curve.is_rough for curve in curves):
+    if result.over == "samples" or any(curve.has_errors_or_infinities for curve in curves):
         _limit_heights(ax, curves)
         for curve in curves:
             curve.draw_errors(ax)
@@ -127,16 +127,16 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
 
 
 def _labels(result: Sweep) -> list[str]:
-    """The estimators, each by the name of its column."""
+    """The labels of the estimators, which are names of columns."""
     others = (result.over, "bound")
     return [name for name in result.columns if name not in others and not name.endswith(SUFFIXES)]
 
 
 def _limit_heights(ax: Axes, curves: list[Curve]) -> None:
-    """Limits from the closed forms, so that a spike does not flatten everything else."""
+    """Limit the heights by the closed forms, so that a spike does not flatten all curves."""
     finite = np.concatenate(
         [
-            curve.heights if curve.is_unknown else curve.theory[np.isfinite(curve.theory)]
+            curve.heights if curve.lacks_formula else curve.theory[np.isfinite(curve.theory)]
             for curve in curves
         ]
     )
@@ -152,9 +152,9 @@ def _limit_heights(ax: Axes, curves: list[Curve]) -> None:
 
 
 def _legend_above(ax: Axes, curves: list[Curve]) -> None:
-    """Outside, where peaks, bands or many entries leave no room inside.
+    """Put the legend above the axes, where peaks or many entries leave no room inside.
 
-    What belongs to a curve together; of more than two curves in one entry.
+    The entries of a curve stand together; more than two curves have one entry each.
     """
     from matplotlib.lines import Line2D
 
@@ -174,7 +174,7 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
     if points is not None:
         found["points: simulated (95 %)"] = blank[1]
     longest = 0 if many else max(map(len, entries))
-    # blanks let each curve begin a column; what else was drawn on the axes comes last
+    # blanks let each curve begin a column; all other entries come last
     shown = [entry for each in entries for entry in each + [blank] * (longest - len(each))]
     names, handles = zip(*shown, *found.items(), strict=True)
     ax.legend(
@@ -189,22 +189,22 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
 
 
 def _scale_axes(ax: Axes, over: str, x: NDArray[Any], heights: NDArray[Any]) -> None:
-    """Logarithmic where all is positive, but for rates, short spans and lines that are straight."""
+    """Scale positive values logarithmically, except rates, short spans and straight lines."""
     narrow = over in ("leakage", "radius") and x[-1] < DECADES * x[0]
     in_decades = np.all(x > 0) and over not in RATES and not narrow
     if in_decades:
         ax.set_xscale("log")
-    elif _from_zero_on(over, x):
+    elif _spans_decades_from_zero(over, x):
         ax.set_xscale("symlog", linthresh=1.0)
-    straight = over in STRAIGHT and not in_decades
+    straight = over in LINEAR_RISKS and not in_decades
     if heights.size and np.all(heights > 0) and not straight:
         ax.set_yscale("log")
     elif straight and np.all(heights >= 0):
         ax.set_ylim(bottom=0.0)
 
 
-def _from_zero_on(over: str, x: NDArray[Any]) -> bool:
-    """Whether it is steps from 0 to so many that only the first is drawn linearly."""
+def _spans_decades_from_zero(over: str, x: NDArray[Any]) -> bool:
+    """Whether steps from 0 span decades, so that only the first is drawn linearly."""
     return bool(over == "steps" and x[0] == 0 and x[-1] >= DECADES)
 
 
@@ -220,7 +220,7 @@ def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
 
     span = x[-1] / max(x[0], 1.0)  # of what is counted
     if over == "experts":
-        ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spread(x)]))
+        ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spaced_ticks(x)]))
     elif over in COUNTS and len(x) <= FEW_TICKS:
         if x[0] > 0:
             ax.set_xlim(x[0] / 1.5, x[-1] * 1.5)
@@ -231,7 +231,7 @@ def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
         subs = [1.0, 2.0, 5.0]
         ax.xaxis.set_major_locator(
             SymmetricalLogLocator(base=10.0, linthresh=1.0, subs=subs)
-            if _from_zero_on(over, x)
+            if _spans_decades_from_zero(over, x)
             else LogLocator(subs=subs)
         )
     elif over in RATES:
@@ -243,10 +243,10 @@ def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
     ax.set_ylabel("excess risk")
 
 
-def _spread(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:
-    """Those of ``values`` that are at least a factor 1.4 above the last one kept."""
-    kept: list[float] = []
+def _spaced_ticks(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:
+    """The ticks among ``values``, each at least a factor 1.4 above the previous one."""
+    ticks: list[float] = []
     for value in sorted(values.tolist()):
-        if not kept or value >= 1.4 * kept[-1]:
-            kept.append(value)
-    return kept
+        if not ticks or value >= 1.4 * ticks[-1]:
+            ticks.append(value)
+    return ticks

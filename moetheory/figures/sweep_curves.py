@@ -1,4 +1,4 @@
-"""What a figure shows of one estimator."""
+"""The curves of an estimator in the figure of a sweep."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SYMBOLS = {
 
 @dataclass(frozen=True)
 class Curve:
-    """What is drawn of one estimator."""
+    """The curve of one estimator: its theory and its simulations."""
 
     label: str
     order: int
@@ -50,9 +50,9 @@ class Curve:
         if gate is None:
             among_gates = self.label == "moe" and any(map(_GATE.fullmatch, self.columns))
             return "oracle gate" if among_gates else _NAMES.get(self.label, self.label)
-        said = re.sub(r"samples=(\d+)", r"\1 samples", gate[2] or "")
-        said = re.sub(r"moments=(\w+)", r"\1 moments", said)
-        settings = re.findall(r"\d+ samples|\w+ moments|\w+=\S+", said)
+        words = re.sub(r"samples=(\d+)", r"\1 samples", gate[2] or "")
+        words = re.sub(r"moments=(\w+)", r"\1 moments", words)
+        settings = re.findall(r"\d+ samples|\w+ moments|\w+=\S+", words)
         return ", ".join([f"{gate[1]} gate", *(each.replace("=", " ") for each in settings)])
 
     @property
@@ -65,7 +65,7 @@ class Curve:
 
     @property
     def name_of_infinities(self) -> str:
-        ends = self._stretches()
+        ends = self._infinite_ranges()
         shown = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in ends[:2]]
         values = ", ".join(shown + ["…"] * (len(ends) > 2))
         return f"{self.name} infinite at {SYMBOLS.get(self.over, self.over)} = {values}"
@@ -97,38 +97,38 @@ class Curve:
         return self.columns.get(f"{self.label}_error")
 
     @property
-    def is_rough(self) -> bool:
-        """Whether there are errors or infinities to draw."""
+    def has_errors_or_infinities(self) -> bool:
+        """Whether the curve has errors or infinities to draw."""
         return self.error is not None or bool(np.isinf(self.theory).any())
 
     @property
     def simulated(self) -> NDArray[Any]:
-        """NaN where the expectation is infinite, so that its mean estimates nothing."""
+        """The simulated means; NaN where the expectation is infinite."""
         means = self.columns.get(f"{self.label}_simulated", np.array([]))
         return np.where(np.isinf(self.theory), np.nan, means) if means.size else means
 
     @property
-    def is_unknown(self) -> bool:
-        """Whether theory has no formula, somewhere."""
+    def lacks_formula(self) -> bool:
+        """Whether theory has no formula at some of the values."""
         return bool(np.isnan(self.theory).any())
 
     @property
     def heights(self) -> NDArray[Any]:
-        """All finite heights."""
+        """All finite risks, of theory and of simulations."""
         every = np.concatenate([self.theory, self.simulated])
         finite: NDArray[Any] = every[np.isfinite(every)]
         return finite
 
-    def draw_theory(self, ax: Axes, lone: Mapping[str, Any]) -> None:
-        """A line; a thin one through the simulations where there is no theory."""
-        look: dict[str, Any] = {"color": self.colour, "zorder": 2, **lone}
-        if self.is_unknown and self.simulated.size:
-            ax.plot(self.x, self.simulated, linestyle=":", linewidth=1.0, label=self.name, **look)
-            look["label"] = "_"  # what is known of it needs no entry of its own
-        ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **look})
+    def draw_theory(self, ax: Axes, look: Mapping[str, Any]) -> None:
+        """Draw theory as a line; without theory, a thin line joins the simulations."""
+        style: dict[str, Any] = {"color": self.colour, "zorder": 2, **look}
+        if self.lacks_formula and self.simulated.size:
+            ax.plot(self.x, self.simulated, linestyle=":", linewidth=1.0, label=self.name, **style)
+            style["label"] = "_"  # its values of theory need no entry of their own
+        ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **style})
 
     def draw_simulations(self, ax: Axes, replicates: int) -> None:
-        """Points with 95 % intervals."""
+        """Draw simulations as points with 95 % intervals."""
         half = student_quantile(0.025, replicates - 1) * self.columns[f"{self.label}_sem"]
         half = np.where(np.isfinite(half), half, np.nan)  # infinite variance: a point, no bar
         ax.errorbar(
@@ -145,7 +145,7 @@ class Curve:
         )
 
     def draw_errors(self, ax: Axes) -> None:
-        """A band where the formula is asymptotic."""
+        """Draw the error of an asymptotic formula as a band."""
         if self.error is None:
             return
         bottom, top = ax.get_ylim()
@@ -166,16 +166,16 @@ class Curve:
         )
 
     def draw_infinities(self, ax: Axes) -> None:
-        """Dotted lines around each stretch of values at which the risk is infinite."""
+        """Draw dotted lines around each range of values at which the risk is infinite."""
         label: str | None = self.name_of_infinities
-        for low, high in self._stretches():
+        for low, high in self._infinite_ranges():
             ax.axvspan(low, high, color=self.colour, alpha=0.05, linewidth=0.0, zorder=0)
             for end in sorted({low, high}):
                 ax.axvline(end, color=self.colour, ls=":", lw=1.0, zorder=1, label=label)
                 label = None
 
-    def _stretches(self) -> list[tuple[float, float]]:
-        """First and last value of each run of infinite risks."""
+    def _infinite_ranges(self) -> list[tuple[float, float]]:
+        """The first and the last value of each run of infinite risks."""
         infinite = np.concatenate([[False], np.isinf(self.theory), [False]])
         changes = np.flatnonzero(infinite[1:] != infinite[:-1])
         starts, stops = changes[::2], changes[1::2] - 1

@@ -4,7 +4,8 @@ r"""The law of a weighted sum of chi-squares, with relative accuracy in its tail
 
 It is inverted along a hyperbola through the saddle point, not a line (Imhof 1961, Biometrika 48,
 419-426). In units of :math:`2\max w` its singularities are :math:`-\beta_i = -\max w/w_i`, at
-distances :math:`b + \delta_i` from z. A distribution function has one more, from 1/z.
+distances :math:`b + \delta_i` from z. The factor 1/z of a distribution function adds the
+singularity 0.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ EXTREME = 1e290  # beyond it, or below its inverse, squares and ratios leave the
 class Logs(NamedTuple):
     """Logarithms, and an estimate of the largest relative error of their exponentials.
 
-    Of those below exp(-2000) it says nothing.
+    The estimate leaves out exponentials below exp(-2000).
     """
 
     values: FloatArray
@@ -51,9 +52,9 @@ class Bounded(NamedTuple):
 
 
 class _Law(NamedTuple):
-    """The distinct weights, largest first: twice the largest, and arrays (J,)."""
+    """The distinct weights, largest first, with what belongs to each: arrays (J,)."""
 
-    unit: float
+    unit: float  # twice the largest weight
     ratios: FloatArray  # β
     gaps: FloatArray  # β - 1
     powers: FloatArray  # half the degrees
@@ -64,14 +65,26 @@ class _Law(NamedTuple):
 def log_pdf(
     x: ArrayLike, weights: ArrayLike, degrees: ArrayLike, loads: ArrayLike | None = None
 ) -> Logs:
-    r"""The logarithm of the density f of Q, or with loads l of :math:`f(x)\,E[q \mid Q=x]`.
+    r"""The logarithm of the density f of Q, or of :math:`f(x)\,E[q \mid Q=x]` with loads l.
 
     .. math:: q = \sum_i l_i\chi^2_{\nu_i}/\nu_i, \qquad
               E[q\,e^{-zQ}] = E\,e^{-zQ}\sum_i\frac{l_i}{1+2w_iz} .
 
-    The result has the shape of x, any, and is -inf where x <= 0; the weights, degrees and loads
-    l >= 0 have shape (I,). Raises ArithmeticError if the contour integrals do not converge.
+    The result has the shape of x and is -inf where x <= 0.
 
+    Parameters
+    ----------
+    x : array of any shape
+    weights, degrees, loads : (I,) arrays
+        :math:`w, \nu, l`, with loads :math:`l_i \ge 0`.
+
+    Raises
+    ------
+    ArithmeticError
+        The contour integrals do not converge.
+
+    Examples
+    --------
     >>> log_pdf([0.7, 200.0], [0.6, 0.3, 0.1], [1, 1, 1]).values
     array([  -0.5734, -169.5398])
     """
@@ -81,10 +94,10 @@ def log_pdf(
 def log_cdf(
     x: ArrayLike, weights: ArrayLike, degrees: ArrayLike, loads: ArrayLike | None = None
 ) -> Logs:
-    r"""The logarithm of :math:`P(Q \le x)`, or with loads of :math:`E[q;\,Q\le x]`; see `log_pdf`.
+    r"""The logarithm of :math:`P(Q \le x)`, or of :math:`E[q;\,Q\le x]` with loads l.
 
-    As :math:`E\,\chi^2_\nu h(\chi^2_\nu) = \nu E\,h(\chi^2_{\nu+2})`, the latter is
-    :math:`\sum_i l_i P(Q + w_i\chi^2_2 \le x)`, found in one inversion.
+    As :math:`E\,\chi^2_\nu h(\chi^2_\nu) = \nu E\,h(\chi^2_{\nu+2})`, :math:`E[q;\,Q\le x] =
+    \sum_i l_i P(Q + w_i\chi^2_2 \le x)`, found in one inversion. Arguments as for `log_pdf`.
 
     >>> log_cdf([1e-200, 0.7], [0.6, 0.3, 0.1], [1, 1, 1]).values
     array([-690.0912,   -0.7061])
@@ -93,10 +106,11 @@ def log_cdf(
 
 
 def cdf(x: ArrayLike, weights: ArrayLike, degrees: ArrayLike) -> Bounded:
-    r""":math:`P(Q \le x)`, shape of x, with a bound on its absolute error, at most 1e-10.
+    r"""The distribution function :math:`P(Q \le x)`, with a bound on its absolute error.
 
-    That is rounding and the last change of the trapezoid rule, which converges geometrically.
-    Raises ArithmeticError if the bound would be larger.
+    The bound covers rounding and the last change of the trapezoid rule, which converges
+    geometrically. It is at most 1e-10; ArithmeticError is raised if it would be larger. Arguments
+    as for `log_pdf`.
 
     >>> 1.0 - cdf([0.1, 0.7, 2.0], [0.6, 0.3, 0.1], [1, 1, 1]).value  # Imhof 1961, table 1
     array([0.9458, 0.5064, 0.1240])
@@ -112,14 +126,26 @@ def cdf(x: ArrayLike, weights: ArrayLike, degrees: ArrayLike) -> Bounded:
 def exponent_point(
     drop: float, weights: ArrayLike, degrees: ArrayLike, tilt: float = 0.0, upper: bool = False
 ) -> float:
-    r"""Where the saddle-point exponent of :math:`f(x)e^{-\tau x}` is ``drop`` below its peak.
+    r"""The x at which the saddle-point exponent of :math:`f(x)e^{-\tau x}` has dropped by ``drop``.
 
     .. math:: D(u) = K(u) - K(\tau) + (u-\tau)\,x(u), \quad K(u) = \log E\,e^{-uQ}, \quad
               x(u) = -K'(u) = \sum_i\frac{w_i\nu_i}{1+2w_iu} .
 
-    Its peak 0 is at the tilt :math:`\tau > -1/(2\max w)`. Returns x(u) where D(u) = -drop: at
-    u > τ, 0 if that would overflow, or u < τ if ``upper``.
+    The exponent D has its peak 0 at :math:`u = \tau`. Returned is x(u) where D(u) = -drop.
 
+    Parameters
+    ----------
+    drop : float
+        The drop, from 0 to 1e9.
+    weights, degrees : (I,) arrays
+        :math:`w, \nu`.
+    tilt : float
+        :math:`\tau > -1/(2\max w)`.
+    upper : bool
+        Whether u < τ, so that x is above the peak; else u > τ, and 0 if u would overflow.
+
+    Examples
+    --------
     >>> exponent_point(40.0, [0.6, 0.3, 0.1], [1, 1, 1], upper=True)
     51.792
     """
@@ -134,6 +160,7 @@ def exponent_point(
     gaps, sign = law.gaps / peak, -1.0 if upper else 1.0
 
     def excess(distance: float) -> float:
+        """The value of D + drop at a distance in log(1 + unit·u) from the peak."""
         grown = math.expm1(sign * distance)
         terms = grown / (1.0 + grown + gaps) - np.log1p(grown / (1.0 + gaps))
         return float(law.powers @ terms) + drop
@@ -148,6 +175,7 @@ def exponent_point(
 
 
 def _law(weights: ArrayLike, degrees: ArrayLike, loads: ArrayLike | None) -> _Law:
+    """The law of Q for checked arguments, with equal weights taken together."""
     w, nu = np.asarray(weights, dtype=np.float64), np.asarray(degrees, dtype=np.float64)
     load = np.zeros(w.shape) if loads is None else np.asarray(loads, dtype=np.float64)
     if w.ndim != 1 or not len(w) or not np.all((w > w.max() / EXTREME) & (w < math.inf)):
@@ -169,8 +197,9 @@ def _law(weights: ArrayLike, degrees: ArrayLike, loads: ArrayLike | None) -> _La
 
 
 def _logs(x: ArrayLike, law: _Law, pole: bool) -> Logs:
+    """Logarithms of the density, or of the distribution function if ``pole``, times the loads."""
     values, change, rounding = _everywhere(x, law, pole, CHANGE)
-    # what is far too small to be represented has no part in anything
+    # numbers far too small to be represented do not matter
     errors = np.where(values > NOTHING, change**1.5 + rounding, 0.0)
     return Logs(values + law.size, float(np.max(errors, initial=0.0)))
 
@@ -205,7 +234,7 @@ def _everywhere(x: ArrayLike, law: _Law, pole: bool, tolerance: float) -> FloatA
 
 
 def _gamma(y: FloatArray, law: _Law, pole: bool) -> FloatArray:
-    """One distinct weight: the law of a gamma variable; NaN where that underflows."""
+    """The law of a gamma variable, for one distinct weight; NaN where the result underflows."""
     from scipy.special import gammainc, gammaincc
 
     shape = float(law.powers[0]) + (law.loads is not None)  # a load makes it larger by one
@@ -225,7 +254,7 @@ def _saddle(y: FloatArray, gaps: FloatArray, powers: FloatArray) -> FloatArray:
         ratio = b[:, np.newaxis] / (b[:, np.newaxis] + gaps)
         slope, total = np.square(ratio) @ powers, ratio @ powers
         excess = total / (b * y) - 1.0
-        # what is left is in the exponent too, so the contour need only pass near the saddle
+        # the exponent has the same error, so the contour need only pass near the saddle
         if np.all(np.abs(excess) * y * b <= 1e-4 * np.sqrt(slope)):
             return b
         b = b * (1.0 + total * excess / slope)
@@ -242,12 +271,12 @@ def _invert(y: FloatArray, law: _Law, pole: bool, tolerance: float) -> FloatArra
         parts = np.array_split(y, -(-len(y) // rows))
         return np.concatenate([_invert(part, law, pole, tolerance) for part in parts], axis=1)
     b = _saddle(y, gaps, powers)[:, np.newaxis]
-    away = b + gaps
-    width = b / np.sqrt(np.square(b / away) @ powers)[:, np.newaxis]
+    distances = b + gaps
+    width = b / np.sqrt(np.square(b / distances) @ powers)[:, np.newaxis]
     vertex = b if pole else b - 1.0
     ratio = vertex / law.ratios
     # far in the upper tail of a density 1 + ratio is what must not lose its digits
-    near = away[:, -len(law.ratios) :] / law.ratios
+    near = distances[:, -len(law.ratios) :] / law.ratios
     logs = np.where(ratio > -0.5, np.log1p(np.maximum(ratio, -0.5)), np.log(near))
     linear, inverse = y * vertex[:, 0], np.log(b[:, 0]) * pole
     values = linear - logs @ law.powers - inverse
@@ -261,18 +290,18 @@ def _invert(y: FloatArray, law: _Law, pole: bool, tolerance: float) -> FloatArra
     # a Gaussian wants a steep path, a single pole one that bends early
     angle = 0.4 + 0.45 / (1.0 + np.square(y[:, np.newaxis] * width / 3.0))
     # (n, 1) three times, (n, J) distances to singularities and (n, I or 0) terms of the loads
-    contour = (y[:, np.newaxis], SCALE * width, angle, away, shares)
+    contour = (y[:, np.newaxis], SCALE * width, angle, distances, shares)
     integral, change = _trapezoid(contour, powers, tolerance)
     return np.stack((values + np.log(integral), change, 2.0 * EPSILON * size))
 
 
 def _integrand(contour: tuple[FloatArray, ...], powers: FloatArray, u: FloatArray) -> ComplexArray:
     """Integrands on hyperbolas at u (n, k), over their values at the saddle, times -i dz/du."""
-    y, scale, angle, away, shares = contour
+    y, scale, angle, distances, shares = contour
     lean, rise = scale * np.sin(angle), scale * np.cos(angle)
     # cosh(u) - 1 without cancellation
     real, imaginary = -2.0 * lean * np.square(np.sinh(0.5 * u)), rise * np.sinh(u)
-    inverse = (1.0 / away)[:, np.newaxis, :]
+    inverse = (1.0 / distances)[:, np.newaxis, :]
     p, q = real[:, :, np.newaxis] * inverse, imaginary[:, :, np.newaxis] * inverse
     power = np.empty(u.shape, dtype=np.complex128)  # complex logarithms are far slower
     power.real = y * real - 0.5 * (np.log1p(p * (2.0 + p) + np.square(q)) @ powers)
@@ -302,10 +331,10 @@ def _trapezoid(contour: tuple[FloatArray, ...], powers: FloatArray, tolerance: f
         integral[rows] = reach[:, 0] * finer / math.pi
         # the error oscillates as it falls, so one small change may be a coincidence
         change[rows] = np.maximum(now, np.minimum(last, 1.0) ** 2.5)
-        wanting = ~((change[rows] <= tolerance) & (finer > 0.0))
-        if not wanting.any():
+        todo = ~((change[rows] <= tolerance) & (finer > 0.0))
+        if not todo.any():
             return results
-        contour = tuple(field[wanting] for field in contour)
-        rows, reach, total, last = rows[wanting], reach[wanting], finer[wanting], now[wanting]
+        contour = tuple(field[todo] for field in contour)
+        rows, reach, total, last = rows[todo], reach[todo], finer[todo], now[todo]
         steps *= 2
     raise ArithmeticError(f"the inversion has not converged: last change {change[rows].max():.1g}")

@@ -1,4 +1,4 @@
-r"""Ridge regression on a mixture of groups: deterministic equivalent and 1/n term.
+r"""The deterministic equivalent of ridge regression and its 1/n term (docs/theory.md §4, Dense).
 
 Group g has :math:`n_g` samples :math:`\bar x \sim N(0, C_g)`, all :math:`C_g` diagonal. With c
 the ridge on the sum over samples, their Gram matrix plus c behaves like
@@ -6,9 +6,10 @@ the ridge on the sum over samples, their Gram matrix plus c behaves like
 
 .. math:: a\,w_g + w_g \sum_m C_{gm}/D_m = n_g ,
 
-a convex problem in :math:`\ln w`: minimise :math:`\sum_m \ln D_m + \sum_g (a\,w_g - n_g\ln w_g)`.
-Ridge :math:`\mu`: (a, c) = (1, nμ). Without ridge: (1, 0) where n > d, (0, 1) where n < d.
-Source: docs/theory.md §4.
+the minimum of :math:`\Phi_0(w) = \sum_m \ln D_m + \sum_g (a\,w_g - n_g\ln w_g)`, convex in
+:math:`\ln w`. Ridge :math:`\mu`: (a, c) = (1, nμ). Without ridge: (1, 0) if n > d, (0, 1) if n < d.
+A pair ``own, other`` holds the values of a matrix over groups and coordinates on and off the
+block of the group, shape (d,) in the order of the layout (see `block_layout`).
 """
 
 from __future__ import annotations
@@ -25,38 +26,40 @@ STEPS = 300
 TOO_NEAR = 0.499  # s/(n(n-s)) is at least 1/2 for n = s+1, and less for n = s+2
 SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
 
+Pair = tuple[FloatArray, FloatArray]
+
 
 class CoefficientMoments(NamedTuple):
-    r"""Of the coefficients of each coordinate, shape (d,), in the order of the layout.
+    r"""Mean and variance of each fitted coefficient, with the next order of both, shape (d,).
 
     Attributes
     ----------
-    mean, missed, variance : arrays
-        To leading order, the deterministic equivalent: the mean, b less the mean, the variance.
-    bend, spread : arrays
-        The term of relative order 1/n: what is to be added to the mean, and to the variance.
-    doubt : array
-        The variance times s/(n(n-s)) of the group that it is carried from (as if that were one
-        isotropic group, for which it is the relative error of the leading order); positive,
-        while the 1/n term may vanish by accident. Infinite from about one sample to the
-        threshold on: there the mean may be infinite, or diverge as a ridge or a noise vanishes,
-        and no order knows.
+    mean, coefficient_error, variance : arrays
+        The deterministic equivalent: the mean :math:`\bar\beta`, the error :math:`b-\bar\beta`
+        of the mean, and the variance.
+    mean_correction, variance_correction : arrays
+        The terms of relative order 1/n, which are added to the mean and to the variance.
+    error_scale : array
+        The variance, with the contribution of each group times its s/(n(n-s)): the relative error
+        of the leading order for one isotropic group. Positive, while the 1/n term may vanish by
+        accident. Infinite from about one sample to the threshold on: there the mean may be
+        infinite, or diverge as a ridge or a noise vanishes, and no order is accurate.
     """
 
     mean: FloatArray
-    missed: FloatArray
+    coefficient_error: FloatArray
     variance: FloatArray
-    bend: FloatArray
-    spread: FloatArray
-    doubt: FloatArray
+    mean_correction: FloatArray
+    variance_correction: FloatArray
+    error_scale: FloatArray
 
 
 def weights(
-    layout: BlockLayout, counts: FloatArray, own: FloatArray, other: Any, slope: Any, floor: Any
+    layout: BlockLayout, counts: FloatArray, own: FloatArray, other: Any, a: Any, c: Any
 ) -> FloatArray:
     r"""The weights :math:`w_g`, shape (sets, k); 0 for a group without samples.
 
-    Newton's method in :math:`\ln w`, and where a step of it does not help
+    Newton's method in :math:`\ln w`, and where a step of it does not help the iteration
     :math:`w_g \leftarrow n_g/(a + \sum_m C_{gm}/D_m)`, which converges from anywhere.
 
     Parameters
@@ -66,8 +69,8 @@ def weights(
         :math:`n_g`.
     own, other : (d,) arrays
         :math:`C_{gm}` on and off the block of the group.
-    slope, floor : (sets, 1) arrays
-        a and c.
+    a, c : (sets, 1) arrays
+        As in the equation.
 
     Raises
     ------
@@ -75,56 +78,55 @@ def weights(
         No convergence, as for a problem that has no solution.
     """
     present = counts > 0.0
-    w = counts * one_sample(layout, counts, own, other, slope, floor)
-    before, fallback = np.full((len(counts), 1), np.inf), w
+    w = counts * isotropic_weight(layout, counts, own, other, a, c)
+    previous, fallback = np.full((len(counts), 1), np.inf), w
     identity = np.eye(counts.shape[-1])
     for _ in range(STEPS):
-        on, off = _over(own, other, denominator(layout, w, own, other, floor))
-        pull = slope + layout.group_sums(on, off)
-        share = np.divide(w * pull, counts, out=np.ones(counts.shape), where=present)
-        error = np.abs(share - 1.0).max(axis=-1, keepdims=True)
-        if np.any(error > before):
-            w, before = np.where(error > before, fallback, w), np.full_like(before, np.inf)
+        ratios = _over_denominator(own, other, denominator(layout, w, own, other, c))
+        pull = a + layout.sum_over_coordinates(*ratios)  # n/w at the solution
+        fulfilled = np.divide(w * pull, counts, out=np.ones(counts.shape), where=present)
+        error = np.abs(fulfilled - 1.0).max(axis=-1, keepdims=True)
+        if np.any(error > previous):
+            w, previous = np.where(error > previous, fallback, w), np.full_like(previous, np.inf)
             continue
-        reached = w[..., np.newaxis] * layout.gram(on, off) * w[..., np.newaxis, :]
-        hessian = identity * np.where(present, w * pull, 1.0)[..., np.newaxis] - reached
-        step = np.linalg.solve(hessian, ((1.0 - share) * counts)[..., np.newaxis])[..., 0]
+        weighted_gram = w[..., np.newaxis] * layout.gram(*ratios) * w[..., np.newaxis, :]
+        hessian = identity * np.where(present, w * pull, 1.0)[..., np.newaxis] - weighted_gram
+        step = np.linalg.solve(hessian, ((1.0 - fulfilled) * counts)[..., np.newaxis])[..., 0]
         if error.max() <= TOLERANCE:
             return np.asarray(w * np.exp(step))
         longest = np.abs(step).max(axis=-1, keepdims=True)
-        fallback, before = np.where(present, counts / np.where(present, pull, 1.0), 0.0), error
+        fallback, previous = np.where(present, counts / np.where(present, pull, 1.0), 0.0), error
         w = w * np.exp(step * np.minimum(1.0, 2.0 / np.maximum(longest, 1.0)))
     raise ArithmeticError(f"no convergence in {STEPS} steps: relative error {error.max():.2g}")
 
 
-def one_sample(
-    layout: BlockLayout,
-    counts: FloatArray,
-    own: FloatArray,
-    other: FloatArray,
-    slope: Any,
-    floor: Any,
+def isotropic_weight(
+    layout: BlockLayout, counts: FloatArray, own: FloatArray, other: FloatArray, a: Any, c: Any
 ) -> FloatArray:
-    """The weight of a sample, shape (sets, 1), were all variances equal; 1 without samples."""
+    r"""The weight of one sample if all variances equalled their mean v, shape (sets, 1).
+
+    With n samples of d coordinates in a set the weight is u = w/n, where w is the positive root of
+    :math:`a\,v\,w^2 + ((d-n)v + a\,c)\,w - n\,c = 0`; without samples 1. See `weights`.
+    """
     n = counts.sum(axis=-1, keepdims=True)
-    seen = layout.across((counts > 0.0).astype(np.float64), own, other) > 0.0
-    dim = layout.block_sums(seen.astype(np.float64)).sum(axis=-1, keepdims=True)
-    energy = np.sum(counts * layout.group_sums(own, other), axis=-1, keepdims=True)
-    mean = np.where(n > 0.0, energy / np.maximum(n, 1.0) / np.maximum(dim, 1.0), 1.0)
-    # a v w^2 + ((d - n) v + a c) w - n c = 0
-    linear = (dim - n) * mean + slope * floor
-    root = np.hypot(linear, 2.0 * np.sqrt(slope * mean * n) * np.sqrt(floor))
+    varies = layout.sum_over_groups((counts > 0.0).astype(np.float64), own, other) > 0.0
+    dim = layout.sum_over_block(varies.astype(np.float64)).sum(axis=-1, keepdims=True)
+    energy = np.sum(counts * layout.sum_over_coordinates(own, other), axis=-1, keepdims=True)
+    v = np.where(n > 0.0, energy / np.maximum(n, 1.0) / np.maximum(dim, 1.0), 1.0)
+    linear = (dim - n) * v + a * c
+    root = np.hypot(linear, 2.0 * np.sqrt(a * v * n) * np.sqrt(c))
+    # of the two forms of the root of a quadratic, the one without cancellation
     rising = np.where(linear > 0.0, linear + root, 1.0)
-    falling = np.where(slope * mean > 0.0, 2.0 * slope * mean, 1.0)
-    total = np.where(linear > 0.0, 2.0 * n * floor / rising, (root - linear) / falling)
-    return np.asarray(np.where(n > 0.0, total / np.maximum(n, 1.0), 1.0))
+    falling = np.where(a * v > 0.0, 2.0 * a * v, 1.0)
+    w = np.where(linear > 0.0, 2.0 * n * c / rising, (root - linear) / falling)
+    return np.asarray(np.where(n > 0.0, w / np.maximum(n, 1.0), 1.0))
 
 
 def denominator(
-    layout: BlockLayout, w: FloatArray, own: FloatArray, other: FloatArray, floor: Any
+    layout: BlockLayout, w: FloatArray, own: FloatArray, other: FloatArray, c: Any
 ) -> FloatArray:
-    r""":math:`D_m = c + \sum_g w_g C_{gm}`, shape (d,)."""
-    return layout.across(w, own, other) + layout.spread(floor)
+    r"""The diagonal :math:`D_m = c + \sum_g w_g C_{gm}`, shape (d,); arguments as for `weights`."""
+    return layout.sum_over_groups(w, own, other) + layout.per_coordinate(c)
 
 
 def moments(
@@ -134,65 +136,75 @@ def moments(
     leakage: FloatArray,
     coefficients: FloatArray,
     noise: float,
-    outside: FloatArray,
-    slope: Any,
-    floor: Any,
+    unexplained: FloatArray,
+    a: Any,
+    c: Any,
 ) -> CoefficientMoments:
     r"""Mean and variance of each fitted coefficient.
 
-    With :math:`\bar\beta = D^{-1}\sum_g w_gC_g\tilde\theta_g`, :math:`e_g` its risk in group g,
-    :math:`G_{gh} = \sum_m C_{gm}C_{hm}/D_m^2` and :math:`P = (\operatorname{diag}(n_g/w_g^2) -
-    G)^{-1}`, the leading order is :math:`\bar\beta_m` and :math:`\sum_g (Pe)_gC_{gm}/D_m^2`: the
-    risk of any test input is then that of :math:`\bar\beta` plus the variances times its own.
-    The next order is that of the free energy :math:`\tfrac12\ln\det(I -
-    \operatorname{diag}(w_g^2/n_g)\,G)`, differentiated along a test sample and along the label.
+    With :math:`S_{gm}` equal to :math:`\lambda` on and :math:`\nu` off the block,
+    :math:`C = S + \sigma^2` and
+
+    .. math:: \bar\beta_m = b_m\frac{\sum_g w_g S_{gm}}{D_m}, \qquad
+              G_{gh} = \sum_m \frac{C_{gm}C_{hm}}{D_m^2}, \qquad
+              P = \Big(\operatorname{diag}\frac{n_g}{w_g^2} - G\Big)^{-1},
+
+    and :math:`e_g` the risk of :math:`\bar\beta` in group g, the leading order is the mean
+    :math:`\bar\beta_m` and the variance :math:`\sum_g (Pe)_gC_{gm}/D_m^2`. The next order is that
+    of the free energy :math:`\Phi_1 = \tfrac12\ln\det(I - \operatorname{diag}(w_g^2/n_g)\,G)`,
+    differentiated along a test sample and along the label.
 
     Parameters
     ----------
+    layout, counts, a, c
+        As for `weights`.
     signal, leakage, coefficients : (d,) arrays
         :math:`\lambda, \nu, b`, in the order of the layout.
     noise : float
         :math:`\sigma^2`.
-    outside : (sets, k) array
-        Label variance that these coordinates cannot explain.
+    unexplained : (sets, k) array
+        Variance of the label that is independent of the coordinates of the set: label noise and,
+        for an expert, the signal that leaks into the blocks of others.
     """
     own, other = signal + noise, leakage + noise
     # in such units of w and c, which do not matter below, weights are of the order of counts
-    unit = one_sample(layout, counts, own, other, slope, floor)
-    slope, floor = slope * unit, floor / unit
-    w = weights(layout, counts, own, other, slope, floor)
-    d_m = denominator(layout, w, own, other, floor)
-    # beta is the fitted mean, missed what it lacks: b = beta + missed
-    reached = d_m > 0.0
-    safe = np.where(reached, d_m, 1.0)
-    share = layout.across(w, signal, leakage) / safe
-    lost = (layout.spread(floor) + layout.across(w, noise, noise)) / safe
-    beta, missed = coefficients * share, np.where(reached, coefficients * lost, coefficients)
-    passed, squared = noise * beta**2, missed**2
-    risk = layout.group_sums(signal * squared + passed, leakage * squared + passed) + outside
+    unit = isotropic_weight(layout, counts, own, other, a, c)
+    a, c = a * unit, c / unit
+    w = weights(layout, counts, own, other, a, c)
+    d_m = denominator(layout, w, own, other, c)
+    varies = d_m > 0.0
+    positive_d = np.where(varies, d_m, 1.0)
+    beta = coefficients * (layout.sum_over_groups(w, signal, leakage) / positive_d)
+    lost_share = (layout.per_coordinate(c) + layout.sum_over_groups(w, noise, noise)) / positive_d
+    error = np.where(varies, coefficients * lost_share, coefficients)  # b - beta
+    passed_noise, squared = noise * beta**2, error**2
+    risks = signal * squared + passed_noise, leakage * squared + passed_noise
+    e = layout.sum_over_coordinates(*risks) + unexplained
+    ratios = _over_denominator(own, other, d_m)
+    gram = layout.gram(*ratios)
+    p = _inverse(gram, counts, w)
 
-    on, off = _over(own, other, d_m)
-    gram = layout.gram(on, off)
-    solved = _inverse(gram, counts, w)
+    def variance_from(errors: Any) -> FloatArray:
+        r"""The variances :math:`\sum_g (Pe)_gC_{gm}/D_m^2` for the risks e in the groups."""
+        return layout.sum_over_groups(_apply(p, errors), *ratios) / positive_d
 
-    def carried(errors: Any) -> FloatArray:
-        """The variances that errors in the training groups leave in the coefficients."""
-        return layout.across(_apply(solved, errors), on, off) / safe
-
-    root = np.sqrt(safe)
-    pulls = (signal * missed - noise * beta) / root, (leakage * missed - noise * beta) / root
-    shared, crossed, trained = _next_order(layout, counts, w, (on, off), pulls, solved, risk)
-    tested = layout.group_sums(on * shared + pulls[0] * crossed, off * shared + pulls[1] * crossed)
-    relative = _diagonal(gram @ solved) / np.maximum(counts, 1.0)
-    near = (relative >= TOO_NEAR) & (risk > 0.0)
-    doubt = carried(risk * np.where(near, 0.0, relative))
+    root = np.sqrt(positive_d)
+    gradients = (signal * error - noise * beta) / root, (leakage * error - noise * beta) / root
+    variance_part, mean_part, through_w = _next_order(layout, counts, w, ratios, gradients, p, e)
+    parts = zip(ratios, gradients, strict=True)
+    through_d = layout.sum_over_coordinates(
+        *(ratio * variance_part + gradient * mean_part for ratio, gradient in parts)
+    )
+    relative = _diagonal(gram @ p) / np.maximum(counts, 1.0)
+    too_near = (relative >= TOO_NEAR) & (e > 0.0)
+    error_scale = variance_from(e * np.where(too_near, 0.0, relative))
     result = CoefficientMoments(
         mean=beta,
-        missed=missed,
-        variance=carried(risk),
-        bend=-0.5 * crossed / root,
-        spread=shared / safe + carried(tested + trained),
-        doubt=np.where(carried(near * 1.0) > 0.0, np.inf, doubt),
+        coefficient_error=error,
+        variance=variance_from(e),
+        mean_correction=-0.5 * mean_part / root,
+        variance_correction=variance_part / positive_d + variance_from(through_d + through_w),
+        error_scale=np.where(variance_from(too_near * 1.0) > 0.0, np.inf, error_scale),
     )
     if not all(np.isfinite(part).all() for part in result[:-1]):
         raise ArithmeticError("numbers too large or too small for floating point")
@@ -203,69 +215,71 @@ def _next_order(
     layout: BlockLayout,
     counts: FloatArray,
     w: FloatArray,
-    reach: tuple[FloatArray, FloatArray],
-    pulls: tuple[FloatArray, FloatArray],
-    solved: FloatArray,
-    risk: FloatArray,
+    ratios: Pair,
+    gradients: Pair,
+    p: FloatArray,
+    e: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    r"""Gradient of the label's derivative of :math:`\tfrac12\ln\det(I - \mathrm{diag}(w^2/n)G)`.
+    r"""The gradient of :math:`\Psi`, the label's derivative of :math:`\Phi_1`.
 
     With the label of weight :math:`\epsilon` appended, :math:`G \to G + 2\epsilon V`,
-    :math:`V_{gh} = \sum_m E_{gm}E_{hm}/D_m`, and :math:`w \to w - \epsilon z`, :math:`z = Pr`, so
-    that the derivative is
+    :math:`V_{gh} = \sum_m E_{gm}E_{hm}/D_m`, and :math:`w \to w - \epsilon Pe`, so that
 
-    .. math:: \Psi = -\operatorname{tr}PV - j^\top z, \qquad
+    .. math:: \Psi = -\operatorname{tr}PV - j^\top Pe, \qquad
               j_k = \frac1{w_k} - \frac{n_k}{w_k^3}P_{kk}
                     + \sum_m \frac{C_{km}}{D_m} \frac{(C^\top PC)_m}{D_m^2} .
 
-    Returned is its gradient: along a test sample through D, :math:`\sum_m (C_{hm}/D_m)s_m +
-    (E_{hm}/\sqrt{D_m})c_m`, as (d,) arrays s and c; and through n/w² and ln w, (sets, k).
+    Returned are (d,) arrays x and y, ``variance_part`` and ``mean_part``, and a (sets, k) array.
+    Along a test sample of group h the derivative through D is :math:`\sum_m (C_{hm}/D_m)x_m +
+    (E_{hm}/\sqrt{D_m})y_m`; the last array is the derivative through :math:`n/w^2` and
+    :math:`\ln w`.
 
     Parameters
     ----------
-    reach, pulls : two (d,) arrays each
+    layout, counts, w
+        As for `weights`, and what it returns.
+    ratios, gradients : pairs of (d,) arrays
         :math:`C_{gm}/D_m` and :math:`E_{gm}/\sqrt{D_m}`, :math:`E_g = C_g(\tilde\theta_g -
-        \bar\beta)`, on and off the block.
-    solved : (sets, k, k) array
-        P.
-    risk : (sets, k) array
-        r.
+        \bar\beta)`, each on and off the block of the group.
+    p, e : (sets, k, k) and (sets, k) arrays
+        P, and the risk of :math:`\bar\beta` in each group.
     """
-    on, off = reach
-    reciprocal = np.divide(1.0, w, out=np.zeros(w.shape), where=counts > 0.0)
-    curvature = counts * reciprocal**3
-    along = _diagonal(solved)
-    z = _apply(solved, risk)
-    z_reach, quadratic = layout.across(z, on, off), layout.form(solved, on, off)
-    slopes = reciprocal - curvature * along + layout.group_sums(on * quadratic, off * quadratic)
-    y = _apply(solved, slopes)
-    label = layout.gram(*pulls)
+    inverse_w = np.divide(1.0, w, out=np.zeros(w.shape), where=counts > 0.0)
+    n_over_w3 = counts * inverse_w**3
+    p_diagonal, p_e = _diagonal(p), _apply(p, e)
+    p_e_ratios, p_form = layout.sum_over_groups(p_e, *ratios), layout.quadratic_form(p, *ratios)
+    j = inverse_w - n_over_w3 * p_diagonal
+    j = j + layout.sum_over_coordinates(*(ratio * p_form for ratio in ratios))
+    p_j = _apply(p, j)
+    v = layout.gram(*gradients)
     identity = np.eye(counts.shape[-1])
-    bent = identity * (curvature * z)[..., np.newaxis] - layout.gram(on, off, z_reach)
-    change = solved @ (label - bent) @ solved
-    shared = (
-        2.0 * layout.form(change, on, off)
-        + layout.form(solved, *pulls)
-        + 2.0 * layout.across(y, on, off) * z_reach
-        + 3.0 * z_reach * quadratic
+    # half of how diag(n/w^2) - G changes through w, and half of how P changes
+    weight_change = identity * (n_over_w3 * p_e)[..., np.newaxis] - layout.gram(*ratios, p_e_ratios)
+    p_change = p @ (v - weight_change) @ p
+    variance_part = (
+        2.0 * layout.quadratic_form(p_change, *ratios)
+        + layout.quadratic_form(p, *gradients)
+        + 2.0 * layout.sum_over_groups(p_j, *ratios) * p_e_ratios
+        + 3.0 * p_e_ratios * p_form
     )
-    crossed = 2.0 * (layout.form(solved, on, off, *pulls) + layout.across(y, *pulls))
-    through_counts = (
-        z * reciprocal**2
-        - 2.0 * curvature * (_diagonal(change) + y * z)
-        - 3.0 * curvature * reciprocal * along * z
+    crossed = layout.quadratic_form(p, *ratios, *gradients)
+    mean_part = 2.0 * (crossed + layout.sum_over_groups(p_j, *gradients))
+    through_w = (
+        p_e * inverse_w**2
+        - 2.0 * n_over_w3 * (_diagonal(p_change) + p_j * p_e)
+        - 3.0 * n_over_w3 * inverse_w * p_diagonal * p_e
     )
-    return shared, crossed, through_counts
+    return variance_part, mean_part, through_w
 
 
-def _over(own: FloatArray, other: FloatArray, d_m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both over D, and 0 where D is: no sample reaches that coordinate."""
-    safe = np.where(d_m > 0.0, d_m, np.inf)
-    return own / safe, other / safe
+def _over_denominator(own: FloatArray, other: FloatArray, d_m: FloatArray) -> Pair:
+    """The pair divided by D; 0 where D is 0, as no sample reaches that coordinate."""
+    positive_d = np.where(d_m > 0.0, d_m, np.inf)
+    return own / positive_d, other / positive_d
 
 
 def _inverse(gram: FloatArray, counts: FloatArray, w: FloatArray) -> FloatArray:
-    r""":math:`P = (\operatorname{diag}(n/w^2) - G)^{-1}` for the groups with samples, else 0."""
+    r"""The matrix :math:`P = (\operatorname{diag}(n/w^2) - G)^{-1}`; 0 for empty groups."""
     scale = w / np.sqrt(np.maximum(counts, 1.0))
     outer = scale[..., np.newaxis] * scale[..., np.newaxis, :]
     matrix = np.eye(counts.shape[-1]) - outer * gram
@@ -276,8 +290,10 @@ def _inverse(gram: FloatArray, counts: FloatArray, w: FloatArray) -> FloatArray:
 
 
 def _apply(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    """The matrix of each set times the vector of the set."""
     return np.asarray((matrix @ vector[..., np.newaxis])[..., 0])
 
 
 def _diagonal(matrix: FloatArray) -> FloatArray:
+    """The diagonal of the matrix of each set, shape (sets, k)."""
     return np.diagonal(matrix, axis1=1, axis2=2)

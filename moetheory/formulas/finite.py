@@ -1,8 +1,8 @@
 r"""Finitely many samples: the exact mean of experts, and rates as n grows (docs/theory.md §4).
 
-Expert g sees :math:`n_g` samples of :math:`s_g` coordinates (those that vary at all, clean or
-by noise), with residual variance :math:`\rho_g` and energy :math:`E_g = \theta_g^\top
-C_g\theta_g` of what it could predict. Minimum-norm least squares. All arrays broadcast.
+Expert g is fitted by minimum-norm least squares on :math:`n_g` samples of :math:`s_g` coordinates
+(those that vary at all). The residual variance is :math:`\rho_g`, the variance of the best
+prediction :math:`E_g = \theta_g^\top C_g\theta_g`. All arrays broadcast.
 """
 
 from __future__ import annotations
@@ -29,6 +29,13 @@ def estimation_cost(
     Without samples it is :math:`E`. Above the threshold it holds for any covariance, below it
     for an isotropic one. Without residual (:math:`\rho = 0`) only :math:`E(1-n/s)^+` is left.
 
+    Parameters
+    ----------
+    samples, sizes, residual, energy : arrays
+        :math:`n, s, \rho, E` of each expert.
+
+    Examples
+    --------
     >>> estimation_cost([0, 3, 9, 10, 12, 30], 10, 1.0, 2.0)
     array([ 2.        ,  1.9       ,         inf,         inf, 10.        ,
             0.52631579])
@@ -36,32 +43,35 @@ def estimation_cost(
     n, s, rho, e = np.broadcast_arrays(
         *(np.asarray(a, dtype=np.float64) for a in (samples, sizes, residual, energy))
     )
-    room = np.abs(n - s) - 1.0
-    unseen = e * np.clip(1.0 - n / np.maximum(s, 1.0), 0.0, None)
-    spread = np.divide(rho, room, out=np.full(n.shape, np.inf), where=room > 0.0)
-    fits = np.minimum(n, s)
-    noise = np.multiply(spread, fits, out=np.zeros(n.shape), where=(fits > 0.0) & (rho > 0.0))
-    return np.asarray(noise + unseen)
+    distance = np.abs(n - s) - 1.0  # to the threshold, where the mean is infinite
+    bias = e * np.clip(1.0 - n / np.maximum(s, 1.0), 0.0, None)
+    each = np.divide(rho, distance, out=np.full(n.shape, np.inf), where=distance > 0.0)
+    rank = np.minimum(n, s)
+    variance = np.multiply(each, rank, out=np.zeros(n.shape), where=(rank > 0.0) & (rho > 0.0))
+    return np.asarray(variance + bias)
 
 
 class ExpertMoments(NamedTuple):
-    r"""Of the coefficients of experts, fitted: mean :math:`a\theta_m`, variance
-    :math:`t\theta_m^2 + u + v/C_m`.
+    r"""The factors in mean and variance of the fitted coefficients, one for each expert.
+
+    The mean is :math:`k\theta_m`, the variance :math:`t\theta_m^2 + u + v/C_m`.
 
     Attributes
     ----------
-    share, stretch, even, noise : arrays
-        a, t, u and v, one for each expert.
+    kept_share : array
+        k.
+    variance_of_squares, variance_of_norm, variance_of_residual : arrays
+        t, u and v: what :math:`\theta_m^2`, :math:`\|\theta\|^2` and the residual add.
     """
 
-    share: FloatArray
-    stretch: FloatArray
-    even: FloatArray
-    noise: FloatArray
+    kept_share: FloatArray
+    variance_of_squares: FloatArray
+    variance_of_norm: FloatArray
+    variance_of_residual: FloatArray
 
 
 def expert_moments(
-    samples: ArrayLike, sizes: ArrayLike, residual: ArrayLike, norm: ArrayLike
+    samples: ArrayLike, sizes: ArrayLike, residual: ArrayLike, squared_norm: ArrayLike
 ) -> ExpertMoments:
     r"""Mean and variance of each coefficient of a fitted expert, where C is positive.
 
@@ -70,29 +80,37 @@ def expert_moments(
               \theta_m^2 + \frac{s\|\theta\|^2 - \theta_m^2}{s-1}\Big)
               + \frac{\rho\,n}{(s-n-1)\,s\,C_m} .
 
-    The second needs :math:`C = cI`: the fit is :math:`\theta` projected on a random subspace of
-    dimension n, and noise within it. Infinite for :math:`|n-s| \le 1`, :math:`\rho > 0`.
+    The case :math:`n < s-1` needs :math:`C = cI`: the fit is :math:`\theta` projected on a random
+    subspace of dimension n, plus noise within the subspace. For :math:`|n-s| \le 1` and
+    :math:`\rho > 0` the variance is infinite.
 
     Parameters
     ----------
-    samples, sizes, residual, norm : arrays
+    samples, sizes, residual, squared_norm : arrays
         :math:`n, s, \rho, \|\theta\|^2` of each expert.
     """
-    n, s, rho, energy = (np.asarray(a, dtype=np.float64) for a in (samples, sizes, residual, norm))
-    share = np.minimum(n / np.maximum(s, 1.0), 1.0)
-    room = np.abs(n - s) - 1.0
-    spread = np.divide(rho, room, out=np.full(n.shape, np.inf), where=room > 0.0)
-    noise = np.multiply(spread, share, out=np.zeros(n.shape), where=(n > 0.0) & (rho > 0.0))
-    projected = share * np.maximum(s - n, 0.0) / np.maximum(s * (s + 2.0), 1.0)
-    others = np.maximum(s - 1.0, 1.0)
+    n, s, rho, squared_norm = (
+        np.asarray(a, dtype=np.float64) for a in (samples, sizes, residual, squared_norm)
+    )
+    kept_share = np.minimum(n / np.maximum(s, 1.0), 1.0)
+    distance = np.abs(n - s) - 1.0  # to the threshold, where the mean is infinite
+    each = np.divide(rho, distance, out=np.full(n.shape, np.inf), where=distance > 0.0)
+    residual_part = np.multiply(
+        each, kept_share, out=np.zeros(n.shape), where=(n > 0.0) & (rho > 0.0)
+    )
+    projection = kept_share * np.maximum(s - n, 0.0) / np.maximum(s * (s + 2.0), 1.0)
+    s_less_one = np.maximum(s - 1.0, 1.0)
     return ExpertMoments(
-        share, projected * (others - 1.0) / others, projected * energy * s / others, noise
+        kept_share=kept_share,
+        variance_of_squares=projection * (s_less_one - 1.0) / s_less_one,
+        variance_of_norm=projection * squared_norm * s / s_less_one,
+        variance_of_residual=residual_part,
     )
 
 
-def is_isotropic(least: Any, most: Any) -> Any:
-    """Whether variances from ``least`` to ``most`` are equal up to rounding."""
-    return most - least <= 1e-12 * most
+def is_isotropic(smallest: Any, largest: Any) -> Any:
+    """Whether the ``smallest`` and the ``largest`` variance are equal up to rounding."""
+    return largest - smallest <= 1e-12 * largest
 
 
 def dense_rate(
@@ -106,31 +124,39 @@ def dense_rate(
     *,
     fixed: bool,
 ) -> float:
-    r""":math:`\lim n(\mathbb E R_n - R)` of dense least squares.
+    r"""The limit of :math:`n(\mathbb E R_n - R)` for dense least squares.
 
-    :math:`\operatorname{tr}(H^{-1}J)` with :math:`H = \operatorname{diag}(h+\sigma^2)`,
-    :math:`J = \sum_g p_g (r_g C_g + \kappa\, C_g\Delta_g\Delta_g^\top C_g)`, :math:`r_g` the risk
-    in group g of the best coefficients, :math:`\Delta_g` what these are off the group's own, and
-    :math:`\kappa = 1` for fixed counts, 2 for counts that are drawn.
+    .. math:: \operatorname{tr}(H^{-1}J), \qquad H = \operatorname{diag}(h+\sigma^2), \qquad
+              J = \sum_g p_g (r_g C_g + \kappa\, C_g\Delta_g\Delta_g^\top C_g),
+
+    where :math:`r_g` is the risk in group g of the dense optimum :math:`\hat b`,
+    :math:`\Delta_g = \tilde\theta_g - \hat b` its distance from the group's best coefficients,
+    and :math:`\kappa = 1` for fixed counts, 2 for counts that are drawn.
 
     Parameters
     ----------
     layout : BlockLayout
+        All groups in one set.
     group_probabilities : (K,) array
+        :math:`p_g`.
     signal, leakage, coefficients : (d,) arrays
         :math:`\lambda, \nu, b`, in the order of the layout.
     noise, label_noise : float
+        :math:`\sigma^2, \omega^2`.
     fixed : bool
+        Whether the numbers of samples of the groups are fixed.
     """
     p = group_probabilities.reshape(layout.shape)
-    moment = layout.across(p, signal, leakage)
-    whole, lost = population.shrinkage(moment, noise)
-    best, missed = coefficients / whole * moment, coefficients / whole * lost
+    moment = layout.sum_over_groups(p, signal, leakage)
+    total = population.shrinkage_denominator(moment, noise)
+    optimum = coefficients / total * moment
+    error = coefficients / total * population.lost_numerator(moment, noise)
     contributions = population.dense_contributions(
-        layout.spread(p), signal, leakage, coefficients, noise
+        layout.per_coordinate(p), signal, leakage, coefficients, noise
     )
-    risk = layout.group_sums(*contributions)
-    dimension = layout.group_sums((signal + noise) / whole, (leakage + noise) / whole)
-    own, other = signal * missed - noise * best, leakage * missed - noise * best  # C Delta
-    pulled = layout.group_sums(own**2 / whole, other**2 / whole)
-    return float(np.sum(p * ((risk + label_noise) * dimension + (1.0 if fixed else 2.0) * pulled)))
+    risk = layout.sum_over_coordinates(*contributions)
+    trace = layout.sum_over_coordinates((signal + noise) / total, (leakage + noise) / total)
+    own, other = signal * error - noise * optimum, leakage * error - noise * optimum  # C Delta
+    form = layout.sum_over_coordinates(own**2 / total, other**2 / total)
+    kappa = 1.0 if fixed else 2.0
+    return float(np.sum(p * ((risk + label_noise) * trace + kappa * form)))

@@ -1,7 +1,17 @@
-r"""Where the Bayes router sends a sample, and what its errors cost (docs/theory.md §6).
+r"""Routing probabilities and excess risk of the hard gate (docs/theory.md §6, Hard routing).
 
-A sample goes to the block of the largest :math:`\log W_j = a_j + z_j`. Given the group these are
-independent, so everything is an integral over the largest one.
+A sample goes to the block with the largest score :math:`\log W_j = a_j + z_j`. Given the group the
+scores are independent, so everything is an integral over the largest score :math:`\zeta`. With
+:math:`F_l, f_l` the distribution function and density of the score of block l while inactive,
+:math:`F^1_g, f^1_g` those while active, :math:`G^1_g(\zeta) = E[q_g;\,a_g+z_g\le\zeta]` while
+active and :math:`g_j = f_j\,E[q_j \mid \zeta]` while inactive, for :math:`j \ne g`
+
+.. math:: P(g \to j) = \int f_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta, \quad
+          E[q_g;\,g\to j] = \int f_j\,G^1_g\prod_{l\ne g,j}F_l\,d\zeta, \quad
+          E[q_j;\,g\to j] = \int g_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta .
+
+A group is *signal-free* if its block has no signal, or if the group is never drawn: no block is
+active for its samples.
 """
 
 from __future__ import annotations
@@ -15,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import chisquares
-from moetheory.formulas.block_evidence import Block, others
+from moetheory.formulas.block_evidence import Block, sum_over_other_blocks
 
 COARSE = 256  # nodes that look for where the integrands are
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
@@ -23,42 +33,39 @@ FAR = 800.0  # logarithm beyond which nothing is represented
 WIDEST = 300.0  # in logarithms of a score: over which an integrand falls by e^-150 at least
 FLOOR = -690.0  # logarithm of a probability beside which everything else vanishes
 SMALLEST = 1e-250  # of which relative accuracy is asked
-CLOSE = 1e-6  # halving the step squares the error
+CLOSE = 1e-6  # largest relative change by the last halving of the step, which squares the error
 MOST_NODES = 1 << 18
-WRONG = 1e-8
+WRONG = 1e-8  # largest deviation from 1 of a sum of routing probabilities
 ROUNDING = 1e-12  # relative
 
 
 class HardRouting(NamedTuple):
-    """Probabilities and losses by class of blocks.
+    """Routing probabilities and excess risks by class of blocks with signal.
 
     Attributes
     ----------
-    between : (C, C) array
-        That a sample of one group of class c is routed to one other of class e.
-    right : (C,) array
-        That it is routed to its own.
-    away : (C,) array
-        That it is routed to the block without evidence.
-    lost : (C,) array
+    to_other : (C, C) array
+        Probability that a sample of a group of class c goes to one given other block of class e.
+    to_own, to_signal_free : (C,) arrays
+        Probability that it goes to its own block, to the most probable group without signal.
+    excess : (C,) array
         Its mean excess risk over oracle routing.
-    stray : (C,) array
-        That a sample to which no block speaks is routed to one of class e.
-    idle : float
-        That it is routed to the block without evidence.
-    foreign : float
-        What the chosen experts add to its risk.
+    signal_free_to_block, signal_free_to_signal_free : (C,) array and float
+        Probability that a sample of a signal-free group goes to one given block of class e, to
+        the most probable group without signal.
+    signal_free_excess : float
+        What the chosen experts add to the risk of a sample of a signal-free group.
     error : float
-        Estimate of the largest relative error of all of these.
+        Estimate of the largest relative error of all these numbers.
     """
 
-    between: FloatArray
-    right: FloatArray
-    away: FloatArray
-    lost: FloatArray
-    stray: FloatArray
-    idle: float
-    foreign: float
+    to_other: FloatArray
+    to_own: FloatArray
+    to_signal_free: FloatArray
+    excess: FloatArray
+    signal_free_to_block: FloatArray
+    signal_free_to_signal_free: float
+    signal_free_excess: float
     error: float
 
 
@@ -68,7 +75,8 @@ def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatA
     .. math:: (K-1)\,I_{1/(1+\varrho)}(s/2, s/2), \qquad \varrho = 1 + \lambda/\sigma^2,
 
     I the regularised incomplete beta function: K-1 times the probability that the energy of one
-    inactive block exceeds that of the active one. Not capped at 1.
+    inactive block exceeds that of the active one. Not capped at 1. The arguments are
+    :math:`K, s, \varrho`.
 
     >>> union_bound(16, 16, 4.0)
     array(0.06359625)
@@ -81,33 +89,29 @@ def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatA
 
 
 def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> HardRouting:
-    r"""Hard top-1 routing among blocks with evidence, ``counts[c]`` of class c.
+    r"""Routing probabilities and excess risk of the hard gate.
 
-    With :math:`F_l, f_l` the law of :math:`\log W_l` while block l is inactive and
-    :math:`F^1_l, f^1_l` that while it is active,
-
-    .. math:: P(g \to j) = \int f_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta, \qquad
-              P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta,
-
-    and the excess of group g is :math:`\sum_{j\ne g}E[q_g + q_j;\,g\to j]`, the same integrals
-    with :math:`E[q_g;\cdot]` in the place of :math:`F^1_g` and with that of :math:`f_j`.
-    Trapezoid rule in :math:`\log(\zeta - A)`, A the least that the largest score can be.
+    The integrals are those of the module; :math:`P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta`,
+    and the excess of group g is :math:`\sum_{j\ne g}E[q_g + q_j;\,g\to j]`. Trapezoid rule in
+    :math:`v = \log(\zeta - A)`, where A is the least value of the largest score.
 
     Parameters
     ----------
+    blocks, counts : sequence of C Block, (C,) integer array
+        The distinct blocks with signal, one for each class, and how many blocks are in the class.
     constant : float
-        The largest probability of a group whose block has no signal; 0 without such groups. Its
-        score is constant, and a sample goes there where all others are below.
+        The largest probability of a drawn group without signal; 0 without such groups. Its
+        score is constant, and a sample goes there where all other scores are below.
     """
     if counts.sum() == 1 and constant == 0.0:
-        none, all_ = np.zeros(1), np.ones(1)
-        idle = float(blocks[0].loads.sum())
-        return HardRouting(none[np.newaxis], all_, none, none, all_, 0.0, idle, 0.0)
-    table = _Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
-    lower, upper = table.window()
-    number = table.nodes(lower, upper)
+        never, always = np.zeros(1), np.ones(1)
+        q = float(blocks[0].inactive_q.sum())
+        return HardRouting(never[np.newaxis], always, never, never, always, 0.0, q, 0.0)
+    scores = _Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
+    lower, upper = scores.window()
+    number = scores.nodes(lower, upper)
     step = (upper - lower) / number
-    total = table.integrals(lower + step * np.arange(number + 1.0), step)
+    total = scores.integrals(lower + step * np.arange(number + 1.0), step)
     change = math.inf
     while change > CLOSE:
         middle = np.arange(lower + 0.5 * step, upper, step)
@@ -115,145 +119,151 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
             raise ArithmeticError(
                 f"routing probabilities are not found to within {CLOSE:g} by {len(middle)} nodes"
             )
-        finer = [0.5 * (a + b) for a, b in zip(total, table.integrals(middle, step), strict=True)]
-        change = max(_apart(old, new) for old, new in zip(total, finer, strict=True))
+        finer = [0.5 * (a + b) for a, b in zip(total, scores.integrals(middle, step), strict=True)]
+        change = max(_relative_change(old, new) for old, new in zip(total, finer, strict=True))
         total, step = finer, 0.5 * step
-    between, right, lost, stray, foreign = total
-    bottom = table.bottom()
-    rows = between @ counts - np.diagonal(between) + right + bottom.reached
-    # every part has an integral of its own: nothing but their being right makes rows sum to 1
-    apart = float(np.abs(rows - 1.0).max())
-    if not apart <= WRONG:
-        raise ArithmeticError(f"routing probabilities sum to 1 only to within {apart:.1g}")
+    to_other, to_own, excess, signal_free_to_block, signal_free_excess = total
+    below_constant = scores.below_constant()
+    rows = to_other @ counts - np.diagonal(to_other) + to_own + below_constant.probability
+    # every part has an integral of its own: rows sum to 1 only if all parts are right
+    deviation = float(np.abs(rows - 1.0).max())
+    if not deviation <= WRONG:
+        raise ArithmeticError(f"routing probabilities sum to 1 only to within {deviation:.1g}")
     return HardRouting(
-        between=between,
-        right=right,
-        away=bottom.reached,
-        lost=lost + bottom.lost,
-        stray=stray,
-        idle=bottom.idle,
-        foreign=float(foreign),
-        error=change**2 + table.error + apart + ROUNDING,
+        to_other=to_other,
+        to_own=to_own,
+        to_signal_free=below_constant.probability,
+        excess=excess + below_constant.excess,
+        signal_free_to_block=signal_free_to_block,
+        signal_free_to_signal_free=below_constant.signal_free_probability,
+        signal_free_excess=float(signal_free_excess),
+        error=change**2 + scores.error + deviation + ROUNDING,
     )
 
 
-def _apart(old: FloatArray, new: FloatArray) -> float:
-    """Largest relative difference where there is something."""
-    there = np.abs(new) > SMALLEST
-    return float(np.max(np.abs(old - new)[there] / np.abs(new)[there], initial=0.0))
+def _relative_change(old: FloatArray, new: FloatArray) -> float:
+    """The largest relative change of numbers that are not negligible."""
+    relevant = np.abs(new) > SMALLEST
+    return float(np.max(np.abs(old - new)[relevant] / np.abs(new)[relevant], initial=0.0))
 
 
-class _Bottom(NamedTuple):
-    """What happens where all scores are below that of a block without evidence."""
+class _BelowConstant(NamedTuple):
+    """Probability that all scores are below the constant one, and the excess risk there.
 
-    reached: FloatArray
-    lost: FloatArray
-    idle: float
+    The first two are for a sample of each class, (C,), the last for one of a signal-free group.
+    """
+
+    probability: FloatArray
+    excess: FloatArray
+    signal_free_probability: float
 
 
 class _Scores:
-    """The laws of all scores, and what is made of them at given nodes."""
+    """The laws of all scores, and the integrands at given nodes.
+
+    Arguments as for `hard_routing`, except that ``constant`` is the constant score, -inf without.
+    """
 
     def __init__(self, blocks: Sequence[Block], counts: IntArray, constant: float) -> None:
         self.blocks, self.counts = blocks, counts
         priors = np.array([block.log_prior for block in blocks])
         offsets = np.array([block.offset for block in blocks])
-        # A less the scores' least values: with equal priors tiny offsets keep their digits
-        self.below = (constant - priors) - offsets
-        self.bottomed = constant > -math.inf and bool(np.all(self.below >= 0.0))
-        if not self.bottomed:
+        # A - a for each class: with equal priors tiny offsets keep their digits
+        self.a_gaps = (constant - priors) - offsets
+        self.is_constant_least = constant > -math.inf and bool(np.all(self.a_gaps >= 0.0))
+        if not self.is_constant_least:
             top = int(np.argmax(priors + offsets))
-            self.below = (priors[top] - priors) + (offsets[top] - offsets)
-            self.below -= self.below.min()
+            self.a_gaps = (priors[top] - priors) + (offsets[top] - offsets)
+            self.a_gaps -= self.a_gaps.min()
         self.error = 0.0  # the largest relative one of all laws so far
 
-    def _law(self, of: Callable[..., chisquares.Logs], *arguments: FloatArray) -> FloatArray:
-        logs = of(*arguments)
+    def _law(self, law: Callable[..., chisquares.Logs], *arguments: FloatArray) -> FloatArray:
+        """The logarithms that ``law`` gives, with its error taken into account."""
+        logs = law(*arguments)
         self.error = max(self.error, logs.error)
         return logs.values
 
     def cdfs(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Logarithms at A + ``above``, (C, N): inactive; active; active with q."""
-        inactive, active, spent = [], [], []
-        for block, below in zip(self.blocks, self.below, strict=True):
-            z, degrees = below + above, block.degrees
-            weights, loads = block.active_weights, block.active_loads
+        r"""Logarithms of :math:`F, F^1, G^1` at A + ``above``, each (C, N)."""
+        inactive, active, with_q = [], [], []
+        for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
+            z, degrees = a_gap + above, block.degrees
+            weights, q = block.active_weights, block.active_q
             inactive.append(self._law(chisquares.log_cdf, z, block.inactive_weights, degrees))
             active.append(self._law(chisquares.log_cdf, z, weights, degrees))
-            spent.append(self._law(chisquares.log_cdf, z, weights, degrees, loads))
-        return np.stack(inactive), np.stack(active), np.stack(spent)
+            with_q.append(self._law(chisquares.log_cdf, z, weights, degrees, q))
+        return np.stack(inactive), np.stack(active), np.stack(with_q)
 
     def densities(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Logarithms at A + ``above``, (C, N): inactive; inactive with q; active."""
-        plain, energy, active = [], [], []
-        for block, below in zip(self.blocks, self.below, strict=True):
-            z, degrees = below + above, block.degrees
+        r"""Logarithms of :math:`f, g, f^1` at A + ``above``, each (C, N)."""
+        inactive, with_q, active = [], [], []
+        for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
+            z, degrees = a_gap + above, block.degrees
             weights = block.inactive_weights
-            plain.append(self._law(chisquares.log_pdf, z, weights, degrees))
-            energy.append(self._law(chisquares.log_pdf, z, weights, degrees, block.loads))
+            inactive.append(self._law(chisquares.log_pdf, z, weights, degrees))
+            with_q.append(self._law(chisquares.log_pdf, z, weights, degrees, block.inactive_q))
             active.append(self._law(chisquares.log_pdf, z, block.active_weights, degrees))
-        return np.stack(plain), np.stack(energy), np.stack(active)
+        return np.stack(inactive), np.stack(with_q), np.stack(active)
 
     def factors(self, v: FloatArray) -> tuple[FloatArray, ...]:
-        r"""What integrands are made of, at nodes :math:`\zeta = A + e^v`, each (C, N).
+        r"""The factors of the integrands at nodes :math:`\zeta = A + e^v`.
 
-        Products over all inactive blocks but one of the class, times that block's active
-        distribution function, that with q, and its active density; densities over distribution
-        functions of one inactive block, alone and with q; last the product over all, (N,).
+        .. math:: F^1_g\prod_{l\ne g}F_l, \quad G^1_g\prod_{l\ne g}F_l, \quad
+                  e^v f^1_g\prod_{l\ne g}F_l, \quad e^v f_j/F_j, \quad e^v g_j/F_j, \quad
+                  \prod_l F_l,
+
+        the last (N,), all others (C, N), for a block of each class.
         """
         above = np.exp(v)
-        inactive, active, spent = self.cdfs(above)
-        plain, energy, density = self.densities(above)
-        # where a block is as good as never so low, nothing else matters
-        seen = np.all(inactive > FLOOR, axis=0)
-        inactive = np.where(seen, inactive, 0.0)
-        product = self.counts @ inactive
-        logs = (
-            product - inactive + active,
-            product - inactive + spent,
-            product - inactive + density + v,
-            plain - inactive + v,
-            energy - inactive + v,
-            product,
-        )
+        log_cdf, log_cdf1, log_cdf1_q = self.cdfs(above)
+        log_pdf, log_pdf_q, log_pdf1 = self.densities(above)
+        # where the score of a block is hardly ever so low, all integrands vanish
+        kept = np.all(log_cdf > FLOOR, axis=0)
+        log_cdf = np.where(kept, log_cdf, 0.0)
+        log_product = self.counts @ log_cdf
+        rest = log_product - log_cdf
+        own = rest + log_cdf1, rest + log_cdf1_q, rest + log_pdf1 + v
+        other = log_pdf - log_cdf + v, log_pdf_q - log_cdf + v
         with np.errstate(under="ignore"):
-            return tuple(np.where(seen, np.exp(log), 0.0) for log in logs)
+            return tuple(np.where(kept, np.exp(log), 0.0) for log in (*own, *other, log_product))
 
     def integrals(self, v: FloatArray, step: float) -> list[FloatArray]:
-        """Sums over nodes: between, right, lost, stray, foreign."""
-        arrived, spent, density, hazard, energy, product = self.factors(v)
-        lost = spent * others(hazard, self.counts) + arrived * others(energy, self.counts)
+        """Sums over nodes, in the order in which `hard_routing` unpacks them."""
+        cdf1, cdf1_q, pdf1, hazard, hazard_q, product = self.factors(v)
+        excess = cdf1_q * sum_over_other_blocks(hazard, self.counts)
+        excess = excess + cdf1 * sum_over_other_blocks(hazard_q, self.counts)
         parts = (
-            arrived @ hazard.T,
-            density.sum(axis=1),
-            lost.sum(axis=1),
+            cdf1 @ hazard.T,
+            pdf1.sum(axis=1),
+            excess.sum(axis=1),
             hazard @ product,
-            (self.counts @ energy) @ product,
+            (self.counts @ hazard_q) @ product,
         )
         return [np.asarray(step * part) for part in parts]
 
-    def bottom(self) -> _Bottom:
-        """At A, if that is the constant score."""
-        if not self.bottomed:
-            nothing = np.zeros(len(self.blocks))
-            return _Bottom(nothing, nothing, 0.0)
-        inactive, active, spent = (logs[:, 0] for logs in self.cdfs(np.zeros(1)))
+    def below_constant(self) -> _BelowConstant:
+        """What happens where all scores are below A, if A is the constant score."""
+        if not self.is_constant_least:
+            zeros = np.zeros(len(self.blocks))
+            return _BelowConstant(zeros, zeros, 0.0)
+        log_cdf, log_cdf1, log_cdf1_q = (logs[:, 0] for logs in self.cdfs(np.zeros(1)))
         with np.errstate(invalid="ignore"):
-            product = np.where(np.isneginf(inactive).any(), -np.inf, self.counts @ inactive)
-            rest = np.where(np.isneginf(product), -np.inf, product - inactive)
-        return _Bottom(np.exp(rest + active), np.exp(rest + spent), float(np.exp(product)))
+            log_product = np.where(np.isneginf(log_cdf).any(), -np.inf, self.counts @ log_cdf)
+            rest = np.where(np.isneginf(log_product), -np.inf, log_product - log_cdf)
+        signal_free = float(np.exp(log_product))
+        return _BelowConstant(np.exp(rest + log_cdf1), np.exp(rest + log_cdf1_q), signal_free)
 
     def window(self) -> tuple[float, float]:
-        """Ends of v beyond which no integrand has anything that counts."""
+        """Ends of v beyond which all integrands are negligible."""
         highest = []
-        for block, below in zip(self.blocks, self.below, strict=True):
+        for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
             for drop, weights in ((FAR, block.inactive_weights), (DROP, block.active_weights)):
                 far = chisquares.exponent_point(drop, weights, block.degrees, upper=True)
-                highest.append(far - below)
+                highest.append(far - a_gap)
         upper = math.log(max(*highest, 1e-300))
-        # all but the block whose least score is A start below it
-        top = int(np.argmin(self.below))
-        if self.bottomed:
+        # the scores of all other blocks start below A
+        top = int(np.argmin(self.a_gaps))
+        if self.is_constant_least:
             least = min(float(block.inactive_weights.min()) for block in self.blocks)
             lower = math.log(least) - DROP
         else:
@@ -263,27 +273,27 @@ class _Scores:
         lower = max(lower, upper - WIDEST)
         while True:
             v = np.linspace(lower, upper, self.nodes(lower, upper))
-            alive = self.alive(v)
-            if not alive.size:
+            relevant = self.relevant_nodes(v)
+            if not relevant.size:
                 return lower, upper
-            first, last = max(int(alive[0]) - 1, 0), min(int(alive[-1]) + 1, len(v) - 1)
+            first, last = max(int(relevant[0]) - 1, 0), min(int(relevant[-1]) + 1, len(v) - 1)
             narrow = last - first < len(v) // 4
             lower, upper = float(v[first]), float(v[last])
             if not narrow:
                 return lower, upper
 
     def nodes(self, lower: float, upper: float) -> int:
-        """How many miss nothing: the law of log z is no narrower than that of one chi-square."""
+        """Enough nodes for all laws: that of log z is no narrower than that of a chi-square."""
         narrowest = math.sqrt(2.0 / max(float(block.degrees.sum()) for block in self.blocks))
         return min(max(COARSE, math.ceil((upper - lower) / narrowest)), MOST_NODES)
 
-    def alive(self, v: FloatArray) -> IntArray:
+    def relevant_nodes(self, v: FloatArray) -> IntArray:
         """Nodes at which any integrand is not negligible beside its own largest value."""
-        arrived, spent, density, hazard, energy, product = self.factors(v)
+        cdf1, cdf1_q, pdf1, hazard, hazard_q, product = self.factors(v)
         found = np.zeros(len(v), dtype=bool)
-        for row in (*arrived, *spent, product):
-            for part in (row * hazard, row * energy):
+        for row in (*cdf1, *cdf1_q, product):
+            for part in (row * hazard, row * hazard_q):
                 top = part.max(axis=1, keepdims=True)
                 found |= np.any((part > math.exp(-DROP) * top) & (top > SMALLEST), axis=0)
-        found |= np.any(density > math.exp(-DROP) * density.max(axis=1, keepdims=True), axis=0)
+        found |= np.any(pdf1 > math.exp(-DROP) * pdf1.max(axis=1, keepdims=True), axis=0)
         return np.flatnonzero(found)

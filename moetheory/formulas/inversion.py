@@ -31,10 +31,11 @@ MOST_TERMS = 1 << 14  # of a Fourier series
 
 
 class Sum(NamedTuple):
-    """The distinct terms of Y, each as arrays (J,); ``powers`` says how often each occurs.
+    """The distinct terms of Y, each as arrays (J,).
 
-    ``first, second`` are :math:`s, \\nu` of the ratios (``scales`` a) and
-    :math:`\\alpha, \\beta` of the beta variables (``scales`` e).
+    ``scales`` are a of the ratios and e of the beta variables; ``first, second`` are
+    :math:`s, \\nu` of the ratios and :math:`\\alpha, \\beta` of the beta variables; ``powers`` says
+    how often each term occurs.
     """
 
     ratio_scales: FloatArray
@@ -47,8 +48,8 @@ class Sum(NamedTuple):
     beta_powers: FloatArray
 
 
-def log_ratio_transform(w: ArrayLike, first: float, second: float) -> ComplexArray:
-    r""":math:`\log E\,e^{-wR}` for complex w off the negative real axis, shape of w.
+def log_ratio_transform(w: ArrayLike, s: float, nu: float) -> ComplexArray:
+    r"""The transform :math:`\log E\,e^{-wR}` of a ratio, w complex off the negative real axis.
 
     .. math:: E_b(1+2w/b)^{-s/2}, \quad b \sim \chi^2_\nu,
 
@@ -61,7 +62,7 @@ def log_ratio_transform(w: ArrayLike, first: float, second: float) -> ComplexArr
     array(-0.90720058+0.j)
     """
     z = np.asarray(w, dtype=np.complex128)
-    s, nu, flat = float(first), float(second), 2.0 * z.ravel()
+    s, nu, flat = float(s), float(nu), 2.0 * z.ravel()
     # both zeros of the discriminant lie on the cut, so these roots are continuous off it
     middle, spread = -(nu + 2.0 * s), 2.0 * math.sqrt(s * (s + nu))
     zero = -(nu**2) / (spread - middle)  # middle + spread, without its cancellation
@@ -69,7 +70,7 @@ def log_ratio_transform(w: ArrayLike, first: float, second: float) -> ComplexArr
     far = np.abs(flat) > nu
     numerator = np.where(far, 2.0 * (s + nu) * flat, nu - flat + root)
     b = numerator / np.where(far, flat - nu + root, 2.0)
-    bend = np.abs(0.5 * s * (b / (b + flat)) * (flat / (b + flat)) + 0.5 * b)
+    curvature = np.abs(0.5 * s * (b / (b + flat)) * (flat / (b + flat)) + 0.5 * b)
 
     start = np.log(b / nu)
     start = start - np.expm1(start)
@@ -97,11 +98,11 @@ def log_ratio_transform(w: ArrayLike, first: float, second: float) -> ComplexArr
         return (0.5 * nu * (t - np.expm1(t))).astype(np.complex128)
 
     norm = _log_integral(plain, np.array([0.5 * nu]))
-    return np.asarray((_log_integral(exponent, bend) - norm).reshape(z.shape))
+    return np.asarray((_log_integral(exponent, curvature) - norm).reshape(z.shape))
 
 
-def log_beta_transform(w: ArrayLike, first: float, second: float) -> ComplexArray:
-    r""":math:`\log E\,e^{-wB}` for complex w, shape of w.
+def log_beta_transform(w: ArrayLike, alpha: float, beta: float) -> ComplexArray:
+    r"""The transform :math:`\log E\,e^{-wB}` of a beta variable for complex w, shape of w.
 
     Kummer's :math:`{}_1F_1(\alpha; \alpha+\beta; -w)`, by the trapezoid rule in
     :math:`\log(b/(1-b))` along the horizontal line through the saddle point, a root of
@@ -111,7 +112,7 @@ def log_beta_transform(w: ArrayLike, first: float, second: float) -> ComplexArra
     array(-0.4586751+0.j)
     """
     z = np.asarray(w, dtype=np.complex128)
-    alpha, beta, flat = float(first), float(second), z.ravel()
+    alpha, beta, flat = float(alpha), float(beta), z.ravel()
     total, centre = alpha + beta, alpha / (alpha + beta)
     turn = 2.0 * math.sqrt(alpha * beta)
     shifted = flat - (alpha - beta)
@@ -125,7 +126,7 @@ def log_beta_transform(w: ArrayLike, first: float, second: float) -> ComplexArra
     offset = np.log(b / (1.0 - b)) - math.log(alpha / beta)
     # beyond a right angle the factors b^α and (1-b)^β would outgrow what the exponential gains
     offset = offset.real + 1j * np.clip(offset.imag, -0.5 * math.pi, 0.5 * math.pi)
-    bend = np.full(flat.shape, max(alpha, beta, 1.0))
+    curvature = np.full(flat.shape, max(alpha, beta, 1.0))
 
     def exponent(t: FloatArray, piece: slice) -> ComplexArray:
         tau = offset[piece, np.newaxis] + t
@@ -137,17 +138,17 @@ def log_beta_transform(w: ArrayLike, first: float, second: float) -> ComplexArra
         power = alpha * t - total * np.log1p(centre * np.expm1(t))
         return power.astype(np.complex128)
 
-    norm = _log_integral(plain, bend[:1])
-    return np.asarray((_log_integral(exponent, bend) - norm).reshape(z.shape))
+    norm = _log_integral(plain, curvature[:1])
+    return np.asarray((_log_integral(exponent, curvature) - norm).reshape(z.shape))
 
 
 def _falling(t: FloatArray) -> FloatArray:
-    """1/(1 + exp(t)), which cannot overflow."""
+    """The function 1/(1 + exp(t)), without overflow."""
     return np.asarray(0.5 - 0.5 * np.tanh(0.5 * t))
 
 
 def _log_one_plus(q: ComplexArray) -> ComplexArray:
-    """log(1 + q) where 1 + q is not small, several times faster than NumPy's complex log1p."""
+    """The complex log(1 + q) where 1 + q is not small, several times faster than NumPy's."""
     result = np.empty(q.shape, dtype=np.complex128)
     with np.errstate(over="ignore"):
         result.real = 0.5 * np.log1p(2.0 * q.real + np.square(q.real) + np.square(q.imag))
@@ -156,16 +157,16 @@ def _log_one_plus(q: ComplexArray) -> ComplexArray:
 
 
 def _log_integral(
-    exponent: Callable[[FloatArray, slice], ComplexArray], bend: FloatArray
+    exponent: Callable[[FloatArray, slice], ComplexArray], curvature: FloatArray
 ) -> ComplexArray:
-    """log ∫ exp(exponent(t)) dt over the real line, one for each curvature ``bend`` at t = 0."""
-    step = np.minimum(0.4 / np.sqrt(bend), STEP)
-    result = np.empty(len(bend), dtype=np.complex128)
-    left, right = _reach(exponent, bend, -1.0), _reach(exponent, bend, 1.0)
+    """Integrals log ∫ exp(exponent(t)) dt over the real line, one for each ``curvature`` at 0."""
+    step = np.minimum(0.4 / np.sqrt(curvature), STEP)
+    result = np.empty(len(curvature), dtype=np.complex128)
+    left, right = _reach(exponent, curvature, -1.0), _reach(exponent, curvature, 1.0)
     start, stop = -int(np.max(left / step)) - 1, int(np.max(right / step)) + 1
     grid = np.arange(start, stop + 1, dtype=np.float64)
     rows = max(PIECE // len(grid), 1)
-    for begin in range(0, len(bend), rows):
+    for begin in range(0, len(curvature), rows):
         piece = slice(begin, begin + rows)
         values = exponent(step[piece, np.newaxis] * grid, piece)
         top = values.real.max(axis=1)
@@ -175,18 +176,19 @@ def _log_integral(
     return result
 
 
-def _log_beta_weight(b: ComplexArray, w: ComplexArray, first: float, second: float) -> FloatArray:
-    return np.asarray((first * np.log(b) + second * np.log(1.0 - b) - w * b).real)
+def _log_beta_weight(b: ComplexArray, w: ComplexArray, alpha: float, beta: float) -> FloatArray:
+    """The logarithm of the size of the integrand of `log_beta_transform` at b."""
+    return np.asarray((alpha * np.log(b) + beta * np.log(1.0 - b) - w * b).real)
 
 
 def _reach(
-    exponent: Callable[[FloatArray, slice], ComplexArray], bend: FloatArray, side: float
+    exponent: Callable[[FloatArray, slice], ComplexArray], curvature: FloatArray, side: float
 ) -> FloatArray:
-    """How far from t = 0 an integrand has become negligible for good, on one side."""
+    """The distance from t = 0 beyond which an integrand is negligible, on one side."""
     grid = np.concatenate(([0.0], 1.4 ** np.arange(13.0)))
-    reach = np.minimum(8.0 / np.sqrt(bend), 4.0)[:, np.newaxis] * grid
+    reach = np.minimum(8.0 / np.sqrt(curvature), 4.0)[:, np.newaxis] * grid
     sizes = np.empty(reach.shape)
-    for begin in range(0, len(bend), 4096):
+    for begin in range(0, len(curvature), 4096):
         piece = slice(begin, begin + 4096)
         sizes[piece] = exponent(side * reach[piece], piece).real
     seen = sizes > sizes.max(axis=1, keepdims=True) - NEGLIGIBLE
@@ -195,7 +197,7 @@ def _reach(
 
 
 def log_transform(z: ArrayLike, terms: Sum) -> ComplexArray:
-    r""":math:`\log E\,e^{-zY}`, one summand for each distinct term, shape of z."""
+    r"""The transform :math:`\log E\,e^{-zY}`, one summand for each distinct term, shape of z."""
     w = np.asarray(z, dtype=np.complex128)
     result = np.zeros(w.shape, dtype=np.complex128)
     for a, s, nu, power in zip(*terms[:4], strict=True):
@@ -206,16 +208,17 @@ def log_transform(z: ArrayLike, terms: Sum) -> ComplexArray:
 
 
 def invert(x: float, terms: Sum) -> float:
-    r""":math:`P(Y \le x)` for x > 0 by the inversion integral of :math:`L(z)e^{zx}/z`.
+    r"""The probability :math:`P(Y \le x)` for x > 0.
 
-    The path leaves the real axis at the saddle point. If x is beyond the sum of the e_j, the
-    largest the beta variables can add up to, it bends to the left and the integrand decays at
-    least exponentially, with relative accuracy in the lower tail; else it is a vertical line.
+    The inversion integral of :math:`L(z)e^{zx}/z` runs along a path that leaves the real axis at
+    the saddle point. If x is beyond the sum of the e_j, the largest the beta variables can add up
+    to, the path bends to the left and the integrand decays at least exponentially, with relative
+    accuracy in the lower tail; else the path is a vertical line.
 
     Raises
     ------
     ArithmeticError
-        Refining does not bring it to within `TOLERANCE`.
+        Refining does not bring the probability to within `TOLERANCE`.
     """
     bounded = float(terms.beta_scales @ terms.beta_powers)
     vertex, level, width = saddle_point(x, terms)
@@ -227,9 +230,9 @@ def invert(x: float, terms: Sum) -> float:
 
 
 def saddle_point(x: float, terms: Sum) -> tuple[float, float, float]:
-    r"""Where :math:`\psi(z) = zx + \log L(z) - \log z` is least on z > 0.
+    r"""The saddle point z > 0 at which :math:`\psi(z) = zx + \log L(z) - \log z` is least.
 
-    Returns z, :math:`\psi(z)` and :math:`\psi''(z)^{-1/2}`. There
+    Returned are z, :math:`\psi(z)` and :math:`\psi''(z)^{-1/2}`. There
     :math:`1/x \le z \le (1 + \sum s_j/2 + \sum(\alpha_j+1))/x`.
     """
     order = terms.ratio_powers @ terms.ratio_first / 2.0

@@ -1,9 +1,9 @@
 r"""Risks when the test differs from training (docs/theory.md §7).
 
 Given the group i and the group j that an input is taken for, the error of linear coefficients c
-is a sum of independent terms, one for each coordinate, so that all risks follow from a few
-quadratic forms of c, each summed over the blocks: `BlockLosses`. They are linear in the first
-two moments of c, so that those of fitted coefficients may be averaged first.
+is a sum of independent terms, one for each coordinate. All risks therefore follow from a few
+quadratic forms of c on each block: `BlockLosses`. These forms are linear in the mean and the
+variance of c, so fitted coefficients enter through their first two moments.
 
 Arrays have shape (..., K): leading axes are for several predictors, the last for blocks and,
 in what is returned, for the group of the input.
@@ -16,149 +16,190 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.formulas.sums import of_others
+from moetheory.formulas.sums import sum_over_others
 
 
 class BlockLosses(NamedTuple):
-    r"""Sums over the coordinates of each block, for coefficients c.
+    r"""Quadratic forms of coefficients c, summed over the coordinates of each block.
 
     Attributes
     ----------
-    active, inactive : arrays
-        :math:`\sum\lambda(b-c)^2` and :math:`\sum\nu(b-c)^2`, signal that is missed.
-    gain : array
-        :math:`\sum c^2`, noise that passes for each unit of its variance.
-    pulled : array
-        :math:`\sum\lambda c^2`, drag that passes for each unit of :math:`\eta^2`.
-    own, other : arrays
-        :math:`\sum\lambda b^2` and :math:`\sum\nu b^2`, signal that there is.
+    active, inactive : (..., K) arrays
+        :math:`\sum\lambda(b-c)^2` and :math:`\sum\nu(b-c)^2`, signal that is missed while the
+        block is active, inactive.
+    noise_gain : (..., K) array
+        :math:`\sum c^2`, what each unit of noise variance adds to the risk.
+    drag_gain : (..., K) array
+        :math:`\sum\lambda c^2`, what each unit of :math:`\eta^2` adds to the risk.
+    null_active, null_inactive : (..., K) arrays
+        :math:`\sum\lambda b^2` and :math:`\sum\nu b^2`, what predicting zero misses.
     """
 
     active: FloatArray
     inactive: FloatArray
-    gain: FloatArray
-    pulled: FloatArray
-    own: FloatArray
-    other: FloatArray
+    noise_gain: FloatArray
+    drag_gain: FloatArray
+    null_active: FloatArray
+    null_inactive: FloatArray
 
 
 class RoutedLosses(NamedTuple):
-    r"""Excess risk of an input of group i: ``right`` if it is taken for what it is.
+    r"""The parts of the excess risk :math:`R_{i\to j}` of an input of group i, taken for group j.
 
-    If it is taken for group j, ``unseen`` [i] + ``wrong`` [j] and ``idle`` of all other blocks;
-    and what noise passes, :math:`\|c\|^2`, in the hands of expert j, or in those of dense.
+    Attributes
+    ----------
+    correct : (..., K) array
+        :math:`R_{i\to i}`.
+    own_block, routed_block, other_blocks : (..., K) arrays
+        For :math:`j \ne i` the risk is own_block[i] + routed_block[j] + the sum of other_blocks[k]
+        over all k that are neither i nor j.
+    noise_gain : (..., K) array
+        :math:`\|c\|^2` of the predictor that answers: of expert j, or of dense.
     """
 
-    right: FloatArray
-    unseen: FloatArray
-    wrong: FloatArray
-    idle: FloatArray
-    gain: FloatArray
+    correct: FloatArray
+    own_block: FloatArray
+    routed_block: FloatArray
+    other_blocks: FloatArray
+    noise_gain: FloatArray
 
 
 def losses_of_moments(
-    signal: Any, leakage: Any, coefficient: Any, mean: Any, missed: Any, variance: Any
+    signal: Any, leakage: Any, coefficient: Any, mean: Any, coefficient_error: Any, variance: Any
 ) -> tuple[FloatArray, ...]:
-    r"""The terms of `BlockLosses`, for coefficients of this mean and variance.
+    r"""The terms of each coordinate in `BlockLosses`, for random coefficients c.
 
-    ``missed`` is :math:`b` less the mean, which keeps its digits where that is close to b.
+    Parameters
+    ----------
+    signal, leakage, coefficient : (..., d) arrays or scalars
+        :math:`\lambda, \nu, b`.
+    mean, variance : (..., d) arrays or scalars
+        :math:`E\,c` and :math:`\operatorname{Var} c`.
+    coefficient_error : (..., d) array or scalar
+        :math:`b - E\,c`, given apart: it keeps its digits where the mean is close to b.
     """
-    squared = np.square(missed) + variance
-    passed = np.square(mean) + variance
-    there = np.square(coefficient)
+    squared_error = np.square(coefficient_error) + variance
+    squared_fit = np.square(mean) + variance
+    squared_truth = np.square(coefficient)
     return (
-        signal * squared,
-        leakage * squared,
-        passed,
-        signal * passed,
-        signal * there,
-        leakage * there,
+        signal * squared_error,
+        leakage * squared_error,
+        squared_fit,
+        signal * squared_fit,
+        signal * squared_truth,
+        leakage * squared_truth,
     )
 
 
 def erased(
-    losses: BlockLosses, probability: float, scatter: FloatArray, leaked_scatter: FloatArray
+    losses: BlockLosses, q: float, added_active: FloatArray, added_inactive: FloatArray
 ) -> BlockLosses:
-    r"""With each coordinate set to zero with probability q, independently.
+    r"""The losses with each coordinate set to zero with probability q, independently.
 
-    For uncorrelated coordinates every quadratic form becomes :math:`1-q` times what it was plus
-    q times that of predicting zero. Correlated ones, of covariance :math:`\Sigma` before they
-    were rotated, add :math:`q(1-q)` times the scatter
-    :math:`\sum_m \Sigma_{mm}w_m^2 - w^\top\Sigma w`, w the coefficients before the rotation.
+    For uncorrelated coordinates every quadratic form is multiplied by :math:`1-q`, and q times the
+    form of predicting zero is added. Coordinates that are correlated before the rotation, with
+    covariance :math:`\Sigma` and coefficients w, add :math:`q(1-q)` times :math:`\sum_m
+    \Sigma_{mm}w_m^2 - w^\top\Sigma w`: the variance that the prediction would gain were
+    coordinates independent.
 
     Parameters
     ----------
-    scatter, leaked_scatter : arrays
-        That of the clean features of the block, while it is active and inactive.
+    losses : BlockLosses
+        The losses without erasure.
+    q : float
+        The probability of erasure.
+    added_active, added_inactive : (..., K) arrays
+        That variance for each block while it is active, inactive.
     """
-    kept = 1.0 - probability
-    both = probability * kept
+    kept = 1.0 - q
+    both = q * kept
+    inactive = kept * losses.inactive + q * losses.null_inactive + both * added_inactive
     return BlockLosses(
-        active=kept * losses.active + probability * losses.own + both * scatter,
-        inactive=kept * losses.inactive + probability * losses.other + both * leaked_scatter,
-        gain=kept * losses.gain,
-        pulled=kept * losses.pulled + both * scatter,
-        own=losses.own,
-        other=losses.other,
+        active=kept * losses.active + q * losses.null_active + both * added_active,
+        inactive=inactive,
+        noise_gain=kept * losses.noise_gain,
+        drag_gain=kept * losses.drag_gain + both * added_active,
+        null_active=losses.null_active,
+        null_inactive=losses.null_inactive,
     )
 
 
 def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
-    r"""Dense in group i: :math:`\sum_m S_{im}(b-c)^2 + \sigma_o^2\|c\|^2`, and drag.
+    r"""The parts of the risk of dense for an input of group i that is taken for group j.
 
-    Drag towards block j adds :math:`\eta^2\sum_{m\in j}\lambda c^2`.
+    .. math:: R_{i\to j} = \sum_m S_{im}(b-c)^2 + \sigma_o^2\|c\|^2
+              + \eta^2\sum_{m\in j}\lambda c^2 \;(j \ne i) .
+
+    Parameters
+    ----------
+    losses : BlockLosses
+    noise, drag : float
+        :math:`\sigma_o^2` and :math:`\eta`.
     """
-    gain = np.broadcast_to(losses.gain.sum(axis=-1, keepdims=True), losses.gain.shape)
-    right = losses.active + of_others(losses.inactive) + times(noise, gain)
-    idle = np.zeros_like(losses.other)
-    return RoutedLosses(right, right, times(drag**2, losses.pulled), idle, gain)
+    gain = np.broadcast_to(losses.noise_gain.sum(axis=-1, keepdims=True), losses.noise_gain.shape)
+    risk = losses.active + sum_over_others(losses.inactive) + times(noise, gain)
+    nothing = np.zeros_like(losses.null_inactive)
+    return RoutedLosses(risk, risk, times(drag**2, losses.drag_gain), nothing, gain)
 
 
 def expert_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
-    r"""Expert i in group i, and expert j in group i.
+    r"""The parts of the risk of experts for an input of group i that goes to expert j.
 
     .. math:: i \to i: \sum_{m\in i}\big(\lambda(b-c)^2 + \sigma_o^2c^2\big)
               + \sum_{m\notin i}\nu b^2, \qquad
               i \to j: \sum_{m\in i}\lambda b^2
               + \sum_{m\in j}\big(\nu(b-c)^2 + (\eta^2\lambda+\sigma_o^2)c^2\big)
               + \sum_{m\notin i,j}\nu b^2 .
+
+    Parameters
+    ----------
+    losses : BlockLosses
+    noise, drag : float
+        :math:`\sigma_o^2` and :math:`\eta`.
     """
-    passed = times(noise, losses.gain)
+    passed = times(noise, losses.noise_gain)
     return RoutedLosses(
-        right=losses.active + passed + of_others(losses.other),
-        unseen=losses.own,
-        wrong=losses.inactive + passed + times(drag**2, losses.pulled),
-        idle=losses.other,
-        gain=losses.gain,
+        correct=losses.active + passed + sum_over_others(losses.null_inactive),
+        own_block=losses.null_active,
+        routed_block=losses.inactive + passed + times(drag**2, losses.drag_gain),
+        other_blocks=losses.null_inactive,
+        noise_gain=losses.noise_gain,
     )
 
 
 def excess(routed: RoutedLosses, confusion: FloatArray | None) -> FloatArray:
-    r"""Excess risk given the group, :math:`\sum_jM_{ij}R_{i\to j}`, shape (..., K)."""
+    r"""Excess risk given the group, :math:`\sum_jM_{ij}R_{i\to j}`, shape (..., K).
+
+    Parameters
+    ----------
+    routed : RoutedLosses
+    confusion : (K, K) array, optional
+        M; None for perfect routing.
+    """
     if confusion is None:
-        return routed.right
+        return routed.correct
     right, wrong = _split(confusion)
-    often = wrong.sum(axis=-1)
-    infinite = np.isinf(routed.wrong)
-    met = np.matvec(wrong, np.where(infinite, 0.0, routed.wrong))
-    met = np.where(np.matvec(wrong, infinite * 1.0) > 0.0, np.inf, met)
-    # how often block k is neither that of the input nor that it is taken for: [i, k]
-    apart = of_others(wrong)
-    np.fill_diagonal(apart, 0.0)
-    met = met + np.matvec(apart, routed.idle)
-    return np.asarray(times(right, routed.right) + times(often, routed.unseen) + met)
+    error_rate = wrong.sum(axis=-1)
+    infinite = np.isinf(routed.routed_block)
+    foreign = np.matvec(wrong, np.where(infinite, 0.0, routed.routed_block))
+    foreign = np.where(np.matvec(wrong, infinite * 1.0) > 0.0, np.inf, foreign)
+    # [i, k]: how often block k is neither that of the input nor that it is taken for
+    neither = sum_over_others(wrong)
+    np.fill_diagonal(neither, 0.0)
+    foreign = foreign + np.matvec(neither, routed.other_blocks)
+    return np.asarray(times(right, routed.correct) + times(error_rate, routed.own_block) + foreign)
 
 
 def pairs(routed: RoutedLosses) -> FloatArray:
     r"""Excess risk of an input of group i that is taken for group j, shape (..., K, K)."""
-    same = np.eye(routed.idle.shape[-1], dtype=bool)
-    idle = of_others(np.where(same, 0.0, routed.idle[..., np.newaxis, :]))
-    other = routed.unseen[..., np.newaxis] + routed.wrong[..., np.newaxis, :] + idle
-    return np.where(same, routed.right[..., np.newaxis], other)
+    same = np.eye(routed.other_blocks.shape[-1], dtype=bool)
+    rest = sum_over_others(np.where(same, 0.0, routed.other_blocks[..., np.newaxis, :]))
+    wrong = routed.own_block[..., np.newaxis] + routed.routed_block[..., np.newaxis, :] + rest
+    return np.where(same, routed.correct[..., np.newaxis], wrong)
 
 
 def adversarial(
-    routed: RoutedLosses, confusion: FloatArray | None, outside: float, radius: float
+    routed: RoutedLosses, confusion: FloatArray | None, label_noise: float, radius: float
 ) -> FloatArray:
     r"""Excess risk given the group, each input shifted by at most r where it hurts most.
 
@@ -169,33 +210,39 @@ def adversarial(
 
     Parameters
     ----------
-    outside : float
-        Label noise, a part of R that is no excess.
+    routed : RoutedLosses
+    confusion : (K, K) array, optional
+        M; None for perfect routing.
+    label_noise : float
+        :math:`\omega^2`, a part of R that is no excess.
+    radius : float
+        r.
     """
 
     def worst(risk: FloatArray, gain: FloatArray) -> FloatArray:
-        # a risk of nothing may be below zero by rounding
-        crossed = np.sqrt(gain) * np.sqrt(np.maximum(risk + outside, 0.0))
+        """The excess risk under the worst shift, from R and the squared norm of c."""
+        # a risk of zero may be below zero by rounding
+        crossed = np.sqrt(gain) * np.sqrt(np.maximum(risk + label_noise, 0.0))
         return np.asarray(risk + radius * (np.sqrt(8.0 / np.pi) * crossed + radius * gain))
 
     if confusion is None:
-        return worst(routed.right, routed.gain)
+        return worst(routed.correct, routed.noise_gain)
     right, wrong = _split(confusion)
-    total = right * worst(routed.right, routed.gain)
+    total = right * worst(routed.correct, routed.noise_gain)
     for j in range(len(right)):  # a column at a time: all pairs would be K times the memory
-        idle = of_others(np.where(np.arange(len(right)) == j, 0.0, routed.idle))
-        risk = routed.unseen + routed.wrong[..., j, np.newaxis] + idle
-        total = total + wrong[:, j] * worst(risk, routed.gain[..., j, np.newaxis])
+        rest = sum_over_others(np.where(np.arange(len(right)) == j, 0.0, routed.other_blocks))
+        risk = routed.own_block + routed.routed_block[..., j, np.newaxis] + rest
+        total = total + wrong[:, j] * worst(risk, routed.noise_gain[..., j, np.newaxis])
     return np.asarray(total)
 
 
 def _split(confusion: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The diagonal, and the matrix without it."""
+    """The diagonal of a confusion matrix, and the matrix without its diagonal."""
     right = np.diagonal(confusion)
     return right, confusion - np.diag(right)
 
 
 def times(factor: Any, values: FloatArray) -> FloatArray:
-    """The product, where nothing of something infinite is nothing."""
+    """The product, with zero times infinity equal to zero."""
     out = np.zeros(np.broadcast(factor, values).shape)
     return np.asarray(np.multiply(factor, values, out=out, where=np.not_equal(factor, 0.0)))

@@ -22,20 +22,39 @@ from moetheory.formulas import sums
 Contributions = Callable[..., tuple[FloatArray, FloatArray]]
 
 
-def shrinkage(variance: Any, penalty: Any) -> tuple[Any, Any]:
-    r"""Denominator :math:`v+c` and numerator :math:`c` of the lost share :math:`c/(v+c)`.
+def shrinkage_denominator(variance: Any, penalty: Any) -> Any:
+    r"""The denominator :math:`v+c` of the kept share :math:`v/(v+c)` and of the lost share.
 
-    The kept share is :math:`v/(v+c)`. At :math:`v = c = 0` both are 1: nothing is kept.
+    At :math:`v = c = 0` the denominator is 1: the kept share is 0.
+
+    Parameters
+    ----------
+    variance, penalty : arrays or scalars
+        :math:`v`, the clean variance or second moment; :math:`c`, the noise variance plus the
+        ridge.
     """
-    whole = variance + penalty
+    total = variance + penalty
     if np.any(np.equal(penalty, 0.0)):
-        empty = np.equal(whole, 0.0)
-        return np.where(empty, 1.0, whole), np.where(empty, 1.0, penalty)
-    return whole, penalty
+        return np.where(np.equal(total, 0.0), 1.0, total)
+    return total
+
+
+def lost_numerator(variance: Any, penalty: Any) -> Any:
+    r"""The numerator :math:`c` of the lost share :math:`c/(v+c)`.
+
+    At :math:`v = c = 0` the numerator is 1, as is `shrinkage_denominator`: all is lost. Arguments
+    as for `shrinkage_denominator`.
+    """
+    if np.any(np.equal(penalty, 0.0)):
+        return np.where(np.equal(variance + penalty, 0.0), 1.0, penalty)
+    return penalty
 
 
 def second_moment(probability: Any, signal: Any, leakage: Any) -> FloatArray:
-    r""":math:`h = p\lambda + (1-p)\nu`: clean second moment of a coordinate over the mixture."""
+    r"""Clean second moment of a coordinate over the mixture, :math:`h = p\lambda + (1-p)\nu`.
+
+    The arguments are :math:`p, \lambda, \nu`.
+    """
     moment = probability * signal
     if np.any(leakage):
         moment = moment + (1.0 - probability) * leakage
@@ -45,16 +64,26 @@ def second_moment(probability: Any, signal: Any, leakage: Any) -> FloatArray:
 def dense_coefficients(
     probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any, ridge: Any = 0.0
 ) -> FloatArray:
-    r""":math:`\hat b = b\,h/(h+\sigma^2+\mu)`: the best linear predictor from all of x̄."""
+    r"""Dense coefficients :math:`\hat b = b\,h/(h+\sigma^2+\mu)`, the best on all of x̄.
+
+    Parameters
+    ----------
+    probability, signal, leakage, coefficient, noise, ridge : arrays or scalars
+        :math:`p, \lambda, \nu, b, \sigma^2, \mu` of each coordinate.
+    """
     moment = second_moment(probability, signal, leakage)
-    whole, _ = shrinkage(moment, noise + ridge)
-    return np.asarray(coefficient / whole * moment)
+    return np.asarray(coefficient / shrinkage_denominator(moment, noise + ridge) * moment)
 
 
 def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:
-    r""":math:`\theta = b\,\lambda/(\lambda+\sigma^2+\mu)`: the best one from the own block."""
-    whole, _ = shrinkage(signal, noise + ridge)
-    return np.asarray(coefficient / whole * signal)
+    r"""Expert coefficients :math:`\theta = b\,\lambda/(\lambda+\sigma^2+\mu)`, the best on a block.
+
+    Parameters
+    ----------
+    signal, coefficient, noise, ridge : arrays or scalars
+        :math:`\lambda, b, \sigma^2, \mu` of each coordinate.
+    """
+    return np.asarray(coefficient / shrinkage_denominator(signal, noise + ridge) * signal)
 
 
 def dense_contributions(
@@ -63,15 +92,16 @@ def dense_contributions(
     r"""What a coordinate adds to the dense excess risk while its block is active, inactive.
 
     :math:`\lambda(b-\hat b)^2 + \sigma^2\hat b^2` and :math:`\nu(b-\hat b)^2 + \sigma^2\hat b^2`.
-    Without ridge their mean is :math:`b^2h\sigma^2/(h+\sigma^2)`.
+    Without ridge their mean is :math:`b^2h\sigma^2/(h+\sigma^2)`. Arguments as for
+    `dense_coefficients`.
     """
-    moment = second_moment(probability, signal, leakage)
-    whole, penalty = shrinkage(moment, noise + ridge)
-    scaled = coefficient / whole
-    passed = np.square(scaled * moment) * noise
-    missed = np.square(scaled * penalty)
-    active = missed * signal + passed
-    return active, (missed * leakage + passed if np.any(leakage) else passed)
+    moment, penalty = second_moment(probability, signal, leakage), noise + ridge
+    scaled = coefficient / shrinkage_denominator(moment, penalty)
+    passed_noise = np.square(scaled * moment) * noise
+    squared_error = np.square(scaled * lost_numerator(moment, penalty))
+    active = squared_error * signal + passed_noise
+    inactive = squared_error * leakage + passed_noise if np.any(leakage) else passed_noise
+    return active, inactive
 
 
 def expert_contributions(
@@ -81,15 +111,14 @@ def expert_contributions(
 
     :math:`\lambda(b-\theta)^2 + \sigma^2\theta^2 = \theta(\sigma^2 b + \mu(b-\theta))` with
     :math:`\theta = b\lambda/(\lambda+\sigma^2+\mu)`, and :math:`\nu b^2`: the other experts do
-    not see the coordinate.
+    not see the coordinate. Arguments as for `dense_coefficients`.
     """
-    whole, penalty = shrinkage(signal, noise + ridge)
-    scaled = coefficient / whole
-    charge = coefficient * noise
+    scaled = coefficient / shrinkage_denominator(signal, noise + ridge)
+    factor = coefficient * noise  # sigma^2 b + mu (b - theta)
     if np.any(ridge):
-        charge = charge + ridge * penalty * scaled
+        factor = factor + ridge * lost_numerator(signal, noise + ridge) * scaled
     inactive = np.square(coefficient) * leakage if np.any(leakage) else 0.0
-    return scaled * signal * charge, np.asarray(inactive)
+    return scaled * signal * factor, np.asarray(inactive)
 
 
 def excess(
@@ -100,8 +129,16 @@ def excess(
 ) -> FloatArray:
     r"""Excess risk :math:`\sum_m p\,\mathrm{active}_m + (1-p)\,\mathrm{inactive}_m`, shape (...).
 
-    ``contributions`` is `dense_contributions` or `expert_contributions`; ``arrays`` are signal
-    variances, leakage variances, coefficients, noise variance and, if any, the ridge.
+    Parameters
+    ----------
+    contributions : callable
+        `dense_contributions` or `expert_contributions`.
+    group_probabilities : (..., K) array
+        :math:`p_g`.
+    block_of : (d,) integer array
+        The block of each coordinate.
+    *arrays : (..., d) or (..., 1) arrays or scalars
+        :math:`\lambda, \nu, b, \sigma^2` and, if any, :math:`\mu`.
     """
 
     def term(probability: FloatArray, *rest: Any) -> FloatArray:
@@ -117,15 +154,15 @@ def excess_with_groups(
     block_of: IntArray,
     *arrays: ArrayLike,
 ) -> tuple[FloatArray, FloatArray]:
-    r"""The same as `excess`, shape (...), and the excess risk given the group, shape (..., K).
+    r"""Excess risk, shape (...), and excess risk given the group, shape (..., K).
 
-    Given the group: :math:`\sum_{m \in g} \mathrm{active}_m + \sum_{m \notin g}
-    \mathrm{inactive}_m`. Arguments as for `excess`.
+    The first is `excess`; given the group it is :math:`\sum_{m \in g} \mathrm{active}_m +
+    \sum_{m \notin g} \mathrm{inactive}_m`. Arguments as for `excess`.
     """
     p = np.asarray(group_probabilities)
     active, inactive = sums.by_block(contributions, p, block_of, *arrays)
     total = (p * active + (1.0 - p) * inactive).sum(axis=-1)
-    return total, active + sums.of_others(inactive)
+    return total, active + sums.sum_over_others(inactive)
 
 
 def gap(
@@ -143,6 +180,15 @@ def gap(
 
     for strict blocks the positive
     :math:`\sum_m pq\,\sigma^2b^2\lambda^2/((p\lambda+\sigma^2)(\lambda+\sigma^2))`.
+
+    Parameters
+    ----------
+    group_probabilities : (..., K) array
+        :math:`p_g`.
+    block_of : (d,) integer array
+        The block of each coordinate.
+    signal, leakage, coefficients, noise : (..., d) or (..., 1) arrays or scalars
+        :math:`\lambda, \nu, b, \sigma^2`.
     """
     return sums.total(
         _gap_term, group_probabilities, block_of, signal, leakage, coefficients, noise
@@ -152,14 +198,16 @@ def gap(
 def _gap_term(
     probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any
 ) -> FloatArray:
-    dense_whole, dense_lost = shrinkage(second_moment(probability, signal, leakage), noise)
-    expert_whole, _ = shrinkage(signal, noise)
-    leak_whole, leak_lost = shrinkage(leakage, noise)
+    """The term of one coordinate in the sum of `gap`."""
+    moment = second_moment(probability, signal, leakage)
+    leakage_denominator = shrinkage_denominator(leakage, noise)
+    dense_lost = lost_numerator(moment, noise) / shrinkage_denominator(moment, noise)
+    leakage_lost = lost_numerator(leakage, noise) / leakage_denominator
     contrast = signal - leakage
-    filtered = probability * contrast * (contrast / expert_whole)
-    filtered = filtered * (dense_lost / dense_whole) * (leak_lost / leak_whole)
-    unseen = leakage * (leakage / leak_whole)
-    return np.asarray((1.0 - probability) * coefficient**2 * (filtered - unseen))
+    jensen_gap = probability * contrast * (contrast / shrinkage_denominator(signal, noise))
+    jensen_gap = jensen_gap * dense_lost * leakage_lost
+    unseen = leakage * (leakage / leakage_denominator)
+    return np.asarray((1.0 - probability) * coefficient**2 * (jensen_gap - unseen))
 
 
 def moe_bound(
@@ -173,7 +221,7 @@ def moe_bound(
 
     :math:`\sum_m p\,\sigma^2 b^2 + q\,\nu b^2`; strict blocks:
     :math:`\sigma^2\sum_g p_g\|b_g\|^2`, in the iso-parameter regime
-    :math:`V(d\sigma^2/S)/K`.
+    :math:`V(d\sigma^2/S)/K`. Arguments as for `gap`.
     """
 
     def term(probability: Any, leak: Any, coefficient: Any, noise: Any) -> FloatArray:
@@ -183,19 +231,28 @@ def moe_bound(
 
 
 def iso_parameter_dense(dim: Any, signal_energy: Any, label_power: Any, noise: Any) -> Any:
-    r""":math:`V\,d\sigma^2/(S+d\sigma^2)`: dense excess risk in the iso-parameter regime."""
+    r"""Dense excess risk in the iso-parameter regime, :math:`V\,d\sigma^2/(S+d\sigma^2)`.
+
+    The arguments are :math:`d, S, V, \sigma^2`.
+    """
     return label_power * (dim * noise / (signal_energy + dim * noise))
 
 
 def iso_parameter_moe(
     dim: Any, experts: Any, signal_energy: Any, label_power: Any, noise: Any
 ) -> Any:
-    r""":math:`V\,d\sigma^2/(KS+d\sigma^2)`: MoE excess risk in the iso-parameter regime."""
+    r"""MoE excess risk in the iso-parameter regime, :math:`V\,d\sigma^2/(KS+d\sigma^2)`.
+
+    The arguments are :math:`d, K, S, V, \sigma^2`.
+    """
     return label_power * (dim * noise / (experts * signal_energy + dim * noise))
 
 
 def one_over_k_bound(
     dim: Any, experts: Any, signal_energy: Any, label_power: Any, noise: Any
 ) -> Any:
-    r""":math:`V(d\sigma^2/S)/K`: the 1/K law's upper bound on `iso_parameter_moe`."""
+    r"""The 1/K law's upper bound on `iso_parameter_moe`, :math:`V(d\sigma^2/S)/K`.
+
+    The arguments are :math:`d, K, S, V, \sigma^2`.
+    """
     return label_power * (dim * noise / signal_energy) / experts

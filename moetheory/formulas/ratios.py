@@ -1,7 +1,8 @@
 r"""Closed laws of chi-square ratios and beta variables: moments, tails, quantiles.
 
 :math:`R = \chi^2_s/\chi^2_\nu` and :math:`B \sim \mathrm{Beta}(\alpha, \beta)` make up the risk
-of experts fitted on finitely many samples (docs/theory.md §4).
+of experts fitted on finitely many samples (docs/theory.md §4, Experts: the law). The arguments
+``s, nu, alpha, beta`` broadcast, as all arguments do.
 """
 
 from __future__ import annotations
@@ -17,49 +18,49 @@ from moetheory.common.arrays import FloatArray
 TOLERANCE = 1e-10  # of a convolution, relative
 
 
-def ratio_mean(first: ArrayLike, second: ArrayLike) -> FloatArray:
-    r""":math:`E\,\chi^2_s/\chi^2_\nu = s/(\nu-2)`, infinite for :math:`\nu \le 2`.
+def ratio_mean(s: ArrayLike, nu: ArrayLike) -> FloatArray:
+    r"""The mean :math:`E\,R = s/(\nu-2)` of a ratio, infinite for :math:`\nu \le 2`.
 
     >>> ratio_mean(3, [2, 4, 8])
     array([inf, 1.5, 0.5])
     """
-    s, nu = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
+    s, nu = np.broadcast_arrays(np.asarray(s, float), np.asarray(nu, float))
     return _quotient(s, nu - 2.0)
 
 
-def ratio_variance(first: ArrayLike, second: ArrayLike) -> FloatArray:
-    r""":math:`2s(s+\nu-2)/((\nu-2)^2(\nu-4))`, infinite for :math:`\nu \le 4`.
+def ratio_variance(s: ArrayLike, nu: ArrayLike) -> FloatArray:
+    r"""The variance :math:`2s(s+\nu-2)/((\nu-2)^2(\nu-4))` of R, infinite for :math:`\nu \le 4`.
 
     >>> ratio_variance(3, [4, 6, 8])
     array([   inf, 1.3125, 0.375 ])
     """
-    s, nu = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
+    s, nu = np.broadcast_arrays(np.asarray(s, float), np.asarray(nu, float))
     top, bottom = 2.0 * s * (s + nu - 2.0), np.square(nu - 2.0) * (nu - 4.0)
     return _quotient(top, bottom)
 
 
-def beta_mean(first: ArrayLike, second: ArrayLike) -> FloatArray:
-    r""":math:`E\,\mathrm{Beta}(\alpha,\beta) = \alpha/(\alpha+\beta)`.
+def beta_mean(alpha: ArrayLike, beta: ArrayLike) -> FloatArray:
+    r"""The mean :math:`E\,B = \alpha/(\alpha+\beta)` of a beta variable.
 
     >>> float(beta_mean(1.0, 3.0))
     0.25
     """
-    a, b = np.asarray(first, float), np.asarray(second, float)
+    a, b = np.asarray(alpha, float), np.asarray(beta, float)
     return np.asarray(a / (a + b))
 
 
-def beta_variance(first: ArrayLike, second: ArrayLike) -> FloatArray:
-    r""":math:`\alpha\beta/((\alpha+\beta)^2(\alpha+\beta+1))`.
+def beta_variance(alpha: ArrayLike, beta: ArrayLike) -> FloatArray:
+    r"""The variance :math:`\alpha\beta/((\alpha+\beta)^2(\alpha+\beta+1))` of a beta variable.
 
     >>> float(beta_variance(1.0, 3.0))
     0.0375
     """
-    a, b = np.asarray(first, float), np.asarray(second, float)
+    a, b = np.asarray(alpha, float), np.asarray(beta, float)
     return np.asarray(a * b / (np.square(a + b) * (a + b + 1.0)))
 
 
-def ratio_tails(r: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[Any, Any]:
-    r""":math:`P(R \le r)` and :math:`P(R > r)`, each with relative accuracy.
+def ratio_tails(r: ArrayLike, s: ArrayLike, nu: ArrayLike) -> tuple[Any, Any]:
+    r"""The tails :math:`P(R \le r)` and :math:`P(R > r)`, each with relative accuracy.
 
     :math:`I_{r/(1+r)}(s/2, \nu/2)` and :math:`I_{1/(1+r)}(\nu/2, s/2)`.
 
@@ -71,8 +72,8 @@ def ratio_tails(r: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[Any,
 
     x, half_s, half_nu = (
         np.asarray(r, float),
-        np.asarray(first, float) / 2.0,
-        np.asarray(second, float) / 2.0,
+        np.asarray(s, float) / 2.0,
+        np.asarray(nu, float) / 2.0,
     )
     # of the two arguments, which add up to one, only the smaller has all its digits
     small, large = x / (1.0 + x), 1.0 / (1.0 + x)
@@ -90,18 +91,18 @@ def ratio_tails(r: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[Any,
     )
 
 
-def ratio_quantile(tail: ArrayLike, first: ArrayLike, second: ArrayLike, upper: bool) -> FloatArray:
-    r"""The r with :math:`P(R > r)` (``upper``) or :math:`P(R \le r)` equal to ``tail``.
+def ratio_quantile(tail: ArrayLike, s: ArrayLike, nu: ArrayLike, upper: bool) -> FloatArray:
+    r"""The quantile r with :math:`P(R > r)` (``upper``) or :math:`P(R \le r)` equal to ``tail``.
 
-    With :math:`y = \chi^2_\nu/(\chi^2_s+\chi^2_\nu)` it is :math:`(1-y)/y`, both from inverse
-    incomplete beta functions, so that no tail is ever subtracted from one.
+    With :math:`y = \chi^2_\nu/(\chi^2_s+\chi^2_\nu)` the quantile is :math:`(1-y)/y`; y and 1-y are
+    inverse incomplete beta functions, so that no tail is ever subtracted from one.
 
     >>> float(ratio_quantile(0.01, 2, 2, upper=True))
     99.0
     """
     from scipy import special
 
-    t, s, nu = np.asarray(tail, float), np.asarray(first, float), np.asarray(second, float)
+    t, s, nu = np.asarray(tail, float), np.asarray(s, float), np.asarray(nu, float)
     if upper:
         y, rest = (
             special.betaincinv(nu / 2.0, s / 2.0, t),
@@ -115,8 +116,8 @@ def ratio_quantile(tail: ArrayLike, first: ArrayLike, second: ArrayLike, upper: 
     return _quotient(rest, y)
 
 
-def beta_tails(b: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[Any, Any]:
-    r""":math:`P(B \le b)` and :math:`P(B > b)`.
+def beta_tails(b: ArrayLike, alpha: ArrayLike, beta: ArrayLike) -> tuple[Any, Any]:
+    r"""The tails :math:`P(B \le b)` and :math:`P(B > b)`.
 
     >>> low, high = beta_tails(0.25, 1.0, 1.0)
     >>> float(low), float(high)
@@ -125,11 +126,11 @@ def beta_tails(b: ArrayLike, first: ArrayLike, second: ArrayLike) -> tuple[Any, 
     from scipy import special
 
     x = np.clip(np.asarray(b, float), 0.0, 1.0)
-    return special.betainc(first, second, x), special.betaincc(first, second, x)
+    return special.betainc(alpha, beta, x), special.betaincc(alpha, beta, x)
 
 
-def beta_quantile(tail: ArrayLike, first: ArrayLike, second: ArrayLike, upper: bool) -> FloatArray:
-    r"""The b with :math:`P(B > b)` (``upper``) or :math:`P(B \le b)` equal to ``tail``.
+def beta_quantile(tail: ArrayLike, alpha: ArrayLike, beta: ArrayLike, upper: bool) -> FloatArray:
+    r"""The quantile b with :math:`P(B > b)` (``upper``) or :math:`P(B \le b)` equal to ``tail``.
 
     >>> float(beta_quantile(0.1, 1.0, 1.0, upper=True))
     0.9
@@ -137,11 +138,11 @@ def beta_quantile(tail: ArrayLike, first: ArrayLike, second: ArrayLike, upper: b
     from scipy import special
 
     inverse = special.betainccinv if upper else special.betaincinv
-    return np.asarray(inverse(first, second, tail))
+    return np.asarray(inverse(alpha, beta, tail))
 
 
 def _quotient(top: ArrayLike, bottom: ArrayLike) -> FloatArray:
-    """top/bottom, infinite where bottom is not positive."""
+    """The quotient top/bottom, infinite where bottom is not positive."""
     up, down = np.broadcast_arrays(np.asarray(top, float), np.asarray(bottom, float))
     return np.asarray(np.divide(up, down, out=np.full(up.shape, np.inf), where=down > 0.0))
 
@@ -149,12 +150,20 @@ def _quotient(top: ArrayLike, bottom: ArrayLike) -> FloatArray:
 def convolved_tails(
     x: float, a: float, s: float, nu: float, e: float, alpha: float, beta: float
 ) -> tuple[float, float]:
-    r""":math:`P(aR+eB \le x)` and :math:`P(aR+eB > x)` for x > 0, each with relative accuracy.
+    r"""The tails of aR + eB at x > 0, each with relative accuracy.
 
-    .. math:: E_B\,P\Big(R \le \frac{x-eB}a\Big),
+    .. math:: P(aR+eB \le x) = E_B\,P\Big(R \le \frac{x-eB}a\Big)
 
-    by the tanh-sinh rule on :math:`0 < B < \min(1, x/e)`, whose nodes crowd at both ends, where
-    the integrand has powers and where it jumps if a is small.
+    and the upper tail, by the tanh-sinh rule on :math:`0 < B < \min(1, x/e)`. The nodes crowd at
+    both ends, where the integrand has powers and where it jumps if a is small.
+
+    Parameters
+    ----------
+    x : float
+    a, s, nu : float
+        Scale and degrees of the ratio R.
+    e, alpha, beta : float
+        Scale and parameters of the beta variable B.
 
     Raises
     ------

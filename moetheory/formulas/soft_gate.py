@@ -1,8 +1,15 @@
-r"""What weighing experts by the posterior loses against the oracle (docs/theory.md §6).
+r"""Excess risk of the soft gate over oracle routing (docs/theory.md §6, The soft gate).
 
-With :math:`f_0` the law in which all blocks are inactive, the mixture has density
-:math:`f_0\sum_j W_j`, and :math:`1/\sum W = \int_0^\infty e^{-t\sum W}dt` parts the blocks: what is
-left are products of expectations over one block each.
+With :math:`E_0` the expectation with all blocks inactive, the law of the input has density
+:math:`\sum_j W_j` against that law. For group g
+
+.. math:: E[F_g \mid g] = \frac1{p_g}\,E_0\,\frac{W_g\big[q_g(\sum_{l\ne g}W_l)^2
+          + \sum_{j\ne g}W_j^2q_j\big]}{(\sum_lW_l)^2} , \qquad
+          \frac1{(\sum W)^2} = \int_0^\infty te^{-t\sum W}dt ,
+
+and under the integral the blocks separate: products of expectations over one block each are left,
+:math:`\phi_k(t) = E_0e^{-tW_k}` and :math:`\psi_j(t) = E_0W_jq_je^{-tW_j}`. A group is
+*signal-free* if its block has no signal, or if the group is never drawn.
 """
 
 from __future__ import annotations
@@ -15,7 +22,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import chisquares
-from moetheory.formulas.block_evidence import Block, others
+from moetheory.formulas.block_evidence import Block, sum_over_other_blocks
 
 STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
 STRETCH = 64  # steps that are taken at once
@@ -29,14 +36,14 @@ ROUNDING = 1e-12  # relative
 
 
 class SoftGateLosses(NamedTuple):
-    """Excess over oracle routing.
+    """Excess risk of the soft gate over oracle routing.
 
     Attributes
     ----------
     per_class : (C,) array
-        For a sample of a group of each class.
+        Excess risk of a sample of a group of each class.
     error : float
-        Estimate of the largest relative error of these.
+        Estimate of the largest relative error of ``per_class``.
     """
 
     per_class: FloatArray
@@ -44,28 +51,28 @@ class SoftGateLosses(NamedTuple):
 
 
 def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> SoftGateLosses:
-    r"""Excess of the soft gate :math:`v = w` over the oracle, ``counts[c]`` blocks of class c.
+    r"""Excess risk of the soft gate over oracle routing, by class of blocks.
 
-    With :math:`\phi_k = E_0e^{-tW_k}` and :math:`\psi_j = E_0W_jq_je^{-tW_j}`, for group g
+    .. math:: E[F_g \mid g] = \frac1{p_g}\int_0^\infty t\Big[
+              \psi_g\,\Big(\prod_{k\ne g}\phi_k\Big)''
+              + (-\phi_g')\sum_{j\ne g}(-\psi_j')\prod_{k\ne g,j}\phi_k \Big]dt .
 
-    .. math:: \frac1{p_g}\int_0^\infty t\Big[ \psi_g\,\Big(\prod_{k\ne g}\phi_k\Big)''
-              + (-\phi_g')\sum_{j\ne g}(-\psi_j')\prod_{k\ne g,j}\phi_k \Big]dt,
-
-    from :math:`(1-w_g)^2q_g + \sum_{j\ne g}w_j^2q_j`; the mean over groups is
-    :math:`E\sum_jw_j(1-w_j)q_j`. Trapezoid rule in log t, from the right: to the left of t the
-    integral is at most :math:`t(E_gq_g + \sum_jp_jE_jq_j)/e`.
+    Trapezoid rule in log t, from the right: to the left of t the integral is at most
+    :math:`t(E_gq_g + \sum_jp_jE_jq_j)/e`.
 
     Parameters
     ----------
+    blocks, counts : sequence of C Block, (C,) integer array
+        The distinct blocks with signal, one for each class, and how many blocks are in the class.
     constant : float
-        The probability of all groups whose blocks have no signal: their W are constant.
+        The probability of all drawn groups without signal: their W are constant.
     """
-    energies = np.array([float(block.active_loads.sum()) for block in blocks])
-    shares = counts * np.exp([block.log_prior for block in blocks])
+    energies = np.array([float(block.active_q.sum()) for block in blocks])
+    class_probabilities = counts * np.exp([block.log_prior for block in blocks])
     alone = counts.sum() == 1 and constant == 0.0
-    if alone or _largest(blocks, counts, constant) < LEAST:
+    if alone or _log_bound(blocks, counts, constant) < LEAST:
         return SoftGateLosses(np.zeros(len(blocks)), 0.0)
-    remainders = (energies + shares @ energies) / math.e
+    remainders = (energies + class_probabilities @ energies) / math.e
     nodes = [_Nodes.of(block) for block in blocks]
     sums = np.zeros((2, len(blocks)))  # over every second node each
     # beyond exp(MOST), integrands are below 1/t
@@ -80,52 +87,53 @@ def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0
         if np.all(left <= 1e-16 * total):
             break
     with np.errstate(invalid="ignore", divide="ignore"):
-        apart = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
+        change = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
     # halving the step squares the error
-    error = float(np.nanmax(apart, initial=0.0)) ** 2 + max(each.error for each in nodes) + ROUNDING
+    error = float(np.nanmax(change, initial=0.0)) ** 2
+    error = error + max(each.error for each in nodes) + ROUNDING
     return SoftGateLosses(total, error)
 
 
-def foreign_loss(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> float:
-    r"""What the experts add for a sample to which no block speaks, :math:`E_0\sum_jw_j^2q_j`.
+def signal_free_loss(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> float:
+    r"""What the experts add to the risk of a sample of a signal-free group.
 
-    One of a group that is never drawn, which loses the energy of its own block besides, or one
-    whose block has no signal:
+    .. math:: E_0\sum_jw_j^2q_j = \int_0^\infty t\sum_j(-\psi_j')\prod_{k\ne j}\phi_k\,dt .
 
-    .. math:: \int_0^\infty t\sum_j(-\psi_j')\prod_{k\ne j}\phi_k\,dt .
+    A group that is never drawn also loses the energy of its own block, which is not included.
+    Arguments as for `soft_losses`.
     """
     if counts.sum() == 1 and constant == 0.0:
-        return float(blocks[0].loads.sum())
-    if not any(block.loads.any() for block in blocks):
+        return float(blocks[0].inactive_q.sum())
+    if not any(block.inactive_q.any() for block in blocks):
         return 0.0
     nodes = [_Nodes.of(block) for block in blocks]
     total = 0.0
     for tau in _stretches(_start(nodes, constant)):
-        more = STEP * float(_integrands(nodes, counts, tau, constant)[1].sum())
-        total += more
-        if more < 1e-17 * total:
+        added = STEP * float(_integrands(nodes, counts, tau, constant)[1].sum())
+        total += added
+        if added < 1e-17 * total:
             break
     return total
 
 
 def _start(nodes: Sequence[_Nodes], constant: float) -> float:
-    """The log t from which on some W makes its expectations vanish."""
-    ends = [-each.block.start - each.low for each in nodes]
+    """The log t from which on the expectations of at least one block vanish."""
+    ends = [-each.block.a - each.low for each in nodes]
     if constant > 0.0:
         ends.append(-math.log(constant))
     return min(ends) + math.log(60.0)
 
 
 def _stretches(start: float) -> Iterator[FloatArray]:
-    """Falling nodes of log t."""
+    """Nodes of log t, falling from ``start``, some at a time."""
     for first in range(0, MOST_NODES, STRETCH):
         yield start - STEP * np.arange(first, first + STRETCH, dtype=np.float64)
 
 
-def _largest(blocks: Sequence[Block], counts: IntArray, constant: float) -> float:
+def _log_bound(blocks: Sequence[Block], counts: IntArray, constant: float) -> float:
     r"""Logarithm of a bound on the losses.
 
-    With :math:`W_gW_j/\sum W \le \sqrt{W_gW_j}` they are at most
+    By :math:`W_gW_j/\sum W \le \sqrt{W_gW_j}` the losses are at most
     :math:`K^2(E_gq_g + \max_jE_jq_j)/p_g` times the two largest
     :math:`E_0\sqrt{W/p} = \prod(1+r)^{1/4}(1+r/2)^{-1/2}`.
     """
@@ -135,35 +143,41 @@ def _largest(blocks: Sequence[Block], counts: IntArray, constant: float) -> floa
         for _ in range(min(int(n), 2))
     ]
     first, second = sorted([*affinities, *[0.0] * (constant > 0.0)])[-2:]
-    energy = max(float(b.active_loads.sum()) / math.exp(b.log_prior) for b in blocks)
-    many = 2.0 * math.log(float(counts.sum()) + 1.0)
-    return first + second + many + math.log(max(2.0 * energy, 1e-300))
+    energy = max(float(b.active_q.sum()) / math.exp(b.log_prior) for b in blocks)
+    log_pairs = 2.0 * math.log(float(counts.sum()) + 1.0)
+    return first + second + log_pairs + math.log(max(2.0 * energy, 1e-300))
 
 
 def _integrands(
     nodes: Sequence[_Nodes], counts: IntArray, tau: FloatArray, constant: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Of every class (C, T), and of what is lost to foreign experts (T,), in d log t."""
-    phi, b, b2, a, a2 = np.stack([each.expectations(tau) for each in nodes], axis=1)
-    fixed = np.exp(np.minimum(tau + (math.log(constant) if constant > 0.0 else -math.inf), MOST))
+    """Integrands in log t of `soft_losses` (C, T), and of `signal_free_loss` (T,)."""
+    # phi, and with one power of t for each W: -phi', phi'', psi, -psi'
+    expectations = [each.expectations(tau) for each in nodes]
+    phi, minus_phi1, phi2, psi, minus_psi1 = np.stack(expectations, axis=1)
+    log_constant = math.log(constant) if constant > 0.0 else -math.inf
+    constant_w = np.exp(np.minimum(tau + log_constant, MOST))
     with np.errstate(divide="ignore"):
-        product = np.exp(counts @ np.log(phi) - fixed)
+        product = np.exp(counts @ np.log(phi) - constant_w)
     phi = np.where(phi > 0.0, phi, 1.0)  # there the product is zero
-    r = b / phi
-    spread = np.maximum(b2 / phi - np.square(r), 0.0)
-    bend = np.square(others(r, counts) + fixed) + others(spread, counts)
+    # mean and variance of tW under the law that is tilted by exp(-tW)
+    mean = minus_phi1 / phi
+    variance = np.maximum(phi2 / phi - np.square(mean), 0.0)
+    # second derivative of the product of all other phi, over that product
+    second = np.square(sum_over_other_blocks(mean, counts) + constant_w)
+    second = second + sum_over_other_blocks(variance, counts)
     priors = np.exp([each.block.log_prior for each in nodes])[:, np.newaxis]
-    own = (a / phi) * bend + r * others(a2 / phi, counts)
-    foreign = counts @ (a2 / phi)
-    # where exp(-tau) would overflow, nothing is left of the others
-    return np.exp(np.minimum(-tau, MOST)) * product * own / priors, product * foreign
+    per_class = (psi / phi) * second + mean * sum_over_other_blocks(minus_psi1 / phi, counts)
+    signal_free = counts @ (minus_psi1 / phi)
+    # where exp(-tau) would overflow, the other factors vanish
+    return np.exp(np.minimum(-tau, MOST)) * product * per_class / priors, product * signal_free
 
 
 class _Nodes:
-    """A quadrature over z, which is extended to larger z when they matter.
+    """A quadrature over the evidence z of a block, extended to larger z when needed.
 
-    In :math:`x = \\log(e^z - 1)`: where z is small, powers of z become exponentials; where it is
-    large, x moves with z, as :math:`e^{-t e^{a+z}}` falls within a unit of it.
+    Trapezoid rule in :math:`x = \\log(e^z - 1)`: where z is small, powers of z become exponentials;
+    where z is large, x moves with z, and :math:`e^{-t e^{a+z}}` falls within a unit of z.
     """
 
     def __init__(self, block: Block, low: float, high: float, step: float) -> None:
@@ -174,6 +188,7 @@ class _Nodes:
 
     @classmethod
     def of(cls, block: Block) -> _Nodes:
+        """The quadrature for the evidence of ``block``, without nodes yet."""
         weights, degrees = block.inactive_weights, block.degrees
         # tilted, as the other factors of the integrand fall no faster
         low = chisquares.exponent_point(DROP, weights, degrees, tilt=2.0)
@@ -185,7 +200,7 @@ class _Nodes:
         return cls(block, low, high, min(STEP, 0.6 * max(1.0, low) * narrowest))
 
     def upto(self, z: float) -> slice:
-        """The nodes up to z, made if they are not there yet."""
+        """The nodes up to z, computed if needed."""
         end = min(z, self.high)
         if end <= self.low:
             return slice(0, 0)
@@ -197,7 +212,7 @@ class _Nodes:
             weights, degrees = self.block.inactive_weights, self.block.degrees
             along = math.log(self.step) + np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
             density = chisquares.log_pdf(new, weights, degrees)
-            energy = chisquares.log_pdf(new, weights, degrees, self.block.loads)
+            energy = chisquares.log_pdf(new, weights, degrees, self.block.inactive_q)
             self.z = np.concatenate([self.z, new])
             self.density = np.concatenate([self.density, along + density.values])
             self.energy = np.concatenate([self.energy, along + energy.values])
@@ -205,13 +220,16 @@ class _Nodes:
         return slice(0, number)
 
     def expectations(self, tau: FloatArray) -> FloatArray:
-        r""":math:`E_0e^{-y'}, E_0y'e^{-y'}, E_0y'^2e^{-y'}, E_0qy'e^{-y'}, E_0qy'^2e^{-y'}`.
+        r"""The expectations :math:`\phi, -t\phi', t^2\phi'', t\psi, -t^2\psi'`, :math:`t = e^\tau`.
 
-        :math:`y' = tW = e^{\tau+a+z}`; shape (5, T). ``tau`` is falling.
+        .. math:: E_0e^{-y},\ E_0ye^{-y},\ E_0y^2e^{-y},\ E_0qye^{-y},\ E_0qy^2e^{-y}, \quad
+                  y = tW = e^{\tau+a+z} ,
+
+        shape (5, T). ``tau`` is falling.
         """
-        used = self.upto(BEYOND - tau[-1] - self.block.start)
+        used = self.upto(BEYOND - tau[-1] - self.block.a)
         # relative to the largest t, so that no power overflows
-        exponent = self.block.start + self.z[used] + tau[0]
+        exponent = self.block.a + self.z[used] + tau[0]
         columns = np.stack(
             [
                 self.density[used],

@@ -1,9 +1,9 @@
-r"""A few spikes seen through noise: singular values and vectors (docs/theory.md §8).
+r"""Singular values and vectors of a matrix of low rank in noise (docs/theory.md §8).
 
 An (n, d) matrix of fixed rank with squared singular values :math:`\ell`, observed with added
 independent N(0, :math:`\sigma^2/n`) entries, :math:`c = d/n`. Limits as n grows at fixed c,
-:math:`\ell` and :math:`\sigma^2`; a spike is seen above :math:`\sqrt c\,\sigma^2` only. All
-arrays broadcast.
+:math:`\ell` and :math:`\sigma^2`; a spike is detectable above :math:`\sqrt c\,\sigma^2` only.
+The arguments ``signal`` :math:`\ell`, ``aspect`` c and ``noise`` :math:`\sigma^2` broadcast.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from moetheory.common.arrays import FloatArray
 
 
 def threshold(aspect: ArrayLike, noise: ArrayLike) -> FloatArray:
-    r""":math:`\sqrt c\,\sigma^2`: a weaker spike leaves no trace.
+    r"""The detection threshold :math:`\sqrt c\,\sigma^2`: a weaker spike leaves no trace.
 
     >>> float(threshold(0.25, 2.0))
     1.0
@@ -24,7 +24,7 @@ def threshold(aspect: ArrayLike, noise: ArrayLike) -> FloatArray:
 
 
 def edge(aspect: ArrayLike, noise: ArrayLike) -> FloatArray:
-    r""":math:`\sigma^2(1+\sqrt c)^2`: the largest squared singular value of noise alone.
+    r"""The largest squared singular value of noise alone, :math:`\sigma^2(1+\sqrt c)^2`.
 
     >>> float(edge(0.25, 2.0))
     4.5
@@ -33,7 +33,7 @@ def edge(aspect: ArrayLike, noise: ArrayLike) -> FloatArray:
 
 
 def observed(signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike) -> FloatArray:
-    r"""Squared singular value that a spike becomes.
+    r"""The observed squared singular value of a spike.
 
     .. math:: \frac{(\ell+\sigma^2)(\ell+c\sigma^2)}{\ell} \ \text{for}\ \ell > \sqrt c\,\sigma^2,
               \qquad \sigma^2(1+\sqrt c)^2 \ \text{else} .
@@ -41,9 +41,9 @@ def observed(signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike) -> FloatArr
     >>> observed([0.5, 1.0, 2.0], 0.25, 2.0)
     array([4.5, 4.5, 5. ])
     """
-    spike, ratio, seen = _seen(signal, aspect, noise)
+    spike, ratio, detectable = _detectable(signal, aspect, noise)
     value = spike * (1.0 + ratio) * (1.0 + np.asarray(aspect) * ratio)
-    return np.where(seen, value, edge(aspect, noise))
+    return np.where(detectable, value, edge(aspect, noise))
 
 
 def left_overlap(signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike) -> FloatArray:
@@ -75,20 +75,20 @@ def right_overlap(signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike) -> Flo
 
 
 def _overlap(
-    signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike, share: ArrayLike
+    signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike, factor: ArrayLike
 ) -> FloatArray:
-    r""":math:`(1-c\sigma^4/\ell^2)/(1+a\sigma^2/\ell)`, where a is the ``share``."""
-    spike, ratio, seen = _seen(signal, aspect, noise)
-    limit = np.where(seen, threshold(aspect, noise), 0.0)
+    r"""The overlap :math:`(1-c\sigma^4/\ell^2)/(1+u\sigma^2/\ell)`, u the ``factor``: 1 or c."""
+    spike, ratio, detectable = _detectable(signal, aspect, noise)
+    limit = np.where(detectable, threshold(aspect, noise), 0.0)
     # in factors, for the digits that are left close to the threshold
     kept = (spike - limit) / spike * (1.0 + limit / spike)
-    return np.where(seen, kept / (1.0 + np.asarray(share) * ratio), 0.0)
+    return np.where(detectable, kept / (1.0 + np.asarray(factor) * ratio), 0.0)
 
 
-def _seen(
+def _detectable(
     signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    r""":math:`\ell` and :math:`\sigma^2/\ell` of spikes that are seen, of others 1 and 0; which."""
-    seen = np.greater(signal, threshold(aspect, noise))
-    spike = np.where(seen, signal, 1.0)
-    return spike, np.where(seen, noise, 0.0) / spike, seen
+    r"""For detectable spikes :math:`\ell` and :math:`\sigma^2/\ell`, for others 1 and 0; which."""
+    detectable = np.greater(signal, threshold(aspect, noise))
+    spike = np.where(detectable, signal, 1.0)
+    return spike, np.where(detectable, noise, 0.0) / spike, detectable

@@ -27,15 +27,18 @@ def total(
     block_of: IntArray,
     *arrays: ArrayLike,
 ) -> FloatArray:
-    r""":math:`\sum_m \mathrm{term}(p_{g(m)}, a_m, b_m, \dots)`, of shape (...).
+    r"""The sum :math:`\sum_m \mathrm{term}(p_{g(m)}, a_m, b_m, \dots)`, shape (...).
 
     Parameters
     ----------
     term : callable
         Takes (probabilities, *arrays) of a tile, returns its terms.
     group_probabilities : (..., K) array
+        :math:`p_g`.
     block_of : (d,) integer array
-    arrays : (..., d) or (..., 1) arrays or scalars
+        The block g(m) of each coordinate.
+    *arrays : (..., d) or (..., 1) arrays or scalars
+        :math:`a, b, \dots`
     """
     tiling = _Tiling(group_probabilities, block_of, arrays)
     result = np.zeros(tiling.shape[:-1])
@@ -50,9 +53,10 @@ def by_block(
     block_of: IntArray,
     *arrays: ArrayLike,
 ) -> list[FloatArray]:
-    r""":math:`\sum_{m \in g} \mathrm{term}(p_g, a_m, \dots)` for every block g, shape (..., K).
+    r"""Sums :math:`\sum_{m \in g} \mathrm{term}(p_g, a_m, \dots)` for every block g, (..., K).
 
-    ``terms`` returns several terms at once; one array of sums is returned for each.
+    Arguments as for `total`, except that ``terms`` returns several terms at once; one array of
+    sums is returned for each.
     """
     tiling = _Tiling(group_probabilities, block_of, arrays)
     shape = (*tiling.shape[:-1], np.shape(group_probabilities)[-1])
@@ -67,15 +71,15 @@ def by_block(
     return results
 
 
-def of_others(sums: FloatArray) -> FloatArray:
-    r""":math:`\sum_{j \ne g} a_j` for every g on the last axis, without subtracting.
+def sum_over_others(values: FloatArray) -> FloatArray:
+    r"""Sums :math:`\sum_{j \ne g} a_j` for every g on the last axis, without subtracting.
 
-    >>> of_others(np.array([1.0, 2.0, 4.0]))
+    >>> sum_over_others(np.array([1.0, 2.0, 4.0]))
     array([6., 5., 3.])
     """
-    before, after = np.zeros_like(sums), np.zeros_like(sums)
-    np.cumsum(sums[..., :-1], axis=-1, out=before[..., 1:])
-    np.cumsum(sums[..., :0:-1], axis=-1, out=after[..., 1:])
+    before, after = np.zeros_like(values), np.zeros_like(values)
+    np.cumsum(values[..., :-1], axis=-1, out=before[..., 1:])
+    np.cumsum(values[..., :0:-1], axis=-1, out=after[..., 1:])
     return before + after[..., ::-1]
 
 
@@ -90,13 +94,17 @@ class _Tile(NamedTuple):
 
 
 def _run_sums(terms: FloatArray, tile: _Tile) -> FloatArray:
+    """The sum of the terms over each run of the tile, on the last axis."""
     if terms.ndim == 0 or terms.shape[-1] == 1:
         return np.asarray(terms * tile.lengths)  # constant over the coordinates
     return np.asarray(np.add.reduceat(terms, tile.starts, axis=-1))
 
 
 class _Tiling:
-    """The tiles of a broadcast shape (..., d), each with its slices of the arrays."""
+    """The tiles of a broadcast shape (..., d), each with its slices of the arrays.
+
+    Arguments as for `total`.
+    """
 
     def __init__(
         self, group_probabilities: ArrayLike, block_of: IntArray, arrays: tuple[ArrayLike, ...]
@@ -113,8 +121,8 @@ class _Tiling:
         steps = [1] * len(outer)
         if outer:
             steps[-1] = TILE // width
-        for here in _pieces(dim, width):
-            owners = self.block_of[here]
+        for columns in _pieces(dim, width):
+            owners = self.block_of[columns]
             inner = np.flatnonzero(owners[1:] != owners[:-1]) + 1
             edges = np.concatenate(([0], inner, [len(owners)]))
             starts, lengths = edges[:-1], edges[1:] - edges[:-1]
@@ -123,11 +131,12 @@ class _Tiling:
                 probabilities = _cut(self.probabilities, (*lead, slice(None)))[..., owners]
                 if len(owners) > 1:
                     probabilities = np.repeat(probabilities, lengths, axis=-1)
-                inputs = [_cut(array, (*lead, here)) for array in self.arrays]
+                inputs = [_cut(array, (*lead, columns)) for array in self.arrays]
                 yield _Tile(lead, owners, starts, lengths, [probabilities, *inputs])
 
 
 def _pieces(size: int, step: int) -> list[slice]:
+    """Slices of at most ``step`` that cover the numbers below ``size``."""
     return [slice(i, min(i + step, size)) for i in range(0, size, step)]
 
 

@@ -1,4 +1,4 @@
-"""Vectorised draws and solves for a block model, on plain arrays.
+"""Random draws and linear algebra over many replicates of a block model, on plain arrays.
 
 Leading axes count replicates; no product or factorisation spans two of them.
 """
@@ -6,25 +6,25 @@ Leading axes count replicates; no product or factorisation spans two of them.
 from moetheory.kernels.expert_fits import ExpertData, expert_data, expert_fits
 from moetheory.kernels.expert_law import draw_expert_law, expert_law_fits
 from moetheory.kernels.gate_weights import (
-    Forms,
+    QuadraticForms,
     Weights,
+    dense_losses,
     gate_losses,
     log_probabilities,
     noiseless_scores,
     one_hot,
     oracle_losses,
     posterior,
-    regrouped,
     score_terms,
+    set_apart,
     top_k,
-    ungated_losses,
 )
 from moetheory.kernels.gradient_descent import (
-    Pace,
     Spectrum,
-    best_pace,
-    descend,
-    extremes,
+    StepSizes,
+    descent_iterates,
+    extreme_curvatures,
+    optimal_step_sizes,
     spectrum,
 )
 from moetheory.kernels.least_squares import (
@@ -36,14 +36,14 @@ from moetheory.kernels.least_squares import (
     ridge_fit,
 )
 from moetheory.kernels.sampling import (
+    BlockEntries,
     Inputs,
-    Places,
     clean_variances,
     draw_groups,
     draw_inputs,
     draw_training_sets,
     prediction_errors,
-    spread_groups,
+    systematic_groups,
 )
 from moetheory.kernels.true_risks import expert_risks, group_risks
 from moetheory.kernels.wishart import wishart_roots
@@ -51,18 +51,18 @@ from moetheory.kernels.workspace import Workspace
 
 __all__ = [
     "TOLERANCE",
+    "BlockEntries",
     "ExpertData",
-    "Forms",
     "Inputs",
-    "Pace",
-    "Places",
+    "QuadraticForms",
     "Spectrum",
+    "StepSizes",
     "Weights",
     "Workspace",
-    "best_pace",
     "clean_variances",
     "conjugate_fits",
-    "descend",
+    "dense_losses",
+    "descent_iterates",
     "draw_expert_law",
     "draw_groups",
     "draw_inputs",
@@ -72,7 +72,7 @@ __all__ = [
     "expert_fits",
     "expert_law_fits",
     "expert_risks",
-    "extremes",
+    "extreme_curvatures",
     "gate_losses",
     "group_risks",
     "least_squares",
@@ -80,15 +80,15 @@ __all__ = [
     "noiseless_scores",
     "normal_fits",
     "one_hot",
+    "optimal_step_sizes",
     "oracle_losses",
     "posterior",
     "prediction_errors",
-    "regrouped",
     "ridge_fit",
     "score_terms",
+    "set_apart",
     "spectrum",
-    "spread_groups",
+    "systematic_groups",
     "top_k",
-    "ungated_losses",
     "wishart_roots",
 ]

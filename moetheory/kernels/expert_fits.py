@@ -1,4 +1,4 @@
-"""What each expert learns from in training sets that are drawn in full."""
+"""Experts fitted on training sets that are drawn in full."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def expert_fits(
     experts: int,
     ridge: float,
 ) -> FloatArray:
-    """Every expert fitted on its group's samples and its block's coordinates, shape (R, d).
+    r"""Coefficients of every expert, fitted on its group's samples and its own block, (R, d).
 
     An expert without samples predicts zero.
 
@@ -27,6 +27,11 @@ def expert_fits(
     ----------
     features, labels : (R, n, d) and (R, n) arrays
     groups : (R, n) integer array
+    block_of : (d,) integer array
+    experts : int
+        K.
+    ridge : float
+        :math:`\mu \ge 0`.
     """
     fits = np.zeros((len(features), len(block_of)))
     for _, sets, own, rows, targets in expert_data(features, labels, groups, block_of, experts):
@@ -35,14 +40,15 @@ def expert_fits(
 
 
 class ExpertData(NamedTuple):
-    """What expert ``group`` learns from in those ``sets`` in which it has c > 0 samples.
+    """The samples of one expert in the training sets that give it the same number c > 0 of them.
 
     Attributes
     ----------
     group : int
     sets : (S,) integer array
+        Indices of these training sets.
     own : (s,) integer array
-        The coordinates of its block.
+        The coordinates of the expert's block.
     features, labels : (S, c, s) and (S, c) arrays
     """
 
@@ -60,7 +66,7 @@ def expert_data(
     block_of: IntArray,
     experts: int,
 ) -> Iterator[ExpertData]:
-    """The samples of every expert; parameters as for `expert_fits`."""
+    """The samples of every expert, grouped by their number; parameters as for `expert_fits`."""
     for g in range(experts):
         own = np.flatnonzero(block_of == g)
         seen, here = features[..., own], groups == g

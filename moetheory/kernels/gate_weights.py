@@ -1,7 +1,7 @@
-r"""How gates weigh the experts, and what their weights cost: arrays (K, n), n inputs.
+r"""Weights that gates give to the experts, and the excess losses of these weights.
 
-Blocks are strict, squares :math:`\bar x_m^2` and energies :math:`u_j=\|\bar x_j\|^2` in units of
-the noise variance. Source: docs/theory.md §6.
+Arrays are (K, n) for n inputs. Blocks are strict, squares :math:`\bar x_m^2` and energies
+:math:`u_j=\|\bar x_j\|^2` in units of the noise variance. Source: docs/theory.md §6.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from moetheory.common.arrays import FloatArray, IntArray
 
 BoolArray = NDArray[np.bool_]
 
-FEW = 8  # largest numbers that are found one after another faster than by sorting all
+SORTING_PAYS = 8  # to find more of the largest weights than these, sorting all is faster
 
 
 class Weights(NamedTuple):
-    """Weights of the experts, the largest one apart: as near to 1 as it is, the rest is exact.
+    """Weights of the experts, the largest one apart, so that a tiny rest keeps its digits.
 
     Attributes
     ----------
     top : (n,) integer array
-        Which one is largest, of equal ones the first.
+        The expert whose weight is kept apart: the first of those with the largest weight, or
+        the one that `set_apart` was asked for.
     largest, rest : (n,) arrays
-        It, and the sum of all others.
+        The weight of this expert, and the sum of the other weights.
     others : (K, n) array or None
-        All but the largest, in whose place is 0; None: all are 0.
+        The other weights, with 0 in the place of the one apart; None: all are 0.
     """
 
     top: IntArray
@@ -36,30 +37,30 @@ class Weights(NamedTuple):
     rest: FloatArray
     others: FloatArray | None
 
-    def whole(self, experts: int) -> FloatArray:
-        """All of them, (K, n)."""
+    def full(self, experts: int) -> FloatArray:
+        """The weights of all experts, (K, n)."""
         weights = np.zeros((experts, len(self.top))) if self.others is None else +self.others
         weights[self.top, np.arange(len(self.top))] = self.largest
         return weights
 
 
-class Forms(NamedTuple):
-    r"""Quadratic forms of the blocks, :math:`\theta` best and :math:`t` used coefficients.
+class QuadraticForms(NamedTuple):
+    r"""Quadratic forms of the blocks, for optimal coefficients :math:`\theta` and used ones t.
 
     Attributes
     ----------
-    best, cross, used : (K, n) arrays
+    optimal, cross, used : (K, n) arrays
         :math:`\sum_{m\in j}\bar x_m^2\theta_m^2`, with :math:`\theta_mt_m` and :math:`t_m^2`.
-    lost, bent : (K, n) arrays or None
-        With :math:`(\theta_m-t_m)^2` and :math:`\theta_m(\theta_m-t_m)`; None: zero, t is
-        :math:`\theta`.
+    error, cross_error : (K, n) arrays or None
+        With :math:`(\theta_m-t_m)^2` and :math:`\theta_m(\theta_m-t_m)`; None where :math:`t =
+        \theta`: they are zero.
     """
 
-    best: FloatArray
+    optimal: FloatArray
     cross: FloatArray
     used: FloatArray
-    lost: FloatArray | None
-    bent: FloatArray | None
+    error: FloatArray | None
+    cross_error: FloatArray | None
 
 
 def score_terms(
@@ -74,28 +75,28 @@ def score_terms(
               + \sum_{m\in j} \frac{\bar x_m^2}{\sigma^2}\frac{\lambda_m}{2(\lambda_m+\sigma^2)}
     """
     logarithms = np.log1p(signal_variances / noise_variance)
-    spread = np.bincount(block_of, logarithms, minlength=len(group_probabilities))
+    log_volumes = np.bincount(block_of, logarithms, minlength=len(group_probabilities))
     slopes = signal_variances / (signal_variances + noise_variance) / 2.0
-    return log_probabilities(group_probabilities) - spread / 2.0, slopes
+    return log_probabilities(group_probabilities) - log_volumes / 2.0, slopes
 
 
 def log_probabilities(probabilities: FloatArray) -> FloatArray:
-    """Logarithms, without a word on those of zero."""
+    """Logarithms of probabilities, without a warning for log 0 = -inf."""
     with np.errstate(divide="ignore"):
         logarithms: FloatArray = np.log(probabilities)
     return logarithms
 
 
 def noiseless_scores(
-    energies: FloatArray, log_probabilities: FloatArray, silent: BoolArray
+    energies: FloatArray, log_probabilities: FloatArray, without_signal: BoolArray
 ) -> FloatArray:
     """Log scores (K, n) for σ² = 0: a block that is not zero is active, the others are not.
 
-    Where all are zero only the ``silent`` groups (K,), whose signal is always zero, come into
-    question.
+    If all blocks are zero, only groups whose signal is always zero are possible:
+    ``without_signal`` (K,). ``energies`` are (K, n), ``log_probabilities`` (K,).
     """
     seen = energies > 0.0
-    possible = silent & (log_probabilities > -np.inf)
+    possible = without_signal & (log_probabilities > -np.inf)
     # a signal so small that its square is zero is no reason to know of no group at all
     prior = np.where(possible, log_probabilities, -np.inf) if possible.any() else log_probabilities
     certain = np.where(seen, 0.0, -np.inf)
@@ -103,7 +104,7 @@ def noiseless_scores(
 
 
 def posterior(scores: FloatArray, temperature: float = 1.0) -> Weights:
-    r"""Weights :math:`\propto W_j^{1/T}` from log scores (K, n), at least one of each finite."""
+    r"""Weights :math:`\propto W_j^{1/T}` from log scores (K, n), each column with a finite one."""
     highest = scores.max(axis=0)
     top = _first(scores == highest)
     others = scores - highest
@@ -120,7 +121,7 @@ def posterior(scores: FloatArray, temperature: float = 1.0) -> Weights:
 
 
 def _first(marked: BoolArray) -> IntArray:
-    """The first marked row in each column; argmax would take several times as long."""
+    """The first marked row in each column, several times as fast as argmax."""
     rows = len(marked)
     countdown = np.arange(rows, 0, -1)
     if rows < 2**15:
@@ -132,13 +133,13 @@ def _first(marked: BoolArray) -> IntArray:
 
 
 def one_hot(chosen: IntArray) -> Weights:
-    """All weight on one expert for each input."""
+    """Weights that put 1 on the expert ``chosen`` (n,) for each input."""
     inputs = len(chosen)
     return Weights(chosen, np.ones(inputs), np.zeros(inputs), None)
 
 
 def top_k(weights: Weights, k: int) -> Weights:
-    """The k largest, scaled to sum to 1; of equal ones the first."""
+    """The k largest weights, scaled to sum to 1; of equal weights the first are taken."""
     if k == 1:
         return one_hot(weights.top)
     assert weights.others is not None
@@ -146,7 +147,7 @@ def top_k(weights: Weights, k: int) -> Weights:
         return weights
     others = np.zeros_like(weights.others)
     # the place of the largest, which is in any case among them, holds a 0
-    if k <= FEW:
+    if k <= SORTING_PAYS:
         left = +weights.others
         for _ in range(k - 1):
             place = (_first(left == left.max(axis=0)), np.arange(len(weights.top)))
@@ -160,18 +161,20 @@ def top_k(weights: Weights, k: int) -> Weights:
     return Weights(weights.top, weights.largest / total, rest / total, others / total)
 
 
-def regrouped(weights: Weights, chosen: IntArray, experts: int) -> Weights:
-    """The same weights with those of the experts ``chosen`` apart instead of the largest."""
+def set_apart(weights: Weights, chosen: IntArray, experts: int) -> Weights:
+    """Weights with that of the expert ``chosen`` (n,) kept apart instead of the largest."""
     columns = np.arange(len(chosen))
-    others = weights.whole(experts)
+    others = weights.full(experts)
     apart = others[chosen, columns]
     others[chosen, columns] = 0.0
     rest = np.where(chosen == weights.top, weights.rest, 1.0 - apart)
     return Weights(chosen, apart, rest, others)
 
 
-def gate_losses(group: Weights, gate: Weights, forms: Forms) -> tuple[FloatArray, FloatArray]:
-    r"""What a gate loses in each input, (n,), and summed over inputs by group, (K,).
+def gate_losses(
+    group: Weights, gate: Weights, forms: QuadraticForms
+) -> tuple[FloatArray, FloatArray]:
+    r"""Excess losses of a gate in each input, (n,), and summed over inputs by group, (K,).
 
     .. math:: T = \sum_g w_gF_g,\qquad
               F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
@@ -185,14 +188,14 @@ def gate_losses(group: Weights, gate: Weights, forms: Forms) -> tuple[FloatArray
     """
     assert group.others is not None
     place = (gate.top, np.arange(len(gate.top)))
-    own = gate.rest**2 * forms.best[place]
-    if forms.lost is not None and forms.bent is not None:
-        own += gate.largest**2 * forms.lost[place]
-        own += (2.0 * gate.largest * gate.rest) * forms.bent[place]
+    own = gate.rest**2 * forms.optimal[place]
+    if forms.error is not None and forms.cross_error is not None:
+        own += gate.largest**2 * forms.error[place]
+        own += (2.0 * gate.largest * gate.rest) * forms.cross_error[place]
     noise = gate.largest**2 * forms.used[place]
     if gate.others is None:
-        losses = np.einsum("kn,kn->n", group.others, forms.best)
-        sums = np.einsum("kn,kn->k", group.others, forms.best)
+        losses = np.einsum("kn,kn->n", group.others, forms.optimal)
+        sums = np.einsum("kn,kn->k", group.others, forms.optimal)
     else:
         inner = gate.others * forms.cross
         if forms.used is forms.cross:
@@ -202,7 +205,7 @@ def gate_losses(group: Weights, gate: Weights, forms: Forms) -> tuple[FloatArray
         own += rest
         noise += rest
         inner *= -2.0
-        inner += forms.best
+        inner += forms.optimal
         inner *= group.others
         losses, sums = inner.sum(axis=0), inner.sum(axis=1)
     sums += np.einsum("kn,n->k", group.others, noise)
@@ -214,18 +217,21 @@ def gate_losses(group: Weights, gate: Weights, forms: Forms) -> tuple[FloatArray
     return losses, sums
 
 
-def ungated_losses(group: Weights, forms: Forms) -> tuple[FloatArray, FloatArray]:
-    """The same for a sum of all experts' predictions, whose coefficients are ``forms.used``."""
+def dense_losses(group: Weights, forms: QuadraticForms) -> tuple[FloatArray, FloatArray]:
+    """Excess losses of dense with coefficients ``forms.used``, arranged as by `gate_losses`.
+
+    Dense is the sum of all experts' predictions: every weight is 1.
+    """
     wrong = forms.used.sum(axis=0) - forms.used
-    if forms.lost is not None:
-        wrong += forms.lost
-    wrong *= group.whole(len(wrong))
+    if forms.error is not None:
+        wrong += forms.error
+    wrong *= group.full(len(wrong))
     return wrong.sum(axis=0), wrong.sum(axis=1)
 
 
-def oracle_losses(group: Weights, forms: Forms) -> tuple[FloatArray, FloatArray]:
-    """The same with all weight on the input's own group: zero unless t is not θ."""
-    if forms.lost is None:
-        return np.zeros(len(group.top)), np.zeros(len(forms.best))
-    own = group.whole(len(forms.best)) * forms.lost
+def oracle_losses(group: Weights, forms: QuadraticForms) -> tuple[FloatArray, FloatArray]:
+    """Excess losses of oracle routing, arranged as by `gate_losses`; zero where t is θ."""
+    if forms.error is None:
+        return np.zeros(len(group.top)), np.zeros(len(forms.optimal))
+    own = group.full(len(forms.optimal)) * forms.error
     return own.sum(axis=0), own.sum(axis=1)

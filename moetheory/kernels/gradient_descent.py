@@ -17,20 +17,22 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels.least_squares import ILL_CONDITIONED, gram, transposed_product
 from moetheory.kernels.workspace import Workspace
 
-GONE = -800.0  # the logarithm of what is zero, and not -inf: no step at all leaves it as it is
+# stands for log 0: its exponential is 0, and times zero steps it is 0, which -inf is not
+LOG_OF_ZERO = -800.0
 
 
 class Spectrum(NamedTuple):
-    r"""The normal equations of R training sets in the directions that descent can take.
+    r"""The normal equations of R training sets in their eigenvectors.
 
-    The minimiser of least norm is ``moments / curvatures`` times ``directions``.
+    The minimiser of minimum norm is ``moments / curvatures`` times ``directions``.
 
     Attributes
     ----------
     curvatures : (R, q) array
         :math:`l_i`; zero in directions that no sample has.
     moments : (R, q) array
-        :math:`v_i^\top c` in units of the length of row i of ``directions``; zero there, too.
+        :math:`v_i^\top c` in units of the length of row i of ``directions``; zero where
+        :math:`l_i` is zero.
     directions : (R, q, d) array
         Rows are multiples of :math:`v_i`.
     """
@@ -40,15 +42,16 @@ class Spectrum(NamedTuple):
     directions: FloatArray
 
 
-class Pace(NamedTuple):
-    r"""A constant step :math:`2/(h+l)` in each of R sets: curvatures h and l contract alike.
+class StepSizes(NamedTuple):
+    r"""Constant step sizes :math:`a = 2/(h+l)`, one for each of R training sets.
 
-    It is stable on curvatures less than h + l. Kept as a pair, from which both :math:`ah` and
-    :math:`2-ah` have all their digits.
+    Curvatures h and l contract alike, and descent is stable on curvatures less than h + l. The
+    pair is kept instead of a, so that both :math:`ah` and :math:`2-ah` keep all their digits.
 
     Attributes
     ----------
     high, low : (R,) arrays
+        h and l.
     """
 
     high: FloatArray
@@ -62,22 +65,23 @@ def spectrum(
     work: Workspace,
     unit: float = 1.0,
 ) -> Spectrum:
-    r"""Of training sets that are given as for `normal_fits`, or by fewer rows than coordinates.
+    r"""The spectrum of training sets with rows M and targets, as for `normal_fits`.
 
-    Eigenvectors of :math:`M^\top M` or, where it is smaller, of :math:`MM^\top`. Where their
-    eigenvalues are spread too far for the smallest to have half of its digits it is singular
-    values of M, of which those that are rounding errors of the largest count as zero.
+    There may also be fewer rows than coordinates. The spectrum is from eigenvectors of
+    :math:`M^\top M` or, where this is smaller, of :math:`MM^\top`. If the smallest eigenvalue
+    would lose more than half of its digits, it is from singular values of M, where rounding
+    errors of the largest count as zero.
 
     Parameters
     ----------
     parts : (R, q_i, d) arrays
         M, one above the other; ``unit`` times M is X.
     targets : (R, q) array
-        What stands for y, zero where it ends before the rows do.
+        What stands for y; rows beyond the last target have target zero.
     samples : (R,) integer array
         n in each set.
     work : Workspace
-        Of which "system" and "product" are used.
+        Its arrays "system" and "product" are overwritten.
     unit : float
     """
     if sum(part.shape[1] for part in parts) >= parts[0].shape[2]:
@@ -90,12 +94,12 @@ def spectrum(
         values, vectors = np.linalg.eigh(gram([(rows, rows.mT)], work))
         moments = np.vecmat(targets, vectors[:, : targets.shape[1]])
         directions = np.matmul(vectors.mT, rows)
-    # ascending; written so that a set of zeros is doubtful as well
-    doubtful = ~(values[:, 0] * ILL_CONDITIONED > values[:, -1])
-    if doubtful.any():
-        rows = np.concatenate([part[doubtful] for part in parts], axis=1)
-        values[doubtful], moments[doubtful], directions[doubtful] = _from_rows(
-            rows, targets[doubtful], values.shape[1]
+    # eigenvalues ascend; written so that a set of zeros counts as well
+    ill_conditioned = ~(values[:, 0] * ILL_CONDITIONED > values[:, -1])
+    if ill_conditioned.any():
+        rows = np.concatenate([part[ill_conditioned] for part in parts], axis=1)
+        values[ill_conditioned], moments[ill_conditioned], directions[ill_conditioned] = _from_rows(
+            rows, targets[ill_conditioned], values.shape[1]
         )
     sizes = np.maximum(samples, 1)[:, np.newaxis]
     return Spectrum(values * (unit**2 / sizes), moments * (unit / sizes), directions)
@@ -108,19 +112,19 @@ def _from_rows(
     left, singular, right = np.linalg.svd(rows, full_matrices=False)
     rounding = np.finfo(float).eps * max(rows.shape[1:])
     singular = np.where(singular > rounding * singular[:, :1], singular, 0.0)
-    heard = np.vecmat(targets, left[:, : targets.shape[1]])
+    projected = np.vecmat(targets, left[:, : targets.shape[1]])
     missing = [(0, 0), (0, number - singular.shape[1])]
     return (
         np.pad(np.square(singular), missing),
-        np.pad(singular * heard, missing),
+        np.pad(singular * projected, missing),
         np.pad(right, [*missing, (0, 0)]),
     )
 
 
-def extremes(curvatures: FloatArray, ridge: float) -> tuple[FloatArray, FloatArray]:
-    """The largest and the smallest of those that are not zero, with the ridge; (R,) and (R,).
+def extreme_curvatures(curvatures: FloatArray, ridge: float) -> tuple[FloatArray, FloatArray]:
+    """The largest and the smallest curvature that is not zero, plus the ridge; (R,) and (R,).
 
-    Where nothing can be learned they are 0 and infinite.
+    In a set whose curvatures (R, q) are all zero they are 0 and infinite.
     """
     learned = curvatures > 0.0
     largest = np.where(learned, curvatures + ridge, 0.0).max(axis=-1)
@@ -128,13 +132,16 @@ def extremes(curvatures: FloatArray, ridge: float) -> tuple[FloatArray, FloatArr
     return largest, smallest
 
 
-def best_pace(largest: FloatArray, smallest: FloatArray) -> Pace:
-    """The fastest constant step for curvatures between these; any where there are none."""
-    return Pace(largest, np.where(largest > 0.0, smallest, 1.0))
+def optimal_step_sizes(largest: FloatArray, smallest: FloatArray) -> StepSizes:
+    """The step sizes that contract fastest for curvatures between ``smallest`` and ``largest``.
+
+    In a set without curvatures any step size will do.
+    """
+    return StepSizes(largest, np.where(largest > 0.0, smallest, 1.0))
 
 
-def descend(
-    given: Spectrum, ridge: float, pace: Pace, steps: IntArray, out: FloatArray
+def descent_iterates(
+    given: Spectrum, ridge: float, step_sizes: StepSizes, steps: IntArray, out: FloatArray
 ) -> FloatArray:
     r"""Coefficients :math:`\beta_t` after each of T numbers of steps, (R, T, d).
 
@@ -144,26 +151,28 @@ def descend(
     Parameters
     ----------
     given : Spectrum
-        Of R sets.
+        The spectrum of each of R sets.
     ridge : float
-    pace : Pace
-        Stable in all sets.
+        :math:`\mu`.
+    step_sizes : StepSizes
+        :math:`a`, stable in all sets.
     steps : (T,) integer array
+        t.
     out : (R, T, d) array
-        What they are written into.
+        What the coefficients are written into.
     """
-    # a direction that no sample has is not learned, whatever its ridge
+    # a direction without samples is not learned, whatever the ridge
     curvatures = np.where(given.curvatures > 0.0, given.curvatures + ridge, 0.0)
-    high, low = (end[:, np.newaxis] for end in pace)
+    high, low = (end[:, np.newaxis] for end in step_sizes)
     step = 2.0 / (high + low)
-    covered, left = step * curvatures, step * ((high - curvatures) + low)
+    x, two_minus_x = step * curvatures, step * ((high - curvatures) + low)
     with np.errstate(divide="ignore"):
-        logarithms = np.maximum(np.log1p(-np.minimum(covered, left)), GONE)
-    # |1-x|^t - 1, and what is made of it in the same memory: it is as large as the result
+        logarithms = np.maximum(np.log1p(-np.minimum(x, two_minus_x)), LOG_OF_ZERO)
+    # |1-x|^t - 1; all that follows is done in its memory, which is as large as the result
     shares: FloatArray = np.multiply(steps[:, np.newaxis], logarithms[:, np.newaxis])
     np.expm1(shares, out=shares)
-    # of an odd number of steps beyond the minimum the power itself changes its sign
-    beyond = (steps % 2 == 1)[:, np.newaxis] & (covered > left)[:, np.newaxis]
-    np.subtract(-2.0, shares, out=shares, where=beyond)
+    # where x > 1 descent overshoots: after an odd number of steps (1-x)^t is negative
+    overshot = (steps % 2 == 1)[:, np.newaxis] & (x > two_minus_x)[:, np.newaxis]
+    np.subtract(-2.0, shares, out=shares, where=overshot)
     shares *= (-given.moments / np.where(curvatures > 0.0, curvatures, 1.0))[:, np.newaxis]
     return np.matmul(shares, given.directions, out=out)

@@ -10,11 +10,12 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels.workspace import Workspace
 
-# far above the rounding of a dependent column: a false alarm only costs the slower solver
-SUSPICIOUS = 1e-10
-# of a Gram matrix: beyond it coefficients would lose more than half of their digits
+# relative size of a diagonal entry of R at which rank deficiency is suspected: far above rounding,
+# as a false alarm only costs the slower solver
+RANK_TOLERANCE = 1e-10
+# condition of a Gram matrix beyond which coefficients would lose more than half of their digits
 ILL_CONDITIONED = 1e8
-TOLERANCE = 1e-13  # of conjugate gradients
+TOLERANCE = 1e-13  # relative length of the gradient at which conjugate gradients stop
 
 
 def ridge_fit(features: FloatArray, labels: FloatArray, ridge: float) -> FloatArray:
@@ -53,20 +54,20 @@ def normal_fits(
 ) -> FloatArray:
     r"""The minimiser of :math:`\|M\beta - t\|^2 + \alpha\|\beta\|^2`, (P, R, d).
 
-    By the normal equations, :math:`(M^\top M + \alpha I)^{-1}M^\top t`; by QR or singular
-    values where they are ill conditioned. The columns need not be of equal length: elimination
-    in a symmetric positive matrix does as well as if they were.
+    The normal equations give :math:`(M^\top M + \alpha I)^{-1}M^\top t`; where they are ill
+    conditioned, QR or singular values take their place. The columns need not be of equal length:
+    elimination in a symmetric positive matrix does as well as if they were.
 
     Parameters
     ----------
     parts : (R, q_i, d) arrays
         M, one above the other; at least d rows in all.
     targets : (R, q) array
-        t, zero where it ends before the rows do.
+        t; rows beyond the last target have target zero.
     penalties : (P, R) array
         :math:`\alpha \ge 0` of each fit.
     work : Workspace
-        Of which "system" and "product" are used.
+        Its arrays "system" and "product" are overwritten.
     """
     system = gram([(part.mT, part) for part in parts], work)
     moment = transposed_product(parts, targets)
@@ -83,7 +84,7 @@ def dual_fits(
     penalties: FloatArray,
     work: Workspace,
 ) -> FloatArray:
-    r"""What `normal_fits` gives for few rows, :math:`M^\top(MM^\top + \alpha I)^{-1}t`.
+    r"""The minimiser of `normal_fits` for few rows, :math:`M^\top(MM^\top + \alpha I)^{-1}t`.
 
     For :math:`\alpha = 0` the solution of minimum norm.
 
@@ -114,13 +115,13 @@ def _solve_from_rows(
     targets: FloatArray,
     penalty: FloatArray,
 ) -> None:
-    """Replace the ``doubtful`` of the fits (R, d); ``parts`` follow each other along ``axis``."""
+    """Replace the ``doubtful`` fits (R, d) by those of QR; ``parts`` are joined along ``axis``."""
     for value in np.unique(penalty[doubtful]):
-        those = doubtful & (penalty == value)
-        rows = np.concatenate([part[those] for part in parts], axis=axis)
-        known = np.zeros(rows.shape[:2])
-        known[:, : targets.shape[1]] = targets[those]
-        fit[those] = _penalised(rows, known, value)
+        chosen = doubtful & (penalty == value)
+        rows = np.concatenate([part[chosen] for part in parts], axis=axis)
+        padded_targets = np.zeros(rows.shape[:2])
+        padded_targets[:, : targets.shape[1]] = targets[chosen]
+        fit[chosen] = _penalised(rows, padded_targets, value)
 
 
 def gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> FloatArray:
@@ -134,24 +135,25 @@ def gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> Flo
 
 
 def _solve(system: FloatArray, right: FloatArray, penalty: FloatArray) -> tuple[FloatArray, Any]:
-    """Solutions of ``system`` + penalty·I, and which of them are in doubt; (R, n) and (R,).
+    """Solutions with ``system`` + penalty·I, and which are ill conditioned; (R, n) and (R,).
 
-    A second right-hand side tells how far the inverse stretches a vector, in units in which the
-    diagonal is 1. It is irregular: in one of ones, two rows that are nearly the same would cancel.
+    A second right-hand side, the probe, tells how far the inverse stretches a vector, in units
+    in which the diagonal is 1. The probe is random: of a probe of ones, two rows that are nearly
+    the same would see nothing.
     """
     diagonal = np.arange(system.shape[-1])
-    irregular = np.random.Generator(np.random.SFC64(0)).standard_normal(len(diagonal))
+    probe_normals = np.random.Generator(np.random.SFC64(0)).standard_normal(len(diagonal))
     bare = system[:, diagonal, diagonal]
     energies = bare + penalty[:, np.newaxis]
-    # what is zero throughout is left alone
+    # a coordinate that is zero in all rows gets coefficient zero
     energies[energies == 0.0] = 1.0
     units = np.sqrt(energies)
     system[:, diagonal, diagonal] = energies
     try:
-        both = np.linalg.solve(system, np.stack([right, units * irregular], axis=-1))
+        both = np.linalg.solve(system, np.stack([right, units * probe_normals], axis=-1))
         # contiguous: a product with strided vectors is no call of BLAS
         solved, probe = np.moveaxis(both, -1, 0).copy()
-    except np.linalg.LinAlgError:  # one is exactly singular: nothing is known of any
+    except np.linalg.LinAlgError:  # one is exactly singular: none is solved
         solved, probe = np.zeros_like(right), np.full_like(right, np.inf)
     system[:, diagonal, diagonal] = bare
     with np.errstate(over="ignore", invalid="ignore"):
@@ -167,30 +169,32 @@ def conjugate_fits(
     work: Workspace,
     iterations: int,
 ) -> FloatArray:
-    r"""What `normal_fits` gives, by conjugate gradients on the rows, (P, R, d).
+    r"""The minimiser of `normal_fits`, found by conjugate gradients on the rows, (P, R, d).
 
     A step costs :math:`4qd` operations, a product and a solve about :math:`qd^2 + d^3`: for
-    many coordinates, and singular values of M close to each other. Iterates until no gradient
-    is longer than :math:`10^{-13}` of the first; what is not there after ``iterations`` steps
-    is solved by `normal_fits`.
+    many coordinates, and singular values of M close to each other. The iteration ends when no
+    gradient is longer than :math:`10^{-13}` of the first; sets in which one still is after
+    ``iterations`` steps are solved by `normal_fits`.
 
     Parameters
     ----------
     parts, targets, penalties, work
         As for `normal_fits`.
     scale : (d,) array
-        What the columns of M are to be multiplied by to become alike.
+        Factors that bring the columns of M to about the same length.
     iterations : int
+        Steps at most.
 
     Source: Hestenes and Stiefel 1952 (on the normal equations, which are never formed).
     """
-    first = transposed_product(parts, targets) * scale
-    goal = TOLERANCE**2 * np.vecdot(first, first)
-    fits = np.empty((len(penalties), *first.shape))
+    first_gradient = transposed_product(parts, targets) * scale
+    goal = TOLERANCE**2 * np.vecdot(first_gradient, first_gradient)
+    fits = np.empty((len(penalties), *first_gradient.shape))
     for fit, penalty in zip(fits, penalties, strict=True):
         weights = penalty[:, np.newaxis] * np.square(scale)
-        solution, left = np.zeros_like(first), [np.zeros(part.shape[:2]) for part in parts]
-        gradient, direction = first, first.copy()
+        solution = np.zeros_like(first_gradient)
+        predictions = [np.zeros(part.shape[:2]) for part in parts]
+        gradient, direction = first_gradient, first_gradient.copy()
         size = np.vecdot(gradient, gradient)
         for _ in range(iterations):
             images = [np.matvec(part, direction * scale) for part in parts]
@@ -198,10 +202,10 @@ def conjugate_fits(
             curvature += np.vecdot(direction * weights, direction)
             step = _ratio(size, curvature)
             solution += step * direction
-            for fitted, image in zip(left, images, strict=True):
+            for fitted, image in zip(predictions, images, strict=True):
                 fitted += step * image
-            fallen = sum(np.vecmat(fitted, part) for fitted, part in zip(left, parts, strict=True))
-            gradient = first - scale * fallen - weights * solution
+            product = sum(np.vecmat(f, part) for f, part in zip(predictions, parts, strict=True))
+            gradient = first_gradient - scale * product - weights * solution
             before, size = size, np.vecdot(gradient, gradient)
             if np.all(size <= goal):
                 break
@@ -216,7 +220,7 @@ def conjugate_fits(
 
 
 def transposed_product(parts: Sequence[FloatArray], targets: FloatArray) -> FloatArray:
-    r""":math:`M^\top t`, (R, d)."""
+    r"""The product :math:`M^\top t`, (R, d)."""
     product, start = np.zeros((len(targets), parts[0].shape[2])), 0
     for part in parts:
         some = targets[:, start : start + part.shape[1]]
@@ -227,15 +231,15 @@ def transposed_product(parts: Sequence[FloatArray], targets: FloatArray) -> Floa
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
-    """Quotients as a column; 0 where nothing is left to do."""
+    """The quotients ``above / below`` as a column; ``below`` is 0 only where ``above`` is."""
     return (above / np.where(below > 0.0, below, 1.0))[:, np.newaxis]
 
 
 def least_squares(features: FloatArray, labels: FloatArray) -> FloatArray:
     r"""The minimiser of :math:`\|\bar X\beta - y\|` of minimum norm in each set, (R, d).
 
-    By Householder QR, of :math:`[\bar X \; y]` for :math:`n \ge d` and of
-    :math:`\bar X^\top` for :math:`n < d`; by singular values where the triangle says that the
+    It is found by Householder QR, of :math:`[\bar X \; y]` for :math:`n \ge d` and of
+    :math:`\bar X^\top` for :math:`n < d`; by singular values where the triangle shows that the
     rank may be deficient.
 
     Parameters
@@ -249,20 +253,20 @@ def least_squares(features: FloatArray, labels: FloatArray) -> FloatArray:
     if rows >= dim:
         both = np.concatenate([features, right], axis=2)
         triangles: FloatArray = np.asarray(np.linalg.qr(both, mode="r"))[:, :dim]
-        deficient = _make_regular(triangles[..., :dim])
+        rank_deficient = _replace_singular(triangles[..., :dim])
         fits[:] = np.linalg.solve(triangles[..., :dim], triangles[..., dim:])
     else:
         bases, triangles = np.linalg.qr(features.mT)
-        deficient = _make_regular(triangles)
+        rank_deficient = _replace_singular(triangles)
         fits[:] = bases @ np.linalg.solve(triangles.mT, right)
-    for i in deficient:
+    for i in rank_deficient:
         fits[i] = np.linalg.lstsq(features[i], right[i])[0]
     return fits[..., 0]
 
 
-def _make_regular(triangles: FloatArray) -> IntArray:
-    """Replace triangles that may be singular by the identity; which ones they were."""
+def _replace_singular(triangles: FloatArray) -> IntArray:
+    """Indices of the triangles that may be singular, each replaced by the identity."""
     diagonals = np.abs(np.diagonal(triangles, axis1=1, axis2=2))
-    suspicious = diagonals.min(axis=1) <= SUSPICIOUS * diagonals.max(axis=1)
-    triangles[suspicious] = np.eye(triangles.shape[-1])
-    return np.flatnonzero(suspicious)
+    singular = diagonals.min(axis=1) <= RANK_TOLERANCE * diagonals.max(axis=1)
+    triangles[singular] = np.eye(triangles.shape[-1])
+    return np.flatnonzero(singular)

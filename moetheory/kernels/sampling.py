@@ -1,4 +1,4 @@
-"""Drawing data from a block model."""
+"""Groups, inputs and training sets drawn from a block model, and errors of predictions."""
 
 from __future__ import annotations
 
@@ -18,41 +18,43 @@ def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatA
     return _groups_at(rng.random(rows) * cumulative[-1], cumulative)
 
 
-def spread_groups(
+def systematic_groups(
     rng: np.random.Generator, sets: int, rows: int, group_probabilities: FloatArray
 ) -> IntArray:
-    """Groups in ascending order, (sets, rows), in a row as many of each as its share, up to one.
+    """Groups drawn by systematic sampling, (sets, rows), in ascending order within a set.
 
-    Systematic sampling: each is that of a random group, drawn with one number for a row.
+    A set has as many rows of each group as its share, up to one. Each set takes one random number;
+    a row picked at random has a group with the given probabilities.
     """
     cumulative = np.cumsum(group_probabilities)
     places = (np.arange(rows) + rng.random((sets, 1))) * (cumulative[-1] / rows)
     if sets > 1:
         return _groups_at(places, cumulative)
-    # they are sorted: it is faster to look for the groups among them
+    # the places are sorted: it is faster to look for the groups among them
     ends = np.searchsorted(places[0], cumulative)
     ends[np.flatnonzero(group_probabilities)[-1] :] = rows
     return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))[np.newaxis]
 
 
 def _groups_at(places: FloatArray, cumulative: FloatArray) -> IntArray:
+    """The groups whose intervals of cumulative probability contain ``places``."""
     # places < total, yet a product may round up to it
     last = np.searchsorted(cumulative, cumulative[-1])
     groups: IntArray = np.minimum(np.searchsorted(cumulative, places, side="right"), last)
     return groups
 
 
-class Places(NamedTuple):
-    """Where one block of each row of a (rows, d) array stands, one row after another.
+class BlockEntries(NamedTuple):
+    """Entries of one block in each row of a (rows, d) array, one row after another.
 
     Attributes
     ----------
     flat : integer array
-        The places in the array as a vector.
+        Their indices in the array as a vector.
     columns : integer array
-        The coordinate at each of them.
+        The coordinate of each entry.
     starts : (rows,) integer array
-        Which of them is the first of its row.
+        Position in ``flat`` of the first entry of each row.
     """
 
     flat: IntArray
@@ -60,8 +62,8 @@ class Places(NamedTuple):
     starts: IntArray
 
     @classmethod
-    def of(cls, block_of: IntArray, blocks: IntArray) -> Places:
-        """Of the block in each of the rows ``blocks``; none is empty."""
+    def of(cls, block_of: IntArray, blocks: IntArray) -> BlockEntries:
+        """The entries of block ``blocks[i]`` in row i; no block is empty."""
         rows, dim = len(blocks), len(block_of)
         flat = np.flatnonzero(block_of == blocks[:, np.newaxis])
         sizes = np.bincount(block_of)[blocks]
@@ -69,7 +71,7 @@ class Places(NamedTuple):
         return cls(flat, columns, np.cumsum(sizes) - sizes)
 
     def sums(self, values: FloatArray) -> FloatArray:
-        """Of ``values`` at the places, (rows,)."""
+        """The sum of ``values``, one for each entry, in each row, (rows,)."""
         found: FloatArray = np.add.reduceat(values, self.starts)
         return found
 
@@ -84,12 +86,12 @@ class Inputs(NamedTuple):
     routed : Places
         The block of the expert to which the oracle sends each input.
     radius : float
-        Each is shifted by at most this length, where that hurts a predictor most.
+        Each input is shifted by at most this length, in the direction worst for the predictor.
     """
 
     features: FloatArray
     labels: FloatArray
-    routed: Places
+    routed: BlockEntries
     radius: float = 0.0
 
 
@@ -110,7 +112,7 @@ def draw_inputs(
     shape = len(groups), len(block_of)
     features = rng.standard_normal(shape)
     features *= np.sqrt(noise_variance)
-    own = Places.of(block_of, groups)
+    own = BlockEntries.of(block_of, groups)
     clean = rng.standard_normal(len(own.flat)) * np.sqrt(signal_variances)[own.columns]
     labels = own.sums(clean * coefficients[own.columns])
     if leakage_variances is not None:
@@ -129,33 +131,34 @@ def prediction_errors(
     predictors: FloatArray,
     routed: tuple[bool | Router, ...],
 ) -> FloatArray:
-    r"""Errors :math:`y - f(\bar x)`, shape (E, rows); after a worst-case shift without their sign.
+    r"""Errors :math:`y - f(\bar x)`, shape (E, rows); absolute errors after a worst-case shift.
 
     Parameters
     ----------
     inputs : Inputs
+    block_of : (d,) integer array
     predictors : (E, d) array
         Coefficients of E linear predictors.
     routed : E booleans or functions
         Whether a predictor looks only at the block that the oracle names. A function weighs the
         parts of the prediction that come from the blocks: (rows, d) features → (K, rows).
     """
-    features, labels, places, radius = inputs
-    shown = features.reshape(-1)[places.flat] if True in routed else features[:0]
+    features, labels, entries, radius = inputs
+    shown = features.reshape(-1)[entries.flat] if True in routed else features[:0]
 
     def prediction(weights: FloatArray, route: bool | Router) -> FloatArray:
         if callable(route):
             shares = route(features)[block_of, np.arange(len(labels))[:, np.newaxis]]
             found: FloatArray = np.vecdot(features * shares, weights)
         elif route:
-            found = places.sums(shown * weights[places.columns])
+            found = entries.sums(shown * weights[entries.columns])
         else:
             found = np.vecdot(features, weights)
         return found
 
     def worst(errors: FloatArray, weights: FloatArray, route: bool | Router) -> FloatArray:
         squares = np.square(weights)
-        gain = places.sums(squares[places.columns]) if route else squares.sum()
+        gain = entries.sums(squares[entries.columns]) if route else squares.sum()
         return np.abs(errors) + radius * np.sqrt(gain)
 
     pairs = list(zip(predictors, routed, strict=True))

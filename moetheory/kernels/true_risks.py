@@ -1,4 +1,4 @@
-"""True risks of linear predictors."""
+"""True risks of linear predictors, which are quadratic forms in their coefficients."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def group_risks(
     variances : (K, d) array
         S, as `clean_variances` gives it.
     """
-    missed = np.vecdot(np.square(coefficients - predictors), variances)
+    signal_loss = np.vecdot(np.square(coefficients - predictors), variances)
     noise = noise_variance * np.vecdot(predictors, predictors)
-    risks: FloatArray = missed + noise + label_noise_variance
+    risks: FloatArray = signal_loss + noise + label_noise_variance
     return risks
 
 

@@ -1,4 +1,4 @@
-"""Random matrices that stand for more rows than they have."""
+"""Triangular roots of Wishart matrices, which stand for the Gram matrices of many rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) 
     degrees : (R,) integer array
         m of each of R factors; may be zero.
     out : (R, rows, c) array
-        Contiguous, with at least min(m, c) rows for every factor; what is returned.
+        Contiguous, with at least min(m, c) rows for every factor; the roots are written into it.
     """
     roots = out
     sets, rows, columns = out.shape

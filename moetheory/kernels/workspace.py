@@ -1,4 +1,4 @@
-"""Memory that is written again: touching fresh pages costs more than what is computed in them."""
+"""Memory that is reused: touching fresh pages costs more than what is computed in them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moetheory.common.arrays import FloatArray
 
 
 class Workspace:
-    """Arrays by name; the next one of that name takes the memory of the last.
+    """Arrays by name; a new array takes the memory of the last one of its name.
 
     >>> work = Workspace()
     >>> first = work.array("rows", (2, 3))
@@ -22,7 +22,7 @@ class Workspace:
         self._buffers: dict[str, FloatArray] = {}
 
     def array(self, name: str, shape: tuple[int, ...]) -> FloatArray:
-        """An array of this shape with whatever is in it."""
+        """An array of this shape and name, not initialised."""
         size = math.prod(shape)
         buffer = self._buffers.get(name)
         if buffer is None or buffer.size < size:
@@ -31,5 +31,5 @@ class Workspace:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Bytes of all buffers."""
         return sum(buffer.nbytes for buffer in self._buffers.values())

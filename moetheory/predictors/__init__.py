@@ -1,4 +1,4 @@
-"""A model's linear predictors, as theory and simulation share them."""
+"""The linear predictors of a model, which theory and simulation share."""
 
 from moetheory.predictors.optimal import optimal_coefficients
 

@@ -15,29 +15,29 @@ from moetheory.problem.sample_counts import counts_of
 
 
 class Regressions(NamedTuple):
-    r"""Of expert g, each of shape (K,): label on the coordinates of its own block.
+    r"""The regressions of the label on each block, by the expert of that block; all fields (K,).
 
     Attributes
     ----------
     counts : integers
-        :math:`n_g`, training samples.
+        Training samples :math:`n_g`.
     sizes : integers
-        :math:`s_g`, coordinates that vary: :math:`\lambda + \sigma^2 > 0`.
-    unseen : floats
-        :math:`\sum_{m \notin g} b^2\nu`, what leaks from the other blocks into the label.
+        Coordinates that vary, :math:`\lambda + \sigma^2 > 0`: their number is :math:`s_g`.
+    leaked_variance : floats
+        :math:`\sum_{m \notin g} b^2\nu`, label variance that leaks from the other blocks.
     residual_excess, residual : floats
-        Risk of its best coefficients :math:`\theta_g` without and with the label noise;
-        ``residual`` is :math:`\rho_g`.
+        Risk of the best coefficients :math:`\theta_g` without and with the label noise;
+        ``residual`` is the residual variance :math:`\rho_g`.
     energy : floats
-        :math:`\theta_g^\top C_g\theta_g`, variance of its best prediction.
+        :math:`\theta_g^\top C_g\theta_g`, variance of the best prediction.
     isotropic : booleans
         Whether :math:`C_g = \operatorname{diag}(\lambda + \sigma^2)` is a multiple of the
-        identity on those coordinates.
+        identity on the coordinates that vary.
     """
 
     counts: IntArray
     sizes: IntArray
-    unseen: FloatArray
+    leaked_variance: FloatArray
     residual_excess: FloatArray
     residual: FloatArray
     energy: FloatArray
@@ -45,12 +45,12 @@ class Regressions(NamedTuple):
 
     @property
     def null_excess(self) -> FloatArray:
-        """Excess risk of predicting zero."""
+        """The excess risk of predicting zero."""
         return self.residual_excess + self.energy
 
     @classmethod
     def of(cls, model: BlockModel, samples: Any) -> Regressions:
-        """Of a model and ``samples`` as `risk` takes them."""
+        """The regressions of the experts of ``model``, with ``samples`` as `risk` takes them."""
         noise = model.noise_variance
         inherent, inactive = sums.by_block(
             population.expert_contributions,
@@ -61,8 +61,8 @@ class Regressions(NamedTuple):
             model.coefficients,
             noise,
         )
-        unseen = sums.of_others(inactive)
-        excess = inherent + unseen
+        leaked_variance = sums.sum_over_others(inactive)
+        excess = inherent + leaked_variance
 
         def terms(_: Any, signal: FloatArray, coefficient: FloatArray) -> tuple[FloatArray, ...]:
             predicted = population.expert_coefficients(signal, coefficient, noise)
@@ -75,14 +75,16 @@ class Regressions(NamedTuple):
             model.signal_variances,
             model.coefficients,
         )
-        observed = model.signal_variances + noise
+        noisy_variances = model.signal_variances + noise
         least, most = np.full(model.experts, np.inf), np.zeros(model.experts)
-        np.minimum.at(least, model.block_of, np.where(observed > 0.0, observed, np.inf))
-        np.maximum.at(most, model.block_of, observed)
+        np.minimum.at(
+            least, model.block_of, np.where(noisy_variances > 0.0, noisy_variances, np.inf)
+        )
+        np.maximum.at(most, model.block_of, noisy_variances)
         return cls(
             counts=counts_of(samples, model),
             sizes=sizes.astype(np.int64),
-            unseen=unseen,
+            leaked_variance=leaked_variance,
             residual_excess=excess,
             residual=excess + model.label_noise_variance,
             energy=energy,

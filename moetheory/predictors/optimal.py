@@ -1,4 +1,4 @@
-"""The population-optimal coefficients, which theory evaluates and simulation applies."""
+"""The population-optimal coefficients of an estimator, and their errors."""
 
 from __future__ import annotations
 
@@ -42,15 +42,16 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
 
 
 def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
-    """The true coefficients less the optimal ones, shape (d,), with all digits."""
+    """The true coefficients less the optimal coefficients, (d,), without cancellation."""
     moment = model.signal_variances
     if not isinstance(estimator, MoE):
         p = model.group_probabilities[model.block_of]
         moment = population.second_moment(p, moment, leakage_of(model))
-    whole, lost = population.shrinkage(moment, model.noise_variance + estimator.ridge)
-    return np.asarray(model.coefficients / whole * lost)
+    penalty = model.noise_variance + estimator.ridge
+    scaled = model.coefficients / population.shrinkage_denominator(moment, penalty)
+    return np.asarray(scaled * population.lost_numerator(moment, penalty))
 
 
 def leakage_of(model: BlockModel) -> Any:
-    """Leakage variances, as a scalar zero where that lets formulas skip them."""
+    """The leakage variances, or a scalar zero for strict blocks, which lets formulas skip them."""
     return 0.0 if model.strict else model.leakage_variances

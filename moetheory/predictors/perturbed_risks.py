@@ -1,4 +1,4 @@
-"""Risks of given coefficients, fitted or optimal, when they meet a perturbation."""
+"""Risks of given coefficients, fitted or optimal, under a perturbation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def checked_perturbation(under: Perturbation, estimator: Estimator, model: Block
 
 
 def require_normal_errors(under: Perturbation, call: str) -> None:
-    """Refuse a worst-case shift of errors that are not normal; ``call`` is what to ask instead."""
+    """Refuse a worst-case shift of errors that are not normal; the error names ``call``."""
     if under.radius and (under.erasure or under.noise is not None):
         other = "erasure" if under.erasure else "noise that is not normal"
         raise NoClosedForm(
@@ -47,11 +47,17 @@ def require_normal_errors(under: Perturbation, call: str) -> None:
 
 
 def block_losses(
-    model: BlockModel, mean: Any, missed: Any, variance: Any = 0.0, *, coefficients: Any = None
+    model: BlockModel,
+    mean: Any,
+    coefficient_error: Any,
+    variance: Any = 0.0,
+    *,
+    coefficients: Any = None,
 ) -> BlockLosses:
-    """Those of coefficients (..., d) with this mean and variance, in the order of the model.
+    """The block losses of fitted coefficients (..., d), from their mean and variance.
 
-    ``coefficients`` are the true ones, if not those of the model.
+    ``coefficient_error`` are the true coefficients less the mean. ``coefficients`` are the true
+    coefficients where they differ from those of the model.
     """
     b = model.coefficients if coefficients is None else coefficients
 
@@ -67,60 +73,64 @@ def block_losses(
             leakage_of(model),
             b,
             mean,
-            missed,
+            coefficient_error,
             variance,
         )
     )
 
 
 def optimal_losses(estimator: Estimator, model: BlockModel) -> BlockLosses:
-    """Those of the population optimum."""
-    mean, missed = optimal_coefficients(estimator, model), coefficient_errors(estimator, model)
-    return block_losses(model, mean, missed)
+    """The block losses of the population optimum."""
+    mean = optimal_coefficients(estimator, model)
+    return block_losses(model, mean, coefficient_errors(estimator, model))
 
 
-def correlated(model: BlockModel) -> NDArray[np.bool_]:
-    """Whether coordinates of a block are correlated before the rotation, booleans (K,)."""
-    found = np.zeros(model.experts, dtype=bool)
+def correlated_blocks(model: BlockModel) -> NDArray[np.bool_]:
+    """Whether the coordinates of each block are correlated before the rotation, booleans (K,)."""
+    result = np.zeros(model.experts, dtype=bool)
     for g, basis in enumerate(model.rotations or ()):
         own = model.block_of == g
-        uneven = np.ptp(model.signal_variances[own]) + np.ptp(model.leakage_variances[own]) > 0.0
+        anisotropic = (
+            np.ptp(model.signal_variances[own]) + np.ptp(model.leakage_variances[own]) > 0.0
+        )
         # a basis that only reorders coordinates has one entry in each column
-        found[g] = uneven and np.count_nonzero(basis) > len(basis)
-    return found
+        result[g] = anisotropic and np.count_nonzero(basis) > len(basis)
+    return result
 
 
 def erasure_terms(
     model: BlockModel, mean: FloatArray, variance: Any = 0.0
 ) -> tuple[FloatArray, FloatArray]:
-    r"""What erasure adds where coordinates are correlated, block active and inactive, (..., K).
+    r"""The terms that erasure adds for correlated coordinates, block active and inactive, (..., K).
 
-    :math:`\sum_m\Sigma_{mm}w_m^2 - w^\top\Sigma w` for the coefficients w before the rotation,
-    which have uncorrelated errors of this variance after it.
+    They are :math:`\sum_m\Sigma_{mm}w_m^2 - w^\top\Sigma w` for the coefficients w before the
+    rotation. After the rotation the coefficients have uncorrelated errors of this variance.
     """
     shape = (*np.shape(mean)[:-1], model.experts)
-    found = np.zeros((2, *shape))
+    terms = np.zeros((2, *shape))
     if model.rotations is None:
-        return found[0], found[1]
-    spread = np.broadcast_to(variance, np.shape(mean))
+        return terms[0], terms[1]
+    error_variance = np.broadcast_to(variance, np.shape(mean))
     for g, basis in enumerate(model.rotations):
         own = np.flatnonzero(model.block_of == g)
-        share = np.square(basis)  # of each direction in each coordinate
-        squares = np.square(np.matvec(basis, mean[..., own])) + np.matvec(share, spread[..., own])
-        along = np.square(mean[..., own]) + spread[..., own]
-        for part, variances in zip(
-            found, (model.signal_variances[own], model.leakage_variances[own]), strict=True
+        squared_basis = np.square(basis)  # the share of each direction in each coordinate
+        errors = np.matvec(squared_basis, error_variance[..., own])
+        squared_before = np.square(np.matvec(basis, mean[..., own])) + errors
+        squared_after = np.square(mean[..., own]) + error_variance[..., own]
+        for target, variances in zip(
+            terms, (model.signal_variances[own], model.leakage_variances[own]), strict=True
         ):
-            # of equal variances nothing is left, not even rounding
-            uneven = variances - variances.min()
-            part[..., g] = np.vecdot(squares, share @ uneven) - np.vecdot(along, uneven)
-    return found[0], found[1]
+            # equal variances cancel exactly, without rounding errors
+            above_least = variances - variances.min()
+            before = np.vecdot(squared_before, squared_basis @ above_least)
+            target[..., g] = before - np.vecdot(squared_after, above_least)
+    return terms[0], terms[1]
 
 
 def routed_losses(
     losses: BlockLosses, estimator: Estimator, model: BlockModel, under: Perturbation
 ) -> RoutedLosses:
-    """What inputs meet in each group, with test noise and drag."""
+    """The losses of inputs of each group, routed to each expert, with test noise and drag."""
     route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
     return route(losses, under.noise_of(model.noise_variance), under.drag)
 
@@ -130,14 +140,14 @@ def perturbed_excess(
     estimator: Estimator,
     model: BlockModel,
     under: Perturbation,
-    scattered: tuple[FloatArray, FloatArray] | None = None,
+    added_by_erasure: tuple[FloatArray, FloatArray] | None = None,
 ) -> FloatArray:
-    """Excess risk given the group, (..., K); ``scattered`` is of `erasure_terms`, else none."""
+    """Excess risk given the group, (..., K); ``added_by_erasure`` are `erasure_terms`, if any."""
     if under.erasure:
-        none = np.zeros(model.experts)
-        losses = perturbed.erased(losses, under.erasure, *(scattered or (none, none)))
-    meeting = routed_losses(losses, estimator, model, under)
+        nothing = np.zeros(model.experts)
+        losses = perturbed.erased(losses, under.erasure, *(added_by_erasure or (nothing, nothing)))
+    routed = routed_losses(losses, estimator, model, under)
     if under.radius:
         outside = model.label_noise_variance
-        return perturbed.adversarial(meeting, under.confusion, outside, under.radius)
-    return perturbed.excess(meeting, under.confusion)
+        return perturbed.adversarial(routed, under.confusion, outside, under.radius)
+    return perturbed.excess(routed, under.confusion)

@@ -1,4 +1,4 @@
-"""Designs with a few strong directions, held fixed while only the noise is drawn again."""
+"""Fixed designs with a few strong directions (spikes)."""
 
 from __future__ import annotations
 
@@ -16,26 +16,29 @@ from moetheory.problem.sample_counts import counts_of
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    r"""Clean rows :math:`X/\sqrt n` at their expected second moment, and who looks at what.
+    r"""A fixed design: spikes of clean rows :math:`X/\sqrt n`, and the predictor of each spike.
+
+    The clean rows have their expected second moment.
 
     Attributes
     ----------
     coordinates, groups : (r,) integer arrays
-        Of the spikes: coordinates with signal in groups with samples, in the model's order.
+        The coordinate and the group of each spike, in the model's order. A spike is a coordinate
+        with signal in a group with samples.
     signal : (r,) array
-        Their squared singular values :math:`\ell_m = (n_g/n)\lambda_m`.
-    seen_by : (r,) integer array
-        The predictor of each.
+        The squared singular values of the spikes, :math:`\ell_m = (n_g/n)\lambda_m`.
+    predictor_of : (r,) integer array
+        The predictor that observes each spike.
     rows, columns : (P,) integer arrays
-        Shape of what each predictor looks at.
+        The shape of the submatrix that each predictor observes.
     samples : int
-        n.
+        The number of rows n.
     """
 
     coordinates: IntArray
     groups: IntArray
     signal: FloatArray
-    seen_by: IntArray
+    predictor_of: IntArray
     rows: IntArray
     columns: IntArray
     samples: int
@@ -45,7 +48,7 @@ class Design:
 
     @classmethod
     def of(cls, estimator: Estimator, model: BlockModel, samples: Any) -> Design:
-        """The design of ``model``; ValueError where it has no few spikes to speak of."""
+        """The design of ``model``; ValueError where ``model`` or ``samples`` define no spikes."""
         checked_oracle(estimator, "the spectrum of a fixed design")
         if estimator.ridge:
             raise ValueError(
@@ -61,29 +64,29 @@ class Design:
         n = int(counts.sum())
         coordinates = np.flatnonzero((model.signal_variances > 0.0) & (counts[model.block_of] > 0))
         groups = model.block_of[coordinates]
-        ranks = np.bincount(groups, minlength=model.experts)
-        if np.any(ranks > counts):
-            g = int(np.argmax(ranks > counts))
+        spike_counts = np.bincount(groups, minlength=model.experts)
+        if np.any(spike_counts > counts):
+            g = int(np.argmax(spike_counts > counts))
             raise ValueError(
-                f"samples must give group {g} a row for each of its {ranks[g]} coordinates with "
-                f"signal, or none, got {counts[g]}"
+                f"samples must give group {g} a row for each of its {spike_counts[g]} coordinates "
+                f"with signal, or none, got {counts[g]}"
             )
         signal = counts[groups] / n * model.signal_variances[coordinates]
         if isinstance(estimator, MoE):
             return cls(coordinates, groups, signal, groups, counts, model.sizes, n)
-        whole = np.array([n]), np.array([model.dim])
-        return cls(coordinates, groups, signal, np.zeros_like(groups), *whole, n)
+        shape_of_dense = np.array([n]), np.array([model.dim])
+        return cls(coordinates, groups, signal, np.zeros_like(groups), *shape_of_dense, n)
 
     def conditioning(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
-        r""":math:`\kappa` and :math:`(\kappa-1)/(\kappa+1)` of each predictor, (..., P).
+        r"""The values :math:`\kappa` and :math:`(\kappa-1)/(\kappa+1)` of each predictor, (..., P).
 
-        From the squared singular values (..., r) of its spikes; NaN without any.
+        ``values`` (..., r) are the squared singular values of the spikes. NaN without spikes.
         """
         shape = (*values.shape[:-1], len(self.rows))
         condition, contraction = np.full(shape, np.nan), np.full(shape, np.nan)
-        for predictor in np.unique(self.seen_by):
-            own = values[..., self.seen_by == predictor]
-            top, bottom = own.max(axis=-1), own.min(axis=-1)
+        for predictor in np.unique(self.predictor_of):
+            own_values = values[..., self.predictor_of == predictor]
+            top, bottom = own_values.max(axis=-1), own_values.min(axis=-1)
             condition[..., predictor] = top / bottom
             contraction[..., predictor] = (top - bottom) / (top + bottom)
         return condition, contraction

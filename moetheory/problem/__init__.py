@@ -1,4 +1,4 @@
-"""What a user describes: the model, the estimators and their gates, what differs at test time."""
+"""The problem that a user describes: model, estimators, gates, perturbation, sample counts."""
 
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.gates import Hard, Learned, Oracle, Soft, TopK

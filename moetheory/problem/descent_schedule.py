@@ -1,4 +1,4 @@
-"""How gradient descent goes: at which steps it is looked at, how long they are, what they cost."""
+"""The schedule of gradient descent: reported steps, step size, training mode, cost of a step."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from moetheory.problem.model import BlockModel
 
 TrainingMode = Literal["own", "joint"]
 Cost = Literal["iterations", "samples", "multiplications"]
-StepSize = Literal["optimal"] | ArrayLike  # as users give it, and as it is known:
+StepSize = Literal["optimal"] | ArrayLike  # as users give it; below, as it is once checked
 CheckedStepSize = Literal["optimal"] | float | FloatArray
 COSTS: tuple[Cost, ...] = get_args(Cost)
-MOST_STEPS = 2**53  # beyond it floats skip integers
+MOST_STEPS = 2**53  # beyond, floats skip integers
 SMALLEST_STEP = 1e-290  # its inverse is a float, also where a joint loss shortens it
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """Steps, their size and the loss that they descend on.
+    """The reported steps, the step size, and the loss that is minimised.
 
     Attributes
     ----------
     steps : (T,) integer array
     step_size : "optimal", float or (K,) array
-        An array gives each expert its own.
+        An array holds the step size of each expert.
     training : {"own", "joint"}
     """
 
@@ -39,7 +39,7 @@ class Schedule:
     training: TrainingMode
 
     def __repr__(self) -> str:
-        # all digits: checkpoints tell schedules apart by it
+        # all digits, as checkpoints tell schedules apart by this text
         size = self.step_size
         said = size.tolist() if isinstance(size, np.ndarray) else size
         return f"Schedule({self.steps.tolist()}, step_size={said!r}, training={self.training!r})"
@@ -52,29 +52,29 @@ def checked_schedule(
     estimators: tuple[Estimator, ...],
     model: BlockModel,
 ) -> Schedule:
-    """All three, checked for these estimators."""
+    """The schedule of these arguments; ValueError if estimators or model do not allow them."""
     size = checked_step_size(step_size, training, estimators, model)
     return Schedule(checked_steps(steps), size, training)
 
 
 def checked_training(training: TrainingMode) -> TrainingMode:
-    """``training`` itself, if there is such a way."""
+    """``training`` itself; ValueError for anything but "own" and "joint"."""
     if not isinstance(training, str) or training not in get_args(TrainingMode):
         raise ValueError(f'training must be "own" or "joint", got {training!r}')
     return training
 
 
 def checked_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
-    """``steps``, one or several numbers of iterations, as a new array (T,).
+    """``steps``, one or several numbers of iterations, as a new read-only array (T,).
 
     >>> checked_steps(10), checked_steps([0, 1e9])
     (array([10]), array([         0, 1000000000]))
     """
-    given = regular_array(name, steps)
+    array = regular_array(name, steps)
     # integers beyond 64 bits are objects
-    if given.ndim > 1 or given.size == 0 or given.dtype.kind not in "iufO":
+    if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "iufO":
         raise ValueError(f"{name} must be an integer or a sequence of them, got {steps!r}")
-    counts = [whole(name, each, maximum=MOST_STEPS) for each in given.ravel().tolist()]
+    counts = [whole(name, each, maximum=MOST_STEPS) for each in array.ravel().tolist()]
     result = np.array(counts, dtype=np.int64)
     read_only(result)
     return result
@@ -86,14 +86,14 @@ def checked_step_size(
     estimators: tuple[Estimator, ...],
     model: BlockModel,
 ) -> CheckedStepSize:
-    """ "optimal", a positive number, or of experts on their own samples one for each."""
+    """``step_size`` itself: "optimal", a positive float, or an array (K,) for experts alone."""
     checked_training(training)
     if isinstance(step_size, str):
         if step_size != "optimal":
             raise ValueError(f'step_size must be "optimal" or a number, got {step_size!r}')
         return "optimal"
     if regular_array("step_size", step_size).ndim == 0:
-        return _checked_size("step_size", step_size)
+        return _checked_number("step_size", step_size)
     if training == "joint":
         raise ValueError(
             'step_size must be one number with training="joint", one loss of all experts, '
@@ -101,18 +101,19 @@ def checked_step_size(
         )
     sizes = vector("step_size", step_size, length=model.experts)
     for g, each in enumerate(sizes.tolist()):
-        _checked_size(f"step_size[{g}]", each)
+        _checked_number(f"step_size[{g}]", each)
     if any(isinstance(each, Dense) for each in estimators):
         raise ValueError(f"step_size must be one number for Dense(...), got shape {sizes.shape}")
     return sizes
 
 
-def _checked_size(name: str, value: Any) -> float:
+def _checked_number(name: str, value: Any) -> float:
+    """``value`` as a positive float that is not too small to be inverted."""
     return number(name, number(name, value, above=0.0), minimum=SMALLEST_STEP)
 
 
 def checked_cost(cost: Cost) -> Cost:
-    """``cost`` itself, if there is such an axis."""
+    """``cost`` itself; ValueError for anything that is not one of `COSTS`."""
     if not isinstance(cost, str) or cost not in COSTS:
         raise ValueError(f"cost must be one of {', '.join(COSTS)}, got {cost!r}")
     return cost
@@ -121,13 +122,13 @@ def checked_cost(cost: Cost) -> Cost:
 def step_costs(
     estimator: Estimator, model: BlockModel, training: TrainingMode, samples: Any = None
 ) -> dict[Cost, float]:
-    r"""What one iteration costs: 1 iteration, samples that are seen, multiplications.
+    r"""The costs of one iteration: 1 iteration, the samples seen, the multiplications.
 
     A predictor multiplies once for each of its coordinates and each sample it sees. With
-    ``samples`` :math:`n_g` these are its training set, so n for dense and in all for experts, and
-    :math:`nd` or :math:`\sum_g n_gs_g` multiplications. Without, the unit is a batch: one for
-    dense, one of its own for each expert that learns on its own samples, and one of the mixture,
-    of which expert g sees the share :math:`p_g`, for experts that learn jointly.
+    ``samples`` :math:`n_g` it sees its training set: dense and all experts together see n samples,
+    with :math:`nd` or :math:`\sum_g n_gs_g` multiplications. Without ``samples`` the unit is a
+    batch. Dense sees one; each expert that learns on its own samples sees one; experts that learn
+    jointly share one, of which expert g sees :math:`p_g`.
 
     >>> from moetheory import MoE
     >>> model = BlockModel.isotropic(12, 3, noise_variance=1.0)

@@ -1,4 +1,4 @@
-"""The basis in which a block's covariance is diagonal."""
+"""The eigenbasis of a block, in which its covariance is diagonal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moetheory.common.validation import members, read_only, real_array
 
 
 def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Eigenvalues (ascending, rounding below zero clipped) and orthonormal eigenvectors."""
+    """The eigenvalues (ascending, clipped at zero) and orthonormal eigenvectors of a covariance."""
     matrix = real_array(name, covariance)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
@@ -30,7 +30,7 @@ def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArra
 
 
 def orthogonal(rotations: Sequence[ArrayLike], sizes: IntArray) -> tuple[FloatArray, ...]:
-    """Read-only copies of one orthogonal (s_g, s_g) matrix per block."""
+    """Read-only copies of ``rotations``, one orthogonal (s_g, s_g) matrix for each block."""
     matrices = members("rotations", rotations)
     if len(matrices) != len(sizes):
         raise ValueError(

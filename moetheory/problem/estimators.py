@@ -1,4 +1,4 @@
-"""The estimators: what is fitted and how inputs are routed; configuration, never fitted state."""
+"""The estimators: what is fitted and how inputs are routed, without any fitted state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from moetheory.problem.model import BlockModel
 
 
 class Parameters(NamedTuple):
-    """Coefficients held (``total``) and used for an input (``active``); not those of a gate.
+    """The number of coefficients held (``total``) and used for an input (``active``).
 
-    ``active`` is the average with oracle routing, the most there can be with other gates.
+    Parameters of a gate are not counted. ``active`` is the average with oracle routing, and the
+    largest possible number with other gates.
     """
 
     total: int
@@ -47,10 +48,10 @@ class Dense:
     @property
     def label(self) -> str:
         """A short name for tables and columns."""
-        return _label("dense", "", self.ridge)
+        return _estimator_label("dense", "", self.ridge)
 
     def parameters(self, model: BlockModel) -> Parameters:
-        """All d coefficients, for every input."""
+        """The numbers of coefficients held and used: all d, for every input."""
         return Parameters(model.dim, float(model.dim))
 
 
@@ -61,8 +62,8 @@ class MoE:
     Parameters
     ----------
     gate : Oracle, Hard, Soft, TopK or Learned
-        How an input is routed: by its group, or by the noisy input itself. The latter need
-        strict blocks.
+        How an input is routed: `Oracle` by its group, the other gates by the noisy input. The
+        other gates need strict blocks.
     ridge : float
         :math:`\mu \ge 0`, added to each expert's second moment: at infinite samples the
         shrinkage of a direction is :math:`\lambda/(\lambda+\sigma^2+\mu)`.
@@ -83,12 +84,12 @@ class MoE:
     @property
     def label(self) -> str:
         """A short name for tables and columns."""
-        return _label("moe", self.gate.label, self.ridge)
+        return _estimator_label("moe", self.gate.label, self.ridge)
 
     def parameters(self, model: BlockModel) -> Parameters:
-        r"""All d coefficients held, :math:`\sum_g p_g s_g` of them used by `Oracle` on average.
+        r"""The numbers of coefficients held and used: d and, with `Oracle`, :math:`\sum_g p_g s_g`.
 
-        By a gate that uses k experts: at most those of the k largest blocks.
+        A gate that uses k experts uses at most the coefficients of the k largest blocks.
         """
         used = self.gate.active(model.experts)
         if isinstance(self.gate, Oracle):
@@ -107,12 +108,12 @@ def checked_estimator(estimator: Estimator) -> Estimator:
 
 
 def routes_by_input(estimator: Estimator) -> bool:
-    """Whether it has a gate that looks at the noisy input."""
+    """Whether ``estimator`` has a gate that routes by the noisy input."""
     return isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle)
 
 
 def require_strict(model: BlockModel) -> None:
-    """Refuse leakage, with which the posterior of the groups is another."""
+    """Refuse leakage, for which the posterior weights of the gates do not hold."""
     if not model.strict:
         raise ValueError(
             "gates that route by the input need strict blocks, leakage_variances=0, got a model "
@@ -121,9 +122,10 @@ def require_strict(model: BlockModel) -> None:
 
 
 def checked_oracle(estimator: Estimator, what: str) -> Estimator:
-    """``estimator``, if it is dense or routed by the oracle; `NoClosedForm` for other gates.
+    """``estimator`` itself, checked; `NoClosedForm` for gates other than `Oracle`.
 
-    ``what`` names the quantity that is known for these alone.
+    Raises `ValueError` for anything that is not an estimator. ``what`` names the quantity that has
+    a closed form only for dense and for oracle routing.
     """
     if routes_by_input(checked_estimator(estimator)):
         raise NoClosedForm(
@@ -132,6 +134,7 @@ def checked_oracle(estimator: Estimator, what: str) -> Estimator:
     return estimator
 
 
-def _label(kind: str, gate: str, ridge: float) -> str:
+def _estimator_label(kind: str, gate: str, ridge: float) -> str:
+    """The label of an estimator: its kind, gate and ridge where they are not the default."""
     said = " ".join(filter(None, (gate, f"ridge={str(ridge).removesuffix('.0')}" * (ridge > 0.0))))
     return f"{kind}({said})" if said else kind

@@ -1,4 +1,4 @@
-"""The gates: how a mixture weighs its experts for an input; configuration, never fitted state."""
+"""The gates: how a mixture weighs its experts for an input, without any fitted state."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Literal, get_args
 
 from moetheory.common.validation import count, number
 
-Moments = Literal["blocks", "full"]
+MomentKind = Literal["blocks", "full"]
 
 
-class _PicksOne:
+class _OneExpertGate:
+    """A gate that sends each input to one expert."""
+
     def active(self, experts: int) -> int:
-        """How many of the experts are used for an input, at most."""
+        """The largest number of experts used for an input."""
         return 1
 
 
 @dataclass(frozen=True)
-class Oracle(_PicksOne):
+class Oracle(_OneExpertGate):
     """The gate that knows each input's group.
 
     >>> Oracle()
@@ -26,15 +28,15 @@ class Oracle(_PicksOne):
 
     @property
     def label(self) -> str:
-        """A short name for tables and columns; empty, as it is what a mixture has unless told."""
+        """A short name for tables and columns; empty, as `Oracle` is the default gate."""
         return ""
 
 
 @dataclass(frozen=True)
-class Hard(_PicksOne):
+class Hard(_OneExpertGate):
     r"""The Bayes router: all weight on the group that is most probable given the noisy input.
 
-    :math:`v_j = 1` for the largest :math:`w_j = P(g = j \mid \bar x)`; of equal ones, the first.
+    :math:`v_j = 1` for the largest :math:`w_j = P(g = j \mid \bar x)`, the first of equal ones.
     Source: docs/theory.md §6; [SNB] Theorem 4.1.
 
     >>> Hard().label
@@ -49,7 +51,7 @@ class Hard(_PicksOne):
 
 @dataclass(frozen=True)
 class Soft:
-    r"""Weights :math:`v_j \propto w_j^{1/T}`, w the posterior probabilities of the groups.
+    r"""The gate with weights :math:`v_j \propto w_j^{1/T}`, w the posterior weights of the groups.
 
     At temperature T = 1 the mixture is the best of all predictors; T → 0 is `Hard`.
 
@@ -76,20 +78,20 @@ class Soft:
         return "soft" if self.temperature == 1.0 else f"soft temperature={self.temperature:g}"
 
     def active(self, experts: int) -> int:
-        """How many of the experts are used for an input, at most."""
+        """The largest number of experts used for an input."""
         return experts
 
 
 @dataclass(frozen=True)
 class TopK:
-    """The posterior probabilities of the k most probable groups, scaled to sum to 1.
+    """The gate with the posterior weights of the k most probable groups, scaled to sum to 1.
 
     k = 1 is `Hard`, k = K is `Soft`.
 
     Parameters
     ----------
     k : int
-        From 1 to the number of experts of the model it meets.
+        From 1 to the number of experts of the model.
 
     Examples
     --------
@@ -108,28 +110,28 @@ class TopK:
         return f"top-{self.k}"
 
     def active(self, experts: int) -> int:
-        """How many of the experts are used for an input, at most."""
+        """The largest number of experts used for an input."""
         if self.k > experts:
             raise ValueError(f"k must be at most {experts}, the number of experts, got {self.k}")
         return self.k
 
 
 @dataclass(frozen=True)
-class Learned(_PicksOne):
-    r"""`Hard` with the posterior of a router that was fitted on n labelled samples.
+class Learned(_OneExpertGate):
+    r"""The `Hard` gate with a posterior that was estimated from n labelled samples.
 
-    It estimates the shares of the groups and the second moments of the noisy features, and puts
-    them in the place of the true ones.
+    The router estimates the group probabilities and the second moments of the noisy features, and
+    uses the estimates in place of the true values.
 
     Parameters
     ----------
     samples : int, optional
-        n, divided among the groups by largest remainder. Infinitely many if not given, which is
-        `Hard`.
+        n, divided among the groups by largest remainder. Infinitely many if not given: then the
+        gate is `Hard`.
     moments : {"blocks", "full"}
-        What is estimated. "blocks": of every block its second moments while it is active and
-        while it is not, :math:`s_j(s_j+1)` numbers. "full": of every group all d coordinates
-        (quadratic discriminant analysis), :math:`d(d+1)/2` numbers.
+        What is estimated. "blocks": the second moments of every block while it is active and
+        while it is inactive, :math:`s_j(s_j+1)` numbers. "full": the second moments of all d
+        coordinates in every group (quadratic discriminant analysis), :math:`d(d+1)/2` numbers.
 
     Examples
     --------
@@ -138,12 +140,12 @@ class Learned(_PicksOne):
     """
 
     samples: int | None = None
-    moments: Moments = "blocks"
+    moments: MomentKind = "blocks"
 
     def __post_init__(self) -> None:
         if self.samples is not None:
             object.__setattr__(self, "samples", count("samples", self.samples, minimum=1))
-        if self.moments not in get_args(Moments):
+        if self.moments not in get_args(MomentKind):
             raise ValueError(f'moments must be "blocks" or "full", got {self.moments!r}')
 
     @property
@@ -168,7 +170,7 @@ def checked_gate(gate: Gate) -> Gate:
 
 
 def resolved(gate: Gate, experts: int) -> Gate:
-    """The simplest gate that is the same for a model with so many experts.
+    """The simplest gate that is equivalent to ``gate`` for a model with this number of experts.
 
     >>> resolved(TopK(1), 4), resolved(TopK(4), 4), resolved(Learned(), 4)
     (Hard(), Soft(temperature=1.0), Hard())

@@ -1,4 +1,4 @@
-"""The world: groups of samples, blocks of coordinates, Gaussian features and feature noise."""
+"""The block model: groups of samples, blocks of coordinates, Gaussian features, feature noise."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Sample:
-    """Drawn data: ``features`` (n, d), noise included; ``labels`` (n,); ``groups`` (n,)."""
+    """A drawn data set: ``features`` (n, d), noise included; ``labels`` (n,); ``groups`` (n,)."""
 
     features: FloatArray
     labels: FloatArray
@@ -46,18 +46,18 @@ class Sample:
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class BlockModel:
-    r"""Modular inputs with additive Gaussian feature noise, in the eigenbasis of each block.
+    r"""A model of modular inputs with Gaussian feature noise, in the eigenbasis of each block.
 
     A sample belongs to group :math:`g` with probability :math:`p_g`. Its clean features
     :math:`x` are independent and Gaussian: variance :math:`\lambda_m` for the coordinates
     :math:`m` of block :math:`g`, :math:`\nu_m` (leakage, zero for strict blocks) for the others.
-    It is observed as :math:`\bar x = x + e`, :math:`e \sim N(0, \sigma^2 I_d)`, with label
+    The sample is observed as :math:`\bar x = x + e`, :math:`e \sim N(0, \sigma^2 I_d)`, with label
     :math:`y = x^\top b + \varepsilon`, :math:`\varepsilon \sim N(0, \omega^2)`.
 
     Parameters
     ----------
     group_probabilities : (K,) array
-        :math:`p`, non-negative, summing to 1 within 1e-9; stored as given.
+        :math:`p`, non-negative, with sum 1 within 1e-9; stored as given.
     block_of : (d,) integer array
         The block, 0 to K-1, of each coordinate; every block has at least one.
     signal_variances : (d,) array
@@ -72,7 +72,7 @@ class BlockModel:
         :math:`\omega^2`.
     rotations : sequence of K orthogonal (s_g, s_g) arrays, optional
         Column j of ``rotations[g]`` is, in the block's original coordinates, the direction of
-        the block's j-th coordinate here. Set by `from_covariances`.
+        the block's j-th coordinate in the model. `from_covariances` sets them.
 
     Raises
     ------
@@ -82,8 +82,8 @@ class BlockModel:
 
     Notes
     -----
-    Frozen: the arrays are copies and read-only, also after unpickling; models compare by value
-    and can be dictionary keys. Source: docs/theory.md §1.
+    Models are frozen: the arrays are copies and read-only, also after unpickling. Models compare
+    by value and can be dictionary keys. Source: docs/theory.md §1.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class BlockModel:
         total = float(probabilities.sum())
         if abs(total - 1.0) > 1e-9:
             raise ValueError(f"group_probabilities must sum to 1, got {total:.12g}")
-        blocks = _blocks(block_of, len(probabilities))
+        blocks = _checked_blocks(block_of, len(probabilities))
         dim = len(blocks)
         sizes = np.bincount(blocks, minlength=len(probabilities))
         if not sizes.all():
@@ -163,7 +163,7 @@ class BlockModel:
         leakage_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
     ) -> BlockModel:
-        r"""The iso-parameter regime: K equal isotropic blocks sharing d coordinates.
+        r"""A model of the iso-parameter regime: K equal isotropic blocks share d coordinates.
 
         :math:`p_g = 1/K`, :math:`\Sigma_g = (SK/d) I`, equal coefficients with
         :math:`\mathbb E (x^\top b)^2 = V`; for strict blocks :math:`\|b_g\|^2 = Vd/(SK)`.
@@ -177,7 +177,7 @@ class BlockModel:
         signal_energy : float
             :math:`S = \operatorname{tr}\Sigma_g`, positive.
         label_power : float
-            :math:`V`, of the labels without label noise, leakage included.
+            :math:`V`, the variance of the labels without label noise, leakage included.
         leakage_variances, label_noise_variance
             As for `BlockModel`.
 
@@ -211,10 +211,11 @@ class BlockModel:
         leakage_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
     ) -> BlockModel:
-        r"""K equal blocks whose eigenvalues fall like :math:`\mathrm{rank}^{-\mathrm{decay}}`.
+        r"""A model of K equal blocks with eigenvalues as :math:`\mathrm{rank}^{-\mathrm{decay}}`.
 
-        Normalised like `isotropic`, which is the case ``decay=0``: in every block
-        :math:`\sum_m \lambda_m = S`, coefficients all equal, :math:`\mathbb E (x^\top b)^2 = V`.
+        The normalisation is that of `isotropic`, which is the case ``decay=0``: in every block
+        :math:`\sum_m \lambda_m = S`; all coefficients are equal with
+        :math:`\mathbb E (x^\top b)^2 = V`.
 
         Examples
         --------
@@ -255,7 +256,7 @@ class BlockModel:
         leakage_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
     ) -> BlockModel:
-        r"""Correlated blocks: K covariance matrices, each diagonalised once.
+        r"""A model of correlated blocks, from K covariance matrices that are diagonalised once.
 
         With :math:`\Sigma_g = U_g \Lambda_g U_g^\top` the model holds :math:`\Lambda_g`
         (ascending) and :math:`U_g^\top \beta_g`; the noise is isotropic, so no risk changes.
@@ -278,9 +279,10 @@ class BlockModel:
         Raises
         ------
         ValueError
-            Also for a covariance that is not square, not symmetric (largest difference beyond
-            1e-10 of the largest entry) or not positive semidefinite (smallest eigenvalue below
-            -1e-10 of the largest); the message says which, and its smallest eigenvalue.
+            `BlockModel` refuses an argument, or a covariance is not square, not symmetric
+            (largest difference beyond 1e-10 of the largest entry) or not positive semidefinite
+            (smallest eigenvalue below -1e-10 of the largest). The message says which, and the
+            smallest eigenvalue.
 
         Examples
         --------
@@ -323,30 +325,30 @@ class BlockModel:
 
     @property
     def dim(self) -> int:
-        """d, the number of coordinates."""
+        """The number d of coordinates."""
         return len(self.block_of)
 
     @property
     def experts(self) -> int:
-        """K, the number of groups, of blocks and of experts."""
+        """The number K of groups, of blocks and of experts."""
         return len(self.group_probabilities)
 
     @property
     def label_power(self) -> float:
-        r"""V, the excess risk of predicting zero: :math:`\sum_m h_m b_m^2`."""
+        r"""The excess risk V of predicting zero: :math:`\sum_m h_m b_m^2`."""
         b = self.coefficients
-        on = np.bincount(self.block_of, b * (b * self.signal_variances), self.experts)
-        off = np.bincount(self.block_of, b * (b * self.leakage_variances), self.experts)
+        active = np.bincount(self.block_of, b * (b * self.signal_variances), self.experts)
+        inactive = np.bincount(self.block_of, b * (b * self.leakage_variances), self.experts)
         p = self.group_probabilities
-        return float(p @ on + (1.0 - p) @ off)
+        return float(p @ active + (1.0 - p) @ inactive)
 
     @property
     def null_risk(self) -> float:
-        r"""Risk of predicting zero, :math:`V + \omega^2`."""
+        r"""The risk of predicting zero, :math:`V + \omega^2`."""
         return self.label_power + self.label_noise_variance
 
     def replace(self, **changes: Any) -> BlockModel:
-        """The same model with some constructor arguments changed, validated anew.
+        """A new model with some constructor arguments changed, validated anew.
 
         >>> model = BlockModel.isotropic(4, 2, noise_variance=1.0)
         >>> model.replace(noise_variance=2.0).noise_variance
@@ -451,10 +453,12 @@ def checked_model(model: BlockModel) -> BlockModel:
 
 
 def _rebuild(fields: dict[str, Any]) -> BlockModel:
+    """The model of these constructor arguments, for pickles."""
     return BlockModel(**fields)
 
 
-def _blocks(block_of: ArrayLike, experts: int) -> IntArray:
+def _checked_blocks(block_of: ArrayLike, experts: int) -> IntArray:
+    """``block_of`` as a new read-only array (d,) of integers from 0 to ``experts`` - 1."""
     given = regular_array("block_of", block_of)
     if given.ndim != 1 or given.size == 0:
         raise ValueError(f"block_of must have shape (d,) with d > 0, got {given.shape}")

@@ -1,4 +1,4 @@
-"""The JSON file of a model: floats as their shortest exact decimals, keys all or nothing."""
+"""JSON files of models: floats are written as their shortest exact decimals."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SCHEMA = 1
 
 
 def document(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What is in the file: format, schema, and the fields as lists and numbers."""
-    plain = {name: _plain(value) for name, value in fields.items()}
+    """The content of the file: format, schema, and the fields as lists and numbers."""
+    plain = {name: _as_lists(value) for name, value in fields.items()}
     return {"format": _FORMAT, "schema": _SCHEMA, **plain}
 
 
@@ -54,7 +54,8 @@ def read(path: str | os.PathLike[str], names: Collection[str]) -> dict[str, Any]
     return content
 
 
-def _plain(value: Any) -> Any:
+def _as_lists(value: Any) -> Any:
+    """``value`` with arrays and tuples as lists."""
     if isinstance(value, tuple):
-        return [_plain(part) for part in value]
+        return [_as_lists(part) for part in value]
     return value.tolist() if isinstance(value, np.ndarray) else value

@@ -1,4 +1,4 @@
-"""What differs between training and test."""
+"""Perturbations: what differs between training and test."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray
 from moetheory.common.validation import count, number, read_only, real_array
 
-SHOWN = 3  # groups of a confusion that is written out
+MOST_GROUPS_SHOWN = 3  # the largest confusion matrix that is written out
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
 class Perturbation:
-    r"""What is different at test time: everything that is not given stays as it was in training.
+    r"""The differences at test time; arguments that are not given stay as in training.
 
-    An input of group i meets, in this order, the group j that it is confused with, drag, noise,
-    erasure and a worst-case shift:
+    An input of group i is confused with group j, and is then changed by drag, noise, erasure and a
+    worst-case shift, in this order:
 
     .. math:: \bar x = z \circ (x + \eta\,x_j + e) + \delta, \qquad
               x_j \sim N(0, \Sigma_j) \text{ if } j \ne i, \quad e \sim (0, \sigma_o^2 I), \quad
               z_m \sim \mathrm{Bernoulli}(1-q), \quad \|\delta\|_2 \le r .
 
-    Nothing of it enters the label. A mixture sends the input to expert j; dense, which does not
-    route, meets the drag all the same.
+    The label does not change. A mixture sends the input to expert j. Dense does not route, but
+    its inputs are dragged too.
 
     Parameters
     ----------
     noise_variance : float, optional
-        :math:`\sigma_o^2`; that of the model if not given.
+        :math:`\sigma_o^2`; the noise variance of the model if not given.
     confusion : (K, K) array, optional
-        Row i: the probabilities with which an input of group i is taken for each group j,
-        whatever the input is. Rows sum to 1 within 1e-9. See `even_confusion`. Oracle routing
-        only: another gate errs by the input.
+        The misrouting matrix. Row i holds the probabilities with which an input of group i is
+        taken for each group j, whatever the input is. Rows sum to 1 within 1e-9. See
+        `even_confusion`. For oracle routing only: the errors of other gates depend on the input.
     drag : float
-        :math:`\eta`, how far a confused input is dragged towards the block of j.
+        The factor :math:`\eta` by which a confused input is dragged towards the block of j.
     noise : scipy.stats distribution, optional
-        The law of each coordinate of e: a frozen distribution of finite variance, which is
+        The law of each coordinate of e: a frozen distribution of finite variance. It is
         shifted and scaled to mean zero and variance :math:`\sigma_o^2`. Normal if not given.
     erasure : float
-        q, the probability with which each coordinate is dropped (set to zero), independently.
-        Of a model with ``rotations`` these are the coordinates before the rotation.
+        The probability q with which each coordinate is dropped (set to zero), independently.
+        For a model with ``rotations`` these are the coordinates before the rotation.
     radius : float
-        r: every test input is shifted by the vector of this length that makes the squared error
-        largest. With oracle routing (or dense) only.
+        The length r of the shift. Every test input is shifted by the vector of at most this
+        length that makes the squared error largest. For oracle routing and dense only.
 
     Raises
     ------
@@ -59,8 +59,8 @@ class Perturbation:
 
     Notes
     -----
-    A gate that looks at the input errs where the input is misleading; `routing_matrix` of such a
-    gate, given as ``confusion``, has its error rates but not its risk. Source: docs/theory.md §7;
+    A gate that routes by the input errs where the input is misleading. The `routing_matrix` of such
+    a gate, given as ``confusion``, has its error rates but not its risk. Source: docs/theory.md §7;
     [SNB] Theorems 4.3 and 4.4.
 
     Examples
@@ -106,28 +106,28 @@ class Perturbation:
             )
         for name, value in {
             "noise_variance": noise_variance,
-            "confusion": None if confusion is None else _confusion(confusion),
+            "confusion": None if confusion is None else _checked_confusion(confusion),
             "drag": drag,
-            "noise": None if noise is None else _law(noise),
+            "noise": None if noise is None else _checked_noise(noise),
             "erasure": number("erasure", erasure, minimum=0.0, below=1.0),
-            "radius": _squarable("radius", number("radius", radius, minimum=0.0)),
+            "radius": _checked_square("radius", number("radius", radius, minimum=0.0)),
         }.items():
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        said = {
+        parts = {
             "noise_variance": self.noise_variance,
-            "confusion": None if self.confusion is None else _shown(self.confusion),
+            "confusion": None if self.confusion is None else _confusion_text(self.confusion),
             "drag": self.drag or None,
-            "noise": None if self.noise is None else _name(self.noise),
+            "noise": None if self.noise is None else _distribution_text(self.noise),
             "erasure": self.erasure or None,
             "radius": self.radius or None,
         }
-        given = ", ".join(f"{name}={value}" for name, value in said.items() if value is not None)
+        given = ", ".join(f"{name}={value}" for name, value in parts.items() if value is not None)
         return f"Perturbation({given})"
 
     def replace(self, **changes: Any) -> Perturbation:
-        """The same with some constructor arguments changed."""
+        """A new perturbation with some constructor arguments changed."""
         return Perturbation(**{**vars(self), **changes})
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -135,28 +135,28 @@ class Perturbation:
         return _rebuild, (vars(self),)
 
     def noise_of(self, own: float) -> float:
-        r""":math:`\sigma_o^2` for a model with noise variance ``own``."""
+        r"""The test noise variance :math:`\sigma_o^2`, for a model with noise variance ``own``."""
         return own if self.noise_variance is None else self.noise_variance
 
     def taken(self, shares: FloatArray) -> FloatArray:
-        """How often inputs are taken for each group, (K,), of which these are the shares."""
+        """The shares of inputs taken for each group, (K,), from the true ``shares``."""
         return shares if self.confusion is None else shares @ self.confusion
 
 
 def checked_drag(drag: float) -> float:
-    """``drag`` as a float, finite as its square is."""
-    return _squarable("drag", number("drag", drag))
+    """``drag`` as a float with a finite square."""
+    return _checked_square("drag", number("drag", drag))
 
 
 def even_confusion(experts: int, rate: float) -> FloatArray:
-    r"""The confusion matrix of errors that are spread evenly: (K, K), :math:`\epsilon/(K-1)`.
+    r"""The (K, K) confusion matrix of evenly spread errors, with entries :math:`\epsilon/(K-1)`.
 
     Parameters
     ----------
     experts : int
         K, at least 2.
     rate : float
-        :math:`\epsilon \in [0, 1]`, the probability of a wrong group.
+        The probability :math:`\epsilon \in [0, 1]` of a wrong group.
 
     Examples
     --------
@@ -175,17 +175,19 @@ def even_confusion(experts: int, rate: float) -> FloatArray:
 
 
 def _rebuild(fields: dict[str, Any]) -> Perturbation:
+    """The perturbation of these constructor arguments, for pickles."""
     return Perturbation(**fields)
 
 
-def _squarable(name: str, value: float) -> float:
-    """``value``, of which risks have the square."""
+def _checked_square(name: str, value: float) -> float:
+    """``value`` itself; ValueError if its square is not finite, as risks contain the square."""
     if not math.isfinite(value * value):
         raise ValueError(f"{name} must have a finite square, got {value:g}")
     return value
 
 
-def _confusion(given: ArrayLike) -> FloatArray:
+def _checked_confusion(given: ArrayLike) -> FloatArray:
+    """``given`` as a new read-only array (K, K) with rows that sum to 1."""
     matrix = real_array("confusion", given)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ValueError(f"confusion must be a square matrix, got shape {matrix.shape}")
@@ -202,7 +204,8 @@ def _confusion(given: ArrayLike) -> FloatArray:
     return matrix
 
 
-def _law(noise: Any) -> Any:
+def _checked_noise(noise: Any) -> Any:
+    """``noise`` itself; ValueError unless it is one frozen distribution of finite variance."""
     if not all(hasattr(noise, name) for name in ("dist", "args", "kwds", "rvs", "stats")):
         raise ValueError(
             "noise must be a frozen distribution of scipy.stats, such as stats.laplace() or "
@@ -210,22 +213,25 @@ def _law(noise: Any) -> Any:
         )
     moments = noise.stats(moments="mv")
     if any(np.ndim(moment) for moment in moments):
-        raise ValueError(f"noise must be one distribution, got several, {_name(noise)}")
+        raise ValueError(
+            f"noise must be one distribution, got several, {_distribution_text(noise)}"
+        )
     mean, variance = map(float, moments)
     if not (math.isfinite(mean) and 0.0 < variance < math.inf):
         raise ValueError(
-            f"noise must have a finite variance above zero, got {_name(noise)} with variance "
-            f"{variance:g}"
+            f"noise must have a finite variance above zero, got {_distribution_text(noise)} "
+            f"with variance {variance:g}"
         )
     return noise
 
 
-def _shown(confusion: FloatArray) -> str:
+def _confusion_text(confusion: FloatArray) -> str:
+    """The entries of a small confusion matrix, the shape of a large one."""
     experts = len(confusion)
-    return str(confusion.tolist()) if experts <= SHOWN else f"<{experts} x {experts}>"
+    return str(confusion.tolist()) if experts <= MOST_GROUPS_SHOWN else f"<{experts} x {experts}>"
 
 
-def _name(noise: Any) -> str:
-    """``t(5)`` for stats.t(5), whose own text is an address in memory."""
+def _distribution_text(noise: Any) -> str:
+    """The text ``t(5)`` for stats.t(5), whose ``repr`` is an address in memory."""
     named = (f"{key}={value!r}" for key, value in sorted(noise.kwds.items()))
     return f"{noise.dist.name}({', '.join([*map(repr, noise.args), *named])})"

@@ -1,4 +1,4 @@
-"""How many training samples each group gets."""
+"""Sample counts: how many training samples each group gets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_SAMPLES = 2**63 - 1
 
 
 def counts_of(samples: Any, model: BlockModel) -> IntArray:
-    r"""The (K,) counts :math:`n_g` that ``samples`` stands for.
+    r"""The counts :math:`n_g`, (K,), of the training samples ``samples``.
 
     An integer n is divided by largest remainder, :math:`n_g \approx p_g n`, in exact arithmetic
-    (equal remainders: the lower group first). Counts are taken as they are; a group may have
-    none, but not all of them.
+    (equal remainders: the lower group first). Counts are used as given; some groups, but not
+    all, may have none.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
     """
     if regular_array("samples", samples).ndim == 0:
         n = count("samples", samples, minimum=1, maximum=MOST_SAMPLES)
-        result = _largest_remainder(n, model.group_probabilities.tolist())
+        result = _largest_remainder_counts(n, model.group_probabilities.tolist())
     else:
         shape = regular_array("samples", samples).shape
         if shape != (model.experts,):
@@ -66,7 +66,8 @@ def checked_counts(counts: Counts) -> Counts:
     return counts
 
 
-def _largest_remainder(n: int, probabilities: list[float]) -> list[int]:
+def _largest_remainder_counts(n: int, probabilities: list[float]) -> list[int]:
+    """The shares of n by largest remainder; equal remainders favour the lower group."""
     weights = [Fraction(p) for p in probabilities]
     total = sum(weights)
     quotas = [n * weight / total for weight in weights]

@@ -1,4 +1,4 @@
-"""What verbs return: risks, estimates, paths of descent, tables."""
+"""Results of the public functions: risks, estimates, risks along descent, tables."""
 
 from moetheory.results.descents import Contraction, Descent, DescentEstimate
 from moetheory.results.estimates import Estimate, Estimates

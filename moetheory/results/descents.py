@@ -1,4 +1,4 @@
-"""Risks along gradient descent, in theory and simulated."""
+"""Risks along gradient descent, theoretical and simulated."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from moetheory.results.estimates import Estimate, Estimates
 
 @dataclass(frozen=True, eq=False)
 class Contraction:
-    """How much of what is missing a step of gradient descent leaves, in the slowest direction.
+    """The contraction of a step of gradient descent in the slowest direction.
 
     Attributes
     ----------
     value : float
-        The factor; below 1.
+        The contraction factor, below 1.
     rate : float
-        Its negative logarithm, with all digits where the factor is next to 1; ``inf`` if one
-        step is enough.
-    per_expert : (K,) array, of dense (1,)
-        The factor of each.
+        The negative logarithm of ``value``, accurate also where the factor is close to 1; ``inf``
+        if one step is enough.
+    per_expert : (K,) array, (1,) for dense
+        The factor of each expert.
     step_size, largest_stable, condition : float or (K,) array
-        The step, the one from which on descent diverges, and the quotient of the extreme
-        curvatures; of each expert where they learn on their own samples (of one with nothing to
-        learn from 0, ``inf`` and NaN).
+        The step size, the step size from which on descent diverges, and the quotient of the
+        extreme curvatures. They are arrays where experts learn on their own samples. An expert
+        with nothing to learn from has 0, ``inf`` and NaN.
 
     Notes
     -----
@@ -53,34 +53,34 @@ class Contraction:
 
 
 @dataclass(frozen=True, eq=False)
-class _Path:
-    """What the risks along descent are plotted against."""
+class _StepsWithCosts:
+    """The steps of a descent and their costs, which risks are plotted against."""
 
     steps: IntArray
     step_costs: Mapping[Cost, float]
 
     def cost(self, axis: Cost) -> FloatArray:
-        """Of the steps in "iterations", "samples" seen or "multiplications", (T,)."""
+        """The cost of the steps in "iterations", "samples" seen or "multiplications", (T,)."""
         return np.asarray(self.steps * self.step_costs[checked_cost(axis)])
 
 
 @dataclass(frozen=True, eq=False)
-class Descent(_Path):
-    """Risk at each of several steps of gradient descent.
+class Descent(_StepsWithCosts):
+    """The risk at each of several steps of gradient descent.
 
     Attributes
     ----------
     steps : (T,) integer array
     step_costs : mapping
-        What one step costs, by axis: "iterations", "samples", "multiplications".
+        The cost of one step in "iterations", "samples" and "multiplications".
     excess : (T,) array
         Excess risk; the primary quantity.
     value : (T,) array
         The risk, ``excess`` plus the label-noise variance.
     remaining : (T,) array
-        Excess risk over that of the limit, with all its digits.
+        Excess risk over the excess risk of the limit, computed without cancellation.
     step_size : float or (K,) array
-        Of experts that have one each.
+        The step size; an array if each expert has its own.
 
     Notes
     -----
@@ -104,7 +104,7 @@ class Descent(_Path):
 
 
 class Stopped(NamedTuple):
-    """Where descent is best stopped: after ``steps``, at ``place`` of the path, with ``risk``."""
+    """The best stopping time: ``steps``, its ``place`` among the reported steps, its ``risk``."""
 
     steps: int
     place: int
@@ -112,16 +112,16 @@ class Stopped(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class DescentEstimate(_Path):
+class DescentEstimate(_StepsWithCosts):
     """Monte Carlo estimates of the risk along gradient descent on training sets.
 
     Attributes
     ----------
     steps : (T,) integer array
     step_costs : mapping
-        What one step on a training set costs, by axis.
+        The cost of one step on a training set in each unit.
     estimates : Estimates
-        One for each of ``steps``, all from the same training sets, so that
+        An estimate for each of ``steps``, all from the same training sets, so that
         ``estimates.difference(i, j)`` is paired.
     """
 
@@ -132,20 +132,20 @@ class DescentEstimate(_Path):
 
     @property
     def mean(self) -> FloatArray:
-        """Mean risk at each step, (T,)."""
+        """The mean risk at each step, (T,)."""
         return self.estimates.means
 
     @property
     def sem(self) -> FloatArray:
-        """Standard error of each mean, (T,)."""
+        """The standard error of each mean, (T,)."""
         return np.sqrt(np.diagonal(self.estimates.covariance))
 
     @property
     def best(self) -> Stopped:
-        """Early stopping: the step of least mean risk, the first of several.
+        """The step of least mean risk (early stopping), the first of several.
 
-        It is the best of those that were looked at, and found on the same training sets: the risk
-        there is on average a little less than what stopping at that step costs on new ones.
+        The step is selected on the training sets that estimate its risk. The estimate is therefore
+        on average a little below the risk of stopping there on new training sets.
         """
         place = int(np.argmin(self.mean))
         return Stopped(int(self.steps[place]), place, self.estimates[place])

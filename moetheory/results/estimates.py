@@ -1,4 +1,4 @@
-"""What simulations return."""
+"""Monte Carlo estimates: the results of simulations."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ class Estimate:
     Attributes
     ----------
     mean, sem : float
-        The estimate and its standard error; infinite where the variance is known to be.
+        The estimate and its standard error, which is infinite where the variance is known to be
+        infinite.
     replicates : int
-        Independent repetitions behind it.
+        The number of independent repetitions.
     per_group : (K,) array
         The mean given the group; NaN where no replicate fell into the group.
     method : str
-        How it was simulated; of a sum of several also whether they shared their draws.
+        How the risk was simulated; for a sum of risks also whether they shared their draws.
     entropy : int
-        The seed: ``rng=estimate.entropy`` replays it.
+        The seed: ``rng=estimate.entropy`` repeats the simulation.
     values : (replicates,) array or None
-        The risks themselves, where the variance of one of those simulated is infinite.
+        The simulated risks, kept where the variance of one of the risks is infinite.
     """
 
     mean: float
@@ -50,7 +51,7 @@ class Estimate:
         return self.mean
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """Student-t confidence interval, ``mean ± t·sem`` with ``replicates - 1`` degrees.
+        """The Student-t confidence interval, ``mean ± t·sem`` with ``replicates - 1`` degrees.
 
         >>> e = Estimate(1.0, 0.1, 1001, np.array([1.0]), "population", 0)
         >>> e.interval(0.95)
@@ -61,7 +62,7 @@ class Estimate:
         return self.mean - half, self.mean + half
 
     def z(self, value: float) -> float:
-        """``(mean - value)/sem``; with a sem of zero 0 where they agree, else ±inf.
+        """The z-score ``(mean - value)/sem``; if sem is zero, 0 for equal numbers and else ±inf.
 
         >>> Estimate(1.0, 0.1, 1001, np.array([1.0]), "population", 0).z(0.8)
         2.0
@@ -73,17 +74,17 @@ class Estimate:
 
     @property
     def median(self) -> float | None:
-        """The median of ``values``; None where they were not kept."""
+        """The median of ``values``; None where ``values`` is None."""
         if self.values is None:
             return None
         return float(np.median(self.values)) if self.values.size else math.nan
 
     def median_interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
-        r"""Confidence interval of the median, whatever the law; None without ``values``.
+        r"""A confidence interval of the median for any law; None without ``values``.
 
-        The order statistics :math:`X_{(j)}, X_{(R+1-j)}` with the largest j such that
-        :math:`P(\mathrm{Bin}(R, 1/2) < j)` is at most half of what may be missed; infinite for
-        too few replicates.
+        Its ends are the order statistics :math:`X_{(j)}, X_{(R+1-j)}` with the largest j such that
+        :math:`P(\mathrm{Bin}(R, 1/2) < j)` is at most half of 1 - ``confidence``; they are infinite
+        for too few replicates.
 
         >>> values = np.arange(1.0, 101.0)
         >>> e = Estimate(50.5, 3.0, 100, np.array([50.5]), "law", 0, values)
@@ -108,23 +109,23 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Estimates(Sequence[Estimate]):
-    """Estimates of several risks, in the order they were asked for.
+    """Estimates of several risks, in the order of the arguments.
 
     Attributes
     ----------
     means : (E,) array
     covariance : (E, E) array
-        Of the means, as observed; zero between those with independent draws.
+        The estimated covariance of the means; zero between estimates with independent draws.
     per_group : (E, K) array
     replicates : (E,) integer array
     methods : E strings
     draws : (E,) integer array
-        Equal numbers: the same draws.
+        Estimates with equal numbers used the same draws.
     entropy : int
     infinite : (E,) boolean array
-        Whether the variance is known to be infinite; their sem is.
+        Whether the variance of a risk is known to be infinite; then its sem is infinite.
     values : E arrays or None
-        Of each its risks, where one of the variances is infinite.
+        The simulated risks of each estimate, kept where one of the variances is infinite.
     """
 
     means: FloatArray
@@ -161,7 +162,7 @@ class Estimates(Sequence[Estimate]):
         return self.combination(np.eye(len(self))[operator.index(index)])
 
     def combination(self, weights: ArrayLike) -> Estimate:
-        """The weighted sum of the estimates, its sem from the covariance of shared draws."""
+        """The weighted sum of the estimates; its sem includes the covariance of shared draws."""
         w = vector("weights", weights, length=len(self))
         used = np.flatnonzero(w)
         members = used if used.size else np.arange(1)
@@ -180,8 +181,8 @@ class Estimates(Sequence[Estimate]):
     def difference(self, i: int, j: int) -> Estimate:
         """Estimate ``i`` minus estimate ``j``.
 
-        Its sem is the paired one where they used the same draws, that of independent estimates
-        else; `Estimate.method` says which.
+        The sem is paired if both used the same draws, else that of independent estimates;
+        `Estimate.method` says which.
         """
         unit = np.eye(len(self))
         return self.combination(unit[i] - unit[j])
@@ -191,24 +192,26 @@ class Estimates(Sequence[Estimate]):
         return bool(self.draws[i] == self.draws[j])
 
     def _values(self, weights: FloatArray, members: IntArray) -> FloatArray | None:
-        # of independent draws only the mean of a sum is known, not its law
+        """The weighted sums of the simulated risks; None unless all used the same draws."""
+        # independent draws give the mean of a sum, but not its law
         if self.values is None or len(set(self.draws[members].tolist())) > 1:
             return None
         return np.asarray(sum(weights[i] * self.values[i] for i in members))
 
     def _method(self, members: IntArray) -> str:
+        """The methods of these estimates, and whether they shared their draws."""
         methods = " and ".join(dict.fromkeys(self.methods[i] for i in members))
         if len(members) == 1:
             return methods
-        families = len(set(self.draws[members].tolist()))
-        if families == 1:
+        number_of_draws = len(set(self.draws[members].tolist()))
+        if number_of_draws == 1:
             return f"{methods}, same draws"
-        several = "independent" if families == len(members) else "partly independent"
+        several = "independent" if number_of_draws == len(members) else "partly independent"
         return f"{methods}, {several} draws"
 
 
 def student_quantile(tail: float, degrees: int) -> float:
-    """The t with ``P(T > t) = tail`` for Student's law.
+    """The quantile t with ``P(T > t) = tail`` of Student's distribution.
 
     >>> student_quantile(0.025, 10)
     2.2281

@@ -1,4 +1,4 @@
-"""What theory and tables return."""
+"""Theoretical results: risks and routing matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Risk:
     value : float
         The risk, ``excess`` plus the label-noise variance.
     excess : float
-        What is lost against knowing the clean features; the primary quantity.
+        The risk beyond that of predicting from the clean features; the primary quantity.
     per_group : (K,) array
         The risk given the group.
     exactness : {"exact", "quadrature", "asymptotic"}
@@ -50,7 +50,7 @@ class Risk:
 
 @dataclass(frozen=True, eq=False)
 class RoutingMatrix:
-    """Where a gate sends the samples of each group.
+    """The routing probabilities of a gate: where it sends the samples of each group.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class RoutingMatrix:
         Probability that a sample of group g is sent to expert j; rows sum to 1.
     group_probabilities : (K,) array
     error : float
-        Bound on the error of every entry, of which 1 less the sums of the rows, which are not
-        made to be 1, are a part.
+        Bound on the error of every entry. Rows are not normalised: the difference of their sums
+        from 1 is part of the error.
 
     Notes
     -----
@@ -79,10 +79,10 @@ class RoutingMatrix:
 
     @property
     def per_group(self) -> FloatArray:
-        """Probability of a wrong expert given the group, (K,), however small."""
+        """The misrouting probability given the group, (K,), accurate however small."""
         return np.asarray((self.matrix - np.diag(np.diagonal(self.matrix))).sum(axis=1))
 
     @property
     def misrouting(self) -> float:
-        """Probability of a wrong expert: the sum of its parts, never 1 less that of the right."""
+        """The misrouting probability, a sum over wrong experts: small values are accurate."""
         return float(self.group_probabilities @ self.per_group)

@@ -1,4 +1,4 @@
-"""Tables that verbs return."""
+"""Tables of results, and their CSV files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moetheory.common.validation import read_only
 
 
 class Columns:
-    """A table whose ``columns``, by name, are arrays of one length."""
+    """A table with named ``columns``, which are arrays of one length."""
 
     columns: Mapping[str, NDArray[Any]]
 
@@ -29,14 +29,14 @@ class Columns:
         writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """`write_csv` to ``path``, which is replaced only once the file is complete."""
+        """Write the columns to ``path``, which is replaced only once the file is complete."""
         with replacing(path) as file:
             self.write_csv(file)
 
 
 @dataclass(frozen=True, eq=False)
 class Sweep(Columns):
-    """A table of excess risks over one quantity.
+    """A table of excess risks over the values of one quantity.
 
     Attributes
     ----------
@@ -44,14 +44,14 @@ class Sweep(Columns):
         The quantity, which names the first column.
     columns : mapping of str to (n,) array
         ``<estimator>``: excess risk in theory, ``inf`` at an interpolation threshold, NaN where
-        no formula is known; ``<estimator>_error``: estimate of its error, if any of these
-        answers is only asymptotic, and 0 where they are exact; ``<estimator>_simulated`` and
-        ``<estimator>_sem`` where it was simulated; ``bound``: upper bound on that of ``MoE()``
-        at infinitely many samples, tested as trained.
+        no formula is known; ``<estimator>_error``: estimate of the error, if any of these
+        risks is only asymptotic, and 0 where a risk is exact; ``<estimator>_simulated`` and
+        ``<estimator>_sem`` where the risk was simulated; ``bound``: upper bound on the excess
+        risk of ``MoE()`` at infinitely many samples, tested as trained.
     replicates : int
-        Behind each simulated number, training sets or test samples; 0 without simulation.
+        The training sets or test samples of each simulated number; 0 without simulation.
     entropy : int or None
-        Replays the simulations.
+        The seed that repeats the simulations.
     """
 
     over: str

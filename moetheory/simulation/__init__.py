@@ -1,4 +1,8 @@
-"""What happens: Monte Carlo estimates of the same risks."""
+"""Monte Carlo estimates of risks, routing and spectra.
+
+``methods/`` has the ways to draw, first `moetheory.simulation.methods.route`; ``runs/`` carries
+them out.
+"""
 
 from moetheory.simulation.descents import simulate_descent
 from moetheory.simulation.engine import fitted_risks, simulate

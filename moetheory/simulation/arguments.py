@@ -1,4 +1,4 @@
-"""What `simulate` was asked for, checked."""
+"""Checks of the arguments of `simulate`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
 
 
 def checked_estimators(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
-    """All of them as a list."""
+    """The estimators as a list, each checked."""
     given = estimator if isinstance(estimator, Sequence) else [estimator]
     if not given:
         raise ValueError("estimator must name at least one estimator, got an empty sequence")
@@ -25,7 +25,7 @@ def checked_estimators(estimator: Estimator | Sequence[Estimator]) -> list[Estim
 
 
 def checked_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel, ...]:
-    """All of them; they differ only in their noise variance."""
+    """The models as a tuple, checked to differ only in their noise variance."""
     if not isinstance(model, Sequence):
         return (checked_model(model),)
     if not model:
@@ -47,7 +47,7 @@ def checked_under(
     samples: ArrayLike | None,
     instead: str = "simulate without samples, which tests on data",
 ) -> Perturbation | None:
-    """One that is defined for all of them, and for fits known in closed form."""
+    """``under``, checked to be defined for all estimators and, for fits, to have a closed form."""
     if under is not None:
         for estimator in estimators:
             checked_perturbation(under, estimator, model)
@@ -63,7 +63,7 @@ def heavy_tails(
     counts: Counts,
     under: Perturbation | None,
 ) -> list[HeavyTail | None]:
-    """Of every estimator of every model, model by model."""
+    """The heavy tail of the risk of every estimator, or None, model by model."""
     if samples is None:
         return [None] * (len(models) * len(estimators))
     return [
@@ -73,15 +73,15 @@ def heavy_tails(
     ]
 
 
-def warn_of(
+def warn_of_heavy_tails(
     heavy: Sequence[HeavyTail | None], estimators: Sequence[Estimator], target_sem: float | None
 ) -> None:
-    """Name the estimators whose variance is infinite; refuse what cannot be met."""
-    said = {}
+    """Warn of risks with infinite variance; refuse a target_sem that they cannot meet."""
+    warned = {}
     for index, tail in enumerate(heavy):
         if tail is not None:
-            said[estimators[index % len(estimators)]] = tail
-    for estimator, tail in said.items():
+            warned[estimators[index % len(estimators)]] = tail
+    for estimator, tail in warned.items():
         moments, are = ("mean and variance", "are") if tail.mean else ("variance", "is")
         what = f"{moments} of the risk of {estimator.label} {are} infinite: {tail.cause}"
         if target_sem is not None:

@@ -1,4 +1,4 @@
-"""Gradient descent on training sets, as users simulate it."""
+"""`simulate_descent`: risks along gradient descent on training sets."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from moetheory.results.descents import DescentEstimate
 from moetheory.simulation.arguments import checked_estimators, checked_under
 from moetheory.simulation.engine import MEMORY, TRAINING_SETS
 from moetheory.simulation.methods.route import Method
-from moetheory.simulation.plans import descents
+from moetheory.simulation.plans import descent_families
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import Campaign, CampaignOptions, Progress
-from moetheory.simulation.runs.fingerprint import identity
+from moetheory.simulation.runs.fingerprint import run_identity
 
 
 class Options(CampaignOptions, total=False):
-    """The keyword arguments of `simulate_descent` that may be left out."""
+    """The optional keyword arguments of `simulate_descent`."""
 
     step_size: StepSize
     training: TrainingMode
@@ -189,16 +189,18 @@ def simulate_descent(
     under = checked_under(
         under, estimators, model, samples, "simulate_descent under one of them at a time"
     )
-    plan = descents(estimators, model, samples, counts, method, under, schedule)
+    plan = descent_families(estimators, model, samples, counts, method, under, schedule)
     fits = len(estimators) * len(schedule.steps)
-    # the covariance of all, beside the products of a family that are being merged
+    # the covariance of all fits, and the products of one family while tallies are merged
     kept = fits**2 + 4 * max(len(family.members) for family in plan) ** 2
-    together = campaign.carried_out(
+    together = campaign.run(
         "simulate_descent",
         plan,
         [campaign.total] * len(plan),
-        campaign.in_flight(plan, kept),
-        lambda seed: identity(estimators, [model], samples, counts, plan, seed, under, schedule),
+        campaign.max_in_flight(plan, kept),
+        lambda seed: run_identity(
+            estimators, [model], samples, counts, plan, seed, under, schedule
+        ),
         np.zeros(fits, dtype=bool),
     )
     paths = [

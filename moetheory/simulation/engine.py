@@ -1,4 +1,4 @@
-"""The simulation that users call."""
+"""`simulate` and `fitted_risks`: risks of optimal and of fitted estimators."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from moetheory.simulation.arguments import (
     checked_models,
     checked_under,
     heavy_tails,
-    warn_of,
+    warn_of_heavy_tails,
 )
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.learned_routers import LearnedRoute
@@ -32,7 +32,7 @@ from moetheory.simulation.plans import families
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import Campaign, CampaignOptions, Progress
 from moetheory.simulation.runs.chunks import Run
-from moetheory.simulation.runs.fingerprint import identity
+from moetheory.simulation.runs.fingerprint import run_identity
 
 TEST_SAMPLES = 100_000
 TRAINING_SETS = 1000
@@ -235,15 +235,16 @@ def simulate(
     heavy = heavy_tails(estimators, models, samples, counts, under)
     plan = families(estimators, models, samples, counts, method, keep=any(heavy), under=under)
     total = campaign.total
-    in_flight = campaign.in_flight(plan, total * len(heavy) if total and any(heavy) else 0)
-    warn_of(heavy, estimators, target_sem)
-    fewer = total if replicates is not None or total is None else TRAINING_SETS
-    estimates = campaign.carried_out(
+    in_flight = campaign.max_in_flight(plan, total * len(heavy) if total and any(heavy) else 0)
+    warn_of_heavy_tails(heavy, estimators, target_sem)
+    # a router's training set is a replicate, too: by default fewer of them than of inputs
+    routers = total if replicates is not None or total is None else TRAINING_SETS
+    estimates = campaign.run(
         "simulate",
         plan,
-        [fewer if isinstance(family.route, LearnedRoute) else total for family in plan],
+        [routers if isinstance(family.route, LearnedRoute) else total for family in plan],
         in_flight,
-        lambda seed: identity(estimators, models, samples, counts, plan, seed, under),
+        lambda seed: run_identity(estimators, models, samples, counts, plan, seed, under),
         [tail is not None for tail in heavy],
     )
     several = isinstance(estimator, Sequence)
@@ -276,7 +277,7 @@ def fitted_risks(
     ((1, 100, 4), True)
     """
     estimators, models = checked_estimators(estimators), (checked_model(model),)
-    counts_of(samples, model)  # here None is no number of samples
+    counts_of(samples, model)  # refuses None
     under = checked_under(under, estimators, model, samples)
     total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))

@@ -1,10 +1,10 @@
-r"""Where the risk of a fitted estimator has no variance, so that a standard error means nothing.
+r"""Fitted estimators whose risk has infinite variance, so that a standard error means nothing.
 
 The risk of least squares grows like :math:`1/\varsigma^2`, ς the smallest singular value of the
 features, and :math:`P(\varsigma < \epsilon) \sim \epsilon^{|n-d|+1}`: the features have a bounded
 density, and matrices without full rank have codimension :math:`|n-d|+1`. So
 :math:`E\varsigma^{-2k}` is finite iff :math:`2k < |n-d|+1`: the mean for :math:`|n-d| \ge 2`, the
-variance for :math:`|n-d| \ge 4`. Expert g: the same with :math:`n_g` and :math:`s_g`.
+variance for :math:`|n-d| \ge 4`. For expert g put :math:`n_g` and :math:`s_g`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 
-# samples on either side of the coordinates within which the mean, and the variance, is infinite
+# |n - d| up to which the mean, and the variance, is infinite
 MEAN, VARIANCE = 1, 3
-# drawn counts that come near with a smaller probability than this are left out of account
+# probability below which drawn counts that near are ignored
 RARE = 1e-9
 
 
@@ -32,7 +32,7 @@ class HeavyTail(NamedTuple):
     Attributes
     ----------
     cause : str
-        Which regression has how many samples for how many coordinates.
+        The regression with its numbers of samples and coordinates.
     mean : bool
         Whether its mean is infinite, too.
     """
@@ -48,12 +48,12 @@ def heavy_tail(
     counts: Counts = "fixed",
     under: Perturbation | None = None,
 ) -> HeavyTail | None:
-    r"""Whether the risk of ``estimator`` varies infinitely from one training set to another.
+    r"""The heavy tail of the risk of ``estimator`` over training sets; None: finite variance.
 
-    True without ridge and with label noise left to fit, if some :math:`|n_g-s_g| \le 3` (dense:
-    :math:`|n-d| \le 3`), counting coordinates that vary. With multinomial counts, if that has a
-    probability above 1e-9. An expert counts if any input reaches it, be it by the confusion of
-    ``under``.
+    The tail is heavy without ridge and with label noise left to fit, if some
+    :math:`|n_g-s_g| \le 3` (dense: :math:`|n-d| \le 3`), counting coordinates that vary; with
+    multinomial counts, if this has a probability above 1e-9. An expert counts if any input
+    reaches it, also by the confusion of ``under``.
 
     Examples
     --------
@@ -68,17 +68,17 @@ def heavy_tail(
         return None
     regressions = Regressions.of(model, samples)
     if isinstance(estimator, MoE):
-        return _of_experts(regressions, model, counts, under)
+        return _expert_tail(regressions, model, counts, under)
     labels = regressions.null_excess + model.label_noise_variance
     if not np.any(labels[regressions.counts > 0] > 0.0):
         return None  # nothing to fit
     if model.noise_variance == 0.0:
-        return _without_noise(regressions.counts, model)
-    return _named("", int(regressions.counts.sum()), model.dim)
+        return _noiseless_dense_tail(regressions.counts, model)
+    return _regression_tail("", int(regressions.counts.sum()), model.dim)
 
 
-def _without_noise(samples: IntArray, model: BlockModel) -> HeavyTail | None:
-    """Dense on clean features.
+def _noiseless_dense_tail(samples: IntArray, model: BlockModel) -> HeavyTail | None:
+    """The heavy tail of dense on clean features, σ² = 0.
 
     A coordinate that does not leak varies in the samples of its own group alone. These
     coordinates take as many samples of their group; what is left fits those that all groups see.
@@ -90,40 +90,41 @@ def _without_noise(samples: IntArray, model: BlockModel) -> HeavyTail | None:
         model.block_of, ~leaks & (model.signal_variances > 0.0), minlength=model.experts
     ).astype(np.int64)
     parts = [
-        _named(f"group {g} has ", int(samples[g]), int(private[g]))
+        _regression_tail(f"group {g} has ", int(samples[g]), int(private[g]))
         for g in np.flatnonzero((samples > 0) & (private > 0))
     ]
     if leaks.any():
         left = int(np.maximum(samples - private, 0).sum())
-        parts.append(_named("all groups have ", left, int(np.count_nonzero(leaks))))
+        parts.append(_regression_tail("all groups have ", left, int(np.count_nonzero(leaks))))
     found = [part for part in parts if part is not None]
     return max(found, key=lambda part: part.mean) if found else None
 
 
-def _named(who: str, samples: int, coordinates: int) -> HeavyTail | None:
-    """The tail of so many samples for so many coordinates, if it is heavy."""
-    away = abs(samples - coordinates)
-    if away > VARIANCE:
+def _regression_tail(who: str, samples: int, coordinates: int) -> HeavyTail | None:
+    """The tail of a regression on so many samples and coordinates, if it is heavy."""
+    distance = abs(samples - coordinates)
+    if distance > VARIANCE:
         return None
 
     def plural(number: int, word: str) -> str:
         return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
     cause = f"{who}{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
-    return HeavyTail(cause, away <= MEAN)
+    return HeavyTail(cause, distance <= MEAN)
 
 
-def _of_experts(
+def _expert_tail(
     regressions: Regressions, model: BlockModel, counts: Counts, under: Perturbation | None
 ) -> HeavyTail | None:
-    sizes, met = regressions.sizes, model.group_probabilities
+    """The heavy tail of the experts that inputs reach, if there is one."""
+    sizes, reached = regressions.sizes, model.group_probabilities
     if under is not None:
-        met = under.taken(met)
-    concerned = (met > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
+        reached = under.taken(reached)
+    concerned = (reached > 0.0) & (regressions.residual > 0.0) & (sizes > 0)
     if counts == "multinomial":
         total = int(regressions.counts.sum())
         near = {
-            width: concerned & (_chance(total, model, sizes, width) > RARE)
+            width: concerned & (_near_threshold_probability(total, model, sizes, width) > RARE)
             for width in (MEAN, VARIANCE)
         }
         if not near[VARIANCE].any():
@@ -135,11 +136,11 @@ def _of_experts(
     if not fitted.size:
         return None
     g = fitted[np.argmin(np.abs(regressions.counts - sizes)[fitted])]
-    return _named(f"group {g} has ", int(regressions.counts[g]), int(sizes[g]))
+    return _regression_tail(f"group {g} has ", int(regressions.counts[g]), int(sizes[g]))
 
 
-def _chance(total: int, model: BlockModel, sizes: IntArray, width: int) -> Any:
-    r""":math:`P(1 \le N_g, |N_g - s_g| \le w)` for binomial counts, (K,)."""
+def _near_threshold_probability(total: int, model: BlockModel, sizes: IntArray, width: int) -> Any:
+    r"""The probability :math:`P(1 \le N_g, |N_g - s_g| \le w)` for binomial counts, (K,)."""
     from scipy import special
 
     shares = model.group_probabilities / model.group_probabilities.sum()

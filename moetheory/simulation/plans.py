@@ -1,4 +1,4 @@
-"""Which way each estimator is simulated, and which estimators share their draws."""
+"""Plans: the route by which each estimator is simulated, and who shares draws with whom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.validation import regular_array
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
-from moetheory.problem.gates import Learned, Moments, resolved
+from moetheory.problem.gates import Learned, MomentKind, resolved
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, checked_counts, counts_of
@@ -40,10 +40,10 @@ def families(
     keep: bool,
     under: Perturbation | None = None,
 ) -> list[Family]:
-    """The cheapest way for every estimator, or the way that was asked for."""
+    """The families of `simulate`: for every estimator the cheapest method, or ``method``."""
     if method is not None and method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
-    everyone = tuple(range(len(estimators)))
+    all_members = tuple(range(len(estimators)))
     if samples is None:
         if checked_counts(counts) != "fixed":
             raise ValueError(
@@ -53,7 +53,7 @@ def families(
             raise ValueError(
                 f"method={method!r} needs samples, the size of the training sets, got samples=None"
             )
-        return _optimal(tuple(estimators), models, method, under)
+        return _population_families(tuple(estimators), models, method, under)
     if method in ("population", "identity"):
         raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
     for estimator in estimators:
@@ -71,7 +71,7 @@ def families(
         return Family(name, tuple(members), trained, salt)
 
     if method == "data":
-        return [family("all", list(everyone), DataRoute)]
+        return [family("all", list(all_members), DataRoute)]
     routed, dense = separated(estimators, models[0])
     if method == "law" and dense:
         raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
@@ -90,7 +90,7 @@ def families(
 
 
 def checked_samples(samples: Any, counts: Counts, model: BlockModel) -> IntArray:
-    """Samples of each group; with counts that are drawn, as many in total."""
+    """Samples of each group, (K,); with drawn counts only their total matters."""
     if checked_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
         raise ValueError(
             'samples must be an integer with counts="multinomial", which draws the counts '
@@ -100,14 +100,14 @@ def checked_samples(samples: Any, counts: Counts, model: BlockModel) -> IntArray
 
 
 def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:
-    """Which of them are experts and which are dense, when simulated apart."""
-    everyone = range(len(estimators))
+    """Indices of the estimators that are simulated as experts and as dense."""
+    all_members = range(len(estimators))
     # with a single expert dense and mixture are the same regression
-    routed = [i for i in everyone if isinstance(estimators[i], MoE) or model.experts == 1]
-    return routed, [i for i in everyone if i not in routed]
+    routed = [i for i in all_members if isinstance(estimators[i], MoE) or model.experts == 1]
+    return routed, [i for i in all_members if i not in routed]
 
 
-def _optimal(
+def _population_families(
     estimators: tuple[Estimator, ...],
     models: tuple[BlockModel, ...],
     method: Method | None,
@@ -135,23 +135,23 @@ def _optimal(
                 f'a gate that is learned is simulated with method="identity" only, got '
                 f"{next(iter(learned))!r} and {other}"
             )
-        everyone = tuple(range(len(estimators)))
-        return [Family("all", everyone, PopulationRoute(models, estimators, under), ())]
+        all_members = tuple(range(len(estimators)))
+        return [Family("all", all_members, PopulationRoute(models, estimators, under), ())]
     result = []
-    taught = {i for members in learned.values() for i in members}
-    if rest := tuple(i for i in range(len(estimators)) if i not in taught):
-        together = IdentityRoute(models, tuple(estimators[i] for i in rest))
-        result.append(Family("all", rest, together, ()))
+    learned_members = {i for members in learned.values() for i in members}
+    if rest := tuple(i for i in range(len(estimators)) if i not in learned_members):
+        identity = IdentityRoute(models, tuple(estimators[i] for i in rest))
+        result.append(Family("all", rest, identity, ()))
     for gate, members in learned.items():
-        alone = LearnedRoute(models, tuple(estimators[i] for i in members), gate)
-        # the salt is the gate's own: alone or among others it gets the same draws
+        router = LearnedRoute(models, tuple(estimators[i] for i in members), gate)
+        # the salt depends on the gate alone, so that other estimators do not change its draws
         assert gate.samples is not None
-        salt = (2, gate.samples, get_args(Moments).index(gate.moments))
-        result.append(Family(gate.label, tuple(members), alone, salt))
+        salt = (2, gate.samples, get_args(MomentKind).index(gate.moments))
+        result.append(Family(gate.label, tuple(members), router, salt))
     return result
 
 
-def descents(
+def descent_families(
     estimators: Sequence[Estimator],
     model: BlockModel,
     samples: object,
@@ -160,7 +160,7 @@ def descents(
     under: Perturbation | None,
     schedule: Schedule,
 ) -> list[Family]:
-    """As `families`; the members of a family are places among all steps of all estimators."""
+    """The families of `simulate_descent`; members are indices (estimator, number of steps)."""
     if method not in (None, *DESCENT_METHODS):
         raise ValueError(
             f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
@@ -169,10 +169,10 @@ def descents(
 
     def family(name: str, members: list[int], route: type[DescentRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
-        descending = route((model,), chosen, fixed, counts, under=under, schedule=schedule)
+        descent_route = route((model,), chosen, fixed, counts, under=under, schedule=schedule)
         steps = len(schedule.steps)
         places = tuple(i * steps + t for i in members for t in range(steps))
-        return Family(name, places, descending, salt)
+        return Family(name, places, descent_route, salt)
 
     if method == "data":
         return [family("all", list(range(len(estimators))), DataDescentRoute)]

@@ -1,4 +1,4 @@
-"""Where gates send inputs: misrouting, and what a router that is learned loses to the best one."""
+"""`simulate_routing`: misrouting of gates, and its excess over the best router."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moetheory.problem.estimators import require_strict
 from moetheory.problem.gates import Gate, Hard, Learned, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.estimates import Estimate
-from moetheory.simulation.methods.block_energies import Squares, View
+from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import comoments_within
 from moetheory.simulation.methods.learned_routers import Router, routed_inputs
 from moetheory.simulation.methods.tally import Tally
@@ -30,21 +30,21 @@ CHUNK = 1 << 17
 
 @dataclass(frozen=True, eq=False)
 class RoutingEstimate:
-    """A Monte Carlo estimate of where a gate sends inputs.
+    """A Monte Carlo estimate of the routing matrix and the misrouting of a gate.
 
     Attributes
     ----------
     matrix : (K, K) array
-        Entry g, j: probability that an input of group g is sent to expert j; rows sum to 1, of
-        groups of probability zero they are NaN.
+        Entry g, j: probability that an input of group g is sent to expert j. Rows sum to 1; rows
+        of groups of probability zero are NaN.
     misrouting : Estimate
-        Probability of being sent to another expert than that of the own group.
+        Probability that an input is sent to an expert of another group.
     excess : Estimate
-        By how much that is more than with `Hard`, which sends the fewest astray.
+        Misrouting above that of `Hard`, which is the least possible.
     excesses : (R,) array or None
-        Of `Learned` the excess for each training set, over the inputs it was tried on.
+        For `Learned`: the excess of each training set, over the inputs its router was tried on.
     entropy : int
-        The seed: ``rng=estimate.entropy`` replays it.
+        The seed: ``rng=estimate.entropy`` replays the estimate.
     replicates : int
         Inputs, or training sets of `Learned`.
     """
@@ -72,8 +72,8 @@ def simulate_routing(
 ) -> RoutingEstimate:
     r"""Monte Carlo estimate of the routing of a gate that picks one expert (strict blocks).
 
-    Of an input the posterior w of its group is known, so that sending it to expert c is wrong
-    with probability :math:`1-w_c`, which is averaged instead of errors:
+    Given an input, its group has posterior weights w, so that expert c is wrong with
+    probability :math:`1-w_c`. This probability is averaged instead of errors:
 
     .. math:: P(\text{wrong}) = E(1-w_c),\qquad P(j \mid g) = E(w_g 1_{c=j})/p_g,\qquad
               \text{excess} = E(\max_j w_j - w_c) \ge 0 .
@@ -124,12 +124,12 @@ def simulate_routing(
     learned = isinstance(gate, Learned)
     given = (TRAINING_SETS if learned else INPUTS) if replicates is None else replicates
     total, each = count("replicates", given, minimum=2), count("inputs", inputs, minimum=1)
-    chunks: _Inputs | _Routers = _Inputs(model)
+    chunks: _InputChunks | _RouterChunks = _InputChunks(model)
     if isinstance(gate, Learned):
         router = Router(gate, (model,))
         router.require_samples()
-        chunks = _Routers(model, router, each)
-    entropy, sums, values = entropy_of(rng), _Sums.none(model.experts), []
+        chunks = _RouterChunks(model, router, each)
+    entropy, sums, values = entropy_of(rng), _RoutingSums.none(model.experts), []
     tally: Tally | None = None
     for number, start in enumerate(range(0, total, chunks.size)):
         with one_blas_thread():
@@ -141,18 +141,18 @@ def simulate_routing(
     return _estimate(tally, sums, np.concatenate(values) if learned else None, model, entropy)
 
 
-class _Sums(NamedTuple):
-    """Over all inputs: of w_g by the expert chosen (K, K), and of w_g(max w - w_c), (K,)."""
+class _RoutingSums(NamedTuple):
+    """Sums over inputs: of w_g by the chosen expert c, (K, K), and of w_g(max w - w_c), (K,)."""
 
     sent: FloatArray
     excess: FloatArray
 
     @classmethod
-    def none(cls, experts: int) -> _Sums:
+    def none(cls, experts: int) -> _RoutingSums:
         return cls(np.zeros((experts, experts)), np.zeros(experts))
 
     @classmethod
-    def of(cls, chosen: IntArray, group: kernels.Weights, excess: FloatArray) -> _Sums:
+    def of(cls, chosen: IntArray, group: kernels.Weights, excess: FloatArray) -> _RoutingSums:
         assert group.others is not None
         experts = len(group.others)
         rows = [np.bincount(chosen, row, minlength=experts) for row in group.others]
@@ -164,61 +164,65 @@ class _Sums(NamedTuple):
             + np.bincount(chosen, group.largest * excess, minlength=experts),
         )
 
-    def plus(self, other: _Sums) -> _Sums:
-        return _Sums(self.sent + other.sent, self.excess + other.excess)
+    def plus(self, other: _RoutingSums) -> _RoutingSums:
+        return _RoutingSums(self.sent + other.sent, self.excess + other.excess)
 
 
 class _Chunk(NamedTuple):
-    """``values`` (2, R): the chance of an error, and the excess."""
+    """Results of a chunk; ``values`` (2, R) are the probability of an error and the excess."""
 
     values: FloatArray
     tally: Tally
-    sums: _Sums
+    sums: _RoutingSums
 
 
 @dataclass(frozen=True, eq=False)
-class _Inputs:
-    """A replicate is one input that the best router routes."""
+class _InputChunks:
+    """Chunks whose replicate is one input, routed by the best router."""
 
     model: BlockModel
 
     @cached_property
-    def view(self) -> View:
-        return View(self.model, Squares.of(self.model))
+    def input_model(self) -> SquaredInputModel:
+        return SquaredInputModel(self.model, SquaresLayout.of(self.model))
 
     @property
     def size(self) -> int:
-        return max(1, CHUNK // self.view.squares.units)
+        return max(1, CHUNK // self.input_model.squares.units)
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        groups = kernels.spread_groups(rng, 1, replicates, self.model.group_probabilities)[0]
-        draws = self.view.squares.draw(rng, replicates)
-        group = kernels.posterior(self.view.scores(self.view.observed(draws, groups, keep=False)))
+        groups = kernels.systematic_groups(rng, 1, replicates, self.model.group_probabilities)[0]
+        draws = self.input_model.squares.draw(rng, replicates)
+        group = kernels.posterior(
+            self.input_model.scores(self.input_model.input_squares(draws, groups, keep_draws=False))
+        )
         values = np.stack([group.rest, np.zeros(replicates)])
-        sums = _Sums.of(group.top, group, values[1])
+        sums = _RoutingSums.of(group.top, group, values[1])
         return _Chunk(values, _tally(values, comoments_within(values, groups)), sums)
 
 
 @dataclass(frozen=True, eq=False)
-class _Routers:
-    """A replicate is one training set of a router, which routes ``inputs`` inputs."""
+class _RouterChunks:
+    """Chunks whose replicate is one training set of a router, which routes ``inputs`` inputs."""
 
     model: BlockModel
     router: Router
     inputs: int
-    views: list[View] = field(init=False)
+    input_models: list[SquaredInputModel] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "views", [View(self.model, Squares.of(self.model))])
+        object.__setattr__(
+            self, "input_models", [SquaredInputModel(self.model, SquaresLayout.of(self.model))]
+        )
 
     @property
     def size(self) -> int:
         return self.router.batch(self.inputs)
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        (found,) = routed_inputs(rng, self.router, self.views, replicates, self.inputs)
-        excess = found.best - found.group.largest
-        sums = _Sums.of(found.chosen, found.group, excess)
+        (found,) = routed_inputs(rng, self.router, self.input_models, replicates, self.inputs)
+        excess = found.highest_posterior - found.group.largest
+        sums = _RoutingSums.of(found.chosen, found.group, excess)
         shape = (2, replicates, self.inputs)
         values = np.stack([found.group.rest, excess]).reshape(shape).mean(axis=2)
         centred = values - values.mean(axis=1, keepdims=True)
@@ -232,7 +236,7 @@ def _tally(values: FloatArray, comoments: FloatArray) -> Tally:
 
 
 def _estimate(
-    tally: Tally, sums: _Sums, excesses: FloatArray | None, model: BlockModel, entropy: int
+    tally: Tally, sums: _RoutingSums, excesses: FloatArray | None, model: BlockModel, entropy: int
 ) -> RoutingEstimate:
     seen = sums.sent.sum(axis=1)
     possible = seen > 0.0

@@ -1,4 +1,4 @@
-"""Spikes of a fixed design in noise that is drawn again and again."""
+"""`simulate_spectrum`: singular values and vectors of a fixed design in random noise."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from moetheory.problem.model import BlockModel
 REPLICATES = 100
 # part of the reproducibility contract: numbers in the matrices of a chunk
 CHUNK = 1 << 17
-SAME = 1e-9  # relative distance up to which spikes are equal: that of rounding
+EQUAL_SPIKES = 1e-9  # relative distance, of rounding, up to which spikes count as equal
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
-    """What was simulated of several quantities, ``values`` (R, m), a row for each replicate."""
+class SimulatedValues:
+    """Simulated values of m quantities, ``values`` (R, m), with a row for each replicate."""
 
     values: FloatArray
 
@@ -33,7 +33,7 @@ class Draws:
 
     @property
     def mean(self) -> FloatArray:
-        """Of each quantity, (m,)."""
+        """Mean of each quantity, (m,)."""
         return np.asarray(self.values.mean(axis=0))
 
     @property
@@ -44,12 +44,12 @@ class Draws:
 
 @dataclass(frozen=True, eq=False)
 class SpectrumEstimate:
-    r"""Monte Carlo estimate of what predictors see of the spikes of a fixed design.
+    r"""Monte Carlo estimate of the spectrum of a fixed design in noise, spike by spike.
 
     Attributes
     ----------
     coordinates, groups : (r,) integer arrays
-        Of the spikes, in the model's order.
+        Coordinate and group of each spike, in the model's order.
     values, left, right : Draws
         Squared singular values, and squared overlaps with left and right singular vectors, of
         each spike: ``.mean`` and ``.sem`` (r,), ``.values`` (R, r).
@@ -62,11 +62,11 @@ class SpectrumEstimate:
 
     coordinates: IntArray
     groups: IntArray
-    values: Draws
-    left: Draws
-    right: Draws
-    condition: Draws
-    contraction: Draws
+    values: SimulatedValues
+    left: SimulatedValues
+    right: SimulatedValues
+    condition: SimulatedValues
+    contraction: SimulatedValues
     replicates: int
     entropy: int
 
@@ -140,8 +140,8 @@ def simulate_spectrum(
     entropy = entropy_of(rng)
     found = np.zeros((4, total, len(design.signal)))
     with one_blas_thread():
-        for predictor in np.unique(design.seen_by).tolist():
-            own = np.flatnonzero(design.seen_by == predictor)
+        for predictor in np.unique(design.predictor_of).tolist():
+            own = np.flatnonzero(design.predictor_of == predictor)
             # in falling order, like singular values
             own = own[np.argsort(-design.signal[own])]
             shape = int(design.rows[predictor]), int(design.columns[predictor])
@@ -151,32 +151,33 @@ def simulate_spectrum(
                     (min(chunk, total - start), *shape)
                 )
                 noise *= math.sqrt(model.noise_variance / design.samples)
-                found[:, start : start + chunk, own] = _observed(design.signal[own], noise)
+                found[:, start : start + chunk, own] = _decompositions(design.signal[own], noise)
     raw, values, left, right = found
     condition, contraction = design.conditioning(raw)
     return SpectrumEstimate(
         coordinates=design.coordinates,
         groups=design.groups,
-        values=Draws(values),
-        left=Draws(left),
-        right=Draws(right),
-        condition=Draws(condition),
-        contraction=Draws(contraction),
+        values=SimulatedValues(values),
+        left=SimulatedValues(left),
+        right=SimulatedValues(right),
+        condition=SimulatedValues(condition),
+        contraction=SimulatedValues(contraction),
         replicates=total,
         entropy=entropy,
     )
 
 
-def _observed(signal: FloatArray, matrices: FloatArray) -> FloatArray:
-    """Of k spikes added to the diagonal of (R, n, d) noise, which is overwritten: (4, R, k).
+def _decompositions(signal: FloatArray, matrices: FloatArray) -> FloatArray:
+    """Singular values and overlaps of k spikes in the noise ``matrices`` (R, n, d), (4, R, k).
 
-    Squared singular values as they come and shared among equal spikes, left and right overlaps.
+    The spikes are added to the diagonal of the noise, which is overwritten. Rows of the result are
+    squared singular values, their means over equal spikes, left overlaps and right overlaps.
     """
     k = np.arange(len(signal))
     matrices[:, k, k] += np.sqrt(signal)
     left, singular, right = np.linalg.svd(matrices, full_matrices=False)
     raw = np.square(singular[:, k])
-    same = np.isclose(signal[:, np.newaxis], signal, rtol=SAME, atol=0.0)
+    same = np.isclose(signal[:, np.newaxis], signal, rtol=EQUAL_SPIKES, atol=0.0)
     return np.stack(
         [
             raw,

@@ -1,4 +1,4 @@
-"""Tabulating risks along gradient descent."""
+"""Tables of risks along gradient descent."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def sweep_over_steps(
     rng: RNG,
     progress: Callable[[int, int], None] | None,
 ) -> Sweep:
-    """What `sweep` gives with ``over="steps"``: in theory, or on ``samples`` simulated."""
+    """The table of `sweep` over steps: from theory, or simulated on ``samples``."""
     if not isinstance(model, BlockModel):
         raise ValueError(f'model must be a BlockModel with over="steps", got {model!r}')
     steps = checked_steps(values, name='values with over="steps"')
-    how: dict[str, Any] = {"step_size": step_size, "training": training}
+    schedule: dict[str, Any] = {"step_size": step_size, "training": training}
     columns: dict[str, Any] = {"steps": steps.copy()}
     if samples is None:
         for name, value in (("replicates", replicates), ("under", under)):
@@ -47,27 +47,27 @@ def sweep_over_steps(
                     f"infinitely many samples and known in closed form, got {name}={value!r}"
                 )
         for estimator in estimators:
-            columns[estimator.label] = descent(estimator, model, steps, **how).excess
+            columns[estimator.label] = descent(estimator, model, steps, **schedule).excess
         return Sweep("steps", columns, 0, None)
     if replicates is None:
         raise NoClosedForm(
             "risks along descent on finitely many samples are known by simulation only; give "
             f"replicates, or call simulate_descent(estimator, model, steps, samples={samples!r})"
         )
-    entropy, sets = entropy_of(rng), count("replicates", replicates, minimum=2)
-    found = simulate_descent(
+    entropy, training_sets = entropy_of(rng), count("replicates", replicates, minimum=2)
+    paths = simulate_descent(
         list(estimators),
         model,
         steps,
         samples=samples,
         under=under,
-        replicates=sets,
+        replicates=training_sets,
         rng=entropy,
         progress=progress,
-        **how,
+        **schedule,
     )
-    for estimator, path in zip(estimators, found, strict=True):
+    for estimator, path in zip(estimators, paths, strict=True):
         columns[estimator.label] = np.full(len(steps), np.nan)
         columns[f"{estimator.label}_simulated"] = path.mean - model.label_noise_variance
         columns[f"{estimator.label}_sem"] = path.sem
-    return Sweep("steps", columns, sets, entropy)
+    return Sweep("steps", columns, training_sets, entropy)

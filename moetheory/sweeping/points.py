@@ -1,4 +1,4 @@
-"""The points of a sweep: at each value a model, its samples and what differs at test time."""
+"""The points of a sweep: at each value a model, its samples and its perturbation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
 
 
 class SweepPoint(NamedTuple):
-    """Where a sweep evaluates its estimators; ``name`` says at which of its values."""
+    """One point of a sweep, at which estimators are evaluated; ``name`` has its value."""
 
     name: str
     model: BlockModel
@@ -34,7 +34,7 @@ def points_of(
     under: Perturbation | None,
     drag: float,
 ) -> list[SweepPoint]:
-    """What is evaluated at each value."""
+    """The points of a sweep, one for each value of ``grid``."""
     if over == "samples" and samples is not None:
         raise ValueError(
             f'samples must not be given with over="samples", whose values they are, got {samples!r}'
@@ -71,7 +71,7 @@ def _point(
 def _perturbed(
     under: Perturbation, over: str, value: Any, experts: int, drag: float
 ) -> Perturbation:
-    """``under`` with ``value`` for what is swept."""
+    """The perturbation ``under`` with ``value`` for the swept quantity."""
     if over == "test_noise_variance":
         return under.replace(noise_variance=value)
     if over == "misrouting":
@@ -81,7 +81,7 @@ def _perturbed(
 
 @contextmanager
 def named(place: str) -> Iterator[None]:
-    """Say where it is that something is refused."""
+    """Begin the messages of errors with the point at which they are raised."""
     try:
         yield
     except (ValueError, NoClosedForm) as error:

@@ -1,4 +1,4 @@
-"""Tabulating risks over one quantity."""
+"""Tables of risks over one quantity."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from moetheory.sweeping.descent_steps import sweep_over_steps
 from moetheory.sweeping.points import SweepPoint, named, points_of
 from moetheory.theory.risks import moe_bound, risk
 
-SUFFIXES = ("_error", "_simulated", "_sem")  # of what a column says about an estimator
+SUFFIXES = ("_error", "_simulated", "_sem")  # of the columns of an estimator beside its theory
 
 
 def sweep(
@@ -42,7 +42,7 @@ def sweep(
     rng: RNG = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sweep:
-    r"""Excess risk of each estimator at each value of a quantity, and its simulation.
+    r"""Tabulate the excess risk of each estimator over a quantity, by theory and simulation.
 
     Parameters
     ----------
@@ -64,17 +64,16 @@ def sweep(
         Fit the estimators on so many samples at each value, as `risk` does; not together with
         ``over="samples"``. Infinitely many if not given.
     under : Perturbation, optional
-        What differs at test time, at each value; of what is swept the values count.
+        What differs at test time, at each value; the values replace its swept quantity.
     drag : float
-        :math:`\eta` of inputs that are misrouted, with ``over="misrouting"``; that of ``under``
-        if not given.
+        :math:`\eta` of inputs that are misrouted, with ``over="misrouting"``; the drag of
+        ``under`` if not given.
     step_size, training : optional
         With ``over="steps"``, as for `descent`.
     replicates : int, optional
         Simulate too: with this many training sets for each value, or test samples where there
-        are infinitely many training samples. What no formula is known for is then NaN in theory
-        (gates other than `Hard` and `Soft`, any of them that are perturbed), and simulated
-        nevertheless.
+        are infinitely many training samples. Risks without a formula are then NaN in theory
+        (gates other than `Hard` and `Soft`, all such gates under a perturbation), but simulated.
     rng : int, SeedSequence, Generator or None
     progress : callable, optional
         Called as ``progress(done, total)`` in replicates.
@@ -82,9 +81,9 @@ def sweep(
     Returns
     -------
     Sweep
-        Where a risk is infinite its simulation is reported nevertheless, but estimates nothing;
-        where its variance is, the sem is ``inf``. Only what is asymptotic has a column of errors:
-        those of a quadrature are far below what simulations could show.
+        Where a risk is infinite its simulation is reported, but estimates nothing; where the
+        variance is infinite the sem is ``inf``. Only asymptotic risks have a column of errors:
+        the errors of quadrature are far below what simulations could show.
 
     Raises
     ------
@@ -174,7 +173,10 @@ def sweep(
 
     columns: dict[str, Any] = {over: grid}
     for label, estimator in zip(labels, estimators, strict=True):
-        risks = [_theory(estimator, point, simulated=replicates is not None) for point in points]
+        risks = [
+            _theoretical_risk(estimator, point, simulated=replicates is not None)
+            for point in points
+        ]
         columns[label] = np.array([np.nan if each is None else each.excess for each in risks])
         if any(each is not None and each.exactness == "asymptotic" for each in risks):
             errors = [np.nan if each is None else each.error for each in risks]
@@ -186,7 +188,7 @@ def sweep(
         return Sweep(over, columns, 0, None)
 
     entropy = entropy_of(rng)
-    runs = _runs(estimators, points, replicates, entropy, progress)
+    runs = _simulations(estimators, points, replicates, entropy, progress)
     omega = [each.model.label_noise_variance for each in points]
     for i, label in enumerate(labels):
         columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
@@ -195,7 +197,7 @@ def sweep(
 
 
 def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
-    """``values`` as a new array; of integers if they are numbers of samples."""
+    """The values as a new array; integers if they are numbers of samples."""
     grid = regular_array("values", values)
     if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
         raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
@@ -205,8 +207,8 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
     return np.array([whole(name, value, minimum=1) for value in grid.tolist()], dtype=np.int64)
 
 
-def _theory(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
-    """What theory gives; None if nothing, where simulation does."""
+def _theoretical_risk(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
+    """The theoretical risk at a point; None if there is no formula but a simulation."""
     with named(point.name):
         try:
             return risk(estimator, point.model, samples=point.samples, under=point.under)
@@ -216,14 +218,14 @@ def _theory(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk
             raise
 
 
-def _runs(
+def _simulations(
     estimators: Sequence[Estimator],
     points: Sequence[SweepPoint],
     replicates: int,
     entropy: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[Estimates]:
-    """A simulation at every point, each with a seed of its own."""
+    """The simulations at every point, each with a seed of its own."""
 
     def run(index: int, point: SweepPoint) -> Estimates:
         def report(done: int, total: int) -> None:
@@ -231,7 +233,7 @@ def _runs(
                 progress(index * total + done, len(points) * total)
 
         with named(point.name), warnings.catch_warnings():
-            # next to a threshold: theory's column says inf there, and so does that of the sem
+            # near a threshold the columns of theory or sem are inf: a warning adds nothing
             warnings.simplefilter("ignore", HeavyTailWarning)
             return simulate(
                 estimators,

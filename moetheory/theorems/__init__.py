@@ -1,4 +1,7 @@
-"""The catalogue of theorems, one file each; see ``_template.py`` for how to add one."""
+"""The catalogue of theorems, one file each.
+
+To add one copy ``_template.py``, or ``_template_experiment.py`` for a claim with an experiment.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Catalogue(Mapping[str, "Theorem"]):
-    """Theorems by name; a name is a file name with dashes, and listing imports no theorem.
+    """The theorems by name; a name is a file name with dashes, and listing imports no theorem.
 
     >>> list(catalogue)
     ['convergence-fixed-design', 'convergence-joint', ..., 'routing', 'sample-complexity']
@@ -41,6 +44,7 @@ class Catalogue(Mapping[str, "Theorem"]):
 
 @cache
 def _load(name: str) -> Theorem:
+    """The theorem of a file, with its name."""
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     theorem: Theorem = module.THEOREM
     return replace(theorem, name=name)

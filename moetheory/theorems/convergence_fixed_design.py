@@ -1,8 +1,28 @@
-"""A fixed design seen through noise: which predictor meets the better conditioned spikes."""
+r"""Noise maps the spikes of a fixed design; an expert's submatrix may be worse conditioned.
+
+Statement:
+    A squared singular value :math:`\ell > \sqrt c\,\sigma^2` of the design is observed as
+
+    .. math:: \ell\mapsto\frac{(\ell+\sigma^2)(\ell+c\sigma^2)}{\ell},\quad
+              |\langle u,\bar u\rangle|^2\to\frac{\ell^2-c\sigma^4}{\ell(\ell+\sigma^2)},\quad
+              |\langle v,\bar v\rangle|^2\to\frac{\ell^2-c\sigma^4}{\ell(\ell+c\sigma^2)},
+
+    with c = d/n for dense; expert g has :math:`c = s_g/n_g` and noise :math:`\sigma^2n_g/n`. At
+    dense's c and noise no expert has a larger :math:`\kappa`; in its submatrix it can have one.
+
+Guarantee:
+    - Limits at a fixed number of spikes, fluctuations of order :math:`n^{-1/2}`: checked by
+      simulation (errors fall at least like :math:`n^{-2/5}`).
+    - Orderings (the map increases; :math:`\kappa` at dense's c and noise; a submatrix changes its
+      spikes less and has a lower threshold): proved by certificate above the threshold.
+    - Order of :math:`\kappa` for submatrices: one example on either side, with simulation.
+
+Reference:
+    docs/theory.md §8; [SNB] Theorem 4.7, https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +32,7 @@ from moetheory.claims import spiked_designs as designs
 from moetheory.claims.assumptions import SOME_SIGNAL, STRICT_BLOCKS
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Assumption, Claim, Side, Theorem
-from moetheory.claims.quantities import about, log_uniform
+from moetheory.claims.quantities import claim_about, log_uniform
 from moetheory.claims.spiked_designs import Spikes
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -20,90 +40,84 @@ from moetheory.problem.model import BlockModel
 if TYPE_CHECKING:
     import sympy
 
-ORDINARY = ((60.0, 8.0), (20.0,), (3.5,))
-STRETCHED = ((4.0,), (6.0,), (9.0, 2.0))
+EXTREMES_APART = ((60.0, 8.0), (20.0,), (3.5,))
+EXTREMES_TOGETHER = ((4.0,), (6.0,), (9.0, 2.0))
 
 
-def _few(model: BlockModel) -> bool:
+def _few_spikes(model: BlockModel) -> bool:
+    """Whether most coordinates of every block are without signal."""
     ranks = np.bincount(model.block_of, model.signal_variances > 0.0, model.experts)
     return bool(np.all(2 * ranks < model.sizes))
 
 
-FEW_SPIKES = Assumption("few spikes: most coordinates of every block without signal", _few)
+FEW_SPIKES = Assumption("few spikes: most coordinates of every block without signal", _few_spikes)
 
 
 # --- the map ----------------------------------------------------------------------------------
 
 
-def _value(signal: sympy.Expr, aspect: sympy.Expr, noise: sympy.Expr) -> sympy.Expr:
+def _observed_value(signal: sympy.Expr, aspect: sympy.Expr, noise: sympy.Expr) -> sympy.Expr:
+    """The squared singular value that a spike is observed as; ``aspect`` is c."""
     return (signal + noise) * (signal + aspect * noise) / signal
 
 
-def _strongest(rank: int) -> Side:
+def _strongest_observed(rank: int) -> Side:
+    """Dense's observed spike of this rank, the strongest being 1, as a side of a claim."""
     return lambda model: float(np.sort(designs.spectrum(Dense(), model).values)[-rank])
 
 
-def _drawn_sizes(rng: np.random.Generator) -> dict[str, Any]:
-    """Block sizes of which the first is the largest, and what follows from them."""
-    sizes = np.array([int(rng.integers(4, 60)), 4, 4])
-    sizes[1:] = rng.integers(4, sizes[0] + 1, 2)
-    counts = designs.samples_of(sizes)
-    return {
-        "sizes": sizes,
-        "r": math.sqrt(sizes.sum() / sum(counts)),
-        "a": math.sqrt(sizes[0] / sizes.sum()),
-        "q": math.sqrt(counts[0] / sum(counts)),
-    }
-
-
-def _spaced(rng: np.random.Generator, spikes: int) -> dict[str, Any]:
-    """A point at which spikes are above dense's threshold, each stronger than the last."""
-    values = {**_drawn_sizes(rng), **log_uniform(rng, "sigma2", "v")}
+def _draw_spikes(rng: np.random.Generator, spikes: int) -> dict[str, Any]:
+    """Random values: spikes above dense's threshold, each stronger than the last."""
+    values = {**designs.draw_sizes(rng), **log_uniform(rng, "sigma2", "v")}
     values["l"] = values["r"] * values["sigma2"] + values["v"]
     return {**values, **log_uniform(rng, *(f"u{i}" for i in range(1, spikes)))}
 
 
-def _domain() -> tuple[sympy.Symbol, sympy.Symbol, sympy.Symbol, dict[sympy.Symbol, sympy.Expr]]:
-    """Aspect r^2, noise, and a signal l that dense detects."""
+def _detected_signal() -> tuple[
+    sympy.Symbol, sympy.Symbol, sympy.Symbol, dict[sympy.Symbol, sympy.Expr]
+]:
+    """Symbols r (c = r^2), sigma2 and l, and the domain in which dense detects the spike l."""
     import sympy
 
     r, noise, signal, v = sympy.symbols("r sigma2 l v", positive=True)
     return r, noise, signal, {signal: r * noise + v}
 
 
-def _increasing() -> Symbolic:
+def _increasing_map() -> Symbolic:
+    """Two spikes as dense observes them: the stronger one stays the stronger."""
     import sympy
 
-    r, noise, signal, domain = _domain()
-    gain = sympy.Symbol("u1", positive=True)
+    r, noise, signal, domain = _detected_signal()
+    increase = sympy.Symbol("u1", positive=True)
     return Symbolic(
-        left=_value(signal, r**2, noise),
-        right=_value(signal + gain, r**2, noise),
+        left=_observed_value(signal, r**2, noise),
+        right=_observed_value(signal + increase, r**2, noise),
         domain=domain,
-        draw=lambda rng: _spaced(rng, 2),
+        draw=lambda rng: _draw_spikes(rng, 2),
         model=lambda values: designs.design(
             values["sizes"], [(values["l"], values["l"] + values["u1"])], values["sigma2"]
         ),
     )
 
 
-def _subset() -> Symbolic:
-    """Expert 0 has the middle two of dense's four spikes, the others one each."""
+def _condition_of_subset() -> Symbolic:
+    """The kappa of expert 0, which has the middle two of dense's four spikes, against dense's."""
     import sympy
 
-    r, noise, signal, domain = _domain()
-    gains = sympy.symbols("u1:4", positive=True)
-    values = [_value(signal + sum(gains[:i]), r**2, noise) for i in range(4)]
+    r, noise, signal, domain = _detected_signal()
+    increases = sympy.symbols("u1:4", positive=True)
+    values = [_observed_value(signal + sum(increases[:i]), r**2, noise) for i in range(4)]
     return Symbolic(
         left=values[2] / values[1],
         right=values[3] / values[0],
         domain=domain,
-        draw=lambda rng: _spaced(rng, 4),
-        model=_four_spikes,
+        draw=lambda rng: _draw_spikes(rng, 4),
+        model=_four_spikes_model,
     )
 
 
-def _four_spikes(values: Values) -> BlockModel:
+def _four_spikes_model(values: Values) -> BlockModel:
+    """The design of four spikes, the middle two in the first block."""
     first, second, third, fourth = np.cumsum([values[name] for name in ("l", "u1", "u2", "u3")])
     spikes = ((second, third), (first,), (fourth,))
     return designs.design(values["sizes"], spikes, values["sigma2"])
@@ -113,47 +127,49 @@ def _four_spikes(values: Values) -> BlockModel:
 
 
 def _shares() -> tuple[sympy.Symbol, sympy.Symbol, dict[sympy.Symbol, sympy.Expr]]:
-    """Roots of the expert's share of coordinates and of samples, below 1."""
+    """Symbols a and q, below 1: roots of the expert's shares of coordinates and of samples."""
     import sympy
 
     a, q, t, w = sympy.symbols("a q t w", positive=True)
     return a, q, {a: 1 / (1 + t), q: 1 / (1 + w)}
 
 
-def _one_spike(values: Values) -> BlockModel:
+def _one_spike_model(values: Values) -> BlockModel:
+    """The design of one spike, in the first block."""
     return designs.design(values["sizes"], [(values["l"],)], values["sigma2"])
 
 
-def _closer() -> Symbolic:
-    """Noise q^2 sigma2, and c_g times it a^2 c sigma2."""
+def _closer_to_identity() -> Symbolic:
+    """A spike in its submatrix, where s = q^2 sigma2 and c_g s = a^2 c sigma2, against dense's."""
     import sympy
 
-    r, noise, signal, domain = _domain()
+    r, noise, signal, domain = _detected_signal()
     a, q, shares = _shares()
     own = (signal + q**2 * noise) * (signal + a**2 * r**2 * noise) / signal
     return Symbolic(
-        left=own / _value(signal, r**2, noise),
+        left=own / _observed_value(signal, r**2, noise),
         right=sympy.Integer(1),
         domain=domain | shares,
-        draw=lambda rng: _spaced(rng, 1),
-        model=_one_spike,
+        draw=lambda rng: _draw_spikes(rng, 1),
+        model=_one_spike_model,
     )
 
 
-def _detected() -> Symbolic:
-    r, noise, _, _ = _domain()
+def _lower_threshold() -> Symbolic:
+    """The detection threshold of an expert against dense's."""
+    r, noise, _, _ = _detected_signal()
     a, q, shares = _shares()
     return Symbolic(
         left=a * q * r * noise,
         right=r * noise,
         domain=shares,
-        draw=lambda rng: _spaced(rng, 1),
-        model=_one_spike,
+        draw=lambda rng: _draw_spikes(rng, 1),
+        model=_one_spike_model,
     )
 
 
-def _amplified(model: BlockModel) -> float:
-    """The most that a spike is of what dense sees of it, in its expert's submatrix."""
+def _largest_amplification(model: BlockModel) -> float:
+    """The largest ratio of a spike's value in its expert's submatrix to its value for dense."""
     dense, experts = (designs.spectrum(each, model).values for each in (Dense(), MoE()))
     return float(np.max(experts / dense))
 
@@ -161,8 +177,9 @@ def _amplified(model: BlockModel) -> float:
 # --- claims about designs of their own --------------------------------------------------------
 
 
-def _fixed(name: str, model: BlockModel, **more: Any) -> Claim:
-    return about(
+def _claim_about_design(name: str, model: BlockModel, **more: Any) -> Claim:
+    """An inequality about a design of the theorem's own; ``more`` are fields of `Claim`."""
+    return claim_about(
         model,
         name=name,
         relation="<=",
@@ -171,24 +188,29 @@ def _fixed(name: str, model: BlockModel, **more: Any) -> Claim:
     )
 
 
-def _ordered(name: str, spikes: Spikes, pair: tuple[Estimator, Estimator], **more: Any) -> Claim:
-    """The first of dense and experts has the smaller kappa, by theory and as drawn."""
-    return _fixed(
+def _condition_claim(
+    name: str, spikes: Spikes, pair: tuple[Estimator, Estimator], **more: Any
+) -> Claim:
+    """The claim that the first of ``pair`` has the smaller kappa, in theory and in simulation."""
+    return _claim_about_design(
         name,
-        designs.sized(spikes, designs.TIMES[1]),
-        left=designs.condition(pair[0]),
-        right=designs.condition(pair[1]),
+        designs.scaled_design(spikes, designs.SCALES[1]),
+        left=designs.largest_condition_of(pair[0]),
+        right=designs.largest_condition_of(pair[1]),
         experiment=partial(designs.smaller_condition, *pair),
         **more,
     )
 
 
-def _falls(estimator: Estimator, what: str) -> Claim:
+def _falling_error_claim(estimator: Estimator, what: str) -> Claim:
+    """The claim that simulated "values" or "overlaps" approach their limits as n grows."""
     who = "dense" if isinstance(estimator, Dense) else "experts"
-    return _fixed(
+    return _claim_about_design(
         f"{who}: {what}, error ~ n^a, a <= -0.4",
-        designs.sized(ORDINARY),
-        experiment=lambda _, setting: designs.falling_error(estimator, what, ORDINARY, setting),
+        designs.scaled_design(EXTREMES_APART),
+        experiment=lambda _, setting: designs.falling_error(
+            estimator, what, EXTREMES_APART, setting
+        ),
         control=1.1,
     )
 
@@ -210,28 +232,28 @@ THEOREM = Theorem(
     source="[SNB] Theorem 4.7; docs/theory.md §8",
     assumptions=(STRICT_BLOCKS, SOME_SIGNAL, FEW_SPIKES),
     claims=(
-        _fixed(
+        _claim_about_design(
             "a stronger spike is seen as a stronger one",
-            designs.sized(STRETCHED),
-            left=_strongest(2),
-            right=_strongest(1),
-            symbolic=_increasing,
+            designs.scaled_design(EXTREMES_TOGETHER),
+            left=_strongest_observed(2),
+            right=_strongest_observed(1),
+            symbolic=_increasing_map,
             control=0.5,
         ),
         Claim(
             name="worst expert's kappa <= dense's at its c and noise",
             relation="<=",
-            left=designs.condition(MoE(), "common"),
-            right=designs.condition(Dense()),
-            symbolic=_subset,
+            left=designs.largest_condition_of(MoE(), "common"),
+            right=designs.largest_condition_of(Dense()),
+            symbolic=_condition_of_subset,
             control=0.5,
         ),
         Claim(
             name="a spike in its submatrix / as dense sees it <= 1",
             relation="<=",
-            left=_amplified,
+            left=_largest_amplification,
             right=lambda _: 1.0,
-            symbolic=_closer,
+            symbolic=_closer_to_identity,
             control=0.5,
         ),
         Claim(
@@ -239,27 +261,31 @@ THEOREM = Theorem(
             relation="<=",
             left=lambda model: float(np.max(designs.spectrum(MoE(), model).threshold)),
             right=lambda model: float(designs.spectrum(Dense(), model).threshold[0]),
-            symbolic=_detected,
+            symbolic=_lower_threshold,
             control=0.5,
         ),
-        _ordered(
+        _condition_claim(
             "dense's kappa <= that of an expert's submatrix",
-            STRETCHED,
+            EXTREMES_TOGETHER,
             (Dense(), MoE()),
-            control=_ordered(
+            control=_condition_claim(
                 "the submatrix never has the larger kappa",
-                STRETCHED,
+                EXTREMES_TOGETHER,
                 (MoE(), Dense()),
                 control=0.5,
             ),
         ),
-        _ordered(
+        _condition_claim(
             "submatrices' kappa <= dense's, its extremes with different experts",
-            ORDINARY,
+            EXTREMES_APART,
             (MoE(), Dense()),
             control=0.5,
         ),
-        *(_falls(each, what) for each in (Dense(), MoE()) for what in ("values", "overlaps")),
+        *(
+            _falling_error_claim(each, what)
+            for each in (Dense(), MoE())
+            for what in ("values", "overlaps")
+        ),
     ),
-    example=lambda: designs.sized(ORDINARY),
+    example=lambda: designs.scaled_design(EXTREMES_APART),
 )

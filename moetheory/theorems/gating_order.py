@@ -1,4 +1,24 @@
-"""Of all gates the posterior loses least; one that picks an expert may lose to dense."""
+r"""The posterior is the best gate; a gate that picks one expert may lose to dense.
+
+Statement:
+    With strict blocks and posterior weights w, any weights v of the experts have
+
+    .. math:: R_{\mathrm{oracle}} \le R_{\mathrm{soft}}
+              = R_{\mathrm{oracle}} + \mathbb E\sum_j w_j(1-w_j)q_j
+              \le R_v = R_{\mathrm{soft}} + \mathbb E\sum_j (v_j-w_j)^2q_j ,
+
+    and :math:`R_{\mathrm{soft}} \le R_{\mathrm{dense}}`. Hard routing beats dense only below a
+    crossover of the noise.
+
+Guarantee:
+    - Exact equality for each input: proved by certificate for one expert's part of the loss.
+    - Orderings oracle <= soft <= hard and soft <= dense: evaluated by quadrature and checked by
+      simulation; soft <= tempered and soft <= top-2: checked by simulation alone.
+    - Either side of hard routing's crossover: evaluated and simulated at 0.8 and 1.25 of it.
+
+Reference:
+    docs/theory.md §6; the setting is that of [SNB], https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
@@ -12,9 +32,10 @@ import numpy as np
 from moetheory import kernels
 from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
 from moetheory.claims.certificates import Symbolic, Values
-from moetheory.claims.declaration import Claim, Outcome, Setting, Theorem
-from moetheory.claims.quantities import dense_excess, louder, moe_excess
-from moetheory.claims.training_sets import estimate_outcome, one_sided
+from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.quantities import dense_excess, moe_excess, with_more_noise
+from moetheory.claims.training_sets import estimate_outcome, inequality_outcome
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.gates import Hard, Soft, TopK
 from moetheory.problem.model import BlockModel
@@ -24,50 +45,57 @@ from moetheory.simulation.methods.route import Method
 from moetheory.theory.crossovers import crossover
 from moetheory.theory.risks import risk
 
-SOFT, HARD = MoE(gate=Soft()), MoE(gate=Hard())
-TEMPERED = (Soft(0.5), Soft(2.0))
+SOFT_MOE, HARD_MOE = MoE(gate=Soft()), MoE(gate=Hard())
+TEMPERED_GATES = (Soft(0.5), Soft(2.0))
 RESOLUTION = 0.02
-RARE_GROUPS = 0.01  # all groups but one together: too few to learn of from samples
-INPUTS = 500_000
+LEAST_OTHERS = 0.01  # if all groups but one are rarer together, samples hold too few of them
+TEST_INPUTS = 500_000
 MOST_NUMBERS = 10**9  # that a simulation may draw when replicates is not given
 
 
 @lru_cache(maxsize=16)
-def _soft(model: BlockModel) -> float:
-    return risk(SOFT, model).excess
+def _soft_excess(model: BlockModel) -> float:
+    """Excess risk of the soft gate."""
+    return risk(SOFT_MOE, model).excess
 
 
 @lru_cache(maxsize=16)
-def _hard(model: BlockModel) -> float:
-    return risk(HARD, model).excess
+def _hard_excess(model: BlockModel) -> float:
+    """Excess risk of the hard gate."""
+    return risk(HARD_MOE, model).excess
 
 
 @lru_cache(maxsize=8)
-def _simulated(
+def _estimates(
     estimators: tuple[Estimator, ...],
     model: BlockModel,
     replicates: int,
     entropy: int,
     method: Method,
 ) -> Any:
+    """Simulated excess risks of several estimators, which share their draws."""
     clean = model.replace(label_noise_variance=0.0)
     return simulate(estimators, clean, method=method, replicates=replicates, rng=entropy)
 
 
-def _inputs(model: BlockModel, setting: Setting) -> int:
-    return setting.replicates or max(2, min(INPUTS, MOST_NUMBERS // model.dim))
+def _replicates(model: BlockModel, setting: Setting) -> int:
+    """The number of test inputs: as asked for, else the default or what is affordable."""
+    return setting.replicates or max(2, min(TEST_INPUTS, MOST_NUMBERS // model.dim))
 
 
-def _measured(
+def _excess_experiment(
     estimators: tuple[Estimator, ...],
     expected: Callable[[BlockModel], float],
     method: Method,
     relative_to: str = "left",
 ) -> Callable[[BlockModel, Setting], Outcome]:
-    """The last estimator's excess risk, less that of the first if there are two, as expected."""
+    """The experiment that holds the last estimator's simulated excess risk against ``expected``.
+
+    With two estimators the first one's excess risk is subtracted.
+    """
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        found = _simulated(estimators, model, _inputs(model, setting), setting.entropy, method)
+        found = _estimates(estimators, model, _replicates(model, setting), setting.entropy, method)
         estimate: Estimate = found.difference(1, 0) if len(estimators) == 2 else found[0]
         return estimate_outcome(
             estimate,
@@ -80,18 +108,18 @@ def _measured(
     return experiment
 
 
-def _above_soft(other: Estimator) -> Callable[[BlockModel, Setting], Outcome]:
-    """Whether ``other`` loses at least as much against the oracle as the soft gate."""
+def _no_better_than_soft(other: Estimator) -> Callable[[BlockModel, Setting], Outcome]:
+    """The experiment on ``other`` against the soft gate: no smaller loss against the oracle."""
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        replicates = _inputs(model, setting)
-        found = _simulated((SOFT, other), model, replicates, setting.entropy, "identity")
-        met = found.combination([-1.0, setting.control])
-        return one_sided(
+        replicates = _replicates(model, setting)
+        found = _estimates((SOFT_MOE, other), model, replicates, setting.entropy, "identity")
+        margin = found.combination([-1.0, setting.control])
+        return inequality_outcome(
             found[1].mean,
-            met.sem,
-            met.mean,
-            met.replicates,
+            margin.sem,
+            margin.mean,
+            margin.replicates,
             setting,
             resolution=RESOLUTION,
             scale=found[1].mean,
@@ -100,25 +128,29 @@ def _above_soft(other: Estimator) -> Callable[[BlockModel, Setting], Outcome]:
     return experiment
 
 
-def _above_soft_top(model: BlockModel, setting: Setting) -> Outcome:
-    return _above_soft(MoE(gate=TopK(min(2, model.experts))))(model, setting)
+def _top_2_no_better_than_soft(model: BlockModel, setting: Setting) -> Outcome:
+    """The experiment on the top-2 gate against the soft gate."""
+    return _no_better_than_soft(MoE(gate=TopK(min(2, model.experts))))(model, setting)
 
 
-def _loud(model: BlockModel) -> Sequence[BlockModel]:
+def _noisy(model: BlockModel) -> Sequence[BlockModel]:
+    """The model with so much noise that routing errors are common; empty if groups are too rare."""
     least = 1.0 - float(model.group_probabilities.max())
-    if least < RARE_GROUPS:
+    if least < LEAST_OTHERS:
         return []
-    return [louder(model, 0.25 * least)]
+    return [with_more_noise(model, 0.25 * least)]
 
 
-def _own_and_loud(model: BlockModel) -> Sequence[BlockModel]:
-    return list(dict.fromkeys([model, *_loud(model)]))
+def _given_and_noisy(model: BlockModel) -> Sequence[BlockModel]:
+    """The user's model and the noisy one."""
+    return list(dict.fromkeys([model, *_noisy(model)]))
 
 
 # --- the certificate: one expert's part of the loss, as a function of its weight ----------------
 
 
 def _pointwise() -> Symbolic:
+    """The loss of one expert's weight v, and its least value with the rest, per unit of q."""
     import sympy
 
     v, w = sympy.symbols("v w", positive=True)
@@ -126,21 +158,23 @@ def _pointwise() -> Symbolic:
         left=w * (1 - v) ** 2 + (1 - w) * v**2,
         right=w * (1 - w) + (v - w) ** 2,
         domain={},
-        draw=_weights,
-        model=_as_they_are,
+        draw=_draw_weights,
+        model=_values_themselves,
     )
 
 
-def _weights(rng: np.random.Generator) -> dict[str, float]:
+def _draw_weights(rng: np.random.Generator) -> dict[str, float]:
+    """Random weights v and w between 0 and 1."""
     return {"v": float(rng.uniform(0.0, 1.0)), "w": float(rng.uniform(0.0, 1.0))}
 
 
-def _as_they_are(values: Values) -> Any:
+def _values_themselves(values: Values) -> Any:
+    """The values v and w, which stand in for a model: the claim is about one input."""
     return values
 
 
 def _loss(values: Any, weight: str) -> float:
-    """Of an input in which the second of two experts says nothing."""
+    """The gate's loss for one input, where the second of two experts predicts 0."""
     first = np.zeros(1, dtype=np.int64)
 
     def weights(largest: float) -> kernels.Weights:
@@ -148,11 +182,12 @@ def _loss(values: Any, weight: str) -> float:
         return kernels.Weights(first, np.array([largest]), rest, np.stack([0.0 * rest, rest]))
 
     says = np.array([[1.0], [0.0]])
-    forms = kernels.Forms(says, says, says, None, None)
+    forms = kernels.QuadraticForms(says, says, says, None, None)
     return float(kernels.gate_losses(weights(values["w"]), weights(values[weight]), forms)[0][0])
 
 
-def _at_least(values: Any) -> float:
+def _least_loss_and_rest(values: Any) -> float:
+    """The loss of the posterior weight w, plus the squared difference of v and w."""
     return _loss(values, "w") + float(values["v"] - values["w"]) ** 2
 
 
@@ -160,46 +195,49 @@ def _at_least(values: Any) -> float:
 
 
 @lru_cache(maxsize=8)
-def _end(model: BlockModel) -> float:
-    """The noise from which on the hard gate is not better than dense; inf if there is none."""
-    noise = crossover(Dense(), HARD, model, over="noise_variance")
+def _crossover_noise(model: BlockModel) -> float:
+    """The noise variance from which on hard routing is not better than dense, or inf."""
+    noise = crossover(Dense(), HARD_MOE, model, over="noise_variance")
     return noise if noise > 0.0 else math.inf
 
 
-def _at(factor: float) -> Callable[[BlockModel], Sequence[BlockModel]]:
+def _models_at(factor: float) -> Callable[[BlockModel], Sequence[BlockModel]]:
+    """The points of a claim at ``factor`` times the crossover, if there is one."""
+
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        end = _end(model)
+        end = _crossover_noise(model)
         return [model.replace(noise_variance=factor * end)] if math.isfinite(end) else []
 
     return points
 
 
-def _by_noise(model: BlockModel) -> str:
+def _noise_label(model: BlockModel) -> str:
+    """The noise variance, as the name of a point."""
     return f"σ²={model.noise_variance:.3g}"
 
 
-def _beside(
+def _order_claim(
     order: str,
     left: Callable[[BlockModel], float],
     right: Callable[[BlockModel], float],
     factor: float,
 ) -> Claim:
-    """An order that holds on one side of the crossover."""
+    """The claim of an order that holds on one side of the crossover."""
     return Claim(
         name=f"{order} at {factor:g} of the crossover",
         relation="<=",
         left=left,
         right=right,
-        experiment=_measured((HARD,), _hard, "population"),
+        experiment=_excess_experiment((HARD_MOE,), _hard_excess, "population"),
         control=0.8,
-        points=_at(factor),
-        simulated=_at(factor),
-        label=_by_noise,
+        points=_models_at(factor),
+        simulated=_models_at(factor),
+        label=_noise_label,
     )
 
 
 def _example() -> BlockModel:
-    """Isotropic blocks, nothing else equal: sizes, probabilities, variances, coefficients."""
+    """A model with isotropic blocks of unequal size, probability, variance and coefficients."""
     sizes = [2, 3, 5]
     return BlockModel(
         [0.2, 0.3, 0.5],
@@ -236,7 +274,7 @@ THEOREM = Theorem(
             name="w(1-v)^2 + (1-w)v^2 == w(1-w) + (v-w)^2",
             relation="==",
             left=lambda values: _loss(values, "v"),
-            right=_at_least,
+            right=_least_loss_and_rest,
             symbolic=_pointwise,
             control=1.01,
             points=lambda model: (),
@@ -246,58 +284,61 @@ THEOREM = Theorem(
             name="oracle <= soft",
             relation="<=",
             left=moe_excess,
-            right=_soft,
-            experiment=_measured((SOFT,), _soft, "population"),
+            right=_soft_excess,
+            experiment=_excess_experiment((SOFT_MOE,), _soft_excess, "population"),
             control=0.5,
         ),
         Claim(
             name="soft <= hard",
             relation="<=",
-            left=_soft,
-            right=_hard,
-            experiment=_measured(
-                (SOFT, HARD), lambda model: _hard(model) - _soft(model), "identity", "slack"
-            ),
-            control=0.5,
-            points=_own_and_loud,
-            simulated=_loud,
-        ),
-        Claim(
-            name="soft <= dense",
-            relation="<=",
-            left=_soft,
-            right=dense_excess,
-            experiment=_measured(
-                (SOFT, Dense()),
-                lambda model: dense_excess(model) - _soft(model),
+            left=_soft_excess,
+            right=_hard_excess,
+            experiment=_excess_experiment(
+                (SOFT_MOE, HARD_MOE),
+                lambda model: _hard_excess(model) - _soft_excess(model),
                 "identity",
                 "slack",
             ),
             control=0.5,
-            points=_own_and_loud,
-            simulated=_loud,
+            points=_given_and_noisy,
+            simulated=_noisy,
+        ),
+        Claim(
+            name="soft <= dense",
+            relation="<=",
+            left=_soft_excess,
+            right=dense_excess,
+            experiment=_excess_experiment(
+                (SOFT_MOE, Dense()),
+                lambda model: dense_excess(model) - _soft_excess(model),
+                "identity",
+                "slack",
+            ),
+            control=0.5,
+            points=_given_and_noisy,
+            simulated=_noisy,
         ),
         *(
             Claim(
                 name=f"soft <= soft at T={gate.temperature:g}",
                 relation="<=",
-                experiment=_above_soft(MoE(gate=gate)),
+                experiment=_no_better_than_soft(MoE(gate=gate)),
                 control=0.5,
-                points=_loud,
-                simulated=_loud,
+                points=_noisy,
+                simulated=_noisy,
             )
-            for gate in TEMPERED
+            for gate in TEMPERED_GATES
         ),
         Claim(
             name="soft <= top-2",
             relation="<=",
-            experiment=_above_soft_top,
+            experiment=_top_2_no_better_than_soft,
             control=0.5,
-            points=_loud,
-            simulated=_loud,
+            points=_noisy,
+            simulated=_noisy,
         ),
-        _beside("hard <= dense", _hard, dense_excess, 0.8),
-        _beside("dense <= hard", dense_excess, _hard, 1.25),
+        _order_claim("hard <= dense", _hard_excess, dense_excess, 0.8),
+        _order_claim("dense <= hard", dense_excess, _hard_excess, 1.25),
     ),
     example=_example,
 )

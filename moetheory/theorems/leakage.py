@@ -1,4 +1,23 @@
-"""Blocks that overlap: the MoE does not see what leaks, and beyond some overlap dense is better."""
+r"""Where blocks overlap the MoE misses what leaks, and beyond some overlap dense is better.
+
+Statement:
+    With leakage :math:`\nu = \alpha^2\lambda` in inactive blocks,
+
+    .. math:: R_{\mathrm{MoE}}(\alpha) = R_{\mathrm{MoE}}(0) + \alpha^2\sum_m(1-p)\lambda b^2, \quad
+              \frac{\partial}{\partial\nu}(R_{\mathrm{dense}} - R_{\mathrm{MoE}}) < 0, \quad
+              R_{\mathrm{dense}}(1) \le R_{\mathrm{MoE}}(1),
+
+    so one overlap below 1 separates where MoE and where dense is better.
+
+Guarantee:
+    - Exact equality of the MoE's loss: proved by certificate, checked by simulation.
+    - Orderings (the gap falls with every :math:`\nu`; dense wins at :math:`\alpha = 1`): proved by
+      certificate, direction by direction.
+    - Either side of the crossover: evaluated and simulated at 0.8 and 1.25 of it.
+
+Reference:
+    docs/theory.md §2; the setting is that of [SNB], https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
@@ -14,14 +33,14 @@ from moetheory.claims.declaration import Claim, Theorem, as_trained
 from moetheory.claims.quantities import (
     PERTURBED,
     Points,
-    alone,
-    beside,
+    crossover_claim,
     dense_excess,
     direction,
     log_uniform,
     moe_excess,
-    one_direction,
-    uneven,
+    one_direction_model,
+    uneven_model,
+    weight_of,
 )
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -29,18 +48,21 @@ from moetheory.theory.crossovers import crossover
 
 
 def _leaking(model: BlockModel, overlap: float) -> BlockModel:
+    """The model with an overlap alpha of its blocks."""
     return model.replace(leakage_variances=overlap**2 * model.signal_variances)
 
 
-def _own_and(overlap: float) -> Points:
+def _given_and_leaking(overlap: float) -> Points:
+    """The points of a claim: the user's model, and that with an overlap."""
+
     def points(model: BlockModel) -> Sequence[BlockModel]:
         return list(dict.fromkeys([model, _leaking(model, overlap)]))
 
     return points
 
 
-def _label(model: BlockModel) -> str:
-    """The overlap, if there is one that leads to this leakage."""
+def _overlap_label(model: BlockModel) -> str:
+    """The overlap, or K if no single overlap leads to the leakage, as the name of a point."""
     signal, leakage = model.signal_variances, model.leakage_variances
     overlap = math.sqrt(float(leakage.max()) / (float(signal.max()) or 1.0))
     if np.allclose(leakage, overlap**2 * signal, rtol=1e-9, atol=0.0):
@@ -51,13 +73,15 @@ def _label(model: BlockModel) -> str:
 # --- what the mixture loses -----------------------------------------------------------------------
 
 
-def _strict_and_unseen(model: BlockModel) -> float:
+def _strict_excess_and_unseen(model: BlockModel) -> float:
+    """The MoE's excess risk with strict blocks plus the leaked signal outside the active block."""
     unseen = (1.0 - model.group_probabilities[model.block_of]) * model.leakage_variances
     strict = model.replace(leakage_variances=0.0)
     return moe_excess(strict) + float(unseen @ model.coefficients**2)
 
 
-def _loss() -> Symbolic:
+def _loss_identity() -> Symbolic:
+    """The MoE's risk with leakage, and its strict risk with the unseen part."""
     one, strict = direction(leaking=True), direction(leaking=False)
     return one.claim(one.moe, strict.moe + (one.moment - one.active) * one.coefficient**2)
 
@@ -65,8 +89,8 @@ def _loss() -> Symbolic:
 # --- the gap falls --------------------------------------------------------------------------------
 
 
-def _falling() -> Symbolic:
-    """Leakage nu + u against leakage nu; the gaps with all signs positive."""
+def _falling_gap() -> Symbolic:
+    """The gaps with leakage nu + u and nu, rearranged so that all signs are positive."""
     import sympy
 
     one, more = direction(leaking=True), sympy.Symbol("u", positive=True)
@@ -76,25 +100,28 @@ def _falling() -> Symbolic:
         names = ("lambda_", "b", "sigma2", "nu", "u")
         return {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, *names)}
 
-    return one.claim(dense + one.moe, one.dense + moe, draw=draw, model=_more)
+    return one.claim(dense + one.moe, one.dense + moe, draw=draw, model=_less_and_more_leakage)
 
 
-def _more(values: Values) -> Any:
-    """Both models: with leakage nu, and with u more."""
-    return one_direction(values), one_direction({**values, "nu": values["nu"] + values["u"]})
+def _less_and_more_leakage(values: Values) -> Any:
+    """Two models: with leakage nu, and with leakage nu + u."""
+    return one_direction_model(values), one_direction_model(
+        {**values, "nu": values["nu"] + values["u"]}
+    )
 
 
-def _across(pair: Any, dense: int) -> float:
-    """Dense for one of two models, the mixture for the other."""
+def _sum_across(pair: Any, dense: int) -> float:
+    """Dense's excess risk for model ``dense`` of two plus the MoE's for the other."""
     return dense_excess(pair[dense]) + moe_excess(pair[1 - dense])
 
 
-def _all_leaks() -> Symbolic:
+def _full_overlap() -> Symbolic:
+    """The risks of dense and MoE where nu = lambda."""
     one = direction(leaking=True)
     alike = {one.leakage: one.signal}
 
     def model(values: Values) -> BlockModel:
-        return one_direction({**values, "nu": values["lambda_"]})
+        return one_direction_model({**values, "nu": values["lambda_"]})
 
     return one.claim(one.dense.subs(alike), one.moe.subs(alike), model=model)
 
@@ -103,17 +130,19 @@ def _all_leaks() -> Symbolic:
 
 
 @lru_cache(maxsize=32)
-def _end(model: BlockModel) -> float:
-    """The overlap from which on dense is better; 0 if it is never worse."""
+def _crossover_overlap(model: BlockModel) -> float:
+    """The overlap from which on dense is better; 0 if dense is never worse."""
     return crossover(Dense(), MoE(), model, over="leakage")
 
 
-def _beside(factor: float) -> Claim:
+def _crossover_claim(factor: float) -> Claim:
+    """The claim on which is better at ``factor`` times the overlap of the crossover."""
+
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        end = _end(model)
+        end = _crossover_overlap(model)
         return [_leaking(model, factor * end)] if 0.0 < end < math.inf else []
 
-    return beside(factor, as_trained, points, _label)
+    return crossover_claim(factor, as_trained, points, _overlap_label)
 
 
 THEOREM = Theorem(
@@ -137,21 +166,21 @@ THEOREM = Theorem(
             name="MoE == MoE of strict blocks + sum (1-p) nu b^2",
             relation="==",
             left=moe_excess,
-            right=_strict_and_unseen,
-            symbolic=_loss,
-            weights=alone(MoE()),
+            right=_strict_excess_and_unseen,
+            symbolic=_loss_identity,
+            weights=weight_of(MoE()),
             resolution=PERTURBED,
             control=1.01,
-            points=_own_and(0.5),
-            simulated=_own_and(0.5),
-            label=_label,
+            points=_given_and_leaking(0.5),
+            simulated=_given_and_leaking(0.5),
+            label=_overlap_label,
         ),
         Claim(
             name="dense(nu+u) + MoE(nu) <= dense(nu) + MoE(nu+u)",
             relation="<=",
-            left=lambda pair: _across(pair, dense=1),
-            right=lambda pair: _across(pair, dense=0),
-            symbolic=_falling,
+            left=lambda pair: _sum_across(pair, dense=1),
+            right=lambda pair: _sum_across(pair, dense=0),
+            symbolic=_falling_gap,
             control=0.5,
             points=lambda model: (),
             simulated=lambda model: (),
@@ -161,13 +190,13 @@ THEOREM = Theorem(
             relation="<=",
             left=dense_excess,
             right=moe_excess,
-            symbolic=_all_leaks,
+            symbolic=_full_overlap,
             control=0.5,
             points=lambda model: [_leaking(model, 1.0)],
-            label=_label,
+            label=_overlap_label,
         ),
-        _beside(0.8),
-        _beside(1.25),
+        _crossover_claim(0.8),
+        _crossover_claim(1.25),
     ),
-    example=lambda: uneven(1.0),
+    example=lambda: uneven_model(1.0),
 )

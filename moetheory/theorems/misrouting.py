@@ -1,4 +1,25 @@
-"""A wrong expert is worse than none: there is a rate of errors beyond which dense is better."""
+r"""A wrong expert is worse than none: beyond some rate of routing errors dense is better.
+
+Statement:
+    With strict blocks, confusion matrix M and drag :math:`\eta`,
+
+    .. math:: R_{i\to j} = \sum_{m\in i}\lambda b^2
+              + \sum_{m\in j}(\eta^2\lambda+\sigma^2)\theta^2
+              \ge \sum_{m\in i}\lambda b^2 \ge \rho_i , \qquad
+              R_{\mathrm{dense}}(M) = R_{\mathrm{dense}}
+              + \eta^2\sum_ip_i\sum_{j\ne i}M_{ij}\sum_{m\in j}\lambda\hat b^2 .
+
+    For errors spread evenly one rate, at most 1, separates where MoE and where dense is better.
+
+Guarantee:
+    - Exact equality of both risks: proved by certificate for two groups of one coordinate with
+      error rates 1/4 and 1/8; evaluated at any model, and simulated with drag.
+    - Orderings at error rates 0 and 1: proved by certificate, direction by direction.
+    - Either side of the crossover: evaluated and simulated at 0.8 and 1.25 of it.
+
+Reference:
+    docs/theory.md §7; [SNB] Theorem 4.4, https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
@@ -13,14 +34,14 @@ from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim, Side, Theorem, Under
 from moetheory.claims.quantities import (
     PERTURBED,
-    alone,
-    beside,
+    crossover_claim,
     dense_excess,
     direction,
     excess_under,
     log_uniform,
     moe_excess,
-    uneven,
+    uneven_model,
+    weight_of,
 )
 from moetheory.common.arrays import FloatArray
 from moetheory.predictors.optimal import coefficient_errors, optimal_coefficients
@@ -33,7 +54,7 @@ DRAGS = (0.0, 1.0)
 
 
 def _confusion(model: BlockModel) -> FloatArray:
-    """Errors in which no two groups are alike; of two, with rates 1/4 and 1/8."""
+    """A confusion matrix with different error rates for each group; for K = 2, 1/4 and 1/8."""
     experts = np.arange(model.experts)
     rate = 0.5 ** (2.0 + experts % 3)
     matrix = np.tile(1.0 + experts, (model.experts, 1))
@@ -43,23 +64,26 @@ def _confusion(model: BlockModel) -> FloatArray:
     return np.asarray(matrix)
 
 
-def _misled(drag: float) -> Under:
+def _misrouted(drag: float) -> Under:
+    """The perturbation with that confusion matrix and a drag."""
     return lambda model: Perturbation(confusion=_confusion(model), drag=drag)
 
 
-# risks are linear in the square of the drag: two drags settle all; 0.5 is not its own square
-MISLED = {drag: _misled(drag) for drag in (0.0, 0.5)}
+# risks are linear in drag²: two values settle all; 0.5, unlike 1, is not its own square
+MISROUTED = {drag: _misrouted(drag) for drag in (0.0, 0.5)}
 
 
 # --- the risks, one pair of groups after the other ------------------------------------------------
 
 
-def _of_block(model: BlockModel, terms: FloatArray) -> FloatArray:
+def _block_sums(model: BlockModel, terms: FloatArray) -> FloatArray:
+    """The sum of the coordinates' terms in each block, (K,)."""
     return np.bincount(model.block_of, terms, model.experts).astype(np.float64)
 
 
 def _moe_sum(drag: float) -> Side:
-    r""":math:`\sum_ip_i\big(M_{ii}\rho_i + \sum_{j\ne i}M_{ij}R_{i\to j}\big)`."""
+    r"""The MoE's excess risk as a sum over pairs of groups,
+    :math:`\sum_ip_i\big(M_{ii}\rho_i + \sum_{j\ne i}M_{ij}R_{i\to j}\big)`."""
 
     def total(model: BlockModel) -> float:
         matrix = _confusion(model)
@@ -67,30 +91,31 @@ def _moe_sum(drag: float) -> Side:
         theta = optimal_coefficients(MoE(), model)
         missed = coefficient_errors(MoE(), model)
         pairs = np.add.outer(
-            _of_block(model, signal * model.coefficients**2),
-            _of_block(model, (drag**2 * signal + noise) * theta**2),
+            _block_sums(model, signal * model.coefficients**2),
+            _block_sums(model, (drag**2 * signal + noise) * theta**2),
         )
-        np.fill_diagonal(pairs, _of_block(model, signal * missed**2 + noise * theta**2))
+        np.fill_diagonal(pairs, _block_sums(model, signal * missed**2 + noise * theta**2))
         return float(model.group_probabilities @ np.vecdot(matrix, pairs))
 
     return total
 
 
 def _dense_sum(drag: float) -> Side:
-    r""":math:`R + \eta^2\sum_ip_i\sum_{j\ne i}M_{ij}\sum_{m\in j}\lambda\hat b^2`."""
+    r"""Dense's excess risk as a sum over pairs of groups,
+    :math:`R + \eta^2\sum_ip_i\sum_{j\ne i}M_{ij}\sum_{m\in j}\lambda\hat b^2`."""
 
     def total(model: BlockModel) -> float:
         matrix = _confusion(model)
         fit = optimal_coefficients(Dense(), model)
-        pulled = _of_block(model, model.signal_variances * fit**2)
+        pulled = _block_sums(model, model.signal_variances * fit**2)
         often = model.group_probabilities @ (matrix - np.diag(np.diagonal(matrix)))
         return dense_excess(model) + drag**2 * float(often @ pulled)
 
     return total
 
 
-def _pair(estimator: Estimator, drag: float) -> Symbolic:
-    """Two blocks of one coordinate: squared errors one by one, and the sums above."""
+def _two_group_identity(estimator: Estimator, drag: float) -> Symbolic:
+    """Squared errors of two blocks of one coordinate, added one by one, and the sums above."""
     import sympy
 
     p, noise = sympy.symbols("p sigma2", positive=True)
@@ -110,25 +135,26 @@ def _pair(estimator: Estimator, drag: float) -> Symbolic:
             total += noise * c**2
         return total
 
-    squared = said = sympy.Integer(0)
+    squared = formula = sympy.Integer(0)
     for i, j in ((0, 1), (1, 0)):
         squared += chances[i] * ((1 - rates[i]) * error(i, i) + rates[i] * error(i, j))
         if isinstance(estimator, Dense):
-            said += b[i] ** 2 * h[i] * noise / (h[i] + noise)
-            said += chances[i] * rates[i] * eta2 * signal[j] * fit[j] ** 2
+            formula += b[i] ** 2 * h[i] * noise / (h[i] + noise)
+            formula += chances[i] * rates[i] * eta2 * signal[j] * fit[j] ** 2
         else:
             own = b[i] ** 2 * signal[i] * noise / (signal[i] + noise)
             wrong = signal[i] * b[i] ** 2 + (eta2 * signal[j] + noise) * theta[j] ** 2
-            said += chances[i] * ((1 - rates[i]) * own + rates[i] * wrong)
+            formula += chances[i] * ((1 - rates[i]) * own + rates[i] * wrong)
 
     def draw(rng: np.random.Generator) -> dict[str, float]:
         names = ("lambda_1", "lambda_2", "b1", "b2", "sigma2")
         return {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, *names)}
 
-    return Symbolic(left=squared, right=said, domain={}, draw=draw, model=_two_directions)
+    return Symbolic(left=squared, right=formula, domain={}, draw=draw, model=_two_directions)
 
 
 def _two_directions(values: Values) -> BlockModel:
+    """A model of two blocks of one coordinate."""
     return BlockModel(
         [values["p"], 1.0 - values["p"]],
         [0, 1],
@@ -138,17 +164,18 @@ def _two_directions(values: Values) -> BlockModel:
     )
 
 
-def _identity(estimator: Estimator, drag: float) -> Claim:
+def _pair_sum_claim(estimator: Estimator, drag: float) -> Claim:
+    """The claim that the excess risk under misrouting is the sum over pairs of groups."""
     dense = isinstance(estimator, Dense)
     right = (_dense_sum if dense else _moe_sum)(drag)
     return Claim(
         name=f"{'dense' if dense else 'MoE'} misled == its sum over pairs, drag {drag:g}",
         relation="==",
-        left=excess_under(estimator, MISLED[drag]),
+        left=excess_under(estimator, MISROUTED[drag]),
         right=right,
-        symbolic=lambda: _pair(estimator, drag),
-        weights=alone(estimator) if drag else None,  # what drag adds is seen beside the rest
-        under=MISLED[drag],
+        symbolic=lambda: _two_group_identity(estimator, drag),
+        weights=weight_of(estimator) if drag else None,  # what drag adds is seen beside the rest
+        under=MISROUTED[drag],
         resolution=PERTURBED,
         control=1.01,
     )
@@ -157,16 +184,18 @@ def _identity(estimator: Estimator, drag: float) -> Claim:
 # --- every input in the wrong hands ---------------------------------------------------------------
 
 
-def _always(drag: float) -> Under:
+def _always_misrouted(drag: float) -> Under:
+    """The perturbation that sends every input to a wrong expert."""
     return lambda model: Perturbation(confusion=even_confusion(model.experts, 1.0), drag=drag)
 
 
-def _never_right(name: str, left: Estimator | None, drag: float) -> Claim:
-    """What is below the mixture's risk at rate 1, where a direction drags a share q of inputs.
+def _always_misrouted_claim(name: str, left: Estimator | None, drag: float) -> Claim:
+    """The claim that ``left`` (None: predicting zero) has no larger risk than MoE at error rate 1.
 
-    With K groups the share is q/(K-1): between that and nothing, for which it holds too.
+    In the certificate a direction drags a share q = 1-p of the inputs. With K groups the share
+    is q/(K-1), which is between q and 0; the claim holds at 0 too, and both sides are linear.
     """
-    under = _always(drag)
+    under = _always_misrouted(drag)
 
     def symbolic() -> Symbolic:
         one = direction(leaking=False)
@@ -186,7 +215,8 @@ def _never_right(name: str, left: Estimator | None, drag: float) -> Claim:
     )
 
 
-def _right() -> Symbolic:
+def _oracle_below_null() -> Symbolic:
+    """The risks of the oracle-routed MoE and of predicting zero."""
     one = direction(leaking=False)
     return one.claim(one.moe, one.null)
 
@@ -195,22 +225,26 @@ def _right() -> Symbolic:
 
 
 @lru_cache(maxsize=32)
-def _end(model: BlockModel, drag: float) -> float:
-    """The rate of errors from which on dense is better; 0 if it is never worse."""
+def _crossover_rate(model: BlockModel, drag: float) -> float:
+    """The error rate from which on dense is better; 0 if dense is never worse."""
     return crossover(Dense(), MoE(), model, over="misrouting", drag=drag)
 
 
-def _beside(factor: float, drag: float) -> Claim:
+def _crossover_claim(factor: float, drag: float) -> Claim:
+    """The claim on which is better at ``factor`` times the error rate of the crossover."""
+
     def rate(model: BlockModel) -> float:
-        return min(factor * _end(model, drag), 1.0)
+        return min(factor * _crossover_rate(model, drag), 1.0)
 
     def under(model: BlockModel) -> Perturbation:
         return Perturbation(confusion=even_confusion(model.experts, rate(model)), drag=drag)
 
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        return [model] if 0.0 < _end(model, drag) < math.inf else []
+        return [model] if 0.0 < _crossover_rate(model, drag) < math.inf else []
 
-    return beside(factor, under, points, lambda model: f"ε={rate(model):.3g}", f", drag {drag:g}")
+    return crossover_claim(
+        factor, under, points, lambda model: f"ε={rate(model):.3g}", f", drag {drag:g}"
+    )
 
 
 THEOREM = Theorem(
@@ -231,18 +265,18 @@ THEOREM = Theorem(
     source="[SNB] Theorem 4.4; docs/theory.md §7",
     assumptions=(STRICT_BLOCKS, SEVERAL_GROUPS),
     claims=(
-        *(_identity(estimator, drag) for drag in MISLED for estimator in (Dense(), MoE())),
+        *(_pair_sum_claim(estimator, drag) for drag in MISROUTED for estimator in (Dense(), MoE())),
         Claim(
             name="MoE <= null if every input is sent to its own",
             relation="<=",
             left=moe_excess,
             right=lambda model: model.label_power,
-            symbolic=_right,
+            symbolic=_oracle_below_null,
             control=0.5,
         ),
-        _never_right("null <= MoE", None, 0.0),
-        *(_never_right("dense <= MoE", Dense(), drag) for drag in DRAGS),
-        *(_beside(factor, drag) for factor in (0.8, 1.25) for drag in DRAGS),
+        _always_misrouted_claim("null <= MoE", None, 0.0),
+        *(_always_misrouted_claim("dense <= MoE", Dense(), drag) for drag in DRAGS),
+        *(_crossover_claim(factor, drag) for factor in (0.8, 1.25) for drag in DRAGS),
     ),
-    example=lambda: uneven(1.0),
+    example=lambda: uneven_model(1.0),
 )

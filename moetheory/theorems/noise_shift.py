@@ -1,4 +1,25 @@
-"""Noise that is louder at test time: the MoE stays ahead, unless its directions are too weak."""
+r"""With more noise at test time the MoE stays ahead, unless its directions are too weak.
+
+Statement:
+    With strict blocks the risk at test noise :math:`\sigma_o^2` is linear,
+
+    .. math:: R(\sigma_o^2) = R + (\sigma_o^2-\sigma^2)N, \qquad
+              N_{\mathrm{dense}} = \sum_m \hat b_m^2, \quad N_{\mathrm{MoE}} = \sum_m p\,\theta_m^2,
+              \qquad p\,\theta_m^2 \le \hat b_m^2 \iff \lambda_m \ge \sigma^2/\sqrt p .
+
+    MoE is never worse with less noise. With more noise it stays better if all directions are
+    that strong; where :math:`N_{\mathrm{MoE}} > N_{\mathrm{dense}}` dense wins beyond a crossover.
+
+Guarantee:
+    - Exact equality of the lines: proved by certificate, with leakage too; simulated at 4 noise.
+    - Ordering of the gains: proved by certificate on both sides of the threshold, which is sharp
+      for each direction and sufficient for the sums. Without p: lambda >= 4 noise if p >= 1/16.
+    - Ordering of the risks: proved by certificate without test noise; evaluated and simulated at
+      100 noise and on both sides of the crossover.
+
+Reference:
+    docs/theory.md §7; [SNB] Theorem 4.3, https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
@@ -14,14 +35,14 @@ from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.quantities import (
     PERTURBED,
-    alone,
-    beside,
+    crossover_claim,
     direction,
     excess_under,
     log_uniform,
-    one_direction,
-    ordered,
-    uneven,
+    one_direction_model,
+    ordering_claim,
+    uneven_model,
+    weight_of,
 )
 from moetheory.common.arrays import FloatArray
 from moetheory.predictors.optimal import optimal_coefficients
@@ -31,34 +52,37 @@ from moetheory.problem.perturbation import Perturbation
 from moetheory.theory.crossovers import crossover
 from moetheory.theory.risks import risk
 
-MARGIN = 2.0  # how far strong and weak models are from the threshold
+SAFETY = 2.0  # how far strong and weak models are from the threshold
 
 
-def _times(factor: float) -> Under:
+def _test_noise(factor: float) -> Under:
+    """The perturbation with ``factor`` times the training noise at test time."""
     return lambda model: Perturbation(noise_variance=factor * model.noise_variance)
 
 
-SILENT, LOUDER, LOUD = _times(0.0), _times(4.0), _times(100.0)
+NO_NOISE, NOISE_X4, NOISE_X100 = _test_noise(0.0), _test_noise(4.0), _test_noise(100.0)
 
 
-# --- what a unit of test noise costs --------------------------------------------------------------
+# --- the noise gains N ----------------------------------------------------------------------------
 
 
 def _dense_gain(model: BlockModel) -> float:
+    """The noise gain N of dense: the risk that a unit of test noise adds."""
     return float(np.sum(optimal_coefficients(Dense(), model) ** 2))
 
 
 def _moe_gain(model: BlockModel) -> float:
+    """The noise gain N of the MoE."""
     p = model.group_probabilities[model.block_of]
     return float(p @ optimal_coefficients(MoE(), model) ** 2)
 
 
-def _line(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim, Claim]:
-    """The risk as a function of the test noise: what is linear is known from 0, 1 and 4 noise."""
+def _line_claims(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim, Claim]:
+    """Two claims that the risk is linear in the test noise: at 0 and at 4 times the noise."""
     which = 0 if isinstance(estimator, Dense) else 1
     name, gain = (("dense", _dense_gain), ("MoE", _moe_gain))[which]
     suffix = " with leakage" if leaking else ""
-    silent = excess_under(estimator, SILENT)
+    noiseless = excess_under(estimator, NO_NOISE)
 
     def own(model: BlockModel) -> float:
         return risk(estimator, model).excess
@@ -67,23 +91,23 @@ def _line(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim, Claim]
         return own(model) + 3.0 * model.noise_variance * gain(model)
 
     def below(model: BlockModel) -> float:
-        return silent(model) + model.noise_variance * gain(model)
+        return noiseless(model) + model.noise_variance * gain(model)
 
     def symbols(start: int, end: int) -> Symbolic:
         one = direction(leaking=leaking)
         at = {n: one.at_noise(n * one.noise)[which] for n in (0, 4)}
         at[1] = (one.dense, one.moe)[which]
-        return one.claim(at[end], at[start] + (end - start) * one.noise * one.gains()[which])
+        return one.claim(at[end], at[start] + (end - start) * one.noise * one.noise_gains()[which])
 
     return (
         Claim(
             name=f"{name} at 4 noise == {name} + 3 noise N{suffix}",
             relation="==",
-            left=excess_under(estimator, LOUDER),
+            left=excess_under(estimator, NOISE_X4),
             right=above,
             symbolic=lambda: symbols(1, 4),
-            weights=alone(estimator),
-            under=LOUDER,
+            weights=weight_of(estimator),
+            under=NOISE_X4,
             resolution=PERTURBED,
             control=1.01,
         ),
@@ -98,7 +122,8 @@ def _line(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim, Claim]
     )
 
 
-def _silent() -> Symbolic:
+def _noiseless_order() -> Symbolic:
+    """The risks of MoE and dense without test noise."""
     one = direction(leaking=False)
     dense, moe = one.at_noise(0 * one.noise)
     return one.claim(moe, dense)
@@ -108,34 +133,34 @@ def _silent() -> Symbolic:
 
 
 def _strengths(model: BlockModel) -> FloatArray:
-    r""":math:`\sqrt p\lambda` of the directions with signal in a group that is one of several."""
+    r"""The strengths :math:`\sqrt p\lambda` of directions with labels in groups with 0 < p < 1."""
     p = model.group_probabilities[model.block_of]
     counts = (p > 0.0) & (p < 1.0) & (model.coefficients * model.signal_variances != 0.0)
     return np.asarray((np.sqrt(p) * model.signal_variances)[counts])
 
 
-def _strong(model: BlockModel) -> Sequence[BlockModel]:
-    """With directions that all meet the condition: the user's model, or one with less noise."""
+def _all_strong(model: BlockModel) -> Sequence[BlockModel]:
+    """A model whose directions all meet the condition: the user's, or that with less noise."""
     strengths = _strengths(model)
     if not len(strengths):
         return []
     if strengths.min() >= model.noise_variance:
         return [model]
-    return [model.replace(noise_variance=float(strengths.min()) / MARGIN)]
+    return [model.replace(noise_variance=float(strengths.min()) / SAFETY)]
 
 
-def _weak(model: BlockModel) -> Sequence[BlockModel]:
-    """With directions none of which meets it."""
+def _all_weak(model: BlockModel) -> Sequence[BlockModel]:
+    """A model none of whose directions meets the condition: the user's, or that with more noise."""
     strengths = _strengths(model)
     if not len(strengths):
         return []
     if strengths.max() <= model.noise_variance:
         return [model]
-    return [model.replace(noise_variance=MARGIN * float(strengths.max()))]
+    return [model.replace(noise_variance=SAFETY * float(strengths.max()))]
 
 
-def _frequent(model: BlockModel) -> Sequence[BlockModel]:
-    """With signal of 4 noise or more, if no group is rarer than 1/16."""
+def _strong_and_frequent(model: BlockModel) -> Sequence[BlockModel]:
+    """The model with signal of at least 4 noise, if no group is rarer than 1/16."""
     strengths, p = _strengths(model), model.group_probabilities
     if not len(strengths) or p[p > 0.0].min() < 1 / 16:
         return []
@@ -143,15 +168,18 @@ def _frequent(model: BlockModel) -> Sequence[BlockModel]:
     return [model.replace(noise_variance=float(signal.min()) / 4.0)]
 
 
-def _threshold(
+def _threshold_claim(
     name: str,
     relation: Literal["MoE <= dense", "dense <= MoE"],
     domain: Callable[[Any, Any], tuple[Any, Any]],
     points: Callable[[BlockModel], Sequence[BlockModel]],
     control: Claim | None = None,
 ) -> Claim:
-    r"""An order of the gains N where :math:`\sqrt p, \lambda/\sigma^2` are such functions of
-    r, u > 0; without ``control``, one that is wrong."""
+    r"""The claim of an order of the noise gains N on a domain of p and :math:`\lambda/\sigma^2`.
+
+    ``domain(r, u)`` gives :math:`\sqrt p` and :math:`\lambda/\sigma^2` for all r, u > 0. Without
+    ``control`` the claim is a wrong one, a control itself.
+    """
     flipped = relation == "dense <= MoE"
 
     def draw(rng: np.random.Generator) -> dict[str, float]:
@@ -164,7 +192,7 @@ def _threshold(
 
         one = direction(leaking=False)
         root, ratio = domain(*sympy.symbols("r u", positive=True))
-        dense, moe = one.gains()
+        dense, moe = one.noise_gains()
         left, right = (dense, moe) if flipped else (moe, dense)
         signs = {one.probability: root**2, one.signal: ratio * one.noise}
         return one.claim(left, right, domain=signs, draw=draw)
@@ -179,54 +207,55 @@ def _threshold(
         control=1.0 if control is None else control,
         points=points,
         simulated=lambda model: (),
-        label=_by_noise,
+        label=_noise_label,
     )
 
 
-def _only(p: float, signal: float) -> Callable[[BlockModel], Sequence[BlockModel]]:
-    """One direction with noise 1, whatever the user's model is."""
-    model = one_direction({"p": p, "lambda_": signal, "b": 1.0, "sigma2": 1.0})
+def _one_direction_only(p: float, signal: float) -> Callable[[BlockModel], Sequence[BlockModel]]:
+    """The points of a claim about one direction with noise 1, whatever the user's model is."""
+    model = one_direction_model({"p": p, "lambda_": signal, "b": 1.0, "sigma2": 1.0})
     return lambda _: [model]
 
 
-def _by_noise(model: BlockModel) -> str:
+def _noise_label(model: BlockModel) -> str:
+    """The noise variance, as the name of a point."""
     return f"σ²={model.noise_variance:.3g}"
 
 
-ABOVE = _threshold(
+ABOVE = _threshold_claim(
     "N_MoE <= N_dense if lambda >= noise/sqrt(p)",
     "MoE <= dense",
     lambda r, u: (1 / (1 + r), 1 + r + u),
-    _strong,
-    control=_threshold(
+    _all_strong,
+    control=_threshold_claim(
         "N_MoE <= N_dense if lambda > 4 noise [wrong: free of p]",
         "MoE <= dense",
         lambda r, u: (1 / (1 + r), 4 + u),
-        _only(1 / 32, 4.5),
+        _one_direction_only(1 / 32, 4.5),
     ),
 )
-BELOW = _threshold(
+BELOW = _threshold_claim(
     "N_dense <= N_MoE if lambda <= noise/sqrt(p)",
     "dense <= MoE",
     lambda r, u: (1 / (1 + r), (1 + r) / (1 + u)),
-    _weak,
-    control=_threshold(
+    _all_weak,
+    control=_threshold_claim(
         "N_dense <= N_MoE if lambda <= noise/p [wrong: p for sqrt(p)]",
         "dense <= MoE",
         lambda r, u: (1 / (1 + r), (1 + r) ** 2 / (1 + u)),
-        _only(1 / 4, 3.0),
+        _one_direction_only(1 / 4, 3.0),
     ),
 )
-FREQUENT = _threshold(
+FREQUENT = _threshold_claim(
     "N_MoE <= N_dense if lambda >= 4 noise, p >= 1/16",
     "MoE <= dense",
     lambda r, u: ((1 + r) / (4 + r), 4 + u),
-    _frequent,
-    control=_threshold(
+    _strong_and_frequent,
+    control=_threshold_claim(
         "N_MoE <= N_dense if lambda >= 2 noise, p >= 1/16 [wrong: 2 for 4]",
         "MoE <= dense",
         lambda r, u: ((1 + r) / (4 + r), 2 + u),
-        _only(1 / 12, 2.5),
+        _one_direction_only(1 / 12, 2.5),
     ),
 )
 
@@ -235,23 +264,24 @@ FREQUENT = _threshold(
 
 
 @lru_cache(maxsize=32)
-def _end(model: BlockModel) -> float:
-    """The test noise from which on dense is better; 0 or inf if there is none."""
+def _crossover_noise(model: BlockModel) -> float:
+    """The test noise from which on dense is better; 0 or inf without a crossover."""
     return crossover(Dense(), MoE(), model, over="test_noise_variance")
 
 
-def _crossing(model: BlockModel) -> Sequence[BlockModel]:
-    """With such an end: the user's model, or the weak one."""
-    found = (each for each in (model, *_weak(model)) if 0.0 < _end(each) < math.inf)
+def _with_crossover(model: BlockModel) -> Sequence[BlockModel]:
+    """A model with a crossover: the user's, or that with weak directions; empty if neither has."""
+    found = (each for each in (model, *_all_weak(model)) if 0.0 < _crossover_noise(each) < math.inf)
     return list(found)[:1]
 
 
-def _beside(factor: float) -> Claim:
-    return beside(
+def _crossover_claim(factor: float) -> Claim:
+    """The claim on which is better at ``factor`` times the test noise of the crossover."""
+    return crossover_claim(
         factor,
-        lambda model: Perturbation(noise_variance=factor * _end(model)),
-        _crossing,
-        lambda model: f"σ_o²={factor * _end(model):.3g}",
+        lambda model: Perturbation(noise_variance=factor * _crossover_noise(model)),
+        _with_crossover,
+        lambda model: f"σ_o²={factor * _crossover_noise(model):.3g}",
     )
 
 
@@ -277,32 +307,32 @@ THEOREM = Theorem(
     source="[SNB] Theorem 4.3; docs/theory.md §7",
     assumptions=(STRICT_BLOCKS,),
     claims=(
-        *_line(Dense()),
-        *_line(MoE()),
-        ordered(
+        *_line_claims(Dense()),
+        *_line_claims(MoE()),
+        ordering_claim(
             "MoE <= dense at no test noise",
             MoE(),
             Dense(),
-            SILENT,
+            NO_NOISE,
             control=0.5,
-            symbolic=_silent,
+            symbolic=_noiseless_order,
         ),
         ABOVE,
         BELOW,
         FREQUENT,
-        ordered(
+        ordering_claim(
             "MoE <= dense at 100 noise, all directions strong",
             MoE(),
             Dense(),
-            LOUD,
+            NOISE_X100,
             control=0.5,
-            points=_strong,
-            simulated=_strong,
-            label=_by_noise,
+            points=_all_strong,
+            simulated=_all_strong,
+            label=_noise_label,
         ),
-        _beside(0.8),
-        _beside(1.25),
+        _crossover_claim(0.8),
+        _crossover_claim(1.25),
     ),
-    otherwise=(*_line(Dense(), leaking=True), *_line(MoE(), leaking=True)),
-    example=lambda: uneven(1.0),
+    otherwise=(*_line_claims(Dense(), leaking=True), *_line_claims(MoE(), leaking=True)),
+    example=lambda: uneven_model(1.0),
 )

@@ -1,4 +1,26 @@
-"""At equal parameter count the MoE's excess risk falls like 1/K; the dense one stays."""
+r"""At equal parameter count the MoE's excess risk falls like 1/K; the dense one stays.
+
+Statement:
+    With d coordinates in K equal isotropic strict blocks, equal probabilities, signal energy S
+    and label power V,
+
+    .. math:: \frac{R_{\mathrm{dense}}}{V} = \frac{d\sigma^2}{S+d\sigma^2}, \qquad
+              \frac{R_{\mathrm{MoE}}}{V} = \frac{d\sigma^2}{KS+d\sigma^2}
+              \le \frac1K\,\frac{d\sigma^2}{S},
+
+    and :math:`K R_{\mathrm{MoE}}` increases with K.
+
+Guarantee:
+    - Exact equalities (both risks): proved by certificate.
+    - Upper bound: proved by certificate; tight as :math:`KS/(d\sigma^2)` grows, the ratio being
+      :math:`1 + d\sigma^2/(KS)`. Without the regime the bound of §2 holds (``otherwise``).
+    - Ordering in K: proved by certificate.
+    - All are evaluated at every K that divides d and checked by simulation at some.
+
+Reference:
+    docs/theory.md §3; [SNB] Theorem 4.2 and its iso-parameter corollary,
+    https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
@@ -16,11 +38,12 @@ from moetheory.theory.risks import moe_bound
 
 
 def _energy(model: BlockModel) -> float:
-    """S, the signal energy of a sample."""
+    """The signal energy S of a sample."""
     return float(model.signal_variances.sum()) / model.experts
 
 
 def _with_experts(model: BlockModel, experts: int) -> BlockModel:
+    """The model of the same regime with K = ``experts``."""
     if experts == model.experts:
         return model
     return BlockModel.isotropic(
@@ -34,39 +57,45 @@ def _with_experts(model: BlockModel, experts: int) -> BlockModel:
 
 
 def _divisors(model: BlockModel) -> list[int]:
+    """The divisors of d, in ascending order."""
     import sympy
 
     return [int(divisor) for divisor in sympy.divisors(model.dim)]
 
 
-def _own_first(model: BlockModel, experts: Sequence[int]) -> list[BlockModel]:
+def _given_first(model: BlockModel, experts: Sequence[int]) -> list[BlockModel]:
+    """Models of the regime with these numbers of experts, the user's model first."""
     ordered = sorted(experts, key=lambda k: (k != model.experts, k))
     return [_with_experts(model, k) for k in ordered]
 
 
-def _family(model: BlockModel) -> list[BlockModel]:
-    """The same d, S, V and noise at every K that divides d."""
-    return _own_first(model, _divisors(model))
+def _all_divisors(model: BlockModel) -> list[BlockModel]:
+    """Models with the same d, S, V and noise at every K that divides d."""
+    return _given_first(model, _divisors(model))
 
 
-def _below_the_end(model: BlockModel) -> list[BlockModel]:
-    return _own_first(model, _divisors(model)[:-1])
+def _all_but_largest(model: BlockModel) -> list[BlockModel]:
+    """Models at every K < d that divides d."""
+    return _given_first(model, _divisors(model)[:-1])
 
 
-def _ends(model: BlockModel) -> list[BlockModel]:
-    return _own_first(model, sorted({1, model.experts, model.dim}))
+def _smallest_own_largest(model: BlockModel) -> list[BlockModel]:
+    """Models at K = 1, at the user's K and at K = d."""
+    return _given_first(model, sorted({1, model.experts, model.dim}))
 
 
-def _next(model: BlockModel) -> BlockModel:
-    """The same regime with the next larger K that divides d."""
+def _next_divisor(model: BlockModel) -> BlockModel:
+    """The model of the same regime with the next larger K that divides d."""
     return _with_experts(model, min(k for k in _divisors(model) if k > model.experts))
 
 
 def _k_times_moe(model: BlockModel) -> float:
+    """K times the MoE's excess risk."""
     return model.experts * moe_excess(model)
 
 
 def _arguments(model: BlockModel) -> dict[str, float]:
+    """Arguments of the iso-parameter formulas, all but K."""
     return {
         "dim": model.dim,
         "signal_energy": _energy(model),
@@ -76,19 +105,22 @@ def _arguments(model: BlockModel) -> dict[str, float]:
 
 
 def _dense_law(model: BlockModel) -> float:
+    """Dense's excess risk by the formula of the regime."""
     return float(population.iso_parameter_dense(**_arguments(model)))
 
 
 def _moe_law(model: BlockModel) -> float:
+    """The MoE's excess risk by the formula of the regime."""
     return float(population.iso_parameter_moe(experts=model.experts, **_arguments(model)))
 
 
 def _bound(model: BlockModel) -> float:
+    """The 1/K bound."""
     return float(population.one_over_k_bound(experts=model.experts, **_arguments(model)))
 
 
-def _regime(claim: str) -> Symbolic:
-    """The sums of §2 with p = 1/K, λ = SK/d, b² = V/S, against the laws of §3."""
+def _iso_parameter(claim: str) -> Symbolic:
+    """The sums of theory.md §2 with p = 1/K, λ = SK/d, b² = V/S, against the laws of §3."""
     import sympy
 
     d, K, S, V, sigma2, k, u = sympy.symbols("d K S V sigma2 k u", positive=True)  # noqa: N806
@@ -109,7 +141,7 @@ def _regime(claim: str) -> Symbolic:
     def draw(rng: np.random.Generator) -> dict[str, float]:
         experts, size = int(rng.integers(1, 9)), int(rng.integers(2, 9))
         model = BlockModel.isotropic(experts * size, experts, 1.0)
-        integers = {"d": model.dim, "K": experts, "u": _next(model).experts - experts}
+        integers = {"d": model.dim, "K": experts, "u": _next_divisor(model).experts - experts}
         return {**integers, **log_uniform(rng, "S", "V", "sigma2")}
 
     def model(values: Values) -> BlockModel:
@@ -124,7 +156,8 @@ def _regime(claim: str) -> Symbolic:
     return Symbolic(left=left, right=right, domain={K: 1 + k}, draw=draw, model=model)
 
 
-def _general() -> Symbolic:
+def _general_bound() -> Symbolic:
+    """The MoE's risk and its bound outside the regime, for one direction."""
     one = direction(leaking=True)
     return one.claim(one.moe, one.bound)
 
@@ -156,44 +189,44 @@ THEOREM = Theorem(
             relation="==",
             left=dense_excess,
             right=_dense_law,
-            symbolic=lambda: _regime("dense"),
+            symbolic=lambda: _iso_parameter("dense"),
             weights=lambda model: (1.0, 0.0),
             control=1.01,
-            points=_family,
-            simulated=_ends,
+            points=_all_divisors,
+            simulated=_smallest_own_largest,
         ),
         Claim(
             name="MoE == V d noise/(K S + d noise)",
             relation="==",
             left=moe_excess,
             right=_moe_law,
-            symbolic=lambda: _regime("moe"),
+            symbolic=lambda: _iso_parameter("moe"),
             weights=lambda model: (0.0, 1.0),
             control=1.01,
-            points=_family,
-            simulated=_ends,
+            points=_all_divisors,
+            simulated=_smallest_own_largest,
         ),
         Claim(
             name="MoE <= V (d noise/S)/K",
             relation="<=",
             left=moe_excess,
             right=_bound,
-            symbolic=lambda: _regime("bound"),
+            symbolic=lambda: _iso_parameter("bound"),
             weights=lambda model: (0.0, 1.0),
             control=0.5,
-            points=_family,
-            simulated=_ends,
+            points=_all_divisors,
+            simulated=_smallest_own_largest,
         ),
         Claim(
             name="K MoE increases with K",
             relation="<=",
             left=_k_times_moe,
-            right=lambda model: _k_times_moe(_next(model)),
-            symbolic=lambda: _regime("increase"),
+            right=lambda model: _k_times_moe(_next_divisor(model)),
+            symbolic=lambda: _iso_parameter("increase"),
             weights=lambda model: (0.0, float(model.experts)),
             control=0.5,
-            points=_below_the_end,
-            simulated=_ends,
+            points=_all_but_largest,
+            simulated=_smallest_own_largest,
         ),
     ),
     otherwise=(
@@ -202,7 +235,7 @@ THEOREM = Theorem(
             relation="<=",
             left=moe_excess,
             right=moe_bound,
-            symbolic=_general,
+            symbolic=_general_bound,
             weights=lambda model: (0.0, 1.0),
             control=0.5,
         ),

@@ -1,4 +1,21 @@
-"""The Bayes router errs no more often than the union bound says, and ever more rarely in s."""
+r"""The Bayes router's error is at most a union bound, which falls exponentially in block size s.
+
+Statement:
+    With K equal isotropic strict blocks of s coordinates, equal probabilities and
+    :math:`\varrho = 1+\lambda/\sigma^2`,
+
+    .. math:: P(\text{wrong}) \le (K-1)\,I_{1/(1+\varrho)}(s/2, s/2) \le \frac{K-1}{\sqrt{2\pi s}}\,
+              \frac{\varrho+1}{\varrho-1}\Big(\frac{4\varrho}{(1+\varrho)^2}\Big)^{s/2} .
+
+Guarantee:
+    - Upper bound (first): proved by certificate for K = 3 and s = 2, else evaluated at several
+      noise levels and checked by simulation where errors are common. Tight as s grows at given
+      noise, and for K = 2; not tight as the noise falls at given s.
+    - Tightness within 5 % and the second upper bound: evaluated as blocks grow; no certificate.
+
+Reference:
+    docs/theory.md §6; [SNB] Theorem 4.1, https://arxiv.org/abs/2601.14792
+"""
 
 from __future__ import annotations
 
@@ -7,8 +24,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from moetheory.claims import assumptions as given
 from moetheory.claims.certificates import Symbolic
-from moetheory.claims.declaration import Claim, Outcome, Setting, Theorem
-from moetheory.claims.quantities import log_uniform, louder, misrouting
+from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.quantities import log_uniform, misrouting, with_more_noise
 from moetheory.claims.training_sets import estimate_outcome
 from moetheory.problem.gates import Hard
 from moetheory.problem.model import BlockModel
@@ -16,13 +34,13 @@ from moetheory.results.estimates import Estimate
 from moetheory.simulation import simulate_routing
 from moetheory.theory.gate_risks import misrouting_bound
 
-INPUTS = 600_000
-RARE, OFTEN = 1e-200, 0.05  # errors that are left out, and that are simulated
-CLOSE = 1.05  # what the union bound must come within
+TEST_INPUTS = 600_000
+LEAST_ERROR, SIMULATED_ERROR = 1e-200, 0.05  # errors that are left out, and that are simulated
+TIGHTNESS = 1.05  # largest ratio of the union bound to the error, for large blocks
 
 
-def _decay(model: BlockModel) -> float:
-    r"""The union bound's own bound: with :math:`y = t(1-t)` in the beta integral,
+def _exponential_bound(model: BlockModel) -> float:
+    r"""The exponential bound on the union bound: with :math:`y = t(1-t)` in the beta integral,
 
     .. math:: I_x(a,a) \le \frac{(x(1-x))^a}{(1-2x)\,a\,B(a,a)}
               \le \frac{(4x(1-x))^a}{(1-2x)\,2\sqrt{\pi a}} .
@@ -34,8 +52,8 @@ def _decay(model: BlockModel) -> float:
     return (model.experts - 1.0) * front * float(base ** (size / 2.0))
 
 
-def _resized(model: BlockModel, factor: int) -> BlockModel:
-    """Blocks ``factor`` times as large, variances unchanged."""
+def _larger_blocks(model: BlockModel, factor: int) -> BlockModel:
+    """The model with blocks ``factor`` times as large and unchanged variances."""
     if factor == 1:
         return model
     return BlockModel.isotropic(
@@ -47,46 +65,50 @@ def _resized(model: BlockModel, factor: int) -> BlockModel:
     )
 
 
-def _growing(model: BlockModel) -> Sequence[BlockModel]:
-    return _seen(_resized(model, factor) for factor in (1, 2, 4, 8))
+def _growing_blocks(model: BlockModel) -> Sequence[BlockModel]:
+    """Models with blocks 1, 2, 4 and 8 times as large."""
+    return _representable(_larger_blocks(model, factor) for factor in (1, 2, 4, 8))
 
 
-def _noises(model: BlockModel) -> Sequence[BlockModel]:
+def _several_noises(model: BlockModel) -> Sequence[BlockModel]:
+    """Models with less and more noise, the user's first."""
     factors = (1 / 64, 1 / 8, 8.0, 64.0)
     others = (model.replace(noise_variance=each * model.noise_variance) for each in factors)
-    return _seen([model, *_loud(model), *others])
+    return _representable([model, *_noisy(model), *others])
 
 
-def _seen(models: Iterable[BlockModel]) -> list[BlockModel]:
-    """Those whose errors floats represent with all their digits."""
-    return [model for model in dict.fromkeys(models) if misrouting(model) > RARE]
+def _representable(models: Iterable[BlockModel]) -> list[BlockModel]:
+    """The models whose error probabilities floats represent with all their digits."""
+    return [model for model in dict.fromkeys(models) if misrouting(model) > LEAST_ERROR]
 
 
-def _loud(model: BlockModel) -> Sequence[BlockModel]:
-    return [louder(model, OFTEN)]
+def _noisy(model: BlockModel) -> Sequence[BlockModel]:
+    """The model with so much noise that errors are common enough to be simulated."""
+    return [with_more_noise(model, SIMULATED_ERROR)]
 
 
-def _large(model: BlockModel) -> Sequence[BlockModel]:
-    """The first enlargement at which the union bound is tight, unless errors vanish before."""
+def _tight(model: BlockModel) -> Sequence[BlockModel]:
+    """The smallest enlargement at which the union bound is tight, unless errors vanish before."""
     for power in range(13):
-        larger = _resized(model, 2**power)
-        if misrouting(larger) < RARE:
+        larger = _larger_blocks(model, 2**power)
+        if misrouting(larger) < LEAST_ERROR:
             break
-        if misrouting_bound(larger) < CLOSE * misrouting(larger):
+        if misrouting_bound(larger) < TIGHTNESS * misrouting(larger):
             return [larger]
     return []
 
 
-def _measured(model: BlockModel, setting: Setting) -> Outcome:
+def _misrouting_experiment(model: BlockModel, setting: Setting) -> Outcome:
+    """The experiment that holds simulated routing errors against their probability."""
     estimate: Estimate = simulate_routing(
-        Hard(), model, replicates=setting.replicates or INPUTS, rng=setting.entropy
+        Hard(), model, replicates=setting.replicates or TEST_INPUTS, rng=setting.entropy
     ).misrouting
     expected = setting.control * misrouting(model)
     return estimate_outcome(estimate, expected, setting, resolution=0.025)
 
 
-def _three_pairs() -> Symbolic:
-    r"""K = 3 blocks of s = 2 coordinates: energies are exponential.
+def _three_blocks_of_two() -> Symbolic:
+    r"""The error probability and its bound for K = 3, s = 2, where energies are exponential.
 
     :math:`P(\text{right}) = E(1-e^{-\varrho X})^2`, X exponential.
     """
@@ -102,9 +124,11 @@ def _three_pairs() -> Symbolic:
     )
 
 
-def _label(of: str) -> Callable[[BlockModel], str]:
+def _label_of(quantity: str) -> Callable[[BlockModel], str]:
+    """The name of a point: its block size ("s") or its noise variance ("noise")."""
+
     def label(model: BlockModel) -> str:
-        if of == "s":
+        if quantity == "s":
             return f"s={model.dim // model.experts}"
         return f"σ²={model.noise_variance:.3g}"
 
@@ -143,32 +167,32 @@ THEOREM = Theorem(
             relation="<=",
             left=misrouting,
             right=misrouting_bound,
-            symbolic=_three_pairs,
-            experiment=_measured,
+            symbolic=_three_blocks_of_two,
+            experiment=_misrouting_experiment,
             control=0.5,
-            points=_noises,
-            simulated=_loud,
-            label=_label("noise"),
+            points=_several_noises,
+            simulated=_noisy,
+            label=_label_of("noise"),
         ),
         Claim(
             name="union bound <= 1.05 misrouting, s large",
             relation="<=",
             left=misrouting_bound,
-            right=lambda model: CLOSE * misrouting(model),
+            right=lambda model: TIGHTNESS * misrouting(model),
             control=0.8,
-            points=_large,
+            points=_tight,
             simulated=lambda model: (),
-            label=_label("s"),
+            label=_label_of("s"),
         ),
         Claim(
             name="misrouting <= c (4r/(1+r)^2)^(s/2) / sqrt(s)",
             relation="<=",
             left=misrouting,
-            right=_decay,
+            right=_exponential_bound,
             control=0.5,
-            points=_growing,
+            points=_growing_blocks,
             simulated=lambda model: (),
-            label=_label("s"),
+            label=_label_of("s"),
         ),
     ),
     example=lambda: BlockModel.isotropic(12, 3, 1.0, signal_energy=24.0),

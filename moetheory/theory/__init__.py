@@ -1,4 +1,4 @@
-"""Every closed form that a user can ask for: a problem in, formulas applied, a result out."""
+"""All closed forms that a user can ask for: formulas are applied to a problem."""
 
 from moetheory.theory.crossovers import crossover
 from moetheory.theory.descents import contraction_factor, descent, steps_to

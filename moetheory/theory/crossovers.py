@@ -1,4 +1,4 @@
-"""Where one estimator stops being better than another."""
+"""Crossovers: where one estimator stops being better than another."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ OVER = (
     "radius",
     "leakage",
 )
-GRID = 400  # sample sizes that are looked at before bisection
-FARTHEST = 10**15  # number of samples that is looked at
-QUIET, LOUD = 1e-6, 1e4  # noise that is looked at, in least and in largest signal variances
-PER_DECADE = 4  # noise variances that are looked at before the root is found
+GRID_SIZE = 400  # sample sizes compared before bisection
+MOST_SAMPLES = 10**15  # the largest sample size compared
+LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least and the largest signal variance
+PER_DECADE = 4  # noise variances compared before the root is found
 
 
 def crossover(
@@ -39,13 +39,13 @@ def crossover(
     samples: Any = None,
     drag: float = 0.0,
 ) -> float:
-    r"""Where estimator ``b`` stops being better than estimator ``a``.
+    r"""The value at which estimator ``b`` stops being better than estimator ``a``.
 
-    Over "samples", going down from infinitely many: the largest n at which the expected risk of
-    ``b`` is not below that of ``a``. For every larger n, ``b`` is better.
+    For "samples" this is the largest n at which the expected risk of ``b`` is not below that of
+    ``a``. For every larger n, ``b`` is better.
 
-    Over anything else, going up from none of it: the least value beyond which the risk of ``b``
-    is not below that of ``a``. For every smaller one, ``b`` is better.
+    For any other quantity this is the least value beyond which the risk of ``b`` is not below
+    that of ``a``. For every smaller value, ``b`` is better.
 
     - "noise_variance": :math:`\sigma^2`, in training and test;
     - "test_noise_variance": :math:`\sigma_o^2` at test time alone, where risks are linear:
@@ -55,53 +55,54 @@ def crossover(
                 N_{\mathrm{MoE}} = \sum_m p\,\theta_m^2 ;
 
     - "misrouting": the rate :math:`\epsilon` of errors of the oracle that are spread evenly over
-      the wrong groups, with ``drag``; risks are linear in it, too;
+      the wrong groups, with ``drag``; risks are linear in the rate, too;
     - "erasure": the probability q with which a coordinate is dropped; matters only where the
       coordinates of a block are correlated;
-    - "radius": that of the worst-case shift; leads are quadratic in it;
+    - "radius": the radius of the worst-case shift; leads are quadratic in the radius;
     - "leakage": the overlap :math:`\alpha`, where coordinates leak with variance
-      :math:`\nu = \alpha^2\lambda` instead of that of the model.
+      :math:`\nu = \alpha^2\lambda` instead of the leakage of the model.
 
     Parameters
     ----------
     a, b : Dense or MoE
-        "samples" and perturbations: routed by the oracle.
+        For "samples" and perturbations, a mixture must be routed by the oracle.
     model : BlockModel
     over : str
-        One of the above.
+        One of the quantities above.
     samples : int or (K,) integers, optional
-        Of estimators fitted on so many, for "test_noise_variance" and "misrouting".
+        The training samples of fitted estimators, for "test_noise_variance" and "misrouting".
     drag : float
-        :math:`\eta` that goes with misrouting.
+        The drag :math:`\eta` of misrouted inputs.
 
     Returns
     -------
     float
-        Samples: 0 if ``b`` is better at every n, ``inf`` if it is not better at infinitely many.
-        Others: 0 if ``b`` is not better to begin with, ``inf`` if it stays better (a rate or a
-        probability: up to 1).
+        Over samples: 0 if ``b`` is better at every n, ``inf`` if ``b`` is not better at infinitely
+        many. Over another quantity: 0 if ``b`` is not better at 0, ``inf`` if ``b`` stays better
+        (over a rate or a probability: up to 1).
 
     Raises
     ------
     ValueError
-        ``over`` is not a quantity of that list, ``samples`` or ``drag`` are given where they mean
-        nothing, or ``b`` becomes better only beyond 10¹⁵ samples.
+        ``over`` is not a quantity of the list above, ``samples`` or ``drag`` are given where they
+        mean nothing, or ``b`` becomes better only beyond 10¹⁵ samples.
     NoClosedForm
-        A gate for which `risk` has no formula.
+        `risk` has no formula for a gate.
 
     Notes
     -----
-    No fitted estimator is better than its population optimum, so once the risk of ``b`` is
-    below the optimum of ``a`` it stays so. Below that n, up to 400 sample sizes in geometric
-    progression and those at the thresholds of the experts are compared, then the boundary is
-    bisected: a stretch between two of these sizes in which the order changes twice would be
-    missed. Where an expert has as many samples as coordinates, give or take one, its risk is
-    infinite, so with ``b=MoE()`` the boundary is at least there.
+    No fitted estimator is better than its population optimum, so once the risk of ``b`` is below
+    the optimum of ``a``, ``b`` stays better. Below that n, up to 400 sample sizes in geometric
+    progression and the sizes at the thresholds of the experts are compared, then the boundary is
+    bisected: a stretch between two of these sizes in which the order changes twice would be missed.
+    Where an expert has as many samples as coordinates, give or take one, its risk is infinite, so
+    with ``b=MoE()`` the boundary is at least there.
 
-    Noise is looked at from 10⁻⁶ times the least signal variance that is not zero to 10⁴ times
-    the largest, at four values a decade. The lead of ``MoE()`` over ``Dense()`` falls strictly
-    with leakage, so that its end is unique; with ridge the one nearest to :math:`\alpha = 1`, by
-    powers of two, is found. Source: docs/theory.md §4, §6 and §7; [SNB] Theorems 4.3 and 4.4.
+    Noise variances are compared from 10⁻⁶ times the least signal variance that is not zero to 10⁴
+    times the largest, at four values a decade. The lead of ``MoE()`` over ``Dense()`` falls
+    strictly with leakage, so that its end is unique. With a ridge, the end nearest to
+    :math:`\alpha = 1` is found, by powers of two. Source: docs/theory.md §4, §6 and §7; [SNB]
+    Theorems 4.3 and 4.4.
 
     Examples
     --------
@@ -113,7 +114,7 @@ def crossover(
     >>> [dense.value > moe.value for dense, moe in sides]
     [False, True]
 
-    A router that has to look at the input is lost in much noise.
+    A gate that routes by the input fails in much noise.
 
     >>> from moetheory import Hard
     >>> model = BlockModel.isotropic(32, 8, noise_variance=1.0, signal_energy=8.0)
@@ -142,7 +143,7 @@ def crossover(
     if over == "samples":
         return _over_samples(a, b, model)
     if over == "noise_variance":
-        return _over_noise(a, b, model)
+        return _over_noise_variance(a, b, model)
     if over in OVER:
         for each in (a, b):
             checked_oracle(each, f"the crossover over {over}")
@@ -160,26 +161,28 @@ def crossover(
     raise ValueError(f"over must be one of {', '.join(map(repr, OVER))}, got {over!r}")
 
 
-def _over_noise(a: Estimator, b: Estimator, model: BlockModel) -> float:
+def _over_noise_variance(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    """The noise variance at which the lead of ``b`` ends: first on a grid, then a root."""
     from scipy import optimize
 
-    def ahead(log_noise: float) -> float:
+    def lead_at(log_noise: float) -> float:
         return lead(a, b, model.replace(noise_variance=math.exp(log_noise)))
 
     variances = model.signal_variances[model.signal_variances > 0.0]
     if not variances.size:
         return 0.0  # nothing to predict
-    low, high = math.log(QUIET * variances.min()), math.log(LOUD * variances.max())
+    low, high = math.log(LEAST_NOISE * variances.min()), math.log(MOST_NOISE * variances.max())
     grid = np.linspace(low, high, math.ceil(PER_DECADE * (high - low) / math.log(10.0)) + 1)
-    if ahead(low) <= 0.0:
+    if lead_at(low) <= 0.0:
         return 0.0
     for left, right in zip(grid[:-1].tolist(), grid[1:].tolist(), strict=True):
-        if ahead(right) <= 0.0:
-            return math.exp(optimize.brentq(ahead, left, right, xtol=1e-13, rtol=1e-13))
+        if lead_at(right) <= 0.0:
+            return math.exp(optimize.brentq(lead_at, left, right, xtol=1e-13, rtol=1e-13))
     return math.inf
 
 
 def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
+    """The largest n at which ``b`` is not better."""
     if lead(a, b, model) <= 0.0:
         return math.inf
     limit = risk(a, model).excess
@@ -187,44 +190,45 @@ def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
     def better(n: int) -> bool:
         return risk(b, model, samples=n).excess < risk(a, model, samples=n).excess
 
-    top = _settled(b, model, limit)
-    sizes = set(np.geomspace(1, top, GRID).astype(np.int64).tolist())
+    enough = _enough_samples(b, model, limit)
+    sizes = set(np.geomspace(1, enough, GRID_SIZE).astype(np.int64).tolist())
     if isinstance(b, MoE) and b.ridge == 0.0:
-        sizes |= {n for n in _thresholds(model) if n < top}
-    high = top
+        sizes |= {n for n in _threshold_sizes(model) if n < enough}
+    high = enough
     for n in sorted(sizes, reverse=True):
         if not better(n):
-            return float(_bisect(better, n, high))
+            return float(_last_not_better(better, n, high))
         high = n
     return 0.0
 
 
-def _thresholds(model: BlockModel) -> list[int]:
-    """Where experts have as many samples as coordinates, give or take one: rare spikes.
+def _threshold_sizes(model: BlockModel) -> list[int]:
+    """The sizes n at which an expert has as many samples as coordinates, give or take one.
 
-    And the last n with such an expert. Largest remainders round the share p n down or up, not
-    the same way for each n, so that :math:`n_g = s_g + 1` may recur up to n = (s_g+2)/p_g.
+    The last such n is included. Largest remainders round the share p n down at some n and up at
+    others, so that :math:`n_g = s_g + 1` may recur up to n = (s_g+2)/p_g.
     """
     drawn = model.group_probabilities > 0.0
     sizes, p = model.sizes[drawn], model.group_probabilities[drawn]
     share = (sizes + np.array([[-1], [0], [1]])) / p
-    found = {int(n) for n in np.unique(np.floor(share)) if 1 <= n <= FARTHEST}
-    first, last = (int(min(np.max((sizes + i) / p), FARTHEST)) for i in (1, 2))
-    for n in range(last + 1, max(first, 1), -max((last - first) // GRID, 1)):
+    near_thresholds = {int(n) for n in np.unique(np.floor(share)) if 1 <= n <= MOST_SAMPLES}
+    one_above, two_above = (int(min(np.max((sizes + i) / p), MOST_SAMPLES)) for i in (1, 2))
+    step = max((two_above - one_above) // GRID_SIZE, 1)
+    for n in range(two_above + 1, max(one_above, 1), -step):
         if np.any(np.abs(counts_of(n, model)[drawn] - sizes) <= 1):
-            return [*found, n]
-    return [*found]
+            return [*near_thresholds, n]
+    return [*near_thresholds]
 
 
-def _settled(b: Estimator, model: BlockModel, limit: float) -> int:
-    """A number of samples from which on the risk of ``b`` stays below ``limit``.
+def _enough_samples(b: Estimator, model: BlockModel, limit: float) -> int:
+    """A number of samples beyond which the risk of ``b`` stays below ``limit``.
 
     The risk falls with every count once all are above the sizes of the blocks, and largest
     remainders keep every count within 1 of its share: hence counts that are 1 too few.
     """
     n = 4 * model.dim
     drawn = model.group_probabilities > 0.0
-    while n <= FARTHEST:
+    while n <= MOST_SAMPLES:
         share = np.floor(model.group_probabilities * n).astype(np.int64) - 1
         fewest = np.where(drawn, np.maximum(share, 0), 0)
         enough = np.all(fewest[drawn] > model.sizes[drawn] + 1)
@@ -232,12 +236,12 @@ def _settled(b: Estimator, model: BlockModel, limit: float) -> int:
             return n
         n *= 2
     raise ValueError(
-        f"b becomes better than a only beyond {FARTHEST:.0e} samples, got {b!r} for a model "
+        f"b becomes better than a only beyond {MOST_SAMPLES:.0e} samples, got {b!r} for a model "
         "in which a group is too rare or the estimators are too close"
     )
 
 
-def _bisect(better: Any, low: int, high: int) -> int:
+def _last_not_better(better: Any, low: int, high: int) -> int:
     """The last n from ``low`` (not better) to ``high`` (better) that is not better."""
     while high - low > 1:
         middle = (low + high) // 2

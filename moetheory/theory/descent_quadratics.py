@@ -1,4 +1,4 @@
-"""The quadratics that gradient descent goes down on, and what it leaves after t steps."""
+"""The quadratic losses that gradient descent minimises, and the excess risk after t steps."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from moetheory.problem.model import BlockModel
 
 @dataclass(frozen=True, eq=False)
 class Quadratics:
-    """The quadratics that are descended on, a direction each.
+    """The quadratic losses that gradient descent minimises, one term for each direction.
 
     Attributes
     ----------
     curvature, rate : (d,) arrays
-        Zero in directions that do not vary or whose group is never drawn.
+        The curvature H and the rate of decay a step, minus log abs(1 - aH). Both are zero in
+        directions that do not vary or whose group is never drawn.
     overshoots : (d,) boolean array
-        Where :math:`1 - aH` is negative.
+        Whether :math:`1 - aH` is negative.
     step, largest, smallest : (1,) or (K,) arrays
-        Of each loss: the step, and the extreme curvatures.
+        The step size of each loss, and its extreme curvatures.
     """
 
     curvature: FloatArray
@@ -40,29 +41,30 @@ class Quadratics:
     def of(
         cls, estimator: Estimator, model: BlockModel, size: CheckedStepSize, training: TrainingMode
     ) -> Quadratics:
-        """Those of an estimator; ValueError if the step diverges."""
-        moment, share = _moments(estimator, model)
-        # what does not vary has no gradient: it stays at zero, whatever the ridge
+        """The quadratic losses of an estimator; ValueError if the step diverges."""
+        moment, share = _moments_and_shares(estimator, model)
+        # a coordinate that does not vary has no gradient: it stays at zero, whatever the ridge
         curvature = np.where((share > 0.0) & (moment > 0.0), moment + estimator.ridge, 0.0)
         own = training == "own" and not isinstance(estimator, Dense)
         if not own:
             curvature *= share
-        owners = model.block_of if own else np.zeros_like(model.block_of)
+        loss_of = model.block_of if own else np.zeros_like(model.block_of)
         losses = model.experts if own else 1
-        largest, smallest = contraction.extremes(curvature, owners, losses)
+        largest, smallest = contraction.extreme_curvatures(curvature, loss_of, losses)
         if isinstance(size, str):
-            moving = largest > 0.0
-            step = np.divide(2.0, largest + smallest, out=np.zeros(losses), where=moving)
-            headroom = (largest[owners] - curvature) + smallest[owners]
+            varies = largest > 0.0
+            step = np.divide(2.0, largest + smallest, out=np.zeros(losses), where=varies)
+            headroom = (largest[loss_of] - curvature) + smallest[loss_of]
         else:
             step = np.broadcast_to(np.asarray(size, dtype=np.float64), (losses,))
             _require_stable(step, largest, named=np.ndim(size) > 0)
-            headroom = 2.0 / step[owners] - curvature
-        rate = contraction.decay_rate(curvature, step[owners], headroom)
+            headroom = 2.0 / step[loss_of] - curvature
+        rate = contraction.decay_rate(curvature, step[loss_of], headroom)
         return cls(curvature, rate, curvature > headroom, step, largest, smallest)
 
 
 def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> None:
+    """Refuse a step with which descent diverges; ``named``: one step for each expert."""
     diverges = np.flatnonzero(2.0 / step <= largest)  # no headroom, as it is computed
     if diverges.size:
         worst = int(diverges[np.argmax(largest[diverges])])
@@ -75,16 +77,16 @@ def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> No
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    r"""What remains after t steps, :math:`\sum_u (a_ur_u^{2t} + c_ur_u^t)`.
+    r"""The excess risk over the limit after t steps, :math:`\sum_u (a_ur_u^{2t} + c_ur_u^t)`.
 
     Attributes
     ----------
     rates : (U,) array
-        :math:`-\log|r|`, sorted, each once.
+        :math:`-\log|r|`, sorted and distinct.
     squares : (1, U) array
-        a.
+        The weights a.
     crosses : (2, U) array or None
-        c times what :math:`r^t/|r|^t` is at even and at odd steps; None if all are zero.
+        The weights c times :math:`r^t/|r|^t` at even and at odd steps; None if all are zero.
     """
 
     quadratics: Quadratics
@@ -96,20 +98,20 @@ class Trajectory:
     def of(
         cls, estimator: Estimator, model: BlockModel, size: CheckedStepSize, training: TrainingMode
     ) -> Trajectory:
-        """That of an estimator; ValueError if the step diverges."""
+        """The trajectory of an estimator; ValueError if the step diverges."""
         quadratics = Quadratics.of(estimator, model, size, training)
-        moment, share = _moments(estimator, model)
+        moment, share = _moments_and_shares(estimator, model)
         energy = share * np.square(optimal_coefficients(estimator, model))
         # isotropic blocks have few different rates
-        rates, places = np.unique(quadratics.rate, return_inverse=True)
+        rates, rate_of = np.unique(quadratics.rate, return_inverse=True)
 
-        def gathered(*terms: FloatArray) -> FloatArray:
-            return np.stack([np.bincount(places, each, len(rates)) for each in terms])
+        def sums_by_rate(*terms: FloatArray) -> FloatArray:
+            return np.stack([np.bincount(rate_of, each, len(rates)) for each in terms])
 
         cross = 2.0 * estimator.ridge * energy
         signed = np.where(quadratics.overshoots, -cross, cross)
-        crosses = gathered(cross, signed) if estimator.ridge else None
-        return cls(quadratics, rates, gathered(energy * moment), crosses)
+        crosses = sums_by_rate(cross, signed) if estimator.ridge else None
+        return cls(quadratics, rates, sums_by_rate(energy * moment), crosses)
 
     def remaining(self, steps: IntArray) -> FloatArray:
         """Excess risk over the limit, (T,)."""
@@ -117,11 +119,11 @@ class Trajectory:
         return np.where(steps % 2 == 0, even, odd)
 
     def bound(self, step: int) -> float:
-        """At an even step what remains, at an odd one no less; it only ever falls."""
+        """A non-increasing bound on the remaining excess risk; at even steps they are equal."""
         return float(self._by_parity(np.array([step]))[0][0])
 
     def _by_parity(self, steps: IntArray) -> tuple[FloatArray, FloatArray]:
-        """What would remain were all steps even, and odd."""
+        """The remaining excess risk if all steps were even, and if all were odd."""
         times = steps.astype(np.float64)
         squares = contraction.exponential_sums(2.0 * times, self.rates, self.squares)[0]
         if self.crosses is None:
@@ -130,8 +132,8 @@ class Trajectory:
         return squares + even, squares + odd
 
 
-def _moments(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, FloatArray]:
-    """Second moments of what a direction is learned from, and how often it is met, (d,)."""
+def _moments_and_shares(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, FloatArray]:
+    """Second moments that each direction is learned from, and its share of the samples, (d,)."""
     p = model.group_probabilities[model.block_of]
     signal = model.signal_variances
     if isinstance(estimator, Dense):

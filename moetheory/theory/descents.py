@@ -1,4 +1,4 @@
-"""How fast gradient descent gets to the population optimum."""
+"""Gradient descent to the population optimum: risks, contraction factor, numbers of steps."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def descent(
 ) -> Descent:
     r"""Risk at each of several steps of gradient descent with infinitely many samples.
 
-    From zero, with constant step a on :math:`\tfrac12\mathbb E(f(\bar x)-y)^2 +
-    \tfrac\mu2\|\beta\|^2`. The directions are independent: after t steps the excess risk is that
-    of the limit plus
+    Descent starts at zero, with constant step a on :math:`\tfrac12\mathbb E(f(\bar x)-y)^2 +
+    \tfrac\mu2\|\beta\|^2`. The directions are independent: after t steps the excess risk is
+    the excess risk of the limit plus
 
     .. math:: \sum_m w_m\beta_m^2\big((H_m-\mu)\,r_m^{2t} + 2\mu\,r_m^t\big),
               \qquad r_m = 1 - aH_m .
@@ -52,33 +52,33 @@ def descent(
     Parameters
     ----------
     estimator : Dense or MoE
-        With oracle routing.
+        A mixture must have oracle routing.
     model : BlockModel
     steps : int or (T,) integers
         Numbers t of steps, in any order, up to 2⁵³; there is no loop over them.
     step_size : "optimal", float or (K,) array
-        "optimal": the best constant step, :math:`2/(H_{\max}+H_{\min})`, of experts on their own
-        samples each its own. One number is common to all experts, K numbers are one for each.
+        "optimal": the best constant step, :math:`2/(H_{\max}+H_{\min})`; experts on their own
+        samples have one each. One number is common to all experts, K numbers are one for each.
     training : {"own", "joint"}
-        Of experts; of dense it makes no difference.
+        How experts are trained; for dense there is no difference.
 
     Returns
     -------
     Descent
-        With ``excess``, ``value``, ``remaining`` (T,), and ``cost(axis)`` for another axis than
-        that of iterations.
+        Has ``excess``, ``value``, ``remaining`` (T,), and ``cost(axis)``, the steps counted in
+        samples or multiplications.
 
     Raises
     ------
     ValueError
-        A step from which on descent diverges, :math:`a \ge 2/H_{\max}`; steps that are negative
-        or fractional; an argument that is none of the above.
+        Descent diverges, :math:`a \ge 2/H_{\max}`; steps are negative or fractional; or an
+        argument is not as described.
     NoClosedForm
-        A gate that routes by the input.
+        The gate routes by the input.
 
     Notes
     -----
-    Holds with leakage too. Source: docs/theory.md §8; [SNB] on convergence.
+    The formulas hold with leakage too. Source: docs/theory.md §8; [SNB] on convergence.
 
     Examples
     --------
@@ -97,9 +97,9 @@ def descent(
     """
     estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
     schedule = checked_schedule(steps, step_size, training, (estimator,), model)
-    path = Trajectory.of(estimator, model, schedule.step_size, training)
+    trajectory = Trajectory.of(estimator, model, schedule.step_size, training)
     limit = risk(estimator, model).excess
-    remaining = path.remaining(schedule.steps)
+    remaining = trajectory.remaining(schedule.steps)
     excess = limit + remaining
     return Descent(
         steps=schedule.steps,
@@ -107,7 +107,7 @@ def descent(
         excess=excess,
         value=excess + model.label_noise_variance,
         remaining=remaining,
-        step_size=_one_or_all(path.quadratics.step),
+        step_size=_scalar_or_array(trajectory.quadratics.step),
     )
 
 
@@ -118,12 +118,12 @@ def contraction_factor(
     step_size: StepSize = "optimal",
     training: TrainingMode = "own",
 ) -> Contraction:
-    r"""By what a step of gradient descent multiplies the slowest direction, at worst.
+    r"""The factor by which a step of gradient descent contracts the slowest direction.
 
     .. math:: \max_m |1 - aH_m|, \qquad
               \frac{\kappa-1}{\kappa+1},\ \kappa = H_{\max}/H_{\min},\ \text{for the best } a .
 
-    Over all directions that vary, also those in which there is nothing to learn.
+    The maximum is over all directions that vary, also those without signal.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def contraction_factor(
     Raises
     ------
     ValueError, NoClosedForm
-        As `descent`; also if no direction varies.
+        `descent` raises them, or no direction varies.
 
     Notes
     -----
@@ -141,7 +141,7 @@ def contraction_factor(
 
     Examples
     --------
-    Blocks that are isotropic: each expert is done in one step, dense is not.
+    Isotropic blocks: each expert converges in one step, dense does not.
 
     >>> from moetheory import MoE
     >>> model = BlockModel([0.5, 0.5], [0, 0, 1], [4.0, 4.0, 1.0], [1.0, 1.0, 1.0], 1.0)
@@ -163,8 +163,8 @@ def contraction_factor(
         )
     experts = 1 if isinstance(estimator, Dense) else model.experts
     slowest = np.full(experts, contraction.FASTEST)
-    whose = np.zeros_like(model.block_of) if experts == 1 else model.block_of
-    np.minimum.at(slowest, whose[varies], losses.rate[varies])
+    expert_of = np.zeros_like(model.block_of) if experts == 1 else model.block_of
+    np.minimum.at(slowest, expert_of[varies], losses.rate[varies])
     factors = np.where(slowest < contraction.FASTEST, np.exp(-slowest), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         conditions = np.where(losses.largest > 0.0, losses.largest / losses.smallest, np.nan)
@@ -174,9 +174,9 @@ def contraction_factor(
         value=float(factors.max()),
         rate=rate if rate < contraction.FASTEST else np.inf,
         per_expert=factors,
-        step_size=_one_or_all(losses.step),
-        largest_stable=_one_or_all(stable),
-        condition=_one_or_all(conditions),
+        step_size=_scalar_or_array(losses.step),
+        largest_stable=_scalar_or_array(stable),
+        condition=_scalar_or_array(conditions),
     )
 
 
@@ -197,14 +197,15 @@ def steps_to(
     estimator, model, step_size, training
         As for `descent`.
     tolerance : float
-        Excess risk that is to be reached. With ``relative``, a share of what there is to gain,
-        :math:`(R_t - R_\infty)/(R_0 - R_\infty)`: then dense and experts have goals of their own.
+        The excess risk to be reached. With ``relative``, a share of what there is to gain,
+        :math:`(R_t - R_\infty)/(R_0 - R_\infty)`: then dense and experts have different goals.
     relative : bool
+        Whether ``tolerance`` is such a share.
     cost : {"iterations", "samples", "multiplications"}
-        In what to count, three different answers. A batch is the unit of samples: a step of dense
-        sees one; a step of K experts on their own samples K, one each; a joint one of the mixture,
-        of which expert g gets its share. Multiplications are those of a prediction: d or
-        :math:`s_g` for each sample.
+        The unit that is counted. A batch is the unit of samples: a step of dense sees one batch; a
+        step of K experts on their own samples sees K, one each; a joint step sees one batch of the
+        mixture, of which expert g gets its share. A prediction takes d or :math:`s_g`
+        multiplications for each sample.
 
     Returns
     -------
@@ -214,9 +215,9 @@ def steps_to(
     Raises
     ------
     ValueError
-        ``tolerance`` is not above the floor, the excess risk of the limit, and not reached by
-        a step that meets it exactly; or it takes more than 2⁵³ steps; a share above 1; what
-        `descent` refuses.
+        ``tolerance`` is not above the excess risk of the limit, and no step reaches that limit
+        exactly; more than 2⁵³ steps are needed; a share is above 1; or `descent` refuses an
+        argument.
 
     Notes
     -----
@@ -224,8 +225,8 @@ def steps_to(
 
     Examples
     --------
-    Who is faster? At a common step experts on their own samples are, at the best step of each
-    dense is, and in multiplications those that learn jointly:
+    Which is fastest? At a common step, experts on their own samples; each at its best step,
+    dense; in multiplications, experts that learn jointly:
 
     >>> from moetheory import MoE
     >>> model = BlockModel.power_law(64, 8, noise_variance=1.0, decay=1.0, signal_energy=64.0)
@@ -242,7 +243,7 @@ def steps_to(
     estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
     size = checked_step_size(step_size, training, (estimator,), model)
     unit = step_costs(estimator, model, training)[checked_cost(cost)]
-    path = Trajectory.of(estimator, model, size, training)
+    trajectory = Trajectory.of(estimator, model, size, training)
     limit = risk(estimator, model).excess
     if flag("relative", relative):
         share = number("tolerance", tolerance, above=0.0)
@@ -250,30 +251,31 @@ def steps_to(
             raise ValueError(
                 f"tolerance must be at most 1, a share of what there is to gain, got {share:g}"
             )
-        allowed, rounding = share * float(path.remaining(np.array([0]))[0]), 0.0
+        allowed, rounding = share * float(trajectory.remaining(np.array([0]))[0]), 0.0
     else:
         allowed = number("tolerance", tolerance) - limit
         rounding = 4.0 * np.finfo(np.float64).eps * limit
     floor = "0" if relative else f"{limit:.17g}, the excess risk of the limit"
-    reached = bisect_left(
-        range(MOST_STEPS + 1), True, key=lambda t: path.bound(t) <= max(allowed, 0.0)
+    steps = bisect_left(
+        range(MOST_STEPS + 1), True, key=lambda t: trajectory.bound(t) <= max(allowed, 0.0)
     )
-    if allowed < -rounding or (reached > 1 and allowed <= 0.0):
+    if allowed < -rounding or (steps > 1 and allowed <= 0.0):
         raise ValueError(
             f"tolerance must be greater than {floor}, below which descent does not stay, "
             f"got {tolerance!r}"
         )
-    if reached > MOST_STEPS:
+    if steps > MOST_STEPS:
         raise ValueError(
             f"tolerance must be reached within 2⁵³ steps, got {tolerance!r}; the floor is {floor}"
         )
-    # the bound is the risk itself at even steps; an odd one before may be below it already
-    if reached % 2 == 0 and reached > 0:
-        before = np.array([reached - 1])
-        reached -= int(path.remaining(before)[0] <= allowed)
-    return reached if cost == "iterations" else reached * unit
+    # at even steps the bound is the risk itself; the odd step before may already be enough
+    if steps % 2 == 0 and steps > 0:
+        before = np.array([steps - 1])
+        steps -= int(trajectory.remaining(before)[0] <= allowed)
+    return steps if cost == "iterations" else steps * unit
 
 
-def _one_or_all(values: FloatArray) -> float | FloatArray:
+def _scalar_or_array(values: FloatArray) -> float | FloatArray:
+    """A float in place of an array with one entry, else the array, read-only."""
     read_only(values)
     return float(values[0]) if len(values) == 1 else values

@@ -1,4 +1,4 @@
-"""From a model and samples to the law of the experts' risk, and a bound that holds for all."""
+"""The law of the experts' risk over training sets, and a bound that holds for all experts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Dense, Estimator, MoE, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import Risk
-from moetheory.theory.risk_distributions import Part, RiskDistribution
+from moetheory.theory.risk_distributions import ExpertLaw, RiskDistribution
 
 
 def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> RiskDistribution:
     r"""The law, over training sets, of the risk of experts fitted by least squares.
 
-    The risk is :math:`\sum_g p_g\,\mathrm{risk}_g`, experts independent. With
+    The risk is :math:`\sum_g p_g\,\mathrm{risk}_g`, and the experts are independent. With
     :math:`\nu = n_g - s_g + 1` and any covariance
 
     .. math:: n_g \ge s_g: \quad \mathrm{risk}_g = \rho_g(1 + \chi^2_{s_g}/\chi^2_\nu);
@@ -34,10 +34,11 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
     Parameters
     ----------
     estimator : MoE
-        Oracle routing, no ridge. `Dense` if there is one group: then it is the same estimator.
+        It must have oracle routing and no ridge. `Dense` is accepted for one group, where both
+        are the same estimator.
     model : BlockModel
     samples : int or (K,) integers
-        Size of the training set, divided by largest remainder, or that of each group.
+        Size of the training set, divided by largest remainder, or the samples of each group.
 
     Returns
     -------
@@ -46,7 +47,8 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
     Raises
     ------
     NoClosedForm
-        Another estimator; or an anisotropic block with :math:`1 \le n_g < s_g`, :math:`p_g > 0`.
+        The estimator is another one, or a block with :math:`1 \le n_g < s_g`, :math:`p_g > 0` is
+        anisotropic.
     ValueError
         ``samples`` is not as described.
 
@@ -76,25 +78,26 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
             f"the law of the risk has a closed form only for ridge=0, got "
             f"ridge={estimator.ridge:g}; use {call}"
         )
-    parts = _parts(Regressions.of(model, samples), call)
+    laws = _expert_laws(Regressions.of(model, samples), call)
     weighted = []
-    for p, part in zip(model.group_probabilities.tolist(), parts, strict=True):
+    for p, law in zip(model.group_probabilities.tolist(), laws, strict=True):
         if p > 0.0:
-            if isinstance(part, NoClosedForm):
-                raise part
-            weighted.append((p, part))
-    return RiskDistribution.of(weighted, parts)
+            if isinstance(law, NoClosedForm):
+                raise law
+            weighted.append((p, law))
+    return RiskDistribution.of(weighted, laws)
 
 
 def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Risk:
-    r"""A bound that, with probability at least :math:`1-\delta`, holds for all experts at once.
+    r"""A bound that holds for all experts at once with probability at least :math:`1-\delta`.
 
     With :math:`n_g \ge s_g` and :math:`\nu_g = n_g - s_g + 1`
 
     .. math:: \mathrm{risk}_g \le \rho_g\Big(1 + \frac{s_g}{\nu_g}
               F^{-1}_{s_g,\nu_g}\Big(1-\frac\delta K\Big)\Big), \quad g = 1, \dots, K,
 
-    and the quantile at :math:`1-\delta/K` of whatever law `risk_distribution` gives otherwise.
+    and, for other :math:`n_g`, the quantile at :math:`1-\delta/K` of the law of
+    `risk_distribution`.
 
     Parameters
     ----------
@@ -102,7 +105,8 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     samples : int or (K,) integers
         As for `risk_distribution`.
     delta : float
-        In (0, 1); tails are never subtracted from one, so that it may be very small.
+        The failure probability, in (0, 1). It may be very small, as tails are never subtracted
+        from one.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     Raises
     ------
     NoClosedForm
-        As `risk_distribution`.
+        `risk_distribution` raises it.
     ValueError
         ``delta`` or ``samples`` is not as described.
 
@@ -131,18 +135,18 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     model = checked_model(model)
     delta = number("delta", delta, above=0.0, below=1.0)
     regressions = Regressions.of(model, samples)
-    parts = _parts(regressions, f"simulate({MoE()!r}, model, samples=samples)")
+    laws = _expert_laws(regressions, f"simulate({MoE()!r}, model, samples=samples)")
     p = model.group_probabilities
     cost, inexact = np.full(model.experts, np.inf), False
-    for g, part in enumerate(parts):
-        if isinstance(part, NoClosedForm):
+    for g, law in enumerate(laws):
+        if isinstance(law, NoClosedForm):
             if p[g] > 0.0:
-                raise part
+                raise law
             continue
-        own = RiskDistribution.of([(1.0, part._replace(fixed=0.0))], ())
-        inexact |= own.error > 0.0
-        cost[g] = own.beyond(delta / model.experts, upper=True)
-        if part.fixed > regressions.residual[g]:
+        isolated = RiskDistribution.of([(1.0, law._replace(fixed=0.0))], ())
+        inexact |= isolated.error > 0.0
+        cost[g] = isolated.beyond(delta / model.experts, upper=True)
+        if law.fixed > regressions.residual[g]:
             cost[g] += regressions.energy[g]
     drawn = p > 0.0
     excess = float(p[drawn] @ (regressions.residual_excess + cost)[drawn])
@@ -156,7 +160,8 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     )
 
 
-def _parts(regressions: Regressions, call: str) -> tuple[Part | NoClosedForm, ...]:
+def _expert_laws(regressions: Regressions, call: str) -> tuple[ExpertLaw | NoClosedForm, ...]:
+    """The law of each expert's risk, or the error that says why it has no closed form."""
     columns = (
         regressions.counts,
         regressions.sizes,
@@ -165,24 +170,25 @@ def _parts(regressions: Regressions, call: str) -> tuple[Part | NoClosedForm, ..
         np.broadcast_to(regressions.isotropic, regressions.sizes.shape),
     )
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return tuple(_part(g, *row, call=call) for g, row in enumerate(rows))
+    return tuple(_expert_law(g, *row, call=call) for g, row in enumerate(rows))
 
 
-def _part(
+def _expert_law(
     g: int, n: int, s: int, residual: float, energy: float, isotropic: bool, *, call: str
-) -> Part | NoClosedForm:
+) -> ExpertLaw | NoClosedForm:
+    """The law of the risk of expert g with n samples of s coordinates; errors name ``call``."""
     if s == 0:
-        return Part(residual)
+        return ExpertLaw(residual)
     if n == 0:
-        return Part(residual + energy)
+        return ExpertLaw(residual + energy)
     if n >= s:
-        return Part(residual, ratio=(residual, float(s), float(n - s + 1)))
+        return ExpertLaw(residual, ratio=(residual, float(s), float(n - s + 1)))
     if not isotropic:
         return NoClosedForm(
             f"the law of the risk of expert {g} has no closed form: n_g={n} samples are fewer "
             f"than its s_g={s} coordinates and its block is anisotropic; use {call}"
         )
-    return Part(
+    return ExpertLaw(
         residual,
         ratio=(residual, float(n), float(s - n + 1)),
         beta=(energy, (s - n) / 2.0, n / 2.0),

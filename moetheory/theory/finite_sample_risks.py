@@ -1,4 +1,4 @@
-"""Risks of estimators fitted on finitely many samples: exact where that is known."""
+"""Risks of estimators fitted on finitely many samples: exact where they have a closed form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from moetheory.predictors.optimal import coefficient_errors, optimal_coefficient
 from moetheory.predictors.perturbed_risks import (
     UNCHANGED,
     block_losses,
-    correlated,
+    correlated_blocks,
     erasure_terms,
     perturbed_excess,
 )
@@ -32,7 +32,7 @@ from moetheory.results.risks import Risk
 def fitted_risk(
     estimator: Estimator, model: BlockModel, samples: Any, under: Perturbation | None = None
 ) -> Risk:
-    """Expected risk over training sets of ``samples``; for arguments and formulas see `risk`."""
+    """The expected risk over training sets of ``samples``, by the formulas in `risk`."""
     counts = counts_of(samples, model)
     call = f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})"
     if under is not None and under.radius:
@@ -43,7 +43,7 @@ def fitted_risk(
     try:
         # an overflow is no answer either
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return _fitted(estimator, model, counts, under or UNCHANGED)
+            return _risk_on_counts(estimator, model, counts, under or UNCHANGED)
     except (ArithmeticError, np.linalg.LinAlgError) as error:
         raise NoClosedForm(
             f"the equations of {estimator!r} on {sum(counts.tolist())} samples ({counts.min()} to "
@@ -51,17 +51,21 @@ def fitted_risk(
         ) from None
 
 
-def _fitted(estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
+def _risk_on_counts(
+    estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation
+) -> Risk:
+    """The expected risk of a fit on ``counts``; ArithmeticError if it cannot be computed."""
     if not isinstance(estimator, Dense):
-        return _experts(estimator, estimator.ridge * counts, model, counts, under)
-    if _separates(model):
-        # its ridge is on all samples, that of an expert on its own
+        return _experts_risk(estimator, estimator.ridge * counts, model, counts, under)
+    if _separates_into_blocks(model):
+        # the ridge of dense is scaled by all samples, the ridge of an expert by its own
         penalty = np.full(model.experts, estimator.ridge * float(counts.sum()))
-        return _experts(estimator, penalty, model, counts, under)
-    return _dense(estimator, model, counts, under)
+        return _experts_risk(estimator, penalty, model, counts, under)
+    return _dense_risk(estimator, model, counts, under)
 
 
-def _unknown_erasure(estimator: Estimator, counts: IntArray) -> NoClosedForm:
+def _no_erasure_formula(estimator: Estimator, counts: IntArray) -> NoClosedForm:
+    """The error for erasure of correlated coordinates, where the risk has no closed form."""
     return NoClosedForm(
         "the risk with correlated coordinates erased is known for optimal coefficients, and for "
         "experts without ridge that have more samples than coordinates, got "
@@ -71,15 +75,15 @@ def _unknown_erasure(estimator: Estimator, counts: IntArray) -> NoClosedForm:
 
 
 def leading_excess(model: BlockModel, samples: Any) -> float:
-    """Excess risk of dense least squares by the equivalent alone, without its 1/n term."""
-    counts, world = counts_of(samples, model), _Arranged.of(model, coupled=True)
-    moments = _dense_moments(0.0, world, counts, world.surplus(counts) > 0.0)
-    leading = block_losses(model, moments.mean, moments.missed, moments.variance)
+    """Excess risk of dense least squares by the deterministic equivalent, without the 1/n term."""
+    counts, arranged = counts_of(samples, model), _ModelInLayout.of(model, coupled=True)
+    moments = _dense_moments(0.0, arranged, counts, arranged.surplus(counts) > 0.0)
+    leading = block_losses(model, moments.mean, moments.coefficient_error, moments.variance)
     return float(model.group_probabilities @ perturbed_excess(leading, Dense(), model, UNCHANGED))
 
 
-class _Arranged(NamedTuple):
-    """A model's coordinates in the order of a layout."""
+class _ModelInLayout(NamedTuple):
+    """The arrays of a model in the order of a block layout."""
 
     layout: BlockLayout
     signal: FloatArray
@@ -89,23 +93,27 @@ class _Arranged(NamedTuple):
     label_noise: float
 
     @classmethod
-    def of(cls, model: BlockModel, *, coupled: bool) -> _Arranged:
+    def of(cls, model: BlockModel, *, coupled: bool) -> _ModelInLayout:
+        """The arrays of ``model``; ``coupled`` for one predictor, else for one in each block."""
         layout = BlockLayout(model.block_of, model.experts, coupled=coupled)
         arrays = (model.signal_variances, model.leakage_variances, model.coefficients)
         signal, leakage, b = map(layout.sort, arrays)
         return cls(layout, signal, leakage, b, model.noise_variance, model.label_noise_variance)
 
     def surplus(self, counts: IntArray) -> float:
-        """Samples beyond the number of coordinates that vary in any of them."""
+        """The number of samples less the number of coordinates that vary in at least one group."""
         present = (counts.reshape(self.layout.shape) > 0).astype(np.float64)
         variances = self.signal + self.noise, self.leakage + self.noise
-        seen = self.layout.across(present, *variances) > 0.0
-        return float(counts.sum()) - float(np.count_nonzero(seen))
+        varies = self.layout.sum_over_groups(present, *variances) > 0.0
+        return float(counts.sum()) - float(np.count_nonzero(varies))
 
     def moments(
-        self, counts: IntArray, outside: FloatArray, slope: Any, floor: Any
+        self, counts: IntArray, unexplained: FloatArray, a: Any, c: Any
     ) -> CoefficientMoments:
-        """`equivalent.moments` in the order of the model, arguments in the shape of the layout."""
+        """The moments of `equivalent.moments`, (d,), in the order of the model.
+
+        The arguments have the shape of the layout.
+        """
         found = equivalent.moments(
             self.layout,
             counts.astype(np.float64).reshape(self.layout.shape),
@@ -113,180 +121,192 @@ class _Arranged(NamedTuple):
             self.leakage,
             self.coefficients,
             self.noise,
-            outside,
-            slope,
-            floor,
+            unexplained,
+            a,
+            c,
         )
         return CoefficientMoments(*map(self.layout.unsort, found))
 
 
-def _separates(model: BlockModel) -> bool:
-    """Whether dense least squares falls into that of the experts."""
+def _separates_into_blocks(model: BlockModel) -> bool:
+    """Whether dense least squares separates into the regressions of the experts."""
     return model.experts == 1 or (model.strict and model.noise_variance == 0.0)
 
 
 def _correction(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
-    """What the 1/n term changes of expected block losses."""
-    mean, missed, _, bend, spread, _ = moments
+    """The contribution of the 1/n term to expected block losses."""
+    mean, mean_error, _, mean_correction, variance_correction, _ = moments
 
-    def changes(_: Any, signal: Any, leak: Any, *fit: Any) -> tuple[FloatArray, ...]:
-        at, off, shift, more = fit
-        squared, passed = more - 2.0 * off * shift, more + 2.0 * at * shift
-        return signal * squared, leak * squared, passed, signal * passed
+    def terms(_: Any, signal: Any, leakage: Any, *fit: Any) -> tuple[FloatArray, ...]:
+        c, error, shift, variance = fit
+        squared_error, squared_fit = variance - 2.0 * error * shift, variance + 2.0 * c * shift
+        return signal * squared_error, leakage * squared_error, squared_fit, signal * squared_fit
 
-    active, inactive, gain, pulled = sums.by_block(
-        changes,
+    active, inactive, noise_gain, drag_gain = sums.by_block(
+        terms,
         model.group_probabilities,
         model.block_of,
         model.signal_variances,
         model.leakage_variances,
         mean,
-        missed,
-        bend,
-        spread,
+        mean_error,
+        mean_correction,
+        variance_correction,
     )
-    nothing = np.zeros(model.experts)
-    return BlockLosses(active, inactive, gain, pulled, nothing, nothing)
+    zeros = np.zeros(model.experts)
+    return BlockLosses(active, inactive, noise_gain, drag_gain, zeros, zeros)
 
 
-def _doubt(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
-    return _with_infinities(model, 0.0, 0.0, moments.doubt, coefficients=0.0)
+def _error_scale(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
+    """The block losses of the error scale, which takes the place of a variance."""
+    return _losses_with_infinities(model, 0.0, 0.0, moments.error_scale, coefficients=0.0)
 
 
-def _with_infinities(
-    model: BlockModel, mean: Any, missed: Any, variance: FloatArray, **coefficients: Any
+def _losses_with_infinities(
+    model: BlockModel, mean: Any, mean_error: Any, variance: FloatArray, **coefficients: Any
 ) -> BlockLosses:
-    """`block_losses` of variances that may be infinite, where nothing of them is nothing."""
+    """The `block_losses` of variances that may be infinite; infinite times zero is zero."""
     infinite = np.isinf(variance)
-    losses = block_losses(model, mean, missed, np.where(infinite, 0.0, variance), **coefficients)
+    losses = block_losses(
+        model, mean, mean_error, np.where(infinite, 0.0, variance), **coefficients
+    )
     if not infinite.any():
         return losses
-    reach = block_losses(model, 0.0, 0.0, infinite * 1.0, coefficients=0.0)
+    infinite_losses = block_losses(model, 0.0, 0.0, infinite * 1.0, coefficients=0.0)
     return BlockLosses(
-        *(np.where(r > 0.0, np.inf, loss) for r, loss in zip(reach, losses, strict=True))
+        *(np.where(r > 0.0, np.inf, loss) for r, loss in zip(infinite_losses, losses, strict=True))
     )
 
 
-def _experts(
+def _experts_risk(
     estimator: Estimator,
     penalty: Any,
     model: BlockModel,
     counts: IntArray,
     under: Perturbation,
 ) -> Risk:
-    """Minimum-norm least squares in every block, with ``penalty`` on its Gram matrix."""
-    own = Regressions.of(model, counts)
-    trivial = (counts == 0) | (own.sizes == 0)
-    infinite = (np.abs(counts - own.sizes) <= 1) & (own.residual > 0.0)
-    exact = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | own.isotropic | infinite))
-    moments = _exact_moments(model, own)
+    """The risk of least squares in every block, with ``penalty`` (K,) on the Gram matrices."""
+    regressions = Regressions.of(model, counts)
+    sizes, isotropic = regressions.sizes, regressions.isotropic
+    trivial = (counts == 0) | (sizes == 0)
+    infinite = (np.abs(counts - sizes) <= 1) & (regressions.residual > 0.0)
+    exact = trivial | ((penalty == 0.0) & ((counts >= sizes) | isotropic | infinite))
+    moments = _exact_moments(model, regressions)
     if not exact.all():
-        expanded = _expanded_moments(penalty, model, own, exact)
+        asymptotic = _asymptotic_moments(penalty, model, regressions, exact)
         known = exact[model.block_of]
         moments = CoefficientMoments(
-            *(np.where(known, one, other) for one, other in zip(moments, expanded, strict=True))
+            *(np.where(known, one, other) for one, other in zip(moments, asymptotic, strict=True))
         )
-    scattered = None
+    added_by_erasure = None
     if under.erasure and model.rotations is not None:
-        apart = trivial | ((penalty == 0.0) & ((counts >= own.sizes) | infinite))
-        if np.any(correlated(model) & ~apart):
-            raise _unknown_erasure(estimator, counts)
-        # what is infinite stays so whatever is scattered
-        spread = np.where(np.isinf(moments.variance), 0.0, moments.variance)
-        scattered = erasure_terms(model, moments.mean, spread)
+        uncorrelated = trivial | ((penalty == 0.0) & ((counts >= sizes) | infinite))
+        if np.any(correlated_blocks(model) & ~uncorrelated):
+            raise _no_erasure_formula(estimator, counts)
+        # an infinite variance stays infinite, whatever erasure adds
+        finite = np.where(np.isinf(moments.variance), 0.0, moments.variance)
+        added_by_erasure = erasure_terms(model, moments.mean, finite)
 
     def risks(losses: BlockLosses, **more: Any) -> FloatArray:
         return perturbed_excess(losses, estimator, model, under, **more)
 
-    leading = _with_infinities(model, moments.mean, moments.missed, moments.variance)
-    excess, error = risks(leading, scattered=scattered), np.zeros(model.experts)
+    leading = _losses_with_infinities(
+        model, moments.mean, moments.coefficient_error, moments.variance
+    )
+    excess, error = risks(leading, added_by_erasure=added_by_erasure), np.zeros(model.experts)
     if not exact.all():
-        correction, doubt = _correction(model, moments), _doubt(model, moments)
-        least, change, size = (
-            each.active + times(model.noise_variance, each.gain)
-            for each in (leading, correction, doubt)
+        correction, error_scale = _correction(model, moments), _error_scale(model, moments)
+        leading_own, correction_own, scale_own = (
+            each.active + times(model.noise_variance, each.noise_gain)
+            for each in (leading, correction, error_scale)
         )
-        # of the expert in its own block: an order larger than what it corrects helps nobody
-        usable = np.abs(change) <= least
-        relative = np.divide(size, least, out=np.zeros(size.shape), where=least > 0.0)
-        second = BlockLosses(*(np.where(part > 0.0, relative, 0.0) * part for part in doubt))
+        # judged in the expert's own block: a correction above the leading order is not usable
+        usable = np.abs(correction_own) <= leading_own
+        zeros = np.zeros(scale_own.shape)
+        relative = np.divide(scale_own, leading_own, out=zeros, where=leading_own > 0.0)
+        second = BlockLosses(*(np.where(part > 0.0, relative, 0.0) * part for part in error_scale))
         error = np.abs(risks(correction)) + risks(second)
         excess += risks(BlockLosses(*(np.where(usable, part, 0.0) for part in correction)))
-    met = model.group_probabilities
+    weights = model.group_probabilities
     if isinstance(estimator, MoE):
-        met = under.taken(met)
-    elif under.noise_variance or under.drag:  # else a block matters to its own group alone
-        met = np.ones(model.experts)
-    return _risk(model, excess, bool(np.all(exact[met > 0.0])), error)
+        weights = under.taken(weights)
+    elif under.noise_variance or under.drag:  # else a block matters only for its own group
+        weights = np.ones(model.experts)
+    return _total_risk(model, excess, bool(np.all(exact[weights > 0.0])), error)
 
 
-def _expanded_moments(
-    penalty: Any, model: BlockModel, own: Regressions, exact: Any
+def _asymptotic_moments(
+    penalty: Any, model: BlockModel, regressions: Regressions, exact: Any
 ) -> CoefficientMoments:
-    """By the equivalent of one group for each expert; what ``exact`` ones get means nothing."""
-    world = _Arranged.of(model, coupled=False)
-    over = own.counts > own.sizes
+    """Moments by the deterministic equivalent of each expert; ``exact`` experts are not valid."""
+    arranged = _ModelInLayout.of(model, coupled=False)
+    over = regressions.counts > regressions.sizes
     # groups that have an exact answer get an equation that is easy to solve
-    slope = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0)
-    floor = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
-    outside = own.unseen + model.label_noise_variance
-    column = world.layout.shape
-    return world.moments(own.counts, *(a.reshape(column) for a in (outside, slope, floor)))
+    a = np.where(exact | (penalty > 0.0) | over, 1.0, 0.0)
+    c = np.where(exact | (penalty == 0.0), np.where(exact | ~over, 1.0, 0.0), penalty)
+    unexplained = regressions.leaked_variance + model.label_noise_variance
+    column = arranged.layout.shape
+    arguments = (each.reshape(column) for each in (unexplained, a, c))
+    return arranged.moments(regressions.counts, *arguments)
 
 
-def _exact_moments(model: BlockModel, own: Regressions) -> CoefficientMoments:
-    """Of experts without ridge that have enough samples, or isotropic blocks, or no samples."""
+def _exact_moments(model: BlockModel, regressions: Regressions) -> CoefficientMoments:
+    """Moments of experts without ridge with enough samples, isotropic blocks, or no samples."""
     block_of, optimum = model.block_of, optimal_coefficients(MoE(), model)
     (norm,) = sums.by_block(
         lambda _, theta: (np.square(theta),), model.group_probabilities, block_of, optimum
     )
-    share, stretch, even, noise = expert_moments(own.counts, own.sizes, own.residual, norm)
-    observed = model.signal_variances + model.noise_variance
-    varies = observed > 0.0
-    variance = np.divide(noise[block_of], observed, out=np.zeros(model.dim), where=varies)
-    mean, missed = optimum, coefficient_errors(MoE(), model)
-    if np.any(share < 1.0):
-        mean = share[block_of] * optimum
-        missed = missed + (1.0 - share)[block_of] * optimum
-        projected = stretch[block_of] * np.square(optimum) + even[block_of]
-        variance = np.where(varies, projected, 0.0) + variance
-    nothing = np.zeros(model.dim)
-    return CoefficientMoments(mean, missed, variance, nothing, nothing, nothing)
+    k, t, u, v = expert_moments(regressions.counts, regressions.sizes, regressions.residual, norm)
+    noisy_variances = model.signal_variances + model.noise_variance
+    varies = noisy_variances > 0.0
+    variance = np.divide(v[block_of], noisy_variances, out=np.zeros(model.dim), where=varies)
+    mean, mean_error = optimum, coefficient_errors(MoE(), model)
+    if np.any(k < 1.0):
+        mean = k[block_of] * optimum
+        mean_error = mean_error + (1.0 - k)[block_of] * optimum
+        from_projection = t[block_of] * np.square(optimum) + u[block_of]
+        variance = np.where(varies, from_projection, 0.0) + variance
+    zeros = np.zeros(model.dim)
+    return CoefficientMoments(mean, mean_error, variance, zeros, zeros, zeros)
 
 
-def _dense(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
-    """One predictor on all coordinates."""
+def _dense_risk(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
+    """The risk of one predictor on all coordinates."""
     signal, leakage, ridge = model.signal_variances, model.leakage_variances, estimator.ridge
     if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
         raise ArithmeticError("without noise, coordinates must leak all or none")
-    if under.erasure and np.any(correlated(model)):
-        raise _unknown_erasure(estimator, counts)
-    world = _Arranged.of(model, coupled=True)
-    surplus = world.surplus(counts)
+    if under.erasure and np.any(correlated_blocks(model)):
+        raise _no_erasure_formula(estimator, counts)
+    arranged = _ModelInLayout.of(model, coupled=True)
+    surplus = arranged.surplus(counts)
     if ridge == 0.0 and abs(surplus) <= 1.0:
-        if _unexplained(model, counts):
-            everywhere = np.full(model.experts, np.inf)
-            return _risk(model, everywhere, True, np.zeros(model.experts))
+        if _has_residual(model, counts):
+            infinite = np.full(model.experts, np.inf)
+            return _total_risk(model, infinite, True, np.zeros(model.experts))
         if surplus == 0.0:
-            # labels without residual: more of the same samples change nothing
+            # labels have no residual: the same samples twice give the same fit
             counts = 2 * counts
             surplus = float(counts.sum())
-    moments = _dense_moments(ridge, world, counts, ridge > 0.0 or surplus > 0.0)
-    losses = block_losses(model, moments.mean, moments.missed, moments.variance)
-    leading, correction, size = (
+    moments = _dense_moments(ridge, arranged, counts, ridge > 0.0 or surplus > 0.0)
+    losses = block_losses(model, moments.mean, moments.coefficient_error, moments.variance)
+    leading, correction, error_scale = (
         perturbed_excess(each, estimator, model, under)
-        for each in (losses, _correction(model, moments), _doubt(model, moments))
+        for each in (
+            losses,
+            _correction(model, moments),
+            _error_scale(model, moments),
+        )
     )
-    # the error of a series cut off is of the size of its next term: at most that of the last one
-    # kept, plus, since that may vanish by accident, the square of the relative size of its order;
-    # where the last one is larger than what it corrects the expansion is cut before
+    # the error of a truncated series has the size of the next term. It is at most the last term
+    # kept, plus the square of the relative size of that order, as the term may vanish by accident;
+    # a correction above the leading order is left out
     usable = np.abs(correction) <= leading
-    relative = np.divide(size, leading, out=np.zeros(size.shape), where=leading > 0.0)
-    error = np.abs(correction) + np.where(np.isinf(size), np.inf, relative * size)
-    return _risk(model, leading + np.where(usable, correction, 0.0), False, error)
+    relative = np.divide(error_scale, leading, out=np.zeros(error_scale.shape), where=leading > 0.0)
+    error = np.abs(correction) + np.where(np.isinf(error_scale), np.inf, relative * error_scale)
+    return _total_risk(model, leading + np.where(usable, correction, 0.0), False, error)
 
 
-def _unexplained(model: BlockModel, counts: IntArray) -> bool:
+def _has_residual(model: BlockModel, counts: IntArray) -> bool:
     """Whether any group with samples has labels that no coefficients reproduce."""
     if model.noise_variance == 0.0 or model.label_noise_variance > 0.0:
         return model.label_noise_variance > 0.0
@@ -294,18 +314,20 @@ def _unexplained(model: BlockModel, counts: IntArray) -> bool:
 
 
 def _dense_moments(
-    ridge: float, world: _Arranged, counts: IntArray, over: bool
+    ridge: float, arranged: _ModelInLayout, counts: IntArray, over: bool
 ) -> CoefficientMoments:
+    """Moments of dense least squares; ``over`` if there are enough samples or a ridge."""
     penalty = float(counts.sum()) * ridge
-    return world.moments(
+    return arranged.moments(
         counts,
-        np.full(world.layout.shape, world.label_noise),
+        np.full(arranged.layout.shape, arranged.label_noise),
         np.full((1, 1), 1.0 if over else 0.0),
         np.full((1, 1), penalty if over else 1.0),
     )
 
 
-def _risk(model: BlockModel, excess: FloatArray, exact: bool, error: FloatArray) -> Risk:
+def _total_risk(model: BlockModel, excess: FloatArray, exact: bool, error: FloatArray) -> Risk:
+    """The risk from excess risks and errors given the group, (K,)."""
     p = model.group_probabilities
     drawn = p > 0.0
     omega = model.label_noise_variance

@@ -1,4 +1,4 @@
-"""Gates that route by the noisy input: from models to formulas."""
+"""Gates that route by the noisy input: their excess risks and routing matrices."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, reso
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import RoutingMatrix
 
-LEAST_RATIO, MOST_RATIO = 1e-100, 1e100  # of signal to noise; beyond, squares are no floats
+LEAST_RATIO, MOST_RATIO = 1e-100, 1e100  # of signal to noise; beyond, squares overflow
 
 
 class GateLosses(NamedTuple):
-    """Excess over oracle routing given the group, (K,), and its largest relative error."""
+    """The excess over oracle routing given the group, (K,), and its largest relative error."""
 
     per_group: FloatArray
     error: float
 
 
 def gate_losses(gate: Gate, model: BlockModel) -> GateLosses:
-    """What routing by ``gate`` loses against the oracle, experts without ridge.
+    """The excess risk of routing by ``gate`` over the oracle, for experts without ridge.
 
     Raises
     ------
     NoClosedForm
-        The gate is neither `Hard` nor `Soft` at temperature 1, nor the same as one of these.
+        The gate is not equivalent to `Oracle`, `Hard` or `Soft` at temperature 1.
     ValueError
         The model leaks.
     """
@@ -46,51 +46,55 @@ def gate_losses(gate: Gate, model: BlockModel) -> GateLosses:
         raise NoClosedForm(
             f"no formula is known for {gate!r}; call simulate(MoE(gate={gate!r}), model)"
         )
-    kinds = _Kinds.of(model)
-    if model.noise_variance == 0.0 or not kinds.blocks:
-        # each sample is sent where it belongs, or has nothing that could be predicted
-        return GateLosses(kinds.spread(np.zeros(len(kinds.blocks)), 0.0), 0.0)
+    classes = _GroupClasses.of(model)
+    if model.noise_variance == 0.0 or not classes.blocks:
+        # each sample is sent to its own expert, or has no signal to be predicted
+        return GateLosses(classes.per_group(np.zeros(len(classes.blocks)), 0.0), 0.0)
     if gate == Hard():
-        hard = hard_gate.hard_routing(kinds.blocks, kinds.counts, kinds.constants.max(initial=0.0))
-        return GateLosses(kinds.spread(hard.lost, hard.foreign), hard.error)
-    arguments = kinds.blocks, kinds.counts, float(kinds.constants.sum())
+        hard = hard_gate.hard_routing(
+            classes.blocks, classes.counts, classes.signal_free_probabilities.max(initial=0.0)
+        )
+        return GateLosses(classes.per_group(hard.excess, hard.signal_free_excess), hard.error)
+    arguments = classes.blocks, classes.counts, float(classes.signal_free_probabilities.sum())
     soft = soft_gate.soft_losses(*arguments)
-    foreign = soft_gate.foreign_loss(*arguments) if np.any(kinds.class_of < 0) else 0.0
-    return GateLosses(kinds.spread(soft.per_class, foreign), soft.error)
+    signal_free_excess = (
+        soft_gate.signal_free_loss(*arguments) if np.any(classes.class_of < 0) else 0.0
+    )
+    return GateLosses(classes.per_group(soft.per_class, signal_free_excess), soft.error)
 
 
 def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     r"""Probability that a gate sends a sample of group g to expert j.
 
-    `Hard`, with :math:`F, f` the laws of the scores :math:`\log W` while their blocks are
-    inactive and :math:`F^1_g` that while block g is active:
+    For `Hard`, with :math:`F, f` the distributions and densities of the scores :math:`\log W` of
+    inactive blocks and :math:`F^1_g` the distribution of the score of block g while active:
 
     .. math:: P(g \to j) = \int f_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta .
 
     Parameters
     ----------
-    gate : Oracle, Hard, or what is the same: TopK(1), Learned()
+    gate : Oracle, Hard, or an equivalent gate: TopK(1), Learned()
     model : BlockModel
-        With strict blocks.
+        It must have strict blocks.
 
     Returns
     -------
     RoutingMatrix
-        ``matrix`` (K, K), its entries with relative accuracy however small they are;
-        ``misrouting``, the sum of those off the diagonal over the groups; ``error``, absolute.
+        ``matrix`` (K, K), with entries of relative accuracy however small they are;
+        ``misrouting``, the probability of a wrong expert; ``error``, an absolute error.
 
     Raises
     ------
     NoClosedForm
-        For other gates; `simulate_routing` knows those that pick one expert.
+        The gate is another one; `simulate_routing` simulates gates that pick one expert.
     ValueError
         The model leaks.
 
     Notes
     -----
-    A sample whose group cannot be told at all goes to the first of the most probable groups.
-    Rows of groups of probability zero say where such samples would go. Source: docs/theory.md
-    §6; [SNB] Theorem 4.1.
+    A sample that gives no evidence of its group goes to the first of the most probable groups. Rows
+    of groups of probability zero are the probabilities for such samples if there were any. Source:
+    docs/theory.md §6; [SNB] Theorem 4.1.
 
     Examples
     --------
@@ -112,19 +116,21 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
             f"the routing matrix is known for Oracle() and Hard(), got {gate!r}; gates that pick "
             f"one expert can be simulated: simulate_routing({gate!r}, model)"
         )
-    kinds = _Kinds.of(model)
-    if model.noise_variance == 0.0 or not kinds.blocks:
-        return RoutingMatrix(kinds.certain(model), shares, 0.0)
-    found = hard_gate.hard_routing(kinds.blocks, kinds.counts, kinds.constants.max(initial=0.0))
-    return RoutingMatrix(kinds.matrix(found), shares, found.error)
+    classes = _GroupClasses.of(model)
+    if model.noise_variance == 0.0 or not classes.blocks:
+        return RoutingMatrix(classes.noiseless_matrix(model), shares, 0.0)
+    routing = hard_gate.hard_routing(
+        classes.blocks, classes.counts, classes.signal_free_probabilities.max(initial=0.0)
+    )
+    return RoutingMatrix(classes.matrix(routing), shares, routing.error)
 
 
 def misrouting_bound(model: BlockModel) -> float:
-    r"""Union bound on the probability that the Bayes router errs: equal isotropic blocks.
+    r"""Union bound on the misrouting probability of the Bayes router for equal isotropic blocks.
 
     .. math:: (K-1)\,I_{1/(1+r)}(s/2, s/2), \qquad r = 1 + \lambda/\sigma^2,
 
-    I the regularised incomplete beta function; it may exceed 1. Source: docs/theory.md §6.
+    I the regularised incomplete beta function. The bound may exceed 1. Source: docs/theory.md §6.
 
     Raises
     ------
@@ -154,99 +160,106 @@ def misrouting_bound(model: BlockModel) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class _Kinds:
-    """The groups of a model by what their samples look like.
+class _GroupClasses:
+    """The groups of a model, in classes of groups with the same blocks and probabilities.
 
     Attributes
     ----------
     blocks : list of C Block
-        The distinct blocks with signal of groups that are drawn.
+        The distinct blocks with signal of groups that are drawn, one for each class.
     counts : (C,) integer array
+        The number of groups in each class.
     class_of : (K,) integer array
-        Which of them; -1 for groups without signal, -2 for groups that are never drawn.
-    constants : array
-        Probabilities of the groups that are drawn and have no signal, ...
-    idle : int
-        ... and the first of the most probable of them; -1 if there are none.
-    own : (K,) array
-        Mean of :math:`\\sum\\theta^2\\bar x^2` over its own block for a sample of the group.
+        The class of each group; -1 for groups without signal, -2 for groups that are never drawn.
+    signal_free_probabilities : array
+        Probabilities of the groups that are drawn and have no signal.
+    most_probable_signal_free : int
+        The most probable group without signal, the first of several; -1 if there is none.
+    prediction_energy : (K,) array
+        Mean of :math:`\\sum\\theta^2\\bar x^2` over the block of the group for its samples.
     """
 
     blocks: list[Block]
     counts: IntArray
     class_of: IntArray
-    constants: FloatArray
-    idle: int
-    own: FloatArray
+    signal_free_probabilities: FloatArray
+    most_probable_signal_free: int
+    prediction_energy: FloatArray
 
     @classmethod
-    def of(cls, model: BlockModel) -> _Kinds:
+    def of(cls, model: BlockModel) -> _GroupClasses:
+        """The classes of the groups of ``model``."""
         noise, p = model.noise_variance, model.group_probabilities
         theta2 = np.square(optimal_coefficients(MoE(), model))
-        own = block_sums(theta2 * (model.signal_variances + noise), model.block_of)
+        prediction_energy = block_sums(theta2 * (model.signal_variances + noise), model.block_of)
         signal = block_sums(model.signal_variances, model.block_of) > 0.0
         class_of = np.where(p > 0.0, -1, -2)
-        found: dict[tuple[float, bytes], int] = {}
+        index_of: dict[tuple[float, bytes], int] = {}
         blocks: list[Block] = []
         order = np.argsort(model.block_of, kind="stable")
         described = np.stack([model.signal_variances[order], theta2[order]])
         ends = np.cumsum(model.sizes)
         for g in np.flatnonzero(signal & (p > 0.0)).tolist():
-            one = described[:, ends[g] - model.sizes[g] : ends[g]]
-            key = (p[g], one.tobytes())
-            if key not in found:
-                found[key] = len(blocks)
-                blocks.append(_block(float(p[g]), one[0], one[1], noise))
-            class_of[g] = found[key]
+            arrays = described[:, ends[g] - model.sizes[g] : ends[g]]
+            key = (p[g], arrays.tobytes())
+            if key not in index_of:
+                index_of[key] = len(blocks)
+                blocks.append(_block(float(p[g]), arrays[0], arrays[1], noise))
+            class_of[g] = index_of[key]
         counts = np.bincount(class_of[class_of >= 0], minlength=len(blocks))
-        flat = np.flatnonzero(class_of == -1)
-        idle = int(flat[np.argmax(p[flat])]) if flat.size else -1
-        return cls(blocks, counts, class_of, p[flat], idle, own)
+        signal_free = np.flatnonzero(class_of == -1)
+        most_probable_signal_free = (
+            int(signal_free[np.argmax(p[signal_free])]) if signal_free.size else -1
+        )
+        return cls(
+            blocks, counts, class_of, p[signal_free], most_probable_signal_free, prediction_energy
+        )
 
-    def spread(self, per_class: FloatArray, foreign: float) -> FloatArray:
-        """Losses given the group, (K,)."""
+    def per_group(self, per_class: FloatArray, signal_free_excess: float) -> FloatArray:
+        """The excess risk given the group, (K,), from the excess of each class."""
         drawn = self.class_of >= 0
-        losses = np.full(len(self.class_of), foreign)
+        losses = np.full(len(self.class_of), signal_free_excess)
         losses[drawn] = per_class[self.class_of[drawn]]
-        losses[self.class_of == -2] += self.own[self.class_of == -2]
+        losses[self.class_of == -2] += self.prediction_energy[self.class_of == -2]
         return losses
 
-    def matrix(self, found: hard_gate.HardRouting) -> FloatArray:
-        """Routing probabilities, (K, K)."""
+    def matrix(self, routing: hard_gate.HardRouting) -> FloatArray:
+        """The routing matrix, (K, K), from the routing probabilities of the classes."""
         drawn = np.flatnonzero(self.class_of >= 0)
         rest = np.flatnonzero(self.class_of < 0)
-        kind = self.class_of[drawn]
+        class_index = self.class_of[drawn]
         result = np.zeros((len(self.class_of), len(self.class_of)))
-        result[np.ix_(drawn, drawn)] = found.between[np.ix_(kind, kind)]
-        result[drawn, drawn] = found.right[kind]
-        result[np.ix_(rest, drawn)] = found.stray[kind]
-        if self.idle >= 0:
-            result[drawn, self.idle] = found.away[kind]
-            result[rest, self.idle] = found.idle
+        result[np.ix_(drawn, drawn)] = routing.to_other[np.ix_(class_index, class_index)]
+        result[drawn, drawn] = routing.to_own[class_index]
+        result[np.ix_(rest, drawn)] = routing.signal_free_to_block[class_index]
+        if self.most_probable_signal_free >= 0:
+            result[drawn, self.most_probable_signal_free] = routing.to_signal_free[class_index]
+            result[rest, self.most_probable_signal_free] = routing.signal_free_to_signal_free
         return result
 
-    def certain(self, model: BlockModel) -> FloatArray:
-        """Routing without noise, or without any signal: (K, K) zeros and ones."""
+    def noiseless_matrix(self, model: BlockModel) -> FloatArray:
+        """The routing matrix without noise, or without any signal: (K, K) zeros and ones."""
         target = np.arange(len(self.class_of))
-        silent = self.idle
-        if silent < 0:
-            # all blocks are silent for a group that is never drawn: the fewest coordinates win,
-            # then the largest density at zero
+        target_of_rest = self.most_probable_signal_free
+        if target_of_rest < 0:
+            # a sample of a group that is never drawn is zero in all blocks: the block with the
+            # fewest coordinates wins, then the largest density at zero
             drawn = np.flatnonzero(self.class_of >= 0)
             blocks = [self.blocks[c] for c in self.class_of[drawn]]
             fewest = [float(block.degrees.sum()) for block in blocks]
             density = np.array([b.log_prior - 0.5 * b.degrees @ np.log(b.ratios) for b in blocks])
-            silent = int(drawn[np.lexsort((-density, np.array(fewest)))[0]])
-        target[self.class_of < 0] = silent
+            target_of_rest = int(drawn[np.lexsort((-density, np.array(fewest)))[0]])
+        target[self.class_of < 0] = target_of_rest
         return np.eye(len(target))[target]
 
 
 def _block(p: float, lambdas: FloatArray, theta2: FloatArray, noise: float) -> Block:
-    distinct, place, degrees = np.unique(lambdas, return_inverse=True, return_counts=True)
-    loads = np.asarray(noise * np.bincount(place, theta2), dtype=np.float64)
+    """The block of a group of probability p, with equal variances put together."""
+    distinct, value_index, degrees = np.unique(lambdas, return_inverse=True, return_counts=True)
+    q = np.asarray(noise * np.bincount(value_index, theta2), dtype=np.float64)  # while inactive
     # without noise only the order of the ratios matters
     with np.errstate(over="ignore", under="ignore"):
         ratios = distinct / noise if noise > 0.0 else distinct
     ratios = np.clip(ratios, LEAST_RATIO, MOST_RATIO)
-    there, many = distinct > 0.0, degrees.astype(np.float64)
-    return Block(math.log(p), ratios[there], many[there], loads[there])
+    has_signal, multiplicities = distinct > 0.0, degrees.astype(np.float64)
+    return Block(math.log(p), ratios[has_signal], multiplicities[has_signal], q[has_signal])

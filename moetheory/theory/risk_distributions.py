@@ -1,4 +1,4 @@
-"""The whole law of the risk of experts fitted on finitely many samples."""
+"""The law of the risk of experts fitted on finitely many samples: `RiskDistribution`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from moetheory.common.validation import count, regular_array
 from moetheory.formulas import inversion, ratios
 
 DRAWS = 1 << 20  # numbers drawn at once
-LEAST_TAIL = 1e-11  # of a sum, whose tail is known to about 1e-13
+LEAST_TAIL = 1e-11  # the least tail of a sum, as tails have an error of about 1e-13
 
 
-class Part(NamedTuple):
+class ExpertLaw(NamedTuple):
     r"""The law of one fitted expert's risk beyond ``fixed``, as two independent terms.
 
-    ``ratio`` is :math:`(a, s, \nu)` of :math:`a\,\chi^2_s/\chi^2_\nu`, ``beta`` is
-    :math:`(e, \alpha, \beta)` of :math:`e\,\mathrm{Beta}(\alpha, \beta)`; None where there is
+    ``ratio`` is :math:`(a, s, \nu)` for :math:`a\,\chi^2_s/\chi^2_\nu`, ``beta`` is
+    :math:`(e, \alpha, \beta)` for :math:`e\,\mathrm{Beta}(\alpha, \beta)`; None where there is
     no such term.
     """
 
@@ -37,7 +37,7 @@ class Part(NamedTuple):
 class RiskDistribution:
     r"""The law of a risk, :math:`c + \sum_j a_j\chi^2_{s_j}/\chi^2_{\nu_j} + \sum_j e_jB_j`.
 
-    Made by `risk_distribution`. Arguments that are arrays give arrays.
+    `risk_distribution` returns it. Arguments that are arrays give arrays.
 
     Attributes
     ----------
@@ -49,39 +49,40 @@ class RiskDistribution:
         Bound on the absolute error of `cdf` and `sf`: 0 (up to rounding) for a constant or a
         single term, which have closed forms, else 1e-10.
     experts : tuple of RiskDistribution
-        The law of each expert's own risk; just itself if it is one expert's.
+        The law of each expert's risk; for the law of one expert, that law alone.
     """
 
     lower: float
     _terms: inversion.Sum = field(repr=False)
-    _parts: tuple[Part | NoClosedForm, ...] = field(repr=False)
+    _laws: tuple[ExpertLaw | NoClosedForm, ...] = field(repr=False)
 
     @classmethod
     def of(
-        cls, weighted: list[tuple[float, Part]], parts: tuple[Part | NoClosedForm, ...]
+        cls, weighted: list[tuple[float, ExpertLaw]], laws: tuple[ExpertLaw | NoClosedForm, ...]
     ) -> RiskDistribution:
-        """The law of a weighted sum of independent parts; ``parts`` are those of all experts."""
+        """The law of a weighted sum of independent risks; ``laws`` are the laws of all experts."""
         return cls(
-            math.fsum(p * part.fixed for p, part in weighted),
+            math.fsum(p * law.fixed for p, law in weighted),
             inversion.Sum(
-                *_distinct((p, part.ratio) for p, part in weighted),
-                *_distinct((p, part.beta) for p, part in weighted),
+                *_merged_terms((p, law.ratio) for p, law in weighted),
+                *_merged_terms((p, law.beta) for p, law in weighted),
             ),
-            parts,
+            laws,
         )
 
     @cached_property
     def experts(self) -> tuple[RiskDistribution, ...]:
-        """One law per expert. NoClosedForm if that of a group of probability 0 is not known."""
+        """The law of each expert's risk; NoClosedForm if a group of probability 0 has none."""
         laws = []
-        for part in self._parts:
-            if isinstance(part, NoClosedForm):
-                raise part
-            laws.append(RiskDistribution.of([(1.0, part)], (part,)))
+        for law in self._laws:
+            if isinstance(law, NoClosedForm):
+                raise law
+            laws.append(RiskDistribution.of([(1.0, law)], (law,)))
         return tuple(laws)
 
     @property
     def mean(self) -> float:
+        """The exact mean; ``inf`` where the integral diverges."""
         t = self._terms
         ratio = t.ratio_powers * t.ratio_scales * ratios.ratio_mean(t.ratio_first, t.ratio_second)
         beta = t.beta_powers * t.beta_scales * ratios.beta_mean(t.beta_first, t.beta_second)
@@ -89,6 +90,7 @@ class RiskDistribution:
 
     @property
     def std(self) -> float:
+        """The exact standard deviation; ``inf`` where the integral diverges."""
         t = self._terms
         unit = float(np.max(np.concatenate((t.ratio_scales, t.beta_scales)), initial=0.0)) or 1.0
         ratio, beta = (
@@ -103,6 +105,7 @@ class RiskDistribution:
 
     @property
     def upper(self) -> float:
+        """The upper end of the support; it may be ``inf``."""
         t = self._terms
         return (
             math.inf if len(t.ratio_scales) else self.lower + float(t.beta_scales @ t.beta_powers)
@@ -110,45 +113,47 @@ class RiskDistribution:
 
     @property
     def error(self) -> float:
-        return 0.0 if self._count <= 1 else inversion.TOLERANCE
+        """A bound on the absolute error of `cdf` and `sf`."""
+        return 0.0 if self._number_of_terms <= 1 else inversion.TOLERANCE
 
     @property
-    def _count(self) -> int:
+    def _number_of_terms(self) -> int:
+        """The number of independent terms of the sum."""
         return int(self._terms.ratio_powers.sum() + self._terms.beta_powers.sum())
 
     @property
-    def _convolved(self) -> bool:
-        """Whether it is one expert below the threshold, whose tails are known relatively."""
-        return self._count == 2 and len(self._terms.ratio_scales) == len(self._terms.beta_scales)
+    def _is_ratio_plus_beta(self) -> bool:
+        """Whether the law is one expert's below the threshold, with tails of relative accuracy."""
+        t = self._terms
+        return self._number_of_terms == 2 and len(t.ratio_scales) == len(t.beta_scales)
 
     @overload
     def cdf(self, x: float) -> float: ...
     @overload
     def cdf(self, x: ArrayLike) -> float | FloatArray: ...
     def cdf(self, x: Any) -> Any:
-        r""":math:`P(\mathrm{risk} \le x)`, with relative accuracy where it is small.
+        r"""The distribution function :math:`P(\mathrm{risk} \le x)`; small values are accurate too.
 
         Raises
         ------
         ValueError
             x is not a real number (or an array of such).
         ArithmeticError
-            The law at x cannot be found to within `error`: few small experts without enough
-            samples, near a kink of their law. `sample` always works.
+            The law at x cannot be computed to within `error`: for few small experts without
+            enough samples, near a kink of their law. `sample` always works.
         """
-        return _each(_real("x", x), lambda v: self._tails(v)[0])
+        return _elementwise(_real_values("x", x), lambda v: self._tails(v)[0])
 
     @overload
     def sf(self, x: float) -> float: ...
     @overload
     def sf(self, x: ArrayLike) -> float | FloatArray: ...
     def sf(self, x: Any) -> Any:
-        r""":math:`P(\mathrm{risk} > x)`; otherwise as `cdf`.
+        r"""The survival function :math:`P(\mathrm{risk} > x)`; errors are those of `cdf`.
 
-        With relative accuracy however small for one expert; for a sum to an absolute accuracy
-        of about 1e-13.
+        One expert has relative accuracy, a sum an absolute accuracy of about 1e-13.
         """
-        return _each(_real("x", x), lambda v: self._tails(v)[1])
+        return _elementwise(_real_values("x", x), lambda v: self._tails(v)[1])
 
     @overload
     def quantile(self, q: float) -> float: ...
@@ -158,14 +163,14 @@ class RiskDistribution:
         """The risk that is not exceeded with probability q.
 
         ``q = 0`` and ``q = 1`` give the ends of the support. Raises ValueError for q outside
-        [0, 1], ArithmeticError as `cdf`, and for q beyond 1 - 1e-11 unless it is the law of a
-        single expert.
+        [0, 1]. Raises ArithmeticError where `cdf` does, and for q beyond 1 - 1e-11 unless the law
+        is that of a single expert.
         """
-        given = _real("q", q)
+        given = _real_values("q", q)
         bad = given[~((given >= 0.0) & (given <= 1.0))]
         if bad.size:
             raise ValueError(f"q must be between 0 and 1, got {bad[0]:g}")
-        return _each(given, self._quantile)
+        return _elementwise(given, self._quantile)
 
     def sample(self, size: int, rng: Any = None) -> FloatArray:
         """Independent draws, shape (size,); ``rng`` as `numpy.random.default_rng` takes it."""
@@ -173,15 +178,16 @@ class RiskDistribution:
         generator = np.random.default_rng(rng)
         total, t = np.full(size, self.lower), self._terms
         for a, s, nu, power in zip(*t[:4], strict=True):
-            for rows in _batches(int(power), size):
+            for rows in _batch_sizes(int(power), size):
                 above = generator.chisquare(s, (rows, size))
                 total += a * (above / generator.chisquare(nu, (rows, size))).sum(axis=0)
         for e, first, second, power in zip(*t[4:], strict=True):
-            for rows in _batches(int(power), size):
+            for rows in _batch_sizes(int(power), size):
                 total += e * generator.beta(first, second, (rows, size)).sum(axis=0)
         return total
 
     def _quantile(self, q: float) -> float:
+        """The quantile of a checked q."""
         if q in (0.0, 1.0):
             return self.upper if q else self.lower
         return self.lower + (
@@ -189,33 +195,33 @@ class RiskDistribution:
         )
 
     def _tails(self, x: float) -> tuple[float, float]:
-        """P(risk ≤ x) and P(risk > x)."""
+        """The probabilities P(risk ≤ x) and P(risk > x)."""
         beyond, t = x - self.lower, self._terms
-        if beyond < 0.0 or (beyond == 0.0 and self._count):
+        if beyond < 0.0 or (beyond == 0.0 and self._number_of_terms):
             return 0.0, 1.0
         if x >= self.upper:
             return 1.0, 0.0
-        if self._count == 1:
+        if self._number_of_terms == 1:
             is_ratio = len(t.ratio_scales) == 1
             tails = ratios.ratio_tails if is_ratio else ratios.beta_tails
             scale, first, second = (float(a[0]) for a in (t[:3] if is_ratio else t[4:7]))
             low, high = tails(beyond / scale, first, second)
             return float(low), float(high)
-        if self._convolved:
+        if self._is_ratio_plus_beta:
             return ratios.convolved_tails(beyond, *(float(array[0]) for array in (*t[:3], *t[4:7])))
         low = min(max(inversion.invert(beyond, t), 0.0), 1.0)
         return low, 1.0 - low
 
     def beyond(self, tail: float, *, upper: bool) -> float:
-        """How far beyond ``lower`` the probability is ``tail``, above (``upper``) or below.
+        """The distance from ``lower`` to the point with ``tail`` above (``upper``) or below it.
 
         An upper tail may be far too small for ``1 - tail`` to differ from 1.
         """
         t = self._terms
-        if self._count == 0:
+        if self._number_of_terms == 0:
             return 0.0
 
-        def each(tail: float, upper: bool) -> FloatArray:
+        def term_quantiles(tail: float, upper: bool) -> FloatArray:
             return np.concatenate(
                 (
                     t.ratio_scales
@@ -224,25 +230,24 @@ class RiskDistribution:
                 )
             )
 
-        # no less than any of its terms; and if it is more than x_1 + x_2 + ..., some term is
-        # more than its x_j
-        low = float(each(tail, upper).max())
-        if self._count == 1:
+        # a sum is no less than a term; if it is above x_1 + x_2 + ..., some term is above x_j
+        low = float(term_quantiles(tail, upper).max())
+        if self._number_of_terms == 1:
             return low
-        if upper and tail < LEAST_TAIL and not self._convolved:
+        if upper and tail < LEAST_TAIL and not self._is_ratio_plus_beta:
             raise ArithmeticError(
                 f"the upper tail of a sum is not known below {LEAST_TAIL:g}, got {tail:.2g}; "
                 "that of a single expert is"
             )
-        share = (tail if upper else 1.0 - tail) / self._count
-        high = float(each(share, True) @ np.concatenate((t.ratio_powers, t.beta_powers)))
-        return _root(lambda y: self._tails(self.lower + y)[int(upper)], tail, low, high)
+        share = (tail if upper else 1.0 - tail) / self._number_of_terms
+        high = float(term_quantiles(share, True) @ np.concatenate((t.ratio_powers, t.beta_powers)))
+        return _log_root(lambda y: self._tails(self.lower + y)[int(upper)], tail, low, high)
 
 
-def _distinct(
+def _merged_terms(
     terms: Iterable[tuple[float, tuple[float, float, float] | None]],
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Terms that agree up to rounding, once each: scales, first, second, how many there are."""
+    """The distinct terms, up to rounding: scales, first and second parameters, multiplicities."""
     powers: dict[tuple[float, float, float], int] = {}
     for p, term in terms:
         if term is not None and p * term[0] > 0.0:
@@ -252,29 +257,32 @@ def _distinct(
     return table[0], table[1], table[2], np.array(list(powers.values()), dtype=np.float64)
 
 
-def _root(probability: Callable[[float], float], wanted: float, low: float, high: float) -> float:
-    """Where a monotone function of y > 0 takes a value, by Brent's method on a log-log scale."""
+def _log_root(
+    probability: Callable[[float], float], wanted: float, low: float, high: float
+) -> float:
+    """The y > 0 at which a monotone function has a value, by Brent's method on a log-log scale."""
     from scipy import optimize
 
     tiny = np.finfo(np.float64).tiny
 
-    def miss(log_y: float) -> float:
+    def log_ratio(log_y: float) -> float:
         return math.log(max(probability(math.exp(log_y)), tiny) / wanted)
 
     left, right = math.log(max(low, tiny)), math.log(high)
-    at_left, at_right = miss(left), miss(right)
+    value_left, value_right = log_ratio(left), log_ratio(right)
     # theory puts the root between them, so that equal signs can only be rounding at an end
-    if at_left * at_right >= 0.0:
-        return low if abs(at_left) <= abs(at_right) else high
-    return math.exp(optimize.brentq(miss, left, right, xtol=1e-10, rtol=1e-13))
+    if value_left * value_right >= 0.0:
+        return low if abs(value_left) <= abs(value_right) else high
+    return math.exp(optimize.brentq(log_ratio, left, right, xtol=1e-10, rtol=1e-13))
 
 
-def _batches(rows: int, size: int) -> Iterable[int]:
+def _batch_sizes(rows: int, size: int) -> Iterable[int]:
+    """Numbers of rows of length ``size`` that are drawn at once; their sum is ``rows``."""
     step = max(DRAWS // max(size, 1), 1)
     return (min(step, rows - begin) for begin in range(0, rows, step))
 
 
-def _real(name: str, value: Any) -> FloatArray:
+def _real_values(name: str, value: Any) -> FloatArray:
     """``value`` as an array of floats, infinities included."""
     given = regular_array(name, value)
     if given.dtype.kind not in "iuf":
@@ -285,6 +293,7 @@ def _real(name: str, value: Any) -> FloatArray:
     return array
 
 
-def _each(values: FloatArray, function: Callable[[float], float]) -> float | FloatArray:
+def _elementwise(values: FloatArray, function: Callable[[float], float]) -> float | FloatArray:
+    """The function of each value, in the shape of ``values``; a float for a scalar."""
     results = np.array([function(v) for v in values.ravel().tolist()], dtype=np.float64)
     return float(results[0]) if values.ndim == 0 else results.reshape(values.shape)

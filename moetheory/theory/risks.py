@@ -1,4 +1,4 @@
-"""What theory gives: from estimators and models to formulas."""
+"""Theoretical risks of estimators, the gap between them, and bounds."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def risk(
     under: Perturbation | None = None,
     require: str | None = None,
 ) -> Risk:
-    r"""Risk on fresh noisy inputs: of the population optimum, or expected after fitting.
+    r"""Risk on fresh noisy inputs, of the population optimum or expected after fitting.
 
-    Without ``samples``, with :math:`h = p\lambda + (1-p)\nu` and no ridge, excess risk
+    Without ``samples``, and with :math:`h = p\lambda + (1-p)\nu` and no ridge, excess risk
 
     .. math:: \text{dense: } \sum_m \frac{b^2 h\sigma^2}{h+\sigma^2}, \qquad
               \text{MoE: } \sum_m \Big( \frac{p\,b^2\lambda\sigma^2}{\lambda+\sigma^2}
                            + (1-p)\nu b^2 \Big).
 
-    With them, the mean over training sets of the risk of minimum-norm least squares (or of
-    ridge regression). An expert with more samples than coordinates, of residual variance
-    :math:`\rho_g`:
+    With ``samples`` it is the mean over training sets of the risk of minimum-norm least squares (or
+    of ridge regression). An expert with more samples than coordinates and residual variance
+    :math:`\rho_g` has
 
     .. math:: \rho_g\,\frac{n_g-1}{n_g-s_g-1}, \qquad \text{infinite at } |n_g - s_g| \le 1 .
 
@@ -65,34 +65,35 @@ def risk(
     model : BlockModel
     samples : int or (K,) integers, optional
         Training samples: n, divided into :math:`n_g \approx p_g n` by largest remainder, or
-        the counts themselves. Infinitely many if not given.
+        the counts :math:`n_g`. Infinitely many if not given.
     under : Perturbation, optional
-        What differs at test time; the estimator is fitted, or optimal, without it.
+        What differs at test time; the estimator is fitted, or optimal, without perturbation.
     require : {"exact"}, optional
-        Refuse an answer that is only asymptotic.
+        "exact" refuses an answer that is only asymptotic.
 
     Returns
     -------
     Risk
-        With ``per_group`` (K,). ``exactness`` is "exact" for population risks, infinite ones
+        Its ``exactness`` is "exact" for population risks, infinite ones
         and experts without ridge that have no fewer samples than coordinates, or isotropic
-        blocks, or no samples; "asymptotic" otherwise: the deterministic equivalent and its 1/n
-        term, with ``error`` an estimate of what is still missing. It grows towards n = d, where
-        the relative error is about 1/|n - d|, infinite within two samples of it; and where
-        blocks are small and strong, so that each n_g is near its s_g: ask `simulate`. Without
-        feature noise and ridge, dense is known only if all coordinates leak or none does.
+        blocks, or no samples; else "asymptotic": the deterministic equivalent and its 1/n
+        term, with ``error`` an estimate of what is still missing. This error grows towards n = d,
+        where its relative size is about 1/|n - d|, and is infinite within two samples of n = d.
+        It also grows where blocks are small and strong, so that each n_g is near its s_g: there
+        use `simulate`. Without feature noise and ridge, dense has a closed form only if all
+        coordinates leak or none does.
 
     Raises
     ------
     ValueError
         A gate routes by the input and the model leaks, or ``under`` has confusion or a radius;
-        the confusion is not of as many groups as there are.
+        the confusion has not as many groups as the model.
     NoClosedForm
-        ``require="exact"`` and only an asymptotic formula is known; the equations of the
-        equivalent have no solution; ``under`` a perturbation, a gate that routes by the input,
-        or a radius together with ``samples``, erasure or noise that is not normal, or erasure of
-        correlated coordinates with ``samples``, unless experts have more samples than
-        coordinates.
+        ``require="exact"`` is given and only an asymptotic formula is known; the equations of the
+        equivalent have no solution; or ``under`` is given and has no closed form: with a gate
+        that routes by the input; a radius together with ``samples``, erasure or noise that is not
+        normal; erasure of correlated coordinates with ``samples``, unless experts have more
+        samples than coordinates.
 
     Notes
     -----
@@ -115,9 +116,9 @@ def risk(
     if under is not None:
         checked_perturbation(under, estimator, model)
     if samples is None:
-        return (
-            _optimal_risk(estimator, model) if under is None else _exposed(estimator, model, under)
-        )
+        if under is None:
+            return _optimal_risk(estimator, model)
+        return _perturbed_optimal_risk(estimator, model, under)
     checked_oracle(estimator, "the risk after fitting on samples")
     result = fitted_risk(estimator, model, samples, under)
     if require == "exact" and result.exactness != "exact":
@@ -130,8 +131,8 @@ def risk(
     return result
 
 
-def _arrays(model: BlockModel, ridge: float = 0.0) -> tuple[Any, ...]:
-    """A model, as formulas of population risks take it."""
+def _formula_arguments(model: BlockModel, ridge: float = 0.0) -> tuple[Any, ...]:
+    """The arguments of the formulas for population risks."""
     return (
         model.group_probabilities,
         model.block_of,
@@ -143,20 +144,21 @@ def _arrays(model: BlockModel, ridge: float = 0.0) -> tuple[Any, ...]:
     )
 
 
-def _excess(estimator: Estimator, model: BlockModel) -> tuple[float, FloatArray]:
-    """Of the population optimum, a mixture routed by the oracle; and given the group, (K,)."""
+def _optimal_excess(estimator: Estimator, model: BlockModel) -> tuple[float, FloatArray]:
+    """The excess risk of the population optimum with oracle routing: total and per group, (K,)."""
     contributions = (
         population.dense_contributions
         if isinstance(estimator, Dense)
         else population.expert_contributions
     )
-    arrays = _arrays(model, estimator.ridge)
-    total, per_group = population.excess_with_groups(contributions, *arrays)
+    arguments = _formula_arguments(model, estimator.ridge)
+    total, per_group = population.excess_with_groups(contributions, *arguments)
     return float(total), per_group
 
 
 def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
-    excess, per_group = _excess(estimator, model)
+    """The risk of the population optimum, with any gate."""
+    excess, per_group = _optimal_excess(estimator, model)
     omega = model.label_noise_variance
     if isinstance(estimator, Dense) or not routes_by_input(estimator):
         return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
@@ -166,18 +168,18 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
             f"no formula is known for {estimator!r}: gates that route by the input are known "
             f"without ridge; call simulate({estimator!r}, model)"
         )
-    routed = float(model.group_probabilities @ losses.per_group)
+    added_by_gate = float(model.group_probabilities @ losses.per_group)
     return Risk(
-        value=excess + routed + omega,
-        excess=excess + routed,
+        value=excess + added_by_gate + omega,
+        excess=excess + added_by_gate,
         per_group=per_group + losses.per_group + omega,
         exactness="quadrature" if losses.error > 0.0 else "exact",
-        error=losses.error * routed,
+        error=losses.error * added_by_gate,
     )
 
 
-def _exposed(estimator: Estimator, model: BlockModel, under: Perturbation) -> Risk:
-    """Of the population optimum under a perturbation."""
+def _perturbed_optimal_risk(estimator: Estimator, model: BlockModel, under: Perturbation) -> Risk:
+    """The risk of the population optimum under a perturbation."""
     call = f"simulate({estimator!r}, model, under=...)"
     if routes_by_input(estimator):
         raise NoClosedForm(
@@ -185,18 +187,18 @@ def _exposed(estimator: Estimator, model: BlockModel, under: Perturbation) -> Ri
             f"{estimator!r}; call {call}"
         )
     require_normal_errors(under, call)
-    scattered = (
+    added_by_erasure = (
         erasure_terms(model, optimal_coefficients(estimator, model)) if under.erasure else None
     )
     per_group = perturbed_excess(
-        optimal_losses(estimator, model), estimator, model, under, scattered
+        optimal_losses(estimator, model), estimator, model, under, added_by_erasure
     )
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 
 
 def mmse(model: BlockModel) -> Risk:
-    r"""The least risk of all predictors, of whatever form and size: that of the soft gate.
+    r"""The least risk of all predictors, which is the risk of the soft gate.
 
     The best predictor is :math:`E[y \mid \bar x] = \sum_jw_j\,\bar x_j^\top\theta_j`,
     :math:`w_j = P(g = j \mid \bar x)`. With :math:`q_j = \sum_{m\in j}\theta_m^2\bar x_m^2`
@@ -211,7 +213,7 @@ def mmse(model: BlockModel) -> Risk:
 
     Notes
     -----
-    By quadrature, isotropic blocks or not. Source: docs/theory.md §6.
+    The risk is computed by quadrature, also for anisotropic blocks. Source: docs/theory.md §6.
 
     Examples
     --------
@@ -226,11 +228,12 @@ def mmse(model: BlockModel) -> Risk:
 
 
 def gap(model: BlockModel) -> float:
-    r"""Risk of dense minus risk of the oracle-routed MoE, no ridge, from its positive form.
+    r"""Risk of dense minus risk of the oracle-routed MoE, without ridge, from its positive form.
 
-    Strict blocks: :math:`\sum_m p(1-p)\sigma^2b^2\lambda^2/((p\lambda+\sigma^2)(\lambda+\sigma^2))
-    \ge 0`, with full relative accuracy however small it is beside the risks. With leakage it
-    can be negative. Source: docs/theory.md §2.
+    For strict blocks it is
+    :math:`\sum_m p(1-p)\sigma^2b^2\lambda^2/((p\lambda+\sigma^2)(\lambda+\sigma^2)) \ge 0`, with
+    full relative accuracy however small it is beside the risks. With leakage the gap can be
+    negative. Source: docs/theory.md §2.
 
     Examples
     --------
@@ -238,14 +241,14 @@ def gap(model: BlockModel) -> float:
     0.4411765
     """
     model = checked_model(model)
-    return float(population.gap(*_arrays(model)[:-1]))
+    return float(population.gap(*_formula_arguments(model)[:-1]))
 
 
 def moe_bound(model: BlockModel) -> float:
     r"""The general upper bound on the excess risk of oracle-routed experts without ridge.
 
-    :math:`\sigma^2\sum_g p_g\|b_g\|^2` for strict blocks, plus the unseen
-    :math:`\sum_m (1-p)\nu b^2`. In the iso-parameter regime it is :math:`V(d\sigma^2/S)/K`.
+    The bound is :math:`\sigma^2\sum_g p_g\|b_g\|^2`, plus :math:`\sum_m (1-p)\nu b^2` from leakage
+    into blocks that no expert sees. In the iso-parameter regime it is :math:`V(d\sigma^2/S)/K`.
     Source: docs/theory.md §3.
 
     Examples
@@ -268,8 +271,9 @@ def moe_bound(model: BlockModel) -> float:
 def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed") -> float:
     r"""The constant c of :math:`\mathbb E R_n \approx R + c/n` as the samples n grow.
 
-    Least squares without ridge, :math:`n_g/n \to p_g`. MoE: :math:`\sum_g s_g\rho_g` over the
-    groups that are ever drawn. Dense: :math:`\operatorname{tr}(H^{-1}J)`,
+    The estimator is least squares without ridge, and :math:`n_g/n \to p_g`. MoE:
+    :math:`\sum_g s_g\rho_g` over the groups that are drawn. Dense:
+    :math:`\operatorname{tr}(H^{-1}J)`,
     :math:`J = \sum_g p_g(r_gC_g + \kappa\,C_g\Delta_g\Delta_g^\top C_g)`.
 
     Parameters
@@ -278,8 +282,8 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     model : BlockModel
     counts : {"fixed", "multinomial"}
         Whether the samples of each group are fixed (:math:`\kappa = 1`) or the groups drawn
-        (:math:`\kappa = 2`). For MoE that makes no difference in the limit, although with
-        counts that are drawn its expectation is infinite at every n.
+        (:math:`\kappa = 2`). For MoE both have the same limit, although the expected risk with
+        drawn counts is infinite at every n.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What predictors see of a fixed design with a few strong directions, in closed form."""
+"""The spectrum of a fixed design with a few strong directions, observed in noise."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ Noise = Literal["own", "common"]
 
 @dataclass(frozen=True, eq=False)
 class SpikedSpectrum:
-    r"""What each predictor sees of the spikes of a fixed design, in the limit of many samples.
+    r"""The spikes of a fixed design as each predictor observes them, for many samples.
 
     Attributes
     ----------
     coordinates, groups : (r,) integer arrays
-        Of the spikes, in the model's order.
+        The coordinate and the group of each spike, in the model's order.
     signal : (r,) array
         Squared singular values :math:`\ell` without noise.
     values : (r,) array
-        Squared singular values of what the predictor observes.
+        Squared singular values of the noisy design.
     left, right : (r,) arrays
-        Squared inner products with the left and right singular vectors that it observes.
+        Squared inner products of clean and noisy singular vectors, left and right.
     detectable : (r,) booleans
-        Whether a spike leaves a trace. If not its value is the edge and its overlaps are 0.
+        Whether the signal is above the threshold. If not, the value is the edge and the overlaps
+        are 0.
     threshold, edge : (P,) arrays
-        The signal beyond which it does, and the largest squared singular value of noise alone,
-        for each predictor: (1,) for dense, (K,) for experts, NaN for one without samples.
+        The detection threshold, and the largest squared singular value of noise alone, for each
+        predictor: (1,) for dense, (K,) for experts, NaN for an expert without samples.
     condition, contraction : (P,) arrays
-        :math:`\kappa`, the largest of its values over the smallest, undetectable spikes
+        :math:`\kappa`, the largest value of a predictor over the smallest, undetectable spikes
         included, and :math:`(\kappa-1)/(\kappa+1)`; NaN for an expert without spikes.
     """
 
@@ -71,8 +72,8 @@ def spiked_spectrum(
 
     The n clean rows X, scaled by :math:`1/\sqrt n`, are held at their expected second moment:
     coordinate m of group g, if it has signal, is a spike of squared singular value
-    :math:`\ell_m = (n_g/n)\lambda_m`. Observed with independent N(0, :math:`\sigma^2/n`) noise
-    by a predictor with aspect c and noise s,
+    :math:`\ell_m = (n_g/n)\lambda_m`. It is observed with independent N(0, :math:`\sigma^2/n`)
+    noise by a predictor with aspect c and noise s,
 
     .. math:: \ell \ \mapsto\ \frac{(\ell+s)(\ell+cs)}\ell \ \text{ if }\ \ell > \sqrt c\,s,
               \qquad s(1+\sqrt c)^2 \ \text{ if not,}
@@ -82,21 +83,20 @@ def spiked_spectrum(
     :math:`c = d/n,\ s = \sigma^2`; expert g, which sees its own :math:`n_g` rows and
     :math:`s_g` columns, :math:`c_g = s_g/n_g,\ s = \sigma^2n_g/n`.
 
-    Limits for a fixed number of spikes as n and d grow. Where spikes are not few beside n and d
-    the formulas are not about the model, by how much nothing here says: `simulate_spectrum`
-    does.
+    These are limits for a fixed number of spikes as n and d grow. Where there are not few spikes
+    beside n and d, the formulas do not describe the model; compare with `simulate_spectrum`.
 
     Parameters
     ----------
     estimator : Dense or MoE
-        Without ridge; of an MoE the experts, routed by `Oracle`.
+        It must have no ridge; a mixture must be routed by `Oracle`.
     model : BlockModel
-        With strict blocks; coordinates without signal are noise only.
+        It must have strict blocks; coordinates without signal are noise only.
     samples : int or (K,) integers
-        n, divided among the groups in proportion, or :math:`n_g`.
+        n, divided among the groups by largest remainder, or :math:`n_g`.
     noise : {"own", "common"}
-        What an expert observes: "own" is its submatrix, "common" the hypothesis that it
-        observes its spikes at the c and s of dense. For dense they are the same.
+        The noise of an expert: "own" is the noise of its submatrix; "common" is the hypothesis
+        that an expert observes its spikes at the c and s of dense. For dense both are the same.
 
     Returns
     -------
@@ -112,8 +112,8 @@ def spiked_spectrum(
 
     Notes
     -----
-    With common noise no expert has a larger :math:`\kappa` than dense, as its values are some of
-    those of dense. A submatrix may: less noise compresses its spikes less.
+    With common noise no expert has a larger :math:`\kappa` than dense, as its values are among
+    those of dense. With its own noise an expert may: less noise compresses the spikes less.
     Source: docs/theory.md §8; [SNB] Theorem 4.7.
 
     Examples
@@ -135,20 +135,20 @@ def spiked_spectrum(
     rows, columns = design.rows.astype(np.float64), design.columns
     if noise == "common":
         rows, columns = np.full_like(rows, design.samples), np.full_like(columns, model.dim)
-    nothing = np.full(rows.shape, np.nan)
-    aspects = np.divide(columns, rows, out=nothing, where=rows > 0.0)
+    undefined = np.full(rows.shape, np.nan)
+    aspects = np.divide(columns, rows, out=undefined, where=rows > 0.0)
     variances = model.noise_variance * (rows / design.samples)
-    seen = design.signal, aspects[design.seen_by], variances[design.seen_by]
-    values = spiked.observed(*seen)
+    spikes = design.signal, aspects[design.predictor_of], variances[design.predictor_of]
+    values = spiked.observed(*spikes)
     condition, contraction = design.conditioning(values)
     return SpikedSpectrum(
         coordinates=design.coordinates,
         groups=design.groups,
         signal=design.signal,
         values=values,
-        left=spiked.left_overlap(*seen),
-        right=spiked.right_overlap(*seen),
-        detectable=np.greater(design.signal, spiked.threshold(*seen[1:])),
+        left=spiked.left_overlap(*spikes),
+        right=spiked.right_overlap(*spikes),
+        detectable=np.greater(design.signal, spiked.threshold(*spikes[1:])),
         threshold=spiked.threshold(aspects, variances),
         edge=spiked.edge(aspects, variances),
         condition=condition,

@@ -1,4 +1,4 @@
-"""Choices that minimise the expected risk: of the ridge, and of the number of experts."""
+"""The ridge and the number of experts that minimise the expected risk."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import Risk
 from moetheory.theory.risks import risk
 
-DECADES = (-12, 8)  # of the ridge, relative to the mean variance of a coordinate
+DECADES = (-12, 8)  # powers of ten of ridge over the mean variance of a coordinate
 STEPS_PER_DECADE = 2
 
 
 class OptimalRidge(NamedTuple):
-    """The best ``ridge`` and the ``risk`` it reaches."""
+    """The best ``ridge`` and its ``risk``."""
 
     ridge: float
     risk: Risk
 
 
 class BestExperts(NamedTuple):
-    """The best number of ``experts`` and the ``risk`` it reaches."""
+    """The best number of ``experts`` and its ``risk``."""
 
     experts: int
     risk: Risk
@@ -41,7 +41,7 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     Parameters
     ----------
     estimator : Dense or MoE
-        Its own ridge does not matter. The experts of a mixture share one ridge.
+        The estimator; its ridge does not matter. The experts of a mixture share one ridge.
     model : BlockModel
     samples : int or (K,) integers
         As for `risk`.
@@ -71,18 +71,18 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     estimator = checked_oracle(estimator, "the best ridge")
     model = checked_model(model)
 
-    def at(exponent: float) -> Risk:
+    def risk_at(exponent: float) -> Risk:
         return risk(replace(estimator, ridge=scale * 10.0**exponent), model, samples=samples)
 
     p = model.group_probabilities[model.block_of]
-    spread = p * model.signal_variances + (1.0 - p) * model.leakage_variances
-    scale = float(spread.mean()) + model.noise_variance or 1.0
+    second_moments = p * model.signal_variances + (1.0 - p) * model.leakage_variances
+    scale = float(second_moments.mean()) + model.noise_variance or 1.0
     low, high = DECADES
     grid = np.linspace(low, high, (high - low) * STEPS_PER_DECADE + 1)
-    best = grid[int(np.argmin([at(exponent).excess for exponent in grid]))]
+    best = grid[int(np.argmin([risk_at(exponent).excess for exponent in grid]))]
     step = 1.0 / STEPS_PER_DECADE
     found = optimize.minimize_scalar(
-        lambda exponent: at(exponent).excess,
+        lambda exponent: risk_at(exponent).excess,
         bounds=(max(best - step, low), min(best + step, high)),
         method="bounded",
         options={"xatol": 1e-6},
@@ -90,14 +90,14 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     ridge = scale * 10.0 ** float(found.x)
     candidates = [
         OptimalRidge(0.0, risk(replace(estimator, ridge=0.0), model, samples=samples)),
-        OptimalRidge(math.inf, _of_zero(model, samples)),
-        OptimalRidge(ridge, at(float(found.x))),
+        OptimalRidge(math.inf, _risk_of_zero(model, samples)),
+        OptimalRidge(ridge, risk_at(float(found.x))),
     ]
     return min(candidates, key=lambda candidate: candidate.risk.excess)
 
 
-def _of_zero(model: BlockModel, samples: Any) -> Risk:
-    """Risk of predicting zero."""
+def _risk_of_zero(model: BlockModel, samples: Any) -> Risk:
+    """The risk of predicting zero, total and per group."""
     per_group = Regressions.of(model, samples).null_excess + model.label_noise_variance
     return Risk(model.null_risk, model.label_power, per_group)
 
@@ -113,11 +113,12 @@ def best_experts(
 ) -> BestExperts:
     r"""The number of experts K that minimises the expected risk in the iso-parameter regime.
 
-    With K dividing d and n, :math:`\mathbb E R/V = \frac{d\sigma^2}{KS+d\sigma^2}\,
-    \frac{n-K}{n-d-K}`: stationary at :math:`n - \sqrt{d(n+d\sigma^2/S)}`, but K is a divisor of
-    d, and with fewer than :math:`s_g+2` samples for an expert of :math:`s_g` coordinates the
-    risk is infinite or that of minimum-norm interpolation. All divisors of d are compared by
-    their exact risk, those beyond the threshold and those that do not divide n included.
+    If K divides d and n,
+    :math:`\mathbb E R/V = \frac{d\sigma^2}{KS+d\sigma^2}\, \frac{n-K}{n-d-K}`. This is stationary
+    at :math:`n - \sqrt{d(n+d\sigma^2/S)}`, but K is a divisor of d, and with fewer than
+    :math:`s_g+2` samples for an expert of :math:`s_g` coordinates the risk is infinite or that of
+    minimum-norm interpolation. All divisors of d are compared by their exact risk, also divisors
+    beyond the threshold and divisors that do not divide n.
 
     Parameters
     ----------
@@ -145,7 +146,7 @@ def best_experts(
     dim = count("dim", dim, minimum=1, maximum=2**48)
     samples = count("samples", samples, minimum=1)
 
-    def world(experts: int) -> BlockModel:
+    def model_of(experts: int) -> BlockModel:
         return BlockModel.isotropic(
             dim,
             experts,
@@ -155,16 +156,16 @@ def best_experts(
             label_noise_variance=label_noise_variance,
         )
 
-    whole = world(1)  # which also checks the other arguments
-    energy, power, noise = signal_energy, label_power, whole.noise_variance
+    one_expert = model_of(1)  # which also checks the other arguments
+    energy, power, noise = signal_energy, label_power, one_expert.noise_variance
 
     def excess(k: int) -> float:
-        """Of k experts; n/k samples each, one more for the remainder."""
+        """The excess risk of k experts with n/k samples each, one more for the remainder."""
         inherent = population.iso_parameter_moe(dim, k, energy, power, noise)
-        residual = inherent + whole.label_noise_variance
-        each, more = divmod(samples, k)
-        costs = estimation_cost([each, each + 1], dim // k, residual, power - inherent)
-        shares = np.array([k - more, more]) / k
+        residual = inherent + one_expert.label_noise_variance
+        quotient, remainder = divmod(samples, k)
+        costs = estimation_cost([quotient, quotient + 1], dim // k, residual, power - inherent)
+        shares = np.array([k - remainder, remainder]) / k
         return float(inherent + shares[shares > 0.0] @ costs[shares > 0.0])
 
     best = min(map(int, sympy.divisors(dim)), key=excess)
@@ -173,4 +174,4 @@ def best_experts(
             f"no number of experts has a finite risk at dim={dim} and samples={samples}; "
             "samples must differ from dim by more than 1"
         )
-    return BestExperts(best, risk(MoE(), world(best), samples=samples))
+    return BestExperts(best, risk(MoE(), model_of(best), samples=samples))

@@ -360,7 +360,7 @@ def test_what_holds_the_features_does_not_matter(sample, tmp_path):
 
 
 def test_the_size_of_chunks_does_not_matter(found, sample, monkeypatch):
-    """But for which noise goes where."""
+    """Chunks only change which noise goes where."""
     monkeypatch.setattr(reading, "ROWS", 37)
     other = again(sample)
     same(other, found, exactly=False, names=["dense", "moe", "moe(all)"], what=["predicted"])
@@ -392,7 +392,7 @@ def test_a_memory_map_is_audited_in_chunks(tmp_path, monkeypatch):
 @pytest.mark.parametrize("center", [True, False])
 def test_progress_ends_at_its_total(monkeypatch, given, center):
     monkeypatch.setattr(reading, "ROWS", 100)
-    monkeypatch.setattr(auditor, "CHANCE_ON", 150)
+    monkeypatch.setattr(auditor, "SHUFFLED_SAMPLES", 150)
     model, calls = leaking(), []
     drawn = model.sample(700, rng=0)
     options = {"groups": drawn.groups, "block_of": model.block_of}
@@ -667,7 +667,7 @@ def test_extremes_end_in_finite_numbers(changes):
 @pytest.mark.parametrize("groups", [None, np.arange(40) % 3])
 @pytest.mark.parametrize("block_of", [None, np.arange(6) // 2])
 def test_a_block_that_is_silent_on_training(groups, block_of):
-    """It can be an expert of given groups; one that is found has no sample."""
+    """A silent block can be an expert of given groups; a block that is found has no sample."""
     features = np.random.default_rng(0).normal(size=(40, 6))
     features[np.ix_(~SOME, [2, 3])] = 0.0
     given = {"features": features, "groups": groups, "block_of": block_of, "held_out": SOME}

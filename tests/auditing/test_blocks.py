@@ -22,7 +22,7 @@ def coactive(features, rows=1000):
 
 
 def named(labels):
-    """The same blocks, numbered by their first feature."""
+    """The blocks, renumbered in the order of their first features."""
     numbers = {}
     return [numbers.setdefault(int(label), len(numbers)) for label in labels]
 
@@ -263,7 +263,7 @@ def test_the_covariance_of_squares(agrees, mean_and_sem):
 
 
 def test_the_correlation_of_squares(generic):
-    """By moments of the mixture, which are exact, and in what is found in a sample."""
+    """The correlation by exact moments of the mixture, and in a sample."""
     model = generic(leakage_variances=np.linspace(0.0, 0.5, 9))
     p, block = model.group_probabilities, model.block_of
     own = block == np.arange(3)[:, np.newaxis]

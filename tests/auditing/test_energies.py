@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 import moetheory as mt
-from moetheory.auditing.energies import FITTED_ON, EnergyGate, noisy_energies
+from moetheory.auditing.energies import MAX_FITTED_SAMPLES, EnergyGate, noisy_energies
 from moetheory.common.arrays import block_sums
 
 SIZES = np.array([3, 5, 8])
@@ -93,7 +93,7 @@ def test_relative_energies_and_a_block_that_is_silent():
 
 def test_only_the_first_level_is_replaced_without_noise():
     gate = EnergyGate(np.arange(6.0).reshape(3, 2), np.arange(6.0, 12.0).reshape(3, 2))
-    found = gate.without_noise(EnergyGate.relative(np.array([2.0, 4.0])))
+    found = gate.with_first_level(EnergyGate.relative(np.array([2.0, 4.0])))
     np.testing.assert_array_equal(found.offsets, [[0, 0], [2, 3], [4, 5]])
     np.testing.assert_array_equal(found.slopes, [[0.5, 0.25], [8, 9], [10, 11]])
 
@@ -168,7 +168,7 @@ def test_the_units_of_energy_do_not_matter():
 
 def test_a_gate_is_fitted_on_some_of_very_many_samples():
     rng = np.random.default_rng(0)
-    groups, clean, _ = drawn(FITTED_ON + 5000, 0.0, rng)
+    groups, clean, _ = drawn(MAX_FITTED_SAMPLES + 5000, 0.0, rng)
     order = np.argsort(groups)  # were the first ones taken, the last group would be unknown
     gate = EnergyGate.fitted(clean[order], SIZES, groups[order], np.array([0.3]), rng)
     groups, _, noisy = drawn(50_000, 0.3, rng)

@@ -5,7 +5,7 @@ import pytest
 
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
-from moetheory.auditing.fitting import _Routed, fit
+from moetheory.auditing.fitting import _RoutedExperts, fit
 from moetheory.auditing.predictors import Predictor
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import block_sums
@@ -60,7 +60,7 @@ def fits(request):
 
 
 def brute_force(features, labels, members, seen, penalty, intercept, i):
-    """The squared error foreseen at sample i: left out, and the noise on the fit of all."""
+    """The predicted squared error at sample i: left out, and the noise on the fit of all."""
     n = len(members)
     others = members[members != i]
     constant, slopes = solved(features[others][:, seen], labels[others], n * penalty, intercept)
@@ -124,7 +124,7 @@ def test_tuned_is_a_ridge_regression_whose_loss_is_its_own(fits):
 def test_moments_are_those_of_all_and_of_each_group_on_its_block(fits):
     found, features, _, groups, _ = fits
     np.testing.assert_allclose(found.moments.scatter / 48, np.cov(features.T, bias=True))
-    for g, moments in enumerate(found.of_groups):
+    for g, moments in enumerate(found.group_moments):
         own, block = groups == g, g == BLOCK_OF
         assert moments.count == own.sum()
         np.testing.assert_allclose(moments.mean, features[own][:, block].mean(axis=0))
@@ -149,31 +149,31 @@ def routed(features, labels, groups, experts, gate, left_out, noise, repeats, se
     training = training_of(features, labels, groups, noise=noise)
     own = np.stack([np.square(experts.coefficients).sum(axis=2)[:, g] for g in groups])
     losses = left_out**2 + noise * own
-    found = _Routed(
+    found = _RoutedExperts(
         *training, experts, gate, left_out, losses, repeats, np.random.default_rng(seed)
     )
     half = len(labels) // 2
     for part in (slice(0, half), slice(half, len(labels))):
-        found.expose(part, features[part])
+        found.draw_noise(part, features[part])
     return found.losses
 
 
 def explicit(features, labels, groups, experts, gate, left_out, noise, seed):
-    """The same with noise on each feature of each row, in plain words, one draw."""
+    """The losses behind a gate with noise on each feature of each row, by plain code, one draw."""
     rng = np.random.default_rng(seed)
     losses = np.empty((len(labels), len(noise)))
-    everybody = np.arange(len(labels))
+    rows = np.arange(len(labels))
     for level, variance in enumerate(noise):
         added = np.sqrt(variance) * rng.normal(size=features.shape)
         noisy = features + added
         energies = np.stack([(noisy[:, g == BLOCK_OF] ** 2).sum(axis=1) for g in range(4)], axis=1)
         scores = gate.offsets[level] + gate.slopes[level] * energies
-        sent = scores.argmax(axis=1)
-        said = noisy @ experts.coefficients[level].T + experts.intercepts[level]
-        # at home: what is said without the sample, and the noise through the coefficients
-        home = np.einsum("ij,ij->i", added, experts.coefficients[level][groups])
-        said[everybody, groups] = labels - left_out[:, level] + home
-        losses[:, level] = (said[everybody, sent] - labels) ** 2
+        routed = scores.argmax(axis=1)
+        outputs = noisy @ experts.coefficients[level].T + experts.intercepts[level]
+        # own expert: its fit without the sample, and the noise through its coefficients
+        own_noise = np.einsum("ij,ij->i", added, experts.coefficients[level][groups])
+        outputs[rows, groups] = labels - left_out[:, level] + own_noise
+        losses[:, level] = (outputs[rows, routed] - labels) ** 2
     return losses
 
 

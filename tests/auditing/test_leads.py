@@ -13,7 +13,7 @@ INF = math.inf
 
 
 def known(means, spread=1e-9):
-    """The lead of differences with these means, all but known."""
+    """The lead of differences with these means and hardly any error."""
     wiggle = np.array([[-spread], [spread]])
     noise = NOISE[: len(means)]
     return lead(noise, np.asarray(means) + wiggle, np.random.default_rng(0))

@@ -20,7 +20,7 @@ def population(model, basis):
         turn[np.ix_(at, at)] = basis[g]
     turn = turn[order]  # features of the data from the coordinates of the model
     p, b = model.group_probabilities, model.coefficients
-    of_groups, blocks = [], model.block_of[order]
+    group_moments, blocks = [], model.block_of[order]
     second = np.zeros(model.dim)
     for g in range(model.experts):
         clean = np.where(model.block_of == g, model.signal_variances, model.leakage_variances)
@@ -29,7 +29,7 @@ def population(model, basis):
         count = round(p[g] * COUNT)
         scatter, cross = (turn * clean) @ turn.T, turn @ (clean * b)
         label = clean @ b**2 + model.label_noise_variance
-        of_groups.append(
+        group_moments.append(
             SampleMoments(
                 count,
                 np.zeros(len(block)),
@@ -43,7 +43,7 @@ def population(model, basis):
     overall = SampleMoments(
         COUNT, np.zeros(model.dim), 0.0, COUNT * (turn * second) @ turn.T, COUNT * cross, 0.0
     )
-    return of_groups, overall, blocks
+    return group_moments, overall, blocks
 
 
 def turned(sizes, seed=0):
@@ -80,13 +80,15 @@ def test_the_moments_of_a_model_give_the_model(generic, leakage, intercept):
 
 def test_rotations_lead_back_to_the_features(generic):
     true = generic(0.4, leakage_variances=0.2, label_noise_variance=0.3)
-    of_groups, overall, blocks = population(true, turned(true.sizes))
-    found = nearest_model(of_groups, overall, blocks, True, 0.7)
+    group_moments, overall, blocks = population(true, turned(true.sizes))
+    found = nearest_model(group_moments, overall, blocks, True, 0.7)
     for g, basis in enumerate(found.rotations):
         mine = found.block_of == g
         second = (basis * found.signal_variances[mine]) @ basis.T
-        np.testing.assert_allclose(second, of_groups[g].scatter / of_groups[g].count, atol=1e-12)
-        cross = of_groups[g].cross / of_groups[g].count
+        np.testing.assert_allclose(
+            second, group_moments[g].scatter / group_moments[g].count, atol=1e-12
+        )
+        cross = group_moments[g].cross / group_moments[g].count
         np.testing.assert_allclose(second @ basis @ found.coefficients[mine], cross, atol=1e-12)
 
 

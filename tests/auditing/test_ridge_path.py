@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from moetheory.auditing.ridge_path import LEAST, RidgePath, SampleMoments
+from moetheory.auditing.ridge_path import LEAST_PENALTY, RidgePath, SampleMoments
 
 PENALTIES = np.array([0.01, 0.3, 20.0])
 
@@ -93,7 +93,7 @@ def test_no_penalty_is_least_squares_of_the_least_norm(n, d, intercept):
     found = path(features, labels, intercept, [0.0])
     spectrum = np.linalg.svd(away, compute_uv=False) ** 2
     real = spectrum[spectrum > 1e-10 * spectrum[0]] if n > 1 or not intercept else np.ones(1)
-    shrunk = 2 * LEAST * spectrum[0] / real[-1]  # what the least penalty takes, at most
+    shrunk = 2 * LEAST_PENALTY * spectrum[0] / real[-1]  # what the least penalty takes, at most
     np.testing.assert_allclose(
         found.coefficients[0], expected, rtol=0, atol=shrunk * np.linalg.norm(expected) + 1e-12
     )
@@ -160,7 +160,7 @@ def test_left_out_is_what_refitting_without_the_sample_says(n, d, intercept):
 def test_left_out_without_a_penalty_has_the_least_one(n, d, intercept):
     features, labels = data(n, d)
     away = features - intercept * features.mean(axis=0)
-    least = LEAST * np.linalg.norm(away, 2) ** 2
+    least = LEAST_PENALTY * np.linalg.norm(away, 2) ** 2
     found = path(features, labels, intercept, [0.0]).left_out(features, labels)[:, 0]
     for i in range(0, n, 3):
         others = np.arange(n) != i

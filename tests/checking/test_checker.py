@@ -173,7 +173,7 @@ def test_an_open_certificate_is_inconclusive():
 
 
 def test_shipped_code_that_differs_from_the_proof_is_violated():
-    """By less than rounding at the points that are evaluated, by more than a proof allows."""
+    """The difference is below rounding at evaluated points, and above what a proof allows."""
     off = only(ORDER, left=lambda model: (1 - 1e-11) * ORDER.left(model))
     verdict = mt.check(off, rng=0, replicates=2)
     assert verdict.status == "violated"

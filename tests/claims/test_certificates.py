@@ -18,7 +18,7 @@ def draw(rng: np.random.Generator) -> dict[str, float]:
 
 
 def model(values) -> BlockModel:
-    """Anything that carries the two numbers."""
+    """A model that carries the two numbers."""
     return BlockModel([1.0], [0, 0], [1.0, 1.0], [values["a"], values["b"]], 1.0)
 
 

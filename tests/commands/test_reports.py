@@ -58,8 +58,10 @@ def test_an_experiment_leaves_blank_what_it_has_not_and_adds_its_note(verdicts):
 
 
 def test_a_report_without_comparisons_or_points():
-    lone = mt.check("one-over-k", mt.BlockModel.isotropic(1, 1, 1.0), rng=0, replicates=500)
-    increase = reports.check_report([lone], None).splitlines()[4]
+    verdict_of_one_expert = mt.check(
+        "one-over-k", mt.BlockModel.isotropic(1, 1, 1.0), rng=0, replicates=500
+    )
+    increase = reports.check_report([verdict_of_one_expert], None).splitlines()[4]
     assert increase.split("  ")[0] == "one-over-k"
     assert increase.endswith("holds")
 
@@ -146,11 +148,11 @@ def test_a_simulation_table_has_medians_where_one_variance_is_infinite():
 
 
 def test_counts_in_words():
-    assert reports.counted(np.array([1])) == "1 sample, 1 in each group"
-    assert reports.counted(np.array([5, 0])) == "5 samples, 0 to 5 in each group"
+    assert reports.counts_in_words(np.array([1])) == "1 sample, 1 in each group"
+    assert reports.counts_in_words(np.array([5, 0])) == "5 samples, 0 to 5 in each group"
 
 
 def test_settings_in_words():
     given = {"test_noise_variance": 2.0, "noise_law": "laplace", "erasure": 1e-7}
     said = "test noise variance 2, noise law laplace, erasure 1e-07"
-    assert reports.settings(given) == said
+    assert reports.settings_in_words(given) == said

@@ -85,7 +85,7 @@ def test_no_rate_and_no_time_left_where_nothing_has_been_done(shown):
 
 
 def test_what_is_there_at_once_says_nothing_of_the_rate(shown):
-    """As after a resumed checkpoint."""
+    """Replicates that are there at once come from a resumed checkpoint."""
     _, line, *_ = shown(Terminal(), (0.0, 400, 1000), (0.5, 500, 1000), (10.5, 600, 1000)).split(
         "\r"
     )
@@ -93,7 +93,7 @@ def test_what_is_there_at_once_says_nothing_of_the_rate(shown):
 
 
 def test_the_time_left_follows_a_total_that_changes(shown):
-    """As with a target for the standard error, whose total is an estimate."""
+    """The total is an estimate where there is a target for the standard error."""
     _, _, line, *_ = shown(Terminal(), (2.0, 50, 100), (4.0, 800, 1000)).split("\r")
     assert line.rstrip() == " 80 % of 1000 replicates, 200/s, 1 s left: work"
 

@@ -339,9 +339,15 @@ def test_an_audit_is_lines_foreseen_and_points_measured(audit):
 
 def test_where_leads_change_is_a_dashed_line_and_a_band(audit):
     ax = mt.plot(audit)
-    foreseen = {line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"}
+    predicted_changes = {
+        line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"
+    }
     places = [place for both in audit.crossovers.values() for place in both.predicted]
-    assert foreseen == {place.value for place in places if 0.0 < place.value < np.inf} != set()
+    assert (
+        predicted_changes
+        == {place.value for place in places if 0.0 < place.value < np.inf}
+        != set()
+    )
     places = [place for both in audit.crossovers.values() for place in both.measured]
     bands = {(band.get_x(), band.get_x() + band.get_width()) for band in ax.patches[:-1]}
     end = audit.noise_variances[-1]

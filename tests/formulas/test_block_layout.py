@@ -1,4 +1,4 @@
-"""Every method of Layout against plain arrays over groups and coordinates."""
+"""Every method of BlockLayout against plain arrays over groups and coordinates."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ BLOCKS = {
 
 
 class Plain:
-    """a_gm as a (K, d) array, in the order in which the layout takes coordinates."""
+    """The matrix a_gm as a (K, d) array, in the order in which the layout takes coordinates."""
 
     def __init__(self, block_of, coupled, seed):
         rng = np.random.default_rng(seed)
@@ -78,24 +78,24 @@ def test_shapes_say_who_shares_a_set(plain):
     assert plain.layout.shape == ((1, plain.k) if plain.coupled else (plain.k, 1))
 
 
-def test_spread_gives_each_coordinate_the_value_of_its_block(plain):
-    close(plain.layout.spread(plain.values), plain.values.ravel()[plain.block_of])
-    close(plain.layout.spread(np.full((1, 1), 3.0)), np.full(len(plain.block_of), 3.0))
+def test_per_coordinate_gives_each_coordinate_the_value_of_its_block(plain):
+    close(plain.layout.per_coordinate(plain.values), plain.values.ravel()[plain.block_of])
+    close(plain.layout.per_coordinate(np.full((1, 1), 3.0)), np.full(len(plain.block_of), 3.0))
 
 
 def test_sums_over_blocks_and_over_all_coordinates(plain):
     layout, zero = plain.layout, np.zeros(len(plain.block_of))
-    close(layout.block_sums(plain.own).ravel(), plain.dense(plain.own, zero).sum(axis=1))
-    sums = layout.group_sums(plain.own, plain.other)
+    close(layout.sum_over_block(plain.own).ravel(), plain.dense(plain.own, zero).sum(axis=1))
+    sums = layout.sum_over_coordinates(plain.own, plain.other)
     assert sums.shape == layout.shape
     close(sums.ravel(), plain.dense(plain.own, plain.other).sum(axis=1))
 
 
-def test_across_sums_over_groups(plain):
+def test_sums_over_groups(plain):
     expected = plain.values.ravel() @ plain.dense(plain.own, plain.other)
-    close(plain.layout.across(plain.values, plain.own, plain.other), expected)
+    close(plain.layout.sum_over_groups(plain.values, plain.own, plain.other), expected)
     scalar = plain.values.ravel() @ plain.dense(2.0, 0.5)
-    close(plain.layout.across(plain.values, 2.0, 0.5), scalar)
+    close(plain.layout.sum_over_groups(plain.values, 2.0, 0.5), scalar)
 
 
 def test_gram_is_the_matrix_of_products(plain):
@@ -105,14 +105,14 @@ def test_gram_is_the_matrix_of_products(plain):
     close(plain.whole(weighted), a * plain.weights @ a.T)
 
 
-def test_form_is_the_quadratic_form_at_each_coordinate(plain):
+def test_quadratic_form_is_the_quadratic_form_at_each_coordinate(plain):
     a, right = (
         plain.dense(plain.own, plain.other),
         plain.dense(plain.own_right, plain.other_right),
     )
     matrix = plain.whole(plain.matrix)
-    one = plain.layout.form(plain.matrix, plain.own, plain.other)
-    two = plain.layout.form(
+    one = plain.layout.quadratic_form(plain.matrix, plain.own, plain.other)
+    two = plain.layout.quadratic_form(
         plain.matrix, plain.own, plain.other, plain.own_right, plain.other_right
     )
     close(one, np.einsum("gm,gh,hm->m", a, matrix, a))
@@ -123,8 +123,8 @@ def test_nothing_is_lost_beside_a_value_that_is_larger_by_far():
     """Sums over the others add, they do not subtract from the total."""
     layout = BlockLayout(np.array([0, 1, 2]), 3, coupled=True)
     huge, tiny = np.array([1e30, 1.0, 1.0]), np.array([1e30, 1e-30, 2e-30])
-    close(layout.group_sums(np.zeros(3), tiny)[0, 0], 3e-30)
-    close(layout.across(huge.reshape(1, 3), np.zeros(3), np.ones(3))[0], 2.0)
+    close(layout.sum_over_coordinates(np.zeros(3), tiny)[0, 0], 3e-30)
+    close(layout.sum_over_groups(huge.reshape(1, 3), np.zeros(3), np.ones(3))[0], 2.0)
     gram = layout.gram(np.zeros(3), np.sqrt(tiny))[0]
     assert gram[0, 0] == pytest.approx(3e-30, rel=1e-12)
     assert gram[0, 1] == pytest.approx(2e-30, rel=1e-12)

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from moetheory.formulas.contraction import FASTEST, decay_rate, exponential_sums, extremes
+from moetheory.formulas.contraction import FASTEST, decay_rate, exponential_sums, extreme_curvatures
 
 
 def rates_in_forty_digits(curvature, step, headroom):
@@ -57,6 +57,8 @@ def test_sums_in_tiles_are_the_sums(directions, times):
 
 
 def test_extremes_skip_what_does_not_vary():
-    largest, smallest = extremes(np.array([0.0, 2.0, 0.5, 0.0]), np.array([0, 0, 0, 1]), 2)
+    largest, smallest = extreme_curvatures(
+        np.array([0.0, 2.0, 0.5, 0.0]), np.array([0, 0, 0, 1]), 2
+    )
     assert largest.tolist() == [2.0, 0.0]
     assert smallest.tolist() == [0.5, 0.0]

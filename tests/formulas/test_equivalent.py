@@ -20,7 +20,7 @@ from moetheory.theory.finite_sample_risks import fitted_risk, leading_excess
 
 
 def world(sizes=(3, 5, 2), noise=0.4, leakage=0.2, label_noise=0.3, seed=0):
-    """Nothing equal to anything, blocks interleaved."""
+    """A model in which no two numbers are equal, with interleaved blocks."""
     rng = np.random.default_rng(seed)
     d, k = sum(sizes), len(sizes)
     p = 1.0 + rng.random(k)
@@ -56,7 +56,7 @@ class Orders(NamedTuple):
 
 
 def solve_whole(model, counts, ridge):
-    """The excess risk of the equivalent in arrays of the package, dense."""
+    """The excess risk of dense by the equivalent, in each group."""
     layout = BlockLayout(model.block_of, model.experts, coupled=True)
     found = equivalent.CoefficientMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
     clean = np.where(
@@ -65,11 +65,12 @@ def solve_whole(model, counts, ridge):
         model.leakage_variances,
     )
     noise, whole = model.noise_variance, clean + model.noise_variance
-    pull = clean * found.missed - noise * found.mean
+    error = found.coefficient_error
+    pull = clean * error - noise * found.mean
     return Orders(
-        (clean @ found.missed**2 + noise * np.sum(found.mean**2) + whole @ found.variance)[None],
-        (whole @ found.spread - 2.0 * pull @ found.bend)[None],
-        (whole @ found.doubt)[None],
+        (clean @ error**2 + noise * np.sum(found.mean**2) + whole @ found.variance)[None],
+        (whole @ found.variance_correction - 2.0 * pull @ found.mean_correction)[None],
+        (whole @ found.error_scale)[None],
     )
 
 
@@ -171,22 +172,20 @@ def test_the_leading_order_is_that_of_a_plain_fixed_point(case, leakage, noise):
         )
 
 
-@pytest.mark.parametrize(("slope", "floor"), [(1.0, 0.0), (1.0, 3.0), (0.0, 1.0)])
-def test_the_weights_solve_their_equations(slope, floor):
+@pytest.mark.parametrize(("a", "c"), [(1.0, 0.0), (1.0, 3.0), (0.0, 1.0)])
+def test_the_weights_solve_their_equations(a, c):
     """a w + w Σ C/D = n in every group, to rounding; 0 for a group without samples."""
     model = world((3, 5, 2, 7))
     layout = BlockLayout(model.block_of, 4, coupled=True)
-    n = np.array([[2.0, 9.0, 0.0, 3.0]]) * (3.0 if slope else 1.0)
+    n = np.array([[2.0, 9.0, 0.0, 3.0]]) * (3.0 if a else 1.0)
     own, other = (
         layout.sort(model.signal_variances) + 0.4,
         layout.sort(model.leakage_variances) + 0.4,
     )
-    w = equivalent.weights(
-        layout, n, own, other, np.full((1, 1), slope), np.full((1, 1), floor)
-    ).ravel()
+    w = equivalent.weights(layout, n, own, other, np.full((1, 1), a), np.full((1, 1), c)).ravel()
     inside = layout.sort(model.block_of) == np.arange(4)[:, np.newaxis]
-    c = np.where(inside, own, other)
-    pull = slope + (c / (floor + w @ c)).sum(axis=1)
+    variances = np.where(inside, own, other)
+    pull = a + (variances / (c + w @ variances)).sum(axis=1)
     np.testing.assert_allclose((w * pull), n[0], rtol=1e-12)
     assert w[2] == 0.0
 
@@ -196,12 +195,12 @@ def test_sets_that_are_solved_together_do_not_touch_each_other():
     model = world((3, 5, 2, 4))
     layout = BlockLayout(model.block_of, 4, coupled=False)
     n = np.array([[9.0], [2.0], [0.0], [4.0]])
-    slope, floor = np.array([[1.0], [0.0], [1.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [2.0]])
+    a, c = np.array([[1.0], [0.0], [1.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [2.0]])
     own = layout.sort(model.signal_variances) + 0.4
-    w = equivalent.weights(layout, n, own, own * math.nan, slope, floor).ravel()
+    w = equivalent.weights(layout, n, own, own * math.nan, a, c).ravel()
     blocks = np.split(own, np.cumsum(layout.sizes)[:-1])
-    for g, c in enumerate(blocks):
-        total = slope[g, 0] * w[g] + (w[g] * c / (floor[g, 0] + w[g] * c)).sum()
+    for g, block in enumerate(blocks):
+        total = a[g, 0] * w[g] + (w[g] * block / (c[g, 0] + w[g] * block)).sum()
         assert total == pytest.approx(n[g, 0], rel=1e-12, abs=0.0)
 
 
@@ -236,7 +235,7 @@ class Energy:
     def __init__(self, model, counts, ridge, group):
         n = sum(counts)
         over = ridge > 0 or n > model.dim
-        self.slope, self.floor = (1, mp.mpf(n) * mp.mpf(ridge)) if over else (0, mp.mpf(1))
+        self.a, self.c = (1, mp.mpf(n) * mp.mpf(ridge)) if over else (0, mp.mpf(1))
         self.parts, self.dim = seen(model), model.dim
         self.present = [g for g, count in enumerate(counts) if count]
         self.counts = [counts[g] for g in self.present]
@@ -246,8 +245,8 @@ class Energy:
             np.array([counts], dtype=float),
             layout.sort(model.signal_variances) + model.noise_variance,
             layout.sort(model.leakage_variances) + model.noise_variance,
-            np.full((1, 1), float(self.slope)),
-            np.full((1, 1), float(self.floor)),
+            np.full((1, 1), float(self.a)),
+            np.full((1, 1), float(self.c)),
         )[0]
         self.start = [start[g] for g in self.present]
 
@@ -264,7 +263,7 @@ class Energy:
 
     def __call__(self, t, eps):
         d = self.dim
-        base = mp.diag([self.floor] * d + [1]) + t * self.augmented(self.group, eps)
+        base = mp.diag([self.c] * d + [1]) + t * self.augmented(self.group, eps)
         own = [self.augmented(g, eps) for g in self.present]
 
         def whole(w):
@@ -280,7 +279,7 @@ class Energy:
         w, k = mp.matrix(self.start), len(self.start)
         for _ in range(9):  # Newton's method
             reached = products(w)
-            pulls = [self.slope + trace(a) for a in reached]
+            pulls = [self.a + trace(a) for a in reached]
             pairs = mp.matrix([[trace(a * b) for b in reached] for a in reached])
             missed = mp.matrix([w[g] * pulls[g] - self.counts[g] for g in range(k)])
             if mp.norm(missed) < mp.mpf(10) ** -35:
@@ -292,7 +291,7 @@ class Energy:
         for g in range(k):
             for h in range(k):
                 inner[g, h] -= w[g] ** 2 / self.counts[g] * pairs[g, h]
-        terms = [self.slope * x - n * mp.log(x) for x, n in zip(w, self.counts, strict=True)]
+        terms = [self.a * x - n * mp.log(x) for x, n in zip(w, self.counts, strict=True)]
         return (
             mp.log(mp.det(whole(w))) + mp.fsum(terms),
             mp.log(mp.det(inner)) / 2,
@@ -341,10 +340,11 @@ def test_the_moments_serve_a_test_sample_that_is_no_training_sample(counts, ridg
             leading, correction = energy.mixed_derivatives()
         squared = covariance @ (found.mean**2 + found.variance)
         risk = 4.0 - 2.0 * (cross * b) @ found.mean + squared
-        change = covariance @ (2.0 * found.mean * found.bend + found.spread)
+        change = covariance @ (2.0 * found.mean * found.mean_correction + found.variance_correction)
+        change -= 2.0 * (cross * b) @ found.mean_correction
         assert risk == pytest.approx(leading, rel=1e-9)
-        assert change - 2.0 * (cross * b) @ found.bend == pytest.approx(correction, rel=1e-9)
-    np.testing.assert_allclose(found.missed, b - found.mean, rtol=1e-12, atol=1e-14)
+        assert change == pytest.approx(correction, rel=1e-9)
+    np.testing.assert_allclose(found.coefficient_error, b - found.mean, rtol=1e-12, atol=1e-14)
     assert np.all(found.variance > 0.0)
 
 

@@ -178,7 +178,7 @@ def test_variances_that_differ_by_rounding_are_equal():
 
 
 def world(seed, leakage=0.2, label_noise=0.3):
-    """Random unequal blocks, interleaved."""
+    """A random model with unequal, interleaved blocks."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, 4, rng.integers(2, 5))
     d, p = sizes.sum(), 0.3 + rng.random(len(sizes))

@@ -52,7 +52,7 @@ def test_ratio_transform_is_a_confluent_hypergeometric_function(s, nu):
 @pytest.mark.parametrize(("s", "nu"), GRID)
 @pytest.mark.parametrize("angle", [0.0, 1.2, math.pi / 2, 2.0])
 def test_ratio_transform_by_the_plain_integral(s, nu, angle):
-    """Over the density of R itself, on a ray where exp(-wr) decays."""
+    """The integral over the density of R itself, on a ray where exp(-wr) decays."""
     w = np.array([1e-3, 0.3, 20.0]) * np.exp(1j * angle)
     lean = 0.6 * angle
     # the ray turns the density's (1 + r)^-(s+nu)/2 too, which costs digits in large cases

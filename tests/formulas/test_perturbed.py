@@ -16,7 +16,7 @@ LEAD = (5, 2)
 
 @pytest.fixture
 def losses():
-    """Of 5 × 2 predictors on four blocks; what there is does not depend on the predictor."""
+    """Losses of 5 × 2 predictors on four blocks; the null losses are the same for all."""
     rng = np.random.default_rng(0)
     *fitted, own, other = rng.random((6, *LEAD, 4))
     return BlockLosses(*fitted, own[0, 0], other[0, 0])
@@ -28,13 +28,13 @@ def error(losses, at, i, j, moe, noise, drag):
     for k in range(4):
         seen = not moe or k == j
         missed = losses.active if k == i else losses.inactive
-        there = losses.own if k == i else losses.other
+        there = losses.null_active if k == i else losses.null_inactive
         total += missed[(*at, k)] if seen else there[k]
         if seen:
-            total += noise * losses.gain[(*at, k)]
-            gain += losses.gain[(*at, k)]
+            total += noise * losses.noise_gain[(*at, k)]
+            gain += losses.noise_gain[(*at, k)]
             if k == j and i != j:
-                total += drag**2 * losses.pulled[(*at, k)]
+                total += drag**2 * losses.drag_gain[(*at, k)]
     return total, gain
 
 
@@ -106,18 +106,18 @@ def worst_of_errors(deviation, radius, norm):
 
 
 @pytest.mark.parametrize("radius", [1e-6, 0.3, 50.0])
-@pytest.mark.parametrize("outside", [0.0, 0.7])
-def test_the_worst_shift_by_quadrature(losses, radius, outside):
+@pytest.mark.parametrize("label_noise", [0.0, 0.7])
+def test_the_worst_shift_by_quadrature(losses, radius, label_noise):
     at = (3, 1)
     routed = perturbed.expert_routed(losses, 0.3, 1.5)
-    found = perturbed.adversarial(routed, CONFUSION, outside, radius)[at]
+    found = perturbed.adversarial(routed, CONFUSION, label_noise, radius)[at]
     for i in range(4):
         expected = 0.0
         for j in range(4):
             risk, gain = error(losses, at, i, j, True, 0.3, 1.5)
-            deviation, norm = math.sqrt(risk + outside), math.sqrt(gain)
+            deviation, norm = math.sqrt(risk + label_noise), math.sqrt(gain)
             expected += CONFUSION[i, j] * worst_of_errors(deviation, radius, norm)
-        assert found[i] + outside == pytest.approx(expected, rel=1e-10)
+        assert found[i] + label_noise == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("radius", [0.2, 3.0])
@@ -142,7 +142,7 @@ def test_the_worst_shift_of_an_input_is_along_the_coefficients(radius):
         assert max(found) == pytest.approx(expected, rel=1e-6)
 
 
-def test_nothing_of_something_infinite_is_nothing():
+def test_zero_times_infinity_is_zero():
     values = np.array([1.0, np.inf, np.inf])
     assert perturbed.times(0.0, values).tolist() == [0.0, 0.0, 0.0]
     assert perturbed.times(np.array([2.0, 0.0, 0.5]), values).tolist() == [2.0, 0.0, np.inf]
@@ -194,4 +194,4 @@ def test_erased_coordinates_by_enumeration(probability):
         terms = form(signal, b - v), form(leakage, b - v), form(np.eye(3), v), form(signal, v)
         expected += chance * np.array(terms)
     np.testing.assert_allclose(found[:4], expected, rtol=1e-12)
-    assert (found.own, found.other) == (kept.own, kept.other)
+    assert (found.null_active, found.null_inactive) == (kept.null_active, kept.null_inactive)

@@ -67,9 +67,9 @@ def test_the_optimum_is_a_minimum(contributions):
 
 
 def test_nothing_to_see_shrinks_to_zero():
-    whole, lost = population.shrinkage(np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 2.0]))
-    assert whole.tolist() == [1.0, 1.0, 2.0]
-    assert lost.tolist() == [1.0, 0.0, 2.0]
+    variance, penalty = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 2.0])
+    assert population.shrinkage_denominator(variance, penalty).tolist() == [1.0, 1.0, 2.0]
+    assert population.lost_numerator(variance, penalty).tolist() == [1.0, 0.0, 2.0]
     assert population.dense_coefficients(0.0, 3.0, 0.0, 2.0, 0.0) == 0.0
     assert population.expert_coefficients(0.0, 2.0, 0.0) == 0.0
 

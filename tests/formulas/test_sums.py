@@ -47,9 +47,10 @@ def test_a_constant_term_counts_each_coordinate():
     assert sums.total(lambda p: np.float64(2.0), [0.5, 0.5], block_of) == 6.0
 
 
-def test_of_others_keeps_a_tiny_sum_beside_a_huge_one():
-    np.testing.assert_array_equal(sums.of_others(np.array([1e30, 1e-30, 0.0])), [1e-30, 1e30, 1e30])
-    assert sums.of_others(np.array([3.0])).tolist() == [0.0]
+def test_sum_over_others_keeps_a_tiny_sum_beside_a_huge_one():
+    found = sums.sum_over_others(np.array([1e30, 1e-30, 0.0]))
+    np.testing.assert_array_equal(found, [1e-30, 1e30, 1e30])
+    assert sums.sum_over_others(np.array([3.0])).tolist() == [0.0]
 
 
 def test_memory_does_not_grow_with_levels_times_coordinates():

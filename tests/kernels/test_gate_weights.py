@@ -1,4 +1,4 @@
-"""How gates weigh the experts and what that costs, against formulas written out naively."""
+"""Gate weights and their excess losses against naive formulas."""
 
 import mpmath
 import numpy as np
@@ -14,7 +14,7 @@ SIZES = st.tuples(st.integers(1, 6), st.integers(1, 5))
 
 
 def draw_scores(seed, size, spread=3.0):
-    """Some equal ones among them, and some of groups without probability."""
+    """Log scores of which some are equal, and some of groups without probability."""
     rng = np.random.default_rng(seed)
     scores = spread * rng.integers(-3, 4, size).astype(float)
     scores[1:][rng.random((size[0] - 1, size[1])) < 0.2] = -np.inf
@@ -22,7 +22,7 @@ def draw_scores(seed, size, spread=3.0):
 
 
 def draw_forms(seed, size, ridge, per_block=2):
-    """Forms, and the squares, best and used coefficients (K, s) behind them."""
+    """Quadratic forms, and the squares, optimal and used coefficients (K, s) behind them."""
     rng = np.random.default_rng(seed)
     squares = rng.random((size[0], per_block, size[1]))
     best = rng.standard_normal((size[0], per_block))
@@ -34,11 +34,11 @@ def draw_forms(seed, size, ridge, per_block=2):
     forms = [form(best**2), form(best * used), form(used**2)]
     error = best - used
     forms += [form(error**2), form(best * error)] if ridge else [None, None]
-    return kernels.Forms(*forms), squares, best, used
+    return kernels.QuadraticForms(*forms), squares, best, used
 
 
 def naive_losses(group, weights, squares, best, used):
-    """w_gF_g from its definition, (K, n)."""
+    """The losses w_gF_g from their definition, (K, n)."""
     own = np.einsum(
         "ksn,ksn->kn", squares, (weights[:, None] * used[..., None] - best[..., None]) ** 2
     )
@@ -52,7 +52,7 @@ def test_posterior_is_the_softmax_and_its_parts_sum_to_one(seed, size):
     weights = kernels.posterior(scores)
     whole = np.exp(scores - scores.max(axis=0))
     whole /= whole.sum(axis=0)
-    np.testing.assert_allclose(weights.whole(size[0]), whole, rtol=1e-14)
+    np.testing.assert_allclose(weights.full(size[0]), whole, rtol=1e-14)
     np.testing.assert_array_equal(weights.top, scores.argmax(axis=0))
     np.testing.assert_allclose(weights.largest + weights.rest, 1.0, rtol=1e-15)
 
@@ -71,22 +71,22 @@ def test_what_is_missing_to_one_keeps_its_digits():
 def test_permuting_the_groups_permutes_the_weights(seed, size):
     scores = np.random.default_rng(seed).standard_normal(size)
     order = np.random.default_rng(seed + 1).permutation(size[0])
-    here, there = (kernels.posterior(each).whole(size[0]) for each in (scores, scores[order]))
+    here, there = (kernels.posterior(each).full(size[0]) for each in (scores, scores[order]))
     np.testing.assert_allclose(there, here[order], rtol=1e-14)
 
 
 @given(SEEDS, SIZES)
 def test_temperatures(seed, size):
     scores = draw_scores(seed, size)
-    once, cold, hot = (kernels.posterior(scores, t).whole(size[0]) for t in (1.0, 1e-300, 1e300))
-    np.testing.assert_array_equal(once, kernels.posterior(scores).whole(size[0]))
+    once, cold, hot = (kernels.posterior(scores, t).full(size[0]) for t in (1.0, 1e-300, 1e300))
+    np.testing.assert_array_equal(once, kernels.posterior(scores).full(size[0]))
     tied = scores == scores.max(axis=0)
     np.testing.assert_allclose(cold, tied / tied.sum(axis=0), rtol=1e-15)
     possible = scores > -np.inf
     np.testing.assert_allclose(hot, possible / possible.sum(axis=0), rtol=1e-15)
     half = np.exp(2.0 * (scores - scores.max(axis=0)))
     np.testing.assert_allclose(
-        kernels.posterior(scores, 0.5).whole(size[0]), half / half.sum(axis=0), rtol=1e-14
+        kernels.posterior(scores, 0.5).full(size[0]), half / half.sum(axis=0), rtol=1e-14
     )
 
 
@@ -102,13 +102,13 @@ def naive_top(whole, k):
 def test_the_k_largest_and_of_equal_ones_the_first(seed, size):
     weights = kernels.posterior(draw_scores(seed, size, 0.5))
     for k in range(1, size[0] + 1):
-        found = kernels.top_k(weights, k).whole(size[0])
-        np.testing.assert_allclose(found, naive_top(weights.whole(size[0]), k), rtol=1e-14)
+        found = kernels.top_k(weights, k).full(size[0])
+        np.testing.assert_allclose(found, naive_top(weights.full(size[0]), k), rtol=1e-14)
     np.testing.assert_array_equal(
-        kernels.top_k(weights, 1).whole(size[0]), kernels.one_hot(weights.top).whole(size[0])
+        kernels.top_k(weights, 1).full(size[0]), kernels.one_hot(weights.top).full(size[0])
     )
     np.testing.assert_array_equal(
-        kernels.top_k(weights, size[0]).whole(size[0]), weights.whole(size[0])
+        kernels.top_k(weights, size[0]).full(size[0]), weights.full(size[0])
     )
 
 
@@ -120,18 +120,18 @@ def test_losses_of_gates_are_those_of_the_definition(seed, size, ridge):
     gates = [kernels.posterior(scores, t) for t in (1.0, 0.3, 5.0)]
     gates += [kernels.top_k(group, k) for k in range(1, size[0] + 1)]
     # the definition takes 1 - v and one part from a sum: it loses digits that are kept here
-    lost = 4.0 * np.finfo(np.float64).eps * float((forms.used + forms.best).sum())
+    lost = 4.0 * np.finfo(np.float64).eps * float((forms.used + forms.optimal).sum())
     for gate in gates:
         losses, sums = kernels.gate_losses(group, gate, forms)
-        wanted = naive_losses(group.whole(size[0]), gate.whole(size[0]), *world)
+        wanted = naive_losses(group.full(size[0]), gate.full(size[0]), *world)
         np.testing.assert_allclose(losses, wanted.sum(axis=0), rtol=1e-12, atol=lost)
         np.testing.assert_allclose(sums, wanted.sum(axis=1), rtol=1e-12, atol=lost)
     ones = np.ones(size)
-    wanted = naive_losses(group.whole(size[0]), ones, *world)
-    for found, axis in zip(kernels.ungated_losses(group, forms), (0, 1), strict=True):
+    wanted = naive_losses(group.full(size[0]), ones, *world)
+    for found, axis in zip(kernels.dense_losses(group, forms), (0, 1), strict=True):
         np.testing.assert_allclose(found, wanted.sum(axis=axis), rtol=1e-12, atol=1e-13)
     squares, best, used = world
-    own = group.whole(size[0]) * np.einsum("ks,ksn->kn", (best - used) ** 2, squares)
+    own = group.full(size[0]) * np.einsum("ks,ksn->kn", (best - used) ** 2, squares)
     for found, axis in zip(kernels.oracle_losses(group, forms), (0, 1), strict=True):
         np.testing.assert_allclose(found, own.sum(axis=axis), rtol=1e-12, atol=1e-15)
 
@@ -141,11 +141,11 @@ def test_losses_of_any_choice_are_those_of_the_definition(seed, size, ridge):
     forms, *world = draw_forms(seed, size, ridge)
     group = kernels.posterior(draw_scores(seed, size))
     chosen = np.random.default_rng(seed).integers(0, size[0], size[1])
-    apart = kernels.regrouped(group, chosen, size[0])
-    np.testing.assert_array_equal(apart.whole(size[0]), group.whole(size[0]))
+    apart = kernels.set_apart(group, chosen, size[0])
+    np.testing.assert_array_equal(apart.full(size[0]), group.full(size[0]))
     gate = kernels.one_hot(chosen)
     losses, sums = kernels.gate_losses(apart, gate, forms)
-    wanted = naive_losses(group.whole(size[0]), gate.whole(size[0]), *world)
+    wanted = naive_losses(group.full(size[0]), gate.full(size[0]), *world)
     np.testing.assert_allclose(losses, wanted.sum(axis=0), rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(sums, wanted.sum(axis=1), rtol=1e-12, atol=1e-15)
 
@@ -157,7 +157,7 @@ def test_no_weights_lose_less_than_the_posterior_in_any_input(seed, size):
     forms, *world = draw_forms(seed, size, False)
     least, _ = kernels.gate_losses(group, group, forms)
     for other in (rng.random(size), rng.dirichlet(np.ones(size[0]), size[1]).T):
-        losses = naive_losses(group.whole(size[0]), other, *world).sum(axis=0)
+        losses = naive_losses(group.full(size[0]), other, *world).sum(axis=0)
         assert np.all(least <= losses * (1 + 1e-12) + 1e-15)
 
 
@@ -165,7 +165,7 @@ def test_tiny_losses_keep_their_digits():
     """Two blocks, odds e⁻⁹⁰: hard loses w(q₀+q₁), soft w(1-w)(q₀+q₁)."""
     group = kernels.posterior(np.array([[90.0], [0.0]]))
     forms, *_ = draw_forms(0, (2, 1), False)
-    both = forms.best.sum()
+    both = forms.optimal.sum()
     for gate in (group, kernels.one_hot(group.top)):
         losses, _ = kernels.gate_losses(group, gate, forms)
         assert losses[0] == pytest.approx(np.exp(-90.0) * both, rel=1e-12, abs=0.0)
@@ -177,10 +177,10 @@ def test_without_noise_the_block_that_is_not_zero_is_active():
     energies = np.array([[1e-300, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
     logs = kernels.log_probabilities(np.array([0.2, 0.4, 0.1, 0.3]))
     silent = np.array([False, False, True, True])
-    weights = kernels.posterior(kernels.noiseless_scores(energies, logs, silent)).whole(4)
+    weights = kernels.posterior(kernels.noiseless_scores(energies, logs, silent)).full(4)
     np.testing.assert_allclose(weights.T, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.25, 0.75]])
     none = kernels.posterior(kernels.noiseless_scores(energies, logs, np.zeros(4, dtype=bool)))
-    np.testing.assert_allclose(none.whole(4)[:, 2], [0.2, 0.4, 0.1, 0.3])
+    np.testing.assert_allclose(none.full(4)[:, 2], [0.2, 0.4, 0.1, 0.3])
 
 
 def test_scores_are_log_densities(generic):
@@ -198,24 +198,3 @@ def test_scores_are_log_densities(generic):
         noise = stats.norm.logpdf(np.sqrt(squares), scale=np.sqrt(0.4)).sum(axis=0)
         wanted = np.log(model.group_probabilities[g]) + density - noise
         np.testing.assert_allclose(scores[g], wanted, rtol=1e-12)
-
-
-@given(SEEDS, st.integers(1, 60))
-def test_groups_are_spread_in_proportion(seed, rows):
-    weights = np.random.default_rng(seed).integers(0, 4, 5)
-    weights[2] += 1
-    p = weights / weights.sum()
-    one, many = (kernels.spread_groups(np.random.default_rng(seed), n, rows, p) for n in (1, 3))
-    np.testing.assert_array_equal(one[0], many[0])
-    for groups in many:
-        counts = np.bincount(groups, minlength=5)
-        assert np.all(np.diff(groups) >= 0)
-        assert np.all(np.abs(counts - rows * p) < 1 + 1e-9)
-        assert not counts[p == 0].any()
-
-
-def test_each_row_of_a_spread_is_a_random_group():
-    p = np.array([0.15, 0.5, 0.0, 0.35])
-    groups = kernels.spread_groups(np.random.default_rng(0), 40_000, 3, p)
-    shares = np.bincount(groups.ravel(), minlength=4) / groups.size
-    np.testing.assert_allclose(shares, p, atol=0.01)

@@ -28,7 +28,7 @@ def test_every_quantity_is_a_sum_over_coordinates(model):
         observed = {lam + noise for lam, _ in inside if lam + noise > 0}
         assert own.counts[g] == g + 1
         assert own.sizes[g] == sum(lam + noise > 0 for lam, _ in inside)
-        assert own.unseen[g] == pytest.approx(unseen, rel=1e-12)
+        assert own.leaked_variance[g] == pytest.approx(unseen, rel=1e-12)
         assert own.residual_excess[g] == pytest.approx(unseen + rest, rel=1e-12)
         assert own.residual[g] == pytest.approx(unseen + rest + omega, rel=1e-12)
         assert own.energy[g] == pytest.approx(energy, rel=1e-12)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
-from moetheory.predictors.perturbed_risks import correlated
+from moetheory.predictors.perturbed_risks import correlated_blocks
 
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 RICH = {"noise_variance": 0.9, "confusion": CONFUSION, "drag": 0.6}
@@ -24,7 +24,7 @@ def matrices(seed=1):
 
 
 def turned(covariances=None, **more):
-    """The model of them, which leaks half as much of everything, in other directions."""
+    """A model of correlated blocks, turned to their eigenbases, that leaks unevenly."""
     given, betas = matrices()
     return mt.BlockModel.from_covariances(
         covariances or given,
@@ -36,7 +36,7 @@ def turned(covariances=None, **more):
 
 
 def whole(blocks):
-    """A matrix with these on its diagonal."""
+    """The block-diagonal matrix of these blocks."""
     found, ends = np.zeros((7, 7)), np.cumsum((0, *SIZES))
     for start, stop, block in zip(ends, ends[1:], blocks, strict=False):
         found[start:stop, start:stop] = block
@@ -144,12 +144,16 @@ def test_what_is_only_reordered_or_isotropic_is_not_correlated():
         leakage_variances=0.1,
         label_noise_variance=0.2,
     )
-    assert correlated(turned()).tolist() == [True, True, True]
-    assert correlated(model).tolist() == correlated(flat).tolist() == [False, False, False]
+    assert correlated_blocks(turned()).tolist() == [True, True, True]
+    assert (
+        correlated_blocks(model).tolist()
+        == correlated_blocks(flat).tolist()
+        == [False, False, False]
+    )
     # leakage alone may be: turned blocks of equal variances that leak unequally
     leaks = turned().replace(signal_variances=1.0 + turned().block_of)
-    assert correlated(leaks).tolist() == [True, True, True]
-    assert not correlated(leaks.replace(leakage_variances=0.1)).any()
+    assert correlated_blocks(leaks).tolist() == [True, True, True]
+    assert not correlated_blocks(leaks.replace(leakage_variances=0.1)).any()
     under = mt.Perturbation(**RICH, erasure=0.3)
     for estimator in BOTH:
         for samples in (None, 40, [1, 9, 2], [9, 1, 0]):

@@ -13,7 +13,7 @@ import pytest
 import moetheory as mt
 from moetheory.problem.descent_schedule import checked_schedule
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.plans import descents
+from moetheory.simulation.plans import descent_families
 
 BOTH = [mt.Dense(), mt.MoE()]
 EVERY = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.2), mt.MoE(ridge=0.2)]
@@ -59,7 +59,7 @@ def means(found):
 @pytest.mark.parametrize("method", ["statistics", "data"])
 @pytest.mark.parametrize("world", WORLDS)
 def test_it_goes_from_null_to_what_simulate_fits(mixed, world, method):
-    """On the same training sets, and so without any error to speak of."""
+    """Descent and `simulate` use the same training sets and differ only by rounding."""
     changes, samples, counts = WORLDS[world]
     model = mixed(**changes)
     arguments = {"samples": samples, "counts": counts, "method": method, "replicates": 25, "rng": 1}
@@ -191,15 +191,15 @@ RUNS = {"statistics": {}, "data": {"method": "data"}, "joint": {"training": "joi
 
 def chunk_size(model, steps):
     schedule = checked_schedule(steps, "optimal", "own", tuple(BOTH), model)
-    plan = descents(BOTH, model, SAMPLES, "fixed", None, None, schedule)
+    plan = descent_families(BOTH, model, SAMPLES, "fixed", None, None, schedule)
     return max(family.route.chunk_size for family in plan)
 
 
 @pytest.fixture
 def run(generic, monkeypatch):
-    """With chunks that are small, in this process and in those of a pool of threads."""
+    """Estimates from small chunks, in this process and in a pool of threads."""
     monkeypatch.setattr("moetheory.simulation.methods.descent_fits.BATCH", 1 << 13)
-    monkeypatch.setattr("moetheory.simulation.methods.descent_fits.ALONG", 1 << 12)
+    monkeypatch.setattr("moetheory.simulation.methods.descent_fits.ITERATES", 1 << 12)
 
     def simulate(name="statistics", **options):
         arguments = {"samples": SAMPLES, "rng": 9, "replicates": 400, **RUNS[name], **options}
@@ -299,18 +299,18 @@ def test_a_target_is_met_by_all_steps(generic):
 
 @pytest.mark.parametrize("method", ["statistics", "data"])
 def test_the_memory_that_is_asked_for_is_enough_and_not_far_too_much(generic, method):
-    def descend(memory):
+    def descent_iterates(memory):
         return mt.simulate_descent(
             BOTH, generic(), np.arange(300), samples=SAMPLES, method=method, replicates=900,
             memory=memory, rng=0,
         )  # fmt: skip
 
     with pytest.raises(ValueError, match="memory must be at least") as refused:
-        descend(1000)
+        descent_iterates(1000)
     needed = int(re.search(r"\((\d+) bytes\)", str(refused.value))[1])
     tracemalloc.start()
     try:
-        descend(needed)
+        descent_iterates(needed)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -323,21 +323,21 @@ def test_the_memory_that_is_asked_for_is_enough_and_not_far_too_much(generic, me
 @pytest.mark.parametrize("training", ["own", "joint"])
 @pytest.mark.parametrize("estimator", BOTH)
 def test_the_longest_step_that_is_stable_is_named(generic, estimator, training):
-    """That of the expert with the largest block of all, which is the last."""
+    """The longest stable step is that of the expert with the largest block, the last one."""
     model = generic().replace(block_of=2 - generic().block_of)
 
-    def descend(step):
+    def descent_iterates(step):
         return mt.simulate_descent(
             estimator, model, [0, 5], samples=[14, 20, 9], step_size=step, training=training,
             replicates=50, rng=0,
         )  # fmt: skip
 
     with pytest.raises(ValueError, match="gradient descent diverges") as refused:
-        descend(3.0)
+        descent_iterates(3.0)
     named = float(re.match(r"step_size must be less than (\S+), got 3:", str(refused.value))[1])
-    assert math.isfinite(descend(0.9999 * named).mean[1])
+    assert math.isfinite(descent_iterates(0.9999 * named).mean[1])
     with pytest.raises(ValueError, match="got"):
-        descend(1.0001 * named)
+        descent_iterates(1.0001 * named)
 
 
 def test_of_steps_for_each_expert_the_one_that_is_too_long_is_named(generic):

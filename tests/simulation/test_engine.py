@@ -16,7 +16,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory import kernels
-from moetheory.simulation.methods.perturbed_inputs import Exposed, confused
+from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs, confused_groups
 from moetheory.simulation.plans import families
 
 ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.5), mt.MoE(ridge=0.5)]
@@ -50,7 +50,7 @@ def test_the_paired_difference_agrees_with_the_gap(generic, agrees, pool, leakag
 
 @pytest.mark.slow
 def test_per_group_means_agree_with_theory(generic, agrees, pool):
-    """Given its group an error is normal, so the variance of its square is 2r²."""
+    """An error given its group is normal, so that the variance of its square is 2r²."""
     model = generic(label_noise_variance=0.2).replace(group_probabilities=[0.32, 0.35, 0.33])
     estimate = mt.simulate(mt.Dense(), model, replicates=3_500_000, rng=12, executor=pool)
     theory = mt.risk(mt.Dense(), model)
@@ -98,7 +98,7 @@ EVERYTHING = mt.Perturbation(0.9, CONFUSION, 0.7, noise=stats.laplace(3, 2), era
 
 @pytest.fixture(scope="module")
 def leaky():
-    """Unequal in everything, with label noise."""
+    """A model with leakage and label noise, unequal in everything."""
     ranks = np.arange(1.0, 7.0)
     return mt.BlockModel(
         [0.2, 0.5, 0.3],
@@ -179,9 +179,9 @@ def test_erasure_drops_original_coordinates_and_leaves_the_others_as_they_are(co
 
 def exposed_features(under, model, features):
     groups = np.zeros(len(features), dtype=np.int64)
-    routed = kernels.Places.of(model.block_of, groups)
+    routed = kernels.BlockEntries.of(model.block_of, groups)
     inputs = kernels.Inputs(features, np.zeros(len(features)), routed)
-    return Exposed(under, model)(np.random.default_rng(0), groups, inputs).features
+    return PerturbedInputs(under, model)(np.random.default_rng(0), groups, inputs).features
 
 
 def in_original_coordinates(model, features):
@@ -194,18 +194,20 @@ def in_original_coordinates(model, features):
 
 def test_inputs_are_taken_for_groups_as_the_rows_say():
     groups = np.repeat([0, 1, 2], 20_000)
-    taken = confused(np.random.default_rng(0), groups, np.array(CONFUSION))
+    taken = confused_groups(np.random.default_rng(0), groups, np.array(CONFUSION))
     shares = np.stack([np.bincount(taken[groups == g], minlength=3) for g in range(3)]) / 20_000
     assert np.abs(shares - CONFUSION).max() < 6.0 * math.sqrt(0.25 / 20_000)
     assert shares[1, 0] == 0.0
-    np.testing.assert_array_equal(confused(np.random.default_rng(0), groups, np.eye(3)), groups)
+    np.testing.assert_array_equal(
+        confused_groups(np.random.default_rng(0), groups, np.eye(3)), groups
+    )
 
 
 GATES = [mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft()), mt.MoE(gate=mt.TopK(2)), mt.Dense()]
 
 
 def test_a_perturbation_that_changes_nothing_gives_the_bits_of_none(generic):
-    """And so it does for gates, which are simulated with drawn labels then."""
+    """Gates are then simulated with drawn labels, and keep their bits, too."""
     arguments = {"replicates": 3000, "rng": 1}
     same = mt.simulate(GATES, generic(), under=mt.Perturbation(), **arguments)
     assert [each.method for each in same] == ["population"] * 4
@@ -320,7 +322,7 @@ def test_a_checkpoint_of_another_perturbation_is_refused(generic, tmp_path):
 
 
 class Backwards(Executor):
-    """Begins only when it holds a few tasks or is asked to wait, and then with the last one."""
+    """An executor that begins late, with the last task."""
 
     def __init__(self):
         self.waiting, self.order = [], []
@@ -426,7 +428,7 @@ def test_several_blas_threads_in_this_process_change_nothing(generic):
 
 
 class Dying(Executor):
-    """Works at once, and is gone after two tasks."""
+    """An executor that works at once and breaks after two tasks."""
 
     def __init__(self):
         self.left = 2
@@ -501,7 +503,7 @@ def test_parts_are_the_whole(generic):
 
 @pytest.mark.parametrize("method", [None, "statistics", "data"])
 def test_models_that_differ_in_their_noise_share_the_draws(generic, method):
-    """And each gets the bits it would have got alone."""
+    """Each model gets the bits that it would get alone."""
     first = generic(label_noise_variance=0.1)
     models = [first, generic(0.8, label_noise_variance=0.1), first.replace(noise_variance=0.0)]
     models.append(first)  # the same object once more

@@ -1,4 +1,4 @@
-"""Where variances are infinite: against exact laws, and by what simulation does there."""
+"""Infinite variances, against exact laws and against simulation."""
 
 import math
 

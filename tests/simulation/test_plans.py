@@ -9,10 +9,10 @@ from scipy import stats
 import moetheory as mt
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.simulation import fitted_risks
-from moetheory.simulation.methods.base import dense_losses, expert_losses
+from moetheory.simulation.methods.base import dense_fit_risks, expert_fit_risks
 from moetheory.simulation.methods.law import LawRoute
-from moetheory.simulation.methods.statistics_rotated import Rotated
-from moetheory.simulation.methods.statistics_rows import Grouped, Joint, Plain
+from moetheory.simulation.methods.statistics_rotated import RotatedRows
+from moetheory.simulation.methods.statistics_rows import GroupedRows, JointRows, SampleRows
 from moetheory.simulation.plans import families
 
 LEVEL = 1e-6  # that any of at most COMPARISONS comparisons of this file fails by chance
@@ -55,21 +55,21 @@ def assert_same_law(here, there):
 
 
 CASES = {
-    "more samples than coordinates": ({}, [8, 20, 14], "fixed", Joint, LawRoute),
-    "label noise": ({"label_noise_variance": 0.3}, [8, 20, 14], "fixed", Joint, LawRoute),
-    "a group with few samples": ({}, [1, 20, 14], "fixed", Joint, None),
-    "a group without samples": ({}, [0, 20, 14], "fixed", Joint, LawRoute),
+    "more samples than coordinates": ({}, [8, 20, 14], "fixed", JointRows, LawRoute),
+    "label noise": ({"label_noise_variance": 0.3}, [8, 20, 14], "fixed", JointRows, LawRoute),
+    "a group with few samples": ({}, [1, 20, 14], "fixed", JointRows, None),
+    "a group without samples": ({}, [0, 20, 14], "fixed", JointRows, LawRoute),
     "no feature noise": (
         {"noise_variance": 0.0, "label_noise_variance": 0.3},
         [1, 20, 14],
         "fixed",
-        Joint,
+        JointRows,
         None,
     ),
-    "leakage": ({"leakage_variances": 0.3}, [8, 20, 14], "fixed", Grouped, LawRoute),
-    "leakage, few samples": ({"leakage_variances": 0.3}, [2, 7, 4], "fixed", Plain, LawRoute),
-    "drawn counts": ({"label_noise_variance": 0.3}, 30, "multinomial", Joint, None),
-    "leakage, drawn counts": ({"leakage_variances": 0.3}, 30, "multinomial", Grouped, None),
+    "leakage": ({"leakage_variances": 0.3}, [8, 20, 14], "fixed", GroupedRows, LawRoute),
+    "leakage, few samples": ({"leakage_variances": 0.3}, [2, 7, 4], "fixed", SampleRows, LawRoute),
+    "drawn counts": ({"label_noise_variance": 0.3}, 30, "multinomial", JointRows, None),
+    "leakage, drawn counts": ({"leakage_variances": 0.3}, 30, "multinomial", GroupedRows, None),
 }
 
 
@@ -80,12 +80,12 @@ def test_risks_have_the_law_of_training_sets_drawn_in_full(generic, case):
 
 
 WIDE = {
-    "fewer samples than coordinates": ({}, [2, 3], "fixed", Rotated, LawRoute),
-    "one group in excess": ({"sizes": (2, 14)}, [6, 3], "fixed", Rotated, LawRoute),
-    "rotated, label noise": ({"label_noise_variance": 0.3}, [3, 0], "fixed", Rotated, LawRoute),
-    "leakage": ({"leakage_variances": 0.2}, [2, 3], "fixed", Plain, LawRoute),
-    "anisotropic": ({"signal_variances": np.linspace(2, 1, 18)}, [2, 3], "fixed", Plain, None),
-    "drawn counts": ({}, 5, "multinomial", Plain, LawRoute),
+    "fewer samples than coordinates": ({}, [2, 3], "fixed", RotatedRows, LawRoute),
+    "one group in excess": ({"sizes": (2, 14)}, [6, 3], "fixed", RotatedRows, LawRoute),
+    "rotated, label noise": ({"label_noise_variance": 0.3}, [3, 0], "fixed", RotatedRows, LawRoute),
+    "leakage": ({"leakage_variances": 0.2}, [2, 3], "fixed", SampleRows, LawRoute),
+    "anisotropic": ({"signal_variances": np.linspace(2, 1, 18)}, [2, 3], "fixed", SampleRows, None),
+    "drawn counts": ({}, 5, "multinomial", SampleRows, LawRoute),
 }
 
 
@@ -117,7 +117,7 @@ def test_fits_of_one_training_set_covary_as_they_do_on_data():
     """A rotation would give all of them one direction: right for each, wrong for differences."""
     model = mt.BlockModel.isotropic(16, 2, 1.0, signal_energy=16.0)
     both = [mt.Dense(), mt.Dense(ridge=10.0)]
-    assert Rotated in layouts(both[:1], model, 10)
+    assert RotatedRows in layouts(both[:1], model, 10)
     risks = [
         fitted_risks(both, model, 10, method=method, replicates=20_000, rng=1).mean(axis=2)
         for method in (None, "data")
@@ -162,11 +162,11 @@ def correlated():
 
 
 PERTURBED = {
-    "joint": (Joint, lambda generic: generic(label_noise_variance=0.2), [12, 20, 14]),
-    "grouped": (Grouped, leaky, [12, 20, 24]),
-    "plain": (Plain, leaky, [4, 1, 3]),
-    "rotated": (Rotated, lambda generic: shuffled(), [3, 4]),
-    "correlated coordinates": (Joint, lambda generic: correlated(), [12, 20, 14]),
+    "joint": (JointRows, lambda generic: generic(label_noise_variance=0.2), [12, 20, 14]),
+    "grouped": (GroupedRows, leaky, [12, 20, 24]),
+    "plain": (SampleRows, leaky, [4, 1, 3]),
+    "rotated": (RotatedRows, lambda generic: shuffled(), [3, 4]),
+    "correlated coordinates": (JointRows, lambda generic: correlated(), [12, 20, 14]),
 }
 PARTS = {"erasure": 0.3, "radius": 0.4}  # each for itself: together there is no closed form
 
@@ -229,7 +229,7 @@ def quadratic_forms(model, dense, moe, under):
 
 
 def plain_fits(model, samples, rng):
-    """Dense and the experts by `lstsq` on a training set with these counts."""
+    """Fits of dense and of the experts by `lstsq` on a training set with these counts."""
     data = model.sample(16 * sum(samples), rng)
     rows = np.concatenate([np.flatnonzero(data.groups == g)[:n] for g, n in enumerate(samples)])
     assert len(rows) == sum(samples)
@@ -252,7 +252,10 @@ def test_every_route_has_the_perturbed_risks_of_the_plain_way(generic, case):
     for part in PARTS:
         under, p = perturbed(model, part), model.group_probabilities
         plain = np.stack([quadratic_forms(model, *pair, under) for pair in pairs], axis=1)
-        ours = dense_losses(model, dense, under), expert_losses(model, moe, regressions, under)
+        ours = (
+            dense_fit_risks(model, dense, under),
+            expert_fit_risks(model, moe, regressions, under),
+        )
         np.testing.assert_allclose(ours, plain, rtol=1e-11)
         for method in (None, "statistics", "data"):
             arguments = {"under": under, "replicates": 2000, "rng": 5, "method": method}

@@ -1,4 +1,4 @@
-"""Where gates send inputs, against the exact law of two equal blocks and against data."""
+"""Simulated routing against the exact law of two equal blocks and against data."""
 
 import re
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.simulation.spectra import _observed
+from moetheory.simulation.spectra import _decompositions
 
 
 def design(times):
@@ -127,12 +127,12 @@ def test_equal_spikes_share_what_is_seen_of_them():
 
 
 def test_shares_one_by_one():
-    """Of the first spike, and of two equal ones, in a single matrix."""
+    """Shares of the first spike, and of two equal spikes, in a single matrix."""
     signal, noise = np.array([9.0, 4.0, 4.0]), np.random.default_rng(2).standard_normal((6, 5))
     matrix = 0.4 * noise
     matrix[[0, 1, 2], [0, 1, 2]] += np.sqrt(signal)
     left, singular, right = np.linalg.svd(matrix)
-    raw, values, lefts, rights = _observed(signal, 0.4 * noise[np.newaxis])[:, 0]
+    raw, values, lefts, rights = _decompositions(signal, 0.4 * noise[np.newaxis])[:, 0]
     np.testing.assert_allclose(raw, singular[:3] ** 2, rtol=1e-13)
     assert values.tolist() == [raw[0], *[(raw[1] + raw[2]) / 2] * 2]
     for spike, of in enumerate([[0], [1, 2], [1, 2]]):

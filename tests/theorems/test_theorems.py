@@ -1,5 +1,6 @@
 """The catalogue, the template, and every theorem: it holds, and its negative control does not."""
 
+import importlib
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,15 +15,17 @@ from moetheory import theorems
 from moetheory.checking import checker
 from moetheory.claims.certificates import evaluate
 from moetheory.claims.declaration import Claim, Theorem
-from moetheory.claims.quantities import one_direction
+from moetheory.claims.quantities import one_direction_model
 from moetheory.strategies import block_models
-from moetheory.theorems import _template, noise_shift
+from moetheory.theorems import _template, _template_experiment, noise_shift
 
-ALL = [*mt.catalogue, "_template"]
+HEADS = ["Statement:", "Guarantee:", "Reference:"]
+TEMPLATES = {"_template": _template, "_template_experiment": _template_experiment}
+ALL = [*mt.catalogue, *TEMPLATES]
 
 
 def theorem_of(name: str) -> Theorem:
-    return replace(_template.THEOREM, name=name) if name == "_template" else mt.catalogue[name]
+    return replace(TEMPLATES[name].THEOREM, name=name) if name in TEMPLATES else mt.catalogue[name]
 
 
 @pytest.fixture(scope="module", params=ALL)
@@ -57,16 +60,53 @@ def test_the_catalogue_is_a_mapping_that_knows_its_names():
         mt.catalogue["oneoverk"]
 
 
-def test_adding_a_theorem_is_adding_a_file(tmp_path, monkeypatch):
-    source = Path(_template.__file__).read_text(encoding="utf-8")
-    (tmp_path / "never_worse_than_nothing.py").write_text(source, encoding="utf-8")
+@pytest.mark.parametrize(
+    ("template", "certificates"), [("_template", ["proved"]), ("_template_experiment", [None])]
+)
+def test_adding_a_theorem_is_adding_a_file(template, certificates, tmp_path, monkeypatch):
+    source = Path(TEMPLATES[template].__file__).read_text(encoding="utf-8")
+    name = f"copy{template.replace('_', '-')}"
+    (tmp_path / f"copy{template}.py").write_text(source, encoding="utf-8")
     monkeypatch.setattr(theorems, "__path__", [*theorems.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, "moetheory.theorems.never_worse_than_nothing", raising=False)
-    assert "never-worse-than-nothing" in list(mt.catalogue)
-    verdict = mt.check("never-worse-than-nothing", rng=0, replicates=1000)
-    assert verdict.theorem == "never-worse-than-nothing"
-    assert [claim.certificate.status for claim in verdict.claims] == ["proved"]
+    monkeypatch.delitem(sys.modules, f"moetheory.theorems.copy{template}", raising=False)
+    assert name in list(mt.catalogue)
+    verdict = mt.check(name, rng=0, replicates=1000)
+    assert verdict.theorem == name
+    proofs = [claim.certificate for claim in verdict.claims]
+    assert [proof and proof.status for proof in proofs] == certificates
     assert len(verdict.comparisons) == 1
+    control = mt.check(mt.catalogue[name].negative_control, rng=0)
+    assert control.status == "violated"
+
+
+def test_an_experiment_alone_finds_its_negative_control():
+    """The claim without sides in closed form is decided by simulation."""
+    theorem = _template_experiment.THEOREM
+    (claim,) = theorem.claims
+    alone = replace(theorem, claims=(replace(claim, left=None, right=None),))
+    assert mt.check(alone, rng=1).status == "holds"
+    verdict = mt.check(alone.negative_control, rng=1)
+    assert verdict.status == "violated"
+    assert "simulation contradicts the claim at σ²=0.5" in verdict.reason
+
+
+def test_a_claim_is_evaluated_at_its_points_and_simulated_at_the_users_model(held):
+    (claim,) = held(theorem_of("_template_experiment")).claims
+    assert [point.label for point in claim.points] == ["σ²=0.5", "σ²=0.05", "σ²=5"]
+    assert [point.comparison is None for point in claim.points] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_file_opens_with_statement_guarantee_and_reference(name):
+    module = importlib.import_module(f"moetheory.theorems.{name.replace('-', '_')}")
+    first, *lines = module.__doc__.splitlines()
+    assert first.endswith(".")
+    heads = [line for line in lines if line and not line.startswith(" ") and line.endswith(":")]
+    assert [head for head in heads if head in HEADS] == HEADS
+    reference = " ".join(module.__doc__.rpartition("Reference:")[2].split())
+    assert "https://arxiv.org/abs/2601.14792" in reference
+    for source in module.THEOREM.source.split("; "):
+        assert source in reference
 
 
 def test_it_holds_on_its_example(theorem, held):
@@ -75,11 +115,11 @@ def test_it_holds_on_its_example(theorem, held):
     assert verdict.power <= 0.01
     assert all(comparison.decides for comparison in verdict.comparisons)
     proofs = [claim.certificate for claim in verdict.claims if claim.certificate is not None]
-    assert {proof.status for proof in proofs} == {"proved"}
+    assert {proof.status for proof in proofs} == ({"proved"} if theorem.symbolic else set())
 
 
 def test_every_wrong_variant_is_violated(theorem, held):
-    """By the closed forms, by the algebra, and where the left side is off, by simulation."""
+    """Closed forms and algebra find each one; a wrong left side is found by simulation."""
     for claim in (*theorem.claims, *theorem.otherwise):
         assert isinstance(claim.control, Claim) or 0.5 <= claim.control <= 2.0
     control = held.control(theorem)
@@ -98,7 +138,7 @@ def test_simulation_alone_notices_a_left_side_that_is_off(theorem, held, monkeyp
 
     def off(claim):
         """The left side, wrong by what the simulation must be able to see."""
-        scale, error = claim.left if claim.scale is None else claim.scale.of, claim.resolution
+        scale, error = claim.left if claim.scale is None else claim.scale.size, claim.resolution
         return replace(
             claim,
             left=lambda model: claim.left(model) - error * scale(model),
@@ -129,7 +169,7 @@ def test_the_symbolic_sides_are_the_numeric_ones(theorem):
         for _ in range(5):
             values = symbolic.draw(rng)
             model = symbolic.model(values)
-            scale = abs((claim.left if claim.scale is None else claim.scale.of)(model))
+            scale = abs((claim.left if claim.scale is None else claim.scale.size)(model))
             left, right = (float(evaluate(e, values)) for e in (symbolic.left, symbolic.right))
             assert claim.left(model) == pytest.approx(left, rel=1e-12, abs=1e-12 * scale)
             assert claim.right(model) == pytest.approx(right, rel=1e-12, abs=1e-14 * scale)
@@ -240,7 +280,7 @@ WEAK = mt.BlockModel([0.2, 0.8], [0, 0, 1], [2.0, 1.0, 1.1], [1.0, -2.0, 0.5], 1
 def directions(*probabilities: float, signal: float):
     """Noise 1, one direction with signal."""
     values = {"lambda_": signal, "b": 1.0, "sigma2": 1.0}
-    return lambda _: [one_direction({"p": p, **values}) for p in probabilities]
+    return lambda _: [one_direction_model({"p": p, **values}) for p in probabilities]
 
 
 def test_a_condition_free_of_p_is_found_violated_for_rare_groups():
@@ -290,7 +330,7 @@ def test_either_side_of_the_threshold_is_checked_on_the_users_model(model, stron
 
 
 def test_a_mixture_that_is_better_at_any_overlap_is_found_violated():
-    """By closed forms and by simulation, on the far side of the crossover."""
+    """Closed forms and simulation find the violation on the far side of the crossover."""
     theorem = mt.catalogue["leakage"]
     claim = next(c for c in theorem.claims if c.name == "MoE <= dense at 0.8 of the crossover")
     example = theorem.example()

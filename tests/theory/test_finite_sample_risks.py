@@ -15,7 +15,7 @@ from moetheory.theory.finite_sample_risks import leading_excess
 
 
 def plain(model):
-    """Per group: clean and noisy variances, kept share of b, residual variance."""
+    """Clean and noisy variances, kept share of b, and residual variance of each group."""
     inside = model.block_of == np.arange(model.experts)[:, np.newaxis]
     clean = np.where(inside, model.signal_variances, model.leakage_variances)
     noisy = clean + model.noise_variance
@@ -90,7 +90,7 @@ def leaky(generic):
 
 @pytest.fixture
 def flat(leaky):
-    """The same with isotropic blocks, wider ones."""
+    """A leaking model of wide isotropic blocks."""
     return mt.BlockModel(
         [0.2, 0.5, 0.3],
         np.repeat([0, 1, 2], [5, 9, 7]),

@@ -52,7 +52,7 @@ UNEQUAL = blocks([0.2, 0.5, 0.3], [2, 4, 3], [3.0, 0.5, 1.0], 0.4, label_noise_v
 
 
 class Energies:
-    """Of each isotropic block in mpmath: p, λ, s, σ², ‖θ‖², and the law of its energy."""
+    """Isotropic blocks in mpmath: p, λ, s, σ², ‖θ‖², and the law of its energy."""
 
     def __init__(self, model):
         self.parts = []
@@ -127,7 +127,7 @@ class Energies:
         return np.sum(live), live @ w, (live * w) @ q
 
     def soft(self, step=0.11):
-        """The same of any number of blocks, by the integral over t."""
+        """The loss E Σ w(1-w)q of any number of blocks, by the integral over t."""
         tables = [self.table(j, step) for j in range(len(self.parts))]
         total = 0.0
         for t in np.exp(0.3 * np.arange(-110, 25)):

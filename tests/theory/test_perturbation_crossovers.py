@@ -21,7 +21,7 @@ PAIRS = [
 
 
 def lead(a, b, model, over, value, drag=0.0, samples=None):
-    """What b is ahead by at ``value``, and how small a lead is still rounding."""
+    """The lead of b at ``value``, and the size of a lead that is only rounding."""
     if over == "leakage":
         leaking = model.replace(leakage_variances=value**2 * model.signal_variances)
         risks = [risk(each, leaking).excess for each in (a, b)]

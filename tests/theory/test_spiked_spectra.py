@@ -1,4 +1,4 @@
-"""What dense and experts see of a fixed design: each spike by hand, and both readings."""
+"""Spectra of fixed designs for dense and experts: each spike by hand, and both readings."""
 
 import math
 from dataclasses import replace
@@ -106,7 +106,7 @@ def test_no_expert_is_worse_at_the_aspect_of_dense_and_its_submatrix_shows_each_
 
 
 def test_a_spike_that_is_not_seen_counts_with_the_edge():
-    """So that kappa is continuous in the signal."""
+    """An undetected spike has the value of the edge, so kappa is continuous in the signal."""
     conditions = [
         mt.spiked_spectrum(mt.Dense(), sparse({0: 50.0, 1: weak}), COUNTS).condition[0]
         for weak in (1e-6, 2.685, 2.6900)
@@ -234,7 +234,7 @@ def test_it_says_what_a_model_lacks(model, missing):
 
 
 def test_both_orders_of_kappa_are_shown_on_submatrices():
-    """By closed forms and by simulation, which has the last word on the false sentence."""
+    """Closed forms and simulation agree, also on the sentence that is false."""
     larger = next(c for c in THEOREM.claims if c.name.startswith("dense's kappa <="))
     sentence = larger.negative_control
     assert sentence.name == "the submatrix never has the larger kappa"

@@ -1,1 +1,1 @@
-"""The methods of simulation; ``route.py`` is the contract that each fulfils."""
+"""The methods of simulation, one file for each string of ``method=``; start with ``route.py``."""

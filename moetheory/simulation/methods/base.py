@@ -1,4 +1,4 @@
-"""What routes through fitted estimators share: batches, true risks, moments."""
+"""Base class of the routes over training sets, "law", "statistics" and "data", with true risks."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ class TrainingRoute(ABC):
 
     @abstractmethod
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
-        """Risks given the group, (..., R, K): all fits of a model, model by model."""
+        """Risks given the group, (..., R, K), of all fits of a model, model by model."""
 
     @property
     def cost(self) -> int:
-        """Of a replicate: how many numbers it takes."""
+        """Work of a replicate, measured by the numbers in its largest array."""
         return self.numbers
 
     @property
     def batch(self) -> int:
-        """Replicates that are worked on together."""
+        """Replicates that are computed together."""
         return max(1, BATCH // self.numbers)
 
     @property
@@ -82,7 +82,7 @@ class TrainingRoute(ABC):
 
     @property
     def fits(self) -> int:
-        """Fits on a training set, each of which has a risk."""
+        """Number of fits on a training set, each of which has a risk."""
         return len(self.models) * len(self.estimators)
 
     @property
@@ -115,7 +115,7 @@ class TrainingRoute(ABC):
 
     @cached_property
     def regressions(self) -> list[Regressions]:
-        """What the experts of each model regress on."""
+        """The regressions of the experts of each model."""
         return [Regressions.of(model, self.samples) for model in self.models]
 
     @property
@@ -124,48 +124,48 @@ class TrainingRoute(ABC):
         return int(self.samples.sum())
 
     @property
-    def most(self) -> IntArray:
-        """The most samples that a group may get, (K,)."""
+    def most_samples(self) -> IntArray:
+        """The largest number of samples that a group may get, (K,)."""
         if self.counts == "fixed":
             return self.samples
         drawn = self.models[0].group_probabilities > 0.0
         return np.where(drawn, self.total, 0)
 
 
-def repeated(rng: np.random.Generator, times: int) -> list[np.random.Generator]:
-    """``rng`` and copies of it: models that use one each get the same random numbers."""
+def identical_streams(rng: np.random.Generator, times: int) -> list[np.random.Generator]:
+    """``rng`` and copies of its state, so that several models get the same random numbers."""
     return [rng, *(copy.deepcopy(rng) for _ in range(times - 1))]
 
 
-def group_variances(model: BlockModel) -> FloatArray:
+def group_clean_variances(model: BlockModel) -> FloatArray:
     """Clean variance of every coordinate in every group, (K, d)."""
     return kernels.clean_variances(
         model.block_of, model.signal_variances, model.leakage_variances, model.experts
     )
 
 
-def dense_losses(
+def dense_fit_risks(
     model: BlockModel, fits: FloatArray, under: Perturbation | None = None
 ) -> FloatArray:
-    """True risks given the group of dense with coefficients ``fits`` (..., d), (..., K)."""
+    """True risks given the group, (..., K), of dense with coefficients ``fits`` (..., d)."""
     if under is not None:
         return perturbed_fit_risks(Dense(), model, fits, model.coefficients, under)
     return kernels.group_risks(
         fits[..., np.newaxis, :],
-        group_variances(model),
+        group_clean_variances(model),
         model.coefficients,
         model.noise_variance,
         model.label_noise_variance,
     )
 
 
-def expert_losses(
+def expert_fit_risks(
     model: BlockModel,
     fits: FloatArray,
     regressions: Regressions,
     under: Perturbation | None = None,
 ) -> FloatArray:
-    """True risks of the experts with coefficients ``fits`` (..., d), shape (..., K)."""
+    """True risks given the group, (..., K), of experts with coefficients ``fits`` (..., d)."""
     if under is not None:
         return perturbed_fit_risks(MoE(), model, fits, model.coefficients, under)
     return kernels.expert_risks(
@@ -174,7 +174,7 @@ def expert_losses(
         model.signal_variances,
         model.coefficients,
         model.noise_variance,
-        regressions.unseen + model.label_noise_variance,
+        regressions.leaked_variance + model.label_noise_variance,
     )
 
 
@@ -185,7 +185,7 @@ def perturbed_fit_risks(
     coefficients: FloatArray,
     under: Perturbation,
 ) -> FloatArray:
-    """True risks given the group of ``fits`` (..., R, d) under a perturbation, (..., R, K).
+    """True risks given the group, (..., R, K), of ``fits`` (..., R, d) under a perturbation.
 
     The true ``coefficients`` are (d,), or (R, d) where they differ between training sets.
     """
@@ -195,8 +195,8 @@ def perturbed_fit_risks(
         fit = fits[..., here, :]
         true = coefficients[here] if coefficients.ndim > 1 else coefficients
         found = block_losses(model, fit, true - fit, coefficients=true)
-        scattered = erasure_terms(model, fit) if under.erasure else None
-        return perturbed_excess(found, estimator, model, under, scattered)
+        added_by_erasure = erasure_terms(model, fit) if under.erasure else None
+        return perturbed_excess(found, estimator, model, under, added_by_erasure)
 
     # not all at once: there are about twenty arrays between fits and risks
     parts = [losses(slice(at, at + rows)) for at in range(0, fits.shape[-2], rows)]

@@ -1,4 +1,7 @@
-"""Squares of noisy coordinates, and what a model makes of them: all that gates and risks need."""
+"""Squared coordinates of inputs: all that gates and their risks need.
+
+Helper of "identity" (also for learned routers), of gates in "population" and of `simulate_routing`.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,26 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.formulas.population import expert_contributions
-from moetheory.kernels import Forms
+from moetheory.kernels import QuadraticForms
 from moetheory.predictors.optimal import optimal_coefficients
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
 
 
 @dataclass(frozen=True, eq=False)
-class Squares:
-    """Squares of standard normals: of the coordinates by block, or only their sums over blocks.
+class SquaresLayout:
+    """The squares drawn for an input: those of all coordinates, or their sums over blocks.
 
-    The sums are enough where each block has one variance. Arrays are (U, n), U units: the d
-    coordinates or the K blocks.
+    The sums (chi-squares) are enough where each block has one variance. Arrays are (U, n) for n
+    inputs and U units: the d coordinates, ordered by block, or the K blocks.
     """
 
     sizes: IntArray
     block_of_unit: IntArray
 
     @classmethod
-    def of(cls, model: BlockModel, *, coordinates: bool = False) -> Squares:
-        """As few as do, or those of all ``coordinates``."""
+    def of(cls, model: BlockModel, *, coordinates: bool = False) -> SquaresLayout:
+        """The layout of ``model``: sums where they are enough, unless ``coordinates`` is true."""
         blocks = np.arange(model.experts)
         if not coordinates:
             first = np.unique(model.block_of, return_index=True)[1]
@@ -40,22 +43,22 @@ class Squares:
 
     @property
     def units(self) -> int:
-        """U."""
+        """Number of units, U."""
         return len(self.block_of_unit)
 
     @property
-    def summed(self) -> bool:
-        """Whether a unit is a block."""
+    def sums_blocks(self) -> bool:
+        """Whether a unit is a block and its square a sum over the coordinates of the block."""
         return self.units == len(self.sizes)
 
     def draw(self, rng: np.random.Generator, inputs: int) -> FloatArray:
-        """Fresh ones, (U, inputs)."""
+        """Squares of fresh standard normals, (U, inputs)."""
         shape = (self.units, inputs)
-        if not self.summed:
+        if not self.sums_blocks:
             drawn = rng.standard_normal(shape)
             drawn *= drawn
             return drawn
-        # one shape for all is drawn faster
+        # NumPy draws faster for one shape than for an array of shapes
         halves = self.sizes / 2.0
         drawn = rng.standard_gamma(
             halves[0] if np.ptp(halves) == 0.0 else halves[:, np.newaxis], shape
@@ -63,24 +66,24 @@ class Squares:
         drawn *= 2.0
         return drawn
 
-    def of_normals(self, normals: FloatArray) -> FloatArray:
-        """Those of given ones (n, d), the coordinates ordered by block."""
+    def squares_of(self, normals: FloatArray) -> FloatArray:
+        """Squares of given ``normals`` (n, d), whose coordinates are ordered by block."""
         squares = np.square(normals.T)
-        return self._block_sums(squares) if self.summed else squares
+        return self._block_sums(squares) if self.sums_blocks else squares
 
-    def per_unit(self, values: FloatArray, block_of: IntArray) -> FloatArray:
-        """What ``values`` (d,) of coordinates weigh the units by, (U,).
+    def unit_weights(self, values: FloatArray, block_of: IntArray) -> FloatArray:
+        """Weights of the units, (U,), from ``values`` (d,) of the coordinates.
 
-        Given the energy of a block the square of each of its coordinates is 1/s of it.
+        Given the energy of a block of s coordinates, each square has mean 1/s of this energy.
         """
-        if self.summed:
+        if self.sums_blocks:
             return block_sums(values, block_of) / self.sizes
         return values[np.argsort(block_of, kind="stable")]
 
-    def form(self, weights: FloatArray, squares: FloatArray) -> FloatArray:
-        """Weighted sums over blocks, (K, n)."""
+    def block_forms(self, weights: FloatArray, squares: FloatArray) -> FloatArray:
+        """Sums over each block of squares (U, n) times ``weights`` (U,), (K, n)."""
         weighted = weights[:, np.newaxis] * squares
-        return weighted if self.summed else self._block_sums(weighted)
+        return weighted if self.sums_blocks else self._block_sums(weighted)
 
     def _block_sums(self, values: FloatArray) -> FloatArray:
         sums: FloatArray = np.add.reduceat(values, np.cumsum(self.sizes) - self.sizes, axis=0)
@@ -88,21 +91,29 @@ class Squares:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """What one model makes of the squares. They are in units of σ², or of 1 where it is zero."""
+class SquaredInputModel:
+    """One model in terms of squared coordinates: scores of the gate and forms of the losses.
+
+    Squares are in units of σ², or of 1 where σ² is zero.
+    """
 
     model: BlockModel
-    squares: Squares
-    _others: dict[tuple[bool, float], tuple[FloatArray, ...] | None] = field(default_factory=dict)
+    squares: SquaresLayout
+    _fitted_forms: dict[tuple[bool, float], tuple[FloatArray, ...] | None] = field(
+        default_factory=dict
+    )
 
     @property
-    def unit(self) -> float:
-        """Of the squares."""
+    def square_unit(self) -> float:
+        """Unit of the squares: σ², or 1 where σ² is zero."""
         return self.model.noise_variance or 1.0
 
     @cached_property
-    def inherent(self) -> FloatArray:
-        r""":math:`\rho_g`, (K,): what the best predictor with known group loses in each."""
+    def oracle_risks(self) -> FloatArray:
+        r"""Risk given the group of the optimal experts under oracle routing, (K,).
+
+        It is the residual variance :math:`\rho_g`, label noise included.
+        """
         model = self.model
         active, _ = expert_contributions(
             1.0, model.signal_variances, 0.0, model.coefficients, model.noise_variance
@@ -110,22 +121,25 @@ class View:
         return block_sums(active, model.block_of) + model.label_noise_variance
 
     @cached_property
-    def own_scale(self) -> FloatArray:
-        """Variance of the units of the active block, in units, (U,)."""
+    def active_variances(self) -> FloatArray:
+        """Variance of a coordinate while its block is active, in `square_unit`, (U,)."""
         own = self.model.noise_variance + self.model.signal_variances
-        return self.squares.per_unit(own / self.unit, self.model.block_of)
+        return self.squares.unit_weights(own / self.square_unit, self.model.block_of)
 
-    def observed(self, draws: FloatArray, groups: IntArray, *, keep: bool) -> FloatArray:
-        """The squares of inputs of ``groups`` from standard ones; these stay only on ``keep``."""
-        noise = self.model.noise_variance / self.unit
-        if not self.squares.summed:
+    def input_squares(self, draws: FloatArray, groups: IntArray, *, keep_draws: bool) -> FloatArray:
+        """Squares of inputs of ``groups`` (n,) made from squares ``draws`` of standard normals.
+
+        They may overwrite ``draws`` unless ``keep_draws``.
+        """
+        noise = self.model.noise_variance / self.square_unit
+        if not self.squares.sums_blocks:
             own = self.squares.block_of_unit[:, np.newaxis] == groups
-            return draws * np.where(own, self.own_scale[:, np.newaxis], noise)
+            return draws * np.where(own, self.active_variances[:, np.newaxis], noise)
         place = (groups, np.arange(len(groups)))
-        own = draws[place] * self.own_scale[groups]
-        seen = np.zeros_like(draws) if noise == 0.0 else draws.copy() if keep else draws
-        seen[place] = own
-        return seen
+        own = draws[place] * self.active_variances[groups]
+        squares = np.zeros_like(draws) if noise == 0.0 else draws.copy() if keep_draws else draws
+        squares[place] = own
+        return squares
 
     @cached_property
     def _score_terms(self) -> tuple[FloatArray, FloatArray]:
@@ -133,51 +147,51 @@ class View:
         constants, slopes = kernels.score_terms(
             model.group_probabilities, model.block_of, model.signal_variances, model.noise_variance
         )
-        return constants[:, np.newaxis], self.squares.per_unit(slopes, model.block_of)
+        return constants[:, np.newaxis], self.squares.unit_weights(slopes, model.block_of)
 
     def scores(self, squares: FloatArray) -> FloatArray:
-        """Log scores of the groups, (K, n)."""
+        """Log scores of the groups, (K, n), from squares of inputs (U, n)."""
         model = self.model
         if model.noise_variance == 0.0:
-            silent = block_sums(model.signal_variances, model.block_of) == 0.0
-            energies = self.squares.form(np.ones(self.squares.units), squares)
+            without_signal = block_sums(model.signal_variances, model.block_of) == 0.0
+            energies = self.squares.block_forms(np.ones(self.squares.units), squares)
             logs = kernels.log_probabilities(model.group_probabilities)
-            return kernels.noiseless_scores(energies, logs, silent)
+            return kernels.noiseless_scores(energies, logs, without_signal)
         constants, slopes = self._score_terms
-        scores = self.squares.form(slopes, squares)
+        scores = self.squares.block_forms(slopes, squares)
         scores += constants
         return scores
 
     @cached_property
-    def _best(self) -> tuple[FloatArray, FloatArray]:
-        """The best coefficients, and what their form weighs the units by."""
+    def _optimal_form(self) -> tuple[FloatArray, FloatArray]:
+        """The optimal coefficients (d,), and the weights of the units in their form (U,)."""
         best = optimal_coefficients(MoE(), self.model)
-        return best, self._per_unit(best**2)
+        return best, self._unit_weights(best**2)
 
-    def _per_unit(self, weights: FloatArray) -> FloatArray:
-        return self.squares.per_unit(weights * self.unit, self.model.block_of)
+    def _unit_weights(self, weights: FloatArray) -> FloatArray:
+        return self.squares.unit_weights(weights * self.square_unit, self.model.block_of)
 
-    def _other(self, estimator: Estimator) -> tuple[FloatArray, ...] | None:
-        """The same for the forms of an estimator with other coefficients; None: it has the best."""
+    def _fitted_form(self, estimator: Estimator) -> tuple[FloatArray, ...] | None:
+        """Weights of the units in an estimator's other forms; None for optimal coefficients."""
         key = isinstance(estimator, MoE), estimator.ridge
-        if key not in self._others:
-            best, _ = self._best
+        if key not in self._fitted_forms:
+            optimal, _ = self._optimal_form
             used = optimal_coefficients(estimator, self.model)
-            error = best - used
-            weights = (best * used, used**2, error**2, best * error)
-            found = tuple(self._per_unit(each) for each in weights) if error.any() else None
-            self._others[key] = found
-        return self._others[key]
+            error = optimal - used
+            weights = (optimal * used, used**2, error**2, optimal * error)
+            found = tuple(self._unit_weights(each) for each in weights) if error.any() else None
+            self._fitted_forms[key] = found
+        return self._fitted_forms[key]
 
-    def forms(self, estimators: Sequence[Estimator], squares: FloatArray) -> list[Forms]:
-        """The quadratic forms of each estimator; those of equal coefficients are the same."""
-        best = self.squares.form(self._best[1], squares)
-        exact = Forms(best, best, best, None, None)
-        known: dict[tuple[bool, float], Forms] = {}
+    def forms(self, estimators: Sequence[Estimator], squares: FloatArray) -> list[QuadraticForms]:
+        """The quadratic forms of each estimator; equal coefficients share one object."""
+        optimal = self.squares.block_forms(self._optimal_form[1], squares)
+        without_error = QuadraticForms(optimal, optimal, optimal, None, None)
+        found: dict[tuple[bool, float], QuadraticForms] = {}
         for estimator in estimators:
             key = isinstance(estimator, MoE), estimator.ridge
-            if key not in known:
-                weights = self._other(estimator)
-                forms = (self.squares.form(each, squares) for each in weights or ())
-                known[key] = exact if weights is None else Forms(best, *forms)
-        return [known[isinstance(each, MoE), each.ridge] for each in estimators]
+            if key not in found:
+                weights = self._fitted_form(estimator)
+                forms = (self.squares.block_forms(each, squares) for each in weights or ())
+                found[key] = without_error if weights is None else QuadraticForms(optimal, *forms)
+        return [found[isinstance(each, MoE), each.ridge] for each in estimators]

@@ -1,4 +1,4 @@
-"""Training sets drawn sample by sample: the plain way, in which every estimator sees the same."""
+"""method="data": training sets drawn sample by sample, the same for all estimators."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import (
     TrainingRoute,
-    dense_losses,
-    expert_losses,
-    group_variances,
-    repeated,
+    dense_fit_risks,
+    expert_fit_risks,
+    group_clean_variances,
+    identical_streams,
 )
 
 
 class DataRoute(TrainingRoute):
-    """Clean features, labels and noise drawn; fits by QR or singular values."""
+    """A replicate draws clean features, labels and noise; fits are by QR or singular values."""
 
     method = "data"
 
     @property
     def numbers(self) -> int:
         """Numbers in the features of a training set."""
-        # the risks of dense take K d
+        # the risks of dense need arrays of K d numbers
         return max(self.total, self.models[0].experts) * self.models[0].dim
 
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
-        """Risks given the group of every estimator, fitted on the same draws."""
+        """Risks given the group of every estimator, fitted on the same training sets."""
         groups = self._draw_groups(rng, replicates)
-        streams = repeated(rng, len(self.models))
+        streams = identical_streams(rng, len(self.models))
         risks = [
             risk
             for stream, model, regressions in zip(
@@ -61,24 +61,24 @@ class DataRoute(TrainingRoute):
         features, labels = kernels.draw_training_sets(
             rng,
             groups,
-            group_variances(model),
+            group_clean_variances(model),
             model.coefficients,
             model.noise_variance,
             model.label_noise_variance,
         )
         risks = []
         for estimator in self.estimators:
-            fits = self.solved(estimator, features, labels, groups)
+            fits = self.fitted_coefficients(estimator, features, labels, groups)
             if isinstance(estimator, MoE):
-                risks.append(expert_losses(model, fits, regressions, self.under))
+                risks.append(expert_fit_risks(model, fits, regressions, self.under))
             else:
-                risks.append(dense_losses(model, fits, self.under))
+                risks.append(dense_fit_risks(model, fits, self.under))
         return risks
 
-    def solved(
+    def fitted_coefficients(
         self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
     ) -> FloatArray:
-        """Coefficients in R training sets, (..., R, d)."""
+        """Coefficients of one estimator in R training sets, (..., R, d)."""
         if isinstance(estimator, Dense):
             return kernels.ridge_fit(features, labels, estimator.ridge)
         model = self.models[0]

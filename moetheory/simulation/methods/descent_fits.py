@@ -1,4 +1,4 @@
-"""Training sets on which estimators descend: every number of steps is a fit of its own."""
+"""Gradient descent with method="statistics" or "data": a fit for each number of steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.kernels import Pace, Spectrum, Workspace
+from moetheory.kernels import Spectrum, StepSizes, Workspace
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
@@ -18,27 +18,28 @@ from moetheory.simulation.methods.base import BATCH, BATCHES, TrainingRoute
 from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.statistics import (
     DenseStatisticsRoute,
-    ExpertEquations,
+    ExpertRows,
     ExpertStatisticsRoute,
 )
-from moetheory.simulation.methods.statistics_rows import Equations
+from moetheory.simulation.methods.statistics_rows import RowsAndTargets
 
-# part of the reproducibility contract: coefficients of a batch at all steps of an estimator
-ALONG = 1 << 19
+# part of the reproducibility contract: numbers in the iterates of a batch, for one estimator
+ITERATES = 1 << 19
 
 
 class Regression(NamedTuple):
-    """What one expert, or dense, learns from in S of the training sets.
+    """The regression of one expert, or of dense, in S of the training sets.
 
     Attributes
     ----------
     group : int
     sets : slice or (S,) integer array
+        The training sets.
     own : slice
-        Its coordinates, where they stand block by block.
+        Its coordinates, in an order block by block.
     spectrum : Spectrum
     share : (S,) array
-        Of all samples those that it learns from.
+        Its share of all samples, n_g/n.
     """
 
     group: int
@@ -50,104 +51,104 @@ class Regression(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DescentRoute(TrainingRoute):
-    """One model, and estimators after each of T numbers of steps."""
+    """A value is the true risk of one estimator after one of T numbers of steps; M = 1 model."""
 
     schedule: Schedule = field(kw_only=True)
 
     @property
     def fits(self) -> int:
-        """One for each estimator and number of steps."""
+        """Number of fits: one for each estimator and number of steps."""
         return len(self.estimators) * len(self.schedule.steps)
 
     @property
     def batch(self) -> int:
-        """Replicates that are worked on together: at all steps they are to stay in the cache."""
-        return max(1, min(BATCH // self.numbers, ALONG // self._along))
+        """Replicates that are computed together; their iterates should stay in the cache."""
+        return max(1, min(BATCH // self.numbers, ITERATES // self._iterate_numbers))
 
     @property
     def chunk_size(self) -> int:
-        """Replicates in a chunk: as many as would be if they were not kept in the cache."""
-        return BATCHES * max(1, BATCH // max(self.numbers, self._along))
+        """Replicates in a chunk: a function of models, samples and steps, not of the cache."""
+        return BATCHES * max(1, BATCH // max(self.numbers, self._iterate_numbers))
 
     @property
-    def _along(self) -> int:
-        """Coefficients of an estimator at all steps."""
+    def _iterate_numbers(self) -> int:
+        """Numbers in the iterates of one estimator, at all T numbers of steps."""
         return len(self.schedule.steps) * self.models[0].dim
 
     @property
     def footprint(self) -> int:
         """Bytes a chunk works in, at most; the tally has products of all pairs of fits."""
-        return super().footprint + 8 * (4 * self.batch * self._along + 2 * self.fits**2)
+        return super().footprint + 8 * (4 * self.batch * self._iterate_numbers + 2 * self.fits**2)
 
-    def dense_paths(
-        self, estimators: Sequence[Estimator], equations: Equations, work: Workspace
+    def dense_iterates(
+        self, estimators: Sequence[Estimator], rows_and_targets: RowsAndTargets, work: Workspace
     ) -> FloatArray:
-        """Coefficients of dense at each step, (E, T, R, d)."""
-        replicates = len(equations.targets)
+        """Coefficients of dense after each number of steps, (E, T, R, d)."""
+        replicates = len(rows_and_targets.targets)
         counts = np.full(replicates, self.total)
-        whole = self._regression(0, slice(None), slice(None), equations, counts, work)
-        return self._paths(estimators, [whole], replicates)
+        regression = self._regression(0, slice(None), slice(None), rows_and_targets, counts, work)
+        return self._iterates(estimators, [regression], replicates)
 
-    def expert_paths(
+    def expert_iterates(
         self,
         estimators: Sequence[Estimator],
-        equations: Iterable[tuple[int, slice | IntArray, Equations, IntArray]],
+        expert_rows: Iterable[tuple[int, slice | IntArray, RowsAndTargets, IntArray]],
         replicates: int,
         work: Workspace,
     ) -> FloatArray:
-        """Coefficients of experts at each step, (E, T, R, d).
+        """Coefficients of experts after each number of steps, (E, T, R, d).
 
-        Each of ``equations`` names its expert, the sets and, of each set, the samples.
+        Items of ``expert_rows`` are an expert, training sets, its rows there, and its samples.
         """
         model = self.models[0]
         ends = np.cumsum(model.sizes)
         regressions = [
             self._regression(g, sets, slice(end - size, end), given, counts, work)
-            for g, sets, given, counts in equations
+            for g, sets, given, counts in expert_rows
             for size, end in [(model.sizes[g], ends[g])]
         ]
-        paths = self._paths(estimators, regressions, replicates)
+        iterates = self._iterates(estimators, regressions, replicates)
         back = np.argsort(np.argsort(model.block_of, kind="stable"))
-        return paths if np.array_equal(back, np.arange(model.dim)) else paths[..., back]
+        return iterates if np.array_equal(back, np.arange(model.dim)) else iterates[..., back]
 
     def _regression(
         self,
         group: int,
         sets: slice | IntArray,
         own: slice,
-        equations: Equations,
+        rows_and_targets: RowsAndTargets,
         counts: IntArray,
         work: Workspace,
     ) -> Regression:
-        parts, targets, unit = equations
+        parts, targets, unit = rows_and_targets
         spectrum = kernels.spectrum(parts, targets, counts, work, unit)
         return Regression(group, sets, own, spectrum, np.maximum(counts, 1) / self.total)
 
-    def _paths(
+    def _iterates(
         self, estimators: Sequence[Estimator], regressions: Sequence[Regression], replicates: int
     ) -> FloatArray:
         steps = self.schedule.steps
         fits = np.zeros((len(estimators), replicates, len(steps), self.models[0].dim))
         for fit, estimator in zip(fits, estimators, strict=True):
-            paces = self._paces(regressions, estimator.ridge, replicates)
-            for each, pace in zip(regressions, paces, strict=True):
+            step_sizes = self._step_sizes(regressions, estimator.ridge, replicates)
+            for each, sizes in zip(regressions, step_sizes, strict=True):
                 here = fit[each.sets, :, each.own]
-                kernels.descend(each.spectrum, estimator.ridge, pace, steps, out=here)
-                if not isinstance(each.sets, slice):  # then it was a copy
+                kernels.descent_iterates(each.spectrum, estimator.ridge, sizes, steps, out=here)
+                if not isinstance(each.sets, slice):  # then ``here`` is a copy
                     fit[each.sets, :, each.own] = here
         return np.moveaxis(fits, 1, 2)
 
-    def _paces(
+    def _step_sizes(
         self, regressions: Sequence[Regression], ridge: float, replicates: int
-    ) -> list[Pace]:
-        """That of each regression.
+    ) -> list[StepSizes]:
+        """The step sizes of each regression, on its own mean loss.
 
-        The step a of a joint loss is a step a n_g/n of expert g on its own.
+        A step a on the joint loss is a step a n_g/n of expert g on its own loss.
         """
         joint, size = self.schedule.training == "joint", self.schedule.step_size
         weights = [each.share if joint else np.ones_like(each.share) for each in regressions]
         ends = [
-            weight * np.stack(kernels.extremes(each.spectrum.curvatures, ridge))
+            weight * np.stack(kernels.extreme_curvatures(each.spectrum.curvatures, ridge))
             for each, weight in zip(regressions, weights, strict=True)
         ]
         if not isinstance(size, str):
@@ -155,7 +156,7 @@ class DescentRoute(TrainingRoute):
             chosen = [float(sizes[each.group]) for each in regressions]
             self._require_stable(regressions, chosen, [high.max() for high, _ in ends])
             return [
-                Pace(2.0 / (each * weight), np.zeros_like(weight))
+                StepSizes(2.0 / (each * weight), np.zeros_like(weight))
                 for each, weight in zip(chosen, weights, strict=True)
             ]
         if joint:
@@ -165,13 +166,14 @@ class DescentRoute(TrainingRoute):
                 both[1, each.sets] = np.minimum(both[1, each.sets], low)
             ends = [both[:, each.sets] for each in regressions]
         return [
-            kernels.best_pace(*(end / weight)) for end, weight in zip(ends, weights, strict=True)
+            kernels.optimal_step_sizes(*(end / weight))
+            for end, weight in zip(ends, weights, strict=True)
         ]
 
     def _require_stable(
         self, regressions: Sequence[Regression], sizes: Sequence[float], largest: Sequence[float]
     ) -> None:
-        """Refuse steps with which a training set at work diverges."""
+        """Refuse step sizes with which descent diverges on a training set that was drawn."""
         one_each = isinstance(self.schedule.step_size, np.ndarray)
         for each, size, curvature in zip(regressions, sizes, largest, strict=True):
             if size * curvature >= 2.0:
@@ -184,48 +186,50 @@ class DescentRoute(TrainingRoute):
 
 
 class DenseDescentRoute(DescentRoute, DenseStatisticsRoute):
-    """Dense on compressed rows."""
+    """Gradient descent of dense on compressed rows."""
 
-    def solved(self, equations: Equations, model: BlockModel, work: Workspace) -> FloatArray:
-        """Coefficients of each estimator at each step, (E, T, R, d)."""
-        return self.dense_paths(self.estimators, equations, work)
+    def fitted_coefficients(
+        self, rows_and_targets: RowsAndTargets, model: BlockModel, work: Workspace
+    ) -> FloatArray:
+        """Coefficients of each estimator after each number of steps, (E, T, R, d)."""
+        return self.dense_iterates(self.estimators, rows_and_targets, work)
 
 
 class ExpertDescentRoute(DescentRoute, ExpertStatisticsRoute):
-    """Experts on compressed rows."""
+    """Gradient descent of experts on compressed rows."""
 
     @property
     def numbers(self) -> int:
         """Numbers in the rows of all experts, whose spectra are kept together."""
         model = self.models[0]
-        rows = int((np.minimum(self.most, model.sizes) * model.sizes).sum())
+        rows = int((np.minimum(self.most_samples, model.sizes) * model.sizes).sum())
         return max(rows, model.dim)
 
-    def solved(
-        self, equations: Iterator[ExpertEquations], replicates: int, work: Workspace
+    def fitted_coefficients(
+        self, expert_rows: Iterator[ExpertRows], replicates: int, work: Workspace
     ) -> FloatArray:
-        """Coefficients of each estimator at each step, (1, E, T, R, d)."""
+        """Coefficients of each estimator after each number of steps, (1, E, T, R, d)."""
         given = (
-            (each.group, slice(None), Equations((each.rows,), each.targets, 1.0), each.counts)
-            for each in equations
+            (each.group, slice(None), RowsAndTargets((each.rows,), each.targets, 1.0), each.counts)
+            for each in expert_rows
         )
-        return self.expert_paths(self.estimators, given, replicates, work)[np.newaxis]
+        return self.expert_iterates(self.estimators, given, replicates, work)[np.newaxis]
 
 
 class DataDescentRoute(DescentRoute, DataRoute):
-    """All estimators on the same samples."""
+    """Gradient descent of all estimators on the same samples."""
 
-    def solved(
+    def fitted_coefficients(
         self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
     ) -> FloatArray:
-        """Coefficients at each step, (1, T, R, d)."""
+        """Coefficients of one estimator after each number of steps, (1, T, R, d)."""
         model, work = self.models[0], Workspace()
         if isinstance(estimator, Dense):
-            return self.dense_paths([estimator], Equations((features,), labels, 1.0), work)
+            return self.dense_iterates([estimator], RowsAndTargets((features,), labels, 1.0), work)
         given = (
-            (g, sets, Equations((rows,), y, 1.0), np.full(len(sets), y.shape[1]))
+            (g, sets, RowsAndTargets((rows,), y, 1.0), np.full(len(sets), y.shape[1]))
             for g, sets, _, rows, y in kernels.expert_data(
                 features, labels, groups, model.block_of, model.experts
             )
         )
-        return self.expert_paths([estimator], given, len(features), work)
+        return self.expert_iterates([estimator], given, len(features), work)

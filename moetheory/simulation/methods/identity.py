@@ -1,10 +1,11 @@
-r"""Risks of gates from the identity: no labels, and of isotropic blocks only their energies.
+r"""method="identity": risks given the squared coordinates of inputs, without labels.
+
+Of isotropic blocks only the energies are drawn. For weights v that depend on the squares
+:math:`\bar x_m^2` alone (docs/theory.md §6)
 
 .. math:: R = \sum_g p_g\rho_g + E\sum_g w_gF_g,\qquad
           F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
-                + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2
-
-for weights v that depend on the squares :math:`\bar x_m^2` alone: docs/theory.md §6.
+                + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2 .
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.kernels import Forms, Weights, Workspace
+from moetheory.kernels import QuadraticForms, Weights, Workspace
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, resolved
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.methods.block_energies import Squares, View
+from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract: numbers in the squares of a batch, of a chunk, and the
@@ -33,7 +34,7 @@ MOST = 1 << 16
 
 
 def gate_weights(gate: Gate, group: Weights, scores: FloatArray) -> Weights:
-    """How ``gate`` weighs the experts where ``group`` is the posterior."""
+    """Weights that ``gate`` gives to the experts, from posterior weights ``group`` or scores."""
     match resolved(gate, len(scores)):
         case Hard():
             return kernels.one_hot(group.top)
@@ -46,12 +47,12 @@ def gate_weights(gate: Gate, group: Weights, scores: FloatArray) -> Weights:
     raise AssertionError(f"{gate!r} has no weights of its own")
 
 
-def losses_of(
-    estimator: Estimator, group: Weights, scores: FloatArray, forms: Forms
+def estimator_losses(
+    estimator: Estimator, group: Weights, scores: FloatArray, forms: QuadraticForms
 ) -> tuple[FloatArray, FloatArray]:
-    """Of one estimator: the identity's values (n,) and their sums by group (K,)."""
+    """Excess losses of one estimator in each input, (n,), and their sums by group, (K,)."""
     if not isinstance(estimator, MoE):
-        return kernels.ungated_losses(group, forms)
+        return kernels.dense_losses(group, forms)
     if isinstance(estimator.gate, Oracle):
         return kernels.oracle_losses(group, forms)
     return kernels.gate_losses(group, gate_weights(estimator.gate, group, scores), forms)
@@ -67,18 +68,18 @@ class IdentityRoute:
     method: ClassVar[str] = "identity"
 
     @cached_property
-    def squares(self) -> Squares:
-        """What is drawn."""
-        return Squares.of(self.models[0])
+    def squares(self) -> SquaresLayout:
+        """The squares that are drawn."""
+        return SquaresLayout.of(self.models[0])
 
     @cached_property
-    def views(self) -> list[View]:
-        """Of each model."""
-        return [View(model, self.squares) for model in self.models]
+    def input_models(self) -> list[SquaredInputModel]:
+        """Each model in terms of the squares."""
+        return [SquaredInputModel(model, self.squares) for model in self.models]
 
     @property
     def batch(self) -> int:
-        """Inputs that are worked on together."""
+        """Inputs that are computed together."""
         return max(1, BATCH // self.squares.units)
 
     @property
@@ -101,39 +102,39 @@ class IdentityRoute:
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the risks of ``replicates`` inputs."""
         p = self.models[0].group_probabilities
-        groups = kernels.spread_groups(rng, 1, replicates, p)[0]
+        groups = kernels.systematic_groups(rng, 1, replicates, p)[0]
         shape = (len(self.models), len(self.estimators))
         values, sums = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
         for at in range(0, replicates, self.batch):
             here = slice(at, at + self.batch)
             draws = self.squares.draw(rng, len(groups[here]))
-            for number, view in enumerate(self.views):
-                last = number == len(self.views) - 1
-                squares = view.observed(draws, groups[here], keep=not last)
-                scores = view.scores(squares)
+            for number, input_model in enumerate(self.input_models):
+                last = number == len(self.input_models) - 1
+                squares = input_model.input_squares(draws, groups[here], keep_draws=not last)
+                scores = input_model.scores(squares)
                 group = kernels.posterior(scores)
-                for each, forms in enumerate(view.forms(self.estimators, squares)):
-                    found = losses_of(self.estimators[each], group, scores, forms)
+                for each, forms in enumerate(input_model.forms(self.estimators, squares)):
+                    found = estimator_losses(self.estimators[each], group, scores, forms)
                     values[number, each, here] = found[0]
                     sums[number, each] += found[1]
-        for number, view in enumerate(self.views):
-            values[number] += p @ view.inherent
-        given = given_groups(sums / replicates, self.views)
-        return stratified(values.reshape(-1, replicates), given, groups, p)
+        for number, input_model in enumerate(self.input_models):
+            values[number] += p @ input_model.oracle_risks
+        given = risks_given_group(sums / replicates, self.input_models)
+        return stratified_tally(values.reshape(-1, replicates), given, groups, p)
 
 
-def given_groups(means: FloatArray, views: Sequence[View]) -> FloatArray:
-    """Risks given the group, (M·E, K), from ``means`` of w_gF_g, (M, E, K)."""
-    p = views[0].model.group_probabilities
+def risks_given_group(means: FloatArray, input_models: Sequence[SquaredInputModel]) -> FloatArray:
+    """Risks given the group, (M·E, K), from ``means`` (M, E, K) of w_gF_g over inputs."""
+    p = input_models[0].model.group_probabilities
     given = means / np.where(p > 0.0, p, 1.0)
-    given += np.stack([view.inherent for view in views])[:, np.newaxis]
+    given += np.stack([input_model.oracle_risks for input_model in input_models])[:, np.newaxis]
     return given.reshape(-1, len(p))
 
 
-def stratified(
+def stratified_tally(
     values: FloatArray, given: FloatArray, groups: IntArray, probabilities: FloatArray
 ) -> Tally:
-    """The tally of ``values`` (E, R) of inputs of ``groups``, in ascending order."""
+    """The tally of ``values`` (E, R) of inputs stratified by ``groups`` (R,), which ascend."""
     replicates = len(groups)
     return Tally(
         replicates,
@@ -148,7 +149,7 @@ def stratified(
 def comoments_within(values: FloatArray, groups: IntArray) -> FloatArray:
     r"""Comoments (E, E) that stand for the variance of a stratified mean.
 
-    :math:`(n-1)\sum_g (n_g/n)s_g^2`, the variances within groups from differences of
+    They are :math:`(n-1)\sum_g (n_g/n)s_g^2`, with variances within groups from differences of
     successive values. A group with a single value is joined with the next one.
     """
     size = len(groups)

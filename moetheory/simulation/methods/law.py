@@ -1,4 +1,4 @@
-"""Experts by the law of their coefficients: a replicate costs a few numbers a coordinate."""
+"""method="law": coefficients of experts drawn from their law, a few numbers per coordinate."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import optimal_coefficients
-from moetheory.simulation.methods.base import TrainingRoute, expert_losses, ridges
+from moetheory.simulation.methods.base import TrainingRoute, expert_fit_risks, ridges
 
 
 class LawRoute(TrainingRoute):
-    """Least squares of experts, from its law given the counts; see `kernels.expert_law_fits`."""
+    """A replicate draws the experts' coefficients given the counts: `kernels.expert_law_fits`."""
 
     method = "law"
 
     @property
     def numbers(self) -> int:
-        """Numbers in all arrays of one replicate together: they are small and many."""
+        """Numbers in all arrays of one replicate together, as all of them are small."""
         return 6 * self.models[0].dim
 
     @property
     def cost(self) -> int:
-        """One number a coordinate."""
+        """Work of a replicate, one number per coordinate."""
         return self.models[0].dim
 
     def obstacle(self) -> str | None:
-        """Why the law of these fits is not known; None where it is."""
+        """Why the law of these fits has no closed form; None where it has one."""
         if np.any(ridges(self.estimators) > 0.0):
             return "ridge > 0"
         if any(np.any(model.signal_variances + model.noise_variance == 0) for model in self.models):
@@ -35,14 +35,14 @@ class LawRoute(TrainingRoute):
         sizes = self.models[0].sizes
         fewest = self.samples if self.counts == "fixed" else np.zeros_like(sizes)
         # a group of one coordinate has either enough samples or none at all
-        short = (fewest < sizes) & (self.most > 0) & (sizes > 1)
+        underdetermined = (fewest < sizes) & (self.most_samples > 0) & (sizes > 1)
         isotropic = np.all([each.isotropic for each in self.regressions], axis=0)
-        if np.any(short & ~isotropic):
+        if np.any(underdetermined & ~isotropic):
             return "a block with several variances and possibly fewer samples than coordinates"
         return None
 
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
-        """Risks given the group; all estimators have the same."""
+        """Risks given the group, equal for all estimators."""
         block_of = self.models[0].block_of
         draws = kernels.draw_expert_law(rng, self.draw_counts(rng, replicates), block_of)
         risks = []
@@ -54,6 +54,6 @@ class LawRoute(TrainingRoute):
                 model.signal_variances + model.noise_variance,
                 regressions.residual,
             )
-            losses = expert_losses(model, fits, regressions, self.under)
+            losses = expert_fit_risks(model, fits, regressions, self.under)
             risks += [losses] * len(self.estimators)
         return np.stack(risks)

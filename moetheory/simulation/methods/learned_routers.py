@@ -1,6 +1,6 @@
-r"""Routers that are learned from samples: the moments they estimate, in law, and their risks.
+r"""method="identity" for gates that are `Learned`: routers are drawn, then their inputs.
 
-A router that is fitted on n samples sees of them only Wishart matrices, whose triangular roots
+A router fitted on n samples depends on them only through Wishart matrices, whose triangular roots
 are drawn here: about :math:`\sum_j s_j^2` numbers for its moments of the blocks, whatever n.
 """
 
@@ -21,8 +21,8 @@ from moetheory.problem.estimators import Estimator
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import MOST_SAMPLES, counts_of
-from moetheory.simulation.methods.block_energies import Squares, View
-from moetheory.simulation.methods.identity import given_groups
+from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
+from moetheory.simulation.methods.identity import risks_given_group
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract
@@ -33,25 +33,24 @@ BATCHES = 4  # in a chunk
 
 @dataclass(frozen=True, eq=False)
 class Router:
-    """What a learned gate chooses; ``models`` are equal but for their noise variance."""
+    """A learned gate on ``models`` that differ only in their noise variance; draws its choices."""
 
     gate: Learned
     models: tuple[BlockModel, ...]
 
     def require_samples(self) -> None:
-        """ValueError where the moments that it would estimate have no inverse."""
-        model = self.models[0]
+        """Raise ValueError if the moments that the router would estimate have no inverse."""
         if any(each.noise_variance == 0.0 for each in self.models):
             raise ValueError(
                 f"{self.gate!r} needs noise_variance > 0, got 0: the moments that it would "
                 "estimate have no inverse"
             )
         assert self.gate.samples is not None
-        if not self._enough(self.gate.samples):
+        if not self._suffices(self.gate.samples):
             raise ValueError(
-                f"{self.gate!r} needs samples={self._needed()} at least, to estimate moments that "
-                f"have an inverse in all groups; of {self.gate.samples} these get "
-                f"{counts_of(self.gate.samples, model).tolist()}"
+                f"{self.gate!r} needs samples={self._needed_samples()} at least, to estimate "
+                f"moments that have an inverse in all groups; of {self.gate.samples} these get "
+                f"{self.counts.tolist()}"
             )
 
     @cached_property
@@ -63,7 +62,7 @@ class Router:
     def _possible(self) -> IntArray:
         return np.flatnonzero(self.models[0].group_probabilities)
 
-    def _enough(self, samples: int) -> bool:
+    def _suffices(self, samples: int) -> bool:
         if len(self._possible) == 1:  # nothing to learn
             return True
         counts, sizes = counts_of(samples, self.models[0])[self._possible], self.models[0].sizes
@@ -72,33 +71,33 @@ class Router:
         needed = sizes[self._possible]
         return bool(np.all(counts >= needed) and np.all(samples - counts >= needed))
 
-    def _needed(self) -> int:
-        """Enough samples, where one fewer are not."""
+    def _needed_samples(self) -> int:
+        """A number of samples that suffices while one fewer does not."""
         assert self.gate.samples is not None
         few = enough = self.gate.samples
-        while not self._enough(enough):
+        while not self._suffices(enough):
             if enough == MOST_SAMPLES:
                 return enough
             few, enough = enough, min(2 * enough, MOST_SAMPLES)
         while enough - few > 1:
             middle = (few + enough) // 2
-            few, enough = (few, middle) if self._enough(middle) else (middle, enough)
+            few, enough = (few, middle) if self._suffices(middle) else (middle, enough)
         return enough
 
     @property
     def numbers(self) -> int:
-        """Random numbers of one router."""
+        """Number of random numbers of one router."""
         model = self.models[0]
         if self.gate.moments == "full":
             return len(self._possible) * model.dim**2
         return 2 * int(np.square(model.sizes[self._possible]).sum())
 
     def batch(self, inputs: int) -> int:
-        """Routers that are worked on together, each with this many inputs."""
+        """Routers that are computed together, each with this many inputs."""
         return max(1, BATCH // self._largest(inputs))
 
     def footprint(self, sets: int, inputs: int) -> int:
-        """Bytes that so many routers work in, at most."""
+        """Bytes that ``sets`` routers with ``inputs`` inputs each work in, at most."""
         return 8 * (5 + 4 * len(self.models)) * sets * self._largest(inputs)
 
     def _largest(self, inputs: int) -> int:
@@ -109,17 +108,17 @@ class Router:
     def choices(
         self, rng: np.random.Generator, normals: FloatArray, groups: IntArray
     ) -> list[IntArray]:
-        """The expert chosen for each input, (R·T,), of each model; a router for each of R sets.
+        """The expert that routers choose for each input, (R·T,), for each model.
 
-        ``normals`` (R, T, d) are the inputs in units of their standard deviations, coordinates
-        ordered by block, ``groups`` (R, T) theirs.
+        There are R routers with T inputs each. ``normals`` (R, T, d) are the inputs in units of
+        their standard deviations, coordinates ordered by block; ``groups`` (R, T) are the groups.
         """
         experts, inputs = self.models[0].experts, groups.size
         if len(self._possible) == 1:
             return [np.full(inputs, self._possible[0]) for _ in self.models]
         scores = [np.full((experts, inputs), -np.inf) for _ in self.models]
         own = groups[..., np.newaxis] == np.repeat(np.arange(experts), self.models[0].sizes)
-        draw = self._of_group if self.gate.moments == "full" else self._of_block
+        draw = self._group_scores if self.gate.moments == "full" else self._block_scores
         ratios = [
             model.signal_variances[np.argsort(model.block_of, kind="stable")] / model.noise_variance
             for model in self.models
@@ -129,7 +128,7 @@ class Router:
                 score[j] = np.log(self.counts[j]) + each.reshape(-1)
         return [score.argmax(axis=0) for score in scores]
 
-    def _of_block(
+    def _block_scores(
         self,
         rng: np.random.Generator,
         j: int,
@@ -137,8 +136,8 @@ class Router:
         own: BoolArray,
         ratios: list[FloatArray],
     ) -> list[FloatArray]:
-        r""":math:`\tfrac12(\log\det\hat C_0 - \log\det\hat C_1
-        + \bar x_j^\top(\hat C_0^{-1} - \hat C_1^{-1})\bar x_j)`, (R, T), of each model.
+        r"""Log scores of group j for each model, (R, T): :math:`\tfrac12(\log\det\hat C_0
+        - \log\det\hat C_1 + \bar x_j^\top(\hat C_0^{-1} - \hat C_1^{-1})\bar x_j)`.
 
         :math:`\hat C_1` is estimated while block j is active, :math:`\hat C_0` while it is not.
         """
@@ -146,9 +145,9 @@ class Router:
         block = slice(end - int(self.models[0].sizes[j]), end)
         active, size = int(self.counts[j]), block.stop - block.start
         idle = int(self.counts.sum()) - active
-        on, spread_on = _inverse_root(rng, len(normals), active, size)
-        off, spread_off = _inverse_root(rng, len(normals), idle, size)
-        volume = spread_off - spread_on + size * np.log(active / idle) / 2.0
+        on, half_log_det_on = _inverse_wishart_roots(rng, len(normals), active, size)
+        off, half_log_det_off = _inverse_wishart_roots(rng, len(normals), idle, size)
+        volume = half_log_det_off - half_log_det_on + size * np.log(active / idle) / 2.0
         result = []
         for ratio in ratios:
             scale = np.sqrt(1.0 + ratio[block])
@@ -159,7 +158,7 @@ class Router:
             result.append(energy / 2.0)
         return result
 
-    def _of_group(
+    def _group_scores(
         self,
         rng: np.random.Generator,
         j: int,
@@ -167,65 +166,68 @@ class Router:
         own: BoolArray,
         ratios: list[FloatArray],
     ) -> list[FloatArray]:
-        r""":math:`-\tfrac12(\log\det\hat C_j + \bar x^\top\hat C_j^{-1}\bar x)`, (R, T).
+        r"""Log scores :math:`-\tfrac12(\log\det\hat C_j + \bar x^\top\hat C_j^{-1}\bar x)`, (R, T).
 
-        :math:`\hat C_j` in units of σ², of each model.
+        The scores are those of group j for each model; :math:`\hat C_j` is in units of σ².
         """
         count, dim = int(self.counts[j]), normals.shape[-1]
-        root, spread = _inverse_root(rng, len(normals), count, dim)
+        root, half_log_det = _inverse_wishart_roots(rng, len(normals), count, dim)
         here = np.repeat(np.arange(len(self.counts)), self.models[0].sizes) == j
         result = []
         for ratio in ratios:
             scale = np.sqrt(1.0 + ratio)
             seen = normals * np.where(own, scale, 1.0) / np.where(here, scale, 1.0)
             energy = count * np.square(seen @ root).sum(axis=-1)
-            volume = 2.0 * spread - dim * np.log(count) + np.log1p(ratio[here]).sum()
+            volume = 2.0 * half_log_det - dim * np.log(count) + np.log1p(ratio[here]).sum()
             result.append(-(energy + volume[:, np.newaxis]) / 2.0)
         return result
 
 
-def _inverse_root(
+def _inverse_wishart_roots(
     rng: np.random.Generator, sets: int, degrees: int, size: int
 ) -> tuple[FloatArray, FloatArray]:
     """Inverses of roots of Wishart matrices, (R, s, s), and half the logs of their determinants."""
-    roots = np.empty((sets, size, size))
-    kernels.wishart_roots(rng, np.full(sets, degrees), roots)
-    spread: FloatArray = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
-    return np.asarray(np.linalg.inv(roots), dtype=np.float64), spread
+    roots = kernels.wishart_roots(rng, np.full(sets, degrees), np.empty((sets, size, size)))
+    half_log_det: FloatArray = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+    return np.asarray(np.linalg.inv(roots), dtype=np.float64), half_log_det
 
 
 class RoutedInputs(NamedTuple):
-    """Inputs, n of them, as one model sees them, and what routers chose for them.
+    """The n inputs of one model, and the experts that routers choose for them.
 
     Attributes
     ----------
     chosen : (n,) integer array
     group : Weights
-        The posterior of their groups, the chosen one apart.
-    best : (n,) array
-        Its largest weight.
+        The posterior of their groups, the weight of the chosen expert apart.
+    highest_posterior : (n,) array
+        The largest posterior weight.
     squares : (U, n) array
     """
 
     chosen: IntArray
     group: Weights
-    best: FloatArray
+    highest_posterior: FloatArray
     squares: FloatArray
 
 
 def routed_inputs(
-    rng: np.random.Generator, router: Router, views: Sequence[View], sets: int, inputs: int
+    rng: np.random.Generator,
+    router: Router,
+    input_models: Sequence[SquaredInputModel],
+    sets: int,
+    inputs: int,
 ) -> list[RoutedInputs]:
     """``inputs`` stratified inputs for each of ``sets`` routers, n = sets · inputs, by model."""
     model = router.models[0]
-    groups = kernels.spread_groups(rng, sets, inputs, model.group_probabilities)
+    groups = kernels.systematic_groups(rng, sets, inputs, model.group_probabilities)
     normals = rng.standard_normal((sets, inputs, model.dim))
-    draws = views[0].squares.of_normals(normals.reshape(-1, model.dim))
+    draws = input_models[0].squares.squares_of(normals.reshape(-1, model.dim))
     result = []
-    for view, chosen in zip(views, router.choices(rng, normals, groups), strict=True):
-        squares = view.observed(draws, groups.ravel(), keep=True)
-        group = kernels.posterior(view.scores(squares))
-        apart = kernels.regrouped(group, chosen, model.experts)
+    for input_model, chosen in zip(input_models, router.choices(rng, normals, groups), strict=True):
+        squares = input_model.input_squares(draws, groups.ravel(), keep_draws=True)
+        group = kernels.posterior(input_model.scores(squares))
+        apart = kernels.set_apart(group, chosen, model.experts)
         result.append(RoutedInputs(chosen, apart, group.largest, squares))
     return result
 
@@ -245,14 +247,14 @@ class LearnedRoute:
 
     @cached_property
     def router(self) -> Router:
-        """What learns."""
+        """The router whose training sets are drawn."""
         return Router(self.gate, self.models)
 
     @cached_property
-    def views(self) -> list[View]:
-        """Of each model."""
-        squares = Squares.of(self.models[0])
-        return [View(model, squares) for model in self.models]
+    def input_models(self) -> list[SquaredInputModel]:
+        """Each model in terms of squared coordinates."""
+        squares = SquaresLayout.of(self.models[0])
+        return [SquaredInputModel(model, squares) for model in self.models]
 
     @property
     def cost(self) -> int:
@@ -261,7 +263,7 @@ class LearnedRoute:
 
     @property
     def batch(self) -> int:
-        """Replicates that are worked on together."""
+        """Replicates that are computed together."""
         return self.router.batch(INPUTS)
 
     @property
@@ -282,15 +284,16 @@ class LearnedRoute:
         values, sums = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
         for at in range(0, replicates, self.batch):
             sets = min(self.batch, replicates - at)
-            batch = routed_inputs(rng, self.router, self.views, sets, INPUTS)
-            for number, (view, inputs) in enumerate(zip(self.views, batch, strict=True)):
+            batch = routed_inputs(rng, self.router, self.input_models, sets, INPUTS)
+            for number, inputs in enumerate(batch):
+                input_model = self.input_models[number]
                 gate = kernels.one_hot(inputs.chosen)
-                for each, forms in enumerate(view.forms(self.estimators, inputs.squares)):
+                for each, forms in enumerate(input_model.forms(self.estimators, inputs.squares)):
                     losses, by_group = kernels.gate_losses(inputs.group, gate, forms)
-                    risks = losses.reshape(sets, INPUTS).mean(axis=1) + p @ view.inherent
+                    risks = losses.reshape(sets, INPUTS).mean(axis=1) + p @ input_model.oracle_risks
                     values[number, each, at : at + sets] = risks
                     sums[number, each] += by_group
-        given = given_groups(sums / (replicates * INPUTS), self.views)[:, np.newaxis]
+        given = risks_given_group(sums / (replicates * INPUTS), self.input_models)[:, np.newaxis]
         flat = values.reshape(-1, replicates)
         tally = Tally.of(flat, np.broadcast_to(given, (*flat.shape, len(p))))
         return replace(tally, group_counts=np.where(p > 0.0, replicates, 0))

@@ -1,4 +1,4 @@
-"""What test inputs meet under a perturbation, done to them one after the other."""
+"""Test inputs under a perturbation; helper of method="population"."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.kernels import Inputs, Places
+from moetheory.kernels import BlockEntries, Inputs
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
 
 @dataclass(frozen=True, eq=False)
-class Exposed:
-    """``under`` for drawn inputs of ``model``: confusion, drag, noise, erasure, worst-case shift.
+class PerturbedInputs:
+    """The perturbation ``under`` applied to drawn inputs of ``model``.
 
-    Normal noise comes with the inputs, which are to be drawn with `drawn_noise`.
+    In this order: confusion, drag, noise, erasure, worst-case shift. Normal noise comes with the
+    inputs, which must be drawn with noise variance `drawn_noise`.
     """
 
     under: Perturbation
@@ -27,7 +28,7 @@ class Exposed:
 
     @property
     def drawn_noise(self) -> float:
-        """Variance of the noise in the inputs that are given; zero if it is of another law."""
+        """Variance of normal noise in the given inputs; zero if the noise has another law."""
         return self._variance if self.under.noise is None else 0.0
 
     @property
@@ -35,13 +36,13 @@ class Exposed:
         return self.under.noise_of(self.model.noise_variance)
 
     def __call__(self, rng: np.random.Generator, groups: IntArray, inputs: Inputs) -> Inputs:
-        """Inputs of ``groups`` as the predictors get them; their features are overwritten."""
+        """Inputs of ``groups`` as predictors get them; the given features are overwritten."""
         features, labels, routed, _ = inputs
         if self.under.confusion is not None:
-            taken = confused(rng, groups, self.under.confusion)
-            routed = Places.of(self.model.block_of, taken)
+            confused = confused_groups(rng, groups, self.under.confusion)
+            routed = BlockEntries.of(self.model.block_of, confused)
             if self.under.drag:
-                dragged = np.repeat(taken != groups, self.model.sizes[taken])
+                dragged = np.repeat(confused != groups, self.model.sizes[confused])
                 self._drag(rng, features, routed.flat[dragged], routed.columns[dragged])
         if self.under.noise is not None:
             features += self._noise(rng, features.shape)
@@ -56,40 +57,40 @@ class Exposed:
         features.reshape(-1)[flat] += scale * rng.standard_normal(len(flat))
 
     @cached_property
-    def _law(self) -> tuple[float, float]:
-        """What is subtracted from draws of the given law, and what the rest is multiplied by."""
+    def _noise_law(self) -> tuple[float, float]:
+        """The mean of the given law, and the factor that gives its draws the wanted variance."""
         mean, variance = (float(moment) for moment in self.under.noise.stats(moments="mv"))
         return mean, math.sqrt(self._variance / variance)
 
     def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-        """Of the given law in each of the original coordinates."""
-        mean, scale = self._law
+        """Noise of the given law, independent in the original coordinates."""
+        mean, scale = self._noise_law
         noise = self.under.noise.rvs(size=shape, random_state=rng) - mean
         noise *= scale
-        return self._turned(noise, back=True)
+        return self._rotated(noise, back=True)
 
     def _erased(self, rng: np.random.Generator, features: FloatArray) -> FloatArray:
-        features = self._turned(features)
+        features = self._rotated(features)
         features *= rng.random(features.shape) >= self.under.erasure
-        return self._turned(features, back=True)
+        return self._rotated(features, back=True)
 
-    def _turned(self, features: FloatArray, *, back: bool = False) -> FloatArray:
-        """The same in the original coordinates, or ``back`` from there."""
+    def _rotated(self, features: FloatArray, *, back: bool = False) -> FloatArray:
+        """Features rotated to the original coordinates, or ``back`` from there."""
         model = self.model
         if model.rotations is None:
             return features
-        turned = np.empty_like(features)
+        rotated = np.empty_like(features)
         for g, basis in enumerate(model.rotations):
             own = model.block_of == g
             # a product for each input: one for all would span replicates
-            turned[:, own] = np.matvec(basis.T if back else basis, features[:, own])
-        return turned
+            rotated[:, own] = np.matvec(basis.T if back else basis, features[:, own])
+        return rotated
 
 
-def confused(rng: np.random.Generator, groups: IntArray, confusion: FloatArray) -> IntArray:
-    """The group that each input is taken for, with the probabilities in the row of its own."""
-    taken = np.empty_like(groups)
+def confused_groups(rng: np.random.Generator, groups: IntArray, confusion: FloatArray) -> IntArray:
+    """The group that each input is taken for, drawn from row g of ``confusion`` for its group g."""
+    confused = np.empty_like(groups)
     for g in np.unique(groups):
         own = groups == g
-        taken[own] = kernels.draw_groups(rng, int(own.sum()), confusion[g])
-    return taken
+        confused[own] = kernels.draw_groups(rng, int(own.sum()), confusion[g])
+    return confused

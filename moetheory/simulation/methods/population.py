@@ -1,4 +1,4 @@
-"""Fresh test samples and population-optimal predictors."""
+"""method="population": squared errors of population-optimal predictors on fresh test samples."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from moetheory.problem.estimators import Estimator, MoE, routes_by_input
 from moetheory.problem.gates import Gate
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.simulation.methods.base import repeated
-from moetheory.simulation.methods.block_energies import Squares, View
+from moetheory.simulation.methods.base import identical_streams
+from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import gate_weights
-from moetheory.simulation.methods.perturbed_inputs import Exposed
+from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
 from moetheory.simulation.methods.tally import Tally, merged
 
 # part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
@@ -29,24 +29,26 @@ BATCHES = 8
 
 @dataclass(frozen=True, eq=False)
 class FeatureGate:
-    """What a gate does with noisy features: (rows, d) → weights of the experts (K, rows)."""
+    """A gate as a function of noisy features: (rows, d) → weights of the experts (K, rows)."""
 
     gate: Gate
     model: BlockModel
 
     @cached_property
-    def _view(self) -> View:
-        return View(self.model, Squares.of(self.model, coordinates=True))
+    def _input_model(self) -> SquaredInputModel:
+        return SquaredInputModel(self.model, SquaresLayout.of(self.model, coordinates=True))
 
     @cached_property
     def _order(self) -> IntArray:
         return np.argsort(self.model.block_of, kind="stable")
 
     def __call__(self, features: FloatArray) -> FloatArray:
-        """The weights for each row."""
-        scores = self._view.scores(np.square(features[:, self._order].T) / self._view.unit)
+        """Weights of the experts for each row of ``features``."""
+        scores = self._input_model.scores(
+            np.square(features[:, self._order].T) / self._input_model.square_unit
+        )
         weights = gate_weights(self.gate, kernels.posterior(scores), scores)
-        return weights.whole(self.model.experts)
+        return weights.full(self.model.experts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +102,9 @@ class PopulationRoute:
         ]
 
     @cached_property
-    def _exposures(self) -> list[Exposed | None]:
+    def _perturbations(self) -> list[PerturbedInputs | None]:
         under = self.under
-        return [None if under is None else Exposed(under, model) for model in self.models]
+        return [None if under is None else PerturbedInputs(under, model) for model in self.models]
 
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
         """Moments of the squared errors of ``replicates`` samples."""
@@ -114,13 +116,13 @@ class PopulationRoute:
         groups = kernels.draw_groups(rng, rows, first.group_probabilities)
         errors = [
             self._errors(stream, groups, number)
-            for number, stream in enumerate(repeated(rng, len(self.models)))
+            for number, stream in enumerate(identical_streams(rng, len(self.models)))
         ]
         return Tally.by_group(np.square(np.concatenate(errors)), groups, first.experts)
 
     def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
-        """Of all estimators of one model on inputs of ``groups``, (E, rows)."""
-        model, exposure = self.models[number], self._exposures[number]
+        """Errors of all estimators of model ``number`` on inputs of ``groups``, (E, rows)."""
+        model, perturb = self.models[number], self._perturbations[number]
         inputs = kernels.draw_inputs(
             rng,
             groups,
@@ -128,11 +130,11 @@ class PopulationRoute:
             model.signal_variances,
             None if model.strict else model.leakage_variances,
             model.coefficients,
-            model.noise_variance if exposure is None else exposure.drawn_noise,
+            model.noise_variance if perturb is None else perturb.drawn_noise,
             model.label_noise_variance,
         )
-        if exposure is not None:
-            inputs = exposure(rng, groups, inputs)
+        if perturb is not None:
+            inputs = perturb(rng, groups, inputs)
         return kernels.prediction_errors(
             inputs, model.block_of, self._predictors[number], self._routes[number]
         )

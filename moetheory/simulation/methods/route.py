@@ -1,4 +1,22 @@
-"""The contract that a method of simulation fulfils."""
+"""The contract that a method of simulation fulfils: the first file to read in this folder.
+
+A method is a way to draw random numbers whose mean is a risk. Its `Route` describes one such draw,
+a replicate, for some estimators on some models. The engine (``runs/``) asks a route for chunks:
+``chunk(rng, replicates, work)`` draws so many replicates and returns a `Tally` of their values.
+Chunk i has its own generator, and tallies are merged in order of i. The bits of a result depend on
+the seed, the problem (models, estimators, samples, counts, perturbation, method, schedule) and the
+version of the package. They must not depend on memory, executor or number of workers: so
+``chunk_size`` is a function of the models and the samples alone (of `Learned` and of gradient
+descent also of the gate and the steps), and no BLAS call spans two replicates.
+
+Each string of ``method=`` has one entry file: ``population.py``, ``identity.py``, ``law.py``,
+``statistics.py`` and ``data.py``. Two more files have routes: ``learned_routers.py`` ("identity"
+for gates that are `Learned`) and ``descent_fits.py`` (gradient descent by "statistics" and
+"data"). Helpers: ``tally.py`` (moments), ``base.py`` (routes over training sets),
+``block_energies.py`` (squared coordinates, for gates), ``perturbed_inputs.py`` (for "population"),
+``statistics_rows.py`` and ``statistics_rotated.py`` (for "statistics"). ``plans.py`` above this
+folder chooses the routes.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +30,19 @@ from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.tally import Tally
 
 Method = Literal["population", "identity", "law", "statistics", "data"]
-
-
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
 class Route(Protocol):
-    """A way to simulate: the engine asks for chunks and merges what they leave."""
+    """What the engine asks of a method: chunks of replicates, and what a chunk costs."""
 
     @property
     def models(self) -> tuple[BlockModel, ...]:
-        """Equal but for their noise variance."""
+        """The models, which differ only in their noise variance and use the same draws."""
 
     @property
     def method(self) -> str:
-        """What estimates say of how they were simulated."""
+        """The method that estimates report."""
 
     @property
     def chunk_size(self) -> int:
@@ -38,26 +54,26 @@ class Route(Protocol):
 
     @property
     def cost(self) -> int:
-        """Of a replicate, in units common to all routes."""
+        """Work of a replicate, about the random numbers it draws; it weighs routes in progress."""
 
     def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
-        """The tally of ``replicates`` replicates drawn from ``rng``."""
+        """The tally of ``replicates`` replicates drawn from ``rng``; ``work`` lends memory."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """Estimators that share their draws.
+    """Estimators that share their draws, and the route that simulates them.
 
     Attributes
     ----------
     name : str
         "all", "experts", "dense" or what a router has learned from.
     members : tuple of int
-        Which of the estimators.
+        Indices of the estimators in the call of `simulate`.
     route : Route
-        Their values model by model, in the order of ``members``.
+        Values of a tally are model by model, in the order of ``members``.
     salt : tuple of int
-        Sets its streams apart from those of the other families.
+        Part of the seeds, so that families have different random streams.
     """
 
     name: str

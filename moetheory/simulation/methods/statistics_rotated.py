@@ -1,4 +1,7 @@
-"""Fewer samples than coordinates in isotropic blocks: coordinates may be rotated, too."""
+"""Rows for fewer samples than coordinates in isotropic blocks; helper of method="statistics".
+
+Isotropic blocks let the coordinates be rotated as well as the samples.
+"""
 
 from __future__ import annotations
 
@@ -14,35 +17,37 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.simulation.methods.base import perturbed_fit_risks
 from moetheory.simulation.methods.statistics_rows import (
-    Equations,
     RowLayout,
+    RowsAndTargets,
     clean_roots,
-    noise_parts,
+    scaled_noise,
 )
 
 
 class RotatedDraws(NamedTuple):
-    """Roots of the clean blocks, noise in their columns, root of the other noise, and the rest.
+    """Random numbers of `RotatedRows`.
 
-    ``rest`` is transposed; ``truth`` are the rotated coefficients over all d coordinates, block
-    by block; ``direction`` is a unit vector over the d - q columns without clean part.
+    ``clean`` are roots of the clean blocks, ``noise`` is the noise in their columns.
+    ``other_noise`` is a root of the noise in the other columns, transposed. ``coefficients`` are
+    the rotated ones of all d coordinates, block by block. ``direction`` is a unit vector over the
+    d - q columns without clean part.
     """
 
     clean: list[FloatArray]
     noise: FloatArray
-    rest: FloatArray
-    truth: FloatArray
+    other_noise: FloatArray
+    coefficients: FloatArray
     direction: FloatArray
     labels: FloatArray
 
 
-class Rotated(RowLayout):
-    r"""Strict isotropic blocks, n < d: :math:`\bar X \to (T + \sigma F,\; \sigma V^\top)`.
+class RotatedRows(RowLayout):
+    r"""Rows for strict isotropic blocks, :math:`\bar X \to (T + \sigma F,\; \sigma V^\top)`, n < d.
 
-    Rotating the coordinates of block g turns the clean features of its group into
+    A rotation of the coordinates of block g turns the clean features of its group into
     :math:`q_g = \min(n_g, s_g)` columns that are not zero, :math:`\sqrt{\lambda_g}U_g^\top` with
     :math:`U_g^\top U_g \sim \mathrm{Wishart}_{n_g}(s_g, I)`, and its coefficients into a vector
-    of the same length and uniform direction. F is standard normal; what noise is left in the
+    of the same length and uniform direction. F is standard normal; the noise in the
     :math:`d - q` other columns is :math:`V^\top Q`, V a root of
     :math:`\mathrm{Wishart}_n(d - q)` and Q uniformly random: of the fit in these columns, only
     the length depends on V, and the direction is uniform. Risks and norms do not change.
@@ -56,7 +61,7 @@ class Rotated(RowLayout):
         shapes, shape_of = np.unique(np.stack([samples, sizes]), axis=1, return_inverse=True)
         self.shapes: list[tuple[int, int]] = [(int(n), int(s)) for n, s in shapes.T]
         members = [np.flatnonzero(shape_of == i) for i in range(len(self.shapes))]
-        # where the groups of each shape stand: (G, n_g) rows, (G, q_g) columns
+        # rows (G, n_g) and columns (G, q_g) of the G groups of each shape
         self.places = [
             (
                 (np.cumsum(samples) - samples)[g][:, np.newaxis] + np.arange(n),
@@ -71,10 +76,10 @@ class Rotated(RowLayout):
         self.order = np.argsort(model.block_of, kind="stable")
         self.signal = model.signal_variances[self.order]
         self.lengths = np.sqrt(block_sums(np.square(model.coefficients), model.block_of))
-        self.labelled = model.label_noise_variance > 0.0
+        self.noisy_labels = model.label_noise_variance > 0.0
 
     def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> RotatedDraws:
-        """A root for each group, noise, the root of the other noise, and directions."""
+        """Roots of the clean blocks and of the noise, rotated coefficients, and a direction."""
         sets, others = len(counts), self.dim - self.clean_columns
         clean = []
         for i, ((n, s), (_, columns)) in enumerate(zip(self.shapes, self.places, strict=True)):
@@ -83,39 +88,42 @@ class Rotated(RowLayout):
             clean.append(clean_roots(rng, np.full((sets, groups), s), roots))
         noise = work.array("noise", (sets, self.rows, self.clean_columns))
         rng.standard_normal(out=noise)
-        rest = work.array("rest", (sets, self.columns - self.clean_columns, self.rows))
-        kernels.wishart_roots(rng, np.full(sets, others), rest)
-        truth = rng.standard_normal((sets, self.dim))
-        norms = np.sqrt(block_sums(np.square(truth), self.block_of))
-        truth *= (self.lengths / norms)[:, self.block_of]
+        other_noise = work.array(
+            "other noise", (sets, self.columns - self.clean_columns, self.rows)
+        )
+        kernels.wishart_roots(rng, np.full(sets, others), other_noise)
+        coefficients = rng.standard_normal((sets, self.dim))
+        norms = np.sqrt(block_sums(np.square(coefficients), self.block_of))
+        coefficients *= (self.lengths / norms)[:, self.block_of]
         direction = rng.standard_normal((sets, others))
         direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-        labels = rng.standard_normal((sets, self.rows if self.labelled else 0))
-        return RotatedDraws(clean, noise, rest, truth, direction, labels)
+        labels = rng.standard_normal((sets, self.rows if self.noisy_labels else 0))
+        return RotatedDraws(clean, noise, other_noise, coefficients, direction, labels)
 
-    def equations(
-        self, draws: RotatedDraws, model: BlockModel, work: Workspace, last: bool = True
-    ) -> Equations:
-        """Columns F + T/σ, and those the other coordinates need; all in units of σ."""
-        noise, parts, unit = noise_parts(draws.noise, draws.rest.mT, model, work, last)
+    def rows_and_targets(
+        self, draws: RotatedDraws, model: BlockModel, work: Workspace, overwrite: bool = True
+    ) -> RowsAndTargets:
+        """Columns F + T/σ and Vᵀ, in units of σ."""
+        noise, parts, unit = scaled_noise(draws.noise, draws.other_noise.mT, model, work, overwrite)
         targets = np.zeros(noise.shape[:2])
-        if self.labelled:
+        if self.noisy_labels:
             targets += np.sqrt(model.label_noise_variance) * draws.labels
-        truth, spread = draws.truth[:, self.is_clean], np.sqrt(self.signal[self.is_clean])
+        coefficients = draws.coefficients[:, self.is_clean]
+        deviations = np.sqrt(self.signal[self.is_clean])
         for roots, (rows, columns) in zip(draws.clean, self.places, strict=True):
-            clean = roots.mT * spread[columns][:, np.newaxis]
-            targets[:, rows] += np.matvec(clean, truth[:, columns])
+            clean = roots.mT * deviations[columns][:, np.newaxis]
+            targets[:, rows] += np.matvec(clean, coefficients[:, columns])
             noise[:, rows[:, :, np.newaxis], columns[:, np.newaxis]] += clean / unit
-        return Equations(parts, targets, unit)
+        return RowsAndTargets(parts, targets, unit)
 
-    def losses(
+    def fit_risks(
         self,
         fits: FloatArray,
         draws: RotatedDraws,
         model: BlockModel,
         under: Perturbation | None,
     ) -> FloatArray:
-        """True risks in rotated coordinates, in which the coefficients are the drawn ones."""
+        """True risks given the group, (..., R, K), found in the rotated coordinates."""
         q = self.clean_columns
         predictors = np.empty((*fits.shape[:-1], self.dim))
         predictors[..., self.is_clean] = fits[..., :q]
@@ -124,9 +132,9 @@ class Rotated(RowLayout):
         predictors[..., ~self.is_clean] = length * draws.direction
         if under is not None:
             back = np.argsort(self.order)
-            truth = draws.truth[:, back]
-            return perturbed_fit_risks(Dense(), model, predictors[..., back], truth, under)
-        missed = np.square(draws.truth - predictors)
+            coefficients = draws.coefficients[:, back]
+            return perturbed_fit_risks(Dense(), model, predictors[..., back], coefficients, under)
+        missed = np.square(draws.coefficients - predictors)
         missed *= self.signal
         risks = block_sums(missed, self.block_of)
         risks += model.noise_variance * np.vecdot(predictors, predictors)[..., np.newaxis]

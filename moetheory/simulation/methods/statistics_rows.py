@@ -1,4 +1,4 @@
-r"""Rows that stand for a training set: the normal equations of dense are the same in law.
+r"""Rows with the normal equations of a training set in law; helper of method="statistics".
 
 Each layout draws standard random numbers, free of the noise variance, and turns them into rows
 M and targets t such that :math:`(M^\top M, M^\top t)` has the law of
@@ -19,20 +19,21 @@ from moetheory.formulas.population import expert_coefficients, expert_contributi
 from moetheory.kernels import Workspace
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.simulation.methods.base import dense_losses, group_variances
+from moetheory.simulation.methods.base import dense_fit_risks, group_clean_variances
 
 
-class Equations(NamedTuple):
-    r"""Rows and targets of :math:`\|M\beta - t\|^2`, the features in units of ``unit``.
+class RowsAndTargets(NamedTuple):
+    r"""Rows M and targets t of the least squares :math:`\|M\beta - t\|^2` that give a fit.
 
     Attributes
     ----------
     parts : arrays
-        M times ``unit`` is what stands for the features: parts (R, q_i, d) one above the other,
-        or (R, q, d_i) side by side where rows are fewer than coordinates.
+        M as parts (R, q_i, d) one above the other, or (R, q, d_i) side by side where rows are
+        fewer than coordinates.
     targets : (R, q) array
-        Zero where it ends before the rows do.
+        t; rows beyond the last target have target zero.
     unit : float
+        M times ``unit`` stands for the noisy features.
     """
 
     parts: tuple[FloatArray, ...]
@@ -41,7 +42,7 @@ class Equations(NamedTuple):
 
 
 class RowLayout(ABC):
-    """A way to arrange rows; ``rows`` is how many it needs."""
+    """A way to replace training sets by rows; ``rows`` is the number of rows that it needs."""
 
     rows: int
 
@@ -50,52 +51,54 @@ class RowLayout(ABC):
         """Random numbers for training sets with ``counts`` (R, K) samples of the groups."""
 
     @abstractmethod
-    def equations(
-        self, draws: Any, model: BlockModel, work: Workspace, last: bool = True
-    ) -> Equations:
-        """Rows and targets for the noise of ``model``; the ``last`` may overwrite the draws."""
+    def rows_and_targets(
+        self, draws: Any, model: BlockModel, work: Workspace, overwrite: bool = True
+    ) -> RowsAndTargets:
+        """Rows and targets for the noise of ``model``; they may ``overwrite`` the draws."""
 
-    def losses(
+    def fit_risks(
         self, fits: FloatArray, draws: Any, model: BlockModel, under: Perturbation | None
     ) -> FloatArray:
-        """True risks given the group of fits (..., R, d), shape (..., R, K)."""
-        return dense_losses(model, fits, under)
+        """True risks given the group, (..., R, K), of fits (..., R, d)."""
+        return dense_fit_risks(model, fits, under)
 
 
 class JointDraws(NamedTuple):
-    """Clean blocks by their shape, noise in their rows, noise in all other rows, label noise."""
+    """Random numbers of `JointRows`: clean blocks, noise in their and other rows, label noise."""
 
     clean: list[FloatArray]
     noise: FloatArray
-    rest: FloatArray
+    other_noise: FloatArray
     labels: FloatArray
 
 
-class Joint(RowLayout):
-    r"""Strict blocks: :math:`\bar X \to (T + \sigma F,\; \sigma U)`, at most 2d rows.
+class JointRows(RowLayout):
+    r"""Rows for strict blocks, :math:`\bar X \to (T + \sigma F,\; \sigma U)`, at most 2d.
 
-    Rotating its samples turns the clean features of group g into
+    A rotation of the samples of group g turns their clean features into
     :math:`\min(n_g, s_g)` rows :math:`R_g\Sigma_g^{1/2}` that are not zero, with
     :math:`R_g^\top R_g \sim \mathrm{Wishart}(n_g, I)`. T holds these blocks, F is standard
-    normal, and what noise is left in the other rows is U, a root of
-    :math:`\mathrm{Wishart}_d(n - \mathrm{rows}\,T)`. Targets: :math:`T\beta` and 0, and label
-    noise, which a rotation leaves as it is.
+    normal. U is a root of :math:`\mathrm{Wishart}_d(n - \mathrm{rows}\,T)` and stands for the
+    noise in the other rows. Targets are :math:`T\beta` and 0, plus label noise, whose law a
+    rotation does not change.
     """
 
-    def __init__(self, model: BlockModel, fewest: IntArray, most: IntArray, total: int) -> None:
+    def __init__(
+        self, model: BlockModel, fewest: IntArray, most_samples: IntArray, total: int
+    ) -> None:
         sizes, block_of = model.sizes, model.block_of
-        heights = np.minimum(most, sizes)
+        heights = np.minimum(most_samples, sizes)
         ends = np.cumsum(heights)
         self.sizes, self.total, self.dim = sizes, total, model.dim
         self.clean_rows = int(ends[-1])
-        rest = total - int(np.minimum(fewest, sizes).sum())
-        self.rows = self.clean_rows + min(rest, model.dim)
+        noise_only_rows = total - int(np.minimum(fewest, sizes).sum())
+        self.rows = self.clean_rows + min(noise_only_rows, model.dim)
         shapes, shape_of = np.unique(np.stack([heights, sizes]), axis=1, return_inverse=True)
         self.shapes = [(int(q), int(s)) for q, s in shapes.T]
         self.members = [np.flatnonzero(shape_of == i) for i in range(len(self.shapes))]
         order = np.argsort(block_of, kind="stable")
         first = np.cumsum(sizes) - sizes
-        # where the blocks of each shape stand: (G, q) rows and (G, s) columns
+        # rows (G, q) and columns (G, s) of the G blocks of each shape
         self.places = [
             (
                 (ends - heights)[g][:, np.newaxis] + np.arange(q),
@@ -103,10 +106,10 @@ class Joint(RowLayout):
             )
             for g, (q, s) in zip(self.members, self.shapes, strict=True)
         ]
-        self.labelled = model.label_noise_variance > 0.0
+        self.noisy_labels = model.label_noise_variance > 0.0
 
     def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> JointDraws:
-        """One block of each group, noise, and the root of what noise is left."""
+        """A clean block of each group, noise in its rows, and a root of the noise in other rows."""
         sets = len(counts)
         clean = [
             clean_roots(rng, counts[:, g], work.array(f"clean {i}", (sets, len(g), q, s)))
@@ -119,26 +122,26 @@ class Joint(RowLayout):
             if missing.any():
                 noise[:, rows] *= ~missing[..., np.newaxis]
         used = np.minimum(counts, self.sizes).sum(axis=1)
-        rest = work.array("rest", (sets, self.rows - self.clean_rows, self.dim))
-        kernels.wishart_roots(rng, self.total - used, rest)
-        labels = rng.standard_normal((sets, self.rows if self.labelled else 0))
-        return JointDraws(clean, noise, rest, labels)
+        other_noise = work.array("other noise", (sets, self.rows - self.clean_rows, self.dim))
+        kernels.wishart_roots(rng, self.total - used, other_noise)
+        labels = rng.standard_normal((sets, self.rows if self.noisy_labels else 0))
+        return JointDraws(clean, noise, other_noise, labels)
 
-    def equations(
-        self, draws: JointDraws, model: BlockModel, work: Workspace, last: bool = True
-    ) -> Equations:
-        """Rows F + T/σ, and U; all in units of σ."""
-        noise, parts, unit = noise_parts(draws.noise, draws.rest, model, work, last)
-        # rows of noise alone have label noise at most; without noise they say nothing
-        heard = sum(part.shape[1] for part in parts) if self.labelled else self.clean_rows
-        targets = np.zeros((len(noise), heard))
-        if self.labelled:
-            targets += np.sqrt(model.label_noise_variance) * draws.labels[:, :heard]
+    def rows_and_targets(
+        self, draws: JointDraws, model: BlockModel, work: Workspace, overwrite: bool = True
+    ) -> RowsAndTargets:
+        """Rows F + T/σ and U, in units of σ."""
+        noise, parts, unit = scaled_noise(draws.noise, draws.other_noise, model, work, overwrite)
+        # targets of rows of noise alone are label noise: without label noise they are left out
+        target_rows = sum(part.shape[1] for part in parts) if self.noisy_labels else self.clean_rows
+        targets = np.zeros((len(noise), target_rows))
+        if self.noisy_labels:
+            targets += np.sqrt(model.label_noise_variance) * draws.labels[:, :target_rows]
         for block, (rows, own) in zip(draws.clean, self.places, strict=True):
             clean = block * np.sqrt(model.signal_variances)[own][:, np.newaxis]
             targets[:, rows] += np.vecdot(clean, model.coefficients[own][:, np.newaxis])
             noise[:, rows[:, :, np.newaxis], own[:, np.newaxis]] += clean / unit
-        return Equations(parts, targets, unit)
+        return RowsAndTargets(parts, targets, unit)
 
 
 def clean_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) -> FloatArray:
@@ -147,41 +150,41 @@ def clean_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) ->
     return out
 
 
-def noise_parts(
-    noise: FloatArray, rest: FloatArray, model: BlockModel, work: Workspace, last: bool
+def scaled_noise(
+    noise: FloatArray, other_noise: FloatArray, model: BlockModel, work: Workspace, overwrite: bool
 ) -> tuple[FloatArray, tuple[FloatArray, ...], float]:
-    """Noise to which clean features are to be added, all parts of the rows, and their unit."""
-    if not last:
+    """Noise to which clean features will be added, the parts of the rows, and their unit."""
+    if not overwrite:
         copy = work.array("noise of one model", noise.shape)
         np.copyto(copy, noise)
         noise = copy
     if model.noise_variance == 0.0:
         noise[:] = 0.0
         return noise, (noise,), 1.0
-    return noise, (noise, rest), math.sqrt(model.noise_variance)
+    return noise, (noise, other_noise), math.sqrt(model.noise_variance)
 
 
 class GroupedDraws(NamedTuple):
-    """Roots of each group, and standard normals of the targets."""
+    """Random numbers of `GroupedRows`: a root of each group, and label noise."""
 
     roots: list[FloatArray]
     labels: FloatArray
 
 
-class Grouped(RowLayout):
-    r"""Any blocks: group g becomes :math:`U_gC_g^{1/2}`, at most d rows of each group.
+class GroupedRows(RowLayout):
+    r"""Rows for any blocks: :math:`U_gC_g^{1/2}` for group g, at most d of each group.
 
     Given the group, :math:`y = \bar x^\top\tilde\theta_g + r` with r independent of
     :math:`\bar x`; :math:`U_g` is a root of :math:`\mathrm{Wishart}_d(n_g)`, the targets are
     :math:`U_gC_g^{1/2}\tilde\theta_g + \sqrt{\tilde\rho_g}z`.
     """
 
-    def __init__(self, model: BlockModel, most: IntArray) -> None:
-        self.heights = np.minimum(most, model.dim)
+    def __init__(self, model: BlockModel, most_samples: IntArray) -> None:
+        self.heights = np.minimum(most_samples, model.dim)
         self.rows, self.dim = int(self.heights.sum()), model.dim
 
     def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> GroupedDraws:
-        """One root of each group."""
+        """A Wishart root of each group, and standard normals for its targets."""
         sets = len(counts)
         roots = []
         for g, height in enumerate(self.heights.tolist()):
@@ -189,68 +192,72 @@ class Grouped(RowLayout):
             roots.append(kernels.wishart_roots(rng, counts[:, g], root))
         return GroupedDraws(roots, rng.standard_normal((sets, self.rows)))
 
-    def equations(
-        self, draws: GroupedDraws, model: BlockModel, work: Workspace, last: bool = True
-    ) -> Equations:
-        """The rows of all groups."""
-        given = _given_group(model)
+    def rows_and_targets(
+        self, draws: GroupedDraws, model: BlockModel, work: Workspace, overwrite: bool = True
+    ) -> RowsAndTargets:
+        """Rows of all groups, one group above the other."""
+        regressions = _group_regressions(model)
         rows = work.array("rows", (len(draws.labels), self.rows, self.dim))
         ends = np.cumsum(self.heights)
-        for root, spread, end in zip(draws.roots, given.spread, ends, strict=True):
+        for root, spread, end in zip(draws.roots, regressions.deviations, ends, strict=True):
             np.multiply(root, spread, out=rows[:, end - root.shape[1] : end])
         group = np.repeat(np.arange(model.experts), self.heights)
-        targets = np.vecdot(rows, given.best[group]) + given.residual[group] * draws.labels
-        return Equations((rows,), targets, 1.0)
+        targets = (
+            np.vecdot(rows, regressions.optimum[group])
+            + regressions.residual_deviation[group] * draws.labels
+        )
+        return RowsAndTargets((rows,), targets, 1.0)
 
 
-class PlainDraws(NamedTuple):
-    """Standard normals of noisy features and of labels, and the group of each sample."""
+class SampleDraws(NamedTuple):
+    """Random numbers of `SampleRows`: noisy features, labels, and the group of each sample."""
 
     features: FloatArray
     labels: FloatArray
     groups: IntArray
 
 
-class Plain(RowLayout):
-    r"""Every sample a row, drawn as :math:`\bar x` and the label given it, not as x and noise."""
+class SampleRows(RowLayout):
+    r"""Rows that are samples, drawn as :math:`\bar x` and the label given :math:`\bar x`."""
 
     def __init__(self, model: BlockModel, total: int) -> None:
         self.rows, self.dim = total, model.dim
 
-    def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> PlainDraws:
-        """One row for each sample, group after group."""
+    def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> SampleDraws:
+        """Standard normals for each sample, group after group."""
         features = work.array("features", (len(counts), self.rows, self.dim))
         rng.standard_normal(out=features)
         labels = rng.standard_normal(features.shape[:2])
         equal = counts[:1] if np.all(counts == counts[0]) else counts
         ends = np.cumsum(equal, axis=1)[:, :, np.newaxis]
-        return PlainDraws(features, labels, np.sum(ends <= np.arange(self.rows), axis=1))
+        return SampleDraws(features, labels, np.sum(ends <= np.arange(self.rows), axis=1))
 
-    def equations(
-        self, draws: PlainDraws, model: BlockModel, work: Workspace, last: bool = True
-    ) -> Equations:
-        """The samples."""
-        given = _given_group(model)
-        rows = draws.features if last else work.array("rows", draws.features.shape)
-        np.multiply(draws.features, given.spread[draws.groups], out=rows)
-        targets = np.vecdot(rows, given.best[draws.groups])
-        targets += given.residual[draws.groups] * draws.labels
-        return Equations((rows,), targets, 1.0)
-
-
-class _GivenGroup(NamedTuple):
-    """Roots of C and of ρ̃, and coefficients θ̃ of the label on all coordinates."""
-
-    spread: FloatArray
-    residual: FloatArray
-    best: FloatArray
+    def rows_and_targets(
+        self, draws: SampleDraws, model: BlockModel, work: Workspace, overwrite: bool = True
+    ) -> RowsAndTargets:
+        """Noisy features and labels of the samples."""
+        regressions = _group_regressions(model)
+        rows = draws.features if overwrite else work.array("rows", draws.features.shape)
+        np.multiply(draws.features, regressions.deviations[draws.groups], out=rows)
+        targets = np.vecdot(rows, regressions.optimum[draws.groups])
+        targets += regressions.residual_deviation[draws.groups] * draws.labels
+        return RowsAndTargets((rows,), targets, 1.0)
 
 
-def _given_group(model: BlockModel) -> _GivenGroup:
-    """What dense meets in each group: (K, d), (K,), (K, d)."""
-    clean, coefficients, noise = group_variances(model), model.coefficients, model.noise_variance
-    # given the group dense is what an expert on all coordinates would be
-    best = expert_coefficients(clean, coefficients, noise)
+class _GroupRegressions(NamedTuple):
+    """The regression of the label on all coordinates in each group: √C, √ρ̃ and θ̃."""
+
+    deviations: FloatArray
+    residual_deviation: FloatArray
+    optimum: FloatArray
+
+
+def _group_regressions(model: BlockModel) -> _GroupRegressions:
+    """The regressions of all groups: arrays (K, d), (K,), (K, d)."""
+    clean = group_clean_variances(model)
+    coefficients, noise = model.coefficients, model.noise_variance
+    # given the group, dense is like an expert on all coordinates
+    optimum = expert_coefficients(clean, coefficients, noise)
     excess, _ = expert_contributions(1.0, clean, 0.0, coefficients, noise)
-    residual = excess.sum(axis=-1) + model.label_noise_variance
-    return _GivenGroup(np.sqrt(clean + noise), np.sqrt(residual), best)
+    residual_deviation = excess.sum(axis=-1) + model.label_noise_variance
+    return _GroupRegressions(np.sqrt(clean + noise), np.sqrt(residual_deviation), optimum)

@@ -14,7 +14,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """What a chunk leaves behind, and what chunks merge to: moments of E values.
+    """First and second moments of E values over replicates, of a chunk or of merged chunks.
 
     Attributes
     ----------
@@ -38,13 +38,13 @@ class Tally:
 
     @classmethod
     def of(cls, values: FloatArray, given_group: FloatArray, *, keep: bool = False) -> Self:
-        """Of ``values`` (E, R), each with a part for every group, ``given_group`` (E, R, K)."""
+        """The tally of ``values`` (E, R) and their parts by group, ``given_group`` (E, R, K)."""
         counts = np.full(given_group.shape[-1], values.shape[1])
         return cls._of(values, counts, given_group.mean(axis=1), keep)
 
     @classmethod
     def by_group(cls, values: FloatArray, groups: IntArray, number_of_groups: int) -> Self:
-        """Of ``values`` (E, R) of which replicate i belongs to ``groups[i]``."""
+        """The tally of ``values`` (E, R) whose replicate i belongs to group ``groups[i]``."""
         counts = np.bincount(groups, minlength=number_of_groups)
         sums = [np.bincount(groups, row, minlength=number_of_groups) for row in values]
         return cls._of(values, counts, np.stack(sums) / np.maximum(counts, 1), keep=False)
@@ -58,7 +58,7 @@ class Tally:
         return cls(values.shape[1], means, comoments, counts, given, kept)
 
     def merge(self, other: Self) -> Self:
-        r"""The moments of both together, ``self`` first (Chan, Golub and LeVeque 1979).
+        r"""The tally of both sets of replicates, ``self`` first (Chan, Golub and LeVeque 1979).
 
         :math:`C = C_1 + C_2 + \delta\delta^\top n_1n_2/(n_1+n_2)`, :math:`\delta` the difference
         of the means.
@@ -80,12 +80,12 @@ class Tally:
 
     @property
     def covariance(self) -> FloatArray:
-        """Of the means, shape (E, E); NaN for a single replicate."""
+        """Covariance of the means, (E, E); NaN for a single replicate."""
         if self.replicates < 2:
             return np.full_like(self.comoments, np.nan)
         return self.comoments / (self.replicates - 1) / self.replicates
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
-    """All together, in their order."""
+    """The tally of all replicates of several tallies, merged in their order."""
     return reduce(Tally.merge, tallies)

@@ -1,1 +1,1 @@
-"""How a simulation is carried out: chunks, processes, checkpoints, results put together."""
+"""Running a simulation: chunks, processes, checkpoints, results put together."""

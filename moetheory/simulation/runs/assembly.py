@@ -1,4 +1,4 @@
-"""From tallies of families to the estimates that were asked for."""
+"""Estimates put together from the tallies of families."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def assembled(
     infinite: Any,
     entropy: int,
 ) -> Estimates:
-    """All estimators of all models, model by model; independent families do not covary."""
+    """Estimates of all estimators, model by model; families are independent: covariance zero."""
     size = len(infinite)
     each = size // models
     experts = plan[0].route.models[0].experts

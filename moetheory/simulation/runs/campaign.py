@@ -1,4 +1,4 @@
-"""How the chunks of a plan are carried out: how many, from which seed, where, by whom."""
+"""A campaign runs all families of a plan: how many replicates, which seed, which executor."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from moetheory.results.estimates import Estimates
 from moetheory.simulation.methods.route import Family, Method
 from moetheory.simulation.runs.assembly import assembled
 from moetheory.simulation.runs.checkpoint import Checkpoint
-from moetheory.simulation.runs.chunks import Report, Run, collected
+from moetheory.simulation.runs.chunks import ProgressReport, Run, run_and_merge
 from moetheory.simulation.runs.execution import own_pool
 
 Progress = Callable[[int, int], object]
 
 
 class CampaignOptions(TypedDict, total=False):
-    """Keyword arguments that all simulations of risks have."""
+    """The optional keyword arguments that all simulations of risks share."""
 
     under: Perturbation | None
     counts: Counts
@@ -46,7 +46,7 @@ class CampaignOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """What simulations are told of how to go about it, as `simulate` documents it.
+    """The arguments of `simulate` that say how to run a plan, checked; `run` runs one.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ class Campaign:
         default: int,
         **others: Any,
     ) -> Self:
-        """With a length of its own, or a standard error to be met; ``default`` replicates."""
+        """The campaign of checked arguments; ``default`` replicates if neither length is given."""
         total = None
         if target_sem is None:
             total = count("replicates", default if replicates is None else replicates, minimum=2)
@@ -84,11 +84,11 @@ class Campaign:
             target_sem = number("target_sem", target_sem, above=0.0)
         return cls(total=total, target_sem=target_sem, part=checked_part(part), **others)
 
-    def in_flight(self, plan: Sequence[Family], values: int) -> int:
-        """Chunks that may be at work at once, beside so many numbers that are kept."""
-        return chunks_in_flight(plan, self.memory, values)
+    def max_in_flight(self, plan: Sequence[Family], values: int) -> int:
+        """Chunks that may be computed at the same time, beside ``values`` numbers that are kept."""
+        return max_chunks_in_flight(plan, self.memory, values)
 
-    def carried_out(
+    def run(
         self,
         name: str,
         plan: Sequence[Family],
@@ -97,18 +97,18 @@ class Campaign:
         identity: Callable[[int], Mapping[str, Any]],
         infinite: Any,
     ) -> Estimates:
-        """The estimates of all values of a plan.
+        """Simulate a plan and return the estimates of all its values.
 
         Parameters
         ----------
         name : str
-            What a line of progress calls it.
+            Name in the line of progress.
         lengths : integers or None
             Replicates of each family; None with ``target_sem``.
         identity : callable
-            What a checkpoint of the run with this seed is known by.
+            The identity of the run with a given seed, kept in the checkpoint.
         infinite : boolean array
-            Of each value whether its variance is known to be infinite.
+            Whether the variance of each value is infinite by theory.
         """
         entropy = self._entropy()
         runs = [
@@ -116,18 +116,20 @@ class Campaign:
         ]
         require_chunks(runs)
         with ExitStack() as stack:
-            store = None
+            checkpoint = None
             if self.checkpoint is not None:
                 opened = Checkpoint.open(self.checkpoint, identity(entropy))
-                store = stack.enter_context(opened)
+                checkpoint = stack.enter_context(opened)
             pool = chosen_executor(self.executor, stack)
             progress = self.progress
             if progress is True:
                 progress = stack.enter_context(Line(name, always=True))
-            report = Report(runs, progress or None, self.target_sem)
+            report = ProgressReport(runs, progress or None, self.target_sem)
             try:
                 tallies = [
-                    collected(run, family.name, self.target_sem, pool, in_flight, store, report)
+                    run_and_merge(
+                        run, family.name, self.target_sem, pool, in_flight, checkpoint, report
+                    )
                     for run, family in zip(runs, plan, strict=True)
                 ]
             except ExecutorError as error:
@@ -140,7 +142,7 @@ class Campaign:
         return assembled(plan, tallies, models, np.asarray(infinite), entropy)
 
     def _entropy(self) -> int:
-        """The seed: given, of the checkpoint, or new."""
+        """The seed: the given one, that of the checkpoint, or a new one."""
         rng = self.rng
         if rng is None and self.checkpoint is not None:
             rng = Checkpoint.entropy_in(self.checkpoint)
@@ -150,7 +152,7 @@ class Campaign:
 
 
 def checked_part(part: tuple[int, int] | None) -> tuple[int, int] | None:
-    """A pair (i, m) with 0 ≤ i < m."""
+    """``part`` checked to be a pair (i, m) with 0 ≤ i < m, or None."""
     if part is None:
         return None
     if not isinstance(part, tuple) or len(part) != 2:
@@ -159,8 +161,8 @@ def checked_part(part: tuple[int, int] | None) -> tuple[int, int] | None:
     return count("part[0]", part[0], minimum=0, maximum=parts - 1), parts
 
 
-def chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:
-    """How many chunks may be at work at once."""
+def max_chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:
+    """Number of chunks that may be computed at the same time within ``memory`` bytes."""
     given = count("memory", memory, minimum=1)
     largest = max(family.route.footprint for family in plan)
     needed = largest + 8 * values
@@ -173,7 +175,7 @@ def chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:
 
 
 def require_chunks(runs: Sequence[Run]) -> None:
-    """Refuse parts none of which would have anything to do."""
+    """Refuse to divide runs into more parts than the longest of them has chunks."""
     part, total = runs[0].part, runs[0].total
     if part is None:
         return
@@ -186,7 +188,7 @@ def require_chunks(runs: Sequence[Run]) -> None:
 
 
 def chosen_executor(executor: Executor | int | None, stack: ExitStack) -> Executor | None:
-    """The executor that was given, or a pool of our own that lives as long as ``stack``."""
+    """The given executor, or for a number a pool of processes that ``stack`` closes."""
     if executor is None or isinstance(executor, Executor):
         return executor
     if isinstance(executor, int) and not isinstance(executor, bool):

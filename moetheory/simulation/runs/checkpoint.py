@@ -1,4 +1,4 @@
-"""The finished chunks of a run in a file, from which it goes on after an interruption."""
+"""Checkpoints: files of finished chunks, from which an interrupted run goes on."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Checkpoint:
-    """Finished chunks of one run, by family and index; a context, which saves when it ends.
+    """The finished chunks of one run, by family and index; a context that saves when it ends.
 
-    The file is replaced as a whole: whenever the process is killed, it is there as it was last
-    saved. One run at a time may use it.
+    The file is replaced as a whole: if the process is killed, the file is as it was last saved.
+    One run at a time may use it.
     """
 
     def __init__(self, path: FilePath, identity: Mapping[str, Any], chunks: Chunks) -> None:
@@ -42,7 +42,7 @@ class Checkpoint:
 
     @classmethod
     def open(cls, path: FilePath, identity: Mapping[str, Any]) -> Self:
-        """That of the run ``identity`` at ``path``: as it was saved, or new.
+        """The checkpoint at ``path`` of the run with ``identity``: read from the file, or new.
 
         Parameters
         ----------
@@ -55,7 +55,7 @@ class Checkpoint:
         OSError
             The file cannot be read or cannot be written.
         ValueError
-            It is no checkpoint or that of another run; it is left as it is.
+            The file is no checkpoint or that of another run; it is not changed.
         """
         saved = _read(path) if Path(path).exists() else _Saved(dict(identity), {})
         if difference := _difference(saved.identity, identity):
@@ -81,9 +81,9 @@ class Checkpoint:
         return dict(self._chunks.get(family, {}))
 
     def add(self, family: str, index: int, tally: Tally) -> None:
-        """Note that a chunk is finished; saved now or soon.
+        """Add the tally of a finished chunk, to be saved now or soon.
 
-        Of a run that was longer, and ended later, more of the chunk may be there: that is kept.
+        A longer run may have left a longer tally of this chunk, which is then kept.
         """
         _keep_longer(self._chunks.setdefault(family, {}), index, tally)
         self._unsaved = True
@@ -91,7 +91,7 @@ class Checkpoint:
             self.save()
 
     def save(self) -> None:
-        """Write what is not yet in the file."""
+        """Write the chunks into the file, unless all are in it."""
         if not self._unsaved:
             return
         start = time.monotonic()
@@ -113,9 +113,9 @@ class Checkpoint:
 
 
 def merge_checkpoints(parts: Sequence[FilePath], into: FilePath) -> None:
-    """The finished chunks of several checkpoints of the same run, in one.
+    """Write the finished chunks of several checkpoints of one run into one file.
 
-    For runs of which several machines each did a part.
+    So several machines can each do a part of a run.
 
     Parameters
     ----------
@@ -166,12 +166,14 @@ def _keep_longer(chunks: dict[int, Tally], index: int, tally: Tally) -> Tally:
 
 
 class _Saved(NamedTuple):
+    """The content of a checkpoint file."""
+
     identity: dict[str, Any]
     chunks: Chunks
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """What differs between two identities, in words; empty if nothing does."""
+    """The differences between two identities in words; empty if there is none."""
     differing = []
     for key in {**found, **wanted}:
         a, b = (
@@ -187,7 +189,7 @@ def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _shown(text: str, start: int) -> str:
-    """A long text from where it becomes interesting."""
+    """A long text cut to the piece from ``start``."""
     if len(text) <= SHOWN:
         return text
     end = start + SHOWN
@@ -232,7 +234,7 @@ def _write(path: FilePath, identity: Mapping[str, Any], chunks: Chunks) -> None:
 
 
 def _packed(chunks: Mapping[int, Tally]) -> Arrays:
-    """The chunks of a family as arrays of one row each; ``values``, which are ragged, in line."""
+    """The chunks of a family as arrays with one row per chunk; ragged ``values`` are joined."""
     rows = {name: np.array([getattr(each, name) for each in chunks.values()]) for name in ROWS}
     values = [each.values.ravel() for each in chunks.values()]
     return rows | {

@@ -1,4 +1,4 @@
-"""From the chunks of one family to their merged tally."""
+"""Runs: the chunks of one family, carried out and merged into one tally."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from moetheory.simulation.methods.tally import Tally
 from moetheory.simulation.runs.checkpoint import Checkpoint
 from moetheory.simulation.runs.execution import carry_out
 
-LEAST = 100  # replicates before an observed sem may end a run
-KEPT = 2**26  # bytes of a workspace that wait for the next run
+MIN_REPLICATES = 100  # replicates before an observed sem may end a run
+KEPT_BYTES = 2**26  # a larger workspace is not kept for the next run
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A route with its seed and its length; called with an index it carries out that chunk.
+    """A route with its seed and its length; called with an index it returns that chunk's tally.
 
     Attributes
     ----------
@@ -49,25 +49,25 @@ class Run:
 
     @property
     def chunks(self) -> int:
-        """How many there are in all parts; of a run that has a length."""
+        """Number of chunks of all parts, for a run that has a length."""
         assert self.total is not None
         return math.ceil(self.total / self.route.chunk_size)
 
     def indices(self) -> Iterable[int]:
-        """The chunks to carry out, in their order; a part may have none."""
+        """Indices of the chunks to carry out, in order; a part may have none."""
         if self.total is None:
             return itertools.count()
         i, parts = self.part or (0, 1)
         return range(self.chunks * i // parts, self.chunks * (i + 1) // parts)
 
-    def rows(self, index: int) -> int:
-        """Replicates of a chunk; the last one may be smaller."""
+    def replicates_of(self, index: int) -> int:
+        """Replicates of chunk ``index``; the last chunk may be smaller."""
         size = self.route.chunk_size
         return size if self.total is None else min(size, self.total - index * size)
 
     @property
     def replicates(self) -> int:
-        """Of all chunks to carry out; of a run that has a length."""
+        """Replicates of all chunks to carry out, for a run that has a length."""
         assert self.total is not None
         indices, size = self.indices(), self.route.chunk_size
         assert isinstance(indices, range)
@@ -87,37 +87,42 @@ class Run:
     ) -> Result:
         with one_blas_thread():
             source = stream(self.entropy, index, self.salt)
-            return work(source, self.rows(index), _workspace())
+            return work(source, self.replicates_of(index), _workspace())
 
 
 _thread = threading.local()
 
 
 def _workspace() -> Workspace:
-    """That of this thread: one chunk after another uses it, and one run after another."""
+    """The workspace of this thread, which chunks and runs use one after another."""
     if not hasattr(_thread, "workspace"):
         _thread.workspace = Workspace()
     workspace: Workspace = _thread.workspace
     return workspace
 
 
-def collected(
+def run_and_merge(
     run: Run,
     name: str,
     target_sem: float | None,
     executor: Executor | None,
     in_flight: int,
-    store: Checkpoint | None,
-    report: Report,
+    checkpoint: Checkpoint | None,
+    report_progress: ProgressReport,
 ) -> tuple[Tally | None, FloatArray | None]:
-    """Merge the chunks of ``run`` in their order, whatever the order in which they are done.
+    """Carry out the chunks of ``run`` and merge them in their order.
 
-    With ``target_sem`` it ends with the first chunk at which all standard errors meet it.
-    Returned are the merged tally and the values in their order; None for a part without chunks.
+    The order in which chunks are finished does not matter. With ``target_sem`` the run ends with
+    the first chunk at which no standard error is larger. Returned are the merged tally and the
+    values in their order; None for a part without chunks.
     """
-    ready = {} if store is None else store.finished(name)
-    # what was stored for a run of another length may end with a smaller chunk
-    ready = {index: tally for index, tally in ready.items() if tally.replicates == run.rows(index)}
+    ready = {} if checkpoint is None else checkpoint.finished(name)
+    # a checkpoint of a run of another length may hold a smaller last chunk
+    ready = {
+        index: tally
+        for index, tally in ready.items()
+        if tally.replicates == run.replicates_of(index)
+    }
     missing = itertools.filterfalse(frozenset(ready).__contains__, run.indices())
     merged: Tally | None = None
     values = []
@@ -126,27 +131,27 @@ def collected(
             while index not in ready:
                 done, tally = next(coming)
                 ready[done] = tally
-                if store is not None:
-                    store.add(name, done, tally)
+                if checkpoint is not None:
+                    checkpoint.add(name, done, tally)
             tally = ready.pop(index)
             merged = tally if merged is None else merged.merge(tally)
             values.append(tally.values)
-            report(run, merged)
-            if target_sem is not None and _worst_sem(merged) <= target_sem:
+            report_progress(run, merged)
+            if target_sem is not None and _largest_sem(merged) <= target_sem:
                 break
-    if _workspace().size > KEPT:
+    if _workspace().size > KEPT_BYTES:
         _thread.__dict__.clear()
     return merged, np.concatenate(values, axis=1) if values else None
 
 
-def _worst_sem(tally: Tally) -> float:
-    if tally.replicates < LEAST:
+def _largest_sem(tally: Tally) -> float:
+    if tally.replicates < MIN_REPLICATES:
         return math.inf
     return math.sqrt(float(np.diagonal(tally.covariance).max()))
 
 
-class Report:
-    """Progress of several runs as one: each counts by the cost of its replicates."""
+class ProgressReport:
+    """Progress of several runs as one, in which a run counts by the cost of its replicates."""
 
     def __init__(
         self,
@@ -157,11 +162,11 @@ class Report:
         self.progress, self.target_sem = progress, target_sem
         weights = np.array([float(run.route.cost) for run in runs])
         self.weights = dict(zip(runs, weights / weights.sum(), strict=True))
-        self.finished = 0.0  # of the runs before the present one, as a share of all
+        self.finished = 0.0  # share of all work that the runs before the present one had
         self.present: Run | None = None
 
     def __call__(self, run: Run, tally: Tally) -> None:
-        """Tell what is done; without a fixed length, of what seems to be needed."""
+        """Report the replicates done out of all, whose number ``target_sem`` lets only estimate."""
         if self.progress is None:
             return
         if run is not self.present:
@@ -172,7 +177,7 @@ class Report:
             total = run.replicates
         else:
             assert self.target_sem is not None
-            worst = _worst_sem(tally) / self.target_sem
+            worst = _largest_sem(tally) / self.target_sem
             needed = tally.replicates * worst**2 if math.isfinite(worst) else math.inf
             total = max(tally.replicates, math.ceil(min(needed, 1e18)))
         share = self.finished + self.weights[run] * tally.replicates / total

@@ -23,7 +23,7 @@ def carry_out(
     executor: Executor | None,
     in_flight: int,
 ) -> Generator[tuple[int, Tally], None, None]:
-    """Each index with its ``run(index)``, in the order in which they are done.
+    """Pairs of an index and ``run(index)``, in the order in which they are finished.
 
     Close the generator when done with it early (`contextlib.closing`): work not yet begun is
     then cancelled, as it is on errors. The executor is never shut down.
@@ -31,19 +31,19 @@ def carry_out(
     Parameters
     ----------
     run : callable
-        What the executor must be able to pickle, if it uses processes.
+        An executor of processes must be able to pickle it.
     indices : iterable of int
         May be endless: an index is taken when it is submitted.
     executor : Executor or None
-        None: in this process, each when it is asked for.
+        None: in this process, one by one on demand.
     in_flight : int
         Indices submitted and not yet yielded, at most.
 
     Raises
     ------
     ExecutorError
-        The executor is broken, shut down or cancelled something. What it had done before has
-        been yielded. What ``run`` raises comes through as it is.
+        The executor is broken, shut down or cancelled a chunk. Results finished before have been
+        yielded. Exceptions of ``run`` are passed on unchanged.
     """
     if executor is None:
         for index in indices:
@@ -99,7 +99,7 @@ def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorErr
 
 @contextmanager
 def own_pool(workers: int) -> Iterator[Executor]:
-    """A pool of processes that is gone when the block ends, after the chunks they are at.
+    """A pool of processes that ends with the block, after the chunks at work.
 
     The processes ignore Ctrl-C, which ends the block in this process, and end with this process
     however it ends.

@@ -1,4 +1,4 @@
-"""What makes two runs the same, so that one may go on where the other stopped."""
+"""The identity of a run, by which a checkpoint knows whether the run may go on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moetheory.problem.sample_counts import Counts, counts_of
 from moetheory.simulation.methods.route import Family
 
 
-def identity(
+def run_identity(
     estimators: Sequence[Estimator],
     models: Sequence[BlockModel],
     samples: Any,
@@ -27,7 +27,7 @@ def identity(
     under: Perturbation | None = None,
     schedule: Schedule | None = None,
 ) -> dict[str, Any]:
-    """All that the bits of a chunk depend on, as JSON can hold it; not how many chunks."""
+    """All that the bits of a chunk depend on, as JSON can hold it; not the number of chunks."""
     found = {
         "moetheory": __version__,
         "numpy": np.__version__,
@@ -37,13 +37,13 @@ def identity(
         "samples": None if samples is None else counts_of(samples, models[0]).tolist(),
         "counts": counts,
         "method": [family.route.method for family in plan],
-        "under": None if under is None else [repr(under), _digest(_untold(under))],
+        "under": None if under is None else [repr(under), _digest(_beyond_repr(under))],
     }
     return found if schedule is None else found | {"schedule": repr(schedule)}
 
 
-def _untold(under: Perturbation) -> dict[str, Any]:
-    """What tells perturbations apart that look the same: quantiles for laws of the same name."""
+def _beyond_repr(under: Perturbation) -> dict[str, Any]:
+    """Parts of a perturbation that its repr hides: quantiles tell laws of one name apart."""
     noise = under.noise
     quantiles = None if noise is None else noise.ppf([0.01, 0.2, 0.4, 0.5, 0.7, 0.99])
     return {"confusion": under.confusion, "noise": quantiles}

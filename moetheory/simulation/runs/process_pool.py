@@ -1,4 +1,4 @@
-"""A pool of processes of our own; apart, as importing what it needs takes a while."""
+"""A pool of processes; a file of its own because its imports take a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Processes(ProcessPoolExecutor):
-    """Processes that are deaf to Ctrl-C from their first instruction."""
+    """A pool of processes that ignore Ctrl-C from their first instruction."""
 
     def __init__(self, workers: int) -> None:
         # spawned, not forked: this process may have threads
@@ -27,7 +27,7 @@ class Processes(ProcessPoolExecutor):
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Ctrl-C waits until the block ends."""
+    """A block during which Ctrl-C waits."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -39,7 +39,7 @@ def _no_interrupts() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """In a process of the pool, before it works."""
+    """Initialise a process of the pool: ignore Ctrl-C, and end with the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

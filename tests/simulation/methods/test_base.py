@@ -37,7 +37,7 @@ def small():
 
 
 def residual_variances(model):
-    """What expert g cannot explain, theory.md §1."""
+    """The residual variance of each expert, theory.md §1."""
     b2, signal, noise = model.coefficients**2, model.signal_variances, model.noise_variance
     on = np.bincount(model.block_of, b2 * signal * noise / (signal + noise))
     leaked = b2 * model.leakage_variances

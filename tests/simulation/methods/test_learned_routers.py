@@ -14,21 +14,21 @@ from moetheory.simulation import simulate_routing
 
 @pytest.fixture(scope="module")
 def small():
-    """Unequal in everything."""
+    """A model with unequal blocks, variances and probabilities."""
     return mt.BlockModel(
         [0.35, 0.65], [0, 0, 1, 1, 1], [4.0, 2.0, 1.0, 3.0, 2.0], [1.0, -0.5, 1.2, 0.4, 0.8], 0.5
     )
 
 
 def log_densities(rows, seen):
-    """Of rows (R, T, d), normal about zero with the second moments of the rows seen (R, n, d)."""
+    """Log densities of rows (R, T, d), normal with the second moments of rows seen (R, n, d)."""
     moments = seen.mT @ seen / seen.shape[1]
     lengths = np.vecdot(rows @ np.linalg.inv(moments), rows)
     return -0.5 * (lengths + np.linalg.slogdet(moments)[1][:, np.newaxis])
 
 
 def fitted_choices(train, test, blocks, moments):
-    """Log shares and densities with the moments that were found; ``train`` (R, n_g, d) by group."""
+    """Choices by log shares and fitted densities; ``train`` has rows (R, n_g, d) of each group."""
     scores = []
     for g in range(2):
         score = math.log(train[g].shape[1])

@@ -93,7 +93,7 @@ def test_a_resumed_run_adds_to_what_is_there(path):
 
 
 def test_a_shorter_run_does_not_take_from_a_longer_one(path, tmp_path):
-    """Its last chunk is smaller; the file keeps the one with more replicates, merged or added."""
+    """The last chunk of a shorter run is smaller; the file keeps the tally with more replicates."""
     long, short = make(1, replicates=5), make(2, replicates=3)
     written(path, dense={0: long})
     written(path, dense={0: short})

@@ -50,7 +50,7 @@ def executor(request):
 
 
 class Held(Executor):
-    """Does nothing by itself: its futures are for the test to settle."""
+    """An executor that does nothing; the test settles its futures."""
 
     def __init__(self, settle=lambda futures: None):
         self.futures, self.settle = [], settle

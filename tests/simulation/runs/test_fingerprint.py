@@ -1,4 +1,4 @@
-"""What makes two runs the same, and what does not."""
+"""The identity of a run: what changes it, and what does not."""
 
 import json
 
@@ -8,7 +8,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory.simulation.plans import families
-from moetheory.simulation.runs.fingerprint import identity
+from moetheory.simulation.runs.fingerprint import run_identity
 
 BOTH = (mt.Dense(), mt.MoE())
 
@@ -16,7 +16,7 @@ BOTH = (mt.Dense(), mt.MoE())
 def of(model, estimators=BOTH, samples=30, counts="fixed", method=None, seed=1, under=None):
     models = model if isinstance(model, tuple) else (model,)
     plan = families(estimators, models, samples, counts, method, False, under)
-    return identity(estimators, models, samples, counts, plan, seed, under)
+    return run_identity(estimators, models, samples, counts, plan, seed, under)
 
 
 def test_it_names_the_versions_on_which_the_bits_depend(generic):
@@ -25,7 +25,7 @@ def test_it_names_the_versions_on_which_the_bits_depend(generic):
 
 
 def test_equal_runs_are_the_same_however_they_are_written(generic):
-    """An integer is the counts that it stands for."""
+    """An integer of samples means the counts that it is divided into."""
     assert of(generic()) == of(generic().replace(), samples=[6, 15, 9])
 
 

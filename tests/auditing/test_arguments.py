@@ -5,7 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from moetheory.auditing.arguments import checked_labels, checked_noise, checked_structure, split
+from moetheory.auditing.arguments import (
+    checked_labels,
+    checked_noise,
+    checked_structure,
+    held_out_mask,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -182,7 +187,7 @@ def test_noise_refused(noise, message):
 
 
 def held(held_out, groups=None, seed=0, samples=200):
-    return split(held_out, samples, groups, np.random.default_rng(seed))
+    return held_out_mask(held_out, samples, groups, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("share", [0.25, np.float32(0.3), 0.01, 0.99])
@@ -202,7 +207,7 @@ def test_of_every_group_its_share():
 def test_every_sample_is_held_out_equally_often(groups):
     """Exactly to the systematic count: 4000 splits, none of the 200 beyond 6 standard errors."""
     rng = np.random.default_rng(0)
-    counts = sum(split(0.25, 200, groups, rng).astype(int) for _ in range(4000))
+    counts = sum(held_out_mask(0.25, 200, groups, rng).astype(int) for _ in range(4000))
     assert np.abs(counts - 1000).max() < 6 * np.sqrt(4000 * 0.25 * 0.75)
 
 

@@ -1,0 +1,79 @@
+"""What ``moetheory check`` prints and returns."""
+
+import json
+
+import pytest
+
+import moetheory as mt
+from moetheory.commands import checks
+
+SMALL = ("--dim", "6", "--experts", "3")
+CONTROL = " [negative control]"
+
+
+def test_check_holds_the_theorems_it_is_given(run):
+    code, out, err = run("check", "generalization", "leakage", "--seed", "1")
+    assert (code, err) == (0, "")
+    header, *rows = out.split("\n\n")[0].splitlines()
+    for column in ("theorem", "left", "right", "slack", "certificate", "z", "power", "verdict"):
+        assert column in header
+    assert len(rows) == 7
+    assert all(row.endswith("holds") for row in rows)
+    assert "6 simulated comparisons: largest |z|" in out
+    assert "each would have seen an error of 0." in out
+
+
+def test_check_a_model_of_ones_own(run):
+    few = ("--replicates", "300")  # undecided
+    code, out, _ = run("check", "generalization", *SMALL, "--noise-variance", "0.5", *few, "--json")
+    assert code == 3
+    (verdict,) = json.loads(out)["results"]
+    assert verdict["theorem"] == "generalization"
+    shown = verdict["claims"][0]["shown"]
+    assert shown["label"] == "K=3"
+    assert shown["left"] == pytest.approx(0.5 * 6 / (3 * 6 + 0.5 * 6))
+
+
+def test_negative_controls_are_violated(run):
+    names = ("generalization", "leakage")
+    code, out, _ = run("check", *names, "--negative-control", "--replicates", "500", "--seed", "1")
+    assert code == 1
+    for name in names:
+        assert f"{name} [negative control]: violated" in out
+
+
+@pytest.mark.parametrize("name", ["routing", "misrouting"])
+def test_a_theorem_with_nothing_to_say_of_a_model_says_so(run, name):
+    code, out, _ = run("check", name, "--dim", "4", "--experts", "1", "--seed", "1")
+    assert code == 3
+    assert out.startswith(f"{name}: assumptions not met: several groups, for <BlockModel dim=4")
+
+
+@pytest.mark.parametrize(("option", "suffix"), [((), ""), (("--negative-control",), CONTROL)])
+def test_all_theorems_are_checked_if_none_is_named(run, monkeypatch, option, suffix):
+    verdict, asked = mt.check("generalization", replicates=2), []
+
+    def noted(theorem, model, *, level, **_):
+        asked.append((theorem.name, model, level))
+        return verdict
+
+    monkeypatch.setattr(checks, "check", noted)
+    assert run("check", *option)[0] == 3
+    assert asked == [(name + suffix, None, 1e-6 / len(mt.catalogue)) for name in mt.catalogue]
+
+
+def test_off_the_regime_and_underpowered_are_undecided(run):
+    few = ("--replicates", "100")
+    code, out, _ = run("check", "generalization", *SMALL, "--leakage-variances", "0.1", *few)
+    assert code == 3
+    assert "assumptions not met: strict blocks" in out
+    code, out, _ = run("check", "generalization", *few)
+    assert code == 3
+    assert "inconclusive" in out
+
+
+def test_the_seed_that_is_printed_replays(run):
+    _, out, _ = run("check", "generalization", "--replicates", "300")
+    seed = out.split("--seed ")[1].strip()
+    _, again, _ = run("check", "generalization", "--replicates", "300", "--seed", seed)
+    assert out == again

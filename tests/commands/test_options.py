@@ -1,0 +1,109 @@
+"""Options that several commands share: models and gates."""
+
+import json
+
+import pytest
+
+import moetheory as mt
+
+SMALL = ("--dim", "6", "--experts", "3")
+
+
+def test_a_model_file_is_used(run, tmp_path, generic):
+    path = tmp_path / "model.json"
+    generic().to_json(path)
+    code, out, _ = run("risk", "--model", str(path), "--json")
+    assert code == 0
+    assert json.loads(out)["results"]["dense"]["risk"] == mt.risk(mt.Dense(), generic()).value
+    few = ("--replicates", "300")
+    code, out, _ = run("check", "generalization", "--model", str(path), *few, "--json")
+    assert code == 3
+    shown = json.loads(out)["results"][0]["claims"][0]["shown"]
+    assert shown["left"] == mt.risk(mt.MoE(), generic()).excess
+
+
+@pytest.mark.parametrize("content", ["", '{"format"', "[]", "{}", '{"extra": 1}'])
+def test_a_bad_model_file_is_one_line_and_exit_2(run, tmp_path, content):
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    code, out, err = run("check", "--model", str(path))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "bad.json must" in err
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ("hrad", "argument --gate: no gate 'hrad'; did you mean 'hard'?"),
+        ("Soft", "argument --gate: no gate 'Soft'; did you mean 'soft'?"),
+        ("top2", "argument --gate: no gate 'top2'; did you mean 'top-2'?"),
+        ("lerned:100", "argument --gate: no gate 'lerned:100'; did you mean 'learned'?"),
+        ("zzz", "argument --gate: no gate 'zzz': there are hard, soft[:T], top-k, learned[:N"),
+        ("", "argument --gate: no gate '': there are hard"),
+        ("hard,,soft", "argument --gate: no gate '': there are hard"),
+        ("hard:1", "argument --gate: no gate 'hard:1': there are hard"),
+        ("soft:1:2", "argument --gate: no gate 'soft:1:2': there are hard"),
+        ("soft:0", "argument --gate: 'soft:0': temperature must be greater than 0, got 0"),
+        ("soft:nan", "argument --gate: 'soft:nan': temperature must be finite, got nan"),
+        ("soft:x", "argument --gate: 'soft:x': temperature must be a number, got 'x'"),
+        ("top-0", "argument --gate: 'top-0': k must be at least 1, got 0"),
+        ("top-x", "argument --gate: 'top-x': k must be an integer, got 'x'"),
+        ("learned:x", "argument --gate: 'learned:x': samples must be an integer, got 'x'"),
+        ("learned:0", "argument --gate: 'learned:0': samples must be at least 1, got 0"),
+        ("learned:9:all", "'learned:9:all': moments must be \"blocks\" or \"full\", got 'all'"),
+        ("soft:0.5,soft:0.50000001", "--gate must name different gates, got soft temperature=0.5"),
+    ],
+)
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
+    code, out, err = run(command, "--dim", "6", "--gate", gate)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("risk", *SMALL, "--gate", "top-4"), "--gate top-4: k must be at most 3, the number of e"),
+        (("simulate", *SMALL, "--gate", "top-4"), "--gate top-4: k must be at most 3, the number"),
+        (("risk", "--gate", "top-2"), "no formula is known for TopK(k=2); call simulate(MoE("),
+        (("risk", "--gate", "hard", "--ridge", "1"), "are known without ridge; call simulate("),
+        (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
+        *(
+            ((command, "--gate", "hard", "--samples", "90"), "--gate cannot be combined with --sa")
+            for command in ("risk", "simulate", "sweep")
+        ),
+        *(
+            (
+                (command, "--gate", "hard", "--leakage-variances", "0.1"),
+                "--gate needs strict blocks, got a model with leakage",
+            )
+            for command in ("risk", "simulate", "sweep")
+        ),
+        (("sweep", "--over", "samples", "--gate", "hard"), "--gate cannot be combined with --over"),
+        (
+            ("sweep", "--dim", "6", "--gate", "top-3", "--values", "2,6"),
+            "--values must be at least 3 with --gate top-3, got 2",
+        ),
+        (("sweep", "--dim", "6", "--gate", "top-7"), "--gate top-7: k must be at most 6, the num"),
+        (
+            ("simulate", "--method", "population", "--gate", "learned:99"),
+            'a gate that is learned is simulated with method="identity" only',
+        ),
+        (("simulate", "--method", "identity", "--samples", "9"), "--method identity fits nothing"),
+        (
+            ("simulate", *SMALL, "--gate", "learned:2"),
+            "moments='blocks') needs samples=",
+        ),
+    ],
+)
+def test_gates_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):
+    code, out, err = run(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+def test_help_names_the_gates(run, command):
+    words = " ".join(run(command, "--help")[1].split())
+    assert "hard, soft[:T], top-k, learned[:N[:full]], oracle" in words

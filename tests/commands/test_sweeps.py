@@ -1,0 +1,246 @@
+"""Tables and figures of ``moetheory sweep``."""
+
+import csv
+import io
+import json
+import math
+import os
+import sys
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory import cli
+from moetheory.commands import sweeps
+
+SMALL = ("--dim", "6", "--experts", "3")
+BOTH = [mt.Dense(), mt.MoE()]
+ROUTED = [mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft())]
+
+
+def test_sweep_over_experts_prints_csv_and_draws(run, tmp_path):
+    figure = tmp_path / "law.png"
+    code, out, _ = run("sweep", "--dim", "6", "--seed", "0", "--figure", str(figure))
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["experts"] for row in rows] == ["1", "2", "3", "6"]
+    np.testing.assert_allclose([float(r["dense"]) for r in rows], 0.5, rtol=1e-14)
+    np.testing.assert_allclose(
+        [float(r["moe"]) for r in rows], [1 / 2, 1 / 3, 1 / 4, 1 / 7], rtol=1e-14
+    )
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sweep_over_noise_writes_a_file(run, tmp_path, generic):
+    path, target = tmp_path / "model.json", tmp_path / "out.csv"
+    generic().to_json(path)
+    code, out, _ = run(
+        *("sweep", "--over", "noise_variance", "--model", str(path)),
+        *("--values", "0.1,1,10", "--replicates", "0", "--csv", str(target)),
+    )
+    assert (code, out) == (0, "")
+    header, *rows = target.read_text().splitlines()
+    assert header == "noise_variance,dense,moe,bound"
+    assert float(rows[2].split(",")[1]) == mt.risk(mt.Dense(), generic(10.0)).excess
+    code, out, _ = run("sweep", "--dim", "6", "--replicates", "0", "--json", "--values", "1,6")
+    assert json.loads(out)["results"]["columns"]["experts"] == [1, 6]
+
+
+def test_sweep_over_samples_covers_both_thresholds(run, tmp_path):
+    figure = tmp_path / "descent.png"
+    code, out, _ = run(
+        *("sweep", "--over", "samples", "--dim", "24", "--experts", "2"),
+        *("--replicates", "3", "--seed", "0", "--figure", str(figure)),
+    )
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == [
+        *("samples", "dense", "dense_error", "moe"),
+        *("dense_simulated", "dense_sem", "moe_simulated", "moe_sem"),
+    ]
+    infinite = {
+        label: [int(row["samples"]) for row in rows if row[label] == "inf"]
+        for label in ("dense", "moe")
+    }
+    assert infinite["dense"] == [23, 24, 25]
+    # with 11 to 13 samples an expert of 12 coordinates is at its threshold
+    assert (min(infinite["moe"]), max(infinite["moe"])) == (21, 27)
+    finite = [int(row["samples"]) for row in rows if row["moe"] != "inf"]
+    assert {20, 28} <= set(finite)
+    assert (int(rows[0]["samples"]), int(rows[-1]["samples"])) == (3, 192)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_default_sample_sizes_look_at_every_threshold():
+    blocks, ones = [0] * 10 + [1] * 10 + [2], np.ones(21)
+    model = mt.BlockModel([0.9, 0.1, 0.0], blocks, ones, ones, 1.0)
+    sizes = sweeps.sample_sizes(model)
+    assert sizes == sorted(set(sizes))
+    for threshold in (21, 10 / 0.9, 10 / 0.1):
+        assert round(threshold) in sizes
+    assert (sizes[0], sizes[-1]) == (3, 168)
+
+
+def test_a_sweep_may_fit_its_estimators(run):
+    sweep = ("sweep", *SMALL, "--over", "noise_variance", "--values", "1")
+    code, out, _ = run(*sweep, "--samples", "10,20,30", "--replicates", "0", "--json")
+    assert code == 0
+    columns = json.loads(out)["results"]["columns"]
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    assert columns["dense"] == [mt.risk(mt.Dense(), model, samples=[10, 20, 30]).excess]
+    assert "bound" not in columns
+    assert json.loads(run(*sweep, "--samples", "60", "--json")[1])["results"]["replicates"] == 200
+    assert json.loads(run(*sweep, "--json")[1])["results"]["replicates"] == 2000
+
+
+def test_a_target_that_cannot_be_written_is_one_line_and_exit_2(run, tmp_path):
+    target = tmp_path / "taken.csv"
+    target.mkdir()
+    code, _, err = run("sweep", "--dim", "6", "--replicates", "0", "--csv", str(target))
+    assert (code, err.count("\n")) == (2, 1)
+    assert "taken.csv cannot be written" in err
+
+
+def test_a_sweep_without_gates_is_that_of_dense_and_moe(run):
+    asked = ("sweep", "--dim", "6", "--seed", "3")
+    expected = io.StringIO()
+    mt.sweep(
+        lambda k: mt.BlockModel.isotropic(6, k, 1.0, signal_energy=6.0),
+        *("experts", [1, 2, 3, 6], [mt.Dense(), mt.MoE()]),
+        replicates=2000,
+        rng=3,
+    ).write_csv(expected)
+    assert run(*asked) == (0, expected.getvalue(), "")
+    assert run(*asked, "--gate", "oracle") == run(*asked)
+
+
+@pytest.mark.parametrize("over", ["experts", "noise_variance"])
+def test_a_sweep_with_gates(run, tmp_path, over):
+    figure = tmp_path / "gates.png"
+    options = ("--over", over, "--dim", "6", "--values", "2,3", "--replicates", "40", "--seed", "0")
+    code, out, err = run(
+        "sweep", *options, "--gate", "hard", "--gate", "soft,top-2", "--figure", str(figure)
+    )
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    names = ("dense", "moe", "moe(hard)", "moe(soft)", "moe(top-2)")
+    assert list(rows[0]) == [
+        *(over, *names, "bound"),
+        *(f"{name}_{what}" for name in names for what in ("simulated", "sem")),
+    ]
+    for row in rows:
+        at = {"experts": 6, "noise_variance": 1.0, over: float(row[over])}
+        model = mt.BlockModel.isotropic(
+            6, int(at["experts"]), at["noise_variance"], signal_energy=6
+        )
+        for estimator in ROUTED:
+            assert float(row[estimator.label]) == mt.risk(estimator, model).excess
+    assert rows[-1]["moe(top-2)"] == "nan"
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run("sweep", *options, "--gate", "top-2", "--json")
+    assert json.loads(out)["results"]["columns"]["moe(top-2)"][-1] == "nan"
+
+
+def test_a_sweep_starts_where_its_gates_are_defined(run):
+    code, out, _ = run("sweep", "--dim", "6", "--gate", "top-2", "--replicates", "9")
+    assert (code, [line.split(",")[0] for line in out.splitlines()[1:]]) == (0, ["2", "3", "6"])
+
+
+def test_a_sweep_draws_fewer_training_sets_of_full_routers(run):
+    one = ("sweep", "--dim", "6", "--values", "3", "--json", "--gate")
+    for gate, replicates in (("learned:90:full", 200), ("learned:90", 2000), ("learned", 2000)):
+        assert json.loads(run(*one, gate)[1])["results"]["replicates"] == replicates
+
+
+def test_a_sweep_with_gates_through_a_pipe(monkeypatch, capsys):
+    there, here = os.pipe()
+    with os.fdopen(here, "w") as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
+        assert cli.main(["sweep", "--dim", "6", "--gate", "hard", "--replicates", "9"]) == 0
+    with os.fdopen(there) as pipe:
+        *_, last = pipe.read().splitlines()
+    assert (capsys.readouterr().err, last.count(",")) == ("", 10)
+    assert last.startswith("6,")
+
+
+@pytest.mark.parametrize(
+    ("over", "first", "last", "length"),
+    [
+        ("test_noise_variance", 0.1, 100.0, 13),
+        ("misrouting", 0.0, 1.0, 11),
+        ("leakage", 0.0, 1.0, 21),
+        ("erasure", 0.0, 0.9, 10),
+        ("radius", 0.0, 2.0, 11),
+    ],
+)
+def test_sweep_over_what_differs_at_test_time(run, tmp_path, small, over, first, last, length):
+    figure = tmp_path / "sweep.png"
+    options = ("--over", over, "--replicates", "9", "--seed", "0", "--figure", str(figure))
+    code, out, err = run("sweep", *SMALL, *options)
+    assert (code, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    values = [float(row[over]) for row in rows]
+    assert len(values) == length
+    np.testing.assert_allclose([values[0], values[-1]], [first, last], rtol=1e-12)
+    expected = mt.sweep(small, over, values, BOTH)
+    assert ("bound" in rows[0]) == (over == "leakage")
+    for label in ("dense", "moe"):
+        assert [float(row[label]) for row in rows] == expected[label].tolist()
+        assert all(float(row[f"{label}_sem"]) > 0.0 for row in rows)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_default_radii_know_the_scale_of_the_coefficients(generic):
+    model = generic(label_noise_variance=0.5)
+    slope = math.sqrt(np.sum(model.coefficients**2))
+    assert sweeps.default_values("radius", model)[-1] == pytest.approx(
+        2 * math.sqrt(model.null_risk) / slope, rel=1e-14
+    )
+    nothing = model.replace(coefficients=np.zeros(9), noise_variance=0.0)
+    assert sweeps.default_values("radius", nothing)[-1] == 1.0
+    assert sweeps.default_values("test_noise_variance", nothing)[-1] == 100.0
+
+
+def test_a_sweep_under_a_perturbation(run, small):
+    sweep = ("sweep", *SMALL, "--replicates", "0", "--json", "--values", "0.1,0.5")
+    asked = ("--over", "misrouting", "--drag", "2", "--erasure", "0.25")
+    document = json.loads(run(*sweep, *asked)[1])
+    assert document["under"] == {"drag": 2.0, "erasure": 0.25}
+    expected = mt.sweep(
+        small, "misrouting", [0.1, 0.5], under=mt.Perturbation(erasure=0.25), drag=2.0
+    )
+    assert document["results"]["columns"]["moe"] == expected["moe"].tolist()
+    asked = ("--over", "noise_variance", "--misrouting", "0.5", "--drag", "2", "--samples", "60")
+    under = mt.Perturbation(confusion=mt.even_confusion(3, 0.5), drag=2.0)
+    expected = mt.sweep(small, "noise_variance", [0.1, 0.5], samples=60, under=under)
+    columns = json.loads(run(*sweep, *asked)[1])["results"]["columns"]
+    assert columns["dense"] == expected["dense"].tolist()
+    louder = ("sweep", "--dim", "6", "--replicates", "0", "--test-noise-variance", "2", "--json")
+    columns = json.loads(run(*louder)[1])["results"]["columns"]
+    assert list(columns) == ["experts", "dense", "moe"]
+    assert json.loads(run(*louder[:5], "--json")[1])["under"] is None
+
+
+def test_a_sweep_over_test_noise_with_gates(run):
+    asked = ("sweep", *SMALL, "--over", "test_noise_variance", "--values", "0.5,2", "--seed", "0")
+    code, out, _ = run(*asked, "--gate", "hard", "--replicates", "20")
+    assert code == 0
+    for row in csv.DictReader(io.StringIO(out)):
+        assert row["moe(hard)"] == "nan"
+        assert float(row["moe(hard)_simulated"]) > 0.0
+
+
+def test_a_sweep_over_steps(run, tmp_path):
+    figure = tmp_path / "steps.png"
+    asked = ("sweep", "--over", "steps", *SMALL, "--step-size", "0.1", "--training", "joint")
+    code, out, _ = run(*asked, "--figure", str(figure))
+    table = list(csv.DictReader(io.StringIO(out)))
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    expected = mt.descent(mt.MoE(), model, 1000, step_size=0.1, training="joint").excess[0]
+    assert code == 0
+    assert (table[-1]["steps"], float(table[-1]["moe"])) == ("1000", expected)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    code, out, _ = run(*asked, "--samples", "40", "--values", "0,5", "--replicates", "10")
+    assert code == 0
+    assert out.startswith("steps,dense,dense_simulated,dense_sem,moe,")
