@@ -39,7 +39,7 @@ WALLS = {
     "sweeping": {*THEORY, "theory", "simulation"},
     "theorems": {*CLAIMS, "claims"},
     "checking": {*CLAIMS, "claims", "sweeping", "theorems"},
-    "figures": {*PROBLEM, "auditing", "checking", "results", "sweeping"},
+    "figures": {*PROBLEM, "auditing", "checking", "results"},
     "commands": EVERYTHING,
     "cli": {"commands", "common"},
     "__main__": {"cli"},

@@ -11,7 +11,8 @@ from moetheory.claims.experiments import Outcome, Setting
 from moetheory.problem.estimators import Dense
 from moetheory.problem.model import BlockModel
 from moetheory.theory.finite_sample_risks import leading_excess
-from moetheory.theory.risks import excess_rate, risk
+from moetheory.theory.rates import excess_rate
+from moetheory.theory.risks import risk
 
 
 def _leading(model: BlockModel, counts: tuple[int, ...]) -> float:

@@ -11,9 +11,9 @@ from typing import Any
 
 from moetheory.auditing import Audit, audit
 from moetheory.commands import reports
-from moetheory.commands.inputs import BadInputError, refusals
 from moetheory.commands.options import Command, add_output, numbers
 from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save, writing
+from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.datafile import Data, read_data
 

@@ -8,8 +8,9 @@ from typing import Any
 from moetheory.checking.checker import check
 from moetheory.checking.verdicts import Verdict
 from moetheory.commands import reports
-from moetheory.commands.inputs import BadInputError, given_model
+from moetheory.commands.inputs import given_model
 from moetheory.commands.options import Command, add_model, add_output, at_least
+from moetheory.commands.refusals import BadInputError
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
 from moetheory.theorems import catalogue

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.commands import reports
-from moetheory.commands.inputs import BadInputError, refusals, required_model
+from moetheory.commands.inputs import required_model
 from moetheory.commands.options import (
     Command,
     add_model,
@@ -21,6 +21,7 @@ from moetheory.commands.options import (
     at_least,
     positive,
 )
+from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.common.seeding import entropy_of
 from moetheory.problem.descent_schedule import COSTS, TrainingMode, step_costs

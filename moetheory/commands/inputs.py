@@ -1,14 +1,13 @@
-"""Models and perturbations from options, and errors in one line."""
+"""Models, perturbations and mixtures from options."""
 
 from __future__ import annotations
 
 import argparse
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from moetheory.commands.options import law
+from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.problem.estimators import MoE
 from moetheory.problem.gates import Oracle
 from moetheory.problem.model import BlockModel
@@ -24,40 +23,6 @@ MODEL_OPTIONS: dict[str, Any] = {
     "leakage_variances": 0.0,
     "label_noise_variance": 0.0,
 }
-TEST_TIME = ("test_noise_variance", "misrouting", "drag", "noise_law", "erasure", "radius")
-ORACLE_ONLY = "fitted experts are known with oracle routing only (learned:N fits a router)"
-
-
-class BadInputError(Exception):
-    """An input that cannot be used; the message is one line."""
-
-
-@contextmanager
-def refusals(
-    options: argparse.Namespace,
-    errors: type[Exception] | tuple[type[Exception], ...] = ValueError,
-    **called: str,
-) -> Iterator[None]:
-    """Turn ``errors`` into `BadInputError`, with options in place of arguments.
-
-    Messages of the library start with the name of an argument, after the value of a sweep at
-    which the argument is refused. The option of that name, or of the name in ``called``, replaces
-    the argument.
-    """
-    called = {"confusion": "misrouting", **called}
-    try:
-        yield
-    except errors as error:
-        message = re.sub(
-            r"^((?:at \S+: )?)(\w+)(?=[ =[])",
-            lambda found: found[1] + _option(called.get(found[2], found[2]), options),
-            str(error),
-        )
-        raise BadInputError(message) from None
-
-
-def _option(name: str, options: argparse.Namespace) -> str:
-    return f"--{name.replace('_', '-')}" if hasattr(options, name) else name
 
 
 def given_model(options: argparse.Namespace) -> BlockModel | None:
@@ -66,7 +31,7 @@ def given_model(options: argparse.Namespace) -> BlockModel | None:
     if options.model is None:
         return required_model(options) if given else None
     if given:
-        clash = ", ".join(_option(name, options) for name in given)
+        clash = ", ".join(map(dashed, given))
         raise BadInputError(f"--model cannot be combined with {clash}")
     try:
         return BlockModel.from_json(options.model)
@@ -107,23 +72,18 @@ def descent_options(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def test_time_options(options: argparse.Namespace) -> dict[str, Any]:
-    """The options of a perturbation that are given."""
-    given = {name: getattr(options, name) for name in TEST_TIME}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def perturbation(
     options: argparse.Namespace, given: Mapping[str, Any], experts: int
 ) -> Perturbation | None:
     """The perturbation of the options ``given`` by `test_time_options`; None if there are none."""
     if not given:
         return None
-    if "drag" in given and "misrouting" not in given:
-        raise BadInputError("--drag needs --misrouting, the share of inputs that are dragged")
-    if "misrouting" in given and experts < 2:
-        raise BadInputError(f"--misrouting needs at least 2 experts, got {experts}")
-    with refusals(options, noise_variance="test_noise_variance", rate="misrouting"):
+    with refusals(
+        options,
+        noise_variance="test_noise_variance",
+        rate="misrouting",
+        experts="the number of experts with --misrouting",
+    ):
         return Perturbation(
             given.get("test_noise_variance"),
             even_confusion(experts, given["misrouting"]) if "misrouting" in given else None,
@@ -134,13 +94,8 @@ def perturbation(
         )
 
 
-def mixtures_with_gates(
-    options: argparse.Namespace, model: BlockModel, ridge: float = 0.0
-) -> list[MoE]:
-    """The mixtures of ``--gate``, each once, if all of them are defined for ``model``.
-
-    The mixture that the oracle routes is not among them.
-    """
+def mixtures_with_gates(options: argparse.Namespace, ridge: float = 0.0) -> list[MoE]:
+    """The mixtures of ``--gate``, each once, without the one that the oracle routes."""
     gates = dict.fromkeys(gate for gate in options.gate if not isinstance(gate, Oracle))
     if not gates:
         return []
@@ -148,13 +103,10 @@ def mixtures_with_gates(
     for label in labels:
         if labels.count(label) > 1:  # temperatures that differ in their seventh digit
             raise BadInputError(f"--gate must name different gates, got {label} twice")
-    if options.samples is not None:
-        raise BadInputError(f"--gate cannot be combined with --samples: {ORACLE_ONLY}")
-    if not model.strict:
-        raise BadInputError("--gate needs strict blocks, got a model with leakage")
-    for gate in gates:
-        try:
-            gate.active(model.experts)
-        except ValueError as error:
-            raise BadInputError(f"--gate {gate.label}: {error}") from None
+    over_samples = getattr(options, "over", None) == "samples"
+    if over_samples or options.samples is not None:
+        raise BadInputError(
+            f"--gate cannot be combined with {'--over samples' if over_samples else '--samples'}: "
+            "fitted experts are known with oracle routing only (learned:N fits a router)"
+        )
     return [MoE(gate, ridge) for gate in gates]

@@ -15,6 +15,7 @@ Number = TypeVar("Number", int, float)
 
 GATES = "hard, soft[:T], top-k, learned[:N[:full]], oracle"  # as --gate takes them
 NOISE_LAWS = "normal, uniform, laplace, student-t:DF"  # as --noise-law takes them
+TEST_TIME = ("test_noise_variance", "misrouting", "drag", "noise_law", "erasure", "radius")
 
 
 class Command(NamedTuple):
@@ -157,7 +158,7 @@ def _parsed_number(kind: type[Number], name: str, text: str) -> Number:
     try:
         return kind(text)
     except ValueError:
-        what = "an integer" if kind is int else "a number"
+        what = {"int": "an integer", "float": "a number"}[kind.__name__]
         raise ValueError(f"{name} must be {what}, got {text!r}") from None
 
 
@@ -251,7 +252,7 @@ def add_gates(parser: argparse.ArgumentParser) -> None:
 
 
 def add_test_time(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a perturbation; see `inputs.test_time_options`."""
+    """Add the options of a perturbation; see `test_time_options`."""
     group = parser.add_argument_group(
         "test time", "what differs from training; misrouting and radius with oracle routing only"
     )
@@ -265,3 +266,9 @@ def add_test_time(parser: argparse.ArgumentParser) -> None:
         ("radius", "R", number, "length of the worst shift of each input (0)"),
     ):
         group.add_argument(f"--{name}", metavar=metavar, help=text, **options)
+
+
+def test_time_options(options: argparse.Namespace) -> dict[str, Any]:
+    """The options of a perturbation that are given."""
+    given = {name: getattr(options, name, None) for name in TEST_TIME}
+    return {name: value for name, value in given.items() if value is not None}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from moetheory.commands.inputs import BadInputError
+from moetheory.commands.refusals import BadInputError
 
 FIGURES = (".png", ".pdf", ".svg")
 

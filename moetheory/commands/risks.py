@@ -7,13 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from moetheory.commands import reports
-from moetheory.commands.inputs import (
-    mixtures_with_gates,
-    perturbation,
-    refusals,
-    required_model,
-    test_time_options,
-)
+from moetheory.commands.inputs import mixtures_with_gates, perturbation, required_model
 from moetheory.commands.options import (
     Command,
     add_gates,
@@ -21,7 +15,9 @@ from moetheory.commands.options import (
     add_ridge,
     add_samples,
     add_test_time,
+    test_time_options,
 )
+from moetheory.commands.refusals import refusals
 from moetheory.common import terminal, text
 from moetheory.common.errors import NoClosedForm
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -45,19 +41,19 @@ def run_risk(options: argparse.Namespace) -> int:
     with refusals(options, (ValueError, NoClosedForm)):
         counts = None if samples is None else counts_of(samples, model)
         both: list[Estimator] = [Dense(ridge=options.ridge), MoE(ridge=options.ridge)]
-        estimators = both + mixtures_with_gates(options, model, ridge=options.ridge)
+        estimators = both + mixtures_with_gates(options, ridge=options.ridge)
+        parameters = [estimator.parameters(model) for estimator in estimators]
         risks = [risk(estimator, model, samples=samples, under=under) for estimator in estimators]
     results: dict[str, dict[str, Any]] = {}
-    for estimator, theory in zip(estimators, risks, strict=True):
-        parameters = estimator.parameters(model)
+    for estimator, theory, held in zip(estimators, risks, parameters, strict=True):
         results[estimator.label] = {
             "risk": theory.value,
             "excess": theory.excess,
             "per_group": theory.per_group,
             "exactness": theory.exactness,
             "error": theory.error,
-            "parameters": parameters.total,
-            "active": parameters.active,
+            "parameters": held.total,
+            "active": held.active,
         }
     extra = {"null_risk": model.null_risk, "gap": gap(model), "moe_bound": moe_bound(model)}
     if options.json:

@@ -12,14 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from moetheory.commands import reports
-from moetheory.commands.inputs import (
-    BadInputError,
-    mixtures_with_gates,
-    perturbation,
-    refusals,
-    required_model,
-    test_time_options,
-)
+from moetheory.commands.inputs import mixtures_with_gates, perturbation, required_model
 from moetheory.commands.options import (
     Command,
     add_gates,
@@ -31,7 +24,9 @@ from moetheory.commands.options import (
     at_least,
     part,
     positive,
+    test_time_options,
 )
+from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.common.errors import ExecutorError, HeavyTailWarning, NoClosedForm
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -41,13 +36,12 @@ from moetheory.problem.sample_counts import counts_of
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.results.risks import Risk
 from moetheory.simulation import simulate
-from moetheory.simulation.engine import MEMORY, TEST_SAMPLES, TRAINING_SETS
-from moetheory.simulation.methods.route import METHODS
+from moetheory.simulation.methods.route import METHODS, TEST_SAMPLES, TRAINING_SETS
 from moetheory.simulation.runs.checkpoint import merge_checkpoints
-from moetheory.theory.risks import risk
+from moetheory.simulation.runs.options import MEMORY
+from moetheory.sweeping import risk_if_known
 
 MIB = 2**20
-UNFITTED = ("population", "identity")  # methods for infinitely many samples
 
 
 def run_simulate(options: argparse.Namespace) -> int:
@@ -61,9 +55,14 @@ def run_simulate(options: argparse.Namespace) -> int:
             "moe": MoE(ridge=options.ridge),
         }
         estimators = list(both.values()) if options.only is None else [both[options.only]]
-        estimators += mixtures_with_gates(options, model, ridge=options.ridge)
-        theories = [_theoretical_risk(estimator, model, under, options) for estimator in estimators]
-        estimates = _simulated(estimators, model, under, options)
+        estimators += mixtures_with_gates(options, ridge=options.ridge)
+        estimates = _simulated(estimators, model, under, options)  # refuses what cannot be
+        theories = [
+            risk_if_known(estimator, model, options.samples, under)
+            if options.counts == "fixed"  # formulas are for given counts
+            else None
+            for estimator in estimators
+        ]
     difference = _difference(estimates) if options.only is None else None
     results = {
         estimator.label: _json_result(estimate, theory)
@@ -101,52 +100,10 @@ def run_simulate(options: argparse.Namespace) -> int:
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:
     """Refuse options of `simulate` that contradict each other."""
-    fitted = options.samples is not None
-    contradictions = (
-        (
-            options.counts == "multinomial" and not fitted,
-            "--counts multinomial needs --samples, the size of the training sets",
-        ),
-        (
-            options.counts == "multinomial" and isinstance(options.samples, list),
-            "--counts multinomial draws the samples of each group: --samples must be one number",
-        ),
-        (
-            options.method not in (None, *UNFITTED) and not fitted,
-            f"--method {options.method} needs --samples, the size of the training sets",
-        ),
-        (
-            options.method in UNFITTED and fitted,
-            f"--method {options.method} fits nothing and cannot be combined with --samples",
-        ),
-        (
-            options.method == "identity" and bool(test_time_options(options)),
-            "--method identity is for inputs as they are in training: leave it out with options "
-            "of test time",
-        ),
-        (
-            options.method == "law"
-            and options.only != "moe"
-            and options.experts != 1
-            and options.model is None,
-            "--method law is known for the MoE alone: add --only moe",
-        ),
-        (
-            options.part is not None and options.target_sem is not None,
-            "--part cannot be combined with --target-sem, whose end is not known before",
-        ),
-        (
-            options.part is not None and options.seed is None and not _exists(options.checkpoint),
-            "--part needs --seed, the same for all parts",
-        ),
-        (
-            options.merge is not None and options.checkpoint is None,
-            "--merge needs --checkpoint, the file to merge into",
-        ),
-    )
-    for applies, message in contradictions:
-        if applies:
-            raise BadInputError(message)
+    if options.part is not None and options.seed is None and not _exists(options.checkpoint):
+        raise BadInputError("--part needs --seed, the same for all parts")
+    if options.merge is not None and options.checkpoint is None:
+        raise BadInputError("--merge needs --checkpoint, the file to merge into")
 
 
 def _exists(path: Path | None) -> bool:
@@ -166,21 +123,6 @@ def _warnings_in_lines() -> Iterator[list[str]]:
         warnings.simplefilter("always", HeavyTailWarning)
         warnings.showwarning = show
         yield messages
-
-
-def _theoretical_risk(
-    estimator: Estimator,
-    model: BlockModel,
-    under: Perturbation | None,
-    options: argparse.Namespace,
-) -> Risk | None:
-    """The theoretical risk of the estimator; None if there is no formula."""
-    if options.counts == "multinomial":
-        return None  # formulas are for given counts
-    try:
-        return risk(estimator, model, samples=options.samples, under=under)
-    except NoClosedForm:
-        return None
 
 
 def _simulated(

@@ -13,15 +13,11 @@ import numpy as np
 
 from moetheory.commands import reports
 from moetheory.commands.inputs import (
-    ORACLE_ONLY,
-    BadInputError,
     descent_options,
     isotropic,
     mixtures_with_gates,
     perturbation,
-    refusals,
     required_model,
-    test_time_options,
 )
 from moetheory.commands.options import (
     Command,
@@ -33,31 +29,28 @@ from moetheory.commands.options import (
     add_test_time,
     at_least,
     numbers,
+    test_time_options,
 )
 from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save
+from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.common import terminal
 from moetheory.common.errors import NoClosedForm
 from moetheory.problem.estimators import Dense, Estimator, MoE
-from moetheory.problem.gates import Learned, Oracle, TopK
+from moetheory.problem.gates import Learned, TopK
 from moetheory.problem.model import BlockModel
 from moetheory.sweeping import sweep
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
+FIELDS = ("over", "columns", "replicates", "entropy")  # of the result, for JSON
 MOST_THRESHOLDS = 8  # around which sample sizes are denser
 QUANTITIES = (
     *("experts", "noise_variance", "samples", "steps"),
     *("test_noise_variance", "misrouting", "leakage", "erasure", "radius"),
 )
-ARGUMENT_NAMES = {  # of swept quantities in the library's messages
+ARGUMENT_NAMES = {  # of swept quantities where the library refuses their values
+    "samples": "values",
     "test_noise_variance": "noise_variance",
     "misrouting": "rate",
-}
-NO_GATES = {  # where a gate that looks at the input is not defined
-    "samples": ORACLE_ONLY,
-    "steps": "descent is known with oracle routing only",
-    "misrouting": "another gate than the oracle errs by the input, not at a given rate",
-    "leakage": "gates other than the oracle need strict blocks",
-    "radius": "the worst shift is known with oracle routing only",
 }
 
 
@@ -70,13 +63,15 @@ def run_sweep(options: argparse.Namespace) -> int:
     source, values, dim = _model_and_values(options)
     fixed = dict(given)
     drag = fixed.pop("drag", 0.0) if options.over == "misrouting" else 0.0
-    swept = {ARGUMENT_NAMES.get(options.over, options.over): "values"}
+    called = {ARGUMENT_NAMES.get(options.over, options.over): "values"}
+    if options.over == "misrouting":
+        called["confusion"] = "--over misrouting"
     with (
         terminal.Progress("sweep") as progress,
-        refusals(options, (ValueError, NoClosedForm), **swept),
+        refusals(options, (ValueError, NoClosedForm), **called),
     ):
         first = source if isinstance(source, BlockModel) else source(values[0])
-        estimators: list[Estimator] = [Dense(), MoE(), *mixtures_with_gates(options, first)]
+        estimators: list[Estimator] = [Dense(), MoE(), *mixtures_with_gates(options)]
         result = sweep(
             source,
             options.over,
@@ -86,13 +81,14 @@ def run_sweep(options: argparse.Namespace) -> int:
             under=perturbation(options, fixed, first.experts),
             drag=drag,
             **descent_options(options),
-            replicates=_number_of_replicates(options, dim) or None,
+            replicates=_number_of_replicates(options, dim),
             rng=options.seed,
             progress=progress,
         )
     save(result, options.csv, options.figure)
     if options.json:
-        print(reports.document("sweep", result, under=given or None))
+        shown = {name: getattr(result, name) for name in FIELDS}
+        print(reports.document("sweep", shown, under=given or None))
     elif options.csv is None:
         result.write_csv(sys.stdout)
     return 0
@@ -101,23 +97,14 @@ def run_sweep(options: argparse.Namespace) -> int:
 def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Refuse options of `sweep` that contradict each other."""
     over = options.over
-    if over in NO_GATES and not all(isinstance(gate, Oracle) for gate in options.gate):
-        raise BadInputError(f"--gate cannot be combined with --over {over}: {NO_GATES[over]}")
     clashes = (
-        ("samples", over == "samples" and options.samples is not None),
         ("leakage-variances", over == "leakage" and options.leakage_variances is not None),
         ("misrouting", over == "experts" and "misrouting" in given),
         (over.replace("_", "-"), over in given),
     )
-    if over == "steps" and given and options.samples is None:
-        raise BadInputError("--over steps needs --samples with options of the test time")
-    if over == "steps" and options.samples is not None and options.replicates in (0, 1):
-        raise BadInputError(
-            "--over steps with --samples is simulated: --replicates must be at least 2"
-        )
     for name in descent_options(options):
         if over != "steps":
-            raise BadInputError(f"--{name.replace('_', '-')} needs --over steps")
+            raise BadInputError(f"{dashed(name)} needs --over steps")
     for name, clash in clashes:
         if clash:
             raise BadInputError(f"--over {over} cannot be combined with --{name}")
@@ -128,14 +115,6 @@ def _model_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], int]
     if options.over == "experts":
         return _factory_and_values(options)
     model = required_model(options)
-    least = {"samples": 1, "steps": 0}.get(options.over)
-    if least is not None:
-        for value in options.values or []:
-            if value != int(value) or value < least:
-                raise BadInputError(
-                    f"--values must be integers of at least {least} with --over {options.over}, "
-                    f"got {value:g}"
-                )
     return model, options.values or default_values(options.over, model), model.dim
 
 
@@ -173,15 +152,12 @@ def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], in
     with refusals(options):
         dim = isotropic(options, experts=1).dim
     values = options.values
+    # so many experts a top-k gate needs
     fewest = max((gate.k for gate in options.gate if isinstance(gate, TopK)), default=1)
     if values is None:
         values = [k for k in range(min(fewest, dim), dim + 1) if dim % k == 0]
     elif any(value != int(value) for value in values):
         raise BadInputError("--values must be integers when sweeping over experts")
-    elif min(values) < fewest and fewest > 1:
-        raise BadInputError(
-            f"--values must be at least {fewest} with --gate top-{fewest}, got {min(values):g}"
-        )
 
     def source(experts: int) -> BlockModel:
         return isotropic(options, experts)
@@ -189,11 +165,12 @@ def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], in
     return source, [int(value) for value in values], dim
 
 
-def _number_of_replicates(options: argparse.Namespace, dim: int) -> int:
+def _number_of_replicates(options: argparse.Namespace, dim: int) -> int | None:
+    simulated_only = options.over == "steps" and options.samples is not None
     if options.replicates is not None:
-        return int(options.replicates)
+        return int(options.replicates) if options.replicates or simulated_only else None
     if options.over == "steps" and options.samples is None:
-        return 0  # nothing to simulate
+        return None  # nothing to simulate
     slow = any(
         isinstance(gate, Learned) and gate.samples and gate.moments == "full"
         for gate in options.gate

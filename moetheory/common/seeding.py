@@ -9,7 +9,7 @@ import numpy as np
 RNG = int | np.random.SeedSequence | np.random.Generator | None
 
 
-def entropy_of(rng: RNG) -> int:
+def entropy_of(rng: object) -> int:
     """The integer that stands for ``rng``; ``entropy_of(entropy_of(rng)) == entropy_of(rng)``.
 
     An integer is its own entropy, None draws 128 fresh bits, a Generator gives 128 of its bits

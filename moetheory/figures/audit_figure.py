@@ -11,6 +11,7 @@ from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
 from moetheory.figures.sweep_curves import COLOURS, GATE_COLOURS
+from moetheory.problem.estimators import Dense, MoE
 from moetheory.results.estimates import student_quantile
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ class _Look(NamedTuple):
 
 
 _LOOKS = {
-    "dense": _Look(COLOURS["dense"], "-", "s", 6.0),
-    "moe": _Look(COLOURS["moe"], "-", "o", 4.5),
+    "dense": _Look(COLOURS[Dense()], "-", "s", 6.0),
+    "moe": _Look(COLOURS[MoE()], "-", "o", 4.5),
     "moe(hard)": _Look(GATE_COLOURS[0], "-.", "^", 5.5),
-    "dense(tuned)": _Look(COLOURS["dense"], ":", "x", 4.0),
-    "moe(all)": _Look(COLOURS["moe"], ":", "+", 5.0),
+    "dense(tuned)": _Look(COLOURS[Dense()], ":", "x", 4.0),
+    "moe(all)": _Look(COLOURS[MoE()], ":", "+", 5.0),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 from moetheory.auditing import Audit
 from moetheory.figures.audit_figure import draw_audit
 from moetheory.figures.sweep_curves import SYMBOLS, Curve
+from moetheory.problem.estimators import routes_by_input
 from moetheory.results.tables import Sweep
-from moetheory.sweeping import SUFFIXES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,19 +89,17 @@ def plot(result: Sweep | Audit, ax: Axes | None = None) -> Axes:
 def _draw_sweep(result: Sweep, ax: Axes) -> None:
     order_of_x = np.argsort(result[result.over], kind="stable")
     columns = {name: column[order_of_x] for name, column in result.columns.items()}
-    x = columns[result.over]
-    curves = [
-        Curve(label, order, result.over, columns) for order, label in enumerate(_labels(result))
-    ]
+    result = replace(result, columns=columns)
+    x = result[result.over]
+    curves = [Curve(result, each, order) for order, each in enumerate(result.estimators)]
     look: dict[str, Any] = {"marker": "_", "markersize": 14.0} if len(x) == 1 else {}
     for curve in curves:
         curve.draw_theory(ax, look)
-        if result.replicates:
-            curve.draw_simulations(ax, result.replicates)
+        curve.draw_simulations(ax)
     if "bound" in columns:
         bound = columns["bound"]
         by_k = result.over == "experts" and np.allclose(bound * x, bound[0] * x[0])
-        subject = "oracle gate" if any(curve.has_gate for curve in curves) else "experts"
+        subject = "oracle gate" if any(map(routes_by_input, result.estimators)) else "experts"
         ax.plot(
             x,
             bound,
@@ -124,12 +123,6 @@ def _draw_sweep(result: Sweep, ax: Axes) -> None:
         ax.legend(frameon=False)
         return
     _legend_above(ax, curves)
-
-
-def _labels(result: Sweep) -> list[str]:
-    """The labels of the estimators, which are names of columns."""
-    others = (result.over, "bound")
-    return [name for name in result.columns if name not in others and not name.endswith(SUFFIXES)]
 
 
 def _limit_heights(ax: Axes, curves: list[Curve]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
+from moetheory.problem.gates import Gate, Learned, Oracle, Soft
 from moetheory.results.estimates import student_quantile
+from moetheory.results.tables import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"dense": "#b2432f", "moe": "#1f5f8b"}
+COLOURS: dict[Estimator, str] = {Dense(): "#b2432f", MoE(): "#1f5f8b"}
 _OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
-_GATE = re.compile(r"moe\((hard|soft|top-\d+|learned)( .*)?\)")  # labels of mixtures with gates
 GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
 _GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
-_NAMES = {"dense": "dense", "moe": "mixture of experts"}
 SYMBOLS = {
     "experts": "K",
     "noise_variance": "σ²",
@@ -39,21 +39,18 @@ SYMBOLS = {
 class Curve:
     """The curve of one estimator: its theory and its simulations."""
 
-    label: str
+    sweep: Sweep
+    estimator: Estimator
     order: int
-    over: str
-    columns: Mapping[str, NDArray[Any]]
 
     @property
     def name(self) -> str:
-        gate = _GATE.fullmatch(self.label)
-        if gate is None:
-            among_gates = self.label == "moe" and any(map(_GATE.fullmatch, self.columns))
-            return "oracle gate" if among_gates else _NAMES.get(self.label, self.label)
-        words = re.sub(r"samples=(\d+)", r"\1 samples", gate[2] or "")
-        words = re.sub(r"moments=(\w+)", r"\1 moments", words)
-        settings = re.findall(r"\d+ samples|\w+ moments|\w+=\S+", words)
-        return ", ".join([f"{gate[1]} gate", *(each.replace("=", " ") for each in settings)])
+        if self.gate is not None:
+            return _gate_in_words(self.gate, self.estimator.ridge)
+        if self.estimator == MoE():
+            among_gates = any(map(routes_by_input, self.sweep.estimators))
+            return "oracle gate" if among_gates else "mixture of experts"
+        return self.estimator.label
 
     @property
     def name_with_error(self) -> str:
@@ -68,33 +65,35 @@ class Curve:
         ends = self._infinite_ranges()
         shown = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in ends[:2]]
         values = ", ".join(shown + ["…"] * (len(ends) > 2))
-        return f"{self.name} infinite at {SYMBOLS.get(self.over, self.over)} = {values}"
+        return f"{self.name} infinite at {SYMBOLS.get(self.sweep.over, self.sweep.over)} = {values}"
 
     @property
-    def has_gate(self) -> bool:
-        return _GATE.fullmatch(self.label) is not None
+    def gate(self) -> Gate | None:
+        """The gate that routes by the input, if there is one."""
+        found = self.estimator.gate if isinstance(self.estimator, MoE) else Oracle()
+        return None if isinstance(found, Oracle) else found
 
     @property
     def colour(self) -> str:
-        if self.has_gate:
+        if self.gate is not None:
             return GATE_COLOURS[(self.order - 2) % len(GATE_COLOURS)]
-        return COLOURS.get(self.label, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
+        return COLOURS.get(self.estimator, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
 
     @property
     def line(self) -> Any:
-        return _GATE_LINES[(self.order - 2) % len(_GATE_LINES)] if self.has_gate else "-"
+        return "-" if self.gate is None else _GATE_LINES[(self.order - 2) % len(_GATE_LINES)]
 
     @property
     def x(self) -> NDArray[Any]:
-        return self.columns[self.over]
+        return self.sweep[self.sweep.over]
 
     @property
     def theory(self) -> NDArray[Any]:
-        return self.columns[self.label]
+        return self.sweep.theory(self.estimator)
 
     @property
     def error(self) -> NDArray[Any] | None:
-        return self.columns.get(f"{self.label}_error")
+        return self.sweep.error(self.estimator)
 
     @property
     def has_errors_or_infinities(self) -> bool:
@@ -104,8 +103,8 @@ class Curve:
     @property
     def simulated(self) -> NDArray[Any]:
         """The simulated means; NaN where the expectation is infinite."""
-        means = self.columns.get(f"{self.label}_simulated", np.array([]))
-        return np.where(np.isinf(self.theory), np.nan, means) if means.size else means
+        means = self.sweep.simulated(self.estimator)
+        return np.array([]) if means is None else np.where(np.isinf(self.theory), np.nan, means)
 
     @property
     def lacks_formula(self) -> bool:
@@ -127,17 +126,20 @@ class Curve:
             style["label"] = "_"  # its values of theory need no entry of their own
         ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **style})
 
-    def draw_simulations(self, ax: Axes, replicates: int) -> None:
-        """Draw simulations as points with 95 % intervals."""
-        half = student_quantile(0.025, replicates - 1) * self.columns[f"{self.label}_sem"]
+    def draw_simulations(self, ax: Axes) -> None:
+        """Draw simulations, if there are any, as points with 95 % intervals."""
+        sem = self.sweep.sem(self.estimator)
+        if sem is None:
+            return
+        half = student_quantile(0.025, self.sweep.replicates - 1) * sem
         half = np.where(np.isfinite(half), half, np.nan)  # infinite variance: a point, no bar
         ax.errorbar(
             self.x,
             self.simulated,
             yerr=half,
             fmt=_MARKERS[self.order % len(_MARKERS)],
-            markersize=6.5 - 2.5 * self.order if self.order < 2 else 6 if self.has_gate else 4,
-            markerfacecolor="none" if self.order == 0 or self.has_gate else self.colour,
+            markersize=6.5 - 2.5 * self.order if self.order < 2 else 6 if self.gate else 4,
+            markerfacecolor="none" if self.order == 0 or self.gate else self.colour,
             capsize=3,
             color=self.colour,
             label=self.name_of_simulations,
@@ -180,3 +182,17 @@ class Curve:
         changes = np.flatnonzero(infinite[1:] != infinite[:-1])
         starts, stops = changes[::2], changes[1::2] - 1
         return list(zip(self.x[starts].tolist(), self.x[stops].tolist(), strict=True))
+
+
+def _gate_in_words(gate: Gate, ridge: float) -> str:
+    """The gate and the settings that are not the default, as an entry of a legend."""
+    match gate:
+        case Soft():
+            name, settings = "soft", [f"temperature {gate.temperature:g}"] * (gate != Soft())
+        case Learned():
+            name, settings = "learned", [f"{gate.samples} samples"] * (gate.samples is not None)
+            settings += [f"{gate.moments} moments"] * (gate.moments != "blocks")
+        case _:
+            name, settings = gate.label, []
+    settings += [f"ridge {str(ridge).removesuffix('.0')}"] * (ridge > 0.0)
+    return ", ".join([f"{name} gate", *settings])

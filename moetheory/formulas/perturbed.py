@@ -14,8 +14,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from moetheory.common.arrays import FloatArray
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.formulas import sums
 from moetheory.formulas.sums import sum_over_others
 
 
@@ -64,64 +66,86 @@ class RoutedLosses(NamedTuple):
     noise_gain: FloatArray
 
 
-def losses_of_moments(
-    signal: Any, leakage: Any, coefficient: Any, mean: Any, coefficient_error: Any, variance: Any
-) -> tuple[FloatArray, ...]:
-    r"""The terms of each coordinate in `BlockLosses`, for random coefficients c.
+def block_losses(
+    group_probabilities: ArrayLike,
+    block_of: IntArray,
+    signal: ArrayLike,
+    leakage: ArrayLike,
+    coefficients: ArrayLike,
+    mean: ArrayLike,
+    coefficient_error: ArrayLike,
+    variance: ArrayLike = 0.0,
+) -> BlockLosses:
+    r"""The expected `BlockLosses` of random coefficients c, such as fitted ones.
+
+    .. math:: E\,(b-c)^2 = (b-E\,c)^2 + \operatorname{Var} c, \qquad
+              E\,c^2 = (E\,c)^2 + \operatorname{Var} c .
 
     Parameters
     ----------
-    signal, leakage, coefficient : (..., d) arrays or scalars
+    group_probabilities : (..., K) array
+        Only the number of blocks K matters.
+    block_of : (d,) integer array
+        The block of each coordinate.
+    signal, leakage, coefficients : (..., d) arrays or scalars
         :math:`\lambda, \nu, b`.
     mean, variance : (..., d) arrays or scalars
         :math:`E\,c` and :math:`\operatorname{Var} c`.
     coefficient_error : (..., d) array or scalar
         :math:`b - E\,c`, given apart: it keeps its digits where the mean is close to b.
     """
-    squared_error = np.square(coefficient_error) + variance
-    squared_fit = np.square(mean) + variance
-    squared_truth = np.square(coefficient)
-    return (
-        signal * squared_error,
-        leakage * squared_error,
-        squared_fit,
-        signal * squared_fit,
-        signal * squared_truth,
-        leakage * squared_truth,
-    )
+
+    def terms(
+        _: Any, signal: Any, leakage: Any, b: Any, mean: Any, error: Any, variance: Any
+    ) -> tuple[FloatArray, ...]:
+        squared_error = np.square(error) + variance
+        squared_fit, squared_truth = np.square(mean) + variance, np.square(b)
+        return (
+            signal * squared_error,
+            leakage * squared_error,
+            squared_fit,
+            signal * squared_fit,
+            signal * squared_truth,
+            leakage * squared_truth,
+        )
+
+    arrays = (signal, leakage, coefficients, mean, coefficient_error, variance)
+    return BlockLosses(*sums.by_block(terms, group_probabilities, block_of, *arrays))
 
 
-def erased(
-    losses: BlockLosses, q: float, added_active: FloatArray, added_inactive: FloatArray
+def loss_changes(
+    group_probabilities: ArrayLike,
+    block_of: IntArray,
+    signal: ArrayLike,
+    leakage: ArrayLike,
+    mean: ArrayLike,
+    coefficient_error: ArrayLike,
+    mean_change: ArrayLike,
+    variance_change: ArrayLike,
 ) -> BlockLosses:
-    r"""The losses with each coordinate set to zero with probability q, independently.
+    r"""The first-order change of `block_losses` with the moments of the coefficients.
 
-    For uncorrelated coordinates every quadratic form is multiplied by :math:`1-q`, and q times the
-    form of predicting zero is added. Coordinates that are correlated before the rotation, with
-    covariance :math:`\Sigma` and coefficients w, add :math:`q(1-q)` times :math:`\sum_m
-    \Sigma_{mm}w_m^2 - w^\top\Sigma w`: the variance that the prediction would gain were
-    coordinates independent.
+    .. math:: \delta\,E\,(b-c)^2 = \delta\operatorname{Var}c - 2(b-E\,c)\,\delta E\,c, \qquad
+              \delta\,E\,c^2 = \delta\operatorname{Var}c + 2\,E\,c\;\delta E\,c .
 
     Parameters
     ----------
-    losses : BlockLosses
-        The losses without erasure.
-    q : float
-        The probability of erasure.
-    added_active, added_inactive : (..., K) arrays
-        That variance for each block while it is active, inactive.
+    mean_change, variance_change : (..., d) arrays or scalars
+        :math:`\delta E\,c` and :math:`\delta\operatorname{Var}c`; the other arguments are those
+        of `block_losses`.
     """
-    kept = 1.0 - q
-    both = q * kept
-    inactive = kept * losses.inactive + q * losses.null_inactive + both * added_inactive
-    return BlockLosses(
-        active=kept * losses.active + q * losses.null_active + both * added_active,
-        inactive=inactive,
-        noise_gain=kept * losses.noise_gain,
-        drag_gain=kept * losses.drag_gain + both * added_active,
-        null_active=losses.null_active,
-        null_inactive=losses.null_inactive,
+
+    def terms(_: Any, signal: Any, leakage: Any, *fit: Any) -> tuple[FloatArray, ...]:
+        mean, error, shift, variance = fit
+        squared_error, squared_fit = variance - 2.0 * error * shift, variance + 2.0 * mean * shift
+        return signal * squared_error, leakage * squared_error, squared_fit, signal * squared_fit
+
+    arrays = (signal, leakage, mean, coefficient_error, mean_change, variance_change)
+    active, inactive, noise_gain, drag_gain = sums.by_block(
+        terms, group_probabilities, block_of, *arrays
     )
+    nothing = np.zeros_like(active)
+    return BlockLosses(active, inactive, noise_gain, drag_gain, nothing, nothing)
 
 
 def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:

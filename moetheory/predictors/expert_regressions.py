@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import population, sums
 from moetheory.formulas.finite import is_isotropic
-from moetheory.predictors.optimal import leakage_of
+from moetheory.predictors.optimal import formula_arguments
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
 
@@ -53,13 +53,7 @@ class Regressions(NamedTuple):
         """The regressions of the experts of ``model``, with ``samples`` as `risk` takes them."""
         noise = model.noise_variance
         inherent, inactive = sums.by_block(
-            population.expert_contributions,
-            model.group_probabilities,
-            model.block_of,
-            model.signal_variances,
-            leakage_of(model),
-            model.coefficients,
-            noise,
+            population.expert_contributions, *formula_arguments(model)
         )
         leaked_variance = sums.sum_over_others(inactive)
         excess = inherent + leaked_variance

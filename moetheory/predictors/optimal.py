@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.common.arrays import FloatArray
+from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import population
 from moetheory.problem.estimators import Estimator, MoE, checked_estimator
 from moetheory.problem.model import BlockModel, checked_model
@@ -26,7 +26,11 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
     >>> optimal_coefficients(Dense(), model), optimal_coefficients(MoE(), model)
     (array([0.5       , 0.66666667]), array([0.66666667, 0.8       ]))
     """
-    estimator, model = checked_estimator(estimator), checked_model(model)
+    return unchecked_optimal_coefficients(checked_estimator(estimator), checked_model(model))
+
+
+def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
+    """The `optimal_coefficients` of arguments that have been checked."""
     if isinstance(estimator, MoE):
         return population.expert_coefficients(
             model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
@@ -50,6 +54,20 @@ def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
     penalty = model.noise_variance + estimator.ridge
     scaled = model.coefficients / population.shrinkage_denominator(moment, penalty)
     return np.asarray(scaled * population.lost_numerator(moment, penalty))
+
+
+def formula_arguments(
+    model: BlockModel,
+) -> tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, float]:
+    r"""The arguments :math:`p, g(m), \lambda, \nu, b, \sigma^2` of formulas such as `gap`."""
+    return (
+        model.group_probabilities,
+        model.block_of,
+        model.signal_variances,
+        leakage_of(model),
+        model.coefficients,
+        model.noise_variance,
+    )
 
 
 def leakage_of(model: BlockModel) -> Any:

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import NoClosedForm
-from moetheory.formulas import perturbed, sums
+from moetheory.formulas import erasure, perturbed
 from moetheory.formulas.perturbed import BlockLosses, RoutedLosses
-from moetheory.predictors.optimal import coefficient_errors, leakage_of, optimal_coefficients
+from moetheory.predictors.optimal import (
+    coefficient_errors,
+    leakage_of,
+    unchecked_optimal_coefficients,
+)
 from moetheory.problem.estimators import Dense, Estimator, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -59,29 +63,21 @@ def block_losses(
     ``coefficient_error`` are the true coefficients less the mean. ``coefficients`` are the true
     coefficients where they differ from those of the model.
     """
-    b = model.coefficients if coefficients is None else coefficients
-
-    def terms(_: Any, *arrays: Any) -> tuple[FloatArray, ...]:
-        return perturbed.losses_of_moments(*arrays)
-
-    return BlockLosses(
-        *sums.by_block(
-            terms,
-            model.group_probabilities,
-            model.block_of,
-            model.signal_variances,
-            leakage_of(model),
-            b,
-            mean,
-            coefficient_error,
-            variance,
-        )
+    return perturbed.block_losses(
+        model.group_probabilities,
+        model.block_of,
+        model.signal_variances,
+        leakage_of(model),
+        model.coefficients if coefficients is None else coefficients,
+        mean,
+        coefficient_error,
+        variance,
     )
 
 
 def optimal_losses(estimator: Estimator, model: BlockModel) -> BlockLosses:
     """The block losses of the population optimum."""
-    mean = optimal_coefficients(estimator, model)
+    mean = unchecked_optimal_coefficients(estimator, model)
     return block_losses(model, mean, coefficient_errors(estimator, model))
 
 
@@ -101,30 +97,21 @@ def correlated_blocks(model: BlockModel) -> NDArray[np.bool_]:
 def erasure_terms(
     model: BlockModel, mean: FloatArray, variance: Any = 0.0
 ) -> tuple[FloatArray, FloatArray]:
-    r"""The terms that erasure adds for correlated coordinates, block active and inactive, (..., K).
+    """The terms that erasure adds for correlated coordinates, block active and inactive, (..., K).
 
-    They are :math:`\sum_m\Sigma_{mm}w_m^2 - w^\top\Sigma w` for the coefficients w before the
-    rotation. After the rotation the coefficients have uncorrelated errors of this variance.
+    After the rotation the coefficients have this mean, and uncorrelated errors of this variance.
     """
-    shape = (*np.shape(mean)[:-1], model.experts)
-    terms = np.zeros((2, *shape))
     if model.rotations is None:
-        return terms[0], terms[1]
-    error_variance = np.broadcast_to(variance, np.shape(mean))
-    for g, basis in enumerate(model.rotations):
-        own = np.flatnonzero(model.block_of == g)
-        squared_basis = np.square(basis)  # the share of each direction in each coordinate
-        errors = np.matvec(squared_basis, error_variance[..., own])
-        squared_before = np.square(np.matvec(basis, mean[..., own])) + errors
-        squared_after = np.square(mean[..., own]) + error_variance[..., own]
-        for target, variances in zip(
-            terms, (model.signal_variances[own], model.leakage_variances[own]), strict=True
-        ):
-            # equal variances cancel exactly, without rounding errors
-            above_least = variances - variances.min()
-            before = np.vecdot(squared_before, squared_basis @ above_least)
-            target[..., g] = before - np.vecdot(squared_after, above_least)
-    return terms[0], terms[1]
+        nothing = np.zeros((*np.shape(mean)[:-1], model.experts))
+        return nothing, nothing
+    return erasure.independence_variances(
+        model.rotations,
+        model.block_of,
+        model.signal_variances,
+        model.leakage_variances,
+        mean,
+        variance,
+    )
 
 
 def routed_losses(
@@ -145,7 +132,7 @@ def perturbed_excess(
     """Excess risk given the group, (..., K); ``added_by_erasure`` are `erasure_terms`, if any."""
     if under.erasure:
         nothing = np.zeros(model.experts)
-        losses = perturbed.erased(losses, under.erasure, *(added_by_erasure or (nothing, nothing)))
+        losses = erasure.erased(losses, under.erasure, *(added_by_erasure or (nothing, nothing)))
     routed = routed_losses(losses, estimator, model, under)
     if under.radius:
         outside = model.label_noise_variance

@@ -127,11 +127,16 @@ def checked_oracle(estimator: Estimator, what: str) -> Estimator:
     Raises `ValueError` for anything that is not an estimator. ``what`` names the quantity that has
     a closed form only for dense and for oracle routing.
     """
-    if routes_by_input(checked_estimator(estimator)):
+    require_oracle(checked_estimator(estimator), what)
+    return estimator
+
+
+def require_oracle(estimator: Estimator, what: str) -> None:
+    """Refuse gates other than `Oracle`, with which ``what`` has no closed form."""
+    if routes_by_input(estimator):
         raise NoClosedForm(
             f"{what} is known for Dense(...) and MoE(gate=Oracle()) only, got {estimator!r}"
         )
-    return estimator
 
 
 def _estimator_label(kind: str, gate: str, ridge: float) -> str:

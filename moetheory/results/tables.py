@@ -6,12 +6,13 @@ import csv
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from numpy.typing import NDArray
 
 from moetheory.common.files import replacing
 from moetheory.common.validation import read_only
+from moetheory.problem.estimators import Estimator
 
 
 class Columns:
@@ -34,6 +35,26 @@ class Columns:
             self.write_csv(file)
 
 
+class ColumnNames(NamedTuple):
+    """The names of the columns that a `Sweep` may have for one estimator."""
+
+    theory: str
+    error: str
+    simulated: str
+    sem: str
+
+
+def column_names(estimator: Estimator) -> ColumnNames:
+    """The names of the columns of ``estimator`` in a `Sweep`.
+
+    >>> from moetheory import MoE
+    >>> column_names(MoE())
+    ColumnNames(theory='moe', error='moe_error', simulated='moe_simulated', sem='moe_sem')
+    """
+    label = estimator.label
+    return ColumnNames(label, f"{label}_error", f"{label}_simulated", f"{label}_sem")
+
+
 @dataclass(frozen=True, eq=False)
 class Sweep(Columns):
     """A table of excess risks over the values of one quantity.
@@ -52,15 +73,42 @@ class Sweep(Columns):
         The training sets or test samples of each simulated number; 0 without simulation.
     entropy : int or None
         The seed that repeats the simulations.
+    estimators : tuple of Dense or MoE
+        The estimators, in the order of their columns.
+
+    Examples
+    --------
+    >>> from moetheory import BlockModel, Dense, sweep
+    >>> model = BlockModel.isotropic(8, 4, 1.0, signal_energy=8.0)
+    >>> result = sweep(model, "noise_variance", [1.0, 3.0], [Dense()])
+    >>> result.theory(Dense()).tolist(), result.simulated(Dense())
+    ([0.5, 0.75], None)
     """
 
     over: str
     columns: Mapping[str, NDArray[Any]]
     replicates: int
     entropy: int | None
+    estimators: tuple[Estimator, ...]
 
     def __post_init__(self) -> None:
         read_only(*self.columns.values())
 
     def __len__(self) -> int:
         return len(self.columns[self.over])
+
+    def theory(self, estimator: Estimator) -> NDArray[Any]:
+        """The excess risks of ``estimator`` in theory."""
+        return self.columns[column_names(estimator).theory]
+
+    def error(self, estimator: Estimator) -> NDArray[Any] | None:
+        """The estimated errors of the theory for ``estimator``; None if no risk is asymptotic."""
+        return self.columns.get(column_names(estimator).error)
+
+    def simulated(self, estimator: Estimator) -> NDArray[Any] | None:
+        """The simulated excess risks of ``estimator``; None without simulation."""
+        return self.columns.get(column_names(estimator).simulated)
+
+    def sem(self, estimator: Estimator) -> NDArray[Any] | None:
+        """The standard errors of the simulated risks of ``estimator``; None without simulation."""
+        return self.columns.get(column_names(estimator).sem)

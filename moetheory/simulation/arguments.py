@@ -1,27 +1,43 @@
-"""Checks of the arguments of `simulate`."""
+"""The arguments that `simulate` and `simulate_descent` share: their types and checks."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import IntArray
 from moetheory.common.errors import HeavyTailWarning
+from moetheory.common.validation import regular_array
 from moetheory.predictors.perturbed_risks import checked_perturbation, require_normal_errors
-from moetheory.problem.estimators import Estimator, checked_estimator
+from moetheory.problem.estimators import Estimator, checked_estimator, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts
+from moetheory.problem.sample_counts import Counts, checked_counts, counts_of
 from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
+from moetheory.simulation.methods.route import METHODS, Method
+from moetheory.simulation.runs.options import ExecutionKeywords
 
 
-def checked_estimators(estimator: Estimator | Sequence[Estimator]) -> list[Estimator]:
-    """The estimators as a list, each checked."""
+class ProblemKeywords(ExecutionKeywords, total=False):
+    """The keyword arguments that `simulate` and `simulate_descent` share."""
+
+    under: Perturbation | None
+    counts: Counts
+    method: Method | None
+
+
+def checked_estimators(
+    estimator: Estimator | Sequence[Estimator],
+    check: Callable[[Estimator], Estimator] = checked_estimator,
+) -> list[Estimator]:
+    """The estimators as a list, each checked by ``check``."""
     given = estimator if isinstance(estimator, Sequence) else [estimator]
     if not given:
         raise ValueError("estimator must name at least one estimator, got an empty sequence")
-    return [checked_estimator(each) for each in given]
+    return [check(each) for each in given]
 
 
 def checked_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel, ...]:
@@ -56,10 +72,82 @@ def checked_under(
     return under
 
 
+def checked_samples(
+    samples: ArrayLike | None,
+    counts: Counts,
+    method: Method | None,
+    estimators: Sequence[Estimator],
+    model: BlockModel,
+) -> IntArray | None:
+    """Samples of each group, (K,), or None; with them ``counts`` and ``method`` are checked."""
+    if samples is not None:
+        return checked_training_samples(samples, counts, method, estimators, model)
+    _require_method(method)
+    if checked_counts(counts) != "fixed":
+        raise ValueError(
+            f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
+        )
+    if method not in (None, "population", "identity"):
+        raise ValueError(
+            f"method={method!r} needs samples, the size of the training sets, got samples=None"
+        )
+    return None
+
+
+def checked_training_samples(
+    samples: ArrayLike,
+    counts: Counts,
+    method: Method | None,
+    estimators: Sequence[Estimator],
+    model: BlockModel,
+) -> IntArray:
+    """Samples of each group, (K,); estimators and ``method`` are checked to be fitted on them."""
+    group_samples = counts_of(samples, model)
+    _require_method(method)
+    if method in ("population", "identity"):
+        raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
+    for estimator in estimators:
+        if routes_by_input(estimator):
+            raise ValueError(
+                "fitted estimators are simulated with Oracle routing only, got "
+                f"{estimator!r} and samples={samples!r}; the samples of a router are "
+                "Learned(samples=...)"
+            )
+    _require_compatible(samples, counts)
+    return group_samples
+
+
+def checked_descent_samples(
+    samples: ArrayLike, counts: Counts, method: Method | None, model: BlockModel
+) -> IntArray:
+    """Samples of each group, (K,); ``method`` is checked to be one of gradient descent."""
+    if method not in (None, "statistics", "data"):
+        raise ValueError(
+            f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
+        )
+    _require_compatible(samples, counts)
+    return counts_of(samples, model)
+
+
+def _require_method(method: Any) -> None:
+    """Refuse anything but the methods of `simulate` and None."""
+    if method is not None and method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
+
+
+def _require_compatible(samples: ArrayLike, counts: Counts) -> None:
+    """Refuse the samples of each group where ``counts`` are drawn, and unknown counts."""
+    if checked_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
+        raise ValueError(
+            'samples must be an integer with counts="multinomial", which draws the counts '
+            f"of the groups, got {samples!r}"
+        )
+
+
 def heavy_tails(
     estimators: Sequence[Estimator],
     models: Sequence[BlockModel],
-    samples: ArrayLike | None,
+    samples: IntArray | None,
     counts: Counts,
     under: Perturbation | None,
 ) -> list[HeavyTail | None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Unpack, overload
+from functools import partial
+from typing import Required, Unpack, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.seeding import RNG
@@ -15,20 +15,26 @@ from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_s
 from moetheory.problem.estimators import Estimator, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, counts_of
+from moetheory.problem.sample_counts import Counts
 from moetheory.results.descents import DescentEstimate
-from moetheory.simulation.arguments import checked_estimators, checked_under
-from moetheory.simulation.engine import MEMORY, TRAINING_SETS
+from moetheory.simulation.arguments import (
+    ProblemKeywords,
+    checked_descent_samples,
+    checked_estimators,
+    checked_under,
+)
 from moetheory.simulation.methods.route import Method
 from moetheory.simulation.plans import descent_families
 from moetheory.simulation.runs.assembly import by_model
-from moetheory.simulation.runs.campaign import Campaign, CampaignOptions, Progress
+from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.fingerprint import run_identity
+from moetheory.simulation.runs.options import MEMORY, ExecutionOptions, Progress
 
 
-class Options(CampaignOptions, total=False):
-    """The optional keyword arguments of `simulate_descent`."""
+class DescentKeywords(ProblemKeywords, total=False):
+    """The keyword arguments of `simulate_descent`."""
 
+    samples: Required[ArrayLike]
     step_size: StepSize
     training: TrainingMode
 
@@ -38,18 +44,14 @@ def simulate_descent(
     estimator: Estimator,
     model: BlockModel,
     steps: ArrayLike,
-    *,
-    samples: ArrayLike,
-    **options: Unpack[Options],
+    **options: Unpack[DescentKeywords],
 ) -> DescentEstimate: ...
 @overload
 def simulate_descent(
     estimator: Sequence[Estimator],
     model: BlockModel,
     steps: ArrayLike,
-    *,
-    samples: ArrayLike,
-    **options: Unpack[Options],
+    **options: Unpack[DescentKeywords],
 ) -> list[DescentEstimate]: ...
 def simulate_descent(
     estimator: Estimator | Sequence[Estimator],
@@ -169,44 +171,39 @@ def simulate_descent(
     >>> bool(dense.mean[-1] > 3.0 > 2.0 * dense.best.risk.mean), bool(moe.mean[-1] > 3.0)
     (True, True)
     """
-    estimators = [
-        checked_oracle(each, "gradient descent on training sets")
-        for each in checked_estimators(estimator)
-    ]
-    model = checked_model(model)
+    check = partial(checked_oracle, what="gradient descent on training sets")
+    estimators, model = checked_estimators(estimator, check), checked_model(model)
     schedule = checked_schedule(steps, step_size, training, tuple(estimators), model)
-    campaign = Campaign.of(
+    options = ExecutionOptions(
         replicates=replicates,
         target_sem=target_sem,
-        part=part,
-        default=TRAINING_SETS,
         rng=rng,
         executor=executor,
         memory=memory,
         progress=progress,
         checkpoint=checkpoint,
+        part=part,
     )
     under = checked_under(
         under, estimators, model, samples, "simulate_descent under one of them at a time"
     )
-    plan = descent_families(estimators, model, samples, counts, method, under, schedule)
+    sizes = checked_descent_samples(samples, counts, method, model)
+    plan = descent_families(estimators, model, sizes, counts, method, under, schedule)
     fits = len(estimators) * len(schedule.steps)
     # the covariance of all fits, and the products of one family while tallies are merged
     kept = fits**2 + 4 * max(len(family.members) for family in plan) ** 2
-    together = campaign.run(
+    together = run_campaign(
         "simulate_descent",
         plan,
-        [campaign.total] * len(plan),
-        campaign.max_in_flight(plan, kept),
-        lambda seed: run_identity(
-            estimators, [model], samples, counts, plan, seed, under, schedule
-        ),
-        np.zeros(fits, dtype=bool),
+        options,
+        max_chunks_in_flight(plan, options.memory, kept),
+        lambda seed: run_identity(estimators, [model], sizes, counts, plan, seed, under, schedule),
+        [False] * fits,
     )
     paths = [
         DescentEstimate(
             steps=schedule.steps,
-            step_costs=step_costs(each, model, schedule.training, counts_of(samples, model)),
+            step_costs=step_costs(each, model, schedule.training, sizes),
             estimates=estimates,
         )
         for each, estimates in zip(estimators, by_model(together, len(estimators)), strict=True)

@@ -16,48 +16,49 @@ from moetheory.common.validation import count
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, counts_of
+from moetheory.problem.sample_counts import Counts
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.simulation.arguments import (
+    ProblemKeywords,
     checked_estimators,
     checked_models,
+    checked_samples,
+    checked_training_samples,
     checked_under,
     heavy_tails,
     warn_of_heavy_tails,
 )
 from moetheory.simulation.methods.base import TrainingRoute
-from moetheory.simulation.methods.learned_routers import LearnedRoute
-from moetheory.simulation.methods.route import Method
+from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
 from moetheory.simulation.runs.assembly import by_model
-from moetheory.simulation.runs.campaign import Campaign, CampaignOptions, Progress
+from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.chunks import Run
 from moetheory.simulation.runs.fingerprint import run_identity
-
-TEST_SAMPLES = 100_000
-TRAINING_SETS = 1000
-MEMORY = 256 * 2**20
+from moetheory.simulation.runs.options import MEMORY, ExecutionOptions, Progress
 
 
-class Options(CampaignOptions, total=False):
+class SimulateKeywords(ProblemKeywords, total=False):
     """The keyword arguments of `simulate`."""
 
     samples: ArrayLike | None
 
 
 @overload
-def simulate(estimator: Estimator, model: BlockModel, **options: Unpack[Options]) -> Estimate: ...
+def simulate(
+    estimator: Estimator, model: BlockModel, **options: Unpack[SimulateKeywords]
+) -> Estimate: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator], model: BlockModel, **options: Unpack[Options]
+    estimator: Sequence[Estimator], model: BlockModel, **options: Unpack[SimulateKeywords]
 ) -> Estimates: ...
 @overload
 def simulate(
-    estimator: Estimator, model: Sequence[BlockModel], **options: Unpack[Options]
+    estimator: Estimator, model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
 ) -> Estimates: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator], model: Sequence[BlockModel], **options: Unpack[Options]
+    estimator: Sequence[Estimator], model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
 ) -> list[Estimates]: ...
 def simulate(
     estimator: Estimator | Sequence[Estimator],
@@ -220,31 +221,29 @@ def simulate(
     ('0.555', True)
     """
     estimators, models = checked_estimators(estimator), checked_models(model)
-    campaign = Campaign.of(
+    options = ExecutionOptions(
         replicates=replicates,
         target_sem=target_sem,
-        part=part,
-        default=TEST_SAMPLES if samples is None else TRAINING_SETS,
         rng=rng,
         executor=executor,
         memory=memory,
         progress=progress,
         checkpoint=checkpoint,
+        part=part,
     )
     under = checked_under(under, estimators, models[0], samples)
-    heavy = heavy_tails(estimators, models, samples, counts, under)
-    plan = families(estimators, models, samples, counts, method, keep=any(heavy), under=under)
-    total = campaign.total
-    in_flight = campaign.max_in_flight(plan, total * len(heavy) if total and any(heavy) else 0)
-    warn_of_heavy_tails(heavy, estimators, target_sem)
-    # a router's training set is a replicate, too: by default fewer of them than of inputs
-    routers = total if replicates is not None or total is None else TRAINING_SETS
-    estimates = campaign.run(
+    sizes = checked_samples(samples, counts, method, estimators, models[0])
+    heavy = heavy_tails(estimators, models, sizes, counts, under)
+    plan = families(estimators, models, sizes, counts, method, keep=any(heavy), under=under)
+    kept = (options.length(TRAINING_SETS) or 0) * len(heavy) if any(heavy) else 0  # for medians
+    in_flight = max_chunks_in_flight(plan, options.memory, kept)
+    warn_of_heavy_tails(heavy, estimators, options.target_sem)
+    estimates = run_campaign(
         "simulate",
         plan,
-        [routers if isinstance(family.route, LearnedRoute) else total for family in plan],
+        options,
         in_flight,
-        lambda seed: run_identity(estimators, models, samples, counts, plan, seed, under),
+        lambda seed: run_identity(estimators, models, sizes, counts, plan, seed, under),
         [tail is not None for tail in heavy],
     )
     several = isinstance(estimator, Sequence)
@@ -277,11 +276,11 @@ def fitted_risks(
     ((1, 100, 4), True)
     """
     estimators, models = checked_estimators(estimators), (checked_model(model),)
-    counts_of(samples, model)  # refuses None
+    sizes = checked_training_samples(samples, counts, method, estimators, model)
     under = checked_under(under, estimators, model, samples)
     total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))
-    for family in families(estimators, models, samples, counts, method, keep=False, under=under):
+    for family in families(estimators, models, sizes, counts, method, keep=False, under=under):
         assert isinstance(family.route, TrainingRoute)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(

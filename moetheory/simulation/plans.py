@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from moetheory.common.arrays import IntArray
-from moetheory.common.validation import regular_array
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
 from moetheory.problem.gates import Learned, MomentKind, resolved
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, checked_counts, counts_of
+from moetheory.problem.sample_counts import Counts
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.descent_fits import (
@@ -25,49 +24,30 @@ from moetheory.simulation.methods.identity import IdentityRoute
 from moetheory.simulation.methods.law import LawRoute
 from moetheory.simulation.methods.learned_routers import LearnedRoute
 from moetheory.simulation.methods.population import PopulationRoute
-from moetheory.simulation.methods.route import METHODS, Family, Method
+from moetheory.simulation.methods.route import Family, Method
 from moetheory.simulation.methods.statistics import DenseStatisticsRoute, ExpertStatisticsRoute
-
-DESCENT_METHODS: tuple[Method, ...] = ("statistics", "data")
 
 
 def families(
     estimators: Sequence[Estimator],
     models: tuple[BlockModel, ...],
-    samples: Any,
+    samples: IntArray | None,
     counts: Counts,
     method: Method | None,
     keep: bool,
     under: Perturbation | None = None,
 ) -> list[Family]:
-    """The families of `simulate`: for every estimator the cheapest method, or ``method``."""
-    if method is not None and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
+    """The families of `simulate`: for every estimator the cheapest method, or ``method``.
+
+    ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are.
+    """
     all_members = tuple(range(len(estimators)))
     if samples is None:
-        if checked_counts(counts) != "fixed":
-            raise ValueError(
-                f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
-            )
-        if method not in (None, "population", "identity"):
-            raise ValueError(
-                f"method={method!r} needs samples, the size of the training sets, got samples=None"
-            )
         return _population_families(tuple(estimators), models, method, under)
-    if method in ("population", "identity"):
-        raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
-    for estimator in estimators:
-        if routes_by_input(estimator):
-            raise ValueError(
-                "fitted estimators are simulated with Oracle routing only, got "
-                f"{estimator!r} and samples={samples!r}; the samples of a router are "
-                "Learned(samples=...)"
-            )
-    fixed = checked_samples(samples, counts, models[0])
 
     def family(name: str, members: list[int], route: type[TrainingRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
-        trained = route(models, chosen, fixed, counts, keep, under)
+        trained = route(models, chosen, samples, counts, keep, under)
         return Family(name, tuple(members), trained, salt)
 
     if method == "data":
@@ -87,16 +67,6 @@ def families(
     if dense:
         result.append(family("dense", dense, DenseStatisticsRoute))
     return result
-
-
-def checked_samples(samples: Any, counts: Counts, model: BlockModel) -> IntArray:
-    """Samples of each group, (K,); with drawn counts only their total matters."""
-    if checked_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
-        raise ValueError(
-            'samples must be an integer with counts="multinomial", which draws the counts '
-            f"of the groups, got {samples!r}"
-        )
-    return counts_of(samples, model)
 
 
 def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:
@@ -154,22 +124,17 @@ def _population_families(
 def descent_families(
     estimators: Sequence[Estimator],
     model: BlockModel,
-    samples: object,
+    samples: IntArray,
     counts: Counts,
     method: Method | None,
     under: Perturbation | None,
     schedule: Schedule,
 ) -> list[Family]:
     """The families of `simulate_descent`; members are indices (estimator, number of steps)."""
-    if method not in (None, *DESCENT_METHODS):
-        raise ValueError(
-            f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
-        )
-    fixed = checked_samples(samples, counts, model)
 
     def family(name: str, members: list[int], route: type[DescentRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
-        descent_route = route((model,), chosen, fixed, counts, under=under, schedule=schedule)
+        descent_route = route((model,), chosen, samples, counts, under=under, schedule=schedule)
         steps = len(schedule.steps)
         places = tuple(i * steps + t for i in members for t in range(steps))
         return Family(name, places, descent_route, salt)

@@ -50,10 +50,10 @@ class SpectrumEstimate:
     ----------
     coordinates, groups : (r,) integer arrays
         Coordinate and group of each spike, in the model's order.
-    values, left, right : Draws
+    values, left, right : SimulatedValues
         Squared singular values, and squared overlaps with left and right singular vectors, of
         each spike: ``.mean`` and ``.sem`` (r,), ``.values`` (R, r).
-    condition, contraction : Draws
+    condition, contraction : SimulatedValues
         :math:`\kappa` and :math:`(\kappa-1)/(\kappa+1)` of each predictor: ``.mean`` and
         ``.sem`` (1,) or (K,), NaN where it has no spikes.
     replicates : int

@@ -1,5 +1,5 @@
 """Tables of theory and simulation side by side."""
 
-from moetheory.sweeping.sweeper import SUFFIXES, sweep
+from moetheory.sweeping.sweeper import risk_if_known, sweep
 
-__all__ = ["SUFFIXES", "sweep"]
+__all__ = ["risk_if_known", "sweep"]

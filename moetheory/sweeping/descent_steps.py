@@ -15,7 +15,7 @@ from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_s
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.results.tables import Sweep
+from moetheory.results.tables import Sweep, column_names
 from moetheory.simulation import simulate_descent
 from moetheory.theory.descents import descent
 
@@ -47,8 +47,10 @@ def sweep_over_steps(
                     f"infinitely many samples and known in closed form, got {name}={value!r}"
                 )
         for estimator in estimators:
-            columns[estimator.label] = descent(estimator, model, steps, **schedule).excess
-        return Sweep("steps", columns, 0, None)
+            columns[column_names(estimator).theory] = descent(
+                estimator, model, steps, **schedule
+            ).excess
+        return Sweep("steps", columns, 0, None, tuple(estimators))
     if replicates is None:
         raise NoClosedForm(
             "risks along descent on finitely many samples are known by simulation only; give "
@@ -67,7 +69,8 @@ def sweep_over_steps(
         **schedule,
     )
     for estimator, path in zip(estimators, paths, strict=True):
-        columns[estimator.label] = np.full(len(steps), np.nan)
-        columns[f"{estimator.label}_simulated"] = path.mean - model.label_noise_variance
-        columns[f"{estimator.label}_sem"] = path.sem
-    return Sweep("steps", columns, training_sets, entropy)
+        names = column_names(estimator)
+        columns[names.theory] = np.full(len(steps), np.nan)
+        columns[names.simulated] = path.mean - model.label_noise_variance
+        columns[names.sem] = path.sem
+    return Sweep("steps", columns, training_sets, entropy, tuple(estimators))

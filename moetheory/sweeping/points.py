@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.errors import NoClosedForm
 from moetheory.common.validation import number
+from moetheory.predictors.perturbed_risks import checked_perturbation
+from moetheory.problem.estimators import Estimator, require_strict, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 
@@ -42,6 +44,18 @@ def points_of(
     if under is not None and not isinstance(under, Perturbation):
         raise ValueError(f"under must be a Perturbation, got {under!r}")
     return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
+
+
+def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint]) -> None:
+    """Refuse, before the work, estimators that are not defined at one of the points."""
+    for estimator in estimators:
+        for point in points:
+            with named(point.name):
+                estimator.parameters(point.model)  # refuses a gate with too many experts
+                if point.under is not None:
+                    checked_perturbation(point.under, estimator, point.model)
+                if point.samples is None and routes_by_input(estimator):
+                    require_strict(point.model)
 
 
 def _point(

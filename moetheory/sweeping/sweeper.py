@@ -18,13 +18,11 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.estimates import Estimates
 from moetheory.results.risks import Risk
-from moetheory.results.tables import Sweep
+from moetheory.results.tables import Sweep, column_names
 from moetheory.simulation import simulate
 from moetheory.sweeping.descent_steps import sweep_over_steps
-from moetheory.sweeping.points import SweepPoint, named, points_of
+from moetheory.sweeping.points import SweepPoint, named, points_of, require_defined
 from moetheory.theory.risks import moe_bound, risk
-
-SUFFIXES = ("_error", "_simulated", "_sem")  # of the columns of an estimator beside its theory
 
 
 def sweep(
@@ -137,12 +135,7 @@ def sweep(
     labels = [estimator.label for estimator in estimators]
     if not labels or len(set(labels)) < len(labels):
         raise ValueError(f"estimators must be different and at least one, got {labels}")
-    taken = {label + suffix for label in labels for suffix in ("", *SUFFIXES)} | {"bound"}
-    if not isinstance(over, str) or over in taken:
-        raise ValueError(
-            f"over must be a name that is no other column's (bound, {', '.join(labels)}), "
-            f"got {over!r}"
-        )
+    _require_free_name(over, estimators)
     drag = number("drag", drag)
     if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
         raise ValueError(
@@ -171,29 +164,60 @@ def sweep(
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
 
+    require_defined(estimators, points)
+
     columns: dict[str, Any] = {over: grid}
-    for label, estimator in zip(labels, estimators, strict=True):
+    for estimator in estimators:
+        names = column_names(estimator)
         risks = [
             _theoretical_risk(estimator, point, simulated=replicates is not None)
             for point in points
         ]
-        columns[label] = np.array([np.nan if each is None else each.excess for each in risks])
+        columns[names.theory] = np.array([np.nan if r is None else r.excess for r in risks])
         if any(each is not None and each.exactness == "asymptotic" for each in risks):
-            errors = [np.nan if each is None else each.error for each in risks]
-            columns[f"{label}_error"] = np.array(errors)
+            columns[names.error] = np.array([np.nan if r is None else r.error for r in risks])
     unperturbed = all(each.samples is None and each.under is None for each in points)
     if MoE() in estimators and unperturbed:
         columns["bound"] = np.array([moe_bound(each.model) for each in points])
     if replicates is None:
-        return Sweep(over, columns, 0, None)
+        return Sweep(over, columns, 0, None, tuple(estimators))
 
     entropy = entropy_of(rng)
     runs = _simulations(estimators, points, replicates, entropy, progress)
     omega = [each.model.label_noise_variance for each in points]
-    for i, label in enumerate(labels):
-        columns[f"{label}_simulated"] = np.array([run[i].mean for run in runs]) - omega
-        columns[f"{label}_sem"] = np.array([run[i].sem for run in runs])
-    return Sweep(over, columns, int(runs[0].replicates[0]), entropy)
+    for i, estimator in enumerate(estimators):
+        names = column_names(estimator)
+        columns[names.simulated] = np.array([run[i].mean for run in runs]) - omega
+        columns[names.sem] = np.array([run[i].sem for run in runs])
+    return Sweep(over, columns, int(runs[0].replicates[0]), entropy, tuple(estimators))
+
+
+def risk_if_known(
+    estimator: Estimator,
+    model: BlockModel,
+    samples: ArrayLike | None,
+    under: Perturbation | None,
+) -> Risk | None:
+    """The theoretical risk to stand beside a simulation; None if there is no formula.
+
+    >>> from moetheory import TopK
+    >>> model = BlockModel.isotropic(8, 4, 1.0)
+    >>> risk_if_known(MoE(gate=TopK(2)), model, None, None) is None
+    True
+    """
+    try:
+        return risk(estimator, model, samples=samples, under=under)
+    except NoClosedForm:
+        return None
+
+
+def _require_free_name(over: object, estimators: Sequence[Estimator]) -> None:
+    """Refuse a name of the swept quantity that another column may have."""
+    if not isinstance(over, str) or over in {"bound"}.union(*map(column_names, estimators)):
+        labels = ", ".join(estimator.label for estimator in estimators)
+        raise ValueError(
+            f"over must be a name that is no other column's (bound, {labels}), got {over!r}"
+        )
 
 
 def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
@@ -209,13 +233,9 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
 
 def _theoretical_risk(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
     """The theoretical risk at a point; None if there is no formula but a simulation."""
+    evaluate = risk_if_known if simulated else risk
     with named(point.name):
-        try:
-            return risk(estimator, point.model, samples=point.samples, under=point.under)
-        except NoClosedForm:
-            if simulated:
-                return None
-            raise
+        return evaluate(estimator, point.model, samples=point.samples, under=point.under)
 
 
 def _simulations(

@@ -41,7 +41,8 @@ from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.theory.crossovers import crossover
 from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
-from moetheory.theory.risks import excess_rate, risk
+from moetheory.theory.rates import excess_rate
+from moetheory.theory.risks import risk
 
 DELTA = 0.05
 

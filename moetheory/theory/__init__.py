@@ -1,12 +1,17 @@
-"""All closed forms that a user can ask for: formulas are applied to a problem."""
+"""All closed forms that a user can ask for: formulas are applied to a problem.
+
+Public functions check their arguments; internal callers, whose arguments have been checked, use the
+function of the same name with the prefix ``unchecked_`` instead.
+"""
 
 from moetheory.theory.crossovers import crossover
 from moetheory.theory.descents import contraction_factor, descent, steps_to
 from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
 from moetheory.theory.gate_risks import misrouting_bound, routing_matrix
 from moetheory.theory.perturbation_crossovers import sharp_snr_condition
+from moetheory.theory.rates import excess_rate
 from moetheory.theory.risk_distributions import RiskDistribution
-from moetheory.theory.risks import excess_rate, gap, mmse, moe_bound, risk
+from moetheory.theory.risks import gap, mmse, moe_bound, risk
 from moetheory.theory.spiked_spectra import SpikedSpectrum, spiked_spectrum
 from moetheory.theory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.problem.estimators import Estimator, MoE, checked_estimator, checked_oracle
+from moetheory.problem.estimators import Estimator, MoE, checked_estimator, require_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import checked_drag
 from moetheory.problem.sample_counts import counts_of
 from moetheory.theory import perturbation_crossovers
 from moetheory.theory.perturbation_crossovers import lead
-from moetheory.theory.risks import risk
+from moetheory.theory.risks import unchecked_risk
 
 OVER = (
     "samples",
@@ -106,7 +106,7 @@ def crossover(
 
     Examples
     --------
-    >>> from moetheory import Dense, MoE
+    >>> from moetheory import Dense, MoE, risk
     >>> model = BlockModel([0.97, 0.03], [0] * 20 + [1] * 12, [1.0] * 32, [1.0] * 32, 1.0)
     >>> n = crossover(Dense(), MoE(), model, over="samples")
     >>> sides = [(risk(Dense(), model, samples=k), risk(MoE(), model, samples=k))
@@ -146,7 +146,7 @@ def crossover(
         return _over_noise_variance(a, b, model)
     if over in OVER:
         for each in (a, b):
-            checked_oracle(each, f"the crossover over {over}")
+            require_oracle(each, f"the crossover over {over}")
     match over:
         case "test_noise_variance":
             return perturbation_crossovers.over_test_noise(a, b, model, samples)
@@ -185,10 +185,10 @@ def _over_samples(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """The largest n at which ``b`` is not better."""
     if lead(a, b, model) <= 0.0:
         return math.inf
-    limit = risk(a, model).excess
+    limit = unchecked_risk(a, model).excess
 
     def better(n: int) -> bool:
-        return risk(b, model, samples=n).excess < risk(a, model, samples=n).excess
+        return unchecked_risk(b, model, n).excess < unchecked_risk(a, model, n).excess
 
     enough = _enough_samples(b, model, limit)
     sizes = set(np.geomspace(1, enough, GRID_SIZE).astype(np.int64).tolist())
@@ -232,7 +232,7 @@ def _enough_samples(b: Estimator, model: BlockModel, limit: float) -> int:
         share = np.floor(model.group_probabilities * n).astype(np.int64) - 1
         fewest = np.where(drawn, np.maximum(share, 0), 0)
         enough = np.all(fewest[drawn] > model.sizes[drawn] + 1)
-        if enough and risk(b, model, samples=fewest).excess < limit:
+        if enough and unchecked_risk(b, model, fewest).excess < limit:
             return n
         n *= 2
     raise ValueError(

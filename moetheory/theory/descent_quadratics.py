@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import contraction
 from moetheory.formulas.population import second_moment
-from moetheory.predictors.optimal import leakage_of, optimal_coefficients
+from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
 from moetheory.problem.descent_schedule import CheckedStepSize, TrainingMode
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
@@ -101,7 +101,7 @@ class Trajectory:
         """The trajectory of an estimator; ValueError if the step diverges."""
         quadratics = Quadratics.of(estimator, model, size, training)
         moment, share = _moments_and_shares(estimator, model)
-        energy = share * np.square(optimal_coefficients(estimator, model))
+        energy = share * np.square(unchecked_optimal_coefficients(estimator, model))
         # isotropic blocks have few different rates
         rates, rate_of = np.unique(quadratics.rate, return_inverse=True)
 

@@ -24,7 +24,7 @@ from moetheory.problem.estimators import Dense, Estimator, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.descents import Contraction, Descent
 from moetheory.theory.descent_quadratics import Quadratics, Trajectory
-from moetheory.theory.risks import risk
+from moetheory.theory.risks import unchecked_risk
 
 
 def descent(
@@ -98,7 +98,7 @@ def descent(
     estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
     schedule = checked_schedule(steps, step_size, training, (estimator,), model)
     trajectory = Trajectory.of(estimator, model, schedule.step_size, training)
-    limit = risk(estimator, model).excess
+    limit = unchecked_risk(estimator, model).excess
     remaining = trajectory.remaining(schedule.steps)
     excess = limit + remaining
     return Descent(
@@ -244,7 +244,7 @@ def steps_to(
     size = checked_step_size(step_size, training, (estimator,), model)
     unit = step_costs(estimator, model, training)[checked_cost(cost)]
     trajectory = Trajectory.of(estimator, model, size, training)
-    limit = risk(estimator, model).excess
+    limit = unchecked_risk(estimator, model).excess
     if flag("relative", relative):
         share = number("tolerance", tolerance, above=0.0)
         if share > 1.0:

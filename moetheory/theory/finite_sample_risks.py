@@ -8,13 +8,13 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import NoClosedForm
-from moetheory.formulas import equivalent, sums
+from moetheory.formulas import equivalent, perturbed, sums
 from moetheory.formulas.block_layout import BlockLayout
 from moetheory.formulas.equivalent import CoefficientMoments
 from moetheory.formulas.finite import expert_moments
 from moetheory.formulas.perturbed import BlockLosses, times
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.optimal import coefficient_errors, optimal_coefficients
+from moetheory.predictors.optimal import coefficient_errors, unchecked_optimal_coefficients
 from moetheory.predictors.perturbed_risks import (
     UNCHANGED,
     block_losses,
@@ -30,21 +30,18 @@ from moetheory.results.risks import Risk
 
 
 def fitted_risk(
-    estimator: Estimator, model: BlockModel, samples: Any, under: Perturbation | None = None
+    estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation | None = None
 ) -> Risk:
-    """The expected risk over training sets of ``samples``, by the formulas in `risk`."""
-    counts = counts_of(samples, model)
-    call = f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})"
-    if under is not None and under.radius:
-        raise NoClosedForm(
-            "the risk under a worst-case shift is known for infinitely many samples only, got "
-            f"samples={samples!r}; call {call}"
-        )
+    """The expected risk over training sets with ``counts`` samples (K,), by the formulas in `risk`.
+
+    The perturbation ``under`` has no radius.
+    """
     try:
         # an overflow is no answer either
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             return _risk_on_counts(estimator, model, counts, under or UNCHANGED)
     except (ArithmeticError, np.linalg.LinAlgError) as error:
+        call = f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})"
         raise NoClosedForm(
             f"the equations of {estimator!r} on {sum(counts.tolist())} samples ({counts.min()} to "
             f"{counts.max()} in each group) could not be solved ({error}); call {call}"
@@ -114,17 +111,9 @@ class _ModelInLayout(NamedTuple):
 
         The arguments have the shape of the layout.
         """
-        found = equivalent.moments(
-            self.layout,
-            counts.astype(np.float64).reshape(self.layout.shape),
-            self.signal,
-            self.leakage,
-            self.coefficients,
-            self.noise,
-            unexplained,
-            a,
-            c,
-        )
+        samples = counts.astype(np.float64).reshape(self.layout.shape)
+        arrays = (self.signal, self.leakage, self.coefficients, self.noise)
+        found = equivalent.moments(self.layout, samples, *arrays, unexplained, a, c)
         return CoefficientMoments(*map(self.layout.unsort, found))
 
 
@@ -135,26 +124,16 @@ def _separates_into_blocks(model: BlockModel) -> bool:
 
 def _correction(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
     """The contribution of the 1/n term to expected block losses."""
-    mean, mean_error, _, mean_correction, variance_correction, _ = moments
-
-    def terms(_: Any, signal: Any, leakage: Any, *fit: Any) -> tuple[FloatArray, ...]:
-        c, error, shift, variance = fit
-        squared_error, squared_fit = variance - 2.0 * error * shift, variance + 2.0 * c * shift
-        return signal * squared_error, leakage * squared_error, squared_fit, signal * squared_fit
-
-    active, inactive, noise_gain, drag_gain = sums.by_block(
-        terms,
+    return perturbed.loss_changes(
         model.group_probabilities,
         model.block_of,
         model.signal_variances,
         model.leakage_variances,
-        mean,
-        mean_error,
-        mean_correction,
-        variance_correction,
+        moments.mean,
+        moments.coefficient_error,
+        moments.mean_correction,
+        moments.variance_correction,
     )
-    zeros = np.zeros(model.experts)
-    return BlockLosses(active, inactive, noise_gain, drag_gain, zeros, zeros)
 
 
 def _error_scale(model: BlockModel, moments: CoefficientMoments) -> BlockLosses:
@@ -252,7 +231,7 @@ def _asymptotic_moments(
 
 def _exact_moments(model: BlockModel, regressions: Regressions) -> CoefficientMoments:
     """Moments of experts without ridge with enough samples, isotropic blocks, or no samples."""
-    block_of, optimum = model.block_of, optimal_coefficients(MoE(), model)
+    block_of, optimum = model.block_of, unchecked_optimal_coefficients(MoE(), model)
     (norm,) = sums.by_block(
         lambda _, theta: (np.square(theta),), model.group_probabilities, block_of, optimum
     )
@@ -291,11 +270,7 @@ def _dense_risk(estimator: Dense, model: BlockModel, counts: IntArray, under: Pe
     losses = block_losses(model, moments.mean, moments.coefficient_error, moments.variance)
     leading, correction, error_scale = (
         perturbed_excess(each, estimator, model, under)
-        for each in (
-            losses,
-            _correction(model, moments),
-            _error_scale(model, moments),
-        )
+        for each in (losses, _correction(model, moments), _error_scale(model, moments))
     )
     # the error of a truncated series has the size of the next term. It is at most the last term
     # kept, plus the square of the relative size of that order, as the term may vanish by accident;

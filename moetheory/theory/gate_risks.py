@@ -12,7 +12,7 @@ from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import hard_gate, soft_gate
 from moetheory.formulas.block_evidence import Block
-from moetheory.predictors.optimal import optimal_coefficients
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE, require_strict
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
@@ -190,7 +190,7 @@ class _GroupClasses:
     def of(cls, model: BlockModel) -> _GroupClasses:
         """The classes of the groups of ``model``."""
         noise, p = model.noise_variance, model.group_probabilities
-        theta2 = np.square(optimal_coefficients(MoE(), model))
+        theta2 = np.square(unchecked_optimal_coefficients(MoE(), model))
         prediction_energy = block_sums(theta2 * (model.signal_variances + noise), model.block_of)
         signal = block_sums(model.signal_variances, model.block_of) > 0.0
         class_of = np.where(p > 0.0, -1, -2)

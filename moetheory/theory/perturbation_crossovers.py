@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.common.arrays import FloatArray
-from moetheory.formulas import sums
-from moetheory.formulas.population import lost_numerator, second_moment, shrinkage_denominator
-from moetheory.predictors.optimal import leakage_of, optimal_coefficients
+from moetheory.formulas import gaps
+from moetheory.formulas.sums import sum_over_others
+from moetheory.predictors.optimal import formula_arguments, unchecked_optimal_coefficients
 from moetheory.predictors.perturbed_risks import erasure_terms, optimal_losses
 from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
+from moetheory.problem.sample_counts import counts_of
+from moetheory.theory.finite_sample_risks import fitted_risk
 from moetheory.theory.gate_risks import gate_losses
-from moetheory.theory.risks import gap, risk
+from moetheory.theory.risks import unchecked_gap, unchecked_risk
 
 MOST_OVERLAP = 2.0**200  # the largest overlap tried
 MOST_NOISE = 2.0**60  # test noise, relative to noise or signal of training
@@ -49,7 +49,7 @@ def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
 def lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """The lead of ``b`` over ``a``, the difference of risks, at infinitely many samples."""
     # risks may be nearly equal, so they are not subtracted
-    between_kinds = _sign_of_gap(a, b) * gap(model)
+    between_kinds = _sign_of_gap(a, b) * unchecked_gap(model)
     return between_kinds + _excess_over_best(a, model) - _excess_over_best(b, model)
 
 
@@ -64,27 +64,15 @@ def _sign_of_gap_without_ridge(a: Estimator, b: Estimator) -> int:
 
 
 def _excess_over_best(estimator: Estimator, model: BlockModel) -> float:
-    r"""The excess over the best of its kind, which has no ridge and is routed by the oracle.
-
-    .. math:: \sum_m(h+\sigma^2)(c-\hat b)^2
-              = \sum_m\frac{b^2h^2\mu^2}{(h+\sigma^2)(h+\sigma^2+\mu)^2},
-
-    and for experts p times this sum with :math:`\lambda` in place of h.
-    """
+    """The excess over the best of its kind, which has no ridge and is routed by the oracle."""
     if routes_by_input(estimator) and estimator.ridge:
-        return risk(estimator, model).excess - risk(MoE(), model).excess
+        best = unchecked_risk(MoE(), model)
+        return unchecked_risk(estimator, model).excess - best.excess
     if isinstance(estimator, MoE) and not estimator.ridge:
         return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
-    dense, ridge = isinstance(estimator, Dense), estimator.ridge
-
-    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
-        moment = second_moment(p, signal, leakage) if dense else signal
-        optimal = shrinkage_denominator(moment, noise)
-        ridged = shrinkage_denominator(moment, noise + ridge)
-        lost = ridge / ridged * (moment / ridged) * (moment / optimal) * ridge
-        return np.asarray((1.0 if dense else p) * b**2 * lost)
-
-    return _sum_over_coordinates(term, model)
+    dense = isinstance(estimator, Dense)
+    excess = gaps.dense_ridge_excess if dense else gaps.expert_ridge_excess
+    return float(excess(*formula_arguments(model), estimator.ridge))
 
 
 def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any) -> float:
@@ -177,9 +165,10 @@ def _fitted_crossover(
     distance: float,
 ) -> float:
     """The crossover of fitted estimators, from their risks at 0 and at ``distance``."""
+    counts = counts_of(samples, model)
 
     def risk_and_slope(estimator: Estimator) -> tuple[float, float]:
-        start, end = (risk(estimator, model, samples=samples, under=u).excess for u in (near, far))
+        start, end = (fitted_risk(estimator, model, counts, u).excess for u in (near, far))
         return start, (end - start) / distance if math.isfinite(end) else math.inf
 
     (start_a, slope_a), (start_b, slope_b) = risk_and_slope(a), risk_and_slope(b)
@@ -193,14 +182,15 @@ def _fitted_crossover(
 def _lead_without_test_noise(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """The lead of ``b`` over ``a`` without test noise."""
     if sign := _sign_of_gap_without_ridge(a, b):
-        return sign * _gap_without_test_noise(model)
-    return risk(a, model, under=NO_TEST_NOISE).excess - risk(b, model, under=NO_TEST_NOISE).excess
+        return sign * float(gaps.gap_without_test_noise(*formula_arguments(model)))
+    risks = [unchecked_risk(each, model, under=NO_TEST_NOISE).excess for each in (a, b)]
+    return risks[0] - risks[1]
 
 
 def _noise_gain_difference(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r"""The difference :math:`N_a - N_b` of noise gains."""
     if sign := _sign_of_gap_without_ridge(a, b):
-        return sign * _gap_of_noise_gains(model)
+        return sign * float(gaps.gap_of_noise_gains(*formula_arguments(model)))
     return _noise_gain(a, model) - _noise_gain(b, model)
 
 
@@ -210,88 +200,25 @@ def _noise_gain(estimator: Estimator, model: BlockModel) -> float:
     return float(gain.sum() if isinstance(estimator, Dense) else model.group_probabilities @ gain)
 
 
-def _gap_without_test_noise(model: BlockModel) -> float:
-    r"""The gap between dense and experts without test noise and ridge.
-
-    With little noise in training both risks are small, so they are not subtracted.
-
-    .. math:: \sum_m qb^2\Big(p\lambda(\lambda-\nu)\,uv\Big(\frac1{h+\sigma^2} +
-              \frac1{\lambda+\sigma^2}\Big) - \nu(1-u^2)\Big), \quad
-              u = \frac{\sigma^2}{h+\sigma^2}, \quad v = \frac{\sigma^2}{\lambda+\sigma^2} .
-    """
-
-    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
-        moment = second_moment(p, signal, leakage)
-        dense, expert = shrinkage_denominator(moment, noise), shrinkage_denominator(signal, noise)
-        u, v = lost_numerator(moment, noise) / dense, lost_numerator(signal, noise) / expert
-        filtered = p * u * v * (signal - leakage) * (signal / dense + signal / expert)
-        return np.asarray((1.0 - p) * b**2 * (filtered - leakage * moment / dense * (1.0 + u)))
-
-    return _sum_over_coordinates(term, model)
-
-
-def _gap_of_noise_gains(model: BlockModel) -> float:
-    r"""The noise gain of dense less that of experts, without ridge, from its factors.
-
-    .. math:: \hat b^2 - p\theta^2 = b^2\,(u-v)(u+v), \quad u = \frac h{h+\sigma^2},\
-              v = \frac{\sqrt p\lambda}{\lambda+\sigma^2}, \quad
-              u - v = \frac{(1-\sqrt p)h\lambda + \sigma^2(h-\sqrt p\lambda)}
-                           {(h+\sigma^2)(\lambda+\sigma^2)} .
-    """
-
-    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
-        moment, root = second_moment(p, signal, leakage), np.sqrt(p)
-        dense_denominator = shrinkage_denominator(moment, noise)
-        expert_denominator = shrinkage_denominator(signal, noise)
-        # h - sqrt(p) lambda without cancellation at p near 1
-        surplus = (1.0 - p) * leakage - root * (1.0 - root) * signal
-        dense, expert = moment / dense_denominator, signal / expert_denominator
-        lower = (1.0 - root) * dense * expert
-        lower = lower + noise / dense_denominator * (surplus / expert_denominator)
-        return np.asarray(b**2 * lower * (dense + root * expert))
-
-    return _sum_over_coordinates(term, model)
-
-
-def _sum_over_coordinates(term: Callable[..., FloatArray], model: BlockModel) -> float:
-    """The sum of ``term`` over all coordinates."""
-    arrays = (model.signal_variances, leakage_of(model), model.coefficients, model.noise_variance)
-    return float(sums.total(term, model.group_probabilities, model.block_of, *arrays))
-
-
 def _radius_slope(estimator: Estimator, model: BlockModel) -> float:
     r"""The linear term in the radius, up to a constant: :math:`\sum_gp_g\|c_g\|\sqrt{R_g}`."""
     gain = optimal_losses(estimator, model).noise_gain
     if isinstance(estimator, Dense):
         gain = gain.sum()
-    return float(
-        model.group_probabilities @ (np.sqrt(gain) * np.sqrt(risk(estimator, model).per_group))
-    )
+    deviation = np.sqrt(unchecked_risk(estimator, model).per_group)
+    return float(model.group_probabilities @ (np.sqrt(gain) * deviation))
 
 
 def _erasure_cost(estimator: Estimator, model: BlockModel) -> float:
     """The mean over groups of the terms that erasure adds for correlated coordinates."""
-    active, inactive = erasure_terms(model, optimal_coefficients(estimator, model))
+    active, inactive = erasure_terms(model, unchecked_optimal_coefficients(estimator, model))
     if isinstance(estimator, Dense):
-        active = active + sums.sum_over_others(inactive)
+        active = active + sum_over_others(inactive)
     return float(model.group_probabilities @ active)
 
 
 def _misrouting_slope(estimator: Estimator, model: BlockModel, drag: float) -> float:
     """The excess risk for each unit of the misrouting rate, for errors that are spread evenly."""
-    fit, losses = optimal_coefficients(estimator, model), optimal_losses(estimator, model)
-    drag_cost = drag**2 * losses.drag_gain
-    cost_of_wrong, lost_by_own = drag_cost, np.zeros(model.experts)
-    if isinstance(estimator, MoE):
-
-        def terms(_: Any, signal: Any, leak: Any, b: Any, c: Any) -> tuple[FloatArray, ...]:
-            explained = c * (2.0 * signal * b - (signal + model.noise_variance) * c)
-            # the second: leaked signal that a wrong expert explains
-            return explained, c * (2.0 * b - c) * leak
-
-        arrays = (model.signal_variances, model.leakage_variances, model.coefficients, fit)
-        p, block_of = model.group_probabilities, model.block_of
-        lost_by_own, explained_by_wrong = sums.by_block(terms, p, block_of, *arrays)
-        cost_of_wrong = drag_cost + model.noise_variance * losses.noise_gain - explained_by_wrong
-    misrouted = sums.sum_over_others(cost_of_wrong) / (model.experts - 1)
-    return float(model.group_probabilities @ (lost_by_own + misrouted))
+    dense = isinstance(estimator, Dense)
+    slope = gaps.dense_misrouting_slope if dense else gaps.expert_misrouting_slope
+    return float(slope(*formula_arguments(model), estimator.ridge, drag))

@@ -1,18 +1,17 @@
-"""Theoretical risks of estimators, the gap between them, and bounds."""
+"""Theoretical risks of estimators, the gap between them, and a bound."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import population
-from moetheory.formulas.block_layout import BlockLayout
-from moetheory.formulas.finite import dense_rate
-from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.optimal import leakage_of, optimal_coefficients
+from moetheory.predictors.optimal import (
+    formula_arguments,
+    leakage_of,
+    unchecked_optimal_coefficients,
+)
 from moetheory.predictors.perturbed_risks import (
     checked_perturbation,
     erasure_terms,
@@ -25,13 +24,13 @@ from moetheory.problem.estimators import (
     Estimator,
     MoE,
     checked_estimator,
-    checked_oracle,
+    require_oracle,
     routes_by_input,
 )
 from moetheory.problem.gates import Soft
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, checked_counts
+from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
 from moetheory.theory.finite_sample_risks import fitted_risk
 from moetheory.theory.gate_risks import gate_losses
@@ -115,13 +114,8 @@ def risk(
         raise ValueError(f'require must be "exact" or None, got {require!r}')
     if under is not None:
         checked_perturbation(under, estimator, model)
-    if samples is None:
-        if under is None:
-            return _optimal_risk(estimator, model)
-        return _perturbed_optimal_risk(estimator, model, under)
-    checked_oracle(estimator, "the risk after fitting on samples")
-    result = fitted_risk(estimator, model, samples, under)
-    if require == "exact" and result.exactness != "exact":
+    result = unchecked_risk(estimator, model, samples, under)
+    if require == "exact" and result.exactness == "asymptotic":
         more = "" if under is None else f", under={under!r}"
         raise NoClosedForm(
             f"only an asymptotic formula is known for {estimator!r} fitted on "
@@ -131,17 +125,22 @@ def risk(
     return result
 
 
-def _formula_arguments(model: BlockModel, ridge: float = 0.0) -> tuple[Any, ...]:
-    """The arguments of the formulas for population risks."""
-    return (
-        model.group_probabilities,
-        model.block_of,
-        model.signal_variances,
-        leakage_of(model),
-        model.coefficients,
-        model.noise_variance,
-        ridge,
-    )
+def unchecked_risk(
+    estimator: Estimator, model: BlockModel, samples: Any = None, under: Perturbation | None = None
+) -> Risk:
+    """The `risk` of arguments that have been checked."""
+    if samples is None:
+        if under is None:
+            return _optimal_risk(estimator, model)
+        return _perturbed_optimal_risk(estimator, model, under)
+    require_oracle(estimator, "the risk after fitting on samples")
+    counts = counts_of(samples, model)
+    if under is not None and under.radius:
+        raise NoClosedForm(
+            "the risk under a worst-case shift is known for infinitely many samples only, got "
+            f"samples={samples!r}; call simulate({estimator!r}, model, samples=..., under=...)"
+        )
+    return fitted_risk(estimator, model, counts, under)
 
 
 def _optimal_excess(estimator: Estimator, model: BlockModel) -> tuple[float, FloatArray]:
@@ -151,7 +150,7 @@ def _optimal_excess(estimator: Estimator, model: BlockModel) -> tuple[float, Flo
         if isinstance(estimator, Dense)
         else population.expert_contributions
     )
-    arguments = _formula_arguments(model, estimator.ridge)
+    arguments = *formula_arguments(model), estimator.ridge
     total, per_group = population.excess_with_groups(contributions, *arguments)
     return float(total), per_group
 
@@ -187,12 +186,9 @@ def _perturbed_optimal_risk(estimator: Estimator, model: BlockModel, under: Pert
             f"{estimator!r}; call {call}"
         )
     require_normal_errors(under, call)
-    added_by_erasure = (
-        erasure_terms(model, optimal_coefficients(estimator, model)) if under.erasure else None
-    )
-    per_group = perturbed_excess(
-        optimal_losses(estimator, model), estimator, model, under, added_by_erasure
-    )
+    fit, losses = unchecked_optimal_coefficients(estimator, model), optimal_losses(estimator, model)
+    added_by_erasure = erasure_terms(model, fit) if under.erasure else None
+    per_group = perturbed_excess(losses, estimator, model, under, added_by_erasure)
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 
@@ -224,7 +220,7 @@ def mmse(model: BlockModel) -> Risk:
     >>> risk(MoE(gate=Hard()), model).value, risk(Dense(), model).value
     (0.5002127, 0.8)
     """
-    return risk(MoE(gate=Soft()), model)
+    return unchecked_risk(MoE(gate=Soft()), checked_model(model))
 
 
 def gap(model: BlockModel) -> float:
@@ -240,8 +236,12 @@ def gap(model: BlockModel) -> float:
     >>> gap(BlockModel.isotropic(256, 16, noise_variance=1.0, signal_energy=256.0))
     0.4411765
     """
-    model = checked_model(model)
-    return float(population.gap(*_formula_arguments(model)[:-1]))
+    return unchecked_gap(checked_model(model))
+
+
+def unchecked_gap(model: BlockModel) -> float:
+    """The `gap` of a model that has been checked."""
+    return float(population.gap(*formula_arguments(model)))
 
 
 def moe_bound(model: BlockModel) -> float:
@@ -265,60 +265,4 @@ def moe_bound(model: BlockModel) -> float:
             model.coefficients,
             model.noise_variance,
         )
-    )
-
-
-def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed") -> float:
-    r"""The constant c of :math:`\mathbb E R_n \approx R + c/n` as the samples n grow.
-
-    The estimator is least squares without ridge, and :math:`n_g/n \to p_g`. MoE:
-    :math:`\sum_g s_g\rho_g` over the groups that are drawn. Dense:
-    :math:`\operatorname{tr}(H^{-1}J)`,
-    :math:`J = \sum_g p_g(r_gC_g + \kappa\,C_g\Delta_g\Delta_g^\top C_g)`.
-
-    Parameters
-    ----------
-    estimator : Dense or MoE
-    model : BlockModel
-    counts : {"fixed", "multinomial"}
-        Whether the samples of each group are fixed (:math:`\kappa = 1`) or the groups drawn
-        (:math:`\kappa = 2`). For MoE both have the same limit, although the expected risk with
-        drawn counts is infinite at every n.
-
-    Raises
-    ------
-    NoClosedForm
-        The estimator has a ridge.
-
-    Notes
-    -----
-    Source: docs/theory.md §4.
-
-    Examples
-    --------
-    >>> from moetheory import MoE
-    >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
-    >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
-    (3.2, 8.375)
-    """
-    estimator, model = checked_oracle(estimator, "the rate"), checked_model(model)
-    drawn = checked_counts(counts)
-    if estimator.ridge > 0.0:
-        raise NoClosedForm(
-            f"the rate of {estimator!r} is known without ridge only; "
-            f"call risk({estimator!r}, model, samples=...)"
-        )
-    if isinstance(estimator, MoE):
-        experts = Regressions.of(model, np.ones(model.experts, dtype=np.int64))
-        return float(np.sum((experts.sizes * experts.residual)[model.group_probabilities > 0.0]))
-    layout = BlockLayout(model.block_of, model.experts, coupled=True)
-    return dense_rate(
-        layout,
-        model.group_probabilities,
-        layout.sort(model.signal_variances),
-        layout.sort(model.leakage_variances),
-        layout.sort(model.coefficients),
-        model.noise_variance,
-        model.label_noise_variance,
-        fixed=drawn == "fixed",
     )

@@ -129,8 +129,7 @@ def spiked_spectrum(
     >>> spiked_spectrum(MoE(), model, 128, noise="common").condition
     array([1.875, 1.   ])
     """
-    if not isinstance(noise, str) or noise not in get_args(Noise):
-        raise ValueError(f'noise must be "own" or "common", got {noise!r}')
+    _require_noise(noise)
     design = Design.of(estimator, model, samples)
     rows, columns = design.rows.astype(np.float64), design.columns
     if noise == "common":
@@ -154,3 +153,9 @@ def spiked_spectrum(
         condition=condition,
         contraction=contraction,
     )
+
+
+def _require_noise(noise: object) -> None:
+    """Refuse anything but "own" and "common"."""
+    if not isinstance(noise, str) or noise not in get_args(Noise):
+        raise ValueError(f'noise must be "own" or "common", got {noise!r}')

@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from moetheory.common.arrays import IntArray
 from moetheory.common.validation import count
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Estimator, MoE, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
-from moetheory.theory.risks import risk
+from moetheory.theory.finite_sample_risks import fitted_risk
+from moetheory.theory.risks import unchecked_risk
 
 DECADES = (-12, 8)  # powers of ten of ridge over the mean variance of a coordinate
 STEPS_PER_DECADE = 2
@@ -60,7 +63,7 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
 
     Examples
     --------
-    >>> from moetheory import Dense
+    >>> from moetheory import Dense, risk
     >>> model = BlockModel.isotropic(64, 8, noise_variance=1.0, signal_energy=64.0)
     >>> tuned = optimal_ridge(Dense(), model, 128)
     >>> f"{tuned.ridge:.2f} {tuned.risk.value:.3f} {risk(Dense(), model, samples=128).value:.3f}"
@@ -68,37 +71,40 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     """
     from scipy import optimize
 
-    estimator = checked_oracle(estimator, "the best ridge")
-    model = checked_model(model)
+    estimator, model = checked_oracle(estimator, "the best ridge"), checked_model(model)
+    counts = counts_of(samples, model)
 
-    def risk_at(exponent: float) -> Risk:
-        return risk(replace(estimator, ridge=scale * 10.0**exponent), model, samples=samples)
+    def risk_of(ridge: float) -> Risk:
+        return fitted_risk(replace(estimator, ridge=ridge), model, counts)
+
+    def excess_at(exponent: float) -> float:
+        return risk_of(scale * 10.0**exponent).excess
 
     p = model.group_probabilities[model.block_of]
     second_moments = p * model.signal_variances + (1.0 - p) * model.leakage_variances
     scale = float(second_moments.mean()) + model.noise_variance or 1.0
     low, high = DECADES
     grid = np.linspace(low, high, (high - low) * STEPS_PER_DECADE + 1)
-    best = grid[int(np.argmin([risk_at(exponent).excess for exponent in grid]))]
+    best = grid[int(np.argmin([excess_at(exponent) for exponent in grid]))]
     step = 1.0 / STEPS_PER_DECADE
     found = optimize.minimize_scalar(
-        lambda exponent: risk_at(exponent).excess,
+        excess_at,
         bounds=(max(best - step, low), min(best + step, high)),
         method="bounded",
         options={"xatol": 1e-6},
     )
     ridge = scale * 10.0 ** float(found.x)
     candidates = [
-        OptimalRidge(0.0, risk(replace(estimator, ridge=0.0), model, samples=samples)),
-        OptimalRidge(math.inf, _risk_of_zero(model, samples)),
-        OptimalRidge(ridge, risk_at(float(found.x))),
+        OptimalRidge(0.0, risk_of(0.0)),
+        OptimalRidge(math.inf, _risk_of_zero(model, counts)),
+        OptimalRidge(ridge, risk_of(ridge)),
     ]
     return min(candidates, key=lambda candidate: candidate.risk.excess)
 
 
-def _risk_of_zero(model: BlockModel, samples: Any) -> Risk:
+def _risk_of_zero(model: BlockModel, counts: IntArray) -> Risk:
     """The risk of predicting zero, total and per group."""
-    per_group = Regressions.of(model, samples).null_excess + model.label_noise_variance
+    per_group = Regressions.of(model, counts).null_excess + model.label_noise_variance
     return Risk(model.null_risk, model.label_power, per_group)
 
 
@@ -174,4 +180,4 @@ def best_experts(
             f"no number of experts has a finite risk at dim={dim} and samples={samples}; "
             "samples must differ from dim by more than 1"
         )
-    return BestExperts(best, risk(MoE(), model_of(best), samples=samples))
+    return BestExperts(best, unchecked_risk(MoE(), model_of(best), samples))

@@ -64,8 +64,8 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("risk", *SMALL, "--gate", "top-4"), "--gate top-4: k must be at most 3, the number of e"),
-        (("simulate", *SMALL, "--gate", "top-4"), "--gate top-4: k must be at most 3, the number"),
+        (("risk", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the number "),
+        (("simulate", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the num"),
         (("risk", "--gate", "top-2"), "no formula is known for TopK(k=2); call simulate(MoE("),
         (("risk", "--gate", "hard", "--ridge", "1"), "are known without ridge; call simulate("),
         (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
@@ -76,21 +76,21 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         *(
             (
                 (command, "--gate", "hard", "--leakage-variances", "0.1"),
-                "--gate needs strict blocks, got a model with leakage",
+                "route by the input need strict blocks, --leakage-variances 0, got a model",
             )
             for command in ("risk", "simulate", "sweep")
         ),
         (("sweep", "--over", "samples", "--gate", "hard"), "--gate cannot be combined with --over"),
         (
             ("sweep", "--dim", "6", "--gate", "top-3", "--values", "2,6"),
-            "--values must be at least 3 with --gate top-3, got 2",
+            "at experts=2: k of --gate top-k must be at most 2, the number of experts, got 3",
         ),
-        (("sweep", "--dim", "6", "--gate", "top-7"), "--gate top-7: k must be at most 6, the num"),
+        (("sweep", "--dim", "6", "--gate", "top-7"), "at experts=6: k of --gate top-k must be at"),
         (
             ("simulate", "--method", "population", "--gate", "learned:99"),
-            'a gate that is learned is simulated with method="identity" only',
+            "a gate that is learned is simulated with --method identity only, got Learned(",
         ),
-        (("simulate", "--method", "identity", "--samples", "9"), "--method identity fits nothing"),
+        (("simulate", "--method", "identity", "--samples", "9"), "--method identity draws no tra"),
         (
             ("simulate", *SMALL, "--gate", "learned:2"),
             "moments='blocks') needs samples=",

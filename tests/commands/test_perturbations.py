@@ -119,7 +119,7 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         *(
             (
                 (command, "--dim", "6", "--experts", "1", "--misrouting", "0.1"),
-                "--misrouting needs at least 2 experts, got 1",
+                "the number of experts with --misrouting must be at least 2, got 1",
             )
             for command in ("risk", "simulate")
         ),
@@ -127,13 +127,17 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         (("simulate", *SMALL, "--gate", "hard", "--radius", "1"), "--radius needs oracle routing"),
         (
             ("simulate", "--method", "identity", "--misrouting", "0.1"),
-            "--method identity is for inp",
+            "--method identity holds for inputs as they are in training, got --misrouting 0.1; "
+            "leave out --method",
         ),
         (
             ("simulate", "--gate", "learned:99", "--erasure", "0.1"),
             "a gate that is learned is simu",
         ),
-        (("risk", "--gate", "hard", "--erasure", "0.1"), "under a perturbation are known for De"),
+        (
+            ("risk", "--gate", "hard", "--erasure", "0.1"),
+            "are known for dense and moe only, got moe(hard); call",
+        ),
         (("risk", "--radius", "1", "--samples", "600"), "worst-case shift is known for infinitely"),
         (("risk", "--radius", "1", "--erasure", "0.5"), "known for normal errors only, not with"),
         (
@@ -153,8 +157,12 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         ),
         (("sweep", "--over", "erasure", "--drag", "1"), "--drag needs --misrouting"),
         *(
-            (("sweep", "--over", over, "--gate", "hard"), "--gate cannot be combined with --over")
-            for over in ("misrouting", "leakage", "radius")
+            (("sweep", "--over", over, "--gate", "hard"), message)
+            for over, message in (
+                ("misrouting", "at misrouting=0.0: --over misrouting needs oracle routing"),
+                ("leakage", "at leakage=0.05: gates that route by the input need strict blocks"),
+                ("radius", "at radius=0.2: --values needs oracle routing"),
+            )
         ),
         (
             ("sweep", "--over", "misrouting", "--experts", "1"),

@@ -154,7 +154,7 @@ def test_a_spike_does_not_flatten_the_rest():
     assert low < result["dense"].min() < np.sort(result["dense"])[-2] < high < 200
     columns = {"samples": np.arange(1, 9), "dense": np.array([0.0, 1, 2, 3, 3, 2, 1, 1e6])}
     columns["dense"][3] = np.inf
-    linear = mt.plot(mt.Sweep("samples", columns, 0, None))
+    linear = mt.plot(mt.Sweep("samples", columns, 0, None, (mt.Dense(),)))
     assert linear.get_yscale() == "linear"
     assert linear.get_ylim()[0] == 0.0
     assert 3.0 < linear.get_ylim()[1] < 20.0
@@ -221,8 +221,8 @@ def test_a_gate_without_theory_is_its_points_joined_by_dots(routed):
 
 
 def test_a_legend_of_many_entries_is_above(routed):
-    for columns in (dict(routed.columns), few_gates(routed)):
-        ax = mt.plot(mt.Sweep("experts", columns, 20, 0))
+    for result in (routed, few_gates(routed, 20, 0)):
+        ax = mt.plot(result)
         ax.figure.draw_without_rendering()
         legend = ax.get_legend().get_window_extent()
         assert legend.y0 >= ax.get_window_extent().y1 - 1.0
@@ -230,14 +230,16 @@ def test_a_legend_of_many_entries_is_above(routed):
         assert legend.x1 <= ax.figure.bbox.x1
 
 
-def few_gates(routed):
+def few_gates(routed, replicates, entropy):
     wanted = ("experts", "dense", "moe_", "moe(hard)", "bound")
-    return {n: c for n, c in routed.columns.items() if n == "moe" or n.startswith(wanted)}
+    columns = {n: c for n, c in routed.columns.items() if n == "moe" or n.startswith(wanted)}
+    if not replicates:
+        columns = {n: c for n, c in columns.items() if not n.endswith(("_simulated", "_sem"))}
+    return mt.Sweep("experts", columns, replicates, entropy, routed.estimators[:3])
 
 
 def test_few_entries_stay_inside(routed):
-    columns = {n: c for n, c in few_gates(routed).items() if not n.endswith(("_simulated", "_sem"))}
-    ax = mt.plot(mt.Sweep("experts", columns, 0, None))
+    ax = mt.plot(few_gates(routed, 0, None))
     ax.figure.draw_without_rendering()
     assert ax.get_legend().get_window_extent().y1 <= ax.get_window_extent().y1
 

@@ -466,7 +466,7 @@ def test_a_group_whose_features_are_those_of_another_only_adds_samples(ridge):
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
 def test_with_one_group_dense_and_its_expert_are_the_same(counts, ridge):
     model = world((8,), leakage=0.0)
-    dense, moe = (fitted_risk(kind(ridge), model, counts) for kind in (mt.Dense, _moe))
+    dense, moe = (fitted_risk(kind(ridge), model, np.array([counts])) for kind in (mt.Dense, _moe))
     assert (dense.value, dense.error, dense.exactness) == pytest.approx(
         (moe.value, moe.error, moe.exactness)
     )

@@ -9,7 +9,7 @@ from scipy import integrate, special, stats
 import moetheory as mt
 from moetheory.formulas.finite import estimation_cost, expert_moments, is_isotropic
 from moetheory.results.estimates import student_quantile
-from moetheory.theory.risks import excess_rate
+from moetheory.theory.rates import excess_rate
 
 # --- an expert ---------------------------------------------------------------------------------
 

@@ -169,29 +169,64 @@ def test_an_infinite_expert_is_met_by_whom_it_meets(noise, drag):
         assert np.isinf(dense).tolist() == wrong.tolist()
 
 
-@pytest.mark.parametrize("probability", [0.0, 0.2, 0.9])
-def test_erased_coordinates_by_enumeration(probability):
-    """One block of three correlated coordinates: every form is a mean over eight masks."""
-    rng = np.random.default_rng(4)
-    signal, leakage = (h @ h.T for h in rng.standard_normal((2, 3, 3)))
-    b, w = rng.standard_normal((2, 3))
+# --- losses from moments -----------------------------------------------------------------------
 
-    def form(matrix, v):
-        return np.array([v @ matrix @ v])
+BLOCK_OF = np.array([0, 2, 1, 1, 0, 2, 2])
+P = [0.2, 0.5, 0.3]
 
-    def uneven(matrix):
-        return np.array([np.diag(matrix) @ w**2]) - form(matrix, w)
 
-    kept = BlockLosses(
-        form(signal, b - w), form(leakage, b - w), form(np.eye(3), w), form(signal, w),
-        form(signal, b), form(leakage, b),
-    )  # fmt: skip
-    found = perturbed.erased(kept, probability, uneven(signal), uneven(leakage))
-    expected = np.zeros((4, 1))
-    for mask in itertools.product((0, 1), repeat=3):
-        chance = (1 - probability) ** sum(mask) * probability ** (3 - sum(mask))
-        v = w * mask
-        terms = form(signal, b - v), form(leakage, b - v), form(np.eye(3), v), form(signal, v)
-        expected += chance * np.array(terms)
-    np.testing.assert_allclose(found[:4], expected, rtol=1e-12)
-    assert (found.null_active, found.null_inactive) == (kept.null_active, kept.null_inactive)
+def moments():
+    """Variances and true coefficients (7,), and means and variances of 5 × 2 fits."""
+    rng = np.random.default_rng(5)
+    signal, leakage = np.exp(rng.standard_normal((2, 7)))
+    b, (mean, variance) = rng.standard_normal(7), rng.random((2, *LEAD, 7))
+    return signal, leakage * (BLOCK_OF > 0), b, mean, variance
+
+
+def coin_losses(signal, leakage, b, mean, variance, lost=1.0):
+    """The forms of coefficients that are mean ± deviation by a coin, coordinate by coordinate."""
+    found = np.zeros((6, *LEAD, 3))
+    for m, g in enumerate(BLOCK_OF):
+        for sign in (-1.0, 1.0):
+            c = mean[..., m] + sign * np.sqrt(variance[..., m])
+            forms = signal[m] * (b[m] - c) ** 2, leakage[m] * (b[m] - c) ** 2
+            forms += c**2, signal[m] * c**2, signal[m] * b[m] ** 2, leakage[m] * b[m] ** 2
+            for form, value in enumerate(forms):
+                found[form, ..., g] += 0.5 * value * (lost if form in (1, 3) else 1.0)
+    return found
+
+
+def match(found, expected):
+    pairs = zip(found, expected, strict=True)
+    return all(np.allclose(one, other, rtol=1e-12) for one, other in pairs)
+
+
+def test_losses_of_random_coefficients_are_means_over_a_coin():
+    signal, leakage, b, mean, variance = moments()
+    found = perturbed.block_losses(P, BLOCK_OF, signal, leakage, b, mean, b - mean, variance)
+    assert found.active.shape == (*LEAD, 3)
+    assert match(found, coin_losses(signal, leakage, b, mean, variance))
+    assert not match(found, coin_losses(signal, leakage, b, mean, variance, lost=0.99))
+
+
+def test_an_error_that_is_given_apart_keeps_its_digits():
+    signal, leakage, b, *_ = moments()
+    error = 1e-20 * np.arange(1.0, 8.0)  # b - error is b in doubles
+    found = perturbed.block_losses(P, BLOCK_OF, signal, leakage, b, b, error)
+    for form, variances in ((found.active, signal), (found.inactive, leakage)):
+        expected = [math.fsum((variances * error**2)[g == BLOCK_OF]) for g in range(3)]
+        np.testing.assert_allclose(form, expected, rtol=1e-14)
+
+
+def test_changes_of_losses_are_central_differences():
+    """The forms are quadratic in the mean: a central difference of any width is exact."""
+    signal, leakage, b, mean, variance = moments()
+    rng = np.random.default_rng(6)
+    shift, change = rng.standard_normal((*LEAD, 7)), variance * rng.uniform(-1, 1, (*LEAD, 7))
+    found = perturbed.loss_changes(P, BLOCK_OF, signal, leakage, mean, b - mean, shift, change)
+    plus, minus = (
+        coin_losses(signal, leakage, b, mean + sign * shift, variance + sign * change)
+        for sign in (1.0, -1.0)
+    )
+    assert match(found, 0.5 * (plus - minus))
+    assert not match(found, plus - minus)

@@ -191,7 +191,7 @@ RUNS = {"statistics": {}, "data": {"method": "data"}, "joint": {"training": "joi
 
 def chunk_size(model, steps):
     schedule = checked_schedule(steps, "optimal", "own", tuple(BOTH), model)
-    plan = descent_families(BOTH, model, SAMPLES, "fixed", None, None, schedule)
+    plan = descent_families(BOTH, model, np.array(SAMPLES), "fixed", None, None, schedule)
     return max(family.route.chunk_size for family in plan)
 
 

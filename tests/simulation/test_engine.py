@@ -1,5 +1,6 @@
 """simulate: against theory, against the plain way, and against itself done differently."""
 
+import inspect
 import itertools
 import math
 import multiprocessing
@@ -16,6 +17,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory import kernels
+from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs, confused_groups
 from moetheory.simulation.plans import families
 
@@ -352,7 +354,8 @@ BOTH = [mt.Dense(), mt.MoE()]
 
 
 def chunk_size(model, samples=None, method=None):
-    plan = families(BOTH, (model,), samples, "fixed", method, False)
+    sizes = None if samples is None else counts_of(samples, model)
+    plan = families(BOTH, (model,), sizes, "fixed", method, False)
     return max(family.route.chunk_size for family in plan)
 
 
@@ -466,7 +469,8 @@ def test_progress_true_is_a_line_on_stderr(generic, capsys, monkeypatch):
 def test_a_target_ends_with_the_first_chunks_that_meet_it(generic):
     arguments = {"samples": ABOVE, "rng": 7}
     estimate = mt.simulate(mt.Dense(), generic(), target_sem=9e-4, **arguments)
-    size = families([mt.Dense()], (generic(),), ABOVE, "fixed", None, False)[0].route.chunk_size
+    sizes = np.array(ABOVE)
+    size = families([mt.Dense()], (generic(),), sizes, "fixed", None, False)[0].route.chunk_size
     chunks, rest = divmod(estimate.replicates, size)
     assert (rest, chunks >= 2) == (0, True)
     again = mt.simulate(mt.Dense(), generic(), replicates=estimate.replicates, **arguments)
@@ -479,7 +483,8 @@ def test_a_target_is_not_met_by_a_lucky_few(generic):
     """A chunk is a few training sets here: two equal ones would look exact."""
     model = mt.BlockModel.isotropic(300, 2, 1.0, signal_energy=300.0)
     estimate = mt.simulate(mt.Dense(), model, samples=450, target_sem=1e3, rng=0)
-    size = families([mt.Dense()], (model,), 450, "fixed", None, False)[0].route.chunk_size
+    sizes = counts_of(450, model)
+    size = families([mt.Dense()], (model,), sizes, "fixed", None, False)[0].route.chunk_size
     assert size < 20
     assert 100 <= estimate.replicates < 100 + size
 
@@ -557,6 +562,14 @@ def test_infinite_variance_is_named_and_the_median_stands_in(generic):
         )
     differences = paired[0].values - paired[1].values
     assert paired.difference(0, 1).median == pytest.approx(np.median(differences))
+
+
+@pytest.mark.parametrize("estimator", [mt.MoE(), BOTH])
+def test_the_warning_points_at_the_line_that_calls_simulate(generic, estimator):
+    here = inspect.currentframe().f_lineno + 2
+    with pytest.warns(mt.HeavyTailWarning) as caught:
+        mt.simulate(estimator, generic(), samples=[8, 7, 14], replicates=2, rng=0)
+    assert [(each.filename, each.lineno) for each in caught] == [(__file__, here)]
 
 
 def test_a_target_that_cannot_be_met_is_refused_at_once(generic):
@@ -675,6 +688,7 @@ def test_without_noise_there_is_nothing_to_see(generic):
         ({"memory": 10**5}, r"memory must be at least \d+ MiB \(\d+ bytes\) .*, got 100000 bytes"),
         ({"executor": 0}, "executor must be at least 1, got 0"),
         ({"executor": "dask"}, "executor must be a concurrent.futures.Executor, .* got 'dask'"),
+        ({"progress": "bar"}, "progress must be a function, True, False or None, got 'bar'"),
         ({"model": []}, "model must name at least one model"),
         ({"rng": -1}, "rng must be None"),
         ({"estimator": []}, "estimator must name at least one"),

@@ -8,6 +8,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation import fitted_risks
 from moetheory.simulation.methods.base import dense_fit_risks, expert_fit_risks
 from moetheory.simulation.methods.law import LawRoute
@@ -34,7 +35,7 @@ def wide(sizes=(8, 10), **changes):
 
 
 def layouts(estimators, model, samples, counts="fixed"):
-    plan = families(estimators, (model,), samples, counts, None, False)
+    plan = families(estimators, (model,), counts_of(samples, model), counts, None, False)
     return {type(getattr(family.route, "layout", family.route)): family.members for family in plan}
 
 
@@ -327,7 +328,7 @@ def test_conjugate_gradients_are_for_groups_that_all_have_plenty_of_samples():
     model = mt.BlockModel([0.5, 0.5], np.repeat([0, 1], 32), np.ones(64), np.ones(64), 1e-12)
     steps = {}
     for samples in ([5000, 5000], [50_000, 0], [50_000, 33], [100, 100]):
-        plan = families([mt.Dense()], (model,), samples, "fixed", None, False)
+        plan = families([mt.Dense()], (model,), np.array(samples), "fixed", None, False)
         steps[tuple(samples)] = plan[0].route.iterations
     assert list(map(bool, steps.values())) == [True, False, False, False]
 
@@ -337,7 +338,8 @@ def test_conjugate_gradients_and_solving_agree_on_the_same_draws(monkeypatch):
     estimators = [mt.Dense(), mt.Dense(ridge=0.1)]
     arguments = {"samples": 4000, "replicates": 20, "rng": 0}
     iterated = fitted_risks(estimators, model, **arguments)
-    assert families(estimators, (model,), 4000, "fixed", None, False)[0].route.iterations > 0
+    plan = families(estimators, (model,), counts_of(4000, model), "fixed", None, False)
+    assert plan[0].route.iterations > 0
     monkeypatch.setattr(
         "moetheory.simulation.methods.statistics.DenseStatisticsRoute.iterations", 0
     )

@@ -20,6 +20,7 @@ from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
+from moetheory.simulation.methods.route import TRAINING_SETS
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract: numbers in the matrices of a batch, batches in a chunk
@@ -55,6 +56,7 @@ class TrainingRoute(ABC):
     under: Perturbation | None = None
 
     method: ClassVar[str]
+    default_replicates: ClassVar[int] = TRAINING_SETS
 
     @property
     @abstractmethod

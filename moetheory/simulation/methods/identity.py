@@ -24,6 +24,7 @@ from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, resolved
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
+from moetheory.simulation.methods.route import TEST_SAMPLES
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract: numbers in the squares of a batch, of a chunk, and the
@@ -66,6 +67,7 @@ class IdentityRoute:
     estimators: tuple[Estimator, ...]
 
     method: ClassVar[str] = "identity"
+    default_replicates: ClassVar[int] = TEST_SAMPLES
 
     @cached_property
     def squares(self) -> SquaresLayout:

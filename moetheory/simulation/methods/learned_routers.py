@@ -23,6 +23,7 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import MOST_SAMPLES, counts_of
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import risks_given_group
+from moetheory.simulation.methods.route import TRAINING_SETS
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract
@@ -241,6 +242,7 @@ class LearnedRoute:
     gate: Learned
 
     method: ClassVar[str] = "identity"
+    default_replicates: ClassVar[int] = TRAINING_SETS
 
     def __post_init__(self) -> None:
         self.router.require_samples()

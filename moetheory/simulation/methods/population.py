@@ -20,6 +20,7 @@ from moetheory.simulation.methods.base import identical_streams
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import gate_weights
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
+from moetheory.simulation.methods.route import TEST_SAMPLES
 from moetheory.simulation.methods.tally import Tally, merged
 
 # part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
@@ -60,6 +61,7 @@ class PopulationRoute:
     under: Perturbation | None = None
 
     method: ClassVar[str] = "population"
+    default_replicates: ClassVar[int] = TEST_SAMPLES
 
     @property
     def batch(self) -> int:

@@ -32,6 +32,10 @@ from moetheory.simulation.methods.tally import Tally
 Method = Literal["population", "identity", "law", "statistics", "data"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
+# replicates of a run whose length is not given: test samples or inputs, and training sets
+TEST_SAMPLES = 100_000
+TRAINING_SETS = 1000
+
 
 class Route(Protocol):
     """What the engine asks of a method: chunks of replicates, and what a chunk costs."""
@@ -43,6 +47,10 @@ class Route(Protocol):
     @property
     def method(self) -> str:
         """The method that estimates report."""
+
+    @property
+    def default_replicates(self) -> int:
+        """Replicates of a run whose length is not given."""
 
     @property
     def chunk_size(self) -> int:

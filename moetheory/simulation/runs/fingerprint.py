@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from moetheory.common.arrays import IntArray
 from moetheory.common.version import __version__
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts, counts_of
+from moetheory.problem.sample_counts import Counts
 from moetheory.simulation.methods.route import Family
 
 
 def run_identity(
     estimators: Sequence[Estimator],
     models: Sequence[BlockModel],
-    samples: Any,
+    samples: IntArray | None,
     counts: Counts,
     plan: Sequence[Family],
     entropy: int,
@@ -34,7 +35,7 @@ def run_identity(
         "entropy": entropy,
         "model": [_digest(model.fields()) for model in models],
         "estimators": [repr(estimator) for estimator in estimators],
-        "samples": None if samples is None else counts_of(samples, models[0]).tolist(),
+        "samples": None if samples is None else samples.tolist(),
         "counts": counts,
         "method": [family.route.method for family in plan],
         "under": None if under is None else [repr(under), _digest(_beyond_repr(under))],

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
+from moetheory.simulation.arguments import checked_samples
 from moetheory.simulation.plans import families
 from moetheory.simulation.runs.fingerprint import run_identity
 
@@ -15,8 +16,9 @@ BOTH = (mt.Dense(), mt.MoE())
 
 def of(model, estimators=BOTH, samples=30, counts="fixed", method=None, seed=1, under=None):
     models = model if isinstance(model, tuple) else (model,)
-    plan = families(estimators, models, samples, counts, method, False, under)
-    return run_identity(estimators, models, samples, counts, plan, seed, under)
+    sizes = checked_samples(samples, counts, method, estimators, models[0])
+    plan = families(estimators, models, sizes, counts, method, False, under)
+    return run_identity(estimators, models, sizes, counts, plan, seed, under)
 
 
 def test_it_names_the_versions_on_which_the_bits_depend(generic):

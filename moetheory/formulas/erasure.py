@@ -1,0 +1,91 @@
+r"""Erased coordinates (docs/theory.md §7): each is set to zero with probability q, independently.
+
+Leading axes are for several predictors; the last axis is for coordinates, (..., d), or for
+blocks, (..., K).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.formulas.perturbed import BlockLosses
+
+
+def erased(
+    losses: BlockLosses, q: float, added_active: FloatArray, added_inactive: FloatArray
+) -> BlockLosses:
+    r"""The losses with each coordinate set to zero with probability q, independently.
+
+    For uncorrelated coordinates every quadratic form is multiplied by :math:`1-q`, and q times the
+    form of predicting zero is added. Coordinates that are correlated before the rotation add
+    :math:`q(1-q)` times their `independence_variances`.
+
+    Parameters
+    ----------
+    losses : BlockLosses
+        The losses without erasure.
+    q : float
+        The probability of erasure.
+    added_active, added_inactive : (..., K) arrays
+        The `independence_variances` of each block while it is active, inactive.
+    """
+    kept = 1.0 - q
+    both = q * kept
+    inactive = kept * losses.inactive + q * losses.null_inactive + both * added_inactive
+    return BlockLosses(
+        active=kept * losses.active + q * losses.null_active + both * added_active,
+        inactive=inactive,
+        noise_gain=kept * losses.noise_gain,
+        drag_gain=kept * losses.drag_gain + both * added_active,
+        null_active=losses.null_active,
+        null_inactive=losses.null_inactive,
+    )
+
+
+def independence_variances(
+    bases: Sequence[FloatArray],
+    block_of: IntArray,
+    signal: FloatArray,
+    leakage: FloatArray,
+    mean: FloatArray,
+    variance: Any = 0.0,
+) -> tuple[FloatArray, FloatArray]:
+    r"""The variances that predictions would gain were coordinates independent, (..., K) each.
+
+    .. math:: \mathbb E\Big(\sum_m\Sigma_{mm}w_m^2 - w^\top\Sigma w\Big), \qquad
+              w = Uc, \quad \Sigma = U\operatorname{diag}(v)\,U^\top,
+
+    for each block while it is active, :math:`v = \lambda`, and inactive, :math:`v = \nu`. The
+    coefficients w and the clean covariance :math:`\Sigma` are those before the rotation by the
+    block's basis U. A variance is negative where coordinates repeat each other.
+
+    Parameters
+    ----------
+    bases : K arrays (s_g, s_g)
+        U: column m is the eigenvector of the block's coordinate m after the rotation.
+    block_of : (d,) integer array
+        The block of each coordinate.
+    signal, leakage : (..., d) arrays
+        :math:`\lambda, \nu`, the clean variances after the rotation.
+    mean, variance : (..., d) arrays, or a scalar variance
+        :math:`E\,c` and :math:`\operatorname{Var} c` of coefficients with uncorrelated errors.
+    """
+    shape = np.broadcast_shapes(*map(np.shape, (signal, leakage, mean, variance)))
+    error_variance = np.broadcast_to(variance, shape)
+    active, inactive = np.zeros((2, *shape[:-1], len(bases)))
+    for g, basis in enumerate(bases):
+        own = np.flatnonzero(block_of == g)
+        squared_basis = np.square(basis)  # the share of each direction in each coordinate
+        errors = np.matvec(squared_basis, error_variance[..., own])
+        squared_before = np.square(np.matvec(basis, mean[..., own])) + errors
+        squared_after = np.square(mean[..., own]) + error_variance[..., own]
+        for gained, variances in ((active, signal[..., own]), (inactive, leakage[..., own])):
+            # equal variances cancel exactly, without rounding errors
+            above_least = variances - variances.min(axis=-1, keepdims=True)
+            before = np.vecdot(squared_before, np.matvec(squared_basis, above_least))
+            gained[..., g] = before - np.vecdot(squared_after, above_least)
+    return active, inactive

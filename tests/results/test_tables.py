@@ -1,0 +1,54 @@
+"""Tables: the columns of an estimator in a sweep."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+
+BOTH = (mt.Dense(), mt.MoE(ridge=0.5))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return mt.BlockModel.isotropic(12, 3, 1.0, signal_energy=12.0)
+
+
+@pytest.mark.parametrize("over", ["noise_variance", "steps"])
+def test_a_sweep_knows_its_estimators_and_their_columns(model, over):
+    estimators = (mt.Dense(), mt.MoE())
+    result = mt.sweep(model, over, [1, 2], estimators, samples=60, replicates=20, rng=0)
+    assert result.estimators == estimators
+    for estimator, label in zip(estimators, ("dense", "moe"), strict=True):
+        for found, name in (
+            (result.theory(estimator), label),
+            (result.simulated(estimator), f"{label}_simulated"),
+            (result.sem(estimator), f"{label}_sem"),
+        ):
+            assert found is result[name]
+    assert len({id(column) for column in result.columns.values()}) == len(result.columns)
+
+
+def test_errors_are_of_asymptotic_formulas_alone(model):
+    result = mt.sweep(model, "samples", [30, 60], list(BOTH))
+    assert result.error(BOTH[0]) is result["dense_error"]
+    assert np.all(result["dense_error"] > 0.0)
+    exact = mt.sweep(model, "noise_variance", [1.0, 2.0], list(BOTH))
+    for estimator in BOTH:
+        assert exact.error(estimator) is None
+        assert exact.simulated(estimator) is exact.sem(estimator) is None
+    with pytest.raises(KeyError, match="moe"):
+        exact.theory(mt.MoE())
+
+
+def test_a_sweep_by_steps_and_a_pickled_one_keep_their_estimators(model):
+    result = mt.sweep(model, "steps", [1, 2], [mt.MoE(), mt.Dense()])
+    assert result.estimators == (mt.MoE(), mt.Dense())
+    again = pickle.loads(pickle.dumps(result))
+    assert again.estimators == result.estimators
+    assert list(again.columns) == ["steps", "moe", "dense"]
+    written = io.StringIO()
+    again.write_csv(written)
+    assert written.getvalue().startswith("steps,moe,dense\n1,")

@@ -1,0 +1,95 @@
+"""Arguments are checked once, by the public function that a user calls."""
+
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import moetheory as mt
+from moetheory.problem.estimators import checked_estimator
+from moetheory.problem.model import checked_model
+from moetheory.theory.crossovers import OVER
+
+DENSE, MOE, HARD = mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard())
+MODEL = mt.BlockModel.isotropic(6, 3, noise_variance=1.0, signal_energy=6.0)
+
+
+def checks(call):
+    """How often arguments are checked during ``call``: (estimators, models)."""
+    counter, checking = Counter(), (checked_estimator.__code__, checked_model.__code__)
+
+    def count(frame, event, _):
+        if event == "call" and frame.f_code in checking:
+            counter[frame.f_code] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return tuple(counter[code] for code in checking)
+
+
+FITTED = [("test_noise_variance", 40), ("misrouting", 40)]
+
+
+@pytest.mark.parametrize(("over", "samples"), [*((over, None) for over in OVER), *FITTED])
+@pytest.mark.parametrize("b", [MOE, mt.MoE(ridge=0.1)])
+def test_a_crossover_checks_each_argument_once(over, samples, b):
+    found = checks(lambda: mt.crossover(DENSE, b, MODEL, over=over, samples=samples))
+    assert found == (2, 1)
+
+
+def test_a_crossover_of_a_gate_checks_each_argument_once():
+    assert checks(lambda: mt.crossover(DENSE, HARD, MODEL, over="noise_variance")) == (2, 1)
+
+
+@pytest.mark.parametrize("estimator", [DENSE, MOE])
+def test_the_best_ridge_checks_each_argument_once(estimator):
+    assert checks(lambda: mt.optimal_ridge(estimator, MODEL, 20)) == (1, 1)
+
+
+ERASED = mt.Perturbation(erasure=0.1, noise_variance=2.0)
+ONE_ESTIMATOR = {
+    "risk": lambda: mt.risk(HARD, MODEL),
+    "risk of a fit": lambda: mt.risk(MOE, MODEL, samples=20),
+    "risk under": lambda: mt.risk(DENSE, MODEL, under=ERASED),
+    "risk of a fit under": lambda: mt.risk(MOE, MODEL, samples=20, under=ERASED, require="exact"),
+    "excess_rate": lambda: mt.excess_rate(MOE, MODEL),
+    "risk_distribution": lambda: mt.risk_distribution(MOE, MODEL, 20),
+    "descent": lambda: mt.descent(DENSE, MODEL, [1, 5]),
+    "contraction_factor": lambda: mt.contraction_factor(MOE, MODEL),
+    "steps_to": lambda: mt.steps_to(DENSE, MODEL, 0.01, relative=True),
+    "spiked_spectrum": lambda: mt.spiked_spectrum(MOE, MODEL, 40),
+    "optimal_coefficients": lambda: mt.optimal_coefficients(MOE, MODEL),
+}
+NO_ESTIMATOR = {
+    "gap": lambda: mt.gap(MODEL),
+    "mmse": lambda: mt.mmse(MODEL),
+    "moe_bound": lambda: mt.moe_bound(MODEL),
+    "high_probability_bound": lambda: mt.high_probability_bound(MODEL, 20, 0.05),
+    "routing_matrix": lambda: mt.routing_matrix(mt.Hard(), MODEL),
+    "misrouting_bound": lambda: mt.misrouting_bound(MODEL),
+    "sharp_snr_condition": lambda: mt.sharp_snr_condition(MODEL),
+}
+
+
+@pytest.mark.parametrize("name", ONE_ESTIMATOR)
+def test_functions_of_an_estimator_check_it_and_its_model_once(name):
+    assert checks(ONE_ESTIMATOR[name]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", NO_ESTIMATOR)
+def test_functions_of_a_model_check_it_once(name):
+    assert checks(NO_ESTIMATOR[name]) == (0, 1)
+
+
+def test_a_model_that_is_made_inside_needs_no_check():
+    assert checks(lambda: mt.best_experts(8, 40, 1.0)) == (0, 0)
+
+
+def test_checks_in_a_loop_would_be_counted():
+    assert checks(lambda: [mt.risk(DENSE, MODEL) for _ in range(3)]) == (3, 3)
+    assert checks(lambda: np.zeros(3)) == (0, 0)
