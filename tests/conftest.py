@@ -9,19 +9,16 @@ import io
 import math
 import multiprocessing
 import os
-import pickle
 import runpy
 import signal
 import statistics
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout, suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 # many small factorisations: threads that share busy cores slow them down; read when NumPy loads
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -30,9 +27,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from moetheory import catalogue, cli
+from moetheory import cli
 from moetheory.checking import checker
-from moetheory.checking.verdicts import Verdict
 from moetheory.claims import training_sets
 from moetheory.results.estimates import student_quantile
 
@@ -96,13 +92,11 @@ class Held:
     `simulate`, training sets are kept in their own place.
     """
 
-    def __init__(self, ahead=None):
+    def __init__(self):
         self.verdicts, self.controls, self.estimates = {}, {}, {}
         self.plain = checker.simulate
-        self.ahead = ahead
 
     def __call__(self, theorem):
-        self.fetch(theorem)
         if theorem not in self.verdicts:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(checker, "simulate", self.keep)
@@ -111,7 +105,6 @@ class Held:
 
     def control(self, theorem):
         """The verdict of its negative control."""
-        self.fetch(theorem)
         if theorem not in self.controls:
             # without closed forms it takes a simulation with power to find a claim wrong
             closed = all(None not in (claim.left, claim.right) for claim in theorem.claims)
@@ -119,16 +112,6 @@ class Held:
                 theorem.negative_control, rng=1, replicates=2 if closed else None
             )
         return self.controls[theorem]
-
-    def fetch(self, theorem):
-        """Take what the other process has made of it."""
-        known = theorem.name in catalogue and theorem is catalogue[theorem.name]
-        if self.ahead is None or not known or theorem in self.verdicts:
-            return
-        found = self.ahead(theorem.name)
-        if found is not None:
-            self.verdicts[theorem], self.controls[theorem], estimates = found
-            self.estimates.update(estimates)
 
     def keep(self, estimators, model, *, under, **options):
         estimates = self.plain(estimators, model, under=under, **options)
@@ -143,103 +126,30 @@ class Held:
 
 
 @pytest.fixture(scope="session")
-def held(ahead):
+def held():
     with pytest.MonkeyPatch.context() as patch:
         drawn_risks = lru_cache(32)(training_sets.drawn_risks.__wrapped__)
         patch.setattr(training_sets, "drawn_risks", drawn_risks)
-        yield Held(ahead)
+        yield Held()
 
 
-# --- ahead of time ------------------------------------------------------------------------------
-
-WHOLE = 1000  # tests, from which on a run is that of the whole suite
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
-class Ahead:
-    """``ahead(name)``: what another process has made meanwhile, or None if it has not.
-
-    It says the names; what it made is in files, for a pipe holds so little that it would wait.
-    """
-
-    def __init__(self, directory, names):
-        self.directory, self.names, self.made = directory, names, set()
-
-    def __call__(self, name):
-        while name not in self.made:
-            said = self.names.readline()
-            if not said:
-                return None
-            self.made.add(said.rstrip("\n"))
-        return pickle.loads((self.directory / name).read_bytes())
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ahead(request, tmp_path_factory):
-    """In a run of the whole suite, verdicts and examples are made while other tests run."""
-    if len(request.session.items) < WHOLE:
-        yield None
-        return
-    directory = tmp_path_factory.mktemp("ahead")
-    command = [sys.executable, __file__, directory]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        yield Ahead(directory, process.stdout)
-        process.kill()
-
-
-def work_ahead(directory: Path) -> None:
-    """What is asked for first comes first; what fails is left to the test itself."""
-    warnings.simplefilter("error")
-    training_sets.drawn_risks = lru_cache(32)(training_sets.drawn_risks.__wrapped__)
-    examples = {path.name: partial(drawn_example, path) for path in sorted(EXAMPLES.glob("*.py"))}
-    verdicts = {name: partial(both_verdicts, name) for name in catalogue}
-    for name, make in (examples | verdicts).items():
-        try:
-            made = make()
-        except Exception:
-            made = None
-        (directory / name).write_bytes(pickle.dumps(made))
-        print(name, flush=True)
-
-
-def drawn_example(path: Path) -> tuple[str, bytes]:
-    with TemporaryDirectory() as directory:
-        figure = Path(directory, "figure.png")
-        out = run_example(path, str(figure))
-        return out, figure.read_bytes() if figure.exists() else b""
-
-
-def both_verdicts(name: str) -> tuple[Verdict, Verdict, object]:
-    held = Held()
-    return held(catalogue[name]), held.control(catalogue[name]), held.estimates
-
-
-def run_example(path: Path, *arguments: str) -> str:
-    """What an example prints."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    with redirect_stdout(io.StringIO()) as out, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [path.name, *arguments])
-        runpy.run_path(str(path), run_name="__main__")
-    return out.getvalue()
-
-
-@pytest.fixture(scope="session")
-def example(ahead):
+@pytest.fixture
+def example(monkeypatch):
     """``example(name, *arguments)``: what an example prints; the argument is that of its figure."""
 
-    def of(name: str, *arguments: str) -> str:
-        made = None if ahead is None else ahead(name)
-        if made is None:
-            return run_example(EXAMPLES / name, *arguments)
-        out, figure = made
-        for path in arguments:
-            Path(path).write_bytes(figure)
-        return out
+    def run_example(name: str, *arguments: str) -> str:
+        import matplotlib
 
-    return of
+        matplotlib.use("Agg")
+        monkeypatch.setattr(sys, "argv", [name, *arguments])
+        with redirect_stdout(io.StringIO()) as out:
+            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        return out.getvalue()
+
+    return run_example
 
 
 @pytest.fixture(scope="session")
@@ -350,7 +260,3 @@ def interrupted_in_a_terminal():
         return process.wait(timeout=60), written.decode().replace("\r\n", "\n")
 
     return main
-
-
-if __name__ == "__main__":
-    work_ahead(Path(sys.argv[1]))

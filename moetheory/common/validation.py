@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moetheory.common.arrays import FloatArray
+
+Option = TypeVar("Option", bound=str)
 
 
 def number(
@@ -75,6 +77,20 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}")
     return bool(value)
+
+
+def choice(name: str, value: Any, options: tuple[Option, ...]) -> Option:
+    """``value``, which must be one of the strings ``options``.
+
+    >>> choice("counts", "fixed", ("fixed", "multinomial"))
+    'fixed'
+    """
+    if isinstance(value, str) and value in options:
+        return options[options.index(value)]
+    named = " or ".join(f'"{each}"' for each in options)
+    if len(options) > 2:
+        named = f"one of {', '.join(options)}"
+    raise ValueError(f"{name} must be {named}, got {value!r}")
 
 
 def read_only(*arrays: NDArray[Any]) -> None:

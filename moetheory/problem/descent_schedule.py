@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import number, read_only, regular_array, vector, whole
+from moetheory.common.validation import choice, number, read_only, regular_array, vector, whole
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
 
@@ -18,6 +18,7 @@ Cost = Literal["iterations", "samples", "multiplications"]
 StepSize = Literal["optimal"] | ArrayLike  # as users give it; below, as it is once checked
 CheckedStepSize = Literal["optimal"] | float | FloatArray
 COSTS: tuple[Cost, ...] = get_args(Cost)
+TRAINING_MODES: tuple[TrainingMode, ...] = get_args(TrainingMode)
 MOST_STEPS = 2**53  # beyond, floats skip integers
 SMALLEST_STEP = 1e-290  # its inverse is a float, also where a joint loss shortens it
 
@@ -57,11 +58,9 @@ def checked_schedule(
     return Schedule(checked_steps(steps), size, training)
 
 
-def checked_training(training: TrainingMode) -> TrainingMode:
+def checked_training(training: Any) -> TrainingMode:
     """``training`` itself; ValueError for anything but "own" and "joint"."""
-    if not isinstance(training, str) or training not in get_args(TrainingMode):
-        raise ValueError(f'training must be "own" or "joint", got {training!r}')
-    return training
+    return choice("training", training, TRAINING_MODES)
 
 
 def checked_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
@@ -112,11 +111,9 @@ def _checked_number(name: str, value: Any) -> float:
     return number(name, number(name, value, above=0.0), minimum=SMALLEST_STEP)
 
 
-def checked_cost(cost: Cost) -> Cost:
+def checked_cost(cost: Any) -> Cost:
     """``cost`` itself; ValueError for anything that is not one of `COSTS`."""
-    if not isinstance(cost, str) or cost not in COSTS:
-        raise ValueError(f"cost must be one of {', '.join(COSTS)}, got {cost!r}")
-    return cost
+    return choice("cost", cost, COSTS)
 
 
 def step_costs(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from moetheory.common.arrays import IntArray
-from moetheory.common.validation import count, read_only, regular_array
+from moetheory.common.validation import choice, count, read_only, regular_array
 from moetheory.problem.model import BlockModel
 
 Counts = Literal["fixed", "multinomial"]
+COUNTS: tuple[Counts, ...] = get_args(Counts)
 MOST_SAMPLES = 2**63 - 1
 
 
@@ -59,11 +60,9 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
     return counts
 
 
-def checked_counts(counts: Counts) -> Counts:
+def checked_counts(counts: Any) -> Counts:
     """``counts`` itself; ValueError for anything but "fixed" and "multinomial"."""
-    if not isinstance(counts, str) or counts not in ("fixed", "multinomial"):
-        raise ValueError(f'counts must be "fixed" or "multinomial", got {counts!r}')
-    return counts
+    return choice("counts", counts, COUNTS)
 
 
 def _largest_remainder_counts(n: int, probabilities: list[float]) -> list[int]:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import read_only
+from moetheory.common.validation import choice, read_only
 from moetheory.formulas import spiked
 from moetheory.predictors.spiked_design import Design
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 
 Noise = Literal["own", "common"]
+NOISES: tuple[Noise, ...] = get_args(Noise)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def spiked_spectrum(
     >>> spiked_spectrum(MoE(), model, 128, noise="common").condition
     array([1.875, 1.   ])
     """
-    _require_noise(noise)
+    choice("noise", noise, NOISES)
     design = Design.of(estimator, model, samples)
     rows, columns = design.rows.astype(np.float64), design.columns
     if noise == "common":
@@ -153,9 +154,3 @@ def spiked_spectrum(
         condition=condition,
         contraction=contraction,
     )
-
-
-def _require_noise(noise: object) -> None:
-    """Refuse anything but "own" and "common"."""
-    if not isinstance(noise, str) or noise not in get_args(Noise):
-        raise ValueError(f'noise must be "own" or "common", got {noise!r}')
