@@ -250,3 +250,23 @@ def test_everything_public_is_there_documented_and_listed():
     for name in moetheory.__all__:
         assert getattr(moetheory, name).__doc__, name
         assert re.search(rf"\b{name}\b", listed), name
+
+
+UNSAID = ("Of ", "Those ", "The same", "That ")  # a first sentence that begins so has no subject
+
+
+def unsaid(source: str) -> list[str]:
+    """First lines of docstrings that cannot stand alone in an index."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+    first = [(ast.get_docstring(node) or "").partition("\n")[0] for node in nodes]
+    return [line for line in first if line.startswith(UNSAID)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_docstrings_begin_with_a_subject(path):
+    assert unsaid(path.read_text(encoding="utf-8")) == []
+
+
+def test_a_docstring_without_a_subject_is_found():
+    assert unsaid('def f():\n    """Of each model."""') == ["Of each model."]
