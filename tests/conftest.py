@@ -14,6 +14,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout, suppress
@@ -52,15 +53,15 @@ def pytest_collection():
         gc.enable()
 
 
+comparisons: Counter[str] = Counter()  # made by each process
+
+
 @pytest.fixture(scope="session")
 def agrees():
     """``agrees(mean, sem, n, value)``: is a simulated mean what theory says, could it be seen?"""
-    made = 0
 
     def compare(mean: float, sem: float, n: int, value: float) -> bool:
-        nonlocal made
-        made += 1
-        assert made <= COMPARISONS, "raise COMPARISONS: the family-wise level needs the number"
+        comparisons["here"] += 1
         threshold = student_quantile(LEVEL / (2 * COMPARISONS), n - 1)
         z, power = (mean - value) / sem, (threshold + DETECTION) * sem / abs(value)
         print(f"z {z:+.2f} of {threshold:.2f}, power {100 * power:.2g} %")
@@ -68,6 +69,21 @@ def agrees():
         return abs(z) <= threshold
 
     return compare
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """A process of pytest-xdist ends: its comparisons count with those of the others."""
+    comparisons[node.gateway.id] = getattr(node, "workeroutput", {}).get("comparisons", 0)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["comparisons"] = comparisons["here"]
+    elif comparisons.total() > COMPARISONS:
+        message = f"{comparisons.total()} comparisons: raise COMPARISONS for the family-wise level"
+        pytest.exit(message, returncode=pytest.ExitCode.TESTS_FAILED)
 
 
 @pytest.fixture(scope="session")
