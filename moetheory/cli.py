@@ -17,7 +17,7 @@ USAGE, INTERNAL, WORKERS, INTERRUPTED, BROKEN_PIPE = 2, 70, 71, 130, 141
 _EXIT_CODES = (
     "exit code: 0 all hold, 1 a theorem is violated, 2 bad usage, "
     "3 inconclusive or assumptions not met, 70 internal error, "
-    "71 a worker process died, 130 interrupted, 141 the reader of the output has gone"
+    "71 a worker process died, 130 interrupted, 141 the output pipe was closed"
 )
 
 

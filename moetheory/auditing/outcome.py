@@ -152,7 +152,9 @@ class Audit(Columns):
             raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
         x = x - self.centre
         if predictor.needs_groups and groups is None:
-            raise ValueError(f"groups must be given for {name}, whose experts are told")
+            raise ValueError(
+                f"groups must be given for {name}, whose experts are routed by the true group"
+            )
         indices = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
         if indices.shape != (len(x),) or indices.dtype.kind not in "iu":
             raise ValueError(

@@ -189,10 +189,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--center",
         action="store_true",
-        help="measure features from their means: where 0 is not what they are at rest",
+        help="subtract the mean of each feature: for features whose 0 does not mean inactive",
     )
     parser.add_argument(
-        "--no-intercept", action="store_true", help="predictors of 0 where all features are 0"
+        "--no-intercept", action="store_true", help="fit predictors without an intercept"
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the risks as CSV")
     parser.add_argument(

@@ -52,8 +52,8 @@ def run_descent(options: argparse.Namespace) -> int:
         raise BadInputError("--excess cannot be combined with --tolerance: both are goals")
     if options.tolerance is not None and options.tolerance > 1.0:
         raise BadInputError(
-            f"--tolerance must be at most 1, a share of what there is to gain, got "
-            f"{options.tolerance:g}"
+            "--tolerance must be at most 1: it is a share of the possible reduction of the risk, "
+            f"got {options.tolerance:g}"
         )
     for name in ("replicates", "seed"):
         if getattr(options, name) is not None and options.samples is None:

@@ -259,8 +259,8 @@ def add_test_time(parser: argparse.ArgumentParser) -> None:
     number = {"type": float}
     for name, metavar, options, text in (
         ("test-noise-variance", "X", number, "feature noise variance (that of training)"),
-        ("misrouting", "EPS", number, "share of inputs taken for another group, each as often (0)"),
-        ("drag", "ETA", number, "how far these are dragged to its block (0)"),
+        ("misrouting", "EPS", number, "misrouting rate, spread evenly over the wrong groups (0)"),
+        ("drag", "ETA", number, "signal of the wrong group in a misrouted input, as a factor (0)"),
         ("noise-law", "LAW", {"type": noise_law}, f"{NOISE_LAWS} with DF > 2 (normal)"),
         ("erasure", "Q", number, "probability that a coordinate is set to zero (0)"),
         ("radius", "R", number, "length of the worst shift of each input (0)"),

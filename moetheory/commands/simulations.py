@@ -159,7 +159,7 @@ def _simulated(
     except ExecutorError:
         advice = "with --checkpoint, what is finished would have been kept"
         hint = _checkpoint_hint(checkpoint) or advice
-        raise ExecutorError(f"a worker process died, for want of memory perhaps; {hint}") from None
+        raise ExecutorError(f"a worker process died, perhaps out of memory; {hint}") from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_checkpoint_hint(checkpoint)) from None
 
@@ -212,7 +212,7 @@ def _training_sets_in_words(model: BlockModel, options: argparse.Namespace) -> s
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_model(parser, "an iso-parameter model unless --model is given")
     parser.add_argument(
-        "--only", choices=("dense", "moe"), help="default both; those of --gate come on top"
+        "--only", choices=("dense", "moe"), help="default both; mixtures of --gate are added"
     )
     add_gates(parser)
     add_ridge(parser)
@@ -227,7 +227,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--method",
         choices=METHODS,
         help="how training sets are drawn: the law of the coefficients (--only moe), sufficient "
-        "statistics, or all data, which both then share (default: the cheapest that there is); "
+        "statistics, or all data, shared by both estimators (default: the cheapest that there is); "
         "population, identity: nothing is fitted, squared errors or risks given the inputs",
     )
     add_test_time(parser)

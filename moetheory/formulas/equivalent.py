@@ -285,7 +285,7 @@ def _inverse(gram: FloatArray, counts: FloatArray, w: FloatArray) -> FloatArray:
     matrix = np.eye(counts.shape[-1]) - outer * gram
     least = float(np.linalg.eigvalsh(matrix).min())
     if not least > SINGULAR:
-        raise ArithmeticError(f"they are all but singular: least eigenvalue {least:.2g}")
+        raise ArithmeticError(f"the matrix is nearly singular: smallest eigenvalue {least:.2g}")
     return np.asarray(outer * np.linalg.inv(matrix))
 
 

@@ -35,8 +35,8 @@ def checked_perturbation(under: Perturbation, estimator: Estimator, model: Block
     if routes_by_input(estimator) and (under.confusion is not None or under.radius):
         what = "confusion" if under.confusion is not None else "radius"
         raise ValueError(
-            f"{what} needs oracle routing, as another gate errs by the input and not by a given "
-            f"rule, got {estimator!r}"
+            f"{what} needs oracle routing: the errors of another gate depend on the input, "
+            f"not on a given rule, got {estimator!r}"
         )
 
 

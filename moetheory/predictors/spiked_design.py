@@ -52,7 +52,7 @@ class Design:
         checked_oracle(estimator, "the spectrum of a fixed design")
         if estimator.ridge:
             raise ValueError(
-                "estimator must have no ridge, which is no part of what it observes, "
+                "estimator must have no ridge: the spectrum of a design does not depend on it, "
                 f"got {estimator!r}"
             )
         if not checked_model(model).strict:

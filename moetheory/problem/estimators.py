@@ -117,7 +117,7 @@ def require_strict(model: BlockModel) -> None:
     if not model.strict:
         raise ValueError(
             "gates that route by the input need strict blocks, leakage_variances=0, got a model "
-            "with leakage; Dense(...) and MoE(gate=Oracle()) know leakage"
+            "with leakage; Dense(...) and MoE(gate=Oracle()) work with leakage"
         )
 
 

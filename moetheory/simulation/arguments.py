@@ -175,7 +175,7 @@ def warn_of_heavy_tails(
         if target_sem is not None:
             raise ValueError(f"target_sem={target_sem:g} cannot be met: {what}")
         warnings.warn(
-            f"{what}; its sem is infinite, its median says where it lies",
+            f"{what}; its standard error is infinite: use the median, not the mean",
             HeavyTailWarning,
             stacklevel=3,
         )

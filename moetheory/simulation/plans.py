@@ -61,7 +61,7 @@ def families(
         assert isinstance(law.route, LawRoute)
         obstacle = law.route.obstacle()
         if method == "law" and obstacle is not None:
-            raise ValueError(f'method="law" does not know {obstacle}; leave method=None')
+            raise ValueError(f'method="law" has no closed form for {obstacle}; leave method=None')
         use_law = obstacle is None and method != "statistics"
         result.append(law if use_law else family("experts", routed, ExpertStatisticsRoute, 1))
     if dense:

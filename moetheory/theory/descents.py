@@ -158,7 +158,7 @@ def contraction_factor(
     varies = losses.curvature > 0.0
     if not varies.any():
         raise ValueError(
-            "model must have signal or noise in a direction that a group ever drawn can learn, "
+            "model must have signal or noise in a coordinate of a group with positive probability, "
             "got one without"
         )
     experts = 1 if isinstance(estimator, Dense) else model.experts
@@ -249,7 +249,8 @@ def steps_to(
         share = number("tolerance", tolerance, above=0.0)
         if share > 1.0:
             raise ValueError(
-                f"tolerance must be at most 1, a share of what there is to gain, got {share:g}"
+                "tolerance must be at most 1: it is a share of the possible reduction of the risk, "
+                f"got {share:g}"
             )
         allowed, rounding = share * float(trajectory.remaining(np.array([0]))[0]), 0.0
     else:
@@ -261,7 +262,7 @@ def steps_to(
     )
     if allowed < -rounding or (steps > 1 and allowed <= 0.0):
         raise ValueError(
-            f"tolerance must be greater than {floor}, below which descent does not stay, "
+            f"tolerance must be greater than {floor}: descent does not stay below that value, "
             f"got {tolerance!r}"
         )
     if steps > MOST_STEPS:

@@ -466,7 +466,10 @@ def test_predictions_at_no_noise_have_the_losses_that_were_measured(found, sampl
         (("dense", np.zeros((2, 11))), "features must have shape (n, 12), got (2, 11)"),
         (("dense", [["a"] * 12]), "features must hold real numbers, got <U1 values"),
         (("dense", np.full((2, 12), np.nan)), "features must be finite, got nan at index (0, 0)"),
-        (("moe", np.zeros((2, 12))), "groups must be given for moe, whose experts are told"),
+        (
+            ("moe", np.zeros((2, 12))),
+            "groups must be given for moe, whose experts are routed by the true group",
+        ),
         (("moe", np.zeros((2, 12)), [0]), "groups must be (2,) indices of names, got int64 values"),
         (("moe", np.zeros((2, 12)), ["a", "b"]), "indices of names, got <U1 values of shape (2,)"),
         (("moe(all)", np.zeros((2, 12)), [0, 3]), "groups must be from 0 to 2, got 0 to 3"),

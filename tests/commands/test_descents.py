@@ -128,7 +128,10 @@ def test_long_counts_of_steps_are_in_powers_of_ten(run):
         (("descent", "--replicates", "9"), "--replicates needs --samples"),
         (("descent", "--seed", "9"), "--seed needs --samples"),
         (("descent", "--ridge", "-1"), "--ridge must be at least 0, got -1"),
-        (("descent", "--tolerance", "5"), "--tolerance must be at most 1, a share of what there"),
+        (
+            ("descent", "--tolerance", "5"),
+            "--tolerance must be at most 1: it is a share of the possible",
+        ),
         (("descent", "--samples", "9", "--step-size", "0.9"), "--step-size must be less than"),
         (("descent", "--trainin", "own"), "unrecognized arguments: --trainin"),
         (("sweep", "--training", "joint"), "--training needs --over steps"),

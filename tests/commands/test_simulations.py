@@ -251,7 +251,7 @@ def test_simulate_help_names_options_defaults_and_exit_codes(run):
         (("--method", "law", "--samples", "9"), "--method law is known for MoE, got dense"),
         (
             ("--method", "law", "--only", "moe", "--ridge", "1", "--samples", "9"),
-            "--method law does not know ridge > 0; leave out --method",
+            "--method law has no closed form for ridge > 0; leave out --method",
         ),
         (("--only", "sparse"), "argument --only: invalid choice: 'sparse'"),
         (("--ridge", "-1"), "--ridge must be at least 0, got -1"),

@@ -276,7 +276,7 @@ LEARNED = mt.MoE(gate=mt.Learned(samples=300))
         (
             {"estimator": GATES, "under": mt.Perturbation(confusion=CONFUSION)},
             ValueError,
-            r"confusion needs oracle routing, .* got MoE\(gate=Hard",
+            r"confusion needs oracle routing: .* got MoE\(gate=Hard",
         ),
         (
             {"estimator": GATES, "under": mt.Perturbation(radius=0.1)},

@@ -395,11 +395,11 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
         ({"method": "law", "samples": 30}, r'"law" is known for MoE, got Dense\(ridge=0.0\)'),
         (
             {"method": "law", "samples": 30, "estimator": mt.MoE(ridge=1.0)},
-            'method="law" does not know ridge > 0; leave method=None',
+            'method="law" has no closed form for ridge > 0; leave method=None',
         ),
         (
             {"method": "law", "samples": [1, 2, 30], "estimator": mt.MoE()},
-            'method="law" does not know a block with several variances',
+            'method="law" has no closed form for a block with several variances',
         ),
     ],
 )

@@ -74,7 +74,7 @@ def carry_out(
         waiting.clear()  # it fails them all, and in Python 3.11 trips over those cancelled by then
         raise _failure(executor, "broke", error) from error
     except CancelledError as error:
-        raise _failure(executor, "cancelled a chunk that was asked of it", error) from error
+        raise _failure(executor, "cancelled a chunk that was submitted to it", error) from error
     finally:
         for future in waiting:
             future.cancel()

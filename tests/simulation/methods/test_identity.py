@@ -275,7 +275,7 @@ def test_differences_are_paired(generic):
         (
             mt.Dense(),
             {"leak": 0.1, "method": "identity"},
-            "Dense(...) and MoE(gate=Oracle()) know leakage",
+            "Dense(...) and MoE(gate=Oracle()) work with leakage",
         ),
         (mt.MoE(Learned(90)), {"method": "population"}, 'simulated with method="identity" only'),
         (mt.MoE(Hard()), {"memory": 10**5}, "memory must be at least"),
