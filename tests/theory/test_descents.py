@@ -410,9 +410,7 @@ def test_a_goal_below_the_floor_is_refused_and_the_floor_named(generic):
     for share in (0.0, -0.1):
         with pytest.raises(ValueError, match="tolerance must be greater than 0, got"):
             mt.steps_to(mt.Dense(), model, share, relative=True)
-    with pytest.raises(
-        ValueError, match=r"tolerance must be at most 1: it is a share of .*, got 5"
-    ):
+    with pytest.raises(ValueError, match=r"tolerance must be at most 1: it is a share .*, got 5"):
         mt.steps_to(mt.Dense(), model, 5, relative=True)
     with pytest.raises(ValueError, match="relative must be True or False, got 'no'"):
         mt.steps_to(mt.Dense(), model, 0.5, relative="no")
