@@ -1,4 +1,4 @@
-"""``python -m moetheory``."""
+"""The command line as ``python -m moetheory``."""
 
 from moetheory.cli import main
 

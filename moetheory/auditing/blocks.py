@@ -15,7 +15,7 @@ without the noise, which only adds to
 
 Features that are correlated given the group (a block that is not in its eigenbasis) add
 :math:`2\,\mathbb E\,(\Sigma_g)_{ml}^2`. Positive correlations of squares thus stay inside blocks,
-as long as no feature is louder while its block is silent.
+as long as no feature has a larger variance while its block is inactive.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class EnergyGate:
     @classmethod
     def relative(cls, mean_energies: FloatArray) -> EnergyGate:
         """The gate to the block with the largest energy relative to its mean, for one level."""
-        silent = mean_energies == 0.0
-        slopes = np.where(silent, 0.0, 1.0 / np.where(silent, 1.0, mean_energies))
+        is_zero = mean_energies == 0.0
+        slopes = np.where(is_zero, 0.0, 1.0 / np.where(is_zero, 1.0, mean_energies))
         return cls(np.zeros((1, len(slopes))), slopes[np.newaxis])
 
     def with_first_level(self, gate: EnergyGate) -> EnergyGate:

@@ -164,7 +164,7 @@ class _RoutedExperts:
         self._norms = np.sqrt(experts.squared_norms())
 
     def draw_noise(self, part: slice, chunk: FloatArray) -> None:
-        """Add the change by misrouting under drawn noise, which every level scales, for a chunk."""
+        """Add the change of the losses by misrouting under drawn noise, for a chunk of samples."""
         task, rows, sizes = self._task, self._rows[part], self._task.sizes
         shape = len(chunk), task.experts
         labels = task.labels[rows, np.newaxis]

@@ -115,7 +115,7 @@ def lead_in_words(lead: Lead, grid: FloatArray) -> str:
     begins, ends = lead
     if math.isinf(begins.value):
         return "never ahead of dense"
-    _, from_the_start, to_the_end = pattern(lead, grid)
+    _, from_the_start, to_the_end = shape_on_grid(lead, grid)
     if from_the_start and to_the_end:
         extent = "at every noise variance"
     elif to_the_end:
@@ -129,7 +129,7 @@ def lead_in_words(lead: Lead, grid: FloatArray) -> str:
     return f"ahead of dense {extent}{'' if lead.is_sure else ', if at all'}"
 
 
-def pattern(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
+def shape_on_grid(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
     """Whether the lead exists, whether it begins with the grid, whether it never ends."""
     begins, ends = lead.begins.value, lead.ends.value
     return math.isfinite(begins), begins <= grid[0], math.isinf(ends)

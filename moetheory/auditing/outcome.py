@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from moetheory.auditing.leads import Crossovers, lead_in_words, pattern
+from moetheory.auditing.leads import Crossovers, lead_in_words, shape_on_grid
 from moetheory.auditing.predictors import NAMES, Predictor
 from moetheory.common import text
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
@@ -43,7 +43,7 @@ class Audit(Columns):
         The share if blocks and groups had nothing to do with each other.
     leakage : float
         Equivalent overlap :math:`\alpha`: off their groups blocks have :math:`\alpha^2` times
-        the mean square that they have in them. 0 for strict blocks, ``inf`` if blocks are silent
+        the mean square that they have in them. 0 for strict blocks, ``inf`` if blocks are zero
         in their groups.
     model : BlockModel
         The nearest block model by second moments, at a noise variance of ``signal``.
@@ -238,7 +238,7 @@ def _lead_line(audit: Audit, name: str) -> str:
     if not audit.crossovers[name].agree:
         conclusion = "the theory missed it"
     elif all(each.is_sure for each in (predicted, measured)) and (
-        pattern(predicted, grid) == pattern(measured, grid)
+        shape_on_grid(predicted, grid) == shape_on_grid(measured, grid)
     ):
         conclusion = "the theory called it"
     else:

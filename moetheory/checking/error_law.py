@@ -1,4 +1,4 @@
-"""Simulated squared errors have a law: its deviation, its skewness and the replicates it takes."""
+"""The law of simulated squared errors: deviation, skewness, and how many replicates suffice."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ErrorLaw:
         assert claim.left is not None
         weights = np.asarray(claim.weights(model), dtype=np.float64)
         clean, under = without_label_noise(model), claim.under(model)
-        _require_known(under, claim)
+        _require_normal_errors(under, claim)
         cases = [_cases(estimator, clean, under) for estimator in theorem.estimators]
         chances, risks = cases[0][0], np.stack([each for _, each in cases])
         # relative to the largest part, so that no square overflows or underflows
@@ -96,8 +96,8 @@ def without_label_noise(model: BlockModel) -> BlockModel:
     return model.replace(label_noise_variance=0.0)
 
 
-def _require_known(under: Perturbation | None, claim: Claim) -> None:
-    """A refusal of perturbations that make errors other than normal with `_cases`' variance."""
+def _require_normal_errors(under: Perturbation | None, claim: Claim) -> None:
+    """Refuse perturbations under which errors given the groups are not normal."""
     if under is not None and (under.noise is not None or under.erasure or under.radius):
         raise ValueError(
             f"under of the claim {claim.name!r} may have noise_variance, confusion and drag only, "

@@ -86,7 +86,7 @@ def _remaining_share(learner: TrainedEstimator, model_and_step: Any) -> float:
 def best_step_claim(
     faster: TrainedEstimator, slower: TrainedEstimator, model: BlockModel, what: str, **more: Any
 ) -> Claim:
-    """The claim that ``faster`` contracts faster than ``slower`` on ``model`` at own best steps."""
+    """The claim that ``faster`` contracts faster than ``slower``, each at its own best step."""
     return claim_about(
         model,
         name=f"{faster.name} <= {slower.name}: factor at own best step, {what}",
@@ -103,7 +103,7 @@ def same_spectra_model() -> BlockModel:
 
 
 def best_factors() -> Symbolic:
-    """Contraction factors of dense and experts at own best steps: K blocks of two directions."""
+    """Contraction factors of dense and experts at own best steps: K blocks, two directions each."""
     import sympy
 
     p, low, more, noise = sympy.symbols("p low more sigma2", positive=True)

@@ -21,7 +21,7 @@ def _leading(model: BlockModel, counts: tuple[int, ...]) -> float:
 
 
 def larger_blocks(times: int) -> tuple[BlockModel, tuple[int, ...]]:
-    """Two blocks of 4 coordinates with 7 samples each, both numbers multiplied by ``times``."""
+    """A model of two blocks and its samples: 4 coordinates and 7 samples each, times ``times``."""
     sizes = times * np.array([4, 4])
     variances = np.repeat([2.0, 1.0], sizes)
     blocks = np.repeat([0, 1], sizes)
@@ -30,7 +30,7 @@ def larger_blocks(times: int) -> tuple[BlockModel, tuple[int, ...]]:
 
 
 def more_blocks(experts: int) -> tuple[BlockModel, tuple[int, ...]]:
-    """``experts`` blocks of 4 coordinates with a strong signal and 10 samples each."""
+    """A model of blocks of 4 coordinates with a strong signal, and 10 samples of each group."""
     model = BlockModel.isotropic(4 * experts, experts, 1.0, signal_energy=4000.0)
     return model, (10,) * experts
 

@@ -16,20 +16,26 @@ ARGUMENTS = {  # whose options have other names, or that need more words
     "k": "k of --gate top-k",
     "rng": "seed",
 }
-_BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # and two levels of them inside
+_BRACKETS = r"\([^()]*\)"
+for _ in range(2):  # levels of brackets inside
+    _BRACKETS = rf"\((?:[^()]|{_BRACKETS})*\)"
 _ALONE = r"(?<![\w./-])"  # not within a word or a path
-_VALUE = r""""[^"]*"|'[^']*'|\[[^]]*\]|[-+.\w]*\w"""
+_CALL = rf"[A-Za-z]\w*{_BRACKETS}"
+_VALUE = rf""""[^"]*"|'[^']*'|\[[^]]*\]|{_CALL}|[-+.\w]*\w"""
 _PIECES = re.compile(
-    r"""(?<![\w=])(?P<quoted>"[^"]*"?|'[^']*')"""
-    rf"|{_ALONE}(?:under=)?(?P<call>[A-Za-z]\w*{_BRACKETS})"
-    r"|, got (?P<missing>\w+)=None\b"
-    r"|\bleave (?P<left_out>\w+)=None\b"
-    rf"|{_ALONE}(?P<name>[a-z]\w*)=(?P<value>{_VALUE})"
-    r"|(?<=\bgot )\[(?P<numbers>[-+.,\w ]+)\]"
-    r"|^(?P<first>\w+)(?=[ [])"
-    rf"|{_ALONE}(?P<argument>[a-z]+(?:_[a-z]+)+)(?![\w./([-])"
-    # another argument may be a word of the sentence
-    r"|(?:(?<=\bneeds )|(?<=\bdivide )|(?<=\bgive ))(?P<other>\w+)(?=[, ])"
+    rf"""
+    (?<![\w=]) (?P<quoted> "[^"]*"? | '[^']*' )
+    | {_ALONE} (?P<call> {_CALL} )
+    | (?P<before> ,[ ]got[ ] | \bleave[ ] )? {_ALONE} (?P<name> [a-z]\w* ) = (?P<value> {_VALUE} )
+    | (?<= \bgot[ ] ) (?P<numbers> \[ [-+.,\w ]+ \] )
+    | (?P<argument>
+        ^ \w+ (?= [ [] )
+        | {_ALONE} [a-z]+ (?: _[a-z]+ )+ (?! [\w./([-] )
+        # any other argument may be a word of the sentence
+        | (?: (?<= \bneeds[ ] ) | (?<= \bdivide[ ] ) | (?<= \bgive[ ] ) ) \w+ (?= [, ] )
+    )
+    """,
+    re.VERBOSE,
 )
 
 
@@ -67,27 +73,25 @@ def in_options(message: str, options: argparse.Namespace, called: Mapping[str, s
     """
 
     def in_words(piece: re.Match[str]) -> str:
-        kind = piece.lastgroup or ""
-        if kind == "quoted":
-            return piece[0]
-        if kind == "call":
-            return _object_in_words(piece["call"], options) or piece[0]
-        if kind == "numbers":
-            return _as_typed(piece["numbers"])
-        name = piece["name" if kind == "value" else kind]
-        option = _option(called.get(name, name), options, called)
+        match piece.lastgroup:
+            case "quoted":
+                return piece[0]
+            case "call":
+                return _object_in_words(piece["call"], options) or piece[0]
+            case "numbers":
+                return _as_typed(piece["numbers"])
+        argument = piece["argument"] or piece["name"]
+        option = _option(called.get(argument, argument), options, called)
         if option is None:
             return piece[0]
-        match kind:
-            case "missing":
-                return ""
-            case "left_out":
-                return f"leave out {option}"
-            case "value":
-                return f"{option} {_as_typed(piece['value'])}"
-        return option
+        before, value = piece["before"] or "", piece["value"]
+        if before and value == "None":
+            return f"leave out {option}" if before == "leave " else ""
+        if value is None or value.startswith("Perturbation("):
+            return before + option
+        return f"{before}{option} {_as_typed(value)}"
 
-    place = "".join(re.findall(r"\Aat \S+: ", message))
+    place = "".join(re.findall(r"\Aat \S+: ", message))  # of a sweep
     text = message.removeprefix(place)
     if re.match(rf"[A-Z]\w*{_BRACKETS}", text):
         return message
@@ -95,7 +99,7 @@ def in_options(message: str, options: argparse.Namespace, called: Mapping[str, s
 
 
 def dashed(name: str) -> str:
-    """The option of this name."""
+    """The option for the argument ``name``, with dashes."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -132,4 +136,5 @@ def _perturbation_in_words(options: argparse.Namespace) -> str | None:
 
 
 def _as_typed(value: str) -> str:
+    """The value of an argument as a user types it after an option."""
     return value.strip("'\"[]").replace(", ", ",")

@@ -52,7 +52,7 @@ class Bounded(NamedTuple):
 
 
 class _Law(NamedTuple):
-    """The distinct weights, largest first, with what belongs to each: arrays (J,)."""
+    """The law of Q by its distinct weights, largest first; all arrays are (J,)."""
 
     unit: float  # twice the largest weight
     ratios: FloatArray  # β

@@ -220,9 +220,9 @@ def _next_order(
     p: FloatArray,
     e: FloatArray,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    r"""The gradient of :math:`\Psi`, the label's derivative of :math:`\Phi_1`.
+    r"""The gradient of :math:`\Psi`, the derivative of :math:`\Phi_1` in the weight of the label.
 
-    With the label of weight :math:`\epsilon` appended, :math:`G \to G + 2\epsilon V`,
+    With the label appended with weight :math:`\epsilon`, :math:`G \to G + 2\epsilon V`,
     :math:`V_{gh} = \sum_m E_{gm}E_{hm}/D_m`, and :math:`w \to w - \epsilon Pe`, so that
 
     .. math:: \Psi = -\operatorname{tr}PV - j^\top Pe, \qquad

@@ -16,7 +16,7 @@ from moetheory.formulas.perturbed import BlockLosses
 
 
 def erased(
-    losses: BlockLosses, q: float, added_active: FloatArray, added_inactive: FloatArray
+    losses: BlockLosses, q: float, added_active: Any = 0.0, added_inactive: Any = 0.0
 ) -> BlockLosses:
     r"""The losses with each coordinate set to zero with probability q, independently.
 
@@ -31,14 +31,14 @@ def erased(
     q : float
         The probability of erasure.
     added_active, added_inactive : (..., K) arrays
-        The `independence_variances` of each block while it is active, inactive.
+        The `independence_variances` of each block while it is active, inactive; 0 for
+        uncorrelated coordinates.
     """
     kept = 1.0 - q
     both = q * kept
-    inactive = kept * losses.inactive + q * losses.null_inactive + both * added_inactive
     return BlockLosses(
         active=kept * losses.active + q * losses.null_active + both * added_active,
-        inactive=inactive,
+        inactive=kept * losses.inactive + q * losses.null_inactive + both * added_inactive,
         noise_gain=kept * losses.noise_gain,
         drag_gain=kept * losses.drag_gain + both * added_active,
         null_active=losses.null_active,
@@ -61,7 +61,7 @@ def independence_variances(
 
     for each block while it is active, :math:`v = \lambda`, and inactive, :math:`v = \nu`. The
     coefficients w and the clean covariance :math:`\Sigma` are those before the rotation by the
-    block's basis U. A variance is negative where coordinates repeat each other.
+    block's basis U. A result is negative where coordinates repeat each other.
 
     Parameters
     ----------

@@ -242,7 +242,7 @@ class _Scores:
         return [np.asarray(step * part) for part in parts]
 
     def below_constant(self) -> _BelowConstant:
-        """What happens where all scores are below A, if A is the constant score."""
+        """The `_BelowConstant` of these scores; zeros unless A is the constant score."""
         if not self.is_constant_least:
             zeros = np.zeros(len(self.blocks))
             return _BelowConstant(zeros, zeros, 0.0)
@@ -283,7 +283,7 @@ class _Scores:
                 return lower, upper
 
     def nodes(self, lower: float, upper: float) -> int:
-        """Enough nodes for all laws: that of log z is no narrower than that of a chi-square."""
+        """The number of nodes for laws of log z, none narrower than that of a log chi-square."""
         narrowest = math.sqrt(2.0 / max(float(block.degrees.sum()) for block in self.blocks))
         return min(max(COARSE, math.ceil((upper - lower) / narrowest)), MOST_NODES)
 

@@ -88,7 +88,10 @@ def _overlap(
 def _detectable(
     signal: ArrayLike, aspect: ArrayLike, noise: ArrayLike
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    r"""For detectable spikes :math:`\ell` and :math:`\sigma^2/\ell`, for others 1 and 0; which."""
+    r"""The arrays :math:`\ell` and :math:`\sigma^2/\ell`, and whether each spike is detectable.
+
+    Spikes that are not detectable get 1 and 0.
+    """
     detectable = np.greater(signal, threshold(aspect, noise))
     spike = np.where(detectable, signal, 1.0)
     return spike, np.where(detectable, noise, 0.0) / spike, detectable

@@ -23,7 +23,9 @@ from moetheory.problem.perturbation import Perturbation
 UNCHANGED = Perturbation()
 
 
-def checked_perturbation(under: Perturbation, estimator: Estimator, model: BlockModel) -> None:
+def require_defined_perturbation(
+    under: Perturbation, estimator: Estimator, model: BlockModel
+) -> None:
     """Refuse a perturbation that is not defined for the estimator or the model."""
     if not isinstance(under, Perturbation):
         raise ValueError(f"under must be a Perturbation, got {under!r}")
@@ -82,7 +84,7 @@ def optimal_losses(estimator: Estimator, model: BlockModel) -> BlockLosses:
 
 
 def correlated_blocks(model: BlockModel) -> NDArray[np.bool_]:
-    """Whether the coordinates of each block are correlated before the rotation, booleans (K,)."""
+    """The mask (K,) of blocks with coordinates that are correlated before the rotation."""
     result = np.zeros(model.experts, dtype=bool)
     for g, basis in enumerate(model.rotations or ()):
         own = model.block_of == g
@@ -131,10 +133,9 @@ def perturbed_excess(
 ) -> FloatArray:
     """Excess risk given the group, (..., K); ``added_by_erasure`` are `erasure_terms`, if any."""
     if under.erasure:
-        nothing = np.zeros(model.experts)
-        losses = erasure.erased(losses, under.erasure, *(added_by_erasure or (nothing, nothing)))
+        losses = erasure.erased(losses, under.erasure, *(added_by_erasure or ()))
     routed = routed_losses(losses, estimator, model, under)
     if under.radius:
-        outside = model.label_noise_variance
-        return perturbed.adversarial(routed, under.confusion, outside, under.radius)
+        omega = model.label_noise_variance
+        return perturbed.adversarial(routed, under.confusion, omega, under.radius)
     return perturbed.excess(routed, under.confusion)

@@ -67,9 +67,9 @@ class Perturbation:
     --------
     >>> from moetheory import BlockModel, MoE, risk
     >>> model = BlockModel.isotropic(8, 2, noise_variance=1.0, signal_energy=8.0)
-    >>> louder = Perturbation(noise_variance=2.0)
+    >>> noisier = Perturbation(noise_variance=2.0)
     >>> misled = Perturbation(confusion=[[0.9, 0.1], [0.1, 0.9]])
-    >>> [risk(MoE(), model, under=under).value for under in (None, louder, misled)]
+    >>> [risk(MoE(), model, under=under).value for under in (None, noisier, misled)]
     [0.3333333, 0.5555556, 0.4222222]
 
     Only the variance of the noise matters:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import IntArray
 from moetheory.common.errors import HeavyTailWarning
 from moetheory.common.validation import regular_array
-from moetheory.predictors.perturbed_risks import checked_perturbation, require_normal_errors
+from moetheory.predictors.perturbed_risks import require_defined_perturbation, require_normal_errors
 from moetheory.problem.estimators import Estimator, checked_estimator, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
@@ -66,7 +66,7 @@ def checked_under(
     """``under``, checked to be defined for all estimators and, for fits, to have a closed form."""
     if under is not None:
         for estimator in estimators:
-            checked_perturbation(under, estimator, model)
+            require_defined_perturbation(under, estimator, model)
         if samples is not None:
             require_normal_errors(under, instead)
     return under
@@ -84,14 +84,12 @@ def checked_samples(
         return checked_training_samples(samples, counts, method, estimators, model)
     _require_method(method)
     if checked_counts(counts) != "fixed":
-        raise ValueError(
-            f"counts={counts!r} needs samples, the size of the training sets, got samples=None"
-        )
-    if method not in (None, "population", "identity"):
-        raise ValueError(
-            f"method={method!r} needs samples, the size of the training sets, got samples=None"
-        )
-    return None
+        given = f"counts={counts!r}"
+    elif method not in (None, "population", "identity"):
+        given = f"method={method!r}"
+    else:
+        return None
+    raise ValueError(f"{given} needs samples, the size of the training sets, got samples=None")
 
 
 def checked_training_samples(

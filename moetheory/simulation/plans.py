@@ -41,7 +41,6 @@ def families(
 
     ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are.
     """
-    all_members = tuple(range(len(estimators)))
     if samples is None:
         return _population_families(tuple(estimators), models, method, under)
 
@@ -51,7 +50,7 @@ def families(
         return Family(name, tuple(members), trained, salt)
 
     if method == "data":
-        return [family("all", list(all_members), DataRoute)]
+        return [family("all", list(range(len(estimators))), DataRoute)]
     routed, dense = separated(estimators, models[0])
     if method == "law" and dense:
         raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
@@ -84,8 +83,8 @@ def _population_families(
     under: Perturbation | None,
 ) -> list[Family]:
     """The families of population-optimal estimators."""
-    gated = any(map(routes_by_input, estimators))
-    if gated or method == "identity":
+    needs_weights = method == "identity" or any(map(routes_by_input, estimators))
+    if needs_weights:
         require_strict(models[0])
     learned: dict[Learned, list[int]] = {}
     for i, estimator in enumerate(estimators):
@@ -98,7 +97,7 @@ def _population_families(
             f'method="identity" holds for inputs as they are in training, got under={under!r}; '
             "leave method=None"
         )
-    if method == "population" or under is not None or not (gated or method == "identity"):
+    if method == "population" or under is not None or not needs_weights:
         if learned:
             other = f"method={method!r}" if under is None else f"under={under!r}"
             raise ValueError(

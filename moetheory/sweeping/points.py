@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.errors import NoClosedForm
 from moetheory.common.validation import number
-from moetheory.predictors.perturbed_risks import checked_perturbation
+from moetheory.predictors.perturbed_risks import require_defined_perturbation
 from moetheory.problem.estimators import Estimator, require_strict, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
@@ -53,7 +53,7 @@ def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint
             with named(point.name):
                 estimator.parameters(point.model)  # refuses a gate with too many experts
                 if point.under is not None:
-                    checked_perturbation(point.under, estimator, point.model)
+                    require_defined_perturbation(point.under, estimator, point.model)
                 if point.samples is None and routes_by_input(estimator):
                     require_strict(point.model)
 
@@ -66,6 +66,7 @@ def _point(
     under: Perturbation | None,
     drag: float,
 ) -> SweepPoint:
+    """The point of a sweep at one value."""
     name = f"{over}={value}"
     if over == "samples":
         samples = value

@@ -163,7 +163,6 @@ def sweep(
     points = points_of(model, over, grid, samples, under, drag)
     if replicates is not None:
         replicates = count("replicates", replicates, minimum=2)
-
     require_defined(estimators, points)
 
     columns: dict[str, Any] = {over: grid}

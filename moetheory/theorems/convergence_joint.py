@@ -43,13 +43,13 @@ COMMON_STEP = CommonStep(DENSE)
 GOAL = 0.001  # share of the gain that is left when multiplications are counted
 
 
-def _rare_loud_group_model() -> BlockModel:
-    """A model with a rare loud group: p(lambda + sigma2) varies less than p lambda + sigma2."""
+def _rare_strong_group_model() -> BlockModel:
+    """A rare group with a strong signal: p(lambda + sigma2) varies less than p lambda + sigma2."""
     return BlockModel([0.1, 0.9], [0, 1], [67.0, 1.11], [1.0, 1.0], 10.0)
 
 
 def _rare_group_model() -> BlockModel:
-    """A model with a rare group that is no louder than the other: its expert learns slowly."""
+    """A model with a rare group of the same variance as the other: its expert learns slowly."""
     return BlockModel([0.2, 0.8], [0, 1], [1.0, 1.0], [1.0, 1.0], 1.0)
 
 
@@ -111,7 +111,7 @@ THEOREM = Theorem(
             symbolic=best_factors,
             control=WRONG_ALWAYS,
         ),
-        best_step_claim(JOINT, DENSE, _rare_loud_group_model(), "a rare loud group"),
+        best_step_claim(JOINT, DENSE, _rare_strong_group_model(), "a rare loud group"),
         _multiplications_claim(JOINT, DENSE, same_spectra_model(), "blocks alike"),
         _multiplications_claim(DENSE, JOINT, _rare_group_model(), "a rare group"),
     ),

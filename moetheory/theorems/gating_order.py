@@ -150,7 +150,7 @@ def _given_and_noisy(model: BlockModel) -> Sequence[BlockModel]:
 
 
 def _pointwise() -> Symbolic:
-    """The loss of one expert's weight v, and its least value with the rest, per unit of q."""
+    """The loss of one expert's weight v, and the least loss plus (v - w)^2, for each unit of q."""
     import sympy
 
     v, w = sympy.symbols("v w", positive=True)

@@ -73,15 +73,15 @@ def _overlap_label(model: BlockModel) -> str:
 # --- what the mixture loses -----------------------------------------------------------------------
 
 
-def _strict_excess_and_unseen(model: BlockModel) -> float:
+def _strict_excess_and_leaked_signal(model: BlockModel) -> float:
     """The MoE's excess risk with strict blocks plus the leaked signal outside the active block."""
-    unseen = (1.0 - model.group_probabilities[model.block_of]) * model.leakage_variances
+    leaked = (1.0 - model.group_probabilities[model.block_of]) * model.leakage_variances
     strict = model.replace(leakage_variances=0.0)
-    return moe_excess(strict) + float(unseen @ model.coefficients**2)
+    return moe_excess(strict) + float(leaked @ model.coefficients**2)
 
 
 def _loss_identity() -> Symbolic:
-    """The MoE's risk with leakage, and its strict risk with the unseen part."""
+    """The MoE's excess risk with leakage, and with strict blocks plus the leaked signal."""
     one, strict = direction(leaking=True), direction(leaking=False)
     return one.claim(one.moe, strict.moe + (one.moment - one.active) * one.coefficient**2)
 
@@ -166,7 +166,7 @@ THEOREM = Theorem(
             name="MoE == MoE of strict blocks + sum (1-p) nu b^2",
             relation="==",
             left=moe_excess,
-            right=_strict_excess_and_unseen,
+            right=_strict_excess_and_leaked_signal,
             symbolic=_loss_identity,
             weights=weight_of(MoE()),
             resolution=PERTURBED,

@@ -169,7 +169,9 @@ def _experts_risk(
     sizes, isotropic = regressions.sizes, regressions.isotropic
     trivial = (counts == 0) | (sizes == 0)
     infinite = (np.abs(counts - sizes) <= 1) & (regressions.residual > 0.0)
-    exact = trivial | ((penalty == 0.0) & ((counts >= sizes) | isotropic | infinite))
+    # the fitted coefficients are uncorrelated, which erasure of correlated coordinates needs
+    uncorrelated = trivial | ((penalty == 0.0) & ((counts >= sizes) | infinite))
+    exact = uncorrelated | ((penalty == 0.0) & isotropic)
     moments = _exact_moments(model, regressions)
     if not exact.all():
         asymptotic = _asymptotic_moments(penalty, model, regressions, exact)
@@ -179,7 +181,6 @@ def _experts_risk(
         )
     added_by_erasure = None
     if under.erasure and model.rotations is not None:
-        uncorrelated = trivial | ((penalty == 0.0) & ((counts >= sizes) | infinite))
         if np.any(correlated_blocks(model) & ~uncorrelated):
             raise _no_erasure_formula(estimator, counts)
         # an infinite variance stays infinite, whatever erasure adds

@@ -13,10 +13,10 @@ from moetheory.predictors.optimal import (
     unchecked_optimal_coefficients,
 )
 from moetheory.predictors.perturbed_risks import (
-    checked_perturbation,
     erasure_terms,
     optimal_losses,
     perturbed_excess,
+    require_defined_perturbation,
     require_normal_errors,
 )
 from moetheory.problem.estimators import (
@@ -113,7 +113,7 @@ def risk(
     if require not in (None, "exact"):
         raise ValueError(f'require must be "exact" or None, got {require!r}')
     if under is not None:
-        checked_perturbation(under, estimator, model)
+        require_defined_perturbation(under, estimator, model)
     result = unchecked_risk(estimator, model, samples, under)
     if require == "exact" and result.exactness == "asymptotic":
         more = "" if under is None else f", under={under!r}"

@@ -36,6 +36,8 @@ def run_campaign(
     ----------
     name : str
         Name in the line of progress.
+    plan : sequence of Family
+        The families, at least one; all have the same models.
     options : ExecutionOptions
     in_flight : int
         Chunks that may be computed at the same time, from `max_chunks_in_flight`.

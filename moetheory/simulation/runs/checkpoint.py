@@ -189,7 +189,7 @@ def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 
 
 def _shown(text: str, start: int) -> str:
-    """A long text cut to the piece from ``start``."""
+    """The piece of a long text that begins at ``start``; a short text as it is."""
     if len(text) <= SHOWN:
         return text
     end = start + SHOWN
