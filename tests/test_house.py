@@ -214,12 +214,20 @@ def test_every_method_has_a_file_of_its_name():
         assert (PACKAGE / "simulation" / "methods" / f"{method}.py").is_file()
 
 
+SUBJECTS = {  # tests of what several files do together
+    "commands/test_checkpoints.py",
+    "commands/test_perturbations.py",
+    "theorems/test_theorems.py",
+    "theory/test_argument_checks.py",
+}
+
+
 def test_tests_stand_where_the_code_stands():
     tests = Path(__file__).parent
-    for path in tests.rglob("test_*.py"):
-        room = path.parent.relative_to(tests)
-        if room.parts and room.parts[0] not in ("benchmarks", "examples"):
-            assert (PACKAGE / room).is_dir(), path
+    here = {path.relative_to(tests) for path in tests.glob("*/**/test_*.py")}
+    named = {path.as_posix(): path.with_name(path.name.removeprefix("test_")) for path in here}
+    lost = {test for test, module in named.items() if not (PACKAGE / module).is_file()}
+    assert lost == SUBJECTS
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))

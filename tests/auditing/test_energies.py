@@ -33,13 +33,6 @@ def drawn(samples, noise_variance, rng):
     return groups, squares * (mine * SIGNALS), squares * (mine * SIGNALS + noise_variance)
 
 
-def test_sums_over_blocks():
-    rng = np.random.default_rng(0)
-    values, block_of = rng.normal(size=(4, 6)), np.array([2, 0, 2, 1, 0, 2])
-    expected = [[row[block_of == g].sum() for g in range(3)] for row in values]
-    np.testing.assert_allclose(block_sums(values, block_of), expected, rtol=1e-13)
-
-
 # --- noise -------------------------------------------------------------------------------------
 
 

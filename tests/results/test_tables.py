@@ -1,5 +1,6 @@
-"""Tables: the columns of an estimator in a sweep."""
+"""Tables: the columns of an estimator in a sweep, and their CSV."""
 
+import csv
 import io
 import pickle
 
@@ -52,3 +53,18 @@ def test_a_sweep_by_steps_and_a_pickled_one_keep_their_estimators(model):
     written = io.StringIO()
     again.write_csv(written)
     assert written.getvalue().startswith("steps,moe,dense\n1,")
+
+
+def test_a_sweep_writes_every_digit_and_replaces_whole_files(tmp_path):
+    result = mt.sweep(
+        mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.1, 1 / 3], replicates=50, rng=0
+    )
+    path = tmp_path / "sweep.csv"
+    path.write_text("old")
+    result.to_csv(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(result) == 2
+    for name, column in result.columns.items():
+        assert [float(row[name]) for row in rows] == column.tolist()
+    assert [p.name for p in tmp_path.iterdir()] == ["sweep.csv"]

@@ -1,6 +1,5 @@
-"""Estimates, their intervals and combinations; the CSV of a sweep."""
+"""Estimates, their intervals and combinations."""
 
-import csv
 import math
 
 import numpy as np
@@ -85,21 +84,6 @@ def test_quantiles_far_in_the_tail(tail, degrees):
     from scipy import stats
 
     assert student_quantile(tail, degrees) == pytest.approx(stats.t.isf(tail, degrees), rel=1e-8)
-
-
-def test_a_sweep_writes_every_digit_and_replaces_whole_files(tmp_path):
-    result = mt.sweep(
-        mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.1, 1 / 3], replicates=50, rng=0
-    )
-    path = tmp_path / "sweep.csv"
-    path.write_text("old")
-    result.to_csv(path)
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == len(result) == 2
-    for name, column in result.columns.items():
-        assert [float(row[name]) for row in rows] == column.tolist()
-    assert [p.name for p in tmp_path.iterdir()] == ["sweep.csv"]
 
 
 def test_the_median_has_an_interval_that_covers_whatever_the_law():
