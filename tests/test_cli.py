@@ -99,7 +99,7 @@ def test_what_has_no_closed_form_is_one_line_and_exit_2(run, monkeypatch):
     for command in ("risk", "sweep"):
         assert run(command, "--samples", "9") == (
             *(2, ""),
-            "moetheory: error: no formula; call simulate(...)\n",
+            "moetheory: error: no formula; run moetheory simulate with the same options\n",
         )
 
 

@@ -25,7 +25,7 @@ _VALUE = rf""""[^"]*"|'[^']*'|\[[^]]*\]|{_CALL}|[-+.\w]*\w"""
 _PIECES = re.compile(
     rf"""
     (?<![\w=]) (?P<quoted> "[^"]*"? | '[^']*' )
-    | {_ALONE} (?P<call> {_CALL} )
+    | {_ALONE} (?P<call> (?: call[ ] )? {_CALL} )
     | (?P<before> ,[ ]got[ ] | \bleave[ ] )? {_ALONE} (?P<name> [a-z]\w* ) = (?P<value> {_VALUE} )
     | (?<= \bgot[ ] ) (?P<numbers> \[ [-+.,\w ]+ \] )
     | (?P<argument>
@@ -113,7 +113,9 @@ def _option(name: str, options: argparse.Namespace, called: Mapping[str, str]) -
 
 
 def _object_in_words(call: str, options: argparse.Namespace) -> str | None:
-    """The estimator or the perturbation with this representation; None for anything else."""
+    """The estimator, the perturbation or the command that this is; None for anything else."""
+    if call.startswith("call simulate("):
+        return "run moetheory simulate with the same options"
     if call.startswith("Perturbation("):
         return _perturbation_in_words(options)
     if not call.startswith(("Dense(", "MoE(")):

@@ -75,6 +75,8 @@ def plot(result: Sweep | Audit, ax: Axes | None = None) -> Axes:
     """
     if not isinstance(result, Sweep | Audit):
         raise ValueError(f"result must be a Sweep or an Audit, got {type(result).__name__}")
+    if isinstance(result, Sweep) and not result.estimators:
+        raise ValueError("result must be a Sweep with its estimators, got none: there is no curve")
     if ax is None:
         from matplotlib import pyplot
 

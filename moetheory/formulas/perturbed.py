@@ -1,6 +1,6 @@
 r"""Risks when the test differs from training (docs/theory.md §7).
 
-Given the group i and the group j that an input is taken for, the error of linear coefficients c
+Given the group i and the group j that an input is routed to, the error of linear coefficients c
 is a sum of independent terms, one for each coordinate. All risks therefore follow from a few
 quadratic forms of c on each block: `BlockLosses`. These forms are linear in the mean and the
 variance of c, so fitted coefficients enter through their first two moments.
@@ -46,7 +46,7 @@ class BlockLosses(NamedTuple):
 
 
 class RoutedLosses(NamedTuple):
-    r"""The parts of the excess risk :math:`R_{i\to j}` of an input of group i, taken for group j.
+    r"""The parts of the excess risk :math:`R_{i\to j}` of an input of group i, routed to expert j.
 
     Attributes
     ----------
@@ -149,7 +149,7 @@ def loss_changes(
 
 
 def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
-    r"""The parts of the risk of dense for an input of group i that is taken for group j.
+    r"""The parts of the risk of dense for an input of group i that is routed to group j.
 
     .. math:: R_{i\to j} = \sum_m S_{im}(b-c)^2 + \sigma_o^2\|c\|^2
               + \eta^2\sum_{m\in j}\lambda c^2 \;(j \ne i) .
@@ -205,17 +205,19 @@ def excess(routed: RoutedLosses, confusion: FloatArray | None) -> FloatArray:
     right, wrong = _split(confusion)
     error_rate = wrong.sum(axis=-1)
     infinite = np.isinf(routed.routed_block)
-    foreign = np.matvec(wrong, np.where(infinite, 0.0, routed.routed_block))
-    foreign = np.where(np.matvec(wrong, infinite * 1.0) > 0.0, np.inf, foreign)
-    # [i, k]: how often block k is neither that of the input nor that it is taken for
+    elsewhere = np.matvec(wrong, np.where(infinite, 0.0, routed.routed_block))
+    elsewhere = np.where(np.matvec(wrong, infinite * 1.0) > 0.0, np.inf, elsewhere)
+    # [i, k]: how often block k is neither that of the input nor that of its expert
     neither = sum_over_others(wrong)
     np.fill_diagonal(neither, 0.0)
-    foreign = foreign + np.matvec(neither, routed.other_blocks)
-    return np.asarray(times(right, routed.correct) + times(error_rate, routed.own_block) + foreign)
+    elsewhere = elsewhere + np.matvec(neither, routed.other_blocks)
+    return np.asarray(
+        times(right, routed.correct) + times(error_rate, routed.own_block) + elsewhere
+    )
 
 
 def pairs(routed: RoutedLosses) -> FloatArray:
-    r"""Excess risk of an input of group i that is taken for group j, shape (..., K, K)."""
+    r"""Excess risk of an input of group i that is routed to group j, shape (..., K, K)."""
     same = np.eye(routed.other_blocks.shape[-1], dtype=bool)
     rest = sum_over_others(np.where(same, 0.0, routed.other_blocks[..., np.newaxis, :]))
     wrong = routed.own_block[..., np.newaxis] + routed.routed_block[..., np.newaxis, :] + rest
@@ -225,7 +227,7 @@ def pairs(routed: RoutedLosses) -> FloatArray:
 def adversarial(
     routed: RoutedLosses, confusion: FloatArray | None, label_noise: float, radius: float
 ) -> FloatArray:
-    r"""Excess risk given the group, each input shifted by at most r where it hurts most.
+    r"""Excess risk given the group, each input shifted by at most r in the worst direction.
 
     Given i and j the error e of a linear predictor is normal with variance R, and the worst
     shift makes it :math:`|e| + r\|c\|`:

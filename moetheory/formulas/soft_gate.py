@@ -199,7 +199,7 @@ class _Nodes:
         narrowest = math.sqrt(2.0 / float(degrees.sum()))
         return cls(block, low, high, min(STEP, 0.6 * max(1.0, low) * narrowest))
 
-    def upto(self, z: float) -> slice:
+    def nodes_up_to(self, z: float) -> slice:
         """The nodes up to z, computed if needed."""
         end = min(z, self.high)
         if end <= self.low:
@@ -227,7 +227,7 @@ class _Nodes:
 
         shape (5, T). ``tau`` is falling.
         """
-        used = self.upto(BEYOND - tau[-1] - self.block.a)
+        used = self.nodes_up_to(BEYOND - tau[-1] - self.block.a)
         # relative to the largest t, so that no power overflows
         exponent = self.block.a + self.z[used] + tau[0]
         columns = np.stack(

@@ -89,7 +89,7 @@ class Sweep(Columns):
     columns: Mapping[str, NDArray[Any]]
     replicates: int
     entropy: int | None
-    estimators: tuple[Estimator, ...]
+    estimators: tuple[Estimator, ...] = ()
 
     def __post_init__(self) -> None:
         read_only(*self.columns.values())

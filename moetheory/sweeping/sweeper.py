@@ -22,7 +22,7 @@ from moetheory.results.tables import Sweep, column_names
 from moetheory.simulation import simulate
 from moetheory.sweeping.descent_steps import sweep_over_steps
 from moetheory.sweeping.points import SweepPoint, named, points_of, require_defined
-from moetheory.theory.risks import moe_bound, risk
+from moetheory.theory.risks import moe_bound, unchecked_risk
 
 
 def sweep(
@@ -197,7 +197,7 @@ def risk_if_known(
     samples: ArrayLike | None,
     under: Perturbation | None,
 ) -> Risk | None:
-    """The theoretical risk to stand beside a simulation; None if there is no formula.
+    """The theoretical risk of arguments that have been checked; None if there is no formula.
 
     >>> from moetheory import TopK
     >>> model = BlockModel.isotropic(8, 4, 1.0)
@@ -205,7 +205,7 @@ def risk_if_known(
     True
     """
     try:
-        return risk(estimator, model, samples=samples, under=under)
+        return unchecked_risk(estimator, model, samples, under)
     except NoClosedForm:
         return None
 
@@ -232,9 +232,9 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
 
 def _theoretical_risk(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
     """The theoretical risk at a point; None if there is no formula but a simulation."""
-    evaluate = risk_if_known if simulated else risk
+    evaluate = risk_if_known if simulated else unchecked_risk
     with named(point.name):
-        return evaluate(estimator, point.model, samples=point.samples, under=point.under)
+        return evaluate(estimator, point.model, point.samples, point.under)
 
 
 def _simulations(

@@ -89,12 +89,12 @@ def _moe_sum(drag: float) -> Side:
         matrix = _confusion(model)
         signal, noise = model.signal_variances, model.noise_variance
         theta = optimal_coefficients(MoE(), model)
-        missed = coefficient_errors(MoE(), model)
+        errors = coefficient_errors(MoE(), model)
         pairs = np.add.outer(
             _block_sums(model, signal * model.coefficients**2),
             _block_sums(model, (drag**2 * signal + noise) * theta**2),
         )
-        np.fill_diagonal(pairs, _block_sums(model, signal * missed**2 + noise * theta**2))
+        np.fill_diagonal(pairs, _block_sums(model, signal * errors**2 + noise * theta**2))
         return float(model.group_probabilities @ np.vecdot(matrix, pairs))
 
     return total

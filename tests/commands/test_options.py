@@ -66,8 +66,14 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
     [
         (("risk", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the number "),
         (("simulate", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the num"),
-        (("risk", "--gate", "top-2"), "no formula is known for TopK(k=2); call simulate(MoE("),
-        (("risk", "--gate", "hard", "--ridge", "1"), "are known without ridge; call simulate("),
+        (
+            ("risk", "--gate", "top-2"),
+            "no formula is known for TopK(k=2); run moetheory simulate with the same options\n",
+        ),
+        (
+            ("risk", "--gate", "hard", "--ridge", "1"),
+            "are known without ridge; run moetheory simulate with the same options\n",
+        ),
         (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
         *(
             ((command, "--gate", "hard", "--samples", "90"), "--gate cannot be combined with --sa")

@@ -43,11 +43,15 @@ UNDER = mt.Perturbation(confusion=mt.even_confusion(2, 0.25))
         ("known for Dense(...) and MoE(gate=Oracle()) only", "known for dense and moe only"),
         (f"got under={UNDER!r}; leave", "got --misrouting 0.25 --noise-law laplace; leave"),
         ("under needs samples, the", "--misrouting 0.25 --noise-law laplace needs --samples, the"),
+        (
+            "no formula; call simulate(MoE(gate=TopK(k=2), ridge=0.5), model, samples=9)",
+            "no formula; run moetheory simulate with the same options",
+        ),
         *(
             (stays, stays)
             for stays in (
                 "infinitely many samples only, with counts of any method",
-                "no formula; call simulate(MoE(gate=TopK(k=2), ridge=0.5), model, samples=9)",
+                "a message of round(MoE(gate=TopK(k=2), ridge=0.5), model, samples=9)",
                 "Learned(samples=2) needs samples=12 at least",
                 'it is of another run: ["MoE(gate=Hard(), ridge=0.5)"], not "method=None"',
                 "'a samples=2 b' has no column",

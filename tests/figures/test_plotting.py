@@ -309,6 +309,8 @@ def test_infinities_over_a_new_quantity_have_its_symbol():
 def test_only_results_can_be_drawn():
     with pytest.raises(ValueError, match="result must be a Sweep or an Audit, got list"):
         mt.plot([1, 2])
+    with pytest.raises(ValueError, match="result must be a Sweep with its estimators, got none"):
+        mt.plot(mt.Sweep("samples", {"samples": np.array([1, 2])}, 0, None))
 
 
 @pytest.fixture(scope="module")

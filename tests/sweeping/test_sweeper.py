@@ -344,7 +344,7 @@ def test_estimators_that_are_not_defined_are_refused_before_the_work(
     def work(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr(sweeper, "risk", work)
+    monkeypatch.setattr(sweeper, "unchecked_risk", work)
     monkeypatch.setattr(sweeper, "simulate", work)
     for replicates in (None, 9):
         with pytest.raises(ValueError, match=f"^{message}"):

@@ -15,7 +15,7 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.formulas.population import expert_contributions
 from moetheory.kernels import QuadraticForms
-from moetheory.predictors.optimal import optimal_coefficients
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
 
@@ -165,7 +165,7 @@ class SquaredInputModel:
     @cached_property
     def _optimal_form(self) -> tuple[FloatArray, FloatArray]:
         """The optimal coefficients (d,), and the weights of the units in their form (U,)."""
-        best = optimal_coefficients(MoE(), self.model)
+        best = unchecked_optimal_coefficients(MoE(), self.model)
         return best, self._unit_weights(best**2)
 
     def _unit_weights(self, weights: FloatArray) -> FloatArray:
@@ -176,7 +176,7 @@ class SquaredInputModel:
         key = isinstance(estimator, MoE), estimator.ridge
         if key not in self._fitted_forms:
             optimal, _ = self._optimal_form
-            used = optimal_coefficients(estimator, self.model)
+            used = unchecked_optimal_coefficients(estimator, self.model)
             error = optimal - used
             weights = (optimal * used, used**2, error**2, optimal * error)
             found = tuple(self._unit_weights(each) for each in weights) if error.any() else None

@@ -7,7 +7,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray
 from moetheory.kernels import Workspace
-from moetheory.predictors.optimal import optimal_coefficients
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.simulation.methods.base import TrainingRoute, expert_fit_risks, ridges
 
 
@@ -50,7 +50,7 @@ class LawRoute(TrainingRoute):
             fits = kernels.expert_law_fits(
                 draws,
                 block_of,
-                optimal_coefficients(self.estimators[0], model),
+                unchecked_optimal_coefficients(self.estimators[0], model),
                 model.signal_variances + model.noise_variance,
                 regressions.residual,
             )

@@ -11,7 +11,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels import Workspace
-from moetheory.predictors.optimal import optimal_coefficients
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.estimators import Estimator, MoE, routes_by_input
 from moetheory.problem.gates import Gate
 from moetheory.problem.model import BlockModel
@@ -87,7 +87,9 @@ class PopulationRoute:
     @cached_property
     def _predictors(self) -> list[FloatArray]:
         return [
-            np.stack([optimal_coefficients(estimator, model) for estimator in self.estimators])
+            np.stack(
+                [unchecked_optimal_coefficients(estimator, model) for estimator in self.estimators]
+            )
             for model in self.models
         ]
 

@@ -13,7 +13,7 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas.population import second_moment
 from moetheory.kernels import Workspace
-from moetheory.predictors.optimal import leakage_of, optimal_coefficients
+from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import TrainingRoute, expert_fit_risks, ridges
@@ -171,7 +171,7 @@ class ExpertStatisticsRoute(TrainingRoute):
         self, rng: np.random.Generator, counts: IntArray, work: Workspace
     ) -> Iterator[ExpertRows]:
         """Rows of every expert for each model, from the same draws; ``counts`` are (R, K)."""
-        optima = [optimal_coefficients(MoE(), model) for model in self.models]
+        optima = [unchecked_optimal_coefficients(MoE(), model) for model in self.models]
         most_samples = self.most_samples
         for g in range(self.models[0].experts):
             own = np.flatnonzero(self.models[0].block_of == g)

@@ -134,8 +134,8 @@ class RotatedRows(RowLayout):
             back = np.argsort(self.order)
             coefficients = draws.coefficients[:, back]
             return perturbed_fit_risks(Dense(), model, predictors[..., back], coefficients, under)
-        missed = np.square(draws.coefficients - predictors)
-        missed *= self.signal
-        risks = block_sums(missed, self.block_of)
+        signal_losses = np.square(draws.coefficients - predictors)
+        signal_losses *= self.signal
+        risks = block_sums(signal_losses, self.block_of)
         risks += model.noise_variance * np.vecdot(predictors, predictors)[..., np.newaxis]
         return risks + model.label_noise_variance
