@@ -19,7 +19,8 @@ from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.estimates import Estimate
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import comoments_within
-from moetheory.simulation.methods.learned_routers import Router, routed_inputs
+from moetheory.simulation.methods.learned_routers import routed_inputs
+from moetheory.simulation.methods.router_fits import Router
 from moetheory.simulation.methods.tally import Tally
 
 INPUTS = 100_000

@@ -13,9 +13,9 @@ Each string of ``method=`` has one entry file: ``population.py``, ``identity.py`
 ``statistics.py`` and ``data.py``. Two more files have routes: ``learned_routers.py`` ("identity"
 for gates that are `Learned`) and ``descent_fits.py`` (gradient descent by "statistics" and
 "data"). Helpers: ``tally.py`` (moments), ``base.py`` (routes over training sets),
-``block_energies.py`` (squared coordinates, for gates), ``perturbed_inputs.py`` (for "population"),
-``statistics_rows.py`` and ``statistics_rotated.py`` (for "statistics"). ``plans.py`` above this
-folder chooses the routes.
+``block_energies.py`` (squared coordinates, for gates), ``router_fits.py`` (for learned gates),
+``perturbed_inputs.py`` (for "population"), ``statistics_rows.py`` and ``statistics_rotated.py``
+(for "statistics"). ``plans.py`` above this folder chooses the routes.
 """
 
 from __future__ import annotations
