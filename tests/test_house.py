@@ -250,7 +250,6 @@ SUBJECTS = {  # tests of what several files do together
     "commands/test_checkpoints.py",
     "commands/test_perturbations.py",
     "theorems/test_theorems.py",
-    "theory/test_argument_checks.py",
 }
 
 

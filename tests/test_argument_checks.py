@@ -9,6 +9,7 @@ import pytest
 import moetheory as mt
 from moetheory.problem.estimators import checked_estimator
 from moetheory.problem.model import checked_model
+from moetheory.simulation.runs.chunks import Run
 from moetheory.theory.crossovers import OVER
 
 DENSE, MOE, HARD = mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard())
@@ -93,3 +94,32 @@ def test_a_model_that_is_made_inside_needs_no_check():
 def test_checks_in_a_loop_would_be_counted():
     assert checks(lambda: [mt.risk(DENSE, MODEL) for _ in range(3)]) == (3, 3)
     assert checks(lambda: np.zeros(3)) == (0, 0)
+
+
+SIMULATED = {
+    "population": lambda chunks: mt.simulate(MOE, MODEL, replicates=chunks * 90_000, rng=0),
+    "identity": lambda chunks: mt.simulate(HARD, MODEL, replicates=chunks * 90_000, rng=0),
+    "law": lambda chunks: mt.simulate(MOE, MODEL, samples=60, replicates=chunks * 90_000, rng=0),
+    "statistics": lambda chunks: mt.simulate(
+        DENSE, MODEL, samples=60, replicates=chunks * 15_000, rng=0
+    ),
+}
+
+
+@pytest.mark.parametrize("method", SIMULATED)
+def test_a_simulation_checks_each_argument_once_for_any_number_of_chunks(method, monkeypatch):
+    chunks = Counter()
+    carry_out = Run.__call__
+
+    def counted(run, index):
+        chunks[index] += 1
+        return carry_out(run, index)
+
+    monkeypatch.setattr(Run, "__call__", counted)
+    assert checks(lambda: SIMULATED[method](5)) == (1, 1)
+    assert len(chunks) > 1, "the test needs several chunks"
+
+
+def test_a_sweep_in_theory_checks_each_estimator_once():
+    found = checks(lambda: mt.sweep(MODEL, "erasure", [0.0, 0.1, 0.2], [DENSE, MOE]))
+    assert found == (2, 0)  # each point is a model that was checked when it was made
