@@ -2,7 +2,7 @@
 
 from moetheory.auditing import Audit, Crossovers, audit
 from moetheory.checking import Verdict, check
-from moetheory.common import ExecutorError, HeavyTailWarning, NoClosedForm
+from moetheory.common import ExecutorError, HeavyTailWarning, NoClosedForm, RareGroupWarning
 from moetheory.common import __version__ as __version__
 from moetheory.figures import plot
 from moetheory.predictors import optimal_coefficients
@@ -83,6 +83,7 @@ __all__ = [
     "OptimalRidge",
     "Oracle",
     "Perturbation",
+    "RareGroupWarning",
     "Risk",
     "RiskDistribution",
     "RoutingEstimate",

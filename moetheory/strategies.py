@@ -13,7 +13,10 @@ except ImportError as error:  # pragma: no cover - exercised by an environment w
         "moetheory.strategies needs Hypothesis: pip install 'moetheory[hypothesis]'"
     ) from error
 
+from moetheory.problem.limits import noise_limits
 from moetheory.problem.model import BlockModel
+
+MOST_EXPONENT = 132  # powers of two within the range of a model
 
 
 def block_models(
@@ -35,7 +38,8 @@ def block_models(
     max_experts, max_block : int
         The largest number of blocks, and of coordinates in a block.
     exponents : int
-        Variances lie in :math:`2^{-\mathrm{exponents}} \dots 2^{\mathrm{exponents}}`.
+        Variances lie in :math:`2^{-\mathrm{exponents}} \dots 2^{\mathrm{exponents}}`; at most 132.
+        The noise variance also lies within the range that a model allows beside its signal.
     strict : bool, optional
         True for strict blocks only, False for leaking ones only, None for both.
     noiseless : bool
@@ -50,6 +54,9 @@ def block_models(
     [1, 1]
     """
 
+    if not 0 <= exponents <= MOST_EXPONENT:
+        raise ValueError(f"exponents must be from 0 to {MOST_EXPONENT}, got {exponents}")
+
     @st.composite
     def models(draw: Any) -> BlockModel:
         sizes = draw(st.lists(st.integers(1, max_block), min_size=1, max_size=max_experts))
@@ -62,17 +69,21 @@ def block_models(
         )
         coefficient = st.sampled_from([1, -1, 2, -2, 3, -3] + [0] * zeros)
         leaking = draw(st.booleans()) if strict is None else not strict
-        leakage: Any = 0.0
+        leakage: Any = np.zeros(dim)
         if leaking:
             leakage = draw(
                 st.lists(variances, min_size=dim, max_size=dim).filter(lambda v: sum(v) > 0)
             )
+        signal = draw(st.lists(variances, min_size=dim, max_size=dim))
+        block_of = np.repeat(np.arange(len(sizes)), sizes)
+        least, most = noise_limits(block_of, np.array(signal), np.array(leakage))
+        noises = [power for power in powers if least <= power <= most]
         return BlockModel(
             np.array(weights) / sum(weights),
-            np.repeat(np.arange(len(sizes)), sizes),
-            draw(st.lists(variances, min_size=dim, max_size=dim)),
+            block_of,
+            signal,
             draw(st.lists(coefficient, min_size=dim, max_size=dim)),
-            draw(st.sampled_from(powers + [0.0] * noiseless)),
+            draw(st.sampled_from(noises + [0.0] * noiseless)),
             leakage_variances=leakage,
             label_noise_variance=draw(st.sampled_from([0.0, *powers])),
         )

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from hypothesis import Phase, find, given, settings
 
 from moetheory.strategies import block_models
@@ -41,6 +42,16 @@ def test_what_should_vary_varies():
     ):
         find(block_models(), condition, settings=UNSHRUNK)
     find(block_models(noiseless=True), lambda m: m.noise_variance == 0, settings=UNSHRUNK)
+
+
+@given(block_models(exponents=132, noiseless=True))
+def test_the_most_extreme_models_lie_within_the_range(model):
+    assert model.replace() == model
+
+
+def test_exponents_beyond_the_range_are_refused():
+    with pytest.raises(ValueError, match="exponents must be from 0 to 132, got 133"):
+        block_models(exponents=133)
 
 
 def test_failures_shrink_to_ones():

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moetheory.auditing.units import unit_exponent
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.validation import number, real_array, regular_array, vector
 
-LARGEST_LABEL = 1e70  # squared errors must not overflow when they are squared
-LARGEST_NOISE = 1e300
+LARGEST_NOISE = 1e300  # in the square of the unit of features
 TEXT_KINDS = "US"
 LARGEST_FLOAT_NAME = 2.0**53  # floats beyond it skip integers
 
 
 class Labels(NamedTuple):
-    """Labels as numbers, (n,); two classes also have names and a number between their labels."""
+    """Labels as numbers, (n,); two classes also have names and a number between their labels.
+
+    ``exponent`` is that of the power of two in which the numbers are measured.
+    """
 
     values: FloatArray
+    exponent: int
     classes: tuple[Any, Any] | None
     boundary: float | None
 
@@ -38,16 +43,15 @@ def checked_labels(labels: ArrayLike, samples: int) -> Labels:
         if classes is None
         else np.searchsorted(classes, given).astype(np.float64)
     )
-    largest = float(np.abs(values).max())
-    if largest > LARGEST_LABEL:
-        raise ValueError(f"labels must be at most {LARGEST_LABEL:g} in size, got {largest:g}")
     different = np.unique(values)
     if len(different) < 2:
         raise ValueError(f"labels must differ, got {given[0]} {samples} times")
+    exponent = unit_exponent(float(np.abs(values).max()))
+    values = np.ldexp(values, -exponent)
     if len(different) > 2:
-        return Labels(values, None, None)
+        return Labels(values, exponent, None, None)
     low, high = (different if classes is None else classes).tolist()
-    return Labels(values, (low, high), float(different.mean()))
+    return Labels(values, exponent, (low, high), float(np.ldexp(different, -exponent).mean()))
 
 
 class Structure(NamedTuple):
@@ -97,13 +101,19 @@ def checked_structure(
     return Structure(names.tolist(), np.searchsorted(names, members), codes.astype(np.int64))
 
 
-def checked_noise(noise_variances: ArrayLike | None, signal: float) -> FloatArray:
-    """The noise variances in increasing order; by default 0 to ten times the signal."""
+def checked_noise(
+    noise_variances: ArrayLike | None, signal: float, exponent: int = 0
+) -> FloatArray:
+    """The noise variances in increasing order; by default 0 to ten times the signal.
+
+    ``exponent`` is that of the unit of the features.
+    """
     if noise_variances is None:
         return signal * np.concatenate([[0.0], np.geomspace(0.01, 10.0, 10)])
     given = vector("noise_variances", np.atleast_1d(noise_variances), minimum=0.0)
-    if given.max() > LARGEST_NOISE:
-        raise ValueError(f"noise_variances must be at most {LARGEST_NOISE:g}, got {given.max():g}")
+    largest = math.ldexp(LARGEST_NOISE, min(2 * exponent, 0))
+    if exponent <= 0 and given.max() > largest:
+        raise ValueError(f"noise_variances must be at most {largest:g}, got {given.max():g}")
     return np.unique(given)
 
 

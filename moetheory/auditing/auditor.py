@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -160,12 +161,13 @@ def audit(
     require_samples(found, rows)
 
     own, energies = found.groups[rows], found.energies[rows]
-    signal = float(energies.mean(axis=0).sum()) / x.dim
+    signal = math.ldexp(float(energies.mean(axis=0).sum()) / x.dim, 2 * x.exponent)
     if signal < np.finfo(float).tiny:
         raise ValueError(
             f"features must not vanish on all training samples, got a mean square of {signal:g}"
         )
-    noise = checked_noise(noise_variances, signal)
+    levels = checked_noise(noise_variances, signal, x.exponent)
+    noise = np.ldexp(levels, -2 * x.exponent)
     task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
     gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
     if given.groups is None and noise[0] == 0.0:
@@ -180,13 +182,24 @@ def audit(
         else share_by_chance(energies, own)
     )
     return Audit(
-        columns=_columns(noise, fitted, measured),
-        crossovers=_crossovers(noise, fitted, measured, y.values, stream(entropy, RESAMPLE)),
+        columns=_columns(levels, fitted, measured),
+        crossovers=_crossovers(
+            noise,
+            math.ldexp(1.0, 2 * x.exponent),
+            fitted,
+            measured,
+            y.values,
+            stream(entropy, RESAMPLE),
+        ),
         group_share=group_share(energies, own),
         chance_share=chance,
         leakage=equivalent_leakage(energies, own),
-        model=nearest_model(
-            fitted.group_moments, fitted.moments, found.block_of, intercept, signal
+        nearest=nearest_model(
+            fitted.group_moments,
+            fitted.moments,
+            found.block_of,
+            intercept,
+            math.ldexp(signal, -2 * x.exponent),
         ),
         predictors=predictors,
         signal=signal,
@@ -195,7 +208,9 @@ def audit(
         block_of=found.block_of,
         held_out=mask,
         classes=y.classes,
-        centre=x.centre,
+        centre=x.centre * math.ldexp(1.0, x.exponent),
+        feature_unit=math.ldexp(1.0, x.exponent),
+        label_unit=math.ldexp(1.0, y.exponent),
         entropy=entropy,
     )
 
@@ -216,16 +231,20 @@ def _columns(noise: FloatArray, fitted: Fitted, measured: Measured) -> dict[str,
 
 def _crossovers(
     noise: FloatArray,
+    unit: float,
     fitted: Fitted,
     measured: Measured,
     labels: FloatArray,
     rng: np.random.Generator,
 ) -> dict[str, Crossovers]:
-    """The crossovers against dense of experts with given groups and of experts behind a gate."""
+    """The crossovers against dense of experts with given groups and of experts behind a gate.
+
+    ``unit`` is that of the noise.
+    """
     found = {}
     for name in ("moe", "moe(hard)"):
         predicted, observed = (
-            lead(noise, _gains(losses["dense"], losses[name], labels), rng)
+            lead(noise, _gains(losses["dense"], losses[name], labels), rng).times(unit)
             for losses in (fitted.losses, measured.losses)
         )
         found[name] = Crossovers(predicted, observed)

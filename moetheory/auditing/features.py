@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from moetheory.auditing.units import unit_exponent
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.validation import regular_array
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
 ROWS = 2**13  # at most, where features are few
-LARGEST = 1e150  # squares must not overflow
+LARGEST = 1e153  # squares must not overflow
+LARGEST_EXPONENT = 511  # of the unit, whose square is a float
 
 Report = Callable[[int], None]
 
@@ -21,7 +23,8 @@ Report = Callable[[int], None]
 class Features:
     """An (n, d) array of any real type, a memory map too, of which only chunks are ever copied.
 
-    ``report`` is called with the number of rows of every chunk that has been worked on.
+    ``report`` is called with the number of rows of every chunk that has been worked on. Once
+    `check` has seen them all, features are measured in a power of two of that ``exponent``.
     """
 
     def __init__(self, features: ArrayLike, report: Report) -> None:
@@ -35,6 +38,7 @@ class Features:
             raise ValueError(f"features must hold real numbers, got {array.dtype} values")
         self.array: NDArray[Any] = array
         self.samples, self.dim = array.shape
+        self.exponent = 0
         self.centre: FloatArray | float = 0.0
         self.report = report
 
@@ -45,6 +49,8 @@ class Features:
             part = slice(start, min(start + size, len(rows)))
             with np.errstate(invalid="ignore", over="ignore"):  # `check` refuses the result
                 chunk = self.array[rows[part]].astype(np.float64)
+            if self.exponent:
+                np.ldexp(chunk, -self.exponent, out=chunk)
             chunk -= self.centre
             yield part, chunk
             self.report(part.stop - part.start)
@@ -84,3 +90,5 @@ class Features:
                 f"{'is' if constant.size == 1 else 'are'} constant, the first "
                 f"column {constant[0]} (always {low[constant[0]]:g}): leave them out"
             )
+        exponent = unit_exponent(largest)
+        self.exponent = max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT))

@@ -41,6 +41,10 @@ class Lead(NamedTuple):
         """Whether the 95 % interval of ``begins`` is finite."""
         return self.begins.high < math.inf
 
+    def times(self, unit: float) -> Lead:
+        """The lead with noise variances ``unit`` times as large."""
+        return Lead(*(Located(*(unit * value for value in each)) for each in self))
+
 
 class Crossovers(NamedTuple):
     """The noise variances over which experts lead over dense, predicted and measured.

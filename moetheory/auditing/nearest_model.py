@@ -6,6 +6,8 @@ import numpy as np
 
 from moetheory.auditing.ridge_path import LEAST_PENALTY, SampleMoments
 from moetheory.common.arrays import IntArray
+from moetheory.common.errors import OutOfRangeError
+from moetheory.problem import limits
 from moetheory.problem.model import BlockModel
 
 
@@ -15,7 +17,7 @@ def nearest_model(
     block_of: IntArray,
     intercept: bool,
     noise_variance: float,
-) -> BlockModel:
+) -> BlockModel | OutOfRangeError:
     r"""The block model nearest to data, by risks of experts and second moments of coordinates.
 
     In the eigenbasis of :math:`C_g`, the second moment of group g on its own block (about its mean
@@ -27,7 +29,8 @@ def nearest_model(
     factor that keeps that risk: labels do not depend on what leaks as they do on what experts see.
 
     Source: docs/theory.md §9. Blocks stand in the model one after the other; ``rotations`` lead
-    back to the features of each, in their order.
+    back to the features of each, in their order. A model whose numbers are out of range is returned
+    as the error that says so.
     """
     second = overall.centred(intercept).second
     parts = []
@@ -48,13 +51,17 @@ def nearest_model(
         parts.append((p, spectrum, b, off / (1.0 - p) if p < 1.0 else 0.0 * off, basis))
     probabilities, spectra, coefficients, leakages, bases = zip(*parts, strict=True)
     leakage_factor = min(1.0, unexplained / from_leakage) if from_leakage > 0.0 else 1.0
-    return BlockModel(
-        probabilities,
-        np.repeat(np.arange(len(parts)), [len(each) for each in spectra]),
-        np.concatenate(spectra),
-        np.concatenate(coefficients),
-        noise_variance,
-        leakage_variances=leakage_factor * np.concatenate(leakages),
-        label_noise_variance=max(unexplained - from_leakage, 0.0),
-        rotations=bases,
-    )
+    label_noise = max(unexplained - from_leakage, 0.0)
+    try:
+        return BlockModel(
+            probabilities,
+            np.repeat(np.arange(len(parts)), [len(each) for each in spectra]),
+            limits.without_rounding(np.concatenate(spectra)),
+            limits.without_rounding(np.concatenate(coefficients)),
+            noise_variance,
+            leakage_variances=limits.without_rounding(leakage_factor * np.concatenate(leakages)),
+            label_noise_variance=label_noise if label_noise >= limits.SQUARES[0] else 0.0,
+            rotations=bases,
+        )
+    except OutOfRangeError as error:
+        return error

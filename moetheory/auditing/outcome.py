@@ -14,6 +14,7 @@ from moetheory.auditing.leads import Crossovers, lead_in_words, shape_on_grid
 from moetheory.auditing.predictors import NAMES, Predictor
 from moetheory.common import text
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.errors import OutOfRangeError
 from moetheory.common.validation import read_only, real_array, regular_array
 from moetheory.problem.model import BlockModel
 from moetheory.results.tables import Columns
@@ -45,10 +46,10 @@ class Audit(Columns):
         Equivalent overlap :math:`\alpha`: off their groups blocks have :math:`\alpha^2` times
         the mean square that they have in them. 0 for strict blocks, ``inf`` if blocks are zero
         in their groups.
-    model : BlockModel
-        The nearest block model by second moments, at a noise variance of ``signal``.
+    nearest : BlockModel or OutOfRangeError
+        What `model` returns or raises.
     predictors : mapping of str to Predictor
-        The fitted predictors, by name.
+        The fitted predictors, by name, of features and labels in their units.
     signal : float
         Mean square of the features on training.
     names : list
@@ -60,6 +61,11 @@ class Audit(Columns):
         What the two classes are called that are predicted as the smaller and the larger label.
     centre : (d,) array or float
         What was subtracted from the features: their mean, or 0.
+    feature_unit, label_unit : float
+        The units in which predictors and the model measure features and labels, and in whose
+        square risks are: 1 for the label, unless labels are beyond about 1e-35 or 1e35 in size;
+        so for features. Else a power of two near the largest. What else there is of features
+        (noise variances, crossovers, ``signal``, ``centre``) is in the unit of the data.
     entropy : int
         Replays the audit.
 
@@ -74,7 +80,7 @@ class Audit(Columns):
     group_share: float
     chance_share: float
     leakage: float
-    model: BlockModel
+    nearest: BlockModel | OutOfRangeError
     predictors: Mapping[str, Predictor]
     signal: float
     names: list[Any]
@@ -83,10 +89,26 @@ class Audit(Columns):
     held_out: NDArray[np.bool_]
     classes: tuple[Any, Any] | None
     centre: FloatArray | float
+    feature_unit: float
+    label_unit: float
     entropy: int
 
     def __post_init__(self) -> None:
         read_only(*self.columns.values(), self.groups, self.block_of, self.held_out)
+
+    @property
+    def model(self) -> BlockModel:
+        """The nearest block model by second moments, at a noise variance of ``signal``.
+
+        It measures features and labels in their units. Raises `OutOfRangeError`, a ValueError, if
+        its numbers lie outside the range in which results are right.
+        """
+        if isinstance(self.nearest, OutOfRangeError):
+            raise OutOfRangeError(
+                f"the nearest model of the data is out of range, as {self.nearest}: change the "
+                "units of features or labels"
+            )
+        return self.nearest
 
     @property
     def noise_variances(self) -> FloatArray:
@@ -150,7 +172,7 @@ class Audit(Columns):
         x = real_array("features", given.astype(int) if given.dtype == bool else given)
         if x.ndim != 2 or x.shape[1] != len(self.block_of):
             raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
-        x = x - self.centre
+        x = x / self.feature_unit - self.centre / self.feature_unit
         if predictor.needs_groups and groups is None:
             raise ValueError(
                 f"groups must be given for {name}, whose experts are routed by the true group"
@@ -168,9 +190,10 @@ class Audit(Columns):
             )
         responses, energies = predictor.respond(x), block_sums(np.square(x), self.block_of)
         levels = range(len(self.noise_variances))
-        return np.array(
-            [predictor.choose(responses[:, level], energies, indices, level) for level in levels]
-        )
+        predictions = [
+            predictor.choose(responses[:, level], energies, indices, level) for level in levels
+        ]
+        return np.array(predictions) * self.label_unit
 
     def table(self, width: int | None = None) -> str:
         """The table of predicted and measured risks, ± their standard errors, as text."""
@@ -201,12 +224,15 @@ def _verdict(audit: Audit) -> str:
     lines = [_structure_in_words(audit), _energy_in_words(audit)]
     if len(audit.names) > 1:
         lines += [*(_lead_line(audit, name) for name in audit.crossovers), _sources_in_words(audit)]
-    return "\n".join([*lines, _errors_in_words(audit)])
+    lines.append(_errors_in_words(audit))
+    if audit.label_unit != 1.0:
+        lines.append(f"Labels are measured in {audit.label_unit:.3g}, risks in its square.")
+    return "\n".join(lines)
 
 
 def _structure_in_words(audit: Audit) -> str:
     held_out = int(audit.held_out.sum())
-    sizes = audit.model.sizes
+    sizes = np.bincount(audit.block_of)
     features = f"{sizes.min()} to {sizes.max()}" if sizes.min() < sizes.max() else f"{sizes[0]}"
     experts = "1 expert" if len(sizes) == 1 else f"{len(sizes)} experts"
     return (

@@ -17,7 +17,16 @@ from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.datafile import Data, read_data
 
-FIELDS = ("group_share", "chance_share", "modularity", "leakage", "signal", "names", "block_of")
+FIELDS = (
+    "group_share",
+    "chance_share",
+    "modularity",
+    "leakage",
+    "signal",
+    "label_unit",
+    "names",
+    "block_of",
+)
 
 KEY = (
     "dense: one predictor of all features; dense(tuned): its penalty cross-validated; moe: experts "
@@ -51,7 +60,7 @@ def run_audit(options: argparse.Namespace) -> int:
         )
     save(result, options.csv, options.figure)
     if options.save_model is not None:
-        with writing():
+        with refusals(options), writing():
             result.model.to_json(options.save_model)
     if options.json:
         print(reports.document("audit", _results_for_json(result, data), entropy=result.entropy))

@@ -1,4 +1,8 @@
-"""Errors and warnings of moetheory; bad arguments are a plain ``ValueError``."""
+"""Errors and warnings of moetheory; most bad arguments are a plain ``ValueError``."""
+
+
+class OutOfRangeError(ValueError):
+    """An error: a number lies outside the range in which results are right."""
 
 
 class NoClosedForm(NotImplementedError):  # noqa: N818 - the public name is a statement
@@ -11,3 +15,7 @@ class ExecutorError(RuntimeError):
 
 class HeavyTailWarning(UserWarning):
     """A warning: the variance of a simulated risk is infinite, so it has no standard error."""
+
+
+class RareGroupWarning(UserWarning):
+    """A warning: what carries a risk is rarer than what was drawn, so do not trust its sem."""

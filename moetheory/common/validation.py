@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import OutOfRangeError
 
 Option = TypeVar("Option", bound=str)
+Limits = tuple[float, float]  # the smallest and the largest size of a number that is not 0
 
 
 def number(
@@ -44,6 +46,31 @@ def number(
     if result >= below:
         raise ValueError(f"{name} must be less than {below:g}, got {result:g}")
     return result
+
+
+def zero_or_within(name: str, value: float | FloatArray, limits: Limits) -> None:
+    """Raise `OutOfRangeError` unless each number is 0 or has a size within ``limits``.
+
+    >>> zero_or_within("ridge", 1e50, (1e-40, 1e40))
+    Traceback (most recent call last):
+    moetheory.common.errors.OutOfRangeError: ridge must be 0 or between 1e-40 and 1e+40, got 1e+50
+    """
+    given = np.asarray(value)
+    array, (low, high) = distinct(np.atleast_1d(given)), limits
+    sizes = np.abs(array)
+    bad = np.flatnonzero((sizes != 0.0) & ((sizes < low) | (sizes > high)))
+    if bad.size:
+        size = " in size" if np.any(array < 0.0) else ""
+        alone = given.ndim == 0 or given.strides == (0,)
+        raise OutOfRangeError(
+            f"{name} must be 0 or between {low:g} and {high:g}{size}, "
+            f"got {array[bad[0]]:g}{'' if alone else f' at index {bad[0]}'}"
+        )
+
+
+def distinct(array: NDArray[Any]) -> NDArray[Any]:
+    """The first entry alone of a number that was repeated without taking memory, else all."""
+    return array[:1] if array.strides == (0,) else array
 
 
 def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:

@@ -97,7 +97,8 @@ def log_cdf(
     r"""The logarithm of :math:`P(Q \le x)`, or of :math:`E[q;\,Q\le x]` with loads l.
 
     As :math:`E\,\chi^2_\nu h(\chi^2_\nu) = \nu E\,h(\chi^2_{\nu+2})`, :math:`E[q;\,Q\le x] =
-    \sum_i l_i P(Q + w_i\chi^2_2 \le x)`, found in one inversion. Arguments as for `log_pdf`.
+    \sum_i l_i P(Q + w_i\chi^2_2 \le x)`, found in one inversion. The values rise with x to
+    within their errors: a step down is at most twice ``error``. Arguments as for `log_pdf`.
 
     >>> log_cdf([1e-200, 0.7], [0.6, 0.3, 0.1], [1, 1, 1]).values
     array([-690.0912,   -0.7061])
@@ -109,8 +110,8 @@ def cdf(x: ArrayLike, weights: ArrayLike, degrees: ArrayLike) -> Bounded:
     r"""The distribution function :math:`P(Q \le x)`, with a bound on its absolute error.
 
     The bound covers rounding and the last change of the trapezoid rule, which converges
-    geometrically. It is at most 1e-10; ArithmeticError is raised if it would be larger. Arguments
-    as for `log_pdf`.
+    geometrically. It is at most 1e-10; ArithmeticError is raised if it would be larger. The values
+    rise with x to within their errors. Arguments as for `log_pdf`.
 
     >>> 1.0 - cdf([0.1, 0.7, 2.0], [0.6, 0.3, 0.1], [1, 1, 1]).value  # Imhof 1961, table 1
     array([0.9458, 0.5064, 0.1240])

@@ -49,9 +49,10 @@ def gap_without_test_noise(
         dense, expert = shrinkage_denominator(moment, noise), shrinkage_denominator(signal, noise)
         u, v = lost_numerator(moment, noise) / dense, lost_numerator(signal, noise) / expert
         filtered = p * u * v * (signal - leakage) * (signal / dense + signal / expert)
-        return np.asarray((1.0 - p) * b**2 * (filtered - leakage * moment / dense * (1.0 + u)))
+        return np.asarray(b**2 * (filtered - leakage * moment / dense * (1.0 + u)))
 
-    return sums.total(term, group_probabilities, block_of, signal, leakage, coefficients, noise)
+    arrays = (signal, leakage, coefficients, noise)
+    return sums.total_over_others(term, group_probabilities, block_of, *arrays)
 
 
 def gap_of_noise_gains(
@@ -66,7 +67,9 @@ def gap_of_noise_gains(
 
     .. math:: \sum_m\hat b^2 - p\theta^2 = \sum_m b^2\,(u-v)(u+v), \quad
               u - v = \frac{(1-\sqrt p)h\lambda + \sigma^2(h-\sqrt p\lambda)}
-                           {(h+\sigma^2)(\lambda+\sigma^2)},
+                           {(h+\sigma^2)(\lambda+\sigma^2)}, \quad
+              1-\sqrt p = \frac q{1+\sqrt p}, \quad
+              h-\sqrt p\lambda = q\Big(\nu-\frac{\sqrt p}{1+\sqrt p}\lambda\Big),
 
     with the kept shares :math:`u = h/(h+\sigma^2)` and
     :math:`v = \sqrt p\lambda/(\lambda+\sigma^2)`. Arguments as for `population.gap`;
@@ -77,14 +80,14 @@ def gap_of_noise_gains(
         moment, root = second_moment(p, signal, leakage), np.sqrt(p)
         dense_denominator = shrinkage_denominator(moment, noise)
         expert_denominator = shrinkage_denominator(signal, noise)
-        # h - sqrt(p) lambda without cancellation at p near 1
-        surplus = (1.0 - p) * leakage - root * (1.0 - root) * signal
+        surplus = leakage - root / (1.0 + root) * signal
         dense, expert = moment / dense_denominator, signal / expert_denominator
-        lower = (1.0 - root) * dense * expert
+        lower = dense * expert / (1.0 + root)
         lower = lower + noise / dense_denominator * (surplus / expert_denominator)
         return np.asarray(b**2 * lower * (dense + root * expert))
 
-    return sums.total(term, group_probabilities, block_of, signal, leakage, coefficients, noise)
+    arrays = (signal, leakage, coefficients, noise)
+    return sums.total_over_others(term, group_probabilities, block_of, *arrays)
 
 
 def dense_ridge_excess(

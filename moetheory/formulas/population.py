@@ -190,15 +190,14 @@ def gap(
     signal, leakage, coefficients, noise : (..., d) or (..., 1) arrays or scalars
         :math:`\lambda, \nu, b, \sigma^2`.
     """
-    return sums.total(
-        _gap_term, group_probabilities, block_of, signal, leakage, coefficients, noise
-    )
+    arrays = (signal, leakage, coefficients, noise)
+    return sums.total_over_others(_gap_term, group_probabilities, block_of, *arrays)
 
 
 def _gap_term(
     probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any
 ) -> FloatArray:
-    """The term of one coordinate in the sum of `gap`."""
+    """The term of one coordinate in the sum of `gap`, over q."""
     moment = second_moment(probability, signal, leakage)
     leakage_denominator = shrinkage_denominator(leakage, noise)
     dense_lost = lost_numerator(moment, noise) / shrinkage_denominator(moment, noise)
@@ -207,7 +206,7 @@ def _gap_term(
     jensen_gap = probability * contrast * (contrast / shrinkage_denominator(signal, noise))
     jensen_gap = jensen_gap * dense_lost * leakage_lost
     unseen = leakage * (leakage / leakage_denominator)
-    return np.asarray((1.0 - probability) * coefficient**2 * (jensen_gap - unseen))
+    return np.asarray(coefficient**2 * (jensen_gap - unseen))
 
 
 def moe_bound(

@@ -76,7 +76,8 @@ def ratio_tails(r: ArrayLike, s: ArrayLike, nu: ArrayLike) -> tuple[Any, Any]:
         np.asarray(nu, float) / 2.0,
     )
     # of the two arguments, which add up to one, only the smaller has all its digits
-    small, large = x / (1.0 + x), 1.0 / (1.0 + x)
+    below = np.minimum(x, 1.0)  # x may be infinite
+    small, large = below / (1.0 + below), 1.0 / (1.0 + x)
     return (
         np.where(
             x < 1.0,
@@ -187,7 +188,8 @@ def convolved_tails(
             - norm
         )
         weight = density * q * math.pi * np.cosh(tau)
-        return np.stack([weight * tail for tail in ratio_tails(room / a, s, nu)])
+        with np.errstate(over="ignore"):  # far beyond the scale of the ratio
+            return np.stack([weight * tail for tail in ratio_tails(room / a, s, nu)])
 
     step = 4.5 / 32.0
     total = step * values(step * np.arange(-32.0, 33.0)).sum(axis=1)
@@ -196,7 +198,7 @@ def convolved_tails(
         finer = 0.5 * total + 0.5 * step * values(middle).sum(axis=1)
         change, total, step = np.abs(finer - total), finer, 0.5 * step
         if np.all(change <= 0.1 * TOLERANCE * (total + np.array([0.0, beyond]))):
-            return float(total[0]), float(total[1]) + beyond
+            return min(float(total[0]), 1.0), min(float(total[1]) + beyond, 1.0)
     raise ArithmeticError(
         f"the distribution function at {x:g} beyond its lower end is not found to within "
         f"{TOLERANCE:g}; estimate it from sample(...)"

@@ -17,6 +17,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 
 # numbers in a tile, 512 KiB: smaller ones pay more for Python, larger ones for memory
 TILE = 1 << 16
+ROUNDING = 1e-14  # of a sum of probabilities
 
 Index = tuple[slice, ...]
 
@@ -69,6 +70,25 @@ def by_block(
             # unbuffered: blocks may be interleaved, so that one block has several runs
             np.add.at(result[tile.lead], place, _run_sums(part, tile))
     return results
+
+
+def total_over_others(
+    term: Callable[..., FloatArray],
+    group_probabilities: ArrayLike,
+    block_of: IntArray,
+    *arrays: ArrayLike,
+) -> FloatArray:
+    r"""The sum :math:`\sum_m q_{g(m)}\,\mathrm{term}(p_{g(m)}, a_m, b_m, \dots)`, shape (...).
+
+    :math:`q_g = \sum_{j \ne g} p_j` keeps the digits that :math:`1 - p_g` has lost where p is
+    near 1. What probabilities lack to a sum of 1, beyond rounding, is added, so that q is
+    :math:`1 - p_g`. Arguments as for `total`.
+    """
+    p = np.asarray(group_probabilities, dtype=np.float64)
+    lacking = 1.0 - p.sum(axis=-1, keepdims=True)
+    q = sum_over_others(p) + np.where(np.abs(lacking) > ROUNDING, lacking, 0.0)
+    (of_blocks,) = by_block(lambda *inputs: (term(*inputs),), p, block_of, *arrays)
+    return np.asarray(np.vecdot(q, of_blocks))
 
 
 def sum_over_others(values: FloatArray) -> FloatArray:

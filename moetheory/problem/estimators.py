@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.errors import NoClosedForm
-from moetheory.common.validation import number
+from moetheory.common.validation import number, zero_or_within
+from moetheory.problem import limits
 from moetheory.problem.gates import Gate, Oracle, checked_gate
 from moetheory.problem.model import BlockModel
 
@@ -31,8 +32,9 @@ class Dense:
     Parameters
     ----------
     ridge : float
-        :math:`\mu \ge 0`, added to the second moment of the inputs: at infinite samples the
-        shrinkage of a direction of second moment h is :math:`h/(h+\sigma^2+\mu)`.
+        :math:`\mu`, 0 or from 1e-40 to 1e40, added to the second moment of the inputs: at
+        infinite samples the shrinkage of a direction of second moment h is
+        :math:`h/(h+\sigma^2+\mu)`.
 
     Examples
     --------
@@ -43,7 +45,7 @@ class Dense:
     ridge: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ridge", number("ridge", self.ridge, minimum=0.0))
+        object.__setattr__(self, "ridge", _checked_ridge(self.ridge))
 
     @property
     def label(self) -> str:
@@ -65,8 +67,8 @@ class MoE:
         How an input is routed: `Oracle` by its group, the other gates by the noisy input. The
         other gates need strict blocks.
     ridge : float
-        :math:`\mu \ge 0`, added to each expert's second moment: at infinite samples the
-        shrinkage of a direction is :math:`\lambda/(\lambda+\sigma^2+\mu)`.
+        :math:`\mu`, 0 or from 1e-40 to 1e40, added to each expert's second moment: at infinite
+        samples the shrinkage of a direction is :math:`\lambda/(\lambda+\sigma^2+\mu)`.
 
     Examples
     --------
@@ -79,7 +81,7 @@ class MoE:
 
     def __post_init__(self) -> None:
         checked_gate(self.gate)
-        object.__setattr__(self, "ridge", number("ridge", self.ridge, minimum=0.0))
+        object.__setattr__(self, "ridge", _checked_ridge(self.ridge))
 
     @property
     def label(self) -> str:
@@ -98,6 +100,13 @@ class MoE:
 
 
 Estimator = Dense | MoE
+
+
+def _checked_ridge(ridge: float) -> float:
+    """``ridge`` as a float that is 0 or within the range of all numbers."""
+    value = number("ridge", ridge, minimum=0.0)
+    zero_or_within("ridge", value, limits.NUMBERS)
+    return value
 
 
 def checked_estimator(estimator: Estimator) -> Estimator:

@@ -13,15 +13,17 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.validation import (
+    Limits,
     count,
-    members,
+    distinct,
     number,
     read_only,
     regular_array,
     scalar_or_vector,
     vector,
+    zero_or_within,
 )
-from moetheory.problem import eigenbasis, model_json
+from moetheory.problem import eigenbasis, limits, model_families, model_json
 
 _FIELDS = (
     "group_probabilities",
@@ -33,6 +35,14 @@ _FIELDS = (
     "label_noise_variance",
     "rotations",
 )
+_LIMITS: dict[str, Limits] = {
+    "group_probabilities": limits.NUMBERS,
+    "signal_variances": limits.NUMBERS,
+    "coefficients": limits.NUMBERS,
+    "noise_variance": limits.NUMBERS,
+    "leakage_variances": limits.NUMBERS,
+    "label_noise_variance": limits.SQUARES,
+}
 
 
 @dataclass(frozen=True)
@@ -78,10 +88,15 @@ class BlockModel:
     ------
     ValueError
         An argument is not finite, negative where it must not be, or of the wrong shape; the
-        probabilities do not sum to 1; a block is empty.
+        probabilities do not sum to 1; a block is empty; a number lies outside the range in which
+        results are right.
 
     Notes
     -----
+    Every probability, variance and coefficient is 0 or has a size from 1e-40 to 1e40, the label
+    noise variance is 0 or from 1e-80 to 1e80. The feature noise is 0 or from 1e-15 to 1e15 times
+    the largest signal energy :math:`\mathbb E\|x\|^2` of a group, unless there is no signal.
+
     Models are frozen: the arrays are copies and read-only, also after unpickling. Models compare
     by value and can be dictionary keys. Source: docs/theory.md §1.
 
@@ -130,7 +145,7 @@ class BlockModel:
             )
         read_only(sizes)
         leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
-        values = {
+        values: dict[str, Any] = {
             "group_probabilities": probabilities,
             "block_of": blocks,
             "signal_variances": vector(
@@ -144,10 +159,15 @@ class BlockModel:
             ),
             "rotations": None if rotations is None else eigenbasis.orthogonal(rotations, sizes),
             "sizes": sizes,
-            "strict": not (leakage[:1] if leakage.strides == (0,) else leakage).any(),
+            "strict": not distinct(leakage).any(),
         }
+        for name, within in _LIMITS.items():
+            zero_or_within(name, values[name], within)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        limits.check_noise(
+            self.noise_variance, blocks, self.signal_variances, self.leakage_variances
+        )
 
     # --- constructors -------------------------------------------------------------------------
 
@@ -223,24 +243,11 @@ class BlockModel:
         >>> model.signal_variances.tolist()
         [2.0, 1.0, 2.0, 1.0]
         """
-        dim = count("dim", dim, minimum=1, maximum=2**48)
-        experts = count("experts", experts, minimum=1)
-        if dim % experts:
-            raise ValueError(f"experts must divide dim, got experts={experts} and dim={dim}")
-        energy = number("signal_energy", signal_energy, above=0.0)
-        power = number("label_power", label_power, minimum=0.0)
-        ranks = np.arange(1, dim // experts + 1, dtype=np.float64)
-        shape = ranks ** -number("decay", decay, minimum=0.0)
-        variances = np.tile(shape * (energy / shape.sum()), experts)
-        leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
-        # E (xᵀb)² = b² Σ_m (λ_m + (K-1) ν_m)/K when all coefficients equal b
-        spread = energy + (experts - 1) * float(leakage.mean()) * dim / experts
         return cls(
-            np.full(experts, 1.0 / experts),
-            np.repeat(np.arange(experts), dim // experts),
-            variances,
-            np.full(dim, np.sqrt(power / spread)),
-            noise_variance,
+            **model_families.power_law(
+                dim, experts, decay, signal_energy, label_power, leakage_variances
+            ),
+            noise_variance=noise_variance,
             leakage_variances=leakage_variances,
             label_noise_variance=label_noise_variance,
         )
@@ -291,34 +298,11 @@ class BlockModel:
         >>> model.signal_variances.round(12).tolist(), model.sizes.tolist()
         ([1.0, 3.0, 4.0], [2, 1])
         """
-        matrices, betas = members("covariances", covariances), members("coefficients", coefficients)
-        if not matrices:
-            raise ValueError("covariances must hold at least one matrix, got none")
-        if len(betas) != len(matrices):
-            raise ValueError(
-                f"coefficients must hold one vector for each of the {len(matrices)} "
-                f"covariances, got {len(betas)}"
-            )
-        spectra, bases, rotated = [], [], []
-        for g, (covariance, beta) in enumerate(zip(matrices, betas, strict=True)):
-            eigenvalues, basis = eigenbasis.diagonalise(f"covariances[{g}]", covariance)
-            spectra.append(eigenvalues)
-            bases.append(basis)
-            rotated.append(basis.T @ vector(f"coefficients[{g}]", beta, length=len(eigenvalues)))
-        experts = len(spectra)
-        if group_probabilities is None:
-            group_probabilities = np.full(experts, 1.0 / experts)
-        else:
-            group_probabilities = vector("group_probabilities", group_probabilities, length=experts)
         return cls(
-            group_probabilities,
-            np.repeat(np.arange(experts), [len(spectrum) for spectrum in spectra]),
-            np.concatenate(spectra),
-            np.concatenate(rotated),
-            noise_variance,
+            **model_families.from_covariances(covariances, coefficients, group_probabilities),
+            noise_variance=noise_variance,
             leakage_variances=leakage_variances,
             label_noise_variance=label_noise_variance,
-            rotations=bases,
         )
 
     # --- what follows from the fields ---------------------------------------------------------

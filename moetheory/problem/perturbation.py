@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.validation import count, number, read_only, real_array
+from moetheory.common.validation import count, number, read_only, real_array, zero_or_within
+from moetheory.problem import limits
 
+MOST_DEVIATIONS = 1e8  # a mean of more would leave few digits of the noise drawn around it
 MOST_GROUPS_SHOWN = 3  # the largest confusion matrix that is written out
 
 
@@ -54,8 +56,9 @@ class Perturbation:
     ValueError
         ``noise_variance`` or ``radius`` is negative, ``erasure`` not in [0, 1), the matrix not
         square or with a negative entry or a row that does not sum to 1, ``drag`` given without
-        ``confusion``, the variance of ``noise`` infinite, a number or the square of ``drag`` or
-        ``radius`` not finite.
+        ``confusion``, the variance of ``noise`` infinite, a number not finite; ``noise_variance``
+        is not 0 nor from 1e-40 to 1e40, ``radius`` not 0 nor from 1e-20 to 1e20, ``drag`` not 0
+        nor from 1e-12 to 1e12 in size.
 
     Notes
     -----
@@ -99,18 +102,21 @@ class Perturbation:
     ) -> None:
         if noise_variance is not None:
             noise_variance = number("noise_variance", noise_variance, minimum=0.0)
+            zero_or_within("noise_variance", noise_variance, limits.NUMBERS)
         drag = checked_drag(drag)
         if drag and confusion is None:
             raise ValueError(
                 f"drag needs confusion, the groups to be dragged to, got drag={drag:g}"
             )
+        radius = number("radius", radius, minimum=0.0)
+        zero_or_within("radius", radius, limits.LENGTHS)
         for name, value in {
             "noise_variance": noise_variance,
             "confusion": None if confusion is None else _checked_confusion(confusion),
             "drag": drag,
             "noise": None if noise is None else _checked_noise(noise),
             "erasure": number("erasure", erasure, minimum=0.0, below=1.0),
-            "radius": _checked_square("radius", number("radius", radius, minimum=0.0)),
+            "radius": radius,
         }.items():
             object.__setattr__(self, name, value)
 
@@ -144,8 +150,10 @@ class Perturbation:
 
 
 def checked_drag(drag: float) -> float:
-    """``drag`` as a float with a finite square."""
-    return _checked_square("drag", number("drag", drag))
+    """``drag`` as a float that is 0 or within its range."""
+    drag = number("drag", drag)
+    zero_or_within("drag", drag, limits.FACTORS)
+    return drag
 
 
 def even_confusion(experts: int, rate: float) -> FloatArray:
@@ -179,13 +187,6 @@ def _rebuild(fields: dict[str, Any]) -> Perturbation:
     return Perturbation(**fields)
 
 
-def _checked_square(name: str, value: float) -> float:
-    """``value`` itself; ValueError if its square is not finite, as risks contain the square."""
-    if not math.isfinite(value * value):
-        raise ValueError(f"{name} must have a finite square, got {value:g}")
-    return value
-
-
 def _checked_confusion(given: ArrayLike) -> FloatArray:
     """``given`` as a new read-only array (K, K) with rows that sum to 1."""
     matrix = real_array("confusion", given)
@@ -211,7 +212,8 @@ def _checked_noise(noise: Any) -> Any:
             "noise must be a frozen distribution of scipy.stats, such as stats.laplace() or "
             f"stats.t(5), got {noise!r}"
         )
-    moments = noise.stats(moments="mv")
+    with np.errstate(all="ignore"):  # what is not finite is refused below
+        moments = noise.stats(moments="mv")
     if any(np.ndim(moment) for moment in moments):
         raise ValueError(
             f"noise must be one distribution, got several, {_distribution_text(noise)}"
@@ -221,6 +223,12 @@ def _checked_noise(noise: Any) -> Any:
         raise ValueError(
             f"noise must have a finite variance above zero, got {_distribution_text(noise)} "
             f"with variance {variance:g}"
+        )
+    if abs(mean) > MOST_DEVIATIONS * math.sqrt(variance):
+        raise ValueError(
+            f"noise must have a mean of at most {MOST_DEVIATIONS:g} standard deviations, or its "
+            f"draws lose their digits, got {_distribution_text(noise)} with mean {mean:g} and "
+            f"variance {variance:g}"
         )
     return noise
 

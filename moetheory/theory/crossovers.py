@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from moetheory.problem import limits
 from moetheory.problem.estimators import Estimator, MoE, checked_estimator, require_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import checked_drag
@@ -26,7 +27,7 @@ OVER = (
 )
 GRID_SIZE = 400  # sample sizes compared before bisection
 MOST_SAMPLES = 10**15  # the largest sample size compared
-LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least and the largest signal variance
+LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least signal variance and the largest variance
 PER_DECADE = 4  # noise variances compared before the root is found
 
 
@@ -99,10 +100,10 @@ def crossover(
     with ``b=MoE()`` the boundary is at least there.
 
     Noise variances are compared from 10⁻⁶ times the least signal variance that is not zero to 10⁴
-    times the largest, at four values a decade. The lead of ``MoE()`` over ``Dense()`` falls
-    strictly with leakage, so that its end is unique. With a ridge, the end nearest to
-    :math:`\alpha = 1` is found, by powers of two. Source: docs/theory.md §4, §6 and §7; [SNB]
-    Theorems 4.3 and 4.4.
+    times the largest variance, at four values a decade, as far as a model may have them. The lead
+    of ``MoE()`` over ``Dense()`` falls strictly with leakage, so that its end is unique. With a
+    ridge, the end nearest to :math:`\alpha = 1` is found, by powers of two. Source:
+    docs/theory.md §4, §6 and §7; [SNB] Theorems 4.3 and 4.4.
 
     Examples
     --------
@@ -165,13 +166,17 @@ def _over_noise_variance(a: Estimator, b: Estimator, model: BlockModel) -> float
     """The noise variance at which the lead of ``b`` ends: first on a grid, then a root."""
     from scipy import optimize
 
-    def lead_at(log_noise: float) -> float:
-        return lead(a, b, model.replace(noise_variance=math.exp(log_noise)))
-
-    variances = model.signal_variances[model.signal_variances > 0.0]
-    if not variances.size:
+    signal, leakage = model.signal_variances, model.leakage_variances
+    if not signal.any():
         return 0.0  # nothing to predict
-    low, high = math.log(LEAST_NOISE * variances.min()), math.log(MOST_NOISE * variances.max())
+    least, most = limits.noise_limits(model.block_of, signal, leakage)
+
+    def lead_at(log_noise: float) -> float:
+        noise = min(max(math.exp(log_noise), least), most)  # rounding may lead beyond them
+        return lead(a, b, model.replace(noise_variance=noise))
+
+    low = math.log(max(LEAST_NOISE * signal[signal > 0.0].min(), least))
+    high = math.log(min(MOST_NOISE * max(signal.max(), leakage.max()), most))
     grid = np.linspace(low, high, math.ceil(PER_DECADE * (high - low) / math.log(10.0)) + 1)
     if lead_at(low) <= 0.0:
         return 0.0

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.formulas import gaps
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.formulas import gaps, population
 from moetheory.formulas.sums import sum_over_others
 from moetheory.predictors.optimal import formula_arguments, unchecked_optimal_coefficients
 from moetheory.predictors.perturbed_risks import erasure_terms, optimal_losses
+from moetheory.problem import limits
 from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
@@ -20,7 +22,9 @@ from moetheory.theory.finite_sample_risks import fitted_risk
 from moetheory.theory.gate_risks import gate_losses
 from moetheory.theory.risks import unchecked_gap, unchecked_risk
 
-MOST_OVERLAP = 2.0**200  # the largest overlap tried
+Arguments = tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, float]  # of formulas
+
+MOST_OVERLAP = 2.0**100  # the largest overlap tried
 MOST_NOISE = 2.0**60  # test noise, relative to noise or signal of training
 NO_TEST_NOISE = Perturbation(noise_variance=0.0)
 
@@ -70,9 +74,14 @@ def _excess_over_best(estimator: Estimator, model: BlockModel) -> float:
         return unchecked_risk(estimator, model).excess - best.excess
     if isinstance(estimator, MoE) and not estimator.ridge:
         return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
+    return _ridge_excess(estimator, formula_arguments(model))
+
+
+def _ridge_excess(estimator: Estimator, arguments: Arguments) -> float:
+    """The excess of a ridge over no ridge with oracle routing, for the ``arguments`` of a gap."""
     dense = isinstance(estimator, Dense)
     excess = gaps.dense_ridge_excess if dense else gaps.expert_ridge_excess
-    return float(excess(*formula_arguments(model), estimator.ridge))
+    return float(excess(*arguments, estimator.ridge))
 
 
 def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any) -> float:
@@ -81,7 +90,8 @@ def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any)
         start = _lead_without_test_noise(a, b, model)
         return _end_of_lead(start, _noise_gain_difference(a, b, model))
     # at this noise the risks are nothing but noise, so that the slopes keep their digits
-    far = MOST_NOISE * (max(model.noise_variance, float(model.signal_variances.max())) or 1.0)
+    scale = max(model.noise_variance, float(model.signal_variances.max())) or 1.0
+    far = min(MOST_NOISE * scale, limits.NUMBERS[1])
     noisy = Perturbation(noise_variance=far)
     return _fitted_crossover(a, b, model, samples, NO_TEST_NOISE, noisy, far)
 
@@ -132,9 +142,13 @@ def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> float:
     r"""The crossover over the overlap :math:`\alpha`, :math:`\nu = \alpha^2\lambda`."""
     from scipy import optimize
 
+    p, block_of, signal, _, coefficients, noise = formula_arguments(model)
+
     def lead_at(overlap: float) -> float:
-        leaking = model.replace(leakage_variances=overlap**2 * model.signal_variances)
-        return lead(a, b, leaking)
+        # not through a model, which refuses the smallest leakage and the largest
+        arguments = p, block_of, signal, overlap**2 * signal, coefficients, noise
+        between_kinds = _sign_of_gap(a, b) * float(population.gap(*arguments))
+        return between_kinds + _ridge_excess(a, arguments) - _ridge_excess(b, arguments)
 
     if lead_at(0.0) <= 0.0:
         return 0.0

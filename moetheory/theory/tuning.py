@@ -13,6 +13,7 @@ from moetheory.common.validation import count
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
 from moetheory.predictors.expert_regressions import Regressions
+from moetheory.problem import limits
 from moetheory.problem.estimators import Estimator, MoE, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import counts_of
@@ -58,8 +59,8 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     Notes
     -----
     The deterministic equivalent is minimised over a grid from 10⁻¹² to 10⁸ times the mean
-    variance of a coordinate, refined around its best point; zero and infinity are compared
-    last. Source: docs/theory.md §4.
+    variance of a coordinate, as far as an estimator may have such a ridge, refined around its
+    best point; zero and infinity are compared last. Source: docs/theory.md §4.
 
     Examples
     --------
@@ -77,8 +78,11 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     def risk_of(ridge: float) -> Risk:
         return fitted_risk(replace(estimator, ridge=ridge), model, counts)
 
+    def ridge_at(exponent: float) -> float:
+        return float(np.clip(scale * 10.0**exponent, *limits.NUMBERS))
+
     def excess_at(exponent: float) -> float:
-        return risk_of(scale * 10.0**exponent).excess
+        return risk_of(ridge_at(exponent)).excess
 
     p = model.group_probabilities[model.block_of]
     second_moments = p * model.signal_variances + (1.0 - p) * model.leakage_variances
@@ -93,7 +97,7 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
         method="bounded",
         options={"xatol": 1e-6},
     )
-    ridge = scale * 10.0 ** float(found.x)
+    ridge = ridge_at(float(found.x))
     candidates = [
         OptimalRidge(0.0, risk_of(0.0)),
         OptimalRidge(math.inf, _risk_of_zero(model, counts)),

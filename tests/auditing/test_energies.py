@@ -65,7 +65,7 @@ def test_noisy_energies_have_the_law_of_explicit_noise():
 def test_no_noise_changes_nothing():
     energies = np.random.default_rng(0).exponential(size=(5, 3))
     found = noisy_energies(energies, SIZES, 0.0, np.random.default_rng(1))
-    np.testing.assert_allclose(found, energies, rtol=1e-15)
+    np.testing.assert_allclose(found, energies, rtol=1e-14)
 
 
 # --- gates -------------------------------------------------------------------------------------

@@ -6,7 +6,15 @@ from functools import partial
 import numpy as np
 import pytest
 
-from moetheory.common.validation import count, number, real_array, scalar_or_vector, vector
+from moetheory.common.errors import OutOfRangeError
+from moetheory.common.validation import (
+    count,
+    number,
+    real_array,
+    scalar_or_vector,
+    vector,
+    zero_or_within,
+)
 
 at_least_0, above_0 = partial(number, minimum=0.0), partial(number, above=0.0)
 pair = partial(vector, length=2, minimum=0.0)
@@ -65,3 +73,32 @@ def test_a_scalar_stands_for_a_vector_and_takes_no_memory():
     assert (result.shape, result.strides, result[-1]) == ((10**6,), (0,), 2.0)
     with pytest.raises(ValueError, match="read-only"):
         result[0] = 5.0
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-3, -1e-3, 1e3, -1e3, np.array([0.0, 1.0, -1e3])])
+def test_zero_and_sizes_within_limits_pass(value):
+    zero_or_within("x", value, (1e-3, 1e3))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (9e-4, "got 0.0009"),
+        (5e-324, "got 4.94066e-324"),
+        (1001.0, "got 1001"),
+        (np.array([0.0, 1.0, 2e3, 0.0]), "got 2000 at index 2"),
+        (np.array([9e-4]), "got 0.0009 at index 0"),
+        (np.broadcast_to(2e3, (10**6,)), "got 2000"),
+    ],
+)
+def test_sizes_beyond_limits_are_refused(value, message):
+    with pytest.raises(
+        OutOfRangeError, match=f"^x must be 0 or between 0.001 and 1000, {message}$"
+    ):
+        zero_or_within("x", value, (1e-3, 1e3))
+
+
+def test_the_size_of_a_negative_number_is_what_counts():
+    message = "^x must be 0 or between 0.001 and 1000 in size, got -2000 at index 1$"
+    with pytest.raises(OutOfRangeError, match=message):
+        zero_or_within("x", np.array([1.0, -2e3]), (1e-3, 1e3))

@@ -230,12 +230,28 @@ def test_a_perturbed_weight_is_noticed():
     assert abs(wrong.value - right) > wrong.error + left
 
 
-def test_many_weights_of_many_sizes_stay_monotone():
+def rises(values, error):
+    """Whether no step of numbers that have this error is further down than the errors reach."""
+    return bool(np.all(np.diff(values) >= -2.0 * error))
+
+
+def test_distribution_functions_rise_within_their_errors():
+    x = np.linspace(0.01, 400.0, 4000)  # also where they no longer change
+    for loads in (None, LOADS):
+        values, error = log_cdf(x, WEIGHTS, DEGREES, loads)
+        assert error < 1e-11
+        assert rises(values, error)
+        assert not rises(log_pdf(x, WEIGHTS, DEGREES, loads).values, error)
+    assert rises(*cdf(x, WEIGHTS, DEGREES))
+
+
+def test_many_weights_of_many_sizes_rise_within_their_errors():
     rng = np.random.default_rng(4)
     weights, degrees = 10 ** rng.uniform(-12, 12, 256), np.round(10 ** rng.uniform(0, 6, 256))
     x = weights.max() * 10 ** np.linspace(-14, 9, 60)
-    values = log_cdf(x, weights, degrees).values
-    assert np.all(np.diff(values) >= 0.0)
+    values, error = log_cdf(x, weights, degrees)
+    assert error < 1e-10
+    assert rises(values[values > chisquares.NOTHING], error)
     assert values[0] < -1000.0
     assert values[-1] == pytest.approx(0.0, abs=1e-10)
     assert np.isfinite(log_pdf(x, weights, degrees).values).all()

@@ -16,6 +16,7 @@ import moetheory as mt
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import equivalent
 from moetheory.formulas.block_layout import BlockLayout
+from moetheory.problem.limits import noise_limits
 from moetheory.theory.finite_sample_risks import fitted_risk, leading_excess
 
 
@@ -495,13 +496,17 @@ def test_any_model_has_finite_numbers_or_a_refusal(kind):
 
         d = int(sizes.sum())
         p = 0.1 + rng.random(k)
+        block_of, signal = np.repeat(np.arange(k), sizes), variances(d)
+        coefficients = rng.standard_normal(d) * (rng.random(d) < 0.8)
+        noise = variances(1)[0]
+        leakage = variances(d) if rng.random() < 0.6 else np.zeros(d)
         model = mt.BlockModel(
             p / p.sum(),
-            np.repeat(np.arange(k), sizes),
-            variances(d),
-            rng.standard_normal(d) * (rng.random(d) < 0.8),
-            variances(1)[0],
-            leakage_variances=variances(d) if rng.random() < 0.6 else 0.0,
+            block_of,
+            signal,
+            coefficients,
+            float(np.clip(noise, *noise_limits(block_of, signal, leakage))),
+            leakage_variances=leakage,
             label_noise_variance=0.1 * (rng.random() < 0.5),
         )
         counts = rng.choice([0, 1, 2, 3, 5, 10, 30, 1000, 10**6, 10**9], k)

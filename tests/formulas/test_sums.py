@@ -64,3 +64,16 @@ def test_memory_does_not_grow_with_levels_times_coordinates():
     finally:
         tracemalloc.stop()
     assert peak < 10 * 8 * sums.TILE < dim * levels * 8 / 10
+
+
+def test_a_total_over_others_keeps_digits_where_a_probability_is_near_1():
+    block_of = np.array([0, 1, 1])
+
+    def total(p, x):
+        return float(sums.total_over_others(lambda p, x: x, p, block_of, np.array(x)))
+
+    assert total([1.0, 1e-40], [1.0, 0.0, 0.0]) == pytest.approx(1e-40, rel=1e-15)
+    assert total([1.0, 1e-40], [1.0, 2.0, 3.0]) == 5.0
+    # what probabilities lack to 1 counts, as in risks
+    lacking = total([0.25, 0.75 - 1e-9], [1.0, 2.0, 3.0])
+    assert lacking == pytest.approx(0.75 + 5.0 * (0.25 + 1e-9), rel=1e-15)

@@ -21,6 +21,7 @@ from moetheory import (
     risk,
     routing_matrix,
 )
+from moetheory.common.errors import OutOfRangeError
 
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 
@@ -348,11 +349,30 @@ def test_what_it_cannot_be_combined_with(generic):
                 risk(estimator, model, samples=samples, under=CONFUSION)
 
 
-def test_a_drag_or_radius_has_a_finite_square():
-    confusion = even_confusion(2, 0.5)
-    for value in (1e200, -1e200):
-        with pytest.raises(ValueError, match=r"^drag must have a finite square, got -?1e\+200"):
-            Perturbation(confusion=confusion, drag=value)
-    with pytest.raises(ValueError, match=r"^radius must have a finite square, got 1e\+200"):
-        Perturbation(radius=1e200)
-    assert Perturbation(confusion=confusion, drag=1e150, radius=1e150).radius == 1e150
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [("noise_variance", 1e-40, 1e40), ("drag", 1e-12, 1e12), ("radius", 1e-20, 1e20)],
+)
+def test_numbers_lie_within_the_range_in_which_risks_are_right(name, low, high):
+    given = {"confusion": even_confusion(2, 0.5)}
+    signs = (1.0, -1.0) if name == "drag" else (1.0,)
+    for sign in signs:
+        for value in (sign * low, sign * high, 0.0):
+            assert getattr(Perturbation(**given, **{name: value}), name) == value
+        for value in (sign * 0.99 * low, sign * 1.01 * high, sign * 1e308, sign * 5e-324):
+            size = " in size" if sign < 0.0 else ""
+            message = f"{name} must be 0 or between {low:g} and {high:g}{size}, got {value:g}"
+            with pytest.raises(OutOfRangeError, match=f"^{re.escape(message)}$"):
+                Perturbation(**given, **{name: value})
+
+
+@pytest.mark.parametrize("loc", [1e17, -1e9])
+def test_noise_whose_mean_hides_its_variance_is_refused(loc):
+    with pytest.raises(ValueError, match=r"^noise must have a mean of at most 1e\+08 standard dev"):
+        Perturbation(noise=stats.laplace(loc=loc))
+    assert Perturbation(noise=stats.laplace(loc=1e8)).noise is not None
+
+
+def test_noise_whose_variance_overflows_is_refused():
+    with pytest.raises(ValueError, match=r"^noise must have a finite variance above zero"):
+        Perturbation(noise=stats.laplace(scale=1e200))

@@ -210,7 +210,7 @@ OWN = tuple(  # claims about a model of one's own
 )
 
 
-@pytest.mark.parametrize("noise", [0.0, 1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("noise", [1e-5, 1.0, 1e9])
 @pytest.mark.parametrize("spikes", [{0: 3.0}, {0: 1e-6, 1: 1e6, 10: 1.0}, {11: 2.0, 12: 2.0}])
 def test_it_holds_for_designs_of_ones_own(noise, spikes):
     assert len(OWN) == 3
@@ -225,6 +225,7 @@ def test_it_holds_for_designs_of_ones_own(noise, spikes):
         (mt.BlockModel.isotropic(16, 4, 1.0), "few spikes"),
         (sparse({}), "positive signal energy"),
         (LEAKING, "strict blocks"),
+        (sparse({0: 3.0}, 0.0), "feature noise"),
     ],
 )
 def test_it_says_what_a_model_lacks(model, missing):
@@ -240,7 +241,7 @@ def test_both_orders_of_kappa_are_shown_on_submatrices():
     assert sentence.name == "the submatrix never has the larger kappa"
     for claim, status in ((larger, "holds"), (sentence, "violated")):
         verdict = mt.check(replace(THEOREM, claims=(claim,)), rng=0)
-        assert verdict.status == status
+        assert verdict.claims[0].status == status
         (comparison,) = verdict.comparisons
         assert comparison.decides
         assert (abs(comparison.z) > comparison.threshold) == (status == "violated")

@@ -1,0 +1,108 @@
+"""Fields of block models that follow from a few numbers, or from covariance matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from moetheory.common.errors import OutOfRangeError
+from moetheory.common.validation import (
+    count,
+    members,
+    number,
+    scalar_or_vector,
+    vector,
+    zero_or_within,
+)
+from moetheory.problem import eigenbasis, limits
+
+
+def power_law(
+    dim: int,
+    experts: int,
+    decay: float,
+    signal_energy: float,
+    label_power: float,
+    leakage_variances: ArrayLike,
+) -> dict[str, Any]:
+    """The fields of `BlockModel.power_law` that it does not take as they are given."""
+    dim = count("dim", dim, minimum=1, maximum=2**48)
+    experts = count("experts", experts, minimum=1)
+    if dim % experts:
+        raise ValueError(f"experts must divide dim, got experts={experts} and dim={dim}")
+    energy = number("signal_energy", signal_energy, above=0.0)
+    power = number("label_power", label_power, minimum=0.0)
+    decay = number("decay", decay, minimum=0.0)
+    leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
+    low, high = limits.NUMBERS
+    if not low <= energy <= high:
+        raise OutOfRangeError(f"signal_energy must be between {low:g} and {high:g}, got {energy:g}")
+    zero_or_within("label_power", power, limits.NUMBERS)
+    zero_or_within("leakage_variances", leakage, limits.NUMBERS)
+    ranks = np.arange(1, dim // experts + 1, dtype=np.float64)
+    with np.errstate(under="ignore"):
+        shape = ranks**-decay
+        variances = shape * (energy / shape.sum())
+    if variances.min() < low:
+        raise OutOfRangeError(
+            f"signal_energy={energy:g} with decay={decay:g} must leave every coordinate a "
+            f"variance of at least {low:g}, got {variances.min():g}"
+        )
+    # E (xᵀb)² = b² Σ_m (λ_m + (K-1) ν_m)/K when all coefficients equal b
+    spread = energy + (experts - 1) * float(leakage.mean()) * dim / experts
+    coefficient = float(np.sqrt(power / spread))
+    if 0.0 < coefficient < low:
+        raise OutOfRangeError(
+            f"label_power={power:g} must leave every coefficient a size of at least "
+            f"{low:g}, got {coefficient:g}"
+        )
+    return {
+        "group_probabilities": np.full(experts, 1.0 / experts),
+        "block_of": np.repeat(np.arange(experts), dim // experts),
+        "signal_variances": np.tile(variances, experts),
+        "coefficients": np.full(dim, coefficient),
+    }
+
+
+def from_covariances(
+    covariances: Sequence[ArrayLike],
+    coefficients: Sequence[ArrayLike],
+    group_probabilities: ArrayLike | None,
+) -> dict[str, Any]:
+    """The fields of `BlockModel.from_covariances` that it does not take as they are given."""
+    matrices, betas = members("covariances", covariances), members("coefficients", coefficients)
+    if not matrices:
+        raise ValueError("covariances must hold at least one matrix, got none")
+    if len(betas) != len(matrices):
+        raise ValueError(
+            f"coefficients must hold one vector for each of the {len(matrices)} "
+            f"covariances, got {len(betas)}"
+        )
+    spectra, bases, rotated = [], [], []
+    for g, (covariance, beta) in enumerate(zip(matrices, betas, strict=True)):
+        eigenvalues, basis = eigenbasis.diagonalise(f"covariances[{g}]", covariance)
+        given = vector(f"coefficients[{g}]", beta, length=len(eigenvalues))
+        zero_or_within(f"coefficients[{g}]", given, limits.NUMBERS)
+        spectra.append(limits.without_rounding(eigenvalues))
+        bases.append(basis)
+        rotated.append(limits.without_rounding(basis.T @ given))
+        for name, values in (
+            (f"the eigenvalues of covariances[{g}]", spectra[g]),
+            (f"coefficients[{g}] in the eigenbasis", rotated[g]),
+        ):
+            zero_or_within(name, values, limits.NUMBERS)
+    experts = len(spectra)
+    if group_probabilities is None:
+        group_probabilities = np.full(experts, 1.0 / experts)
+    else:
+        group_probabilities = vector("group_probabilities", group_probabilities, length=experts)
+    return {
+        "group_probabilities": group_probabilities,
+        "block_of": np.repeat(np.arange(experts), [len(spectrum) for spectrum in spectra]),
+        "signal_variances": np.concatenate(spectra),
+        "coefficients": np.concatenate(rotated),
+        "rotations": bases,
+    }
