@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +24,9 @@ from moetheory.commands.options import (
     test_time_options,
 )
 from moetheory.commands.refusals import BadInputError, refusals
+from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal, text
-from moetheory.common.errors import ExecutorError, HeavyTailWarning, NoClosedForm
+from moetheory.common.errors import ExecutorError, NoClosedForm
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -49,7 +47,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     _refuse_contradictions(options)
     model, given = required_model(options), test_time_options(options)
     under = perturbation(options, given, model.experts)
-    with _warnings_in_lines() as warned, refusals(options, (ValueError, NoClosedForm)):
+    with warnings_in_lines() as warned, refusals(options, (ValueError, NoClosedForm)):
         both: dict[str, Estimator] = {
             "dense": Dense(ridge=options.ridge),
             "moe": MoE(ridge=options.ridge),
@@ -108,21 +106,6 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
 
 def _exists(path: Path | None) -> bool:
     return path is not None and path.exists()
-
-
-@contextmanager
-def _warnings_in_lines() -> Iterator[list[str]]:
-    """Print warnings as they come, one line each; the list collects them."""
-    messages: list[str] = []
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        messages.append(str(message))
-        print(f"moetheory: warning: {message}", file=sys.stderr)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", HeavyTailWarning)
-        warnings.showwarning = show
-        yield messages
 
 
 def _simulated(

@@ -33,6 +33,7 @@ from moetheory.commands.options import (
 )
 from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save
 from moetheory.commands.refusals import BadInputError, dashed, refusals
+from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal
 from moetheory.common.errors import NoClosedForm
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -67,6 +68,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     if options.over == "misrouting":
         called["confusion"] = "--over misrouting"
     with (
+        warnings_in_lines(),
         terminal.Progress("sweep") as progress,
         refusals(options, (ValueError, NoClosedForm), **called),
     ):

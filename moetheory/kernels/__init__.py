@@ -43,13 +43,15 @@ from moetheory.kernels.sampling import (
     draw_inputs,
     draw_training_sets,
     prediction_errors,
-    systematic_groups,
 )
+from moetheory.kernels.strata import LEAST, SPARE, StratifiedMean, stratified_mean, stratum_counts
 from moetheory.kernels.true_risks import expert_risks, group_risks
 from moetheory.kernels.wishart import wishart_roots
 from moetheory.kernels.workspace import Workspace
 
 __all__ = [
+    "LEAST",
+    "SPARE",
     "TOLERANCE",
     "BlockEntries",
     "ExpertData",
@@ -57,6 +59,7 @@ __all__ = [
     "QuadraticForms",
     "Spectrum",
     "StepSizes",
+    "StratifiedMean",
     "Weights",
     "Workspace",
     "clean_variances",
@@ -88,7 +91,8 @@ __all__ = [
     "score_terms",
     "set_apart",
     "spectrum",
-    "systematic_groups",
+    "stratified_mean",
+    "stratum_counts",
     "top_k",
     "wishart_roots",
 ]

@@ -43,6 +43,13 @@ class Weights(NamedTuple):
         weights[self.top, np.arange(len(self.top))] = self.largest
         return weights
 
+    def mean_of(self, values: FloatArray) -> FloatArray:
+        """The weighted sum of ``values`` (K,), one for each expert, for each input, (n,)."""
+        found = self.largest * values[self.top]
+        if self.others is not None:
+            found += np.einsum("kn,k->n", self.others, values)
+        return np.asarray(found)
+
 
 class QuadraticForms(NamedTuple):
     r"""Quadratic forms of the blocks, for optimal coefficients :math:`\theta` and used ones t.
@@ -172,18 +179,18 @@ def set_apart(weights: Weights, chosen: IntArray, experts: int) -> Weights:
 
 
 def gate_losses(
-    group: Weights, gate: Weights, forms: QuadraticForms
+    group: Weights, gate: Weights, forms: QuadraticForms, shares: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Excess losses of a gate in each input, (n,), and summed over inputs by group, (K,).
+    r"""Excess losses of a gate in each input, (n,), and their mean by group, (K,).
 
     .. math:: T = \sum_g w_gF_g,\qquad
               F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
                     + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2,
 
     w the posterior ``group`` and v the weights ``gate``, both with the same expert apart.
-    Summed over inputs :math:`w_gF_g/p_g` averages to :math:`E[F_g \mid g]`. All terms are
-    positive: for a weight apart from the largest, at most ½, the first sum and
-    :math:`-v_g^2\sum_{m\in g}\bar x_m^2t_m^2` are together
+    ``shares`` (n,) are the weights of the inputs in the mean of :math:`w_gF_g`, which is
+    :math:`p_gE[F_g \mid g]`. All terms are positive: for a weight apart from the largest, at most
+    ½, the first sum and :math:`-v_g^2\sum_{m\in g}\bar x_m^2t_m^2` are together
     :math:`\sum_{m\in g}\bar x_m^2\theta_m(\theta_m-2v_gt_m)`.
     """
     assert group.others is not None
@@ -195,7 +202,7 @@ def gate_losses(
     noise = gate.largest**2 * forms.used[place]
     if gate.others is None:
         losses = np.einsum("kn,kn->n", group.others, forms.optimal)
-        sums = np.einsum("kn,kn->k", group.others, forms.optimal)
+        means = np.einsum("kn,kn,n->k", group.others, forms.optimal, shares)
     else:
         inner = gate.others * forms.cross
         if forms.used is forms.cross:
@@ -207,17 +214,19 @@ def gate_losses(
         inner *= -2.0
         inner += forms.optimal
         inner *= group.others
-        losses, sums = inner.sum(axis=0), inner.sum(axis=1)
-    sums += np.einsum("kn,n->k", group.others, noise)
+        losses, means = inner.sum(axis=0), np.einsum("kn,n->k", inner, shares)
+    means += np.einsum("kn,n->k", group.others, noise * shares)
     own *= group.largest
-    sums += np.bincount(gate.top, own, minlength=len(sums))
+    means += np.bincount(gate.top, own * shares, minlength=len(means))
     noise *= group.rest
     losses += noise
     losses += own
-    return losses, sums
+    return losses, means
 
 
-def dense_losses(group: Weights, forms: QuadraticForms) -> tuple[FloatArray, FloatArray]:
+def dense_losses(
+    group: Weights, forms: QuadraticForms, shares: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Excess losses of dense with coefficients ``forms.used``, arranged as by `gate_losses`.
 
     Dense is the sum of all experts' predictions: every weight is 1.
@@ -226,12 +235,14 @@ def dense_losses(group: Weights, forms: QuadraticForms) -> tuple[FloatArray, Flo
     if forms.error is not None:
         wrong += forms.error
     wrong *= group.full(len(wrong))
-    return wrong.sum(axis=0), wrong.sum(axis=1)
+    return wrong.sum(axis=0), np.einsum("kn,n->k", wrong, shares)
 
 
-def oracle_losses(group: Weights, forms: QuadraticForms) -> tuple[FloatArray, FloatArray]:
+def oracle_losses(
+    group: Weights, forms: QuadraticForms, shares: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Excess losses of oracle routing, arranged as by `gate_losses`; zero where t is θ."""
     if forms.error is None:
         return np.zeros(len(group.top)), np.zeros(len(forms.optimal))
     own = group.full(len(forms.optimal)) * forms.error
-    return own.sum(axis=0), own.sum(axis=1)
+    return own.sum(axis=0), np.einsum("kn,n->k", own, shares)

@@ -15,31 +15,9 @@ Router = Callable[[FloatArray], FloatArray]
 def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatArray) -> IntArray:
     """``rows`` independent groups; a group of probability zero is never drawn."""
     cumulative = np.cumsum(group_probabilities)
-    return _groups_at(rng.random(rows) * cumulative[-1], cumulative)
-
-
-def systematic_groups(
-    rng: np.random.Generator, sets: int, rows: int, group_probabilities: FloatArray
-) -> IntArray:
-    """Groups drawn by systematic sampling, (sets, rows), in ascending order within a set.
-
-    A set has as many rows of each group as its share, up to one. Each set takes one random number;
-    a row picked at random has a group with the given probabilities.
-    """
-    cumulative = np.cumsum(group_probabilities)
-    places = (np.arange(rows) + rng.random((sets, 1))) * (cumulative[-1] / rows)
-    if sets > 1:
-        return _groups_at(places, cumulative)
-    # the places are sorted: it is faster to look for the groups among them
-    ends = np.searchsorted(places[0], cumulative)
-    ends[np.flatnonzero(group_probabilities)[-1] :] = rows
-    return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))[np.newaxis]
-
-
-def _groups_at(places: FloatArray, cumulative: FloatArray) -> IntArray:
-    """The groups whose intervals of cumulative probability contain ``places``."""
     # places < total, yet a product may round up to it
     last = np.searchsorted(cumulative, cumulative[-1])
+    places = rng.random(rows) * cumulative[-1]
     groups: IntArray = np.minimum(np.searchsorted(cumulative, places, side="right"), last)
     return groups
 

@@ -25,6 +25,7 @@ from moetheory.simulation.arguments import (
 )
 from moetheory.simulation.methods.route import Method
 from moetheory.simulation.plans import descent_families
+from moetheory.simulation.rare_events import warn_of_rare_groups
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.fingerprint import run_identity
@@ -200,6 +201,7 @@ def simulate_descent(
         lambda seed: run_identity(estimators, [model], sizes, counts, plan, seed, under, schedule),
         [False] * fits,
     )
+    warn_of_rare_groups(int(together.replicates.min()), model, sizes, counts)
     paths = [
         DescentEstimate(
             steps=schedule.steps,

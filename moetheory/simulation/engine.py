@@ -26,11 +26,13 @@ from moetheory.simulation.arguments import (
     checked_training_samples,
     checked_under,
     heavy_tails,
+    infinite_variances,
     warn_of_heavy_tails,
 )
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
+from moetheory.simulation.rare_events import warn_of_rare_groups, warn_of_rare_routing_errors
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.chunks import Run
@@ -81,9 +83,11 @@ def simulate(
 
     Without ``samples``: draws data from the model, applies the population-optimal predictor and
     averages the squared errors :math:`(f(\bar x) - y)^2`. A replicate is one fresh test sample.
-    Where a gate routes by the input (strict blocks) it averages instead, over noisy inputs that
-    are spread over the groups in proportion, the risk given the squares of their coordinates;
-    with `Learned` a replicate is one training set of the router and 32 such inputs. With
+    Where a gate routes by the input (strict blocks) it averages instead, over noisy inputs, the
+    risk given the squares of their coordinates; with `Learned` a replicate is one training set
+    of the router and 32 such inputs, or K if there are more groups. Groups are strata: each gets
+    two inputs at least, the rest in proportion to :math:`p_g` times the standard deviation of
+    its squared errors in theory, so that a rare group that carries the risk is not missed. With
     ``under`` it averages squared errors for all gates: every input that is drawn meets the
     perturbation before it is routed.
 
@@ -125,7 +129,8 @@ def simulate(
         2 d for dense (strict blocks) and :math:`s_g` for an expert. "data": every sample, which
         is what all estimators then share, so that their differences are paired.
     replicates : int, optional
-        At least 2; if not given 1000 training sets or 100 000 test samples or inputs.
+        At least 2, and of test samples or inputs 2 for each group; if not given 1000 training
+        sets or 100 000 test samples or inputs.
     target_sem : float, optional
         Instead of ``replicates``: stop after the first chunks, and at least 100 replicates, at
         which no standard error is larger.
@@ -175,17 +180,19 @@ def simulate(
     -----
     HeavyTailWarning
         The variance of a risk is infinite: its ``sem`` is, and ``median`` and
-        ``median_interval`` say what can be said.
+        ``median_interval`` say what can be said. Or its third moment is, and fewer than 100
+        replicates make intervals too short.
+    RareGroupWarning
+        What carries a risk is rarer than what was drawn, and ``sem`` cannot be trusted: a group
+        that few of the training sets with multinomial counts have samples of, a confusion that
+        is rare and dear, or a gate that errs on hardly any of the inputs (there `risk` is the
+        answer).
 
     Notes
     -----
     Estimators share their draws with "population", "identity" (those of a learned router its
     own) and "data". Otherwise those that are dense share theirs, and so do the experts;
     `Estimates.paired` tells.
-
-    With gates the mean hangs on inputs whose group is in doubt. Where these are rarer than the
-    inputs that are drawn (misrouting · replicates below about 1000) ``sem`` is far too small, and
-    `risk` is the answer.
 
     Work is cut into chunks whose size depends on the model, ``samples`` and the version of this
     package alone; chunk i is seeded by ``SeedSequence(entropy, spawn_key=(i,))``, of experts in
@@ -234,18 +241,24 @@ def simulate(
     under = checked_under(under, estimators, models[0], samples)
     sizes = checked_samples(samples, counts, method, estimators, models[0])
     heavy = heavy_tails(estimators, models, sizes, counts, under)
-    plan = families(estimators, models, sizes, counts, method, keep=any(heavy), under=under)
-    kept = (options.length(TRAINING_SETS) or 0) * len(heavy) if any(heavy) else 0  # for medians
+    infinite = infinite_variances(heavy)
+    plan = families(estimators, models, sizes, counts, method, under)
+    length = options.length(TRAINING_SETS)
+    kept = (length or 0) * len(heavy) if any(infinite) else 0  # for medians
     in_flight = max_chunks_in_flight(plan, options.memory, kept)
-    warn_of_heavy_tails(heavy, estimators, options.target_sem)
+    warn_of_heavy_tails(heavy, estimators, options.target_sem, length)
     estimates = run_campaign(
         "simulate",
         plan,
         options,
         in_flight,
         lambda seed: run_identity(estimators, models, sizes, counts, plan, seed, under),
-        [tail is not None for tail in heavy],
+        infinite,
     )
+    if sizes is None:
+        warn_of_rare_routing_errors(estimates, estimators, models, under)
+    else:
+        warn_of_rare_groups(int(estimates.replicates.min()), models[0], sizes, counts)
     several = isinstance(estimator, Sequence)
     if isinstance(model, Sequence):
         return by_model(estimates, len(models)) if several else estimates
@@ -280,7 +293,7 @@ def fitted_risks(
     under = checked_under(under, estimators, model, samples)
     total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))
-    for family in families(estimators, models, sizes, counts, method, keep=False, under=under):
+    for family in families(estimators, models, sizes, counts, method, under):
         assert isinstance(family.route, TrainingRoute)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(

@@ -1,15 +1,16 @@
-r"""Fitted estimators whose risk has infinite variance, so that a standard error means nothing.
+r"""Fitted estimators whose risk has infinite moments: no standard error, or intervals too short.
 
 The risk of least squares grows like :math:`1/\varsigma^2`, ς the smallest singular value of the
 features, and :math:`P(\varsigma < \epsilon) \sim \epsilon^{|n-d|+1}`: the features have a bounded
 density, and matrices without full rank have codimension :math:`|n-d|+1`. So
 :math:`E\varsigma^{-2k}` is finite iff :math:`2k < |n-d|+1`: the mean for :math:`|n-d| \ge 2`, the
-variance for :math:`|n-d| \ge 4`. For expert g put :math:`n_g` and :math:`s_g`.
+variance for :math:`|n-d| \ge 4`, the third moment for :math:`|n-d| \ge 6`. For expert g put
+:math:`n_g` and :math:`s_g`.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -20,25 +21,28 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 
-# |n - d| up to which the mean, and the variance, is infinite
-MEAN, VARIANCE = 1, 3
+# |n - d| up to which the mean, the variance and the third moment are infinite
+MEAN, VARIANCE, SKEWNESS = 1, 3, 5
 # probability below which drawn counts that near are ignored
 RARE = 1e-9
 
 
+Moment = Literal["mean", "variance", "skewness"]
+
+
 class HeavyTail(NamedTuple):
-    """A risk over training sets with infinite variance.
+    """A risk over training sets that has infinite moments.
 
     Attributes
     ----------
     cause : str
         The regression with its numbers of samples and coordinates.
-    mean : bool
-        Whether its mean is infinite, too.
+    infinite : {"mean", "variance", "skewness"}
+        The lowest moment that is infinite; those above it are, too.
     """
 
     cause: str
-    mean: bool
+    infinite: Moment
 
 
 def heavy_tail(
@@ -48,19 +52,19 @@ def heavy_tail(
     counts: Counts = "fixed",
     under: Perturbation | None = None,
 ) -> HeavyTail | None:
-    r"""The heavy tail of the risk of ``estimator`` over training sets; None: finite variance.
+    r"""The heavy tail of the risk of ``estimator`` over training sets; None: three finite moments.
 
     The tail is heavy without ridge and with label noise left to fit, if some
-    :math:`|n_g-s_g| \le 3` (dense: :math:`|n-d| \le 3`), counting coordinates that vary; with
-    multinomial counts, if this has a probability above 1e-9. An expert counts if any input
-    reaches it, also by the confusion of ``under``.
+    :math:`|n_g-s_g| \le 5` (dense: :math:`|n-d| \le 5`), counting coordinates that vary; with
+    multinomial counts, if the variance is infinite with a probability above 1e-9. An expert
+    counts if any input reaches it, also by the confusion of ``under``.
 
     Examples
     --------
     >>> from moetheory import Dense
     >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0)
     >>> heavy_tail(MoE(), model, 24)
-    HeavyTail(cause='group 0 has 6 samples for 4 coordinates', mean=False)
+    HeavyTail(cause='group 0 has 6 samples for 4 coordinates', infinite='variance')
     >>> heavy_tail(Dense(), model, 24) is None, heavy_tail(MoE(ridge=0.1), model, 24) is None
     (True, True)
     """
@@ -97,20 +101,23 @@ def _noiseless_dense_tail(samples: IntArray, model: BlockModel) -> HeavyTail | N
         left = int(np.maximum(samples - private, 0).sum())
         parts.append(_regression_tail("all groups have ", left, int(np.count_nonzero(leaks))))
     found = [part for part in parts if part is not None]
-    return max(found, key=lambda part: part.mean) if found else None
+    return min(found, key=lambda part: get_args(Moment).index(part.infinite)) if found else None
 
 
 def _regression_tail(who: str, samples: int, coordinates: int) -> HeavyTail | None:
     """The tail of a regression on so many samples and coordinates, if it is heavy."""
     distance = abs(samples - coordinates)
-    if distance > VARIANCE:
+    if distance > SKEWNESS:
         return None
 
     def plural(number: int, word: str) -> str:
         return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
     cause = f"{who}{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
-    return HeavyTail(cause, distance <= MEAN)
+    infinite: Moment = (
+        "mean" if distance <= MEAN else "variance" if distance <= VARIANCE else "skewness"
+    )
+    return HeavyTail(cause, infinite)
 
 
 def _expert_tail(
@@ -131,7 +138,7 @@ def _expert_tail(
             return None
         g = int(np.argmax(near[VARIANCE]))
         cause = f"group {g} may get within {VARIANCE} samples of {sizes[g]} coordinates"
-        return HeavyTail(cause, bool(near[MEAN].any()))
+        return HeavyTail(cause, "mean" if near[MEAN].any() else "variance")
     fitted = np.flatnonzero(concerned & (regressions.counts > 0))
     if not fitted.size:
         return None

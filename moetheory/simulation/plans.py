@@ -34,7 +34,6 @@ def families(
     samples: IntArray | None,
     counts: Counts,
     method: Method | None,
-    keep: bool,
     under: Perturbation | None = None,
 ) -> list[Family]:
     """The families of `simulate`: for every estimator the cheapest method, or ``method``.
@@ -46,7 +45,7 @@ def families(
 
     def family(name: str, members: list[int], route: type[TrainingRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
-        trained = route(models, chosen, samples, counts, keep, under)
+        trained = route(models, chosen, samples, counts, under)
         return Family(name, tuple(members), trained, salt)
 
     if method == "data":

@@ -18,9 +18,16 @@ from moetheory.problem.gates import Gate, Hard, Learned, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.estimates import Estimate
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
-from moetheory.simulation.methods.identity import comoments_within
-from moetheory.simulation.methods.learned_routers import routed_inputs
+from moetheory.simulation.methods.learned_routers import inputs_of_router, routed_inputs
+from moetheory.simulation.methods.route import require_enough
 from moetheory.simulation.methods.router_fits import Router
+from moetheory.simulation.methods.strata import (
+    even_parts,
+    fewest_inputs,
+    roomy_inputs,
+    sampling_frequencies,
+    strata,
+)
 from moetheory.simulation.methods.tally import Tally
 
 INPUTS = 100_000
@@ -79,7 +86,7 @@ def simulate_routing(
     .. math:: P(\text{wrong}) = E(1-w_c),\qquad P(j \mid g) = E(w_g 1_{c=j})/p_g,\qquad
               \text{excess} = E(\max_j w_j - w_c) \ge 0 .
 
-    Inputs are spread over the groups in proportion.
+    Inputs are spread over the groups in proportion, two of each at least.
 
     Where errors are rarer than the inputs that are drawn (misrouting · inputs below about 1000)
     none of those that matter is among them, and the sem is far too small: there
@@ -123,8 +130,10 @@ def simulate_routing(
         )
     require_strict(model)
     learned = isinstance(gate, Learned)
-    given = (TRAINING_SETS if learned else INPUTS) if replicates is None else replicates
-    total, each = count("replicates", given, minimum=2), count("inputs", inputs, minimum=1)
+    default = TRAINING_SETS if learned else max(INPUTS, roomy_inputs(model))
+    total = count("replicates", default if replicates is None else replicates, minimum=2)
+    require_enough(total, 2 if learned else fewest_inputs(model))
+    each = count("inputs", inputs, minimum=1)
     chunks: _InputChunks | _RouterChunks = _InputChunks(model)
     if isinstance(gate, Learned):
         router = Router(gate, (model,))
@@ -132,9 +141,9 @@ def simulate_routing(
         chunks = _RouterChunks(model, router, each)
     entropy, sums, values = entropy_of(rng), _RoutingSums.none(model.experts), []
     tally: Tally | None = None
-    for number, start in enumerate(range(0, total, chunks.size)):
+    for number, size in enumerate(even_parts(total, chunks.size)):
         with one_blas_thread():
-            part = chunks.chunk(stream(entropy, number), min(chunks.size, total - start))
+            part = chunks.chunk(stream(entropy, number), size)
         sums = sums.plus(part.sums)
         values.append(part.values[1])
         tally = part.tally if tally is None else tally.merge(part.tally)
@@ -143,7 +152,7 @@ def simulate_routing(
 
 
 class _RoutingSums(NamedTuple):
-    """Sums over inputs: of w_g by the chosen expert c, (K, K), and of w_g(max w - w_c), (K,)."""
+    """Weighted sums over inputs: w_g by the chosen expert c, (K, K), and w_g(max w - w_c), (K,)."""
 
     sent: FloatArray
     excess: FloatArray
@@ -153,16 +162,19 @@ class _RoutingSums(NamedTuple):
         return cls(np.zeros((experts, experts)), np.zeros(experts))
 
     @classmethod
-    def of(cls, chosen: IntArray, group: kernels.Weights, excess: FloatArray) -> _RoutingSums:
+    def of(
+        cls, chosen: IntArray, group: kernels.Weights, excess: FloatArray, weights: FloatArray
+    ) -> _RoutingSums:
         assert group.others is not None
         experts = len(group.others)
-        rows = [np.bincount(chosen, row, minlength=experts) for row in group.others]
+        rows = [np.bincount(chosen, row * weights, minlength=experts) for row in group.others]
         sent: FloatArray = np.stack(rows).astype(np.float64)
-        sent[np.diag_indices(experts)] += np.bincount(chosen, group.largest, minlength=experts)
+        largest = group.largest * weights
+        sent[np.diag_indices(experts)] += np.bincount(chosen, largest, minlength=experts)
         return cls(
             sent,
-            np.einsum("kn,n->k", group.others, excess)
-            + np.bincount(chosen, group.largest * excess, minlength=experts),
+            np.einsum("kn,n->k", group.others, excess * weights)
+            + np.bincount(chosen, largest * excess, minlength=experts),
         )
 
     def plus(self, other: _RoutingSums) -> _RoutingSums:
@@ -189,17 +201,20 @@ class _InputChunks:
 
     @property
     def size(self) -> int:
-        return max(1, CHUNK // self.input_model.squares.units)
+        return max(CHUNK // self.input_model.squares.units, roomy_inputs(self.model))
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        groups = kernels.systematic_groups(rng, 1, replicates, self.model.group_probabilities)[0]
+        p = self.model.group_probabilities
+        counts = kernels.stratum_counts(replicates, p)
+        groups = strata(counts)
         draws = self.input_model.squares.draw(rng, replicates)
         group = kernels.posterior(
             self.input_model.scores(self.input_model.input_squares(draws, groups, keep_draws=False))
         )
-        values = np.stack([group.rest, np.zeros(replicates)])
-        sums = _RoutingSums.of(group.top, group, values[1])
-        return _Chunk(values, _tally(values, comoments_within(values, groups)), sums)
+        weights = 1.0 / group.mean_of(sampling_frequencies(counts, p))
+        values = np.stack([group.rest * weights, np.zeros(replicates)])
+        sums = _RoutingSums.of(group.top, group, values[1], weights)
+        return _Chunk(values, Tally.of_strata(values, counts, counts / replicates), sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,22 +233,16 @@ class _RouterChunks:
 
     @property
     def size(self) -> int:
-        return self.router.batch(self.inputs)
+        return self.router.batch(inputs_of_router(self.model, self.inputs))
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        (found,) = routed_inputs(rng, self.router, self.input_models, replicates, self.inputs)
+        p = self.model.group_probabilities
+        (found,) = routed_inputs(rng, self.router, self.input_models, replicates, p, self.inputs)
         excess = found.highest_posterior - found.group.largest
-        sums = _RoutingSums.of(found.chosen, found.group, excess)
-        shape = (2, replicates, self.inputs)
-        values = np.stack([found.group.rest, excess]).reshape(shape).mean(axis=2)
-        centred = values - values.mean(axis=1, keepdims=True)
-        return _Chunk(values, _tally(values, np.vecdot(centred[:, np.newaxis], centred)), sums)
-
-
-def _tally(values: FloatArray, comoments: FloatArray) -> Tally:
-    none = np.zeros((len(values), 0))
-    means, no_groups = values.mean(axis=1), np.zeros(0, dtype=np.int64)
-    return Tally(values.shape[1], means, comoments, no_groups, none, values[:, :0])
+        sums = _RoutingSums.of(found.chosen, found.group, excess, found.weights)
+        values = np.stack([found.group.rest, excess]) * found.weights
+        values = values.reshape(2, replicates, -1).sum(axis=2)
+        return _Chunk(values, Tally.of(values, np.zeros((2, replicates, 0))), sums)
 
 
 def _estimate(
@@ -253,10 +262,12 @@ def _estimate(
             per_group=per_group,
             method="identity",
             entropy=entropy,
+            degrees=float(degrees),
         )
-        for mean, sem, per_group in zip(
+        for mean, sem, degrees, per_group in zip(
             tally.means,
             sems,
+            tally.degrees,
             (np.where(possible, astray, np.nan), sums.excess / reached),
             strict=True,
         )

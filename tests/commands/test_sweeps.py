@@ -143,7 +143,7 @@ def test_a_sweep_with_gates(run, tmp_path, over):
 
 
 def test_a_sweep_starts_where_its_gates_are_defined(run):
-    code, out, _ = run("sweep", "--dim", "6", "--gate", "top-2", "--replicates", "9")
+    code, out, _ = run("sweep", "--dim", "6", "--gate", "top-2", "--replicates", "12")
     assert (code, [line.split(",")[0] for line in out.splitlines()[1:]]) == (0, ["2", "3", "6"])
 
 
@@ -157,7 +157,7 @@ def test_a_sweep_with_gates_through_a_pipe(monkeypatch, capsys):
     there, here = os.pipe()
     with os.fdopen(here, "w") as pipe, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", pipe)
-        assert cli.main(["sweep", "--dim", "6", "--gate", "hard", "--replicates", "9"]) == 0
+        assert cli.main(["sweep", "--dim", "6", "--gate", "hard", "--replicates", "12"]) == 0
     with os.fdopen(there) as pipe:
         *_, last = pipe.read().splitlines()
     assert (capsys.readouterr().err, last.count(",")) == ("", 10)

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from moetheory import kernels
 
@@ -21,27 +19,6 @@ def test_probabilities_that_miss_one_by_rounding_still_name_a_group():
             return np.full(rows, np.nextafter(1.0, 0.0))
 
     assert kernels.draw_groups(Edge(), 2, np.array([0.5, 0.5 - 1e-10, 0.0])).tolist() == [1, 1]
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
-def test_groups_are_spread_in_proportion(seed, rows):
-    weights = np.random.default_rng(seed).integers(0, 4, 5)
-    weights[2] += 1
-    p = weights / weights.sum()
-    one, many = (kernels.systematic_groups(np.random.default_rng(seed), n, rows, p) for n in (1, 3))
-    np.testing.assert_array_equal(one[0], many[0])
-    for groups in many:
-        counts = np.bincount(groups, minlength=5)
-        assert np.all(np.diff(groups) >= 0)
-        assert np.all(np.abs(counts - rows * p) < 1 + 1e-9)
-        assert not counts[p == 0].any()
-
-
-def test_each_row_of_a_spread_is_a_random_group():
-    p = np.array([0.15, 0.5, 0.0, 0.35])
-    groups = kernels.systematic_groups(np.random.default_rng(0), 40_000, 3, p)
-    shares = np.bincount(groups.ravel(), minlength=4) / groups.size
-    np.testing.assert_allclose(shares, p, atol=0.01)
 
 
 @pytest.mark.parametrize("leaking", [False, True])

@@ -78,6 +78,34 @@ def test_intervals_are_students(estimates):
             estimates[0].interval(confidence)
 
 
+def test_fewer_degrees_of_freedom_make_a_longer_interval():
+    from scipy import stats
+
+    def half(degrees):
+        estimate = mt.Estimate(3.0, 0.2, 1001, np.zeros(1), "population", 0, degrees=degrees)
+        return 3.0 - estimate.interval(0.9)[0]
+
+    assert half(None) == pytest.approx(0.2 * stats.t.ppf(0.95, 1000), rel=1e-12)
+    assert half(2.5) == pytest.approx(0.2 * stats.t.ppf(0.95, 2.5), rel=1e-12)
+
+
+def test_the_interval_of_a_skewed_mean_is_halls_where_that_is_longer():
+    """Hall's statistic is T + G(T² + 1/2)/3 + G²T³/27, in short ((1 + GT/3)³ - 1)/G + G/6."""
+    from scipy import stats
+
+    t = float(stats.t.ppf(0.95, 30))
+    for skewness in (0.4, -0.4, 1e-3):
+        estimate = mt.Estimate(3.0, 0.2, 31, np.zeros(1), "law", 0, skewness=skewness)
+        low, high = ((3.0 - end) / 0.2 for end in estimate.interval(0.9))
+        plain, skewed = (low, high) if skewness > 0.0 else (high, low)
+        assert abs(plain) == pytest.approx(t, rel=1e-12)
+        cube = ((1.0 + skewness * skewed / 3.0) ** 3 - 1.0) / skewness + skewness / 6.0
+        assert cube == pytest.approx(math.copysign(t, skewed), rel=1e-9)
+    plain = mt.Estimate(3.0, 0.2, 31, np.zeros(1), "law", 0)
+    nearly = mt.Estimate(3.0, 0.2, 31, np.zeros(1), "law", 0, skewness=1e-6)
+    assert nearly.interval() == pytest.approx(plain.interval(), rel=1e-5)
+
+
 @pytest.mark.parametrize("tail", [0.025, 1e-6, 1e-9])
 @pytest.mark.parametrize("degrees", [1, 5, 10_000, 10**7])
 def test_quantiles_far_in_the_tail(tail, degrees):

@@ -79,10 +79,10 @@ def test_with_a_single_expert_dense_is_the_expert():
     model = BlockModel([1.0], [0, 0, 0], [3.0, 2.0, 0.5], [1.0, -0.5, 2.0], 0.4)
     for training in ("own", "joint"):
         dense, moe = mt.simulate_descent(
-            BOTH, model, [0, 3, FAR], samples=8, training=training, replicates=40, rng=0
+            BOTH, model, [0, 3, FAR], samples=9, training=training, replicates=40, rng=0
         )
         np.testing.assert_array_equal(dense.mean, moe.mean)
-        fitted = mt.simulate(BOTH, model, samples=8, method="statistics", replicates=40, rng=0)
+        fitted = mt.simulate(BOTH, model, samples=9, method="statistics", replicates=40, rng=0)
         assert dense.mean[-1] == pytest.approx(fitted[0].mean, rel=1e-8)
 
 

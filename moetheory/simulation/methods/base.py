@@ -42,8 +42,6 @@ class TrainingRoute(ABC):
     samples : (K,) integer array
         Samples of each group; with multinomial counts only their total counts.
     counts : {"fixed", "multinomial"}
-    keep : bool
-        Whether tallies keep the values.
     under : Perturbation, optional
         What differs when the fits are tested.
     """
@@ -52,11 +50,11 @@ class TrainingRoute(ABC):
     estimators: tuple[Estimator, ...]
     samples: IntArray
     counts: Counts
-    keep: bool = False
     under: Perturbation | None = None
 
     method: ClassVar[str]
     default_replicates: ClassVar[int] = TRAINING_SETS
+    fewest: ClassVar[int] = 1
 
     @property
     @abstractmethod
@@ -95,11 +93,13 @@ class TrainingRoute(ABC):
         between = 0 if self.under is None else 24 * max(SLICE, self.fits * model.dim)
         return 8 * (6 * self.batch * self.numbers + self.fits * values + between)
 
-    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
+    def chunk(
+        self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False
+    ) -> Tally:
         """Moments of the risks of ``replicates`` training sets."""
         given = self.chunk_risks(rng, replicates, work)
         overall = np.vecdot(given, self.models[0].group_probabilities)
-        return Tally.of(overall, given, keep=self.keep)
+        return Tally.of(overall, given, keep=keep)
 
     def chunk_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """The risks of a chunk, batch by batch, one row for each fit, (F, R, K)."""

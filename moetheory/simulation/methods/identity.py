@@ -6,6 +6,10 @@ Of isotropic blocks only the energies are drawn. For weights v that depend on th
 .. math:: R = \sum_g p_g\rho_g + E\sum_g w_gF_g,\qquad
           F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
                 + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2 .
+
+With the share :math:`\alpha_g` of the inputs drawn of group g, instead of :math:`p_g`, an input is
+:math:`\sum_g\frac{\alpha_g}{p_g}w_g` times as frequent as it should be: so many times less it
+counts (deterministic mixture sampling, Owen and Zhou 2000).
 """
 
 from __future__ import annotations
@@ -18,13 +22,20 @@ from typing import ClassVar
 import numpy as np
 
 from moetheory import kernels
-from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray
 from moetheory.kernels import QuadraticForms, Weights, Workspace
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, resolved
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.route import TEST_SAMPLES
+from moetheory.simulation.methods.strata import (
+    fewest_inputs,
+    group_shares,
+    roomy_inputs,
+    sampling_frequencies,
+    strata,
+)
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract: numbers in the squares of a batch, of a chunk, and the
@@ -49,14 +60,21 @@ def gate_weights(gate: Gate, group: Weights, scores: FloatArray) -> Weights:
 
 
 def estimator_losses(
-    estimator: Estimator, group: Weights, scores: FloatArray, forms: QuadraticForms
+    estimator: Estimator,
+    group: Weights,
+    scores: FloatArray,
+    forms: QuadraticForms,
+    shares: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Excess losses of one estimator in each input, (n,), and their sums by group, (K,)."""
+    """Excess losses of one estimator in each input, (n,), and their mean by group, (K,).
+
+    ``shares`` (n,) are the weights of the inputs in the mean.
+    """
     if not isinstance(estimator, MoE):
-        return kernels.dense_losses(group, forms)
+        return kernels.dense_losses(group, forms, shares)
     if isinstance(estimator.gate, Oracle):
-        return kernels.oracle_losses(group, forms)
-    return kernels.gate_losses(group, gate_weights(estimator.gate, group, scores), forms)
+        return kernels.oracle_losses(group, forms, shares)
+    return kernels.gate_losses(group, gate_weights(estimator.gate, group, scores), forms, shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +85,16 @@ class IdentityRoute:
     estimators: tuple[Estimator, ...]
 
     method: ClassVar[str] = "identity"
-    default_replicates: ClassVar[int] = TEST_SAMPLES
+
+    @property
+    def default_replicates(self) -> int:
+        """Inputs of a run whose length is not given."""
+        return max(TEST_SAMPLES, roomy_inputs(self.models[0]))
+
+    @property
+    def fewest(self) -> int:
+        """Inputs in the smallest chunk, enough of every group."""
+        return fewest_inputs(self.models[0])
 
     @cached_property
     def squares(self) -> SquaresLayout:
@@ -79,6 +106,11 @@ class IdentityRoute:
         """Each model in terms of the squares."""
         return [SquaredInputModel(model, self.squares) for model in self.models]
 
+    @cached_property
+    def shares(self) -> FloatArray:
+        """The share of the inputs that each group gets, (K,)."""
+        return group_shares(self.models, self.estimators)
+
     @property
     def batch(self) -> int:
         """Inputs that are computed together."""
@@ -87,7 +119,7 @@ class IdentityRoute:
     @property
     def chunk_size(self) -> int:
         """Replicates in a chunk: a function of the models alone."""
-        return min(MOST, max(1, CHUNK // self.squares.units))
+        return max(min(MOST, CHUNK // self.squares.units), roomy_inputs(self.models[0]))
 
     @property
     def cost(self) -> int:
@@ -99,14 +131,19 @@ class IdentityRoute:
         """Bytes a chunk works in, at most."""
         fits = len(self.models) * len(self.estimators)
         arrays = 12 + 5 * len(self.estimators)
-        return 8 * (arrays * self.batch * self.squares.units + 4 * fits * self.chunk_size)
+        most = self.chunk_size + self.fewest
+        return 8 * (arrays * self.batch * self.squares.units + 6 * fits * most)
 
-    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
+    def chunk(
+        self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False
+    ) -> Tally:
         """Moments of the risks of ``replicates`` inputs."""
         p = self.models[0].group_probabilities
-        groups = kernels.systematic_groups(rng, 1, replicates, p)[0]
+        counts = kernels.stratum_counts(replicates, self.shares)
+        groups = strata(counts)
+        frequencies = sampling_frequencies(counts, p)
         shape = (len(self.models), len(self.estimators))
-        values, sums = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
+        values, means = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
         for at in range(0, replicates, self.batch):
             here = slice(at, at + self.batch)
             draws = self.squares.draw(rng, len(groups[here]))
@@ -115,14 +152,18 @@ class IdentityRoute:
                 squares = input_model.input_squares(draws, groups[here], keep_draws=not last)
                 scores = input_model.scores(squares)
                 group = kernels.posterior(scores)
+                weights = 1.0 / group.mean_of(frequencies)
                 for each, forms in enumerate(input_model.forms(self.estimators, squares)):
-                    found = estimator_losses(self.estimators[each], group, scores, forms)
-                    values[number, each, here] = found[0]
-                    sums[number, each] += found[1]
+                    losses, by_group = estimator_losses(
+                        self.estimators[each], group, scores, forms, weights / replicates
+                    )
+                    values[number, each, here] = losses * weights
+                    means[number, each] += by_group
         for number, input_model in enumerate(self.input_models):
             values[number] += p @ input_model.oracle_risks
-        given = risks_given_group(sums / replicates, self.input_models)
-        return stratified_tally(values.reshape(-1, replicates), given, groups, p)
+        given = risks_given_group(means, self.input_models)
+        drawn = counts / replicates
+        return Tally.of_strata(values.reshape(-1, replicates), counts, drawn, given, keep=keep)
 
 
 def risks_given_group(means: FloatArray, input_models: Sequence[SquaredInputModel]) -> FloatArray:
@@ -131,41 +172,3 @@ def risks_given_group(means: FloatArray, input_models: Sequence[SquaredInputMode
     given = means / np.where(p > 0.0, p, 1.0)
     given += np.stack([input_model.oracle_risks for input_model in input_models])[:, np.newaxis]
     return given.reshape(-1, len(p))
-
-
-def stratified_tally(
-    values: FloatArray, given: FloatArray, groups: IntArray, probabilities: FloatArray
-) -> Tally:
-    """The tally of ``values`` (E, R) of inputs stratified by ``groups`` (R,), which ascend."""
-    replicates = len(groups)
-    return Tally(
-        replicates,
-        values.mean(axis=1),
-        comoments_within(values, groups),
-        np.where(probabilities > 0.0, replicates, 0),
-        given,
-        values[:, :0],
-    )
-
-
-def comoments_within(values: FloatArray, groups: IntArray) -> FloatArray:
-    r"""Comoments (E, E) that stand for the variance of a stratified mean.
-
-    They are :math:`(n-1)\sum_g (n_g/n)s_g^2`, with variances within groups from differences of
-    successive values. A group with a single value is joined with the next one.
-    """
-    size = len(groups)
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    # a stratum ends where a group of two or more does
-    kept = np.diff(starts, append=size) > 1
-    bounds = np.append(starts[1:], size)[kept]
-    if len(bounds):
-        bounds[-1] = size
-    else:
-        bounds = np.array([size])
-    counts = np.diff(bounds, prepend=0)
-    shares = np.repeat(counts / np.maximum(counts - 1, 1), counts)
-    shares[bounds - 1] = 0.0  # the step from one stratum to the next
-    steps = np.diff(values, axis=1)
-    result: FloatArray = np.vecdot((steps * shares[:-1])[:, np.newaxis], steps)
-    return result * ((size - 1) / size / 2.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -21,6 +21,13 @@ from moetheory.simulation.methods.block_energies import SquaredInputModel, Squar
 from moetheory.simulation.methods.identity import gate_weights
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
 from moetheory.simulation.methods.route import TEST_SAMPLES
+from moetheory.simulation.methods.strata import (
+    even_parts,
+    fewest_inputs,
+    group_shares,
+    roomy_inputs,
+    strata,
+)
 from moetheory.simulation.methods.tally import Tally, merged
 
 # part of the reproducibility contract: numbers in the features of a batch, batches in a chunk
@@ -61,12 +68,21 @@ class PopulationRoute:
     under: Perturbation | None = None
 
     method: ClassVar[str] = "population"
-    default_replicates: ClassVar[int] = TEST_SAMPLES
+
+    @property
+    def default_replicates(self) -> int:
+        """Samples of a run whose length is not given."""
+        return max(TEST_SAMPLES, roomy_inputs(self.models[0]))
+
+    @property
+    def fewest(self) -> int:
+        """Samples in the smallest chunk, enough of every group."""
+        return fewest_inputs(self.models[0])
 
     @property
     def batch(self) -> int:
-        """Samples that are drawn together."""
-        return max(1, BATCH // self.models[0].dim)
+        """Samples that are drawn together, at most."""
+        return max(BATCH // self.models[0].dim, roomy_inputs(self.models[0]))
 
     @property
     def chunk_size(self) -> int:
@@ -110,19 +126,28 @@ class PopulationRoute:
         under = self.under
         return [None if under is None else PerturbedInputs(under, model) for model in self.models]
 
-    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
-        """Moments of the squared errors of ``replicates`` samples."""
-        starts = range(0, replicates, self.batch)
-        return merged(self._batch(rng, min(self.batch, replicates - at)) for at in starts)
+    @cached_property
+    def shares(self) -> FloatArray:
+        """The share of the samples that each group gets, (K,)."""
+        return group_shares(self.models, self.estimators, self.under)
 
-    def _batch(self, rng: np.random.Generator, rows: int) -> Tally:
-        first = self.models[0]
-        groups = kernels.draw_groups(rng, rows, first.group_probabilities)
+    def chunk(
+        self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False
+    ) -> Tally:
+        """Moments of the squared errors of ``replicates`` samples."""
+        parts = [self._batch(rng, rows, keep) for rows in even_parts(replicates, self.batch)]
+        values = np.concatenate([part.values for part in parts], axis=1)
+        return replace(merged(parts), values=values)
+
+    def _batch(self, rng: np.random.Generator, rows: int, keep: bool) -> Tally:
+        counts = kernels.stratum_counts(rows, self.shares)
+        groups = strata(counts)
         errors = [
             self._errors(stream, groups, number)
             for number, stream in enumerate(identical_streams(rng, len(self.models)))
         ]
-        return Tally.by_group(np.square(np.concatenate(errors)), groups, first.experts)
+        values = np.square(np.concatenate(errors))
+        return Tally.of_strata(values, counts, self.models[0].group_probabilities, keep=keep)
 
     def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
         """Errors of all estimators of model ``number`` on inputs of ``groups``, (E, rows)."""

@@ -2,7 +2,8 @@
 
 A method is a way to draw random numbers whose mean is a risk. Its `Route` describes one such draw,
 a replicate, for some estimators on some models. The engine (``runs/``) asks a route for chunks:
-``chunk(rng, replicates, work)`` draws so many replicates and returns a `Tally` of their values.
+``chunk(rng, replicates, work, keep)`` draws so many replicates and returns a `Tally` of their
+values.
 Chunk i has its own generator, and tallies are merged in order of i. The bits of a result depend on
 the seed, the problem (models, estimators, samples, counts, perturbation, method, schedule) and the
 version of the package. They must not depend on memory, executor or number of workers: so
@@ -15,7 +16,8 @@ for gates that are `Learned`) and ``descent_fits.py`` (gradient descent by "stat
 "data"). Helpers: ``tally.py`` (moments), ``base.py`` (routes over training sets),
 ``block_energies.py`` (squared coordinates, for gates), ``router_fits.py`` (for learned gates),
 ``perturbed_inputs.py`` (for "population"), ``statistics_rows.py`` and ``statistics_rotated.py``
-(for "statistics"). ``plans.py`` above this folder chooses the routes.
+(for "statistics"), ``strata.py`` (how many inputs are drawn of each group). ``plans.py`` above
+this folder chooses the routes.
 """
 
 from __future__ import annotations
@@ -57,6 +59,10 @@ class Route(Protocol):
         """Replicates in a chunk: a function of the models and the samples alone."""
 
     @property
+    def fewest(self) -> int:
+        """Replicates in the smallest chunk: those that every stratum needs, or one."""
+
+    @property
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
 
@@ -64,8 +70,13 @@ class Route(Protocol):
     def cost(self) -> int:
         """Work of a replicate, about the random numbers it draws; it weighs routes in progress."""
 
-    def chunk(self, rng: np.random.Generator, replicates: int, work: Workspace) -> Tally:
-        """The tally of ``replicates`` replicates drawn from ``rng``; ``work`` lends memory."""
+    def chunk(
+        self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool
+    ) -> Tally:
+        """The tally of ``replicates`` replicates drawn from ``rng``; ``work`` lends memory.
+
+        It has the values themselves if ``keep``.
+        """
 
 
 @dataclass(frozen=True)
@@ -88,3 +99,12 @@ class Family:
     members: tuple[int, ...]
     route: Route
     salt: tuple[int, ...]
+
+
+def require_enough(replicates: int, fewest: int) -> None:
+    """Refuse fewer replicates than groups need, of which each is a stratum."""
+    if replicates < fewest:
+        raise ValueError(
+            f"replicates must be at least {fewest}, two inputs for each of {fewest // 2} groups, "
+            f"got {replicates}"
+        )

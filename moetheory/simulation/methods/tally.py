@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
@@ -10,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.kernels import stratified_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,10 @@ class Tally:
         Mean given the group; 0 for a group that nothing fell into.
     values : (E, replicates) array
         The values themselves, in order, if they were to be kept, else (E, 0); merging drops them.
+        Of strata: numbers with the same mean and the same ``comoments``.
+    variance_spread : (E,) array
+        How uncertain the variance of the mean of strata is, see `kernels.StratifiedMean`; zero
+        for independent values of one law.
     """
 
     replicates: int
@@ -35,27 +41,54 @@ class Tally:
     group_counts: IntArray
     group_means: FloatArray
     values: FloatArray
+    variance_spread: FloatArray
 
     @classmethod
     def of(cls, values: FloatArray, given_group: FloatArray, *, keep: bool = False) -> Self:
         """The tally of ``values`` (E, R) and their parts by group, ``given_group`` (E, R, K)."""
         counts = np.full(given_group.shape[-1], values.shape[1])
-        return cls._of(values, counts, given_group.mean(axis=1), keep)
-
-    @classmethod
-    def by_group(cls, values: FloatArray, groups: IntArray, number_of_groups: int) -> Self:
-        """The tally of ``values`` (E, R) whose replicate i belongs to group ``groups[i]``."""
-        counts = np.bincount(groups, minlength=number_of_groups)
-        sums = [np.bincount(groups, row, minlength=number_of_groups) for row in values]
-        return cls._of(values, counts, np.stack(sums) / np.maximum(counts, 1), keep=False)
-
-    @classmethod
-    def _of(cls, values: FloatArray, counts: IntArray, given: FloatArray, keep: bool) -> Self:
         means = values.mean(axis=1)
         centred = values - means[:, np.newaxis]
         comoments = np.vecdot(centred[:, np.newaxis], centred)
-        kept = values if keep else np.empty((len(values), 0))
-        return cls(values.shape[1], means, comoments, counts, given, kept)
+        return cls(
+            values.shape[1],
+            means,
+            comoments,
+            counts,
+            given_group.mean(axis=1),
+            values if keep else values[:, :0],
+            np.zeros(len(values)),
+        )
+
+    @classmethod
+    def of_strata(
+        cls,
+        values: FloatArray,
+        counts: IntArray,
+        probabilities: FloatArray,
+        given_group: FloatArray | None = None,
+        *,
+        keep: bool = False,
+    ) -> Self:
+        """The tally of ``values`` (E, R), which hold ``counts`` (K,) inputs of each group in turn.
+
+        ``given_group`` (E, K) are the means given the group, if not those of its own inputs.
+        """
+        replicates = values.shape[1]
+        found = stratified_mean(values, counts, probabilities)
+        # n(n-1) times the covariance of the mean, as of independent values
+        kept = found.influences * math.sqrt(replicates * (replicates - 1.0))
+        comoments = np.vecdot(kept[:, np.newaxis], kept)
+        kept += found.mean[:, np.newaxis]
+        return cls(
+            replicates,
+            found.mean,
+            comoments,
+            counts if given_group is None else np.where(counts > 0, replicates, 0),
+            found.given_stratum if given_group is None else given_group,
+            kept if keep else kept[:, :0],
+            found.variance_spread,
+        )
 
     def merge(self, other: Self) -> Self:
         r"""The tally of both sets of replicates, ``self`` first (Chan, Golub and LeVeque 1979).
@@ -76,6 +109,7 @@ class Tally:
             counts,
             self.group_means + (other.group_means - self.group_means) * group_share,
             self.values[:, :0],
+            np.hypot(self.variance_spread * (1.0 - share) ** 2, other.variance_spread * share**2),
         )
 
     @property
@@ -84,6 +118,15 @@ class Tally:
         if self.replicates < 2:
             return np.full_like(self.comoments, np.nan)
         return self.comoments / (self.replicates - 1) / self.replicates
+
+    @property
+    def degrees(self) -> FloatArray:
+        """Degrees of freedom of the variance of each mean, (E,), at most ``replicates`` - 1."""
+        most = self.replicates - 1.0
+        variance = np.diagonal(self.covariance)
+        scale = np.where(variance > 0.0, variance, 1.0)
+        share = np.square(self.variance_spread / scale)
+        return np.asarray(1.0 / np.maximum(share, 1.0 / max(most, 1.0)))
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:

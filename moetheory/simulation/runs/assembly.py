@@ -27,6 +27,7 @@ def assembled(
     means, replicates = np.full(size, np.nan), np.zeros(size, dtype=np.int64)
     draws, methods = np.empty(size, dtype=np.int64), [""] * size
     covariance, per_group = np.zeros((size, size)), np.full((size, experts), np.nan)
+    degrees = np.full(size, np.nan)
     values = [np.empty(0)] * size
     for number, (family, (tally, kept)) in enumerate(zip(plan, parts, strict=True)):
         places = [model * each + member for model in range(models) for member in family.members]
@@ -38,6 +39,7 @@ def assembled(
             continue
         means[places], replicates[places] = tally.means, tally.replicates
         covariance[np.ix_(places, places)] = tally.covariance
+        degrees[places] = tally.degrees
         per_group[places] = np.where(tally.group_counts > 0, tally.group_means, np.nan)
         for place, row in zip(places, kept, strict=True):
             values[place] = row
@@ -50,7 +52,8 @@ def assembled(
         draws=draws,
         entropy=entropy,
         infinite=infinite,
-        values=tuple(values) if infinite.any() else None,
+        values=tuple(values),
+        degrees=degrees,
     )
 
 
@@ -71,6 +74,7 @@ def by_model(estimates: Estimates, models: int) -> list[Estimates]:
                 entropy=estimates.entropy,
                 infinite=estimates.infinite[own],
                 values=None if estimates.values is None else estimates.values[own],
+                degrees=None if estimates.degrees is None else estimates.degrees[own],
             )
         )
     return result

@@ -14,7 +14,7 @@ from moetheory.common import terminal
 from moetheory.common.errors import ExecutorError
 from moetheory.common.seeding import entropy_of
 from moetheory.results.estimates import Estimates
-from moetheory.simulation.methods.route import Family
+from moetheory.simulation.methods.route import Family, require_enough
 from moetheory.simulation.runs.assembly import assembled
 from moetheory.simulation.runs.checkpoint import Checkpoint
 from moetheory.simulation.runs.chunks import ProgressReport, Run, run_and_merge
@@ -47,10 +47,21 @@ def run_campaign(
         Whether the variance of each value is infinite by theory.
     """
     entropy, path, target_sem = _entropy(options), options.checkpoint, options.target_sem
+    infinite = np.asarray(infinite)
     runs = [
-        Run(f.route, entropy, f.salt, options.length(f.route.default_replicates), options.part)
-        for f in plan
+        Run(
+            family.route,
+            entropy,
+            family.salt,
+            options.length(family.route.default_replicates),
+            options.part,
+            keep=bool(infinite.any()),
+        )
+        for family in plan
     ]
+    for run in runs:
+        if run.total is not None:
+            require_enough(run.total, run.route.fewest)
     _require_chunks(runs)
     with ExitStack() as stack:
         checkpoint = None
@@ -75,7 +86,7 @@ def run_campaign(
                 kept = f"what was finished is in {os.fspath(path)!r}: the same call goes on"
             raise ExecutorError(f"{error}; {kept}") from error
     models = len(plan[0].route.models)
-    return assembled(plan, tallies, models, np.asarray(infinite), entropy)
+    return assembled(plan, tallies, models, infinite, entropy)
 
 
 def max_chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:

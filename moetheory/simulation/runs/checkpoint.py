@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from moetheory.common.files import FilePath, discard_unfinished, replacing_bytes
 from moetheory.simulation.methods.tally import Tally
 
-FORMAT = "moetheory checkpoint 1"
+FORMAT = "moetheory checkpoint 2"
 SHARE = 0.05  # of the time, at most, goes into saving
 PAUSE = 2.0  # seconds between two saves, at least
 SHOWN = 60  # characters of a value in an error
-ROWS = ("replicates", "means", "comoments", "group_counts", "group_means")  # as in Tally
+# as in Tally
+ROWS = ("replicates", "means", "comoments", "group_counts", "group_means", "variance_spread")
 ARRAYS = ("index", *ROWS, "kept", "values")
 
 Chunks = dict[str, dict[int, Tally]]
@@ -245,13 +246,15 @@ def _packed(chunks: Mapping[int, Tally]) -> Arrays:
 
 
 def _unpacked(arrays: Arrays) -> dict[int, Tally]:
-    kept = np.split(arrays["values"], np.cumsum(arrays["kept"])[:-1])
-    rows = zip(arrays["index"].tolist(), *(arrays[name] for name in ROWS), kept, strict=True)
+    values = np.split(arrays["values"], np.cumsum(arrays["kept"])[:-1])
+    rows = zip(*(arrays[name] for name in ROWS), strict=True)
     return {
         index: Tally(
-            int(replicates), means, comoments, counts, given, values.reshape(len(means), -1)
+            int(replicates), means, comoments, counts, given, kept.reshape(len(means), -1), spread
         )
-        for index, replicates, means, comoments, counts, given, values in rows
+        for index, kept, (replicates, means, comoments, counts, given, spread) in zip(
+            arrays["index"].tolist(), values, rows, strict=True
+        )
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from moetheory.simulation.runs.checkpoint import Checkpoint
 from moetheory.simulation.runs.execution import carry_out
 
 MIN_REPLICATES = 100  # replicates before an observed sem may end a run
+KEPT = 1000  # replicates whose values are kept: of so few the skewness of the mean still counts
 KEPT_BYTES = 2**26  # a larger workspace is not kept for the next run
 
 Result = TypeVar("Result")
@@ -39,6 +41,8 @@ class Run:
         Replicates; None: as many as it takes.
     part : (int, int) or None
         (i, m): only the i-th of m parts of the chunks.
+    keep : bool
+        Whether all values are kept, not only those of the first `KEPT` replicates.
     """
 
     route: Route
@@ -46,12 +50,15 @@ class Run:
     salt: tuple[int, ...]
     total: int | None
     part: tuple[int, int] | None = None
+    keep: bool = False
 
     @property
     def chunks(self) -> int:
         """Number of chunks of all parts, for a run that has a length."""
         assert self.total is not None
-        return math.ceil(self.total / self.route.chunk_size)
+        whole, rest = divmod(self.total, self.route.chunk_size)
+        # a rest that is too small for a chunk is part of the last one
+        return max(whole + (rest >= self.route.fewest and rest > 0), 1)
 
     def indices(self) -> Iterable[int]:
         """Indices of the chunks to carry out, in order; a part may have none."""
@@ -61,21 +68,25 @@ class Run:
         return range(self.chunks * i // parts, self.chunks * (i + 1) // parts)
 
     def replicates_of(self, index: int) -> int:
-        """Replicates of chunk ``index``; the last chunk may be smaller."""
+        """Replicates of chunk ``index``; the last one may be smaller, or a little larger."""
         size = self.route.chunk_size
-        return size if self.total is None else min(size, self.total - index * size)
+        if self.total is None or index < self.chunks - 1:
+            return size
+        return self.total - index * size
 
     @property
     def replicates(self) -> int:
         """Replicates of all chunks to carry out, for a run that has a length."""
-        assert self.total is not None
-        indices, size = self.indices(), self.route.chunk_size
+        indices = self.indices()
         assert isinstance(indices, range)
-        return min(indices.stop * size, self.total) - indices.start * size if indices else 0
+        if not indices:
+            return 0
+        return (len(indices) - 1) * self.route.chunk_size + self.replicates_of(indices[-1])
 
     def __call__(self, index: int) -> Tally:
         """The tally of chunk ``index``."""
-        return self._carry_out(self.route.chunk, index)
+        end = index * self.route.chunk_size + self.replicates_of(index)
+        return self._carry_out(partial(self.route.chunk, keep=self.keep or end <= KEPT), index)
 
     def risks(self, index: int) -> FloatArray:
         """The risks of chunk ``index`` given the group, (E, rows, K)."""
@@ -114,7 +125,7 @@ def run_and_merge(
 
     The order in which chunks are finished does not matter. With ``target_sem`` the run ends with
     the first chunk at which no standard error is larger. Returned are the merged tally and the
-    values in their order; None for a part without chunks.
+    values in their order, if all were kept; None for a part without chunks.
     """
     ready = {} if checkpoint is None else checkpoint.finished(name)
     # a checkpoint of a run of another length may hold a smaller last chunk
@@ -141,7 +152,10 @@ def run_and_merge(
                 break
     if _workspace().size > KEPT_BYTES:
         _thread.__dict__.clear()
-    return merged, np.concatenate(values, axis=1) if values else None
+    if merged is None:
+        return None, None
+    kept = np.concatenate(values, axis=1)
+    return merged, kept if kept.shape[1] == merged.replicates else kept[:, :0]
 
 
 def _largest_sem(tally: Tally) -> float:

@@ -220,7 +220,7 @@ def test_the_whole_law_of_an_expert_is_a_shifted_f(leaky, samples):
 
 
 @pytest.mark.parametrize("ridge", [0.0, RIDGE])
-@pytest.mark.parametrize("samples", [3, 12, 30])
+@pytest.mark.parametrize("samples", [2, 14, 30])
 def test_with_one_expert_dense_and_moe_are_the_same_estimator(ridge, samples):
     model = mt.BlockModel.power_law(8, 1, 0.5, decay=1.0, label_noise_variance=0.1)
     estimators = [mt.Dense(ridge=ridge), mt.MoE(ridge=ridge)]
@@ -284,7 +284,7 @@ def test_directions_without_any_variance_are_left_alone(generic, samples, ridge)
 
 
 @pytest.mark.filterwarnings("ignore:.*infinite:moetheory.common.errors.HeavyTailWarning")
-@pytest.mark.parametrize("noise_variance", [1e-12, 1e12])
+@pytest.mark.parametrize("noise_variance", [1e-11, 1e11])
 @pytest.mark.parametrize("samples", [12, 60])
 def test_extreme_noise_leaves_finite_risks_in_their_range(generic, noise_variance, samples):
     model = generic(noise_variance)

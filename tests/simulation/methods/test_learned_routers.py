@@ -111,7 +111,7 @@ def test_chunks_stops_and_processes_change_nothing(small, pool, tmp_path):
     from moetheory.simulation.plans import families
 
     estimators = [mt.MoE(Hard()), mt.MoE(Learned(40)), mt.MoE(Learned(40, "full"))]
-    plan = families(estimators, (small,), None, "fixed", None, False)
+    plan = families(estimators, (small,), None, "fixed", None)
     total = plan[1].route.chunk_size + 5
     here = mt.simulate(estimators, small, replicates=total, rng=1)
     path = tmp_path / "run.npz"

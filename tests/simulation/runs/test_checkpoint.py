@@ -37,6 +37,7 @@ def make(seed, replicates=5, estimators=2, groups=3, *, keep=False):
         rng.integers(0, 2**62, groups),
         floats(estimators, groups),
         floats(estimators, replicates if keep else 0),
+        floats(estimators),
     )
 
 
@@ -321,7 +322,7 @@ if sys.argv[2] == "midway":
     os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
 for index in itertools.count(start):
     one, values = np.full((1, 1), index), np.full((1, 20_000), index)
-    opened.add("dense", index, Tally(20_000, one[0], one, one[0], one, values))
+    opened.add("dense", index, Tally(20_000, one[0], one, one[0], one, values, one[0]))
     print(index + 1, flush=True)
 """
 

@@ -29,6 +29,7 @@ TALLY = partial(
     group_counts=np.array([3, 4]),
     group_means=np.eye(2),
     values=np.empty((2, 0)),
+    variance_spread=np.array([0.5, 0.0]),
 )
 
 
@@ -163,6 +164,7 @@ def test_ctrl_c_in_the_consumer_cancels():
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs POSIX signals")
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_while_waiting_cancels():
     class Interrupting(Future):
         def add_done_callback(self, fn):
@@ -254,7 +256,7 @@ def test_our_pool_is_gone_when_the_block_ends():
 # The workers hold the script's stdout, so that the end of that is the end of the last of them.
 # They say "go" when they are starting, or busy in BLAS, which cannot be interrupted.
 SCRIPT = """
-import sys
+import signal, sys
 if __name__ == "__mp_main__" and sys.argv[1] == "starting":
     sys.stdout.write("go\\n")
     sys.stdout.flush()
@@ -269,6 +271,7 @@ def busy(index):
     np.linalg.solve(a, a)
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with own_pool(2) as pool:
         list(carry_out(busy, range(999), pool, 4))
 """
@@ -301,6 +304,34 @@ def test_no_worker_outlives_its_parent(tmp_path, how, when):
     if how == "ctrl-c":
         assert err.count("Traceback") == 1, err
         assert err.endswith("KeyboardInterrupt\n")
+
+
+# It interrupts itself and its workers, as a terminal does.
+IGNORING = """
+import os, signal
+from moetheory.simulation.runs.execution import carry_out, own_pool
+
+if __name__ == "__main__":
+    with own_pool(2) as pool:
+        for _ in carry_out(abs, range(9), pool, 4):
+            os.killpg(0, signal.SIGINT)
+    print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
+    """Under nohup the work goes on to its end."""
+    script = tmp_path / "script.py"
+    script.write_text(IGNORING)
+    run = subprocess.run(
+        ["sh", "-c", """trap '' INT; exec "$0" "$1" """, sys.executable, script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
 
 
 def test_a_script_without_a_guard_is_told(tmp_path):

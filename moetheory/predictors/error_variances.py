@@ -1,0 +1,64 @@
+r"""Variances of the errors of optimal predictors, given the group and the group taken for it.
+
+Given both, an error is a linear combination of independent normal variables, hence normal: its
+variance is all there is to know. The mean of its square is r, that of its fourth power 3r².
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray
+from moetheory.formulas import erasure, perturbed
+from moetheory.formulas.perturbed import RoutedLosses
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
+from moetheory.predictors.perturbed_risks import erasure_terms, optimal_losses, routed_losses
+from moetheory.problem.estimators import Estimator
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+
+
+class ErrorCases(NamedTuple):
+    """The J cases of an input of each group, and the variance of the error in each.
+
+    Attributes
+    ----------
+    chances : (K, J) array
+        Probabilities given the group: of each group that the input is taken for, or J = 1.
+    variances : (K, J) array
+        Excess risk, label noise left out.
+    """
+
+    chances: FloatArray
+    variances: FloatArray
+
+
+def error_cases(estimator: Estimator, model: BlockModel, under: Perturbation) -> ErrorCases:
+    """The error cases of dense and oracle-routed predictors.
+
+    Noise of another law and erasure count as normal of the same variance, a worst-case shift as
+    noise.
+    """
+    routed = optimal_routed_losses(estimator, model, under)
+    if under.confusion is None:
+        alone = routed.correct + under.radius**2 * routed.noise_gain
+        return ErrorCases(np.ones((model.experts, 1)), alone[:, np.newaxis])
+    return ErrorCases(
+        under.confusion, perturbed.pairs(routed) + under.radius**2 * routed.noise_gain
+    )
+
+
+def optimal_routed_losses(
+    estimator: Estimator, model: BlockModel, under: Perturbation
+) -> RoutedLosses:
+    """The losses of optimal predictors, routed to each expert, with test noise, drag and erasure.
+
+    An estimator with a gate has the losses of its experts.
+    """
+    losses = optimal_losses(estimator, model)
+    if under.erasure:
+        mean = unchecked_optimal_coefficients(estimator, model)
+        losses = erasure.erased(losses, under.erasure, *erasure_terms(model, mean))
+    return routed_losses(losses, estimator, model, under)

@@ -1,0 +1,98 @@
+r"""Groups as strata: how many inputs are drawn of each group, so that none is missed.
+
+A group g gets a share of the inputs in proportion to :math:`p_gs_g` (Neyman), :math:`s_g` the
+standard deviation of the squared errors given the group, and two inputs at least.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from moetheory import kernels
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.predictors.error_variances import error_cases, optimal_routed_losses
+from moetheory.predictors.perturbed_risks import UNCHANGED
+from moetheory.problem.estimators import Estimator, routes_by_input
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+
+
+def group_shares(
+    models: Sequence[BlockModel],
+    estimators: Sequence[Estimator],
+    under: Perturbation | None = None,
+) -> FloatArray:
+    """The share of the inputs that each group gets, (K,); zero for groups of probability zero.
+
+    Estimators and models share their inputs: of each group, the largest share that one of them
+    asks for.
+    """
+    p = models[0].group_probabilities
+    shares = np.zeros_like(p)
+    for model in models:
+        for estimator in estimators:
+            wanted = p * error_deviations(estimator, model, under or UNCHANGED)
+            total = float(wanted.sum())
+            gated = routes_by_input(estimator)
+            # what a gate errs is not known beforehand: its groups get their probability at least
+            if total == 0.0 or gated:
+                np.maximum(shares, p, out=shares)
+            if total > 0.0:
+                np.maximum(shares, wanted / total, out=shares)
+    tiny = np.finfo(np.float64).tiny
+    shares = np.where(p > 0.0, np.maximum(shares, tiny), 0.0)
+    return np.asarray(shares / shares.sum())
+
+
+def error_deviations(estimator: Estimator, model: BlockModel, under: Perturbation) -> FloatArray:
+    r"""The standard deviation of squared errors given the group, in theory, (K,).
+
+    In each case an error is normal with variance r: its square has the mean r and the second
+    moment 3r². A gate that reads the input counts as one that errs on half of the inputs.
+    """
+    omega = model.label_noise_variance
+    if routes_by_input(estimator):
+        routed = optimal_routed_losses(estimator, model, under)
+        astray = routed.own_block + model.group_probabilities @ routed.routed_block
+        return np.asarray(math.sqrt(2.0) * (omega + (routed.correct + astray) / 2.0))
+    chances, variances = error_cases(estimator, model, under)
+    # relative to the largest, so that no square overflows or underflows
+    unit = float(variances.max() + omega) or 1.0
+    risks = (variances + omega) / unit
+    spread = np.vecdot(chances, 3.0 * risks**2) - np.vecdot(chances, risks) ** 2
+    return np.asarray(unit * np.sqrt(np.maximum(spread, 0.0)))
+
+
+def fewest_inputs(model: BlockModel) -> int:
+    """The smallest number of inputs that has enough of every group."""
+    return kernels.LEAST * int(np.count_nonzero(model.group_probabilities))
+
+
+def roomy_inputs(model: BlockModel) -> int:
+    """A number of inputs that leaves room for shares."""
+    return kernels.SPARE * int(np.count_nonzero(model.group_probabilities))
+
+
+def sampling_frequencies(counts: IntArray, probabilities: FloatArray) -> FloatArray:
+    """How many times as often as it occurs each group is drawn, (K,)."""
+    expected = counts.sum() * probabilities
+    return np.asarray(counts / np.where(probabilities > 0.0, expected, 1.0))
+
+
+def even_parts(inputs: int, most: int) -> list[int]:
+    """``inputs`` divided into parts of nearly equal size, at most ``most``.
+
+    >>> even_parts(10, 4)
+    [4, 3, 3]
+    """
+    number = max(1, math.ceil(inputs / most))
+    size, longer = divmod(inputs, number)
+    return [size + 1] * longer + [size] * (number - longer)
+
+
+def strata(counts: IntArray) -> IntArray:
+    """The group of each input, in ascending order."""
+    return np.repeat(np.arange(len(counts)), counts)
