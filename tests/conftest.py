@@ -244,10 +244,19 @@ def in_a_terminal(monkeypatch):
     return main
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT is KeyboardInterrupt, as in a terminal: nohup and shells' & have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # by a clock that goes on a second whenever it is read, all work is long
 HURRIED = """
-import itertools, time
+import itertools, signal, time
 from moetheory.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
 time.monotonic = itertools.count().__next__
 raise SystemExit(main())
 """

@@ -111,6 +111,7 @@ def test_an_internal_error_is_70_and_shows_where(run, monkeypatch):
     assert err.endswith("moetheory: internal error (the lines above say where)\n")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("command", ["check", "simulate"])
 def test_interrupted_without_anything_kept_is_one_line(run, monkeypatch, command):
     def interrupt(*_):
