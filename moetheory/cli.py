@@ -16,7 +16,7 @@ from moetheory.common.version import __version__
 USAGE, INTERNAL, WORKERS, INTERRUPTED, BROKEN_PIPE = 2, 70, 71, 130, 141
 _EXIT_CODES = (
     "exit code: 0 all hold, 1 a theorem is violated, 2 bad usage, "
-    "3 inconclusive or assumptions not met, 70 internal error, "
+    "3 inconclusive, assumptions not met or not evaluated, 70 internal error, "
     "71 a worker process died, 130 interrupted, 141 the output pipe was closed"
 )
 

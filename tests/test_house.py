@@ -46,7 +46,16 @@ WALLS = {
     "claims": CLAIMS,
     "sweeping": {*PROBLEM, "predictors", "results", "theory", "simulation"},
     "theorems": {*CLAIMS, "claims", "formulas", "predictors"},
-    "checking": {*PROBLEM, "formulas", "predictors", "results", "simulation", "claims", "theorems"},
+    "checking": {
+        *PROBLEM,
+        "formulas",
+        "predictors",
+        "results",
+        "simulation",
+        "simulation.methods",
+        "claims",
+        "theorems",
+    },
     "figures": {*PROBLEM, "auditing", "checking", "results"},
     "commands": {*PROBLEM, *ANSWERS, "datafile", "simulation.methods", "simulation.runs"},
     "cli": {"commands", "common"},
@@ -249,6 +258,8 @@ def test_every_method_has_a_file_of_its_name():
 SUBJECTS = {  # tests of what several files do together
     "commands/test_checkpoints.py",
     "commands/test_perturbations.py",
+    "theorems/test_degenerate_models.py",
+    "theorems/test_random_models.py",
     "theorems/test_theorems.py",
 }
 

@@ -8,7 +8,7 @@ from typing import Literal
 from moetheory.claims.certificates import Certificate, Relation
 from moetheory.problem.model import BlockModel
 
-Status = Literal["holds", "violated", "inconclusive", "assumptions not met"]
+Status = Literal["holds", "violated", "inconclusive", "assumptions not met", "not evaluated"]
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,48 @@ class Comparison:
     resolution: float
     note: str = ""
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the deviation is within chance."""
+        return abs(self.z) <= self.threshold
+
 
 @dataclass(frozen=True)
 class ClaimPoint:
-    """Both sides of a claim for one model; a side is None if the claim has no such side."""
+    """Both sides of a claim for one model.
+
+    Attributes
+    ----------
+    label : str
+    left, right : float or None
+        The sides; None if the claim has no such side, or if it cannot be computed.
+    holds : bool or None
+        Whether the sides meet the claim up to rounding; None if they decide nothing.
+    reason : str
+        Why a point decides nothing: "both sides are 0". Empty if the sides decide, and for a
+        claim without both sides, which is for simulation to decide.
+    comparison : Comparison or None
+        The simulation at this model.
+    """
 
     label: str
     left: float | None
     right: float | None
-    holds: bool
-    comparison: Comparison | None
+    holds: bool | None
+    reason: str = ""
+    comparison: Comparison | None = None
+
+    @property
+    def supports(self) -> bool:
+        """Whether the point decides for the claim: by its sides or, lacking one, by simulation.
+
+        A simulation that measures nothing but zeros decides nothing.
+        """
+        if self.left is not None and self.right is not None:
+            return self.holds is True
+        found = self.comparison
+        measured = found is not None and (found.sem != 0.0 or found.simulated != 0.0)
+        return found is not None and measured and found.decides and found.agrees
 
     @property
     def slack(self) -> float | None:
@@ -77,9 +109,10 @@ class ClaimPoint:
 class ClaimVerdict:
     """The verdict on one claim of a theorem, with its points and its certificate.
 
-    ``shown`` is the point that a report shows: one that fails, else one whose simulation does not
-    decide, else the first, which is the user's own model if the claim is evaluated there. Claims
-    without symbolic sides have no certificate (None).
+    ``shown`` is the point that a report shows: one that fails, else one whose simulation or sides
+    do not decide, else the first, which is the user's own model if the claim is evaluated there.
+    Claims without symbolic sides have no certificate (None). ``applies`` is False for a claim
+    whose condition the model does not meet: the claim is not evaluated, the theorem can hold.
     """
 
     name: str
@@ -89,6 +122,7 @@ class ClaimVerdict:
     points: tuple[ClaimPoint, ...]
     shown: ClaimPoint | None
     certificate: Certificate | None
+    applies: bool = True
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,9 +134,10 @@ class Verdict:
     theorem : str
     model : BlockModel
         The model on which the theorem was checked.
-    status : {"holds", "violated", "inconclusive", "assumptions not met"}
+    status : {"holds", "violated", "inconclusive", "assumptions not met", "not evaluated"}
     reason : str
-        The first claim or assumption that fails; empty if the theorem holds.
+        The first claim or assumption that fails, or what was not evaluated and why; empty if
+        the theorem holds.
     claims : tuple of ClaimVerdict
     level : float
         Family-wise level of the simulated comparisons.

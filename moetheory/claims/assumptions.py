@@ -37,4 +37,7 @@ EQUAL_COEFFICIENT_NORMS = Assumption(
 SOME_SIGNAL = Assumption("positive signal energy", lambda model: bool(model.signal_variances.any()))
 SOME_NOISE = Assumption("feature noise", lambda model: model.noise_variance > 0.0)
 SEVERAL_GROUPS = Assumption("several groups", lambda model: model.experts > 1)
+SOME_LABEL_SIGNAL = Assumption(
+    "labels that depend on the features", lambda model: model.label_power > 0.0
+)
 SOME_LABELS = Assumption("labels that are not all zero", lambda model: model.null_risk > 0.0)

@@ -7,6 +7,7 @@ leaves a numerator and a denominator; if all coefficients of both are positive, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from moetheory.common.errors import NoClosedForm, OutOfRangeError
 from moetheory.problem.model import BlockModel
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 Relation = Literal["<=", "=="]
 Values = Mapping[str, float]
+RESOLUTION = 0.01  # the relative error that every comparison must be able to see by default
 _DIGITS = 40
+_TIE = 1e-12  # the relative difference that is allowed between symbolic and shipped sides
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +67,14 @@ class Certificate:
     ----------
     status : {"proved", "refuted", "open"}
         Refuted: a random point of the domain is a counterexample, or the shipped formulas are
-        not the certified expressions.
+        not the certified expressions. Open: not proved, or the shipped formulas could be
+        compared with the expressions at no random point.
     numerator, denominator : str
         ``right - left`` after the substitutions, as one fraction. A numerator of zero proves an
         identity; numerator and denominator with positive coefficients prove an inequality.
     discrepancy : float
-        Largest relative difference between a symbolic side and the shipped one.
+        Largest relative difference between a symbolic side and the shipped one; NaN if a side
+        is, or if no random point compares them.
     counterexample : mapping or None
         The values of the symbols at a point that contradicts the claim.
     """
@@ -85,7 +91,8 @@ def certify(
 ) -> Certificate:
     """The certificate of a claim: proved, refuted at a random point, or left open.
 
-    Both symbolic sides are also compared with the library's own code at random points.
+    Both symbolic sides are also compared with the library's own code at random points: those
+    whose model is accepted and at which rounding hides less than 1 % of the sides.
 
     Parameters
     ----------
@@ -117,14 +124,19 @@ def certify(
     counterexample = next(
         (values for values in drawn if _contradicts(relation, claim, values)), None
     )
-    discrepancies = [_discrepancy(claim, shipped, values) for values in drawn]
+    found = (_discrepancy(claim, shipped, values) for values in drawn)
+    discrepancies = [discrepancy for discrepancy in found if discrepancy is not None]
     # NaN must not pass for agreement
-    agree = all(discrepancy <= 1e-12 for discrepancy in discrepancies)
-    status: Literal["proved", "refuted", "open"] = "proved" if proved else "open"
+    agree = all(discrepancy <= _TIE for discrepancy in discrepancies)
+    status: Literal["proved", "refuted", "open"] = "proved" if proved and discrepancies else "open"
     if counterexample is not None or not agree:
         status = "refuted"
     return Certificate(
-        status, str(numerator), str(denominator), float(np.max(discrepancies)), counterexample
+        status,
+        str(numerator),
+        str(denominator),
+        float(np.max(discrepancies)) if discrepancies else math.nan,
+        counterexample,
     )
 
 
@@ -175,10 +187,25 @@ def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:
     return bool(excess > 1e-25 * (abs(left) + abs(right)))
 
 
-def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float:
-    """The largest relative difference between symbolic and shipped sides; NaN if any side is."""
-    model = claim.model(values)
+def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float | None:
+    """The largest relative difference between symbolic and shipped sides; NaN if any side is.
+
+    None where there is nothing to compare: the model is outside the accepted range, or rounding
+    hides 1 % of the sides.
+    """
+    try:
+        model = claim.model(values)
+        computed, scale = (shipped.left(model), shipped.right(model)), abs(shipped.scale(model))
+    except (OutOfRangeError, NoClosedForm):
+        return None
     left, right = evaluate(claim.left, values), evaluate(claim.right, values)
-    scale = max(abs(left), abs(shipped.scale(model)))
-    apart = (shipped.left(model) - left) / scale, (shipped.right(model) - right) / right
-    return float(np.max(np.abs(np.array(apart, dtype=np.float64))))
+    scale = max(abs(left), scale)
+    if math.isfinite(scale) and _TIE * scale > RESOLUTION * max(abs(left), abs(right)):
+        return None
+    apart = _relative(computed[0] - left, scale), _relative(computed[1] - right, abs(right))
+    return float(np.max(np.array(apart, dtype=np.float64)))
+
+
+def _relative(difference: Any, scale: Any) -> Any:
+    """The size of a difference relative to ``scale``."""
+    return abs(difference) / scale if scale else math.inf if difference else 0.0

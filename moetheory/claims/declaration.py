@@ -6,24 +6,52 @@ A theorem is a file in ``moetheory/theorems`` with ``THEOREM = Theorem(...)``. `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from moetheory.claims.certificates import Relation, Symbolic
+from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.common.errors import OutOfRangeError
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
 Side = Callable[[BlockModel], float]
 Under = Callable[[BlockModel], Perturbation | None]
-RESOLUTION = 0.01  # the relative error that a simulation must be able to see by default
+T = TypeVar("T")
 
 
 def _given_model(model: BlockModel) -> Sequence[BlockModel]:
     """The user's model as the only point of a claim."""
     return (model,)
+
+
+def accepted_models(make: Callable[[T], BlockModel], values: Iterable[T]) -> list[BlockModel]:
+    """The models ``make(value)``, without those that lie outside the accepted range.
+
+    Raises
+    ------
+    OutOfRangeError
+        None of the models is accepted.
+
+    Examples
+    --------
+    >>> model = BlockModel.isotropic(4, 2, noise_variance=1.0)
+    >>> noises = (1.0, 10.0, 1e30)  # the last is too large beside the signal
+    >>> len(accepted_models(lambda noise: model.replace(noise_variance=noise), noises))
+    2
+    """
+    models: list[BlockModel] = []
+    refusals: list[OutOfRangeError] = []
+    for value in values:
+        try:
+            models.append(make(value))
+        except OutOfRangeError as refusal:
+            refusals.append(refusal)
+    if refusals and not models:
+        raise refusals[0]
+    return models
 
 
 def as_trained(model: BlockModel) -> None:
@@ -87,7 +115,8 @@ class Claim:
     name : str
         The claim as reports show it: "MoE <= dense".
     relation : {"<=", "=="}
-        How the sides compare. Rounding is allowed for: 1e-10, relative.
+        How the sides compare. Rounding is allowed for: 1e-10, relative. A point decides nothing
+        where both sides are 0, where a side is NaN, or where rounding hides 1 % of the sides.
     control : float or Claim
         The negative control, a wrong variant that a check must find violated. A number multiplies
         the right side: 0.5 for a bound, 1.01 for an identity, never more than a factor 2 away
@@ -122,7 +151,16 @@ class Claim:
         The models at which the claim is evaluated, as a function of the user's model (which comes
         first if it is one of them). By default the user's model alone.
         ``lambda model: [model.replace(noise_variance=c) for c in (0.1, 1.0, 10.0)]`` evaluates
-        three noise levels. With an empty list only the certificate is checked.
+        three noise levels; `accepted_models` leaves out those beyond the accepted range. With
+        an empty list only the certificate is checked, and another claim of the theorem must be
+        evaluated.
+    fixed : bool
+        Whether the points do not depend on the user's model: they are examples of the theorem's
+        own. Such a claim says nothing about the user's model.
+    condition : str
+        What a model must have for the claim to be about it, in words: "a crossover". For a model
+        without it ``points`` returns an empty list; the claim is then "not evaluated", and the
+        theorem can hold without it.
     simulated : callable
         Those of the points that are simulated, by ``weights`` or ``experiment``; models that are
         not among the points are ignored. By default the user's model.
@@ -131,7 +169,8 @@ class Claim:
     scale : Scale, optional
         What rounding and the power of a simulation are relative to, if ``left`` is a difference
         of risks, which may be tiny beside them:
-        ``Scale("risk", lambda model: risk(Dense(), model).excess)``. By default ``left``.
+        ``Scale("risk", lambda model: risk(Dense(), model).excess)``. By default ``left``. A
+        simulation that sees 1 % of the risk confirms ``left`` to 1 % of the risk, no more.
     factor : float
         Set by `negative_control`, never in a theorem: what `Setting.control` passes on.
     """
@@ -148,6 +187,8 @@ class Claim:
     experiment: Callable[[BlockModel, Setting], Outcome] | None = None
     points: Callable[[BlockModel], Sequence[BlockModel]] = _given_model
     simulated: Callable[[BlockModel], Sequence[BlockModel]] = _given_model
+    fixed: bool = False
+    condition: str = ""
     label: Callable[[BlockModel], str] = _experts_label
     scale: Scale | None = None
     factor: float = 1.0
@@ -195,7 +236,9 @@ class Theorem:
         Conditions on the user's model. The first that fails is the reason of the verdict
         "assumptions not met". An empty tuple: the theorem is about every model.
     claims : tuple of Claim
-        Claims that are checked when all assumptions hold. The theorem holds if all of them do.
+        Claims that are checked when all assumptions hold. The theorem holds if all of them do
+        (but for those whose `Claim.condition` is not met), and at least one is evaluated at
+        models that derive from the user's.
     example : callable
         A function without arguments: the model of a check that is given none. Choose a generic
         one, with unequal blocks, probabilities and variances; symmetry hides wrong formulas.

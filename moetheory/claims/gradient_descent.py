@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,19 +13,21 @@ from moetheory import kernels
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim, Side
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.fresh_inputs import inputs_of
+from moetheory.claims.outcomes import Mean, mean_outcome
 from moetheory.claims.quantities import Direction, direction
-from moetheory.claims.training_sets import mean_outcome
-from moetheory.common.arrays import FloatArray
+from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
 from moetheory.problem.descent_schedule import TrainingMode
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
+from moetheory.simulation.methods.strata import strata
 from moetheory.theory.descents import contraction_factor, descent
 
 if TYPE_CHECKING:
     import sympy
 
-TEST_INPUTS, MOST_NUMBERS, ROWS = 500_000, 10**9, 1 << 20
+ROWS = 1 << 20  # numbers that are drawn at once
 RESOLUTION = 0.02
 MARGIN = 2  # a common step is 1/MARGIN of 1/H_max
 
@@ -142,11 +145,12 @@ class CommonStep:
             )
 
         def experiment(model: BlockModel, setting: Setting) -> Outcome:
-            n = setting.replicates or max(2, min(TEST_INPUTS, MOST_NUMBERS // model.dim))
             fit = tuple(self.fit(learner, model, steps).tolist())
-            values = _squared_errors(model, fit, learner is not DENSE, n, setting.entropy)
+            found = mean_squared_error(
+                model, fit, learner is not DENSE, inputs_of(setting, model), setting.entropy
+            )
             expected = setting.control * self.excess_after(learner, steps)(model)
-            return mean_outcome(values, expected, setting, resolution=RESOLUTION)
+            return mean_outcome(found, expected, setting, resolution=RESOLUTION)
 
         return Claim(
             name=f"{learner.name}: risk after t = {steps} == one step after the other",
@@ -204,20 +208,59 @@ def _direction_parameters(model: BlockModel) -> tuple[Any, Any, Any, Any]:
 
 
 @lru_cache(maxsize=2)
-def _squared_errors(
+def mean_squared_error(
     model: BlockModel, fit: tuple[float, ...], routed: bool, inputs: int, entropy: int
+) -> Mean:
+    r"""The mean squared error of a linear predictor on fresh samples without label noise.
+
+    Groups are strata. Given group g an error is normal with a variance :math:`r_g` that the
+    coefficients give (strict blocks), so that with :math:`n_g \propto p_gr_g` inputs the mean has
+    the variance :math:`2\sum_g(p_gr_g)^2/n_g` and the third moment
+    :math:`8\sum_g(p_gr_g)^3/n_g^2`. The larger standard error counts, the observed or that of the
+    law.
+    """
+    p, risks = model.group_probabilities, _error_variances(model, np.array(fit), routed)
+    unit = float(p @ risks)  # so that no power of an error overflows or underflows
+    parts = p * (risks / unit)
+    tiny = np.finfo(np.float64).tiny
+    counts = kernels.stratum_counts(inputs, np.where(p > 0.0, np.maximum(parts, tiny), 0.0))
+    drawn = counts > 0
+    parts, sizes = parts[drawn], counts[drawn]
+    observed = kernels.stratified_mean(
+        _squared_errors(model, fit, routed, counts, entropy) / unit, counts, p
+    )
+    variances, influences = 2.0 * parts**2 / sizes, observed.influences
+    law = float(variances.sum())
+    return Mean(
+        value=unit * float(observed.mean[0]),
+        sem=unit * math.sqrt(max(law, float(np.vecdot(influences, influences)[0]))),
+        replicates=inputs,
+        degrees=law**2 / float((variances**2 / (sizes - 1.0)).sum()),
+        skewness=8.0 * float((parts**3 / sizes**2).sum()) / law**1.5,
+    )
+
+
+def _error_variances(model: BlockModel, fit: FloatArray, routed: bool) -> FloatArray:
+    """The variance of the errors given the group, (K,), without label noise."""
+    missed = model.signal_variances * np.square(model.coefficients - fit)
+    own = np.bincount(model.block_of, missed, model.experts)
+    gains = np.bincount(model.block_of, np.square(fit), model.experts)
+    return np.asarray(own + model.noise_variance * (gains if routed else gains.sum()))
+
+
+def _squared_errors(
+    model: BlockModel, fit: tuple[float, ...], routed: bool, counts: IntArray, entropy: int
 ) -> FloatArray:
-    """Squared errors of a linear predictor on fresh samples without label noise, (inputs,)."""
+    """Squared errors on ``counts`` (K,) fresh samples of each group in turn, (1, inputs)."""
     rng, predictor = np.random.default_rng(entropy), np.array([fit])
+    groups = strata(counts)
     rows = max(1, ROWS // model.dim)
     parts = []
     with one_blas_thread():
-        for start in range(0, inputs, rows):
-            number = min(rows, inputs - start)
-            groups = kernels.draw_groups(rng, number, model.group_probabilities)
+        for start in range(0, len(groups), rows):
             drawn = kernels.draw_inputs(
                 rng,
-                groups,
+                groups[start : start + rows],
                 model.block_of,
                 model.signal_variances,
                 None,
@@ -225,6 +268,5 @@ def _squared_errors(
                 model.noise_variance,
                 0.0,
             )
-            parts.append(kernels.prediction_errors(drawn, model.block_of, predictor, (routed,))[0])
-    errors: FloatArray = np.concatenate(parts)
-    return np.square(errors)
+            parts.append(kernels.prediction_errors(drawn, model.block_of, predictor, (routed,)))
+    return np.square(np.concatenate(parts, axis=1))

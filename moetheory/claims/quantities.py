@@ -69,7 +69,7 @@ def claim_about(model: BlockModel, **claim: Any) -> Claim:
     def points(_: BlockModel) -> Sequence[BlockModel]:
         return (model,)
 
-    return Claim(points=points, simulated=points, **claim)
+    return Claim(points=points, simulated=points, fixed=True, **claim)
 
 
 def crossover_claim(
@@ -87,6 +87,7 @@ def crossover_claim(
         control=0.8,
         points=points,
         simulated=points,
+        condition="a crossover",
         label=label,
     )
 

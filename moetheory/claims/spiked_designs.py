@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.claims import training_sets as training
 from moetheory.claims.declaration import Side
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.outcomes import WITH_SLACK, Mean, fitted_exponent, inequality_outcome
 from moetheory.common.seeding import child
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -92,17 +92,18 @@ def smaller_condition(
         np.nanmax(drawn_spectrum(each, model, replicates, setting.entropy).condition.values, axis=1)
         for each in (smaller, larger)
     )
-    margin = setting.control * float(right.mean()) - float(left.mean())
-    sems = [float(each.std(ddof=1)) / math.sqrt(replicates) for each in (left, right)]
+    means = Mean.of(left, WITH_SLACK), Mean.of(right, WITH_SLACK)
+    margin = means[0]._replace(
+        value=setting.control * means[1].value - means[0].value,
+        sem=math.hypot(means[0].sem, setting.control * means[1].sem),
+    )
     factors = (f"{each.label} {spectrum(each, model).worst:.3g}" for each in (smaller, larger))
-    return training.inequality_outcome(
-        float(left.mean()),
-        math.hypot(sems[0], setting.control * sems[1]),
+    return inequality_outcome(
+        means[0].value,
         margin,
-        replicates,
         setting,
         resolution=0.2,  # less than half of the differences at issue
-        scale=float(left.mean()),
+        scale=means[0].value,
         note=f"contraction in the limit: {', '.join(factors)}",
     )
 
@@ -114,14 +115,14 @@ def _parts(found: Any, what: str) -> list[Any]:
 
 def _deviation(
     estimator: Estimator, what: str, model: BlockModel, replicates: int, setting: Setting
-) -> tuple[float, float]:
-    """Root mean square of the relative deviations from the limits, and its standard error."""
+) -> Mean:
+    """Root mean square of the relative deviations from the limits."""
     found = _parts(drawn_spectrum(estimator, model, replicates, setting.entropy), what)
     limits = np.concatenate(_parts(spectrum(estimator, model), what))
     values = np.concatenate([draws.values for draws in found], axis=1)
-    squares = np.square(values / (setting.control * limits) - 1.0).mean(axis=1)
-    size = math.sqrt(float(squares.mean()))
-    return size, float(squares.std(ddof=1)) / math.sqrt(replicates) / (2.0 * size)
+    square = Mean.of(np.square(values / (setting.control * limits) - 1.0).mean(axis=1), WITH_SLACK)
+    size = math.sqrt(square.value)
+    return square._replace(value=size, sem=square.sem / (2.0 * size))
 
 
 def falling_error(estimator: Estimator, what: str, spikes: Spikes, setting: Setting) -> Outcome:
@@ -133,24 +134,21 @@ def falling_error(estimator: Estimator, what: str, spikes: Spikes, setting: Sett
     the limit, and less where the bias still counts. Beside a wrong limit it is near 0.
     """
     most = setting.replicates or MATRICES
-    sizes, errors, sems = [], [], []
-    for halvings, times in enumerate(SCALES):
-        model = scaled_design(spikes, times)
-        error, sem = _deviation(estimator, what, model, max(2, most >> halvings), setting)
-        sizes.append(sum(samples_of(model.sizes)))
-        errors.append(error)
-        sems.append(sem)
-    found, sem = training.fitted_exponent(sizes, errors, sems)
+    models = [scaled_design(spikes, times) for times in SCALES]
+    sizes = [sum(samples_of(model.sizes)) for model in models]
+    errors = [
+        _deviation(estimator, what, model, max(2, most >> halvings), setting)
+        for halvings, model in enumerate(models)
+    ]
+    found = fitted_exponent(sizes, errors)
     listed = ", ".join(
-        f"{100 * error:.2g} ± {100 * each:.1g} % at n = {n}"
-        for n, error, each in zip(sizes, errors, sems, strict=True)
+        f"{100 * error.value:.2g} ± {100 * error.sem:.1g} % at n = {n}"
+        for n, error in zip(sizes, errors, strict=True)
     )
-    return training.inequality_outcome(
-        found,
-        sem,
-        -0.4 - found,
-        most,
+    return inequality_outcome(
+        found.value,
+        found._replace(value=-0.4 - found.value, replicates=most),
         setting,
         resolution=0.4,
-        note=f"off by {listed}: n^({found:.2f} ± {sem:.2f})",
+        note=f"off by {listed}: n^({found.value:.2f} ± {found.sem:.2f})",
     )

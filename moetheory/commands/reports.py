@@ -42,6 +42,7 @@ def check_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     for verdict in verdicts:
         because = f": {verdict.reason}" if verdict.reason else ""
         lines.append(f"{verdict.theorem}: {verdict.status}{because}, for {verdict.model!r}")
+        lines += _not_evaluated(verdict)
     comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
     if comparisons:
         threshold = min(comparison.threshold for comparison in comparisons)
@@ -144,6 +145,15 @@ def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
             _power(comparison),
         )
     return (claim.name, *sides, proof, *simulated, claim.status)
+
+
+def _not_evaluated(verdict: Verdict) -> list[str]:
+    """The claims that were not evaluated, one line for each reason; not the verdict's reason."""
+    names: dict[str, list[str]] = {}
+    for claim in verdict.claims:
+        if claim.status == "not evaluated" and not verdict.reason.endswith(claim.reason):
+            names.setdefault(claim.reason, []).append(claim.name)
+    return [f"  not evaluated ({reason}): {'; '.join(each)}" for reason, each in names.items()]
 
 
 def _side(value: float | None) -> str:

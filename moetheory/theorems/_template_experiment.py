@@ -24,10 +24,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moetheory.claims.assumptions import SOME_LABELS, SOME_NOISE
-from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.declaration import Claim, Theorem, accepted_models
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.outcomes import mean_outcome
 from moetheory.claims.quantities import uneven_model
-from moetheory.claims.training_sets import drawn_risks, mean_outcome
+from moetheory.claims.training_sets import drawn_risks
 from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
 from moetheory.theory.risks import risk
@@ -45,7 +46,8 @@ def _expected_risk(model: BlockModel) -> float:
 
 def _noise_levels(model: BlockModel) -> Sequence[BlockModel]:
     """The points: the user's model first, then two others with less and with more noise."""
-    return [model.replace(noise_variance=c * model.noise_variance) for c in (1.0, 0.1, 10.0)]
+    noises = (c * model.noise_variance for c in (1.0, 0.1, 10.0))
+    return accepted_models(lambda noise: model.replace(noise_variance=noise), noises)
 
 
 def _experiment(model: BlockModel, setting: Setting) -> Outcome:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moetheory.claims import spiked_designs as designs
-from moetheory.claims.assumptions import SOME_SIGNAL, STRICT_BLOCKS
+from moetheory.claims.assumptions import SOME_NOISE, SOME_SIGNAL, STRICT_BLOCKS
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Assumption, Claim, Side, Theorem
 from moetheory.claims.quantities import claim_about, log_uniform
@@ -230,7 +230,7 @@ THEOREM = Theorem(
     ),
     guarantee="limit at a fixed number of spikes, fluctuations n^(-1/2); order of kappa as stated",
     source="[SNB] Theorem 4.7; docs/theory.md §8",
-    assumptions=(STRICT_BLOCKS, SOME_SIGNAL, FEW_SPIKES),
+    assumptions=(STRICT_BLOCKS, SOME_SIGNAL, FEW_SPIKES, SOME_NOISE),
     claims=(
         _claim_about_design(
             "a stronger spike is seen as a stronger one",

@@ -25,7 +25,12 @@ Reference:
 
 from __future__ import annotations
 
-from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.assumptions import (
+    SEVERAL_GROUPS,
+    SOME_LABEL_SIGNAL,
+    SOME_NOISE,
+    STRICT_BLOCKS,
+)
 from moetheory.claims.contraction import (
     best_factors,
     best_step_claim,
@@ -98,7 +103,7 @@ THEOREM = Theorem(
     ),
     guarantee="sharp threshold in each direction; at own best steps an example on either side",
     source="[SNB] on convergence; docs/theory.md §8",
-    assumptions=(STRICT_BLOCKS, SOME_LABELS, SOME_NOISE, SEVERAL_GROUPS),
+    assumptions=(STRICT_BLOCKS, SOME_LABEL_SIGNAL, SOME_NOISE, SEVERAL_GROUPS),
     claims=(
         *contraction_claims(steeper=DENSE, flatter=JOINT),
         *(COMMON_STEP.closed_form_claim(learner, 2) for learner in (DENSE, JOINT)),

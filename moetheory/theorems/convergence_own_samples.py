@@ -26,7 +26,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.assumptions import (
+    SEVERAL_GROUPS,
+    SOME_LABEL_SIGNAL,
+    SOME_NOISE,
+    STRICT_BLOCKS,
+)
 from moetheory.claims.contraction import (
     best_factors,
     best_step_claim,
@@ -77,7 +82,7 @@ THEOREM = Theorem(
     ),
     guarantee="sharp threshold in each direction; at own best steps an example on either side",
     source="[SNB] on convergence; docs/theory.md §8",
-    assumptions=(STRICT_BLOCKS, SOME_LABELS, SOME_NOISE, SEVERAL_GROUPS),
+    assumptions=(STRICT_BLOCKS, SOME_LABEL_SIGNAL, SOME_NOISE, SEVERAL_GROUPS),
     claims=(
         *contraction_claims(steeper=OWN, flatter=DENSE),
         *(COMMON_STEP.closed_form_claim(learner, 2) for learner in (DENSE, OWN)),

@@ -30,107 +30,37 @@ from typing import Any
 import numpy as np
 
 from moetheory import kernels
-from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABELS, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.assumptions import (
+    SEVERAL_GROUPS,
+    SOME_LABEL_SIGNAL,
+    SOME_NOISE,
+    STRICT_BLOCKS,
+)
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.gate_experiments import (
+    HARD_MOE,
+    SOFT_MOE,
+    excess_experiment,
+    hard_excess,
+    no_better_than_soft,
+    soft_excess,
+)
 from moetheory.claims.quantities import dense_excess, moe_excess, with_more_noise
-from moetheory.claims.training_sets import estimate_outcome, inequality_outcome
-from moetheory.problem.estimators import Dense, Estimator, MoE
-from moetheory.problem.gates import Hard, Soft, TopK
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.gates import Soft, TopK
 from moetheory.problem.model import BlockModel
-from moetheory.results.estimates import Estimate
-from moetheory.simulation import simulate
-from moetheory.simulation.methods.route import Method
 from moetheory.theory.crossovers import crossover
-from moetheory.theory.risks import risk
 
-SOFT_MOE, HARD_MOE = MoE(gate=Soft()), MoE(gate=Hard())
 TEMPERED_GATES = (Soft(0.5), Soft(2.0))
-RESOLUTION = 0.02
 LEAST_OTHERS = 0.01  # if all groups but one are rarer together, samples hold too few of them
-TEST_INPUTS = 500_000
-MOST_NUMBERS = 10**9  # that a simulation may draw when replicates is not given
-
-
-@lru_cache(maxsize=16)
-def _soft_excess(model: BlockModel) -> float:
-    """Excess risk of the soft gate."""
-    return risk(SOFT_MOE, model).excess
-
-
-@lru_cache(maxsize=16)
-def _hard_excess(model: BlockModel) -> float:
-    """Excess risk of the hard gate."""
-    return risk(HARD_MOE, model).excess
-
-
-@lru_cache(maxsize=8)
-def _estimates(
-    estimators: tuple[Estimator, ...],
-    model: BlockModel,
-    replicates: int,
-    entropy: int,
-    method: Method,
-) -> Any:
-    """Simulated excess risks of several estimators, which share their draws."""
-    clean = model.replace(label_noise_variance=0.0)
-    return simulate(estimators, clean, method=method, replicates=replicates, rng=entropy)
-
-
-def _replicates(model: BlockModel, setting: Setting) -> int:
-    """The number of test inputs: as asked for, else the default or what is affordable."""
-    return setting.replicates or max(2, min(TEST_INPUTS, MOST_NUMBERS // model.dim))
-
-
-def _excess_experiment(
-    estimators: tuple[Estimator, ...],
-    expected: Callable[[BlockModel], float],
-    method: Method,
-    relative_to: str = "left",
-) -> Callable[[BlockModel, Setting], Outcome]:
-    """The experiment that holds the last estimator's simulated excess risk against ``expected``.
-
-    With two estimators the first one's excess risk is subtracted.
-    """
-
-    def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        found = _estimates(estimators, model, _replicates(model, setting), setting.entropy, method)
-        estimate: Estimate = found.difference(1, 0) if len(estimators) == 2 else found[0]
-        return estimate_outcome(
-            estimate,
-            setting.control * expected(model),
-            setting,
-            resolution=RESOLUTION,
-            relative_to=relative_to,
-        )
-
-    return experiment
-
-
-def _no_better_than_soft(other: Estimator) -> Callable[[BlockModel, Setting], Outcome]:
-    """The experiment on ``other`` against the soft gate: no smaller loss against the oracle."""
-
-    def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        replicates = _replicates(model, setting)
-        found = _estimates((SOFT_MOE, other), model, replicates, setting.entropy, "identity")
-        margin = found.combination([-1.0, setting.control])
-        return inequality_outcome(
-            found[1].mean,
-            margin.sem,
-            margin.mean,
-            margin.replicates,
-            setting,
-            resolution=RESOLUTION,
-            scale=found[1].mean,
-        )
-
-    return experiment
+NO_LONE_GROUP = f"no group of probability above {1.0 - LEAST_OTHERS:g}"
 
 
 def _top_2_no_better_than_soft(model: BlockModel, setting: Setting) -> Outcome:
     """The experiment on the top-2 gate against the soft gate."""
-    return _no_better_than_soft(MoE(gate=TopK(min(2, model.experts))))(model, setting)
+    return no_better_than_soft(MoE(gate=TopK(min(2, model.experts))))(model, setting)
 
 
 def _noisy(model: BlockModel) -> Sequence[BlockModel]:
@@ -183,7 +113,10 @@ def _loss(values: Any, weight: str) -> float:
 
     says = np.array([[1.0], [0.0]])
     forms = kernels.QuadraticForms(says, says, says, None, None)
-    return float(kernels.gate_losses(weights(values["w"]), weights(values[weight]), forms)[0][0])
+    losses, _ = kernels.gate_losses(
+        weights(values["w"]), weights(values[weight]), forms, np.ones(1)
+    )
+    return float(losses[0])
 
 
 def _least_loss_and_rest(values: Any) -> float:
@@ -228,10 +161,11 @@ def _order_claim(
         relation="<=",
         left=left,
         right=right,
-        experiment=_excess_experiment((HARD_MOE,), _hard_excess, "population"),
+        experiment=excess_experiment((HARD_MOE,), "population"),
         control=0.8,
         points=_models_at(factor),
         simulated=_models_at(factor),
+        condition="a crossover",
         label=_noise_label,
     )
 
@@ -265,7 +199,7 @@ THEOREM = Theorem(
     source="docs/theory.md §6",
     assumptions=(
         STRICT_BLOCKS,
-        SOME_LABELS,
+        SOME_LABEL_SIGNAL,
         SOME_NOISE,
         SEVERAL_GROUPS,
     ),
@@ -284,21 +218,16 @@ THEOREM = Theorem(
             name="oracle <= soft",
             relation="<=",
             left=moe_excess,
-            right=_soft_excess,
-            experiment=_excess_experiment((SOFT_MOE,), _soft_excess, "population"),
+            right=soft_excess,
+            experiment=excess_experiment((SOFT_MOE,), "population"),
             control=0.5,
         ),
         Claim(
             name="soft <= hard",
             relation="<=",
-            left=_soft_excess,
-            right=_hard_excess,
-            experiment=_excess_experiment(
-                (SOFT_MOE, HARD_MOE),
-                lambda model: _hard_excess(model) - _soft_excess(model),
-                "identity",
-                "slack",
-            ),
+            left=soft_excess,
+            right=hard_excess,
+            experiment=excess_experiment((SOFT_MOE, HARD_MOE), "identity", "slack"),
             control=0.5,
             points=_given_and_noisy,
             simulated=_noisy,
@@ -306,14 +235,9 @@ THEOREM = Theorem(
         Claim(
             name="soft <= dense",
             relation="<=",
-            left=_soft_excess,
+            left=soft_excess,
             right=dense_excess,
-            experiment=_excess_experiment(
-                (SOFT_MOE, Dense()),
-                lambda model: dense_excess(model) - _soft_excess(model),
-                "identity",
-                "slack",
-            ),
+            experiment=excess_experiment((SOFT_MOE, Dense()), "identity", "slack"),
             control=0.5,
             points=_given_and_noisy,
             simulated=_noisy,
@@ -322,10 +246,11 @@ THEOREM = Theorem(
             Claim(
                 name=f"soft <= soft at T={gate.temperature:g}",
                 relation="<=",
-                experiment=_no_better_than_soft(MoE(gate=gate)),
+                experiment=no_better_than_soft(MoE(gate=gate)),
                 control=0.5,
                 points=_noisy,
                 simulated=_noisy,
+                condition=NO_LONE_GROUP,
             )
             for gate in TEMPERED_GATES
         ),
@@ -336,9 +261,10 @@ THEOREM = Theorem(
             control=0.5,
             points=_noisy,
             simulated=_noisy,
+            condition=NO_LONE_GROUP,
         ),
-        _order_claim("hard <= dense", _hard_excess, dense_excess, 0.8),
-        _order_claim("dense <= hard", dense_excess, _hard_excess, 1.25),
+        _order_claim("hard <= dense", hard_excess, dense_excess, 0.8),
+        _order_claim("dense <= hard", dense_excess, hard_excess, 1.25),
     ),
     example=_example,
 )

@@ -1,11 +1,14 @@
 r"""Oracle-routed experts never have a larger risk than dense, and the gap has a closed form.
 
 Statement:
-    With strict blocks, population-optimal linear predictors and oracle routing,
+    With strict blocks, population-optimal linear predictors, oracle routing, feature noise and
+    labels that depend on the features,
 
     .. math:: R_{\mathrm{dense}} - R_{\mathrm{MoE}}
               = \sum_m \frac{p(1-p)\,\sigma^2b^2\lambda^2}{(p\lambda+\sigma^2)(\lambda+\sigma^2)}
               \ge 0 .
+
+    With a single group both sides of the ordering are equal and the gap is zero.
 
 Guarantee:
     - Ordering :math:`R_{\mathrm{MoE}} \le R_{\mathrm{dense}}`: proved by certificate, direction by
@@ -19,7 +22,7 @@ Reference:
 
 from __future__ import annotations
 
-from moetheory.claims.assumptions import STRICT_BLOCKS
+from moetheory.claims.assumptions import SOME_LABEL_SIGNAL, SOME_NOISE, STRICT_BLOCKS
 from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Scale, Theorem
 from moetheory.claims.quantities import dense_excess, direction, moe_excess, uneven_model
@@ -62,7 +65,7 @@ THEOREM = Theorem(
         "With strict blocks and oracle routing, the population-optimal mixture of linear experts "
         "never has a larger excess risk than the population-optimal dense linear predictor. The "
         "gap is zero only if every direction that carries label signal belongs to a group of "
-        "probability one, or there is no noise."
+        "probability one."
     ),
     latex=(
         r"R_{\mathrm{dense}} - R_{\mathrm{MoE}} = \sum_m \frac{p(1-p)\,\sigma^2 b^2\lambda^2}"
@@ -70,7 +73,7 @@ THEOREM = Theorem(
     ),
     guarantee="identity, hence a tight ordering",
     source="[SNB] Theorem 4.2; docs/theory.md §2",
-    assumptions=(STRICT_BLOCKS,),
+    assumptions=(STRICT_BLOCKS, SOME_LABEL_SIGNAL, SOME_NOISE),
     claims=(
         Claim(
             name="MoE <= dense",

@@ -10,7 +10,8 @@ Statement:
     so one overlap below 1 separates where MoE and where dense is better.
 
 Guarantee:
-    - Exact equality of the MoE's loss: proved by certificate, checked by simulation.
+    - Exact equality of the MoE's loss: proved by certificate, checked by simulation, also with a
+      single group (``otherwise``).
     - Orderings (the gap falls with every :math:`\nu`; dense wins at :math:`\alpha = 1`): proved by
       certificate, direction by direction.
     - Either side of the crossover: evaluated and simulated at 0.8 and 1.25 of it.
@@ -28,8 +29,9 @@ from typing import Any
 
 import numpy as np
 
+from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABEL_SIGNAL
 from moetheory.claims.certificates import Symbolic, Values
-from moetheory.claims.declaration import Claim, Theorem, as_trained
+from moetheory.claims.declaration import Claim, Theorem, accepted_models, as_trained
 from moetheory.claims.quantities import (
     PERTURBED,
     Points,
@@ -56,7 +58,9 @@ def _given_and_leaking(overlap: float) -> Points:
     """The points of a claim: the user's model, and that with an overlap."""
 
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        return list(dict.fromkeys([model, _leaking(model, overlap)]))
+        leakages = (model.leakage_variances, overlap**2 * model.signal_variances)
+        models = accepted_models(lambda nu: model.replace(leakage_variances=nu), leakages)
+        return list(dict.fromkeys(models))
 
     return points
 
@@ -145,6 +149,20 @@ def _crossover_claim(factor: float) -> Claim:
     return crossover_claim(factor, as_trained, points, _overlap_label)
 
 
+LOSS = Claim(
+    name="MoE == MoE of strict blocks + sum (1-p) nu b^2",
+    relation="==",
+    left=moe_excess,
+    right=_strict_excess_and_leaked_signal,
+    symbolic=_loss_identity,
+    weights=weight_of(MoE()),
+    resolution=PERTURBED,
+    control=1.01,
+    points=_given_and_leaking(0.5),
+    simulated=_given_and_leaking(0.5),
+    label=_overlap_label,
+)
+
 THEOREM = Theorem(
     statement=(
         "When coordinates leak with variance nu while their block is inactive, the mixture's loss "
@@ -160,21 +178,9 @@ THEOREM = Theorem(
     ),
     guarantee="identity; one crossover",
     source="docs/theory.md §2",
-    assumptions=(),
+    assumptions=(SEVERAL_GROUPS, SOME_LABEL_SIGNAL),
     claims=(
-        Claim(
-            name="MoE == MoE of strict blocks + sum (1-p) nu b^2",
-            relation="==",
-            left=moe_excess,
-            right=_strict_excess_and_leaked_signal,
-            symbolic=_loss_identity,
-            weights=weight_of(MoE()),
-            resolution=PERTURBED,
-            control=1.01,
-            points=_given_and_leaking(0.5),
-            simulated=_given_and_leaking(0.5),
-            label=_overlap_label,
-        ),
+        LOSS,
         Claim(
             name="dense(nu+u) + MoE(nu) <= dense(nu) + MoE(nu+u)",
             relation="<=",
@@ -198,5 +204,6 @@ THEOREM = Theorem(
         _crossover_claim(0.8),
         _crossover_claim(1.25),
     ),
+    otherwise=(LOSS,),
     example=lambda: uneven_model(1.0),
 )

@@ -29,7 +29,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from moetheory.claims.assumptions import SEVERAL_GROUPS, STRICT_BLOCKS
+from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABEL_SIGNAL, STRICT_BLOCKS
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim, Side, Theorem, Under
 from moetheory.claims.quantities import (
@@ -263,7 +263,7 @@ THEOREM = Theorem(
     ),
     guarantee="identities; one crossover for errors that are spread evenly",
     source="[SNB] Theorem 4.4; docs/theory.md §7",
-    assumptions=(STRICT_BLOCKS, SEVERAL_GROUPS),
+    assumptions=(STRICT_BLOCKS, SEVERAL_GROUPS, SOME_LABEL_SIGNAL),
     claims=(
         *(_pair_sum_claim(estimator, drag) for drag in MISROUTED for estimator in (Dense(), MoE())),
         Claim(

@@ -30,7 +30,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from moetheory.claims.assumptions import STRICT_BLOCKS
+from moetheory.claims import assumptions as given
 from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.quantities import (
@@ -271,8 +271,9 @@ def _crossover_noise(model: BlockModel) -> float:
 
 def _with_crossover(model: BlockModel) -> Sequence[BlockModel]:
     """A model with a crossover: the user's, or that with weak directions; empty if neither has."""
-    found = (each for each in (model, *_all_weak(model)) if 0.0 < _crossover_noise(each) < math.inf)
-    return list(found)[:1]
+    if 0.0 < _crossover_noise(model) < math.inf:
+        return [model]
+    return [each for each in _all_weak(model) if 0.0 < _crossover_noise(each) < math.inf]
 
 
 def _crossover_claim(factor: float) -> Claim:
@@ -305,7 +306,12 @@ THEOREM = Theorem(
     ),
     guarantee="identities; the threshold is sharp for each direction, sufficient for the totals",
     source="[SNB] Theorem 4.3; docs/theory.md §7",
-    assumptions=(STRICT_BLOCKS,),
+    assumptions=(
+        given.STRICT_BLOCKS,
+        given.SEVERAL_GROUPS,
+        given.SOME_LABEL_SIGNAL,
+        given.SOME_NOISE,
+    ),
     claims=(
         *_line_claims(Dense()),
         *_line_claims(MoE()),
@@ -328,6 +334,7 @@ THEOREM = Theorem(
             control=0.5,
             points=_all_strong,
             simulated=_all_strong,
+            condition="a direction with labels in a group of probability between 0 and 1",
             label=_noise_label,
         ),
         _crossover_claim(0.8),

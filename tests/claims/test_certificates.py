@@ -1,5 +1,6 @@
 """Certificates: proved what is true, refuted what is false, tied to the shipped code."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import sympy
 
 from moetheory import BlockModel
 from moetheory.claims.certificates import Shipped, Symbolic, certify, evaluate
+from moetheory.common.errors import OutOfRangeError
 
 a, b, u = sympy.symbols("a b u", positive=True)
 
@@ -89,3 +91,34 @@ def test_a_difference_of_risks_is_tied_relative_to_the_risks():
     off = Shipped(lambda m: honest.left(m) + 1e-10, honest.right, lambda m: 1e6)
     assert certify("<=", MEANS, off).status == "proved"
     assert certify("<=", MEANS, off._replace(scale=honest.left)).status == "refuted"
+
+
+def test_a_proof_that_rounding_cannot_tie_to_the_shipped_code_stays_open():
+    """Beside risks of 1e15 the sides are lost: shipped code that is twice too large, too."""
+    honest = shipped(MEANS)
+    for factor in (1.0, 2.0):
+        lost = Shipped(lambda m, f=factor: f * honest.left(m), honest.right, lambda m: 1e15)
+        certificate = certify("<=", MEANS, lost)
+        assert certificate.status == "open"
+        assert math.isnan(certificate.discrepancy)
+
+
+def test_random_models_beyond_the_accepted_range_are_left_out():
+    def refused(values):
+        raise OutOfRangeError("signal_variances must be 0 or between 1e-40 and 1e+40")
+
+    def half_refused(values):
+        return refused(values) if values["b"] < 2.5 else model(values)
+
+    assert status("<=", replace(MEANS, model=half_refused)) == "proved"
+    assert status("<=", replace(MEANS, model=half_refused), 1 + 1e-11) == "refuted"
+    assert status("<=", replace(MEANS, model=refused)) == "open"
+
+
+def test_a_side_of_zero_is_compared_too():
+    nothing = replace(MEANS, left=sympy.Integer(0))
+    assert status("<=", nothing) == "proved"
+    backwards = replace(MEANS, right=sympy.Integer(0), left=-MEANS.left)
+    assert status("<=", backwards) == "proved"
+    off = Shipped(shipped(backwards).left, lambda m: 1e-30, shipped(backwards).left)
+    assert certify("<=", backwards, off).status == "refuted"

@@ -1,6 +1,7 @@
 """What ``moetheory check`` prints and returns."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,6 +48,27 @@ def test_a_theorem_with_nothing_to_say_of_a_model_says_so(run, name):
     code, out, _ = run("check", name, "--dim", "4", "--experts", "1", "--seed", "1")
     assert code == 3
     assert out.startswith(f"{name}: assumptions not met: several groups, for <BlockModel dim=4")
+
+
+def test_one_group_leaks_into_no_other(run):
+    few = ("--replicates", "100", "--seed", "1")
+    code, out, _ = run("check", "leakage", "--dim", "4", "--experts", "1", *few)
+    assert code == 3
+    assert "leakage: assumptions not met: several groups" in out
+
+
+def test_what_is_not_evaluated_is_undecided(run, monkeypatch):
+    theorem = replace(mt.catalogue["generalization"], claims=())
+    verdict = mt.check(theorem)
+    monkeypatch.setattr(checks, "check", lambda *_, **__: verdict)
+    code, out, _ = run("check", "generalization")
+    assert code == 3
+    assert "generalization: not evaluated: the theorem has no claim, for <BlockModel" in out
+
+
+def test_the_help_names_the_code_of_every_status(run):
+    _, out, _ = run("check", "--help")
+    assert "3 inconclusive, assumptions not met or not evaluated" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(("option", "suffix"), [((), ""), (("--negative-control",), CONTROL)])

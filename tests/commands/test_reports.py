@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,6 +51,36 @@ def test_a_report_without_comparisons_or_points():
     increase = reports.check_report([verdict_of_one_expert], None).splitlines()[4]
     assert increase.split("  ")[0] == "one-over-k"
     assert increase.endswith("holds")
+
+
+def test_a_report_says_which_claims_were_not_evaluated_and_why():
+    theorem = mt.catalogue["misrouting"]
+    closed = tuple(replace(claim, weights=None) for claim in theorem.claims)
+    one_group = theorem.example().replace(group_probabilities=[1.0, 0.0, 0.0])
+    verdict = mt.check(replace(theorem, claims=closed), one_group, rng=0)
+    lines = reports.check_report([verdict], None).splitlines()
+    beside = [claim.name for claim in closed if "of the crossover" in claim.name]
+    rows = [line for line in lines if any(f"  {name}  " in line for name in beside)]
+    assert len(rows) == len(beside) == 4
+    assert all(row.endswith("not evaluated") for row in rows)
+    place = next(i for i, line in enumerate(lines) if line.startswith("misrouting: holds, for"))
+    said = f"  not evaluated (condition not met: a crossover): {'; '.join(beside)}"
+    assert lines[place + 1] == said
+
+
+def test_a_report_gives_the_reason_of_a_verdict_once():
+    claim = replace(mt.catalogue["generalization"].claims[0], weights=None, symbolic=None)
+    theorem = replace(mt.catalogue["generalization"], assumptions=(), claims=(claim,))
+    verdict = mt.check(theorem, theorem.example().replace(noise_variance=0.0), rng=0)
+    report = reports.check_report([verdict], None)
+    said = "generalization: not evaluated: MoE <= dense: at K=3 both sides are 0; check another"
+    assert said in report
+    assert report.count("both sides are 0") == 1
+    document = json.loads(reports.document("check", [verdict]))
+    (found,) = document["results"][0]["claims"]
+    assert (found["status"], found["applies"]) == ("not evaluated", True)
+    (point,) = found["points"]
+    assert (point["holds"], point["reason"]) == (None, "both sides are 0")
 
 
 def test_json_holds_everything_and_nothing_json_cannot(verdicts):

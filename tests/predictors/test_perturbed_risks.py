@@ -273,16 +273,18 @@ def test_a_radius_costs_at_least_and_at_most_what_triangles_say(leaky):
 
 
 def test_a_small_risk_beside_a_large_one_keeps_its_digits():
-    """Expert 1 explains nearly all that leaks: 10¹⁸ less 10¹⁸ would be left of it."""
+    """Expert 1 explains nearly all that leaks: 10¹¹ less 10¹¹ would be left of it."""
     model = mt.BlockModel(
-        [0.4, 0.3, 0.3], [0, 1, 2], [2.0, 1e18, 3.0], [1.0, 1.0, 1.0], 1.0,
-        leakage_variances=[0.0, 1e18, 0.0],
+        [0.4, 0.3, 0.3], [0, 1, 2], [2.0, 1e11, 3.0], [1.0, 1.0, 1.0], 1.0,
+        leakage_variances=[0.0, 1e11, 0.0],
     )  # fmt: skip
     always = [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     risk = mt.risk(mt.MoE(), model, under=mt.Perturbation(confusion=always))
-    assert risk.per_group[0] == pytest.approx(2.0 + 1.0, rel=1e-12)  # and noise
+    left = 2.0 + 1e11 / (1e11 + 1.0)  # of its own block, and of what leaks and noise
+    assert risk.per_group[0] == pytest.approx(left, rel=1e-12)
     worst = mt.risk(mt.MoE(), model, under=mt.Perturbation(confusion=always, radius=0.5))
-    expected = 3.0 + np.sqrt(2 / np.pi * 3.0) + 0.25
+    gain = 1e11 / (1e11 + 1.0)  # of the shift
+    expected = left + gain * np.sqrt(2 / np.pi * left) + (0.5 * gain) ** 2
     assert worst.per_group[0] == pytest.approx(expected, rel=1e-12)
 
 
