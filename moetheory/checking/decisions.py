@@ -171,7 +171,7 @@ def _blindness(comparison: Comparison) -> str:
         else f"{comparison.resolution:g}"
     )
     if not math.isfinite(comparison.needed):
-        return f"no simulation can see an error of {seen}: rounding errors hide it"
+        return f"no simulation can see an error of {seen}: rounding hides it, or nothing varies"
     return (
         f"the simulation is too small to see an error of {seen}; that takes "
         f"about {comparison.needed:.2g} replicates"
