@@ -78,13 +78,15 @@ def score_terms(
 ) -> tuple[FloatArray, FloatArray]:
     r"""Constants (K,) and slopes (d,) of the log scores, for σ² > 0.
 
-    .. math:: \log W_j = \log p_j - \tfrac12\sum_{m\in j}\log(1+\lambda_m/\sigma^2)
+    .. math:: \log W_j = \log\frac{p_j}{\max p} - \tfrac12\sum_{m\in j}\log(1+\lambda_m/\sigma^2)
               + \sum_{m\in j} \frac{\bar x_m^2}{\sigma^2}\frac{\lambda_m}{2(\lambda_m+\sigma^2)}
     """
     logarithms = np.log1p(signal_variances / noise_variance)
     log_volumes = np.bincount(block_of, logarithms, minlength=len(group_probabilities))
     slopes = signal_variances / (signal_variances + noise_variance) / 2.0
-    return log_probabilities(group_probabilities) - log_volumes / 2.0, slopes
+    # relative to the largest: equal groups then differ by as little as their volumes do
+    relative = group_probabilities / group_probabilities.max()
+    return log_probabilities(relative) - log_volumes / 2.0, slopes
 
 
 def log_probabilities(probabilities: FloatArray) -> FloatArray:

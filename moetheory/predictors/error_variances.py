@@ -28,26 +28,28 @@ class ErrorCases(NamedTuple):
     chances : (K, J) array
         Probabilities given the group: of each group that the input is taken for, or J = 1.
     variances : (K, J) array
-        Excess risk, label noise left out.
+        Excess risk, label noise and shift left out.
+    shifts : (K, J) array
+        What a worst-case shift adds to the absolute error.
     """
 
     chances: FloatArray
     variances: FloatArray
+    shifts: FloatArray
 
 
 def error_cases(estimator: Estimator, model: BlockModel, under: Perturbation) -> ErrorCases:
     """The error cases of dense and oracle-routed predictors.
 
-    Noise of another law and erasure count as normal of the same variance, a worst-case shift as
-    noise.
+    Noise of another law and erasure count as normal of the same variance.
     """
     routed = optimal_routed_losses(estimator, model, under)
+    shifts = under.radius * np.sqrt(routed.noise_gain)
     if under.confusion is None:
-        alone = routed.correct + under.radius**2 * routed.noise_gain
-        return ErrorCases(np.ones((model.experts, 1)), alone[:, np.newaxis])
-    return ErrorCases(
-        under.confusion, perturbed.pairs(routed) + under.radius**2 * routed.noise_gain
-    )
+        ones = np.ones((model.experts, 1))
+        return ErrorCases(ones, routed.correct[:, np.newaxis], shifts[:, np.newaxis])
+    variances = perturbed.pairs(routed)
+    return ErrorCases(under.confusion, variances, np.broadcast_to(shifts, variances.shape))
 
 
 def optimal_routed_losses(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
 from moetheory.simulation.methods.route import METHODS, Method
 from moetheory.simulation.runs.options import ExecutionKeywords
 
+INPUTS_PER_KURTOSIS = 10  # squares of noise with excess kurtosis k spread like k/2 normal ones
 MANY = 100  # replicates whose intervals hold although the third moment is infinite
 
 
@@ -198,6 +200,23 @@ def warn_of_heavy_tails(
             HeavyTailWarning,
             stacklevel=3,
         )
+
+
+def warn_of_heavy_noise(under: Perturbation | None, replicates: int | None) -> None:
+    """Warn of test noise whose squares have no variance, or one that few inputs do not show."""
+    if under is None or under.noise is None:
+        return
+    excess = float(under.noise.stats(moments="k"))
+    if not math.isfinite(excess):
+        message = "the fourth moment of the test noise is infinite: the sem cannot be trusted"
+    elif replicates is not None and replicates < INPUTS_PER_KURTOSIS * excess:
+        message = (
+            f"the test noise has heavy tails, an excess kurtosis of {excess:.3g}: intervals are too "
+            f"short; take {math.ceil(INPUTS_PER_KURTOSIS * excess)} replicates at least"
+        )
+    else:
+        return
+    warnings.warn(message, HeavyTailWarning, stacklevel=3)
 
 
 def infinite_variances(heavy: Sequence[HeavyTail | None]) -> list[bool]:

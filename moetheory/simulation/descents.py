@@ -201,7 +201,7 @@ def simulate_descent(
         lambda seed: run_identity(estimators, [model], sizes, counts, plan, seed, under, schedule),
         [False] * fits,
     )
-    warn_of_rare_groups(int(together.replicates.min()), model, sizes, counts)
+    warn_of_rare_groups(together, [model], sizes, counts)
     paths = [
         DescentEstimate(
             steps=schedule.steps,

@@ -27,12 +27,13 @@ from moetheory.simulation.arguments import (
     checked_under,
     heavy_tails,
     infinite_variances,
+    warn_of_heavy_noise,
     warn_of_heavy_tails,
 )
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
-from moetheory.simulation.rare_events import warn_of_rare_groups, warn_of_rare_routing_errors
+from moetheory.simulation.rare_events import warn_of_rare_errors, warn_of_rare_groups
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.chunks import Run
@@ -181,12 +182,12 @@ def simulate(
     HeavyTailWarning
         The variance of a risk is infinite: its ``sem`` is, and ``median`` and
         ``median_interval`` say what can be said. Or its third moment is, and fewer than 100
-        replicates make intervals too short.
+        replicates make intervals too short. Or the test noise has such tails.
     RareGroupWarning
         What carries a risk is rarer than what was drawn, and ``sem`` cannot be trusted: a group
-        that few of the training sets with multinomial counts have samples of, a confusion that
-        is rare and dear, or a gate that errs on hardly any of the inputs (there `risk` is the
-        answer).
+        that few of the training sets with multinomial counts have samples of, or few lack; a
+        confusion or an erasure that is rare and dear; or a gate that errs on hardly any of the
+        inputs, or differs from the soft one there (`risk` is then the answer).
 
     Notes
     -----
@@ -247,6 +248,8 @@ def simulate(
     kept = (length or 0) * len(heavy) if any(infinite) else 0  # for medians
     in_flight = max_chunks_in_flight(plan, options.memory, kept)
     warn_of_heavy_tails(heavy, estimators, options.target_sem, length)
+    if sizes is None:
+        warn_of_heavy_noise(under, options.replicates)
     estimates = run_campaign(
         "simulate",
         plan,
@@ -256,9 +259,9 @@ def simulate(
         infinite,
     )
     if sizes is None:
-        warn_of_rare_routing_errors(estimates, estimators, models, under)
+        warn_of_rare_errors(estimates, estimators, models, under)
     else:
-        warn_of_rare_groups(int(estimates.replicates.min()), models[0], sizes, counts)
+        warn_of_rare_groups(estimates, models, sizes, counts)
     several = isinstance(estimator, Sequence)
     if isinstance(model, Sequence):
         return by_model(estimates, len(models)) if several else estimates

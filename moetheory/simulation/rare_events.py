@@ -1,8 +1,8 @@
 r"""Groups and routing errors that are rarer than the draws, so that a sem cannot be trusted.
 
 A rare group is no rare event where groups are strata (``methods/strata.py``). It is one where a
-training set draws its own counts, where a confusion matrix sends few of the drawn inputs
-astray, and where a gate errs on fewer inputs than were drawn.
+training set draws its own counts. Confusion that sends few of the drawn inputs astray, erasures
+of few coordinates, and a gate that errs on few inputs are others.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.errors import RareGroupWarning
 from moetheory.predictors.error_variances import ErrorCases, error_cases
-from moetheory.problem.estimators import Estimator, routes_by_input
+from moetheory.predictors.routing_bounds import routing_error_bound
+from moetheory.problem.estimators import Estimator, MoE, routes_by_input
+from moetheory.problem.gates import Soft
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
@@ -28,46 +30,64 @@ from moetheory.simulation.methods.strata import group_shares
 ENOUGH = 30  # draws of an event, from which a spread can be seen
 SCARCE = 0.1  # the share of the draws below which an event is rare, however few the draws
 NEGLIGIBLE = 0.1  # standard errors that what was not drawn may shift a mean
-NEVER = 1e-12  # probability of a routing error that needs no warning
+NEVER = 1e-6  # share of a risk that routing errors may cost without a warning
 
 
 def warn_of_rare_groups(
-    replicates: int, model: BlockModel, samples: IntArray, counts: Counts
+    estimates: Estimates, models: Sequence[BlockModel], samples: IntArray, counts: Counts
 ) -> None:
-    """Warn of groups that few of the training sets have samples of, where counts are drawn."""
+    """Warn of groups that few training sets have samples of, or few lack, if counts are drawn."""
     if counts == "fixed":
         return
-    shares = model.group_probabilities / model.group_probabilities.sum()
-    expected = -replicates * np.expm1(samples.sum() * np.log1p(-np.minimum(shares, 1.0 - 1e-16)))
-    rare = expected < np.minimum(ENOUGH, replicates / 2.0)
-    for g in np.flatnonzero((shares > 0.0) & rare):
-        _warn(f"about {expected[g]:.2g} of {replicates} training sets have a sample of group {g}")
+    p, sets = models[0].group_probabilities, int(estimates.replicates.min())
+    shares = np.minimum(p / p.sum(), 1.0 - 1e-16)
+    absent = sets * np.exp(samples.sum() * np.log1p(-shares))
+    for g in np.flatnonzero((p > 0.0) & (sets - absent < min(ENOUGH, sets / 2.0))):
+        present = sets - absent[g]
+        _warn(f"about {present:.2g} of {sets} training sets have a sample of group {g}")
+    # a set without samples of a group predicts nothing for it
+    lost = np.max([block_sums(_signal_powers(model), model.block_of) for model in models], axis=0)
+    costs = absent / sets * p * lost
+    sem, few = float(np.sqrt(np.diagonal(estimates.covariance)).max()), min(ENOUGH, sets * SCARCE)
+    for g in np.flatnonzero((absent < few) & (costs > NEGLIGIBLE * sem)):
+        _warn(f"about {absent[g]:.2g} of {sets} training sets lack samples of group {g}")
 
 
-def warn_of_rare_routing_errors(
+def warn_of_rare_errors(
     estimates: Estimates,
     estimators: Sequence[Estimator],
     models: Sequence[BlockModel],
     under: Perturbation | None,
 ) -> None:
-    """Warn of routing errors, by a gate or by confusion, that were hardly drawn."""
-    confused = under is not None and under.confusion is not None
-    shares = group_shares(models, estimators, under) if confused else None
+    """Warn of errors of routing, by a gate or by confusion, and of erasures hardly drawn."""
+    shares = None if under is None else group_shares(models, estimators, under)
     found: dict[str, None] = {}
     for place, (model, estimator) in enumerate(itertools.product(models, estimators)):
-        if routes_by_input(estimator):
-            identity = estimates.methods[place] == "identity"
-            if identity and _gate_errs_unseen(estimates, place, model):
-                found[f"{estimator.label} errs on hardly any of the inputs that were drawn"] = None
-        elif under is not None and shares is not None:
+        name = estimator.label
+        if routes_by_input(estimator) and _gate_errs_unseen(estimates, place, model):
+            found[f"{name} errs on hardly any of the inputs that were drawn"] = None
+        if under is None or shares is None:
+            continue
+        if under.erasure and _erasure_unseen(estimates, place, estimator, model, under):
+            found[f"hardly any of the erasures that cost {name} were drawn"] = None
+        if under.confusion is not None and not routes_by_input(estimator):
             cases = error_cases(estimator, model, under)
             if _confusion_unseen(estimates, place, cases, model.group_probabilities, shares):
                 found[
                     "hardly any of the inputs that were drawn are taken for the group that would "
-                    f"cost {estimator.label} most"
+                    f"cost {name} most"
                 ] = None
+    for soft, other in _gates_beside_soft(estimators) if under is None else ():
+        if _difference_unseen(estimates, soft, other, len(estimators)):
+            names = estimators[other].label, estimators[soft].label
+            found[f"{names[0]} and {names[1]} differ on hardly any of the inputs drawn"] = None
     for message in found:
         _warn(message)
+
+
+def few_carry(mean: float, sem: float, replicates: float) -> bool:
+    """Whether few of the values make up a mean of values that are not negative."""
+    return sem**2 * min(ENOUGH, replicates * SCARCE) >= max(mean, 0.0) ** 2
 
 
 def _warn(message: str) -> None:
@@ -77,40 +97,63 @@ def _warn(message: str) -> None:
     )
 
 
+def _signal_powers(model: BlockModel) -> FloatArray:
+    """What predicting zero loses of each coordinate while its block is active, (d,)."""
+    return np.asarray(model.coefficients**2 * model.signal_variances)
+
+
 def _gate_errs_unseen(estimates: Estimates, place: int, model: BlockModel) -> bool:
     """Whether what a gate loses comes from a few of the inputs, and more may be unseen."""
-    known = SquaredInputModel(model, SquaresLayout.of(model)).oracle_risks
-    lost = float(estimates.means[place] - model.group_probabilities @ known)
-    sem = _sem(estimates, place)
-    # the values are not negative: their spread tells how many of them make up the mean
-    few = sem**2 * min(ENOUGH, float(estimates.replicates[place]) * SCARCE) >= max(lost, 0.0) ** 2
-    return few and _error_bound(model) > NEVER
+    costs = block_sums(_signal_powers(model), model.block_of)
+    sem, mean = _sem(estimates, place), float(estimates.means[place])
+    bound = routing_error_bound(model, costs)
+    if bound <= NEVER * mean:
+        return False
+    replicates = float(estimates.replicates[place])
+    if estimates.methods[place] == "identity":
+        known = SquaredInputModel(model, SquaresLayout.of(model)).oracle_risks
+        return few_carry(mean - float(model.group_probabilities @ known), sem, replicates)
+    events = replicates * routing_error_bound(model, 0.5)
+    return events < min(ENOUGH, replicates * SCARCE) and bound > NEGLIGIBLE * sem
 
 
-def _error_bound(model: BlockModel) -> float:
-    r"""Bhattacharyya's bound on the misrouting of the Bayes router (strict blocks).
+def _gates_beside_soft(estimators: Sequence[Estimator]) -> Iterator[tuple[int, int]]:
+    """Places of the soft gate and of each other gate, which loses no less on any input."""
+    gates = [(i, each) for i, each in enumerate(estimators) if routes_by_input(each)]
+    for i, soft in gates:
+        for j, other in gates:
+            best = isinstance(soft, MoE) and soft.gate == Soft() and soft.ridge == 0.0
+            if best and isinstance(other, MoE) and other.gate != Soft() and other.ridge == 0.0:
+                yield i, j
 
-    .. math:: \sum_{i<j}\sqrt{p_ip_j}\,B_iB_j,\qquad
-              B_i = \prod_{m\in i}\Big(\frac{2\sqrt{\sigma^2(\lambda+\sigma^2)}}
-                                            {\lambda+2\sigma^2}\Big)^{1/2} .
 
-    Pairs of groups whose experts both predict zero are left out: their errors cost nothing.
-    """
-    noise, signal = model.noise_variance, model.signal_variances
-    overlap = np.where(
-        signal > 0.0,
-        2.0 * np.sqrt(noise) * np.sqrt(noise + signal) / np.maximum(2.0 * noise + signal, 1e-300),
-        1.0,
+def _difference_unseen(estimates: Estimates, soft: int, other: int, size: int) -> bool:
+    """Whether two gates differ on a few of the inputs, for the first model with both."""
+    if estimates.methods[soft] != "identity" or not estimates.paired(soft, other):
+        return False
+    return any(
+        few_carry(each.mean, each.sem, each.replicates)
+        for start in range(0, len(estimates), size)
+        for each in [estimates.difference(start + other, start + soft)]
+        if each.mean != 0.0
     )
-    with np.errstate(divide="ignore"):
-        logs = block_sums(np.log(overlap), model.block_of) / 2.0
-    parts = np.sqrt(model.group_probabilities) * np.exp(logs)
-    speaks = block_sums(np.abs(model.coefficients) * signal, model.block_of) > 0.0
 
-    def pairs(of: FloatArray) -> float:
-        return float(of.sum() ** 2 - (of**2).sum()) / 2.0
 
-    return pairs(parts) - pairs(parts[~speaks])
+def _erasure_unseen(
+    estimates: Estimates, place: int, estimator: Estimator, model: BlockModel, under: Perturbation
+) -> bool:
+    """Whether erasures that carry a part of the risk were expected on few of the inputs."""
+    whole = under.replace(erasure=0.0)
+    more = [
+        float(model.group_probabilities @ np.vecdot(found.chances, found.variances))
+        for found in (error_cases(estimator, model, each) for each in (under, whole))
+    ]
+    used = model.dim if not isinstance(estimator, MoE) else int(model.sizes.max())
+    replicates = float(estimates.replicates[place])
+    events = -replicates * math.expm1(used * math.log1p(-under.erasure))
+    return events < min(ENOUGH, replicates * SCARCE) and more[0] - more[1] > NEGLIGIBLE * _sem(
+        estimates, place
+    )
 
 
 def _confusion_unseen(

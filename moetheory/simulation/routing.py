@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -11,8 +12,10 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
+from moetheory.common.errors import RareGroupWarning
 from moetheory.common.seeding import RNG, entropy_of, stream
 from moetheory.common.validation import count, read_only
+from moetheory.predictors.routing_bounds import routing_error_bound
 from moetheory.problem.estimators import require_strict
 from moetheory.problem.gates import Gate, Hard, Learned, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
@@ -29,6 +32,7 @@ from moetheory.simulation.methods.strata import (
     strata,
 )
 from moetheory.simulation.methods.tally import Tally
+from moetheory.simulation.rare_events import few_carry
 
 INPUTS = 100_000
 TRAINING_SETS = 200
@@ -86,11 +90,11 @@ def simulate_routing(
     .. math:: P(\text{wrong}) = E(1-w_c),\qquad P(j \mid g) = E(w_g 1_{c=j})/p_g,\qquad
               \text{excess} = E(\max_j w_j - w_c) \ge 0 .
 
-    Inputs are spread over the groups in proportion, two of each at least.
+    Groups are strata: rare ones get as many inputs as a K-th of all, or nearly, and every input
+    counts by how often it occurs.
 
-    Where errors are rarer than the inputs that are drawn (misrouting · inputs below about 1000)
-    none of those that matter is among them, and the sem is far too small: there
-    `routing_matrix` is the answer.
+    Where errors are rarer than the inputs that are drawn none of those that matter is among
+    them, and the sem is far too small: there `routing_matrix` is the answer.
 
     Parameters
     ----------
@@ -103,6 +107,11 @@ def simulate_routing(
         On how many inputs each learned router is tried.
     rng : int, SeedSequence, Generator or None
         As for `simulate`.
+
+    Warns
+    -----
+    RareGroupWarning
+        Errors are rarer than the inputs.
 
     Raises
     ------
@@ -148,6 +157,8 @@ def simulate_routing(
         values.append(part.values[1])
         tally = part.tally if tally is None else tally.merge(part.tally)
     assert tally is not None
+    if not learned:
+        _warn_of_rare_errors(tally, model)
     return _estimate(tally, sums, np.concatenate(values) if learned else None, model, entropy)
 
 
@@ -205,7 +216,7 @@ class _InputChunks:
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
         p = self.model.group_probabilities
-        counts = kernels.stratum_counts(replicates, p)
+        counts = kernels.stratum_counts(replicates, _even_shares(p))
         groups = strata(counts)
         draws = self.input_model.squares.draw(rng, replicates)
         group = kernels.posterior(
@@ -236,13 +247,34 @@ class _RouterChunks:
         return self.router.batch(inputs_of_router(self.model, self.inputs))
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        p = self.model.group_probabilities
-        (found,) = routed_inputs(rng, self.router, self.input_models, replicates, p, self.inputs)
+        shares = _even_shares(self.model.group_probabilities)
+        (found,) = routed_inputs(
+            rng, self.router, self.input_models, replicates, shares, self.inputs
+        )
         excess = found.highest_posterior - found.group.largest
         sums = _RoutingSums.of(found.chosen, found.group, excess, found.weights)
         values = np.stack([found.group.rest, excess]) * found.weights
         values = values.reshape(2, replicates, -1).sum(axis=2)
         return _Chunk(values, Tally.of(values, np.zeros((2, replicates, 0))), sums)
+
+
+def _warn_of_rare_errors(tally: Tally, model: BlockModel) -> None:
+    """Warn if the inputs that were drawn hold hardly any errors."""
+    mean, sem = float(tally.means[0]), float(np.sqrt(tally.covariance[0, 0]))
+    if routing_error_bound(model, 0.5) > 1e-12 and few_carry(mean, sem, tally.replicates):
+        warnings.warn(
+            "hardly any of the inputs that were drawn are in doubt: the standard error of the "
+            "misrouting cannot be trusted",
+            RareGroupWarning,
+            stacklevel=3,
+        )
+
+
+def _even_shares(probabilities: FloatArray) -> FloatArray:
+    """Shares of the inputs, (K,): a group gets its probability, or one part in K if it is rarer."""
+    possible = probabilities > 0.0
+    shares = np.where(possible, np.maximum(probabilities, 1.0 / possible.sum()), 0.0)
+    return np.asarray(shares / shares.sum())
 
 
 def _estimate(

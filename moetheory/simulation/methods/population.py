@@ -80,9 +80,14 @@ class PopulationRoute:
         return fewest_inputs(self.models[0])
 
     @property
+    def rows(self) -> int:
+        """Samples whose features are held together."""
+        return max(1, BATCH // self.models[0].dim)
+
+    @property
     def batch(self) -> int:
-        """Samples that are drawn together, at most."""
-        return max(BATCH // self.models[0].dim, roomy_inputs(self.models[0]))
+        """Samples that are divided among the groups together, at most."""
+        return max(self.rows, roomy_inputs(self.models[0]))
 
     @property
     def chunk_size(self) -> int:
@@ -98,7 +103,8 @@ class PopulationRoute:
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
         arrays = 6 if self.under is None else 9
-        return 8 * arrays * self.batch * (self.cost + len(self.models) * len(self.estimators))
+        fits = len(self.models) * len(self.estimators)
+        return 8 * arrays * (self.rows * self.cost + self.batch * fits)
 
     @cached_property
     def _predictors(self) -> list[FloatArray]:
@@ -142,12 +148,17 @@ class PopulationRoute:
     def _batch(self, rng: np.random.Generator, rows: int, keep: bool) -> Tally:
         counts = kernels.stratum_counts(rows, self.shares)
         groups = strata(counts)
-        errors = [
-            self._errors(stream, groups, number)
-            for number, stream in enumerate(identical_streams(rng, len(self.models)))
-        ]
-        values = np.square(np.concatenate(errors))
+        values = np.concatenate(
+            [self._squares(rng, groups[at : at + self.rows]) for at in range(0, rows, self.rows)],
+            axis=1,
+        )
         return Tally.of_strata(values, counts, self.models[0].group_probabilities, keep=keep)
+
+    def _squares(self, rng: np.random.Generator, groups: IntArray) -> FloatArray:
+        """Squared errors on inputs of ``groups``, model by model, (M·E, rows)."""
+        streams = enumerate(identical_streams(rng, len(self.models)))
+        errors = [self._errors(stream, groups, number) for number, stream in streams]
+        return np.square(np.concatenate(errors))
 
     def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
         """Errors of all estimators of model ``number`` on inputs of ``groups``, (E, rows)."""

@@ -50,19 +50,26 @@ def group_shares(
 def error_deviations(estimator: Estimator, model: BlockModel, under: Perturbation) -> FloatArray:
     r"""The standard deviation of squared errors given the group, in theory, (K,).
 
-    In each case an error is normal with variance r: its square has the mean r and the second
-    moment 3r². A gate that reads the input counts as one that errs on half of the inputs.
+    In each case an error e is normal with variance r. With a shift a of :math:`\lvert e\rvert` the
+    moments of :math:`v = (\lvert e\rvert+a)^2` are, with :math:`c = \sqrt{2r/\pi}`,
+
+    .. math:: E v = r + 2ac + a^2,\qquad E v^2 = 3r^2 + 8arc + 6a^2r + 4a^3c + a^4 .
+
+    A gate that reads the input counts as one that errs on half of the inputs.
     """
     omega = model.label_noise_variance
     if routes_by_input(estimator):
         routed = optimal_routed_losses(estimator, model, under)
         astray = routed.own_block + model.group_probabilities @ routed.routed_block
         return np.asarray(math.sqrt(2.0) * (omega + (routed.correct + astray) / 2.0))
-    chances, variances = error_cases(estimator, model, under)
+    chances, variances, shifts = error_cases(estimator, model, under)
     # relative to the largest, so that no square overflows or underflows
-    unit = float(variances.max() + omega) or 1.0
-    risks = (variances + omega) / unit
-    spread = np.vecdot(chances, 3.0 * risks**2) - np.vecdot(chances, risks) ** 2
+    unit = float((variances + shifts**2).max() + omega) or 1.0
+    r, a = (variances + omega) / unit, shifts / math.sqrt(unit)
+    c = np.sqrt(2.0 / math.pi * r)
+    mean = np.vecdot(chances, r + 2.0 * a * c + a**2)
+    square = 3.0 * r**2 + 8.0 * a * r * c + 6.0 * a**2 * r + 4.0 * a**3 * c + a**4
+    spread = np.vecdot(chances, square) - mean**2
     return np.asarray(unit * np.sqrt(np.maximum(spread, 0.0)))
 
 

@@ -192,7 +192,7 @@ class ProgressReport:
         else:
             assert self.target_sem is not None
             worst = _largest_sem(tally) / self.target_sem
-            needed = tally.replicates * worst**2 if math.isfinite(worst) else math.inf
+            needed = tally.replicates * worst * worst  # a power would raise an error, not overflow
             total = max(tally.replicates, math.ceil(min(needed, 1e18)))
         share = self.finished + self.weights[run] * tally.replicates / total
         self.progress(min(round(share * total), total), total)

@@ -147,7 +147,7 @@ def test_a_single_expert_is_routed_by_every_gate(generic):
     assert learned.mean == pytest.approx(mt.risk(mt.MoE(), one).value, rel=1e-13)
 
 
-@pytest.mark.filterwarnings("ignore:moe:moetheory.RareGroupWarning")
+@pytest.mark.filterwarnings("ignore::moetheory.RareGroupWarning")
 @given(block_models(strict=True, noiseless=True))
 @settings(max_examples=60)
 def test_whatever_the_model_soft_is_best(model):
@@ -182,7 +182,7 @@ def test_without_feature_noise_routing_is_perfect(generic, blocks, method):
         assert risks[0] > 0.0
 
 
-@pytest.mark.filterwarnings("ignore:moe:moetheory.RareGroupWarning")
+@pytest.mark.filterwarnings("ignore::moetheory.RareGroupWarning")
 @pytest.mark.parametrize("noise", [0.0, 1e-11, 0.5, 1e11])
 def test_blocks_without_signal(noise):
     """Their scores are constant, and equal ones tie."""

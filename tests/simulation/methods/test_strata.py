@@ -17,7 +17,7 @@ BOTH = (mt.Dense(), mt.MoE())
 CONFUSION = np.array([[0.9, 0.1, 0.0], [0.0, 1.0, 0.0], [0.02, 0.18, 0.8]])
 UNDER = {
     "none": None,
-    "noise and a shift": mt.Perturbation(noise_variance=0.9),
+    "noise and a shift": mt.Perturbation(noise_variance=0.9, radius=0.8),
     "confusion": mt.Perturbation(confusion=CONFUSION, drag=0.7),
 }
 
