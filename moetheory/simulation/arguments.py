@@ -210,9 +210,10 @@ def warn_of_heavy_noise(under: Perturbation | None, replicates: int | None) -> N
     if not math.isfinite(excess):
         message = "the fourth moment of the test noise is infinite: the sem cannot be trusted"
     elif replicates is not None and replicates < INPUTS_PER_KURTOSIS * excess:
+        least = math.ceil(INPUTS_PER_KURTOSIS * excess)
         message = (
-            f"the test noise has heavy tails, an excess kurtosis of {excess:.3g}: intervals are too "
-            f"short; take {math.ceil(INPUTS_PER_KURTOSIS * excess)} replicates at least"
+            f"the test noise has heavy tails, an excess kurtosis of {excess:.3g}: intervals are "
+            f"too short; take {least} replicates at least"
         )
     else:
         return

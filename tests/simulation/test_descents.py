@@ -146,6 +146,7 @@ def test_one_step_is_what_theory_says(mixed, agrees, leakage, counts):
         assert agrees(each.mean[0], each.sem[0], sets, value)
 
 
+@pytest.mark.filterwarnings("ignore:.*lack samples:moetheory.RareGroupWarning")
 @pytest.mark.parametrize("training", ["own", "joint"])
 @pytest.mark.parametrize(
     ("world", "step"), [("plenty", "optimal"), ("leakage and fewer", 0.02), ("drawn", "optimal")]
