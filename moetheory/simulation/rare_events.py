@@ -151,9 +151,8 @@ def _erasure_unseen(
     used = model.dim if not isinstance(estimator, MoE) else int(model.sizes.max())
     replicates = float(estimates.replicates[place])
     events = -replicates * math.expm1(used * math.log1p(-under.erasure))
-    return events < min(ENOUGH, replicates * SCARCE) and more[0] - more[1] > NEGLIGIBLE * _sem(
-        estimates, place
-    )
+    rare = events < min(ENOUGH, replicates * SCARCE)
+    return rare and more[0] - more[1] > NEGLIGIBLE * _sem(estimates, place)
 
 
 def _confusion_unseen(

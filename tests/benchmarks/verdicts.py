@@ -6,6 +6,7 @@ At default settings; both counts must be zero.
 """
 
 import argparse
+import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -42,10 +43,11 @@ def main() -> None:
     wrong = 0
     seeds = range(options.first, options.first + options.models)
     with ProcessPoolExecutor(options.processes) as pool:
-        for seed, name, status, control, what in pool.map(
-            partial(outcome, options.theorems), seeds, chunksize=4
-        ):
+        outcomes = pool.map(partial(outcome, options.theorems), seeds, chunksize=4)
+        for done, (seed, name, status, control, what) in enumerate(outcomes, 1):
             counts[name, f"{status} / {control}"] += 1
+            if done % 100 == 0:
+                print(f"{done} models, {wrong} wrong", file=sys.stderr, flush=True)
             if what:
                 wrong += 1
                 print(f"seed {seed}, {name}: {what}", flush=True)
