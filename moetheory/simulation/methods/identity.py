@@ -26,12 +26,9 @@ from moetheory.common.arrays import FloatArray
 from moetheory.kernels import QuadraticForms, Weights, Workspace
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, resolved
-from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
-from moetheory.simulation.methods.route import TEST_SAMPLES
 from moetheory.simulation.methods.strata import (
-    fewest_inputs,
-    group_shares,
+    StratifiedInputs,
     roomy_inputs,
     sampling_frequencies,
     strata,
@@ -78,23 +75,10 @@ def estimator_losses(
 
 
 @dataclass(frozen=True, eq=False)
-class IdentityRoute:
+class IdentityRoute(StratifiedInputs):
     """A replicate is one noisy input, a value the risk given all but the signs of its features."""
 
-    models: tuple[BlockModel, ...]
-    estimators: tuple[Estimator, ...]
-
     method: ClassVar[str] = "identity"
-
-    @property
-    def default_replicates(self) -> int:
-        """Inputs of a run whose length is not given."""
-        return max(TEST_SAMPLES, roomy_inputs(self.models[0]))
-
-    @property
-    def fewest(self) -> int:
-        """Inputs in the smallest chunk, enough of every group."""
-        return fewest_inputs(self.models[0])
 
     @cached_property
     def squares(self) -> SquaresLayout:
@@ -105,11 +89,6 @@ class IdentityRoute:
     def input_models(self) -> list[SquaredInputModel]:
         """Each model in terms of the squares."""
         return [SquaredInputModel(model, self.squares) for model in self.models]
-
-    @cached_property
-    def shares(self) -> FloatArray:
-        """The share of the inputs that each group gets, (K,)."""
-        return group_shares(self.models, self.estimators)
 
     @property
     def batch(self) -> int:

@@ -12,19 +12,16 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
-from moetheory.problem.estimators import Estimator, MoE, routes_by_input
+from moetheory.problem.estimators import MoE, routes_by_input
 from moetheory.problem.gates import Gate
 from moetheory.problem.model import BlockModel
-from moetheory.problem.perturbation import Perturbation
 from moetheory.simulation.methods.base import identical_streams
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import gate_weights
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
-from moetheory.simulation.methods.route import TEST_SAMPLES
 from moetheory.simulation.methods.strata import (
+    StratifiedInputs,
     even_parts,
-    fewest_inputs,
-    group_shares,
     roomy_inputs,
     strata,
 )
@@ -60,24 +57,10 @@ class FeatureGate:
 
 
 @dataclass(frozen=True, eq=False)
-class PopulationRoute:
+class PopulationRoute(StratifiedInputs):
     """A replicate is one test sample, a value the squared error of one predictor."""
 
-    models: tuple[BlockModel, ...]
-    estimators: tuple[Estimator, ...]
-    under: Perturbation | None = None
-
     method: ClassVar[str] = "population"
-
-    @property
-    def default_replicates(self) -> int:
-        """Samples of a run whose length is not given."""
-        return max(TEST_SAMPLES, roomy_inputs(self.models[0]))
-
-    @property
-    def fewest(self) -> int:
-        """Samples in the smallest chunk, enough of every group."""
-        return fewest_inputs(self.models[0])
 
     @property
     def rows(self) -> int:
@@ -131,11 +114,6 @@ class PopulationRoute:
     def _perturbations(self) -> list[PerturbedInputs | None]:
         under = self.under
         return [None if under is None else PerturbedInputs(under, model) for model in self.models]
-
-    @cached_property
-    def shares(self) -> FloatArray:
-        """The share of the samples that each group gets, (K,)."""
-        return group_shares(self.models, self.estimators, self.under)
 
     def chunk(
         self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +20,39 @@ from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.estimators import Estimator, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
+from moetheory.simulation.methods.route import TEST_SAMPLES
+
+
+@dataclass(frozen=True, eq=False)
+class StratifiedInputs:
+    """What routes over test inputs share: the groups of the inputs are strata.
+
+    Attributes
+    ----------
+    models : tuple of M BlockModel
+        Equal but for the noise variance; they use the same draws.
+    estimators : tuple of E Dense or MoE
+    under : Perturbation, optional
+    """
+
+    models: tuple[BlockModel, ...]
+    estimators: tuple[Estimator, ...]
+    under: Perturbation | None = None
+
+    @property
+    def default_replicates(self) -> int:
+        """Inputs of a run whose length is not given."""
+        return max(TEST_SAMPLES, roomy_inputs(self.models[0]))
+
+    @property
+    def fewest(self) -> int:
+        """Inputs in the smallest chunk, enough of every group."""
+        return fewest_inputs(self.models[0])
+
+    @cached_property
+    def shares(self) -> FloatArray:
+        """The share of the inputs that each group gets, (K,)."""
+        return group_shares(self.models, self.estimators, self.under)
 
 
 def group_shares(
