@@ -120,3 +120,20 @@ def test_every_learned_router_meets_every_group():
     truth = mt.risk(mt.MoE(gate=mt.Hard()), model).value
     assert estimate.sem < 0.1 * truth
     assert abs(estimate.mean - truth) < 5.0 * estimate.sem + 0.02 * truth
+
+
+def test_many_groups_fit_into_the_default_memory():
+    """Inputs of all groups are divided together, but not held together."""
+    model = mt.BlockModel.isotropic(1024, 512, 1.0, signal_energy=4.0)
+    under = mt.Perturbation(confusion=mt.even_confusion(512, 0.3))
+    estimate = mt.simulate(mt.MoE(), model, under=under, replicates=4096, rng=0)
+    assert abs(estimate.z(mt.risk(mt.MoE(), model, under=under))) < 5.0
+
+
+def test_a_target_beyond_reach_has_a_progress(generic):
+    def stop(done, total):
+        assert 0 < done < total
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mt.simulate(mt.MoE(), generic(), target_sem=1e-300, rng=0, progress=stop)
