@@ -16,7 +16,9 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.errors import RareGroupWarning
+from moetheory.kernels import stratum_counts
 from moetheory.predictors.error_variances import ErrorCases, error_cases
+from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.predictors.routing_bounds import routing_error_bound
 from moetheory.problem.estimators import Estimator, MoE, routes_by_input
 from moetheory.problem.gates import Soft
@@ -25,9 +27,10 @@ from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 from moetheory.results.estimates import Estimates
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
-from moetheory.simulation.methods.strata import group_shares
+from moetheory.simulation.methods.strata import error_deviations, group_shares, roomy_inputs
 
 ENOUGH = 30  # draws of an event, from which a spread can be seen
+FEW = 15.0  # degrees of freedom below which intervals of skewed values are too short
 SCARCE = 0.1  # the share of the draws below which an event is rare, however few the draws
 NEGLIGIBLE = 0.1  # standard errors that what was not drawn may shift a mean
 NEVER = 1e-6  # share of a risk that routing errors may cost without a warning
@@ -60,13 +63,18 @@ def warn_of_rare_errors(
     under: Perturbation | None,
 ) -> None:
     """Warn of errors of routing, by a gate or by confusion, and of erasures hardly drawn."""
-    shares = None if under is None else group_shares(models, estimators, under)
+    shares = group_shares(models, estimators, under)
     found: dict[str, None] = {}
     for place, (model, estimator) in enumerate(itertools.product(models, estimators)):
         name = estimator.label
+        replicates = int(estimates.replicates[place])
+        if _few_where_the_risk_is(replicates, estimator, model, under or UNCHANGED, shares):
+            found[f"hardly any of the inputs are of the groups that carry the risk of {name}"] = (
+                None
+            )
         if routes_by_input(estimator) and _gate_errs_unseen(estimates, place, model):
             found[f"{name} errs on hardly any of the inputs that were drawn"] = None
-        if under is None or shares is None:
+        if under is None:
             continue
         if under.erasure and _erasure_unseen(estimates, place, estimator, model, under):
             found[f"hardly any of the erasures that cost {name} were drawn"] = None
@@ -83,6 +91,24 @@ def warn_of_rare_errors(
             found[f"{names[0]} and {names[1]} differ on hardly any of the inputs drawn"] = None
     for message in found:
         _warn(message)
+
+
+def _few_where_the_risk_is(
+    replicates: int,
+    estimator: Estimator,
+    model: BlockModel,
+    under: Perturbation,
+    shares: FloatArray,
+) -> bool:
+    """Whether two inputs for each of many groups leave few for those that carry the risk."""
+    if not ENOUGH <= replicates < roomy_inputs(model):
+        return False
+    counts = stratum_counts(replicates, shares)
+    deviations = model.group_probabilities * error_deviations(estimator, model, under)
+    parts = deviations / (float(deviations.max()) or 1.0)
+    parts = parts**2 / np.maximum(counts, 1)
+    spread = float(np.sum(parts**2 / np.maximum(counts - 1, 1)))
+    return spread > 0.0 and float(parts.sum()) ** 2 < spread * min(FEW, replicates / 4.0)
 
 
 def few_carry(mean: float, sem: float, replicates: float) -> bool:

@@ -33,17 +33,29 @@ def test_a_group_that_few_training_sets_have_samples_of():
         mt.simulate_descent(mt.Dense(), model, [3], rng=0, step_size=0.01, **options)
 
 
+def test_two_inputs_for_each_of_many_groups_leave_few_for_the_one_that_counts():
+    coefficients = [3.0] + [1e-3] * 14
+    model = mt.BlockModel([1 / 15] * 15, range(15), [1.0] * 15, coefficients, 1.0)
+    (message,) = told(mt.MoE(), model, replicates=34)
+    assert message == (
+        "hardly any of the inputs are of the groups that carry the risk of moe: "
+        "the standard error cannot be trusted"
+    )
+    assert told(mt.MoE(), model, replicates=100) == []
+    assert told(mt.MoE(), model.replace(coefficients=[1.0] * 15), replicates=45) == []
+
+
 def test_errors_of_routing_that_are_rare_and_dear():
     model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 300.0], 1e-9)
     under = {
         rate: mt.Perturbation(confusion=[[1 - rate, rate], [0.0, 1.0]], drag=1.0)
         for rate in (1e-6, 0.2)
     }
-    (message,) = told(mt.MoE(), model, under=under[1e-6], replicates=2000)
-    assert message == (
+    dear = (
         "hardly any of the inputs that were drawn are taken for the group that would cost moe "
         "most: the standard error cannot be trusted"
     )
+    assert dear in told(mt.MoE(), model, under=under[1e-6], replicates=2000)
     assert told(mt.MoE(), model, under=under[0.2], replicates=2000) == []
     assert told(mt.MoE(), model, under=under[0.2], replicates=20) == []
     # what is rare and costs little shifts nothing
