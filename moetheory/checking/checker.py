@@ -15,11 +15,16 @@ from moetheory.checking.decisions import (
     decide_theorem,
     evaluate,
 )
-from moetheory.checking.error_law import LEAST_REPLICATES, ErrorLaw, without_label_noise
+from moetheory.checking.error_law import (
+    DISTORTION,
+    LEAST_REPLICATES,
+    ErrorLaw,
+    without_label_noise,
+)
 from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.certificates import Certificate, Shipped, certify
 from moetheory.claims.declaration import Claim, Theorem, Under
-from moetheory.claims.experiments import DISTORTION, Setting
+from moetheory.claims.experiments import Setting
 from moetheory.common.errors import RareGroupWarning
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.validation import count, number

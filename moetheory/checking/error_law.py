@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moetheory.claims.declaration import Claim, Theorem
-from moetheory.claims.experiments import DETECTION_QUANTILE, DISTORTION, tail_distortion
+from moetheory.claims.experiments import DETECTION_QUANTILE
 from moetheory.common.arrays import FloatArray
 from moetheory.predictors.error_variances import error_cases
 from moetheory.predictors.perturbed_risks import UNCHANGED
@@ -17,6 +17,7 @@ from moetheory.problem.perturbation import Perturbation
 from moetheory.results.estimates import student_quantile
 from moetheory.simulation.methods.strata import group_shares
 
+DISTORTION = 0.5  # largest relative change of a tail probability that skewness may cause
 LEAST_REPLICATES = 10_000
 
 
@@ -105,7 +106,7 @@ class ErrorLaw:
 
     def distortion(self, replicates: int, threshold: float) -> float:
         """The relative change, to leading order, of the tail beyond ``threshold`` by skewness."""
-        return tail_distortion(self.skewness / math.sqrt(replicates), threshold)
+        return threshold**3 * self.skewness / (3.0 * math.sqrt(replicates))
 
 
 def without_label_noise(model: BlockModel) -> BlockModel:

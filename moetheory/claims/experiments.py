@@ -10,7 +10,6 @@ from moetheory.results.estimates import student_quantile
 ABSOLUTE = ""  # `Outcome.relative_to` of a power that is no fraction of anything
 DETECTION_QUANTILE = 2.3263  # 99 % quantile of the normal law: how surely an error must be seen
 LEAST_SKEWNESS = 1e-4  # of a mean: one below is normal for any tail, and costs digits
-DISTORTION = 0.5  # largest relative change of a tail probability that skewness may cause
 
 
 class Setting(NamedTuple):
@@ -115,11 +114,3 @@ class Outcome(NamedTuple):
         if self.enough > self.replicates:  # few replicates have larger thresholds than enough
             return self.enough
         return self.replicates * (self.power / self.resolution) ** 2
-
-
-def tail_distortion(skewness: float, threshold: float) -> float:
-    """The relative change of the tail of a studentised mean beyond ``threshold``, leading order.
-
-    ``skewness`` is that of the mean, which falls like the root of the replicates.
-    """
-    return threshold**3 * abs(skewness) / 3.0

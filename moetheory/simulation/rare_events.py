@@ -154,7 +154,7 @@ def _gates_beside_soft(estimators: Sequence[Estimator]) -> Iterator[tuple[int, i
 
 
 def _difference_unseen(estimates: Estimates, soft: int, other: int, size: int) -> bool:
-    """Whether two gates differ on a few of the inputs, for the first model with both."""
+    """Whether two gates differ on a few of the inputs, for any of the models."""
     if estimates.methods[soft] != "identity" or not estimates.paired(soft, other):
         return False
     return any(

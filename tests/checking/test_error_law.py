@@ -9,8 +9,7 @@ from scipy import stats
 
 import moetheory as mt
 from moetheory import kernels
-from moetheory.checking.error_law import ErrorLaw, without_label_noise
-from moetheory.claims.experiments import DISTORTION
+from moetheory.checking.error_law import DISTORTION, ErrorLaw, without_label_noise
 from moetheory.results.estimates import student_quantile
 from moetheory.simulation.methods.strata import group_shares
 
