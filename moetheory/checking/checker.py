@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from moetheory.checking.error_law import (
     without_label_noise,
 )
 from moetheory.checking.verdicts import Comparison, Verdict
-from moetheory.claims.certificates import Certificate, Shipped, certify
+from moetheory.claims.assumptions import Assumption
+from moetheory.claims.certificates import Certificate, Shipped, certify, within_scope
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.experiments import Setting
 from moetheory.common.errors import RareGroupWarning
@@ -84,6 +86,9 @@ def check(
     ------
     KeyError
         There is no theorem of that name; the message lists those there are.
+    ValueError
+        A certificate of a theorem of your own has a scope that contradicts an assumption, or a
+        domain that is empty or does not cover the scope.
 
     Examples
     --------
@@ -132,8 +137,10 @@ def check(
         if progress is not None:
             progress(index + 1, len(experiments))
 
+    given = () if failed else theorem.assumptions
     verdicts = tuple(
-        decide_claim(claim, evaluations[claim], _certificate(claim)) for claim in claims
+        decide_claim(claim, evaluation, _certificate_for(claim, given, evaluation.points))
+        for claim, evaluation in evaluations.items()
     )
     status, reason = decide_theorem(failed, claims, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
@@ -232,10 +239,20 @@ def _compare(law: ErrorLaw, estimates: Estimates, tail: float) -> Comparison:
     )
 
 
-def _certificate(claim: Claim) -> Certificate | None:
+def _certificate_for(
+    claim: Claim, given: tuple[Assumption, ...], models: Iterable[BlockModel]
+) -> Certificate | None:
+    """The certificate of a claim, and whether its scope contains the claim's ``models``."""
+    certificate = _certificate(claim, given)
+    if certificate is None or claim.symbolic is None:
+        return None
+    return replace(certificate, covers=within_scope(claim.symbolic(), models))
+
+
+def _certificate(claim: Claim, given: tuple[Assumption, ...]) -> Certificate | None:
     """The certificate of a claim, None without symbolic sides."""
     if claim.symbolic is None or claim.left is None or claim.right is None:
         return None
     scale = claim.left if claim.scale is None else claim.scale.size
     shipped = Shipped(claim.left, claim.right, scale)
-    return certify(claim.relation, claim.symbolic(), shipped)
+    return certify(claim.relation, claim.symbolic(), shipped, given=given)

@@ -126,6 +126,7 @@ def decide_claim(
     contradicted = [p for p, c in compared if c.decides and not c.agrees]
     blind = [(point, c) for point, c in compared if not c.decides]
     proof = "" if certificate is None else certificate.status
+    proved = certificate is not None and proof == "proved" and certificate.covers
     status: Status = "holds"
     reason, shown = "", points[0] if points else None
     if wrong:
@@ -142,13 +143,40 @@ def decide_claim(
     elif blind:
         status, (shown, worst) = "inconclusive", max(blind, key=lambda pair: pair[1].needed)
         reason = f"at {shown.label} {_blindness(worst)}"
-    elif proof != "proved" and not any(point.supports for point in points):
+    elif not proved and not any(point.supports for point in points):
         status = "not evaluated"
         shown, reason = _not_evaluated(claim, points, evaluation.refusal)
     applies = bool(points or evaluation.refusal or not claim.condition)
+    evidence = _evidence(points, certificate)
+    experimental = claim.experiment is not None and not proved
+    found = max((c for _, c in compared), key=lambda c: c.power, default=None)
+    precision = found.seen if experimental and status == "holds" and found is not None else ""
     return ClaimVerdict(
-        claim.name, claim.relation, status, reason, points, shown, certificate, applies
+        claim.name,
+        claim.relation,
+        status,
+        reason,
+        points,
+        shown,
+        certificate,
+        evidence,
+        precision,
+        applies,
     )
+
+
+def _evidence(points: Sequence[ClaimPoint], certificate: Certificate | None) -> tuple[str, ...]:
+    """What speaks for a claim, in words: a proof and its scope, evaluations, simulations."""
+    evidence = []
+    if certificate is not None and certificate.status == "proved":
+        evidence.append(certificate.summary)
+    if evaluated := sum(point.holds is True for point in points):
+        evidence.append(f"evaluated at {evaluated} {'model' if evaluated == 1 else 'models'}")
+    comparisons = (point.comparison for point in points)
+    agreeing = [c for c in comparisons if c is not None and c.decides and c.agrees]
+    if agreeing:
+        evidence.append(f"simulated to {max(agreeing, key=lambda c: c.power).seen}")
+    return tuple(evidence)
 
 
 def _refutation(certificate: Certificate) -> str:

@@ -57,6 +57,14 @@ class Comparison:
     note: str = ""
 
     @property
+    def seen(self) -> str:
+        """The power in words: "0.98 %" of the left side, "2 % of risk", or a plain number."""
+        if not self.relative_to:
+            return f"{self.power:.2g}"
+        suffix = "" if self.relative_to == "left" else f" of {self.relative_to}"
+        return f"{100.0 * self.power:.2g} %{suffix}"
+
+    @property
     def agrees(self) -> bool:
         """Whether the deviation is within chance."""
         return abs(self.z) <= self.threshold
@@ -107,12 +115,25 @@ class ClaimPoint:
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """The verdict on one claim of a theorem, with its points and its certificate.
+    """The verdict on one claim of a theorem, with its points, certificate and evidence.
 
-    ``shown`` is the point that a report shows: one that fails, else one whose simulation or sides
-    do not decide, else the first, which is the user's own model if the claim is evaluated there.
-    Claims without symbolic sides have no certificate (None). ``applies`` is False for a claim
-    whose condition the model does not meet: the claim is not evaluated, the theorem can hold.
+    Attributes
+    ----------
+    name, relation, status, reason
+    points : tuple of ClaimPoint
+    shown : ClaimPoint or None
+        The point that a report shows: one that fails, else one whose simulation or sides do not
+        decide, else the first, which is the user's own model if the claim is evaluated there.
+    certificate : Certificate or None
+        None for a claim without symbolic sides.
+    evidence : tuple of str
+        What speaks for the claim: "proved for any model", "evaluated at 5 models",
+        "simulated to 0.98 %" (the error that would have been seen).
+    precision : str
+        The error up to which the claim holds, if that rests on an experiment: "1.6 %".
+    applies : bool
+        False for a claim whose condition the model does not meet: the claim is not evaluated, the
+        theorem can hold.
     """
 
     name: str
@@ -122,7 +143,14 @@ class ClaimVerdict:
     points: tuple[ClaimPoint, ...]
     shown: ClaimPoint | None
     certificate: Certificate | None
+    evidence: tuple[str, ...] = ()
+    precision: str = ""
     applies: bool = True
+
+    @property
+    def outcome(self) -> str:
+        """The status in words: "holds to 1.6 %" if it rests on an experiment."""
+        return f"{self.status} to {self.precision}" if self.precision else self.status
 
 
 @dataclass(frozen=True, repr=False)

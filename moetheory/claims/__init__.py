@@ -1,5 +1,6 @@
 """The parts of a theorem: its claims, their assumptions and their certificates."""
 
-from moetheory.claims.declaration import Assumption, Claim, Theorem
+from moetheory.claims.assumptions import Assumption
+from moetheory.claims.declaration import Claim, Theorem
 
 __all__ = ["Assumption", "Claim", "Theorem"]

@@ -1,15 +1,39 @@
-"""Assumptions that several theorems share, as predicates on a model.
+"""Assumptions of theorems, as predicates on a model, and those that several theorems share.
 
 Numbers count as equal within 1e-11 (relative), which is tighter than the identities are judged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from moetheory.claims.declaration import Assumption
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.problem.model import BlockModel
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A condition on the model, in words and as a predicate.
+
+    Attributes
+    ----------
+    name : str
+        The condition in words; a verdict "assumptions not met" quotes it.
+    holds : callable
+        Whether a model meets it.
+
+    Examples
+    --------
+    >>> several = Assumption("several groups", lambda model: model.experts > 1)
+    >>> several.holds(BlockModel.isotropic(dim=4, experts=2, noise_variance=1.0))
+    True
+    """
+
+    name: str
+    holds: Callable[[BlockModel], bool]
 
 
 def _all_equal(values: FloatArray | IntArray) -> bool:

@@ -8,13 +8,15 @@ leaves a numerator and a denominator; if all coefficients of both are positive, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from moetheory.claims.assumptions import Assumption
+from moetheory.claims.domains import Values, require_covered, require_positive
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
 from moetheory.problem.model import BlockModel
 
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
     import sympy
 
 Relation = Literal["<=", "=="]
-Values = Mapping[str, float]
 RESOLUTION = 0.01  # the relative error that every comparison must be able to see by default
+FEWEST_POINTS = 4  # random points of each case of a claim
 _DIGITS = 40
 _TIE = 1e-12  # the relative difference that is allowed between symbolic and shipped sides
+
+
+def _any_model(_: BlockModel) -> bool:
+    """The scope of a proof that covers every model of the claim."""
+    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,20 +42,43 @@ class Symbolic:
     Attributes
     ----------
     left, right : sympy.Expr
+    scope : str
+        What a proof covers, in words that follow "proved for": "any model", "K = 2 to 5".
     domain : mapping of symbols to expressions
         Substitutions after which every symbol ranges over the positive numbers; symbols that
-        are not named range over them already.
+        are not named range over them already. Each has one coordinate of its own.
     draw : callable
-        A random point of the domain: ``draw(generator)`` maps symbol names to values.
+        A random point of the scope: ``draw(generator)`` maps symbol names to values. Points
+        outside the domain are refused, for the proof would not cover them.
     model : callable
-        The model that such values stand for.
+        The model that such values stand for; or a tuple of it and what else the sides of the
+        claim take, such as a step size.
+    covers : callable
+        Whether the scope contains a model at which the claim is evaluated. By default any.
+
+    Raises
+    ------
+    ValueError
+        The scope has no words, or the domain is empty or not positive.
     """
 
     left: sympy.Expr
     right: sympy.Expr
+    scope: str
     domain: Mapping[sympy.Symbol, sympy.Expr]
-    draw: Callable[[np.random.Generator], dict[str, float]]
-    model: Callable[[Values], BlockModel]
+    draw: Callable[[np.random.Generator], dict[str, Any]]
+    model: Callable[[Values], Any]
+    covers: Callable[[BlockModel], bool] = _any_model
+
+    def __post_init__(self) -> None:
+        if not self.scope.strip():
+            raise ValueError('scope must say what the proof covers, such as "any model", got ""')
+        require_positive(self.domain)
+
+
+def cases_of(claim: Symbolic | Sequence[Symbolic]) -> tuple[Symbolic, ...]:
+    """The cases of a claim's symbolic form, one if there are no several."""
+    return (claim,) if isinstance(claim, Symbolic) else tuple(claim)
 
 
 class Shipped(NamedTuple):
@@ -75,6 +105,10 @@ class Certificate:
     discrepancy : float
         Largest relative difference between a symbolic side and the shipped one; NaN if a side
         is, or if no random point compares them.
+    scope : str
+        What is proved, in words that follow "proved for".
+    covers : bool
+        Whether the scope contains the models at which the claim is evaluated; set by `check`.
     counterexample : mapping or None
         The values of the symbols at a point that contradicts the claim.
     """
@@ -83,11 +117,26 @@ class Certificate:
     numerator: str
     denominator: str
     discrepancy: float
+    scope: str
+    covers: bool = True
     counterexample: Values | None = None
+
+    @property
+    def summary(self) -> str:
+        """The status in words, with the scope of a proof."""
+        if self.status != "proved":
+            return self.status
+        return f"proved for {self.scope}{'' if self.covers else ', not here'}"
 
 
 def certify(
-    relation: Relation, claim: Symbolic, shipped: Shipped, *, points: int = 8, seed: int = 0
+    relation: Relation,
+    claim: Symbolic | Sequence[Symbolic],
+    shipped: Shipped,
+    *,
+    given: Sequence[Assumption] = (),
+    points: int = 8,
+    seed: int = 0,
 ) -> Certificate:
     """The certificate of a claim: proved, refuted at a random point, or left open.
 
@@ -97,11 +146,20 @@ def certify(
     Parameters
     ----------
     relation : {"<=", "=="}
-    claim : Symbolic
+    claim : Symbolic or sequence of them
+        Several are cases of one claim, with one scope: all must be proved.
     shipped : Shipped
         What the library computes for the two sides.
+    given : sequence of Assumption
+        What the claim assumes of a model; the random models must meet it.
     points, seed : int
-        Random points at which the symbolic sides meet the shipped ones.
+        Random points at which the symbolic sides meet the shipped ones, over all cases.
+
+    Raises
+    ------
+    ValueError
+        The scope contradicts an assumption, the domain does not cover the random points, or
+        these are all alike.
 
     Examples
     --------
@@ -109,22 +167,47 @@ def certify(
     >>> from moetheory import BlockModel, moe_bound
     >>> V, sigma2 = sympy.symbols("V sigma2", positive=True)
     >>> claim = Symbolic(
-    ...     V * sigma2 / (1 + sigma2), V * sigma2, {}, lambda rng: {"V": 2.0, "sigma2": 0.5},
-    ...     lambda v: BlockModel.isotropic(1, 1, v["sigma2"], label_power=v["V"]))
+    ...     V * sigma2 / (1 + sigma2), V * sigma2, "one coordinate", domain={},
+    ...     draw=lambda rng: {"V": rng.uniform(0.1, 9.0), "sigma2": rng.uniform(0.1, 9.0)},
+    ...     model=lambda v: BlockModel.isotropic(1, 1, v["sigma2"], label_power=v["V"]))
     >>> from moetheory.claims.quantities import moe_excess
-    >>> certify("<=", claim, Shipped(moe_excess, moe_bound, moe_excess)).status
-    'proved'
+    >>> certificate = certify("<=", claim, Shipped(moe_excess, moe_bound, moe_excess))
+    >>> certificate.status, certificate.scope
+    ('proved', 'one coordinate')
     """
+    cases = cases_of(claim)
+    each = max(math.ceil(points / len(cases)), FEWEST_POINTS)
+    rng = np.random.default_rng(seed)
+    found = [_certify_case(relation, case, shipped, given, each, rng) for case in cases]
+    return min(found, key=lambda each: ("refuted", "open", "proved").index(each.status))
+
+
+def within_scope(claim: Symbolic | Sequence[Symbolic], models: Iterable[BlockModel]) -> bool:
+    """Whether the scope of a claim's symbolic form contains all of these models."""
+    cases = cases_of(claim)
+    return all(any(case.covers(model) for case in cases) for model in models)
+
+
+def _certify_case(
+    relation: Relation,
+    claim: Symbolic,
+    shipped: Shipped,
+    given: Sequence[Assumption],
+    points: int,
+    rng: np.random.Generator,
+) -> Certificate:
+    """The certificate of one case."""
     numerator, denominator = _fraction(claim.right - claim.left, tuple(claim.domain.items()))
     proved = numerator == 0 or (
         relation == "<=" and _all_positive(numerator) and _all_positive(denominator)
     )
-    rng = np.random.default_rng(seed)
     drawn = [claim.draw(rng) for _ in range(points)]
+    symbols = sorted((claim.left.free_symbols | claim.right.free_symbols), key=str)
+    require_covered(claim.domain, symbols, drawn)
     counterexample = next(
         (values for values in drawn if _contradicts(relation, claim, values)), None
     )
-    found = (_discrepancy(claim, shipped, values) for values in drawn)
+    found = (_discrepancy(claim, shipped, given, values) for values in drawn)
     discrepancies = [discrepancy for discrepancy in found if discrepancy is not None]
     # NaN must not pass for agreement
     agree = all(discrepancy <= _TIE for discrepancy in discrepancies)
@@ -136,7 +219,8 @@ def certify(
         str(numerator),
         str(denominator),
         float(np.max(discrepancies)) if discrepancies else math.nan,
-        counterexample,
+        claim.scope,
+        counterexample=counterexample,
     )
 
 
@@ -187,15 +271,18 @@ def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:
     return bool(excess > 1e-25 * (abs(left) + abs(right)))
 
 
-def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float | None:
+def _discrepancy(
+    claim: Symbolic, shipped: Shipped, given: Sequence[Assumption], values: Values
+) -> float | None:
     """The largest relative difference between symbolic and shipped sides; NaN if any side is.
 
     None where there is nothing to compare: the model is outside the accepted range, or rounding
     hides 1 % of the sides.
     """
     try:
-        model = claim.model(values)
-        computed, scale = (shipped.left(model), shipped.right(model)), abs(shipped.scale(model))
+        point = claim.model(values)
+        _require_assumptions(claim, given, point)
+        computed, scale = (shipped.left(point), shipped.right(point)), abs(shipped.scale(point))
     except (OutOfRangeError, NoClosedForm):
         return None
     left, right = evaluate(claim.left, values), evaluate(claim.right, values)
@@ -204,6 +291,17 @@ def _discrepancy(claim: Symbolic, shipped: Shipped, values: Values) -> float | N
         return None
     apart = _relative(computed[0] - left, scale), _relative(computed[1] - right, abs(right))
     return float(np.max(np.array(apart, dtype=np.float64)))
+
+
+def _require_assumptions(claim: Symbolic, given: Sequence[Assumption], point: Any) -> None:
+    """Refuse a scope that contains a model which the claim is not about."""
+    for model in point if isinstance(point, tuple) else (point,):
+        failed = [a.name for a in given if isinstance(model, BlockModel) and not a.holds(model)]
+        if failed:
+            raise ValueError(
+                f"the scope of a certificate must meet the claim's assumptions, got "
+                f"{claim.scope!r} with {model!r}, which contradicts {failed[0]!r}"
+            )
 
 
 def _relative(difference: Any, scale: Any) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim
+from moetheory.claims.domains import Values
 from moetheory.claims.gradient_descent import TrainedEstimator, steepest_direction_model
 from moetheory.claims.quantities import claim_about, direction, log_uniform
 from moetheory.problem.model import BlockModel
@@ -62,7 +63,8 @@ def _factor_claim(
             size = step(*(values[name] for name in ("p", "lambda_", "sigma2", "u")))
             return steepest_direction_model({**values, "b": 1.0}), float(size)
 
-        return one.claim((1 - a * fast) ** 2, (1 - a * slow) ** 2, draw=draw, model=model)
+        sides = (1 - a * fast) ** 2, (1 - a * slow) ** 2
+        return one.claim(*sides, scope="any direction and step", draw=draw, model=model)
 
     return Claim(
         name=f"{faster.name} <= {slower.name}: factor of a direction, {where}",
@@ -103,7 +105,7 @@ def same_spectra_model() -> BlockModel:
 
 
 def best_factors() -> Symbolic:
-    """Contraction factors of dense and experts at own best steps: K blocks, two directions each."""
+    """Contraction factors of dense and experts at own best steps: K blocks of one spectrum."""
     import sympy
 
     p, low, more, noise = sympy.symbols("p low more sigma2", positive=True)
@@ -114,6 +116,7 @@ def best_factors() -> Symbolic:
     return Symbolic(
         left=factor(p),
         right=factor(1),
+        scope="equal blocks and groups, any spectrum",
         domain={p: 1 / (1 + sympy.Symbol("t", positive=True))},
         draw=_draw_spectrum,
         model=_model_of_spectrum,
@@ -127,18 +130,21 @@ def reversed_best_factors() -> Symbolic:
 
 
 def _draw_spectrum(rng: np.random.Generator) -> dict[str, float]:
-    """Random values of p = 1/K, the eigenvalues low and low + more, and sigma2."""
-    return {"p": 1.0 / int(rng.integers(2, 6)), **log_uniform(rng, "low", "more", "sigma2")}
+    """Random values of p = 1/K, of the eigenvalues low to low + more, and of sigma2."""
+    inner = float(rng.uniform(0.0, 1.0))  # where another eigenvalue lies between them
+    values = log_uniform(rng, "low", "more", "sigma2")
+    values["more"] *= values["low"]  # the sum low + more keeps the digits of both
+    return {"p": 1.0 / int(rng.integers(2, 6)), "inner": inner, **values}
 
 
 def _model_of_spectrum(values: Values) -> BlockModel:
-    """The model of K equal blocks with the eigenvalues low and low + more."""
+    """The model of K equal blocks with eigenvalues from low to low + more."""
     experts = round(1.0 / values["p"])
-    spectrum = [values["low"], values["low"] + values["more"]]
+    shares = np.array([0.0, values["inner"], 1.0])
     return BlockModel(
         np.full(experts, 1.0 / experts),
-        np.repeat(np.arange(experts), 2),
-        np.tile(spectrum, experts),
-        np.ones(2 * experts),
+        np.repeat(np.arange(experts), len(shares)),
+        np.tile(values["low"] + shares * values["more"], experts),
+        np.ones(experts * len(shares)),
         values["sigma2"],
     )

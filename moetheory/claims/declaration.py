@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic
+from moetheory.claims.assumptions import Assumption
+from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic, cases_of
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.common.errors import OutOfRangeError
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -78,31 +79,6 @@ class Scale(NamedTuple):
     size: Callable[[BlockModel], float]
 
 
-@dataclass(frozen=True)
-class Assumption:
-    """A condition on the model, in words and as a predicate.
-
-    `moetheory.claims.assumptions` holds those that several theorems share.
-
-    Attributes
-    ----------
-    name : str
-        The condition in words; a verdict "assumptions not met" quotes it.
-    holds : callable
-        Whether a model meets it.
-
-    Examples
-    --------
-    >>> from moetheory import BlockModel
-    >>> several = Assumption("several groups", lambda model: model.experts > 1)
-    >>> several.holds(BlockModel.isotropic(dim=4, experts=2, noise_variance=1.0))
-    True
-    """
-
-    name: str
-    holds: Callable[[BlockModel], bool]
-
-
 @dataclass(frozen=True, eq=False)
 class Claim:
     """A statement ``left(model) <= right(model)``, or ``==``, about every model of `points`.
@@ -128,10 +104,10 @@ class Claim:
         has none, or one to be shown.
     symbolic : callable, optional
         A function without arguments that returns a `Symbolic`, both sides as SymPy expressions
-        for a family of models (import SymPy inside). ``direction(leaking=False).claim(...)`` of
-        `moetheory.claims.quantities` makes one for risks, which are sums over directions. Both
-        sides are needed too, for the certificate ties the expressions to them. Without
-        ``symbolic`` there is no certificate.
+        for a family of models (import SymPy inside), or several of them, the cases of one proof.
+        ``direction(leaking=False).claim(...)`` of `moetheory.claims.quantities` makes one for
+        risks, which are sums over directions. Both sides are needed too, for the certificate
+        ties the expressions to them. Without ``symbolic`` there is no certificate.
     weights : callable, optional
         The simulation of fresh data that measures ``left``, as a weighted sum of the excess risks
         of `Theorem.estimators`, one weight for each: with (dense, MoE)
@@ -180,7 +156,7 @@ class Claim:
     control: float | Claim
     left: Side | None = None
     right: Side | None = None
-    symbolic: Callable[[], Symbolic] | None = None
+    symbolic: Callable[[], Symbolic | Sequence[Symbolic]] | None = None
     weights: Callable[[BlockModel], Sequence[float]] | None = None
     under: Under = as_trained
     resolution: float = RESOLUTION
@@ -204,10 +180,10 @@ class Claim:
             assert right is not None
             return factor * right(model)
 
-        def wrong_symbols() -> Symbolic:
+        def wrong_symbols() -> Sequence[Symbolic]:
             assert symbolic is not None
-            claim = symbolic()
-            return replace(claim, right=factor * claim.right)
+            cases = cases_of(symbolic())
+            return [replace(case, right=factor * case.right) for case in cases]
 
         return replace(
             self,
@@ -281,10 +257,10 @@ class Theorem:
         return f"<Theorem {self.name}: {self.statement}>"
 
     @property
-    def symbolic(self) -> Mapping[str, Symbolic]:
-        """The symbolic sides of all claims that have them, ``otherwise`` included, by name."""
+    def symbolic(self) -> Mapping[str, tuple[Symbolic, ...]]:
+        """The symbolic cases of all claims that have them, ``otherwise`` included, by name."""
         claims = (*self.claims, *self.otherwise)
-        return {c.name: c.symbolic() for c in claims if c.symbolic is not None}
+        return {c.name: cases_of(c.symbolic()) for c in claims if c.symbolic is not None}
 
     @property
     def negative_control(self) -> Theorem:

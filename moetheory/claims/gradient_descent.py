@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from moetheory import kernels
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Side
+from moetheory.claims.domains import Values
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.fresh_inputs import inputs_of
 from moetheory.claims.outcomes import Mean, mean_outcome
-from moetheory.claims.quantities import Direction, direction
+from moetheory.claims.quantities import direction, log_uniform
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
 from moetheory.problem.descent_schedule import TrainingMode
@@ -24,11 +25,9 @@ from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.strata import strata
 from moetheory.theory.descents import contraction_factor, descent
 
-if TYPE_CHECKING:
-    import sympy
-
 ROWS = 1 << 20  # numbers that are drawn at once
 RESOLUTION = 0.02
+PROVED_STEPS = 3  # the polynomials of a proof grow with the number of steps
 MARGIN = 2  # a common step is 1/MARGIN of 1/H_max
 
 
@@ -61,10 +60,17 @@ class TrainedEstimator:
         return p * signal * (coefficient - fit) ** 2 + noise_share * noise * fit**2
 
     def coefficients_after(
-        self, p: Any, signal: Any, noise: Any, coefficient: Any, step: Any, steps: int
+        self,
+        p: Any,
+        signal: Any,
+        noise: Any,
+        coefficient: Any,
+        step: Any,
+        steps: int,
+        start: Any = 0,
     ) -> Any:
-        """The coefficients after ``steps`` steps of size ``step``, computed one by one."""
-        fit = 0 * coefficient
+        """The coefficients after ``steps`` steps of size ``step`` from ``start``, one by one."""
+        fit = start + 0 * coefficient
         for _ in range(steps):
             fit = fit - step * (
                 self.curvature(p, signal, noise) * fit - self.first_gradient(p, signal, coefficient)
@@ -88,7 +94,7 @@ JOINT = TrainedEstimator("joint", MoE(), "joint")
 
 @dataclass(frozen=True)
 class CommonStep:
-    """A common step size for several learners: 1/(MARGIN H_max).
+    """A common step size for several learners: evaluated at 1/(MARGIN H_max).
 
     Attributes
     ----------
@@ -103,49 +109,54 @@ class CommonStep:
         steepest = contraction_factor(self.of.estimator, model, training=self.of.training)
         return float(np.min(steepest.largest_stable)) / 2.0 / MARGIN
 
+    def with_step(self, point: Any) -> tuple[BlockModel, float]:
+        """A model and a step size: those of a random point, or else the common step."""
+        return point if isinstance(point, tuple) else (point, self.step(point))
+
     def excess_after(self, learner: TrainedEstimator, steps: int) -> Side:
         """The excess risk after ``steps`` common steps in closed form, as a side of a claim."""
-        return lambda model: learner.excess_after_steps(model, self.step(model), steps)
+        return lambda point: learner.excess_after_steps(*self.with_step(point), steps)
 
     def stepped(self, learner: TrainedEstimator, steps: int) -> Side:
         """The excess risk after ``steps`` common steps, one by one, as a side of a claim."""
 
-        def excess(model: BlockModel) -> float:
-            fit = self.fit(learner, model, steps)
-            return float(np.sum(learner.excess(*_direction_parameters(model), fit)))
+        def excess(point: Any) -> float:
+            model, step = self.with_step(point)
+            parameters = _direction_parameters(model)
+            fit = learner.coefficients_after(*parameters, step, steps)
+            return float(np.sum(learner.excess(*parameters, fit)))
 
         return excess
 
-    def fit(self, learner: TrainedEstimator, model: BlockModel, steps: int) -> FloatArray:
-        """The coefficients after ``steps`` common steps, (d,)."""
-        return np.asarray(
-            learner.coefficients_after(*_direction_parameters(model), self.step(model), steps)
-        )
-
-    def symbolic_step(self, one: Direction) -> sympy.Expr:
-        """The step size in symbols, for models in which only one direction has signal."""
-        return 1 / (MARGIN * self.of.curvature(one.probability, one.signal, one.noise))
-
     def closed_form_claim(self, learner: TrainedEstimator, steps: int) -> Claim:
-        """The claim that closed form, step-by-step descent and fresh samples give the same risk."""
+        """The claim that closed form, step-by-step descent and fresh samples give the same risk.
+
+        The certificate is by induction: a direction of which the share x is left has the share
+        (1 - aH) x left after one more step, for any x.
+        """
 
         def symbolic() -> Symbolic:
+            import sympy
+
             one = direction(leaking=False)
-            a = self.symbolic_step(one)
-            p, signal, noise, b = one.probability, one.signal, one.noise, one.coefficient
-            h = learner.curvature(p, signal, noise)
-            best = one.dense_fit if learner is DENSE else one.moe_fit
-            limit = one.dense if learner is DENSE else one.moe
-            scale = h if learner is not OWN else p * h
-            stepped = learner.coefficients_after(p, signal, noise, b, a, steps)
+            a, x = sympy.Symbol("a", positive=True), sympy.Symbol("x", real=True)
+            given = one.probability, one.signal, one.noise
+            h, b = learner.curvature(*given), one.coefficient
+            best, limit = (one.dense_fit, one.dense) if learner is DENSE else (one.moe_fit, one.moe)
+            scale = h if learner is not OWN else one.probability * h
+            stepped = learner.coefficients_after(*given, b, a, 1, start=(1 - x) * best)
             return one.claim(
-                limit + scale * best**2 * (1 - a * h) ** (2 * steps),
-                learner.excess(p, signal, noise, b, stepped),
-                model=steepest_direction_model,
+                limit + scale * best**2 * ((1 - a * h) * x) ** 2,
+                learner.excess(*given, b, stepped),
+                scope="any strict model, step size and t",
+                draw=lambda rng: _draw_descent(rng, learner, steps),
+                model=lambda values: (steepest_direction_model(values), values["a"]),
             )
 
         def experiment(model: BlockModel, setting: Setting) -> Outcome:
-            fit = tuple(self.fit(learner, model, steps).tolist())
+            given = _direction_parameters(model)
+            coefficients = learner.coefficients_after(*given, self.step(model), steps)
+            fit = tuple(np.asarray(coefficients).tolist())
             found = mean_squared_error(
                 model, fit, learner is not DENSE, inputs_of(setting, model), setting.entropy
             )
@@ -167,31 +178,61 @@ class CommonStep:
     ) -> Claim:
         """The claim that ``ahead`` has no larger risk than ``behind`` after ``steps`` steps.
 
-        A certificate for one direction is made for up to two steps.
+        The certificate, for up to three steps, is about every step size up to 1/H_max and one
+        direction. A direction that is not the steepest allows for larger ones.
         """
 
+        def step_of(p: Any, signal: Any, noise: Any, u: Any) -> Any:
+            return 1 / (self.of.curvature(p, signal, noise) * (1 + u))
+
         def symbolic() -> Symbolic:
-            one = direction(leaking=False)
-            a = self.symbolic_step(one)
-            given = one.probability, one.signal, one.noise, one.coefficient
-            sides = [
-                learner.excess(*given, learner.coefficients_after(*given, a, steps))
-                for learner in (ahead, behind)
-            ]
-            return one.claim(*sides, model=steepest_direction_model)
+            import sympy
+
+            one, u = direction(leaking=False), sympy.Symbol("u", positive=True)
+            given = one.probability, one.signal, one.noise
+            a = step_of(*given, u)
+            sides = []
+            for learner in (ahead, behind):
+                fit = learner.coefficients_after(*given, one.coefficient, a, steps)
+                sides.append(learner.excess(*given, one.coefficient, fit))
+
+            def draw(rng: np.random.Generator) -> dict[str, float]:
+                p = float(rng.uniform(0.01, 0.99))
+                return {"p": p, **log_uniform(rng, "lambda_", "b", "sigma2", "u")}
+
+            def model(values: Values) -> tuple[BlockModel, float]:
+                step = step_of(*(values[name] for name in ("p", "lambda_", "sigma2", "u")))
+                return steepest_direction_model(values), float(step)
+
+            return one.claim(*sides, scope="any strict model, a <= 1/H_max", draw=draw, model=model)
 
         return Claim(
-            name=f"{ahead.name} <= {behind.name}: risk after t = {steps}, a = 1/({MARGIN} H_max)",
+            name=f"{ahead.name} <= {behind.name}: risk after t = {steps}, a <= 1/H_max",
             relation="<=",
             left=self.excess_after(ahead, steps),
             right=self.excess_after(behind, steps),
-            symbolic=symbolic if steps <= 2 else None,
+            symbolic=symbolic if steps <= PROVED_STEPS else None,
             control=0.5,
         )
 
 
+def _draw_descent(
+    rng: np.random.Generator, learner: TrainedEstimator, steps: int
+) -> dict[str, float]:
+    """A random direction, a step size a at which it converges, and the share x that is left."""
+    values = {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, "lambda_", "b", "sigma2")}
+    p, signal, noise = values["p"], values["lambda_"], values["sigma2"]
+    curvature = float(learner.curvature(p, signal, noise))
+    steepest = max(curvature, learner.curvature(1.0 - p, 0.0, noise))
+    step = float(rng.uniform(0.05, 1.95)) / steepest
+    return {**values, "a": step, "x": (1.0 - step * curvature) ** (steps - 1)}
+
+
 def steepest_direction_model(values: Values) -> BlockModel:
-    """A model in which one direction alone has signal; no other direction is steeper."""
+    """A model of two directions, one of which alone has signal.
+
+    For dense, and for experts on own samples, the other direction is not steeper.
+    """
     return BlockModel(
         [values["p"], 1.0 - values["p"]],
         [0, 1],

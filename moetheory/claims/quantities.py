@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Side, Under
+from moetheory.claims.domains import Values
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.gates import Hard
 from moetheory.problem.model import BlockModel
@@ -174,20 +175,24 @@ class Direction:
         left: sympy.Expr,
         right: sympy.Expr,
         *,
+        scope: str = "",
         domain: Mapping[sympy.Symbol, sympy.Expr] | None = None,
         draw: Callable[[np.random.Generator], dict[str, float]] | None = None,
         model: Callable[[Values], Any] | None = None,
     ) -> Symbolic:
         """Two sides made of these terms, as the symbolic form of a claim.
 
-        The claim is about models in which one direction alone has labels: all of them, unless
-        ``domain`` and ``draw`` restrict the values of the symbols.
+        The random models are those in which one direction alone has labels: all of them, unless
+        ``domain`` and ``draw`` restrict the values of the symbols. The risks of any model are
+        sums of such terms, so that the ``scope`` is by default any model (with strict blocks,
+        unless the direction leaks).
         """
         import sympy
 
         return Symbolic(
             left=left,
             right=right,
+            scope=scope or ("any model" if self.leaking else "any strict model"),
             domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
             draw=draw or self._draw,
             model=model or one_direction_model,

@@ -47,15 +47,20 @@ def scaled_design(spikes: Spikes, times: int = SCALES[0]) -> BlockModel:
 
 
 def draw_sizes(rng: np.random.Generator) -> dict[str, Any]:
-    """Random block sizes, the first the largest, and the values of r, a and q at these sizes."""
-    sizes = np.array([int(rng.integers(4, 60)), 4, 4])
-    sizes[1:] = rng.integers(4, sizes[0] + 1, 2)
-    counts = samples_of(sizes)
+    """Random sizes of one to three blocks, the values of r, a and q, and whose a and q they are.
+
+    That block, ``own``, is the one of the highest threshold.
+    """
+    least = 8.0  # a few spikes are fewer than half of the coordinates
+    sizes = (least ** rng.uniform(1.0, 2.5, int(rng.integers(1, 4)))).astype(np.int64)
+    counts = np.array(samples_of(sizes))
+    own = int(np.argmax(sizes * counts))
     return {
         "sizes": sizes,
-        "r": math.sqrt(sizes.sum() / sum(counts)),
-        "a": math.sqrt(sizes[0] / sizes.sum()),
-        "q": math.sqrt(counts[0] / sum(counts)),
+        "own": own,
+        "r": math.sqrt(sizes.sum() / counts.sum()),
+        "a": math.sqrt(sizes[own] / sizes.sum()),
+        "q": math.sqrt(counts[own] / counts.sum()),
     }
 
 

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moetheory.checking.verdicts import ClaimVerdict, Comparison, Verdict
+from moetheory.checking.verdicts import ClaimVerdict, Verdict
 from moetheory.common.arrays import IntArray
 from moetheory.common.text import number, rounded, table, with_error
 from moetheory.common.version import __version__
@@ -132,9 +132,9 @@ def document(command: str, results: Any, **more: Any) -> str:
 
 def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
     point = claim.shown
-    proof = "" if claim.certificate is None else claim.certificate.status
+    proof = "" if claim.certificate is None else claim.certificate.summary
     if point is None:
-        return (claim.name, *[""] * 4, proof, *[""] * 3, claim.status)
+        return (claim.name, *[""] * 4, proof, *[""] * 3, claim.outcome)
     sides = (point.label, *(map(_side, (point.left, point.right, point.slack))))
     comparison = point.comparison
     simulated = ("", "", "")
@@ -142,9 +142,9 @@ def _claim_cells(claim: ClaimVerdict) -> tuple[str, ...]:
         simulated = (
             with_error(comparison.simulated, comparison.sem),
             f"{comparison.z:+.2f}",
-            _power(comparison),
+            comparison.seen,
         )
-    return (claim.name, *sides, proof, *simulated, claim.status)
+    return (claim.name, *sides, proof, *simulated, claim.outcome)
 
 
 def _not_evaluated(verdict: Verdict) -> list[str]:
@@ -158,13 +158,6 @@ def _not_evaluated(verdict: Verdict) -> list[str]:
 
 def _side(value: float | None) -> str:
     return "" if value is None else f"{value:.5g}"
-
-
-def _power(comparison: Comparison) -> str:
-    if not comparison.relative_to:
-        return f"{comparison.power:.2g}"
-    suffix = "" if comparison.relative_to == "left" else f" of {comparison.relative_to}"
-    return f"{100 * comparison.power:.2g} %{suffix}"
 
 
 def _json_value(value: Any) -> Any:

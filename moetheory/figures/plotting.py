@@ -25,8 +25,8 @@ _AXES = {
     "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
     "misrouting": "misrouting rate ε",
     "leakage": "overlap α",
-    "erasure": "erasure probability q",
-    "radius": "radius r of the worst-case shift",
+    "erasure": "erasure probability τ",
+    "radius": "radius of the worst-case shift",
 }
 COUNTS = ("samples", "steps")
 RATES = ("misrouting", "erasure")

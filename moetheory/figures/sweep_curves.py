@@ -30,8 +30,8 @@ SYMBOLS = {
     "test_noise_variance": "$\\mathregular{σ_o^2}$",
     "misrouting": "ε",
     "leakage": "α",
-    "erasure": "q",
-    "radius": "r",
+    "erasure": "τ",
+    "radius": "radius",
 }
 
 

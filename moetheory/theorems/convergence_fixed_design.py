@@ -29,9 +29,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moetheory.claims import spiked_designs as designs
-from moetheory.claims.assumptions import SOME_NOISE, SOME_SIGNAL, STRICT_BLOCKS
-from moetheory.claims.certificates import Symbolic, Values
-from moetheory.claims.declaration import Assumption, Claim, Side, Theorem
+from moetheory.claims.assumptions import SOME_NOISE, SOME_SIGNAL, STRICT_BLOCKS, Assumption
+from moetheory.claims.certificates import Symbolic
+from moetheory.claims.declaration import Claim, Side, Theorem
+from moetheory.claims.domains import Values
 from moetheory.claims.quantities import claim_about, log_uniform
 from moetheory.claims.spiked_designs import Spikes
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -92,6 +93,7 @@ def _increasing_map() -> Symbolic:
     return Symbolic(
         left=_observed_value(signal, r**2, noise),
         right=_observed_value(signal + increase, r**2, noise),
+        scope="any two spikes above dense's threshold",
         domain=domain,
         draw=lambda rng: _draw_spikes(rng, 2),
         model=lambda values: designs.design(
@@ -101,7 +103,7 @@ def _increasing_map() -> Symbolic:
 
 
 def _condition_of_subset() -> Symbolic:
-    """The kappa of expert 0, which has the middle two of dense's four spikes, against dense's."""
+    """The kappa of an expert whose extreme spikes are the middle two of four, against dense's."""
     import sympy
 
     r, noise, signal, domain = _detected_signal()
@@ -110,17 +112,39 @@ def _condition_of_subset() -> Symbolic:
     return Symbolic(
         left=values[2] / values[1],
         right=values[3] / values[0],
+        scope="any spikes above dense's threshold",
         domain=domain,
-        draw=lambda rng: _draw_spikes(rng, 4),
-        model=_four_spikes_model,
+        draw=_draw_worst_expert,
+        model=lambda values: designs.design(values["sizes"], values["spikes"], values["sigma2"]),
+        covers=_all_detected,
     )
 
 
-def _four_spikes_model(values: Values) -> BlockModel:
-    """The design of four spikes, the middle two in the first block."""
-    first, second, third, fourth = np.cumsum([values[name] for name in ("l", "u1", "u2", "u3")])
-    spikes = ((second, third), (first,), (fourth,))
-    return designs.design(values["sizes"], spikes, values["sigma2"])
+def _all_detected(model: BlockModel) -> bool:
+    """Whether dense detects every spike."""
+    return bool(np.all(designs.spectrum(Dense(), model).detectable))
+
+
+def _draw_worst_expert(rng: np.random.Generator) -> dict[str, Any]:
+    """Random blocks of one to three spikes; extremes of dense, and of the expert of largest kappa.
+
+    An expert may hold an extreme of dense: then an increase is 0.
+    """
+    values = {**designs.draw_sizes(rng), **log_uniform(rng, "sigma2")}
+    threshold, c = values["r"] * values["sigma2"], values["r"] ** 2
+    spikes = [
+        np.sort(threshold + 10.0 ** rng.uniform(-2.0, 2.0, int(rng.integers(1, 4))))
+        for _ in values["sizes"]
+    ]
+
+    def kappa(own: Any) -> Any:
+        low, high = (_observed_value(own[end], c, values["sigma2"]) for end in (0, -1))
+        return high / low
+
+    worst, every = max(spikes, key=kappa), np.sort(np.concatenate(spikes))
+    extremes = np.array([every[0], worst[0], worst[-1], every[-1]])
+    increases = dict(zip(("u1", "u2", "u3"), np.diff(extremes).tolist(), strict=True))
+    return {**values, "spikes": spikes, "l": float(extremes[0]), **increases}
 
 
 # --- the submatrix ----------------------------------------------------------------------------
@@ -135,8 +159,9 @@ def _shares() -> tuple[sympy.Symbol, sympy.Symbol, dict[sympy.Symbol, sympy.Expr
 
 
 def _one_spike_model(values: Values) -> BlockModel:
-    """The design of one spike, in the first block."""
-    return designs.design(values["sizes"], [(values["l"],)], values["sigma2"])
+    """The design of one spike, in the block of the highest threshold."""
+    spikes = [()] * values["own"] + [(values["l"],)]
+    return designs.design(values["sizes"], spikes, values["sigma2"])
 
 
 def _closer_to_identity() -> Symbolic:
@@ -149,9 +174,11 @@ def _closer_to_identity() -> Symbolic:
     return Symbolic(
         left=own / _observed_value(signal, r**2, noise),
         right=sympy.Integer(1),
+        scope="any spike above dense's threshold",
         domain=domain | shares,
         draw=lambda rng: _draw_spikes(rng, 1),
         model=_one_spike_model,
+        covers=_all_detected,
     )
 
 
@@ -162,6 +189,7 @@ def _lower_threshold() -> Symbolic:
     return Symbolic(
         left=a * q * r * noise,
         right=r * noise,
+        scope="any sizes and samples",
         domain=shares,
         draw=lambda rng: _draw_spikes(rng, 1),
         model=_one_spike_model,
@@ -221,7 +249,7 @@ THEOREM = Theorem(
         "(l+s)(l+cs)/l in the limit, and are lost below sqrt(c) s; c = d/n and s = sigma^2 for "
         "dense, s_g/n_g and sigma^2 n_g/n for the submatrix of expert g. If every expert observed "
         "its spikes at dense's c and s, none would have a larger kappa. Its submatrix changes "
-        "them less and hides fewer, and for that very reason its kappa can be larger."
+        "them less and hides no more of them, and for that very reason its kappa can be larger."
     ),
     latex=(
         r"\ell\mapsto\frac{(\ell+\sigma^2)(\ell+c\sigma^2)}{\ell},\quad "

@@ -65,7 +65,7 @@ THEOREM = Theorem(
         "With strict blocks and oracle routing, the population-optimal mixture of linear experts "
         "never has a larger excess risk than the population-optimal dense linear predictor. The "
         "gap is zero only if every direction that carries label signal belongs to a group of "
-        "probability one."
+        "probability zero or one."
     ),
     latex=(
         r"R_{\mathrm{dense}} - R_{\mathrm{MoE}} = \sum_m \frac{p(1-p)\,\sigma^2 b^2\lambda^2}"

@@ -30,8 +30,9 @@ from typing import Any
 import numpy as np
 
 from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABEL_SIGNAL
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem, accepted_models, as_trained
+from moetheory.claims.domains import Values
 from moetheory.claims.quantities import (
     PERTURBED,
     Points,
@@ -168,8 +169,8 @@ THEOREM = Theorem(
         "When coordinates leak with variance nu while their block is inactive, the mixture's loss "
         "is graceful: it is what it does not see, linear in nu, so quadratic in the overlap "
         "alpha, nu = alpha^2 lambda. Dense loses less by it: its disadvantage falls strictly with "
-        "nu, in every direction, and has changed sign before alpha = 1. So there is one "
-        "overlap, below 1, beyond which the mixture is LESS robust than dense."
+        "nu, in every direction with labels and p < 1, and has changed sign before alpha = 1. So "
+        "there is one overlap, below 1, beyond which the mixture is LESS robust than dense."
     ),
     latex=(
         r"R_{\mathrm{MoE}}(\alpha) = R_{\mathrm{MoE}}(0) + \alpha^2\sum_m(1-p)\lambda b^2,\quad "

@@ -9,12 +9,14 @@ Statement:
               R_{\mathrm{dense}}(M) = R_{\mathrm{dense}}
               + \eta^2\sum_ip_i\sum_{j\ne i}M_{ij}\sum_{m\in j}\lambda\hat b^2 .
 
-    For errors spread evenly one rate, at most 1, separates where MoE and where dense is better.
+    These are means over inputs: a single input may be better off with the wrong expert. For
+    errors spread evenly one rate, at most 1, separates where MoE and where dense is better.
 
 Guarantee:
-    - Exact equality of both risks: proved by certificate for two groups of one coordinate with
-      error rates 1/4 and 1/8; evaluated at any model, and simulated with drag.
-    - Orderings at error rates 0 and 1: proved by certificate, direction by direction.
+    - Exact equality of both risks: proved by certificate, direction by direction, for any confusion
+      matrix; evaluated at any model, and simulated with drag.
+    - Orderings at error rates 0 and 1: proved by certificate, direction by direction, for drags 0
+      and 1. Any other drag adds in proportion, and more to experts: |b̂| <= |θ| (§7).
     - Either side of the crossover: evaluated and simulated at 0.8 and 1.25 of it.
 
 Reference:
@@ -24,14 +26,16 @@ Reference:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABEL_SIGNAL, STRICT_BLOCKS
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Side, Theorem, Under
+from moetheory.claims.domains import Values
 from moetheory.claims.quantities import (
     PERTURBED,
     crossover_claim,
@@ -53,11 +57,11 @@ from moetheory.theory.crossovers import crossover
 DRAGS = (0.0, 1.0)
 
 
-def _confusion(model: BlockModel) -> FloatArray:
+def _confusion(experts: int) -> FloatArray:
     """A confusion matrix with different error rates for each group; for K = 2, 1/4 and 1/8."""
-    experts = np.arange(model.experts)
-    rate = 0.5 ** (2.0 + experts % 3)
-    matrix = np.tile(1.0 + experts, (model.experts, 1))
+    groups = np.arange(experts)
+    rate = 0.5 ** (2.0 + groups % 3)
+    matrix = np.tile(1.0 + groups, (experts, 1))
     np.fill_diagonal(matrix, 0.0)
     matrix *= (rate / matrix.sum(axis=1))[:, np.newaxis]
     np.fill_diagonal(matrix, 1.0 - rate)
@@ -66,7 +70,7 @@ def _confusion(model: BlockModel) -> FloatArray:
 
 def _misrouted(drag: float) -> Under:
     """The perturbation with that confusion matrix and a drag."""
-    return lambda model: Perturbation(confusion=_confusion(model), drag=drag)
+    return lambda model: Perturbation(confusion=_confusion(model.experts), drag=drag)
 
 
 # risks are linear in drag²: two values settle all; 0.5, unlike 1, is not its own square
@@ -86,7 +90,7 @@ def _moe_sum(drag: float) -> Side:
     :math:`\sum_ip_i\big(M_{ii}\rho_i + \sum_{j\ne i}M_{ij}R_{i\to j}\big)`."""
 
     def total(model: BlockModel) -> float:
-        matrix = _confusion(model)
+        matrix = _confusion(model.experts)
         signal, noise = model.signal_variances, model.noise_variance
         theta = optimal_coefficients(MoE(), model)
         errors = coefficient_errors(MoE(), model)
@@ -105,7 +109,7 @@ def _dense_sum(drag: float) -> Side:
     :math:`R + \eta^2\sum_ip_i\sum_{j\ne i}M_{ij}\sum_{m\in j}\lambda\hat b^2`."""
 
     def total(model: BlockModel) -> float:
-        matrix = _confusion(model)
+        matrix = _confusion(model.experts)
         fit = optimal_coefficients(Dense(), model)
         pulled = _block_sums(model, model.signal_variances * fit**2)
         often = model.group_probabilities @ (matrix - np.diag(np.diagonal(matrix)))
@@ -114,52 +118,62 @@ def _dense_sum(drag: float) -> Side:
     return total
 
 
-def _two_group_identity(estimator: Estimator, drag: float) -> Symbolic:
-    """Squared errors of two blocks of one coordinate, added one by one, and the sums above."""
+def _roles_identity(estimator: Estimator, drag: float) -> Symbolic:
+    """Squared errors of one direction in all its roles, and its terms in the sums above.
+
+    The direction belongs to group g, of probability p. A share ``wrong`` of the group's inputs goes
+    to other experts; a share ``taken`` of all inputs is of other groups and goes to expert g.
+    """
     import sympy
 
-    p, noise = sympy.symbols("p sigma2", positive=True)
-    signal, b = sympy.symbols("lambda_1:3", positive=True), sympy.symbols("b1:3", positive=True)
-    chances, rates = (p, 1 - p), (sympy.Rational(1, 4), sympy.Rational(1, 8))
+    one = direction(leaking=False)
+    p, signal, noise, b = one.probability, one.signal, one.noise, one.coefficient
+    wrong, taken, t, v, w = sympy.symbols("wrong taken t v w", positive=True)
     eta2 = sympy.Rational(drag) ** 2
-    h = [chance * each for chance, each in zip(chances, signal, strict=True)]
-    fit = [b[m] * h[m] / (h[m] + noise) for m in (0, 1)]
-    theta = [b[m] * signal[m] / (signal[m] + noise) for m in (0, 1)]
-
-    def error(group: int, taken: int) -> sympy.Expr:
-        total = sympy.Integer(0)
-        for m in (0, 1):
-            c = fit[m] if isinstance(estimator, Dense) else theta[m] * int(m == taken)
-            total += signal[m] * (b[m] - c) ** 2 if m == group else 0
-            total += eta2 * signal[m] * c**2 if m == taken != group else 0
-            total += noise * c**2
-        return total
-
-    squared = formula = sympy.Integer(0)
-    for i, j in ((0, 1), (1, 0)):
-        squared += chances[i] * ((1 - rates[i]) * error(i, i) + rates[i] * error(i, j))
-        if isinstance(estimator, Dense):
-            formula += b[i] ** 2 * h[i] * noise / (h[i] + noise)
-            formula += chances[i] * rates[i] * eta2 * signal[j] * fit[j] ** 2
-        else:
-            own = b[i] ** 2 * signal[i] * noise / (signal[i] + noise)
-            wrong = signal[i] * b[i] ** 2 + (eta2 * signal[j] + noise) * theta[j] ** 2
-            formula += chances[i] * ((1 - rates[i]) * own + rates[i] * wrong)
-
-    def draw(rng: np.random.Generator) -> dict[str, float]:
-        names = ("lambda_1", "lambda_2", "b1", "b2", "sigma2")
-        return {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, *names)}
-
-    return Symbolic(left=squared, right=formula, domain={}, draw=draw, model=_two_directions)
+    if isinstance(estimator, Dense):
+        c = one.dense_fit
+        squared = p * signal * (b - c) ** 2 + noise * c**2 + taken * eta2 * signal * c**2
+        formula = one.dense + taken * eta2 * signal * one.dense_fit**2
+    else:
+        c = one.moe_fit
+        pulled = (eta2 * signal + noise) * c**2
+        own = signal * (b - c) ** 2 + noise * c**2
+        squared = p * ((1 - wrong) * own + wrong * signal * b**2) + taken * pulled
+        formula = (1 - wrong) * one.moe + wrong * one.null + taken * pulled
+    return one.claim(
+        squared,
+        formula,
+        # taken is below 1 - p = t/(1+t)
+        domain={p: 1 / (1 + t), wrong: 1 / (1 + w), taken: t / (1 + t) / (1 + v)},
+        draw=lambda rng: _draw_roles(rng, _confusion),
+        model=_labels_of_one_direction,
+    )
 
 
-def _two_directions(values: Values) -> BlockModel:
-    """A model of two blocks of one coordinate."""
+def _draw_roles(rng: np.random.Generator, confusion: Callable[[int], FloatArray]) -> dict[str, Any]:
+    """A direction of a random group, of 2 to 5, and the rates of the confusion matrix for it."""
+    experts = int(rng.integers(2, 6))
+    group, p = int(rng.integers(experts)), rng.dirichlet(np.ones(experts))
+    errors = confusion(experts).copy()
+    np.fill_diagonal(errors, 0.0)
+    return {
+        "p": float(p[group]),
+        "wrong": float(errors[group].sum()),
+        "taken": float(p @ errors[:, group]),
+        "group": group,
+        "probabilities": p,
+        **log_uniform(rng, "lambda_", "b", "sigma2"),
+    }
+
+
+def _labels_of_one_direction(values: Values) -> BlockModel:
+    """A model with a direction in each group, one of which has labels."""
+    own = np.arange(len(values["probabilities"])) == values["group"]
     return BlockModel(
-        [values["p"], 1.0 - values["p"]],
-        [0, 1],
-        [values["lambda_1"], values["lambda_2"]],
-        [values["b1"], values["b2"]],
+        values["probabilities"],
+        np.arange(len(own)),
+        np.where(own, values["lambda_"], 1.0),
+        np.where(own, values["b"], 0.0),
         values["sigma2"],
     )
 
@@ -173,7 +187,7 @@ def _pair_sum_claim(estimator: Estimator, drag: float) -> Claim:
         relation="==",
         left=excess_under(estimator, MISROUTED[drag]),
         right=right,
-        symbolic=lambda: _two_group_identity(estimator, drag),
+        symbolic=lambda: _roles_identity(estimator, drag),
         weights=weight_of(estimator) if drag else None,  # what drag adds is seen beside the rest
         under=MISROUTED[drag],
         resolution=PERTURBED,
@@ -192,17 +206,25 @@ def _always_misrouted(drag: float) -> Under:
 def _always_misrouted_claim(name: str, left: Estimator | None, drag: float) -> Claim:
     """The claim that ``left`` (None: predicting zero) has no larger risk than MoE at error rate 1.
 
-    In the certificate a direction drags a share q = 1-p of the inputs. With K groups the share
-    is q/(K-1), which is between q and 0; the claim holds at 0 too, and both sides are linear.
+    In the certificate any share of the other groups' inputs goes to the direction's expert.
     """
     under = _always_misrouted(drag)
 
     def symbolic() -> Symbolic:
+        import sympy
+
         one = direction(leaking=False)
-        elsewhere, pulled = 1 - one.probability, int(drag**2) * one.signal
-        moe = one.null + elsewhere * (pulled + one.noise) * one.moe_fit**2
-        dense = one.dense + elsewhere * pulled * one.dense_fit**2
-        return one.claim(one.null if left is None else dense, moe)
+        taken, t, v = sympy.symbols("taken t v", positive=True)
+        pulled = int(drag**2) * one.signal
+        moe = one.null + taken * (pulled + one.noise) * one.moe_fit**2
+        dense = one.dense + taken * pulled * one.dense_fit**2
+        return one.claim(
+            one.null if left is None else dense,
+            moe,
+            domain={one.probability: 1 / (1 + t), taken: t / (1 + t) / (1 + v)},
+            draw=lambda rng: _draw_roles(rng, lambda experts: even_confusion(experts, 1.0)),
+            model=_labels_of_one_direction,
+        )
 
     return Claim(
         name=f"{name} if no input is sent to its own, drag {drag:g}",
@@ -249,11 +271,12 @@ def _crossover_claim(factor: float, drag: float) -> Claim:
 
 THEOREM = Theorem(
     statement=(
-        "With strict blocks an input that is sent to the wrong expert is never better off than "
-        "with a prediction of zero, and one that is sent to the right one never worse; drag makes "
-        "it worse. Dense does not route: only drag reaches it, and less of it. Both risks are "
-        "linear in the rate of errors, and at rate 1 dense is better, whatever the drag. So there "
-        "is one rate, at most 1, beyond which the mixture is LESS robust than dense."
+        "With strict blocks inputs that are sent to the wrong expert have on average no less loss "
+        "than with a prediction of zero, those sent to the right one no more; drag adds to the "
+        "former. Dense does not route: on average only drag adds to its loss, and no more than to "
+        "the mixture's. With errors spread evenly over the wrong experts both risks are linear in "
+        "their rate, and at rate 1 dense is no worse, whatever the drag. So there is one rate, at "
+        "most 1, beyond which the mixture is LESS robust than dense."
     ),
     latex=(
         r"R_{i\to j} = \sum_{m\in i}\lambda b^2 + \sum_{m\in j}(\eta^2\lambda+\sigma^2)\theta^2 "

@@ -7,8 +7,9 @@ Statement:
               N_{\mathrm{dense}} = \sum_m \hat b_m^2, \quad N_{\mathrm{MoE}} = \sum_m p\,\theta_m^2,
               \qquad p\,\theta_m^2 \le \hat b_m^2 \iff \lambda_m \ge \sigma^2/\sqrt p .
 
-    MoE is never worse with less noise. With more noise it stays better if all directions are
-    that strong; where :math:`N_{\mathrm{MoE}} > N_{\mathrm{dense}}` dense wins beyond a crossover.
+    MoE is never worse than dense with less noise, and never with more noise if all directions with
+    labels are that strong. Where :math:`N_{\mathrm{MoE}} > N_{\mathrm{dense}}` dense wins beyond a
+    crossover.
 
 Guarantee:
     - Exact equality of the lines: proved by certificate, with leakage too; simulated at 4 noise.
@@ -290,11 +291,12 @@ THEOREM = Theorem(
     statement=(
         "With strict blocks a linear predictor that is optimal at one noise level pays a fixed "
         "price N for each unit of noise that the test has more. With less noise at test time the "
-        "mixture is never worse than dense. With more it stays better, whatever the noise, if "
-        "every direction is at least as strong as noise/sqrt(p). A mixture is LESS robust than "
-        "dense where directions are weaker: each of them makes N_MoE > N_dense, and where the "
-        "totals are so, dense is better beyond a finite crossover. No condition free of p is "
-        "enough: signal of 4 noise is, if no group is rarer than 1/16."
+        "mixture is never worse than dense. With more it is never worse either, however much, if "
+        "every direction with labels has lambda >= noise/sqrt(p). A direction with labels and "
+        "lambda < noise/sqrt(p), 0 < p < 1, adds more to N_MoE than to N_dense. Where such ones "
+        "outweigh the others, N_MoE > N_dense in total, the mixture is LESS robust: dense is "
+        "better beyond a finite crossover. No lower bound on lambda/noise is enough for every p; "
+        "lambda >= 4 noise is, if no group is rarer than 1/16."
     ),
     latex=(
         r"R(\sigma_o^2) = R + (\sigma_o^2-\sigma^2)N,\quad "

@@ -29,8 +29,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from moetheory.claims import assumptions as given
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem, accepted_models
+from moetheory.claims.domains import Values
 from moetheory.claims.quantities import dense_excess, direction, log_uniform, moe_excess
 from moetheory.formulas import population
 from moetheory.problem.model import BlockModel
@@ -153,7 +154,8 @@ def _iso_parameter(claim: str) -> Symbolic:
             label_power=values["V"],
         )
 
-    return Symbolic(left=left, right=right, domain={K: 1 + k}, draw=draw, model=model)
+    scope = "any K, d, S, V and noise"
+    return Symbolic(left, right, scope, domain={K: 1 + k}, draw=draw, model=model)
 
 
 def _general_bound() -> Symbolic:
@@ -166,7 +168,7 @@ THEOREM = Theorem(
     statement=(
         "In the iso-parameter regime (d coordinates in K equal isotropic blocks of signal energy "
         "S, equal probabilities, label power V) the dense excess risk does not depend on K; the "
-        "MoE's is at most V(d noise/S)/K, and K times it increases with K towards V d noise/S."
+        "MoE's is at most V(d noise/S)/K, and K times it increases with K, below V d noise/S."
     ),
     latex=(
         r"\frac{R_{\mathrm{dense}}}{V} = \frac{d\sigma^2}{S+d\sigma^2},\qquad "

@@ -1,17 +1,20 @@
 r"""Experts fitted on n samples have an exact risk law, dense a deterministic equivalent.
 
 Statement:
-    With :math:`n_g` samples a group, :math:`s_g` coordinates and :math:`\nu_g = n_g-s_g+1`,
+    With :math:`n_g \ge s_g` samples a group, :math:`s_g` coordinates and
+    :math:`\nu_g = n_g-s_g+1`,
 
     .. math:: R_g \sim \rho_g\Big(1+\frac{s_g}{\nu_g}F(s_g,\nu_g)\Big), \qquad
-              \mathbb E R_{\mathrm{MoE}} = \sum_gp_g\rho_g\frac{n_g-1}{n_g-s_g-1} .
+              \mathbb E R_{\mathrm{MoE}} = \sum_gp_g\rho_g\frac{n_g-1}{n_g-s_g-1} ,
 
-    Dense has the risk of its equivalent up to O(1/s) at a fixed number of blocks. A rare group
+    the mean if all :math:`n_g > s_g+1`. The expected risk of dense is that of its equivalent up to
+    a relative O(1/s) at a fixed number of blocks. A rare group
     with few more samples than coordinates can make dense the better one.
 
 Guarantee:
-    - Exact equality of the mean: proved by certificate for one isotropic block with n = 2s+20,
-      checked by simulation. The law: checked by simulation (Kolmogorov-Smirnov distance).
+    - Exact equality of the mean: follows from the law by certificate, group by group, for any
+      :math:`n_g > s_g+1`; checked by simulation at n = 2s+20. The law: checked by simulation
+      (Kolmogorov-Smirnov distance).
     - Upper bound with probability 0.95: evaluated and simulated; a union bound, not tight.
     - Dense: asymptotic, within an error estimate; checked by simulation, as are its rates.
     - Orderings beside the crossover: evaluated and simulated for one model with a rare group.
@@ -25,15 +28,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moetheory.claims import assumptions as given
 from moetheory.claims import dense_error
 from moetheory.claims import training_sets as training
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.domains import Values
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.outcomes import (
     WITH_SLACK,
@@ -52,6 +56,9 @@ from moetheory.theory.expert_distributions import high_probability_bound, risk_d
 from moetheory.theory.rates import excess_rate
 from moetheory.theory.risks import risk
 
+if TYPE_CHECKING:
+    import sympy
+
 DELTA = 0.05
 SPARE = 20  # samples of each group beside two a coordinate: the law of the risk has light tails
 
@@ -64,46 +71,81 @@ def _sample_counts(model: BlockModel) -> tuple[int, ...]:
 # --- experts: the exact mean, the law, the bound ----------------------------------------------
 
 
-def _expected_excess(model: BlockModel) -> float:
+def _with_counts(point: Any) -> tuple[BlockModel, tuple[int, ...]]:
+    """A model and sample counts: those of a random point, or else n = 2s + 20."""
+    return point if isinstance(point, tuple) else (point, _sample_counts(point))
+
+
+def _expected_excess(point: Any) -> float:
     """Expected excess risk of the fitted MoE, as the library computes it."""
-    return risk(MoE(), model, samples=_sample_counts(model)).excess
+    model, counts = _with_counts(point)
+    return risk(MoE(), model, samples=counts).excess
 
 
-def _short_formula(model: BlockModel) -> float:
+def _short_formula(point: Any) -> float:
     """Expected excess risk of the fitted MoE, sum_g p rho (n-1)/(n-s-1)."""
-    experts = Regressions.of(model, _sample_counts(model))
+    model, counts = _with_counts(point)
+    experts = Regressions.of(model, counts)
     n, s = experts.counts.astype(np.float64), experts.sizes
     expected = experts.residual * (n - 1.0) / (n - s - 1.0)
     return float(model.group_probabilities @ expected) - model.label_noise_variance
 
 
 def _mean_identity() -> Symbolic:
-    """The mean of the law, with E F = nu/(nu-2) and n = 2s+20, against the short formula."""
+    r"""One group's mean of the law :math:`\rho(1+\chi^2_s/\chi^2_\nu)` against the short formula.
+
+    The mean of :math:`1/\chi^2_\nu` is integrated in symbols.
+    """
     import sympy
 
-    s, lambda_, b, sigma2 = sympy.symbols("s lambda_ b sigma2", positive=True)
-    n = 2 * s + SPARE
-    nu = n - s + 1
+    names = "p s n lambda_ b sigma2 t k"
+    p, s, n, lambda_, b, sigma2, t, k = sympy.symbols(names, positive=True)
     rho = s * b**2 * lambda_ * sigma2 / (lambda_ + sigma2)
+    inverse = _mean_of_inverse_chi_square().subs(sympy.Symbol("nu", positive=True), n - s + 1)
     return Symbolic(
-        left=rho * (1 + (s / nu) * (nu / (nu - 2))),
-        right=rho * (n - 1) / (n - s - 1),
-        domain={},
-        draw=lambda rng: {
-            "s": int(rng.integers(1, 9)),
-            **log_uniform(rng, "lambda_", "b", "sigma2"),
-        },
-        model=_one_expert_model,
+        left=p * rho * (1 + s * inverse),
+        right=p * rho * (n - 1) / (n - s - 1),
+        scope="any model, n_g > s_g + 1",
+        domain={p: 1 / (1 + t), n: s + 1 + k},
+        draw=_draw_expert,
+        model=_labels_of_one_block,
     )
 
 
-def _one_expert_model(values: Values) -> BlockModel:
-    """A model of one isotropic block."""
-    size = int(values["s"])
-    ones = np.ones(size)
-    return BlockModel(
-        [1.0], np.zeros(size, int), values["lambda_"] * ones, values["b"] * ones, values["sigma2"]
+@cache
+def _mean_of_inverse_chi_square() -> sympy.Expr:
+    """The mean of 1/X for X chi-squared with nu degrees of freedom, from its density."""
+    import sympy
+
+    nu, m, x = sympy.symbols("nu m x", positive=True)
+    unnormalised = sympy.integrate(x ** (m - 1) * sympy.exp(-x / 2), (x, 0, sympy.oo))
+    # the density is proportional to x^(nu/2-1) e^(-x/2), and m = nu/2 - 1 is positive
+    mean = unnormalised / unnormalised.subs(m, m + 1)
+    return sympy.gammasimp(mean).subs(m, nu / 2 - 1)
+
+
+def _draw_expert(rng: np.random.Generator) -> dict[str, float]:
+    """A random block and the number of its samples, at least two more than coordinates."""
+    size = int(rng.integers(1, 9))
+    return {
+        "p": float(rng.uniform(0.01, 0.99)),
+        "s": size,
+        "n": size + 1 + int(rng.integers(1, 30)),
+        **log_uniform(rng, "lambda_", "b", "sigma2"),
+    }
+
+
+def _labels_of_one_block(values: Values) -> tuple[BlockModel, tuple[int, ...]]:
+    """A model of two isotropic blocks, the first of which alone has labels; sample counts."""
+    size, rest = int(values["s"]), 2
+    model = BlockModel(
+        [values["p"], 1.0 - values["p"]],
+        [0] * size + [1] * rest,
+        [values["lambda_"]] * size + [1.0] * rest,
+        [values["b"]] * size + [0.0] * rest,
+        values["sigma2"],
     )
+    return model, (int(values["n"]), rest + SPARE)
 
 
 def _law(model: BlockModel) -> tuple[float, float]:
@@ -263,15 +305,17 @@ EXACT_MEAN = Claim(
 
 THEOREM = Theorem(
     statement=(
-        "Fitted on n_g samples a group by least squares, an expert of s_g coordinates has the "
-        "risk rho_g (1 + s_g/nu F(s_g, nu)) in law, nu = n_g-s_g+1; dense has that of a "
-        "deterministic equivalent with a relative error O(1/s) at a fixed number of blocks, "
-        "which does not fall where blocks stay small. A rare group with few more samples than "
-        "coordinates can make dense the better one."
+        "Fitted by least squares on n_g >= s_g samples of its group, an expert of s_g coordinates "
+        "has the risk rho_g (1 + s_g/nu_g F(s_g, nu_g)) in law, nu_g = n_g-s_g+1; this law has a "
+        "mean if n_g > s_g+1. The expected risk of dense is that of a deterministic equivalent, "
+        "with a relative error O(1/s) at a fixed number of blocks, which does not fall where "
+        "blocks stay small. A rare group with few more samples than coordinates can make dense "
+        "the better one."
     ),
     latex=(
-        r"\mathbb E R_{\mathrm{MoE}} = \sum_g p_g\rho_g\frac{n_g-1}{n_g-s_g-1},\qquad "
-        r"R_g \sim \rho_g\Big(1 + \frac{s_g}{\nu_g}F(s_g,\nu_g)\Big)"
+        r"\mathbb E R_{\mathrm{MoE}} = \sum_g p_g\rho_g\frac{n_g-1}{n_g-s_g-1}\ (n_g > s_g+1),"
+        r"\qquad "
+        r"R_g \sim \rho_g\Big(1 + \frac{s_g}{\nu_g}F(s_g,\nu_g)\Big)\ (n_g \ge s_g)"
     ),
     guarantee="identity (experts); asymptotic, with an error estimate (dense)",
     source="[SNB] sample complexity; docs/theory.md §4",

@@ -160,6 +160,7 @@ def test_an_open_certificate_is_inconclusive():
         return Symbolic(
             2 * x,
             x**2 + 1,
+            "any x",
             {},
             lambda rng: {"x": float(rng.uniform(0, 9))},
             lambda values: mt.BlockModel([1.0], [0], [1.0], [values["x"]], 1.0),

@@ -302,3 +302,66 @@ def test_models_beyond_the_range_are_left_out_unless_all_are():
     assert verdict.reason.endswith(
         "noise_variance must be 0 or between 1 and 2, got 3; check another model"
     )
+
+
+# --- what a verdict rests on ----------------------------------------------------------------------
+
+
+def proved_within(covers):
+    """The proved claim, evaluated at `MODEL` by the proof's two sides, its scope limited."""
+
+    def symbolic():
+        return replace(ORDER.symbolic(), scope="some models", covers=covers)
+
+    return replace(ORDER, symbolic=symbolic, weights=None)
+
+
+@pytest.mark.parametrize(("covers", "words"), [(True, ""), (False, ", not here")])
+def test_a_proof_says_its_scope_and_whether_the_model_is_within(covers, words):
+    (claim,) = mt.check(theorem_of(proved_within(lambda model: covers)), rng=0).claims
+    assert claim.certificate.status == "proved"
+    assert claim.certificate.covers == covers
+    assert claim.evidence == (f"proved for some models{words}", "evaluated at 1 model")
+    assert claim.outcome == claim.status == "holds"
+
+
+@pytest.mark.parametrize(("covers", "status"), [(True, "holds"), (False, "not evaluated")])
+def test_a_proof_decides_nothing_beyond_its_scope(covers, status):
+    """The sides are both 0 here, so that they decide nothing either."""
+    nothing = MODEL.replace(coefficients=[0.0, 0.0, 0.0])
+    verdict = mt.check(theorem_of(proved_within(lambda model: covers)), nothing, rng=0)
+    assert verdict.claims[0].status == status
+
+
+def test_what_rests_on_an_experiment_holds_to_what_was_seen():
+    theorem = mt.catalogue["sample-complexity"]
+    claims = {claim.name: claim for claim in mt.check(theorem, rng=1).claims}
+    law, mean = claims["law of the MoE's risk"], claims["E MoE == sum_g p rho (n-1)/(n-s-1)"]
+    seen = law.shown.comparison.seen
+    assert law.outcome == f"holds to {seen}"
+    assert law.evidence == (f"simulated to {seen}",)
+    assert seen.endswith("% of probability")
+    assert mean.outcome == "holds"  # proved
+    assert [words.split()[0] for words in mean.evidence] == ["proved", "evaluated", "simulated"]
+
+
+def test_every_certificate_of_the_catalogue_has_a_scope_that_meets_the_assumptions(held):
+    for name in mt.catalogue:
+        for claim in held(mt.catalogue[name]).claims:
+            if claim.certificate is not None:
+                assert claim.certificate.summary == f"proved for {claim.certificate.scope}"
+                assert claim.evidence[0] == claim.certificate.summary
+
+
+def test_routing_is_proved_for_small_cases_and_says_so_for_others():
+    small, large = (
+        mt.check(
+            "routing",
+            mt.BlockModel.isotropic(size * 3, 3, 1.0, signal_energy=2.0 * size),
+            rng=0,
+        ).claims[0]
+        for size in (4, 8)
+    )
+    assert small.evidence[0] == "proved for K = 2, 3, 4 and s = 2, 4, 6"
+    assert large.evidence[0] == "proved for K = 2, 3, 4 and s = 2, 4, 6, not here"
+    assert large.outcome.startswith("holds to ")

@@ -8,7 +8,8 @@ import pytest
 import sympy
 
 from moetheory import BlockModel
-from moetheory.claims.certificates import Shipped, Symbolic, certify, evaluate
+from moetheory.claims.assumptions import Assumption
+from moetheory.claims.certificates import Shipped, Symbolic, certify, evaluate, within_scope
 from moetheory.common.errors import OutOfRangeError
 
 a, b, u = sympy.symbols("a b u", positive=True)
@@ -38,7 +39,7 @@ def status(relation: str, claim: Symbolic, factor: float = 1.0) -> str:
     return certify(relation, claim, shipped(claim, factor)).status
 
 
-MEANS = Symbolic(2 * a * b / (a + b), (a + b) / 2, {a: b + u}, draw, model)
+MEANS = Symbolic(2 * a * b / (a + b), (a + b) / 2, "any a > b", {a: b + u}, draw, model)
 
 
 def test_a_true_inequality_is_proved_and_can_be_rechecked():
@@ -75,7 +76,7 @@ def test_a_true_inequality_without_the_right_substitution_stays_open():
 
 
 def test_a_sign_in_the_denominator_does_not_matter():
-    claim = Symbolic(a / a**2, -(a + 1) / (-(a**2)), {}, draw, model)
+    claim = Symbolic(a / a**2, -(a + 1) / (-(a**2)), "any a", {}, draw, model)
     assert status("<=", claim) == "proved"
 
 
@@ -122,3 +123,72 @@ def test_a_side_of_zero_is_compared_too():
     assert status("<=", backwards) == "proved"
     off = Shipped(shipped(backwards).left, lambda m: 1e-30, shipped(backwards).left)
     assert certify("<=", backwards, off).status == "refuted"
+
+
+# --- scopes ---------------------------------------------------------------------------------------
+
+POSITIVE = Assumption("a positive first coefficient", lambda m: m.coefficients[0] > 0.0)
+
+
+@pytest.mark.parametrize("scope", ["", "  "])
+def test_a_scope_has_words(scope):
+    with pytest.raises(ValueError, match="scope must say what the proof covers"):
+        replace(MEANS, scope=scope)
+
+
+def test_an_empty_domain_is_refused_when_it_is_declared():
+    with pytest.raises(ValueError, match="the domain of a certificate is empty: a = -b - u"):
+        replace(MEANS, domain={a: -b - u})
+
+
+def test_a_domain_that_does_not_cover_the_scope_is_noticed():
+    """The proof would be about a > 2b alone."""
+    with pytest.raises(ValueError, match=r"must cover its scope, got a = 2\*b \+ u"):
+        status("<=", replace(MEANS, domain={a: 2 * b + u}))
+
+
+def test_random_points_that_do_not_cover_the_domain_are_noticed():
+    def lopsided(rng):
+        return {**draw(rng), "b": 1.0, "a": 3.0}
+
+    with pytest.raises(ValueError, match="must cover its domain, got values of b from 1 to 1 only"):
+        status("<=", replace(MEANS, draw=lopsided))
+
+
+def test_a_scope_that_contradicts_an_assumption_is_refused():
+    assert certify("<=", MEANS, shipped(MEANS), given=[POSITIVE]).status == "proved"
+    negative = replace(MEANS, model=lambda v: model({**v, "a": -v["a"]}))
+    with pytest.raises(ValueError, match="contradicts 'a positive first coefficient'"):
+        certify("<=", negative, shipped(MEANS), given=[POSITIVE])
+    beside = replace(negative, model=lambda v: (model({**v, "a": -v["a"]}), 0.5))
+    with pytest.raises(ValueError, match="contradicts 'a positive first coefficient'"):
+        certify("<=", beside, shipped(MEANS), given=[POSITIVE])
+
+
+def test_several_cases_are_proved_together_or_not_at_all():
+    square = replace(MEANS, left=a * b, right=(a**2 + b**2) / 2)
+    true = certify("<=", [MEANS, MEANS], shipped(MEANS))
+    assert (true.status, true.scope) == ("proved", "any a > b")
+    wrong = certify("<=", [MEANS, replace(MEANS, right=0.99 * MEANS.left)], shipped(MEANS))
+    assert wrong.status == "refuted"
+    assert wrong.counterexample is not None
+    # the sides of the second case are not those of the shipped code
+    assert certify("<=", [MEANS, square], shipped(MEANS)).status == "refuted"
+    open_case = replace(MEANS, domain={})
+    assert certify("<=", [open_case, MEANS], shipped(MEANS)).status == "open"
+
+
+def test_models_within_the_scope_of_any_case_are_covered():
+    small, large = (model({"a": x, "b": 1.0}) for x in (2.0, 9.0))
+    cases = [replace(MEANS, covers=lambda m, x=x: m.coefficients[0] == x) for x in (2.0, 3.0)]
+    assert within_scope(MEANS, [small, large])
+    assert within_scope(cases, [small, small])
+    assert not within_scope(cases, [small, large])
+    assert within_scope(cases, [])
+
+
+def test_the_summary_of_a_proof_names_its_scope():
+    certificate = certify("<=", MEANS, shipped(MEANS))
+    assert certificate.summary == "proved for any a > b"
+    assert replace(certificate, covers=False).summary == "proved for any a > b, not here"
+    assert replace(certificate, status="open").summary == "open"

@@ -260,12 +260,12 @@ def test_gates_and_a_ridge_in_words():
         ("test_noise_variance", [0, 1], "test noise variance", ("linear", "linear")),
         ("misrouting", [0, 0.5, 1], "misrouting rate ε", ("linear", "linear")),
         ("misrouting", [0.01, 0.1, 1], "misrouting rate ε", ("linear", "linear")),
-        ("erasure", [0.01, 0.9], "erasure probability q", ("linear", "linear")),
+        ("erasure", [0.01, 0.9], "erasure probability τ", ("linear", "linear")),
         ("leakage", [0, 1], "overlap α", ("linear", "log")),
         ("leakage", [0.3, 1], "overlap α", ("linear", "log")),
         ("leakage", [0.01, 1], "overlap α", ("log", "log")),
-        ("radius", [0, 2], "radius r of the worst-case shift", ("linear", "log")),
-        ("radius", [0.001, 10], "radius r of the worst-case shift", ("log", "log")),
+        ("radius", [0, 2], "radius of the worst-case shift", ("linear", "log")),
+        ("radius", [0.001, 10], "radius of the worst-case shift", ("log", "log")),
     ],
 )
 def test_axes_of_what_differs_at_test_time(over, values, label, scales):
@@ -303,7 +303,7 @@ def test_infinities_over_a_new_quantity_have_its_symbol():
     model = mt.BlockModel.isotropic(4, 2, 1.0)
     ax = mt.plot(mt.sweep(model, "erasure", [0.1, 0.5], [mt.MoE()], samples=4))
     (text,) = [t.get_text() for t in ax.get_legend().get_texts() if "infinite" in t.get_text()]
-    assert text == "mixture of experts infinite at q = 0.1–0.5"
+    assert text == "mixture of experts infinite at τ = 0.1–0.5"
 
 
 def test_only_results_can_be_drawn():

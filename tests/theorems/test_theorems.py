@@ -162,8 +162,7 @@ def test_the_symbolic_sides_are_the_numeric_ones(theorem):
     claims = [c for c in (*theorem.claims, *theorem.otherwise) if c.symbolic is not None]
     assert set(theorem.symbolic) == {claim.name for claim in claims}
     for claim in claims:
-        symbolic = theorem.symbolic[claim.name]
-        for _ in range(5):
+        for symbolic in theorem.symbolic[claim.name] * 5:
             values = symbolic.draw(rng)
             model = symbolic.model(values)
             scale = abs((claim.left if claim.scale is None else claim.scale.size)(model))
