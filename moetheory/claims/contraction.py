@@ -133,7 +133,9 @@ def _draw_spectrum(rng: np.random.Generator) -> dict[str, float]:
     """Random values of p = 1/K, of the eigenvalues low to low + more, and of sigma2."""
     inner = float(rng.uniform(0.0, 1.0))  # where another eigenvalue lies between them
     values = log_uniform(rng, "low", "more", "sigma2")
-    values["more"] *= values["low"]  # the sum low + more keeps the digits of both
+    # sums of these keep the digits of each
+    values["more"] *= values["low"]
+    values["sigma2"] *= values["more"]
     return {"p": 1.0 / int(rng.integers(2, 6)), "inner": inner, **values}
 
 

@@ -1,7 +1,7 @@
 r"""Gradient descent on a quadratic, direction by direction (docs/theory.md §8).
 
 Along a direction of curvature H a step of size a multiplies the distance to the limit by
-:math:`r = 1 - aH`. The *headroom* :math:`h = 2/a - H` is the distance to the curvature at which
+:math:`1 - aH`. The *headroom* :math:`h = 2/a - H` is the distance to the curvature at which
 descent diverges. It is an argument beside H: for the best constant step the caller computes h
 with all its digits, which :math:`2/a - H` does not have.
 """

@@ -23,13 +23,12 @@ from moetheory.formulas.block_layout import BlockLayout
 
 TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
 STEPS = 300
-TOO_NEAR = 0.499  # s/(n(n-s)) is at least 1/2 for n = s+1, and less for n = s+2
 SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
 
 Pair = tuple[FloatArray, FloatArray]
 
 
-class CoefficientMoments(NamedTuple):
+class EquivalentMoments(NamedTuple):
     r"""Mean and variance of each fitted coefficient, with the next order of both, shape (d,).
 
     Attributes
@@ -38,12 +37,13 @@ class CoefficientMoments(NamedTuple):
         The deterministic equivalent: the mean :math:`\bar\beta`, the error :math:`b-\bar\beta`
         of the mean, and the variance.
     mean_correction, variance_correction : arrays
-        The terms of relative order 1/n, which are added to the mean and to the variance.
-    error_scale : array
-        The variance, with the contribution of each group times its s/(n(n-s)): the relative error
-        of the leading order for one isotropic group. Positive, while the 1/n term may vanish by
-        accident. Infinite from about one sample to the threshold on: there the mean may be
-        infinite, or diverge as a ridge or a noise vanishes, and no order is accurate.
+        The terms of relative order 1/n of the mean and of the variance.
+    denominator : array
+        :math:`D_m`.
+    outer_pull, outer_penalty : arrays
+        The a and c of the block of the coordinate alone: the coordinates of other blocks add to
+        a, :math:`a + \sum_{k\notin g}C_{gk}/D_k`, other groups to c,
+        :math:`c + \sum_{h\ne g}w_hC_{hm}`.
     """
 
     mean: FloatArray
@@ -51,7 +51,9 @@ class CoefficientMoments(NamedTuple):
     variance: FloatArray
     mean_correction: FloatArray
     variance_correction: FloatArray
-    error_scale: FloatArray
+    denominator: FloatArray
+    outer_pull: FloatArray
+    outer_penalty: FloatArray
 
 
 def weights(
@@ -139,7 +141,7 @@ def moments(
     unexplained: FloatArray,
     a: Any,
     c: Any,
-) -> CoefficientMoments:
+) -> EquivalentMoments:
     r"""Mean and variance of each fitted coefficient.
 
     With :math:`S_{gm}` equal to :math:`\lambda` on and :math:`\nu` off the block,
@@ -195,18 +197,17 @@ def moments(
     through_d = layout.sum_over_coordinates(
         *(ratio * variance_part + gradient * mean_part for ratio, gradient in parts)
     )
-    relative = _diagonal(gram @ p) / np.maximum(counts, 1.0)
-    too_near = (relative >= TOO_NEAR) & (e > 0.0)
-    error_scale = variance_from(e * np.where(too_near, 0.0, relative))
-    result = CoefficientMoments(
+    result = EquivalentMoments(
         mean=beta,
         coefficient_error=error,
         variance=variance_from(e),
         mean_correction=-0.5 * mean_part / root,
         variance_correction=variance_part / positive_d + variance_from(through_d + through_w),
-        error_scale=np.where(variance_from(too_near * 1.0) > 0.0, np.inf, error_scale),
+        denominator=d_m,
+        outer_pull=layout.per_coordinate(a + layout.sum_over_coordinates(0.0 * own, ratios[1])),
+        outer_penalty=layout.per_coordinate(c) + layout.sum_over_groups(w, 0.0, other),
     )
-    if not all(np.isfinite(part).all() for part in result[:-1]):
+    if not all(np.isfinite(part).all() for part in result):
         raise ArithmeticError("numbers too large or too small for floating point")
     return result
 
@@ -222,10 +223,10 @@ def _next_order(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     r"""The gradient of :math:`\Psi`, the derivative of :math:`\Phi_1` in the weight of the label.
 
-    With the label appended with weight :math:`\epsilon`, :math:`G \to G + 2\epsilon V`,
-    :math:`V_{gh} = \sum_m E_{gm}E_{hm}/D_m`, and :math:`w \to w - \epsilon Pe`, so that
+    With the label appended with weight :math:`\epsilon`, :math:`G \to G + 2\epsilon\Gamma`,
+    :math:`\Gamma_{gh} = \sum_m E_{gm}E_{hm}/D_m`, and :math:`w \to w - \epsilon Pe`, so that
 
-    .. math:: \Psi = -\operatorname{tr}PV - j^\top Pe, \qquad
+    .. math:: \Psi = -\operatorname{tr}P\Gamma - j^\top Pe, \qquad
               j_k = \frac1{w_k} - \frac{n_k}{w_k^3}P_{kk}
                     + \sum_m \frac{C_{km}}{D_m} \frac{(C^\top PC)_m}{D_m^2} .
 

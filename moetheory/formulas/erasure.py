@@ -1,4 +1,4 @@
-r"""Erased coordinates (docs/theory.md §7): each is set to zero with probability q, independently.
+r"""Erased coordinates (docs/theory.md §7): each is set to zero with probability :math:`\tau`.
 
 Leading axes are for several predictors; the last axis is for coordinates, (..., d), or for
 blocks, (..., K).
@@ -16,29 +16,29 @@ from moetheory.formulas.perturbed import BlockLosses
 
 
 def erased(
-    losses: BlockLosses, q: float, added_active: Any = 0.0, added_inactive: Any = 0.0
+    losses: BlockLosses, chance: float, added_active: Any = 0.0, added_inactive: Any = 0.0
 ) -> BlockLosses:
-    r"""The losses with each coordinate set to zero with probability q, independently.
+    r"""The losses with each coordinate set to zero with probability :math:`\tau`, independently.
 
-    For uncorrelated coordinates every quadratic form is multiplied by :math:`1-q`, and q times the
-    form of predicting zero is added. Coordinates that are correlated before the rotation add
-    :math:`q(1-q)` times their `independence_variances`.
+    For uncorrelated coordinates every quadratic form is multiplied by :math:`1-\tau`, and
+    :math:`\tau` times the form of predicting zero is added. Coordinates that are correlated before
+    the rotation add :math:`\tau(1-\tau)` times their `independence_variances`.
 
     Parameters
     ----------
     losses : BlockLosses
         The losses without erasure.
-    q : float
-        The probability of erasure.
+    chance : float
+        :math:`\tau`.
     added_active, added_inactive : (..., K) arrays
         The `independence_variances` of each block while it is active, inactive; 0 for
         uncorrelated coordinates.
     """
-    kept = 1.0 - q
-    both = q * kept
+    kept = 1.0 - chance
+    both = chance * kept
     return BlockLosses(
-        active=kept * losses.active + q * losses.null_active + both * added_active,
-        inactive=kept * losses.inactive + q * losses.null_inactive + both * added_inactive,
+        active=kept * losses.active + chance * losses.null_active + both * added_active,
+        inactive=kept * losses.inactive + chance * losses.null_inactive + both * added_inactive,
         noise_gain=kept * losses.noise_gain,
         drag_gain=kept * losses.drag_gain + both * added_active,
         null_active=losses.null_active,

@@ -1,4 +1,4 @@
-r"""Finitely many samples: the exact mean of experts, and rates as n grows (docs/theory.md §4).
+r"""Finitely many samples: exact means, and limits of dense (docs/theory.md §4).
 
 Expert g is fitted by minimum-norm least squares on :math:`n_g` samples of :math:`s_g` coordinates
 (those that vary at all). The residual variance is :math:`\rho_g`, the variance of the best
@@ -49,6 +49,62 @@ def estimation_cost(
     rank = np.minimum(n, s)
     variance = np.multiply(each, rank, out=np.zeros(n.shape), where=(rank > 0.0) & (rho > 0.0))
     return np.asarray(variance + bias)
+
+
+def strong_signal_risk(
+    samples: ArrayLike,
+    sizes: ArrayLike,
+    group_probabilities: ArrayLike,
+    dim: ArrayLike,
+    residual: ArrayLike,
+) -> FloatArray:
+    r"""The limit of dense least squares' expected risk where the signal is strong beside the noise.
+
+    Strict blocks; :math:`\lambda/\sigma^2 \to \infty` in all coordinates with signal, while
+    :math:`\rho = \sigma^2\|b\|^2+\omega^2` stays:
+
+    .. math:: \rho\,\Big(1+\sum_gp_g\frac{s_g}{n_g-s_g-1}\Big) \cdot \begin{cases}
+              1 & d = s, \\
+              (n-s-1)/(n-d-1) & s < d < n-1, \\
+              (d-s-1)/(d-n-1) & d > n+1 . \end{cases}
+
+    This is a risk: the excess risk is less by :math:`\omega^2`. Block g has :math:`s_g` coordinates
+    with signal, :math:`s = \sum_gs_g`, :math:`n = \sum_gn_g`. The other :math:`d-s` coordinates
+    are noise alone, and the last factor is what fitting them costs.
+
+    The limit is infinite if :math:`n_g \le s_g+1` where :math:`p_g` and :math:`s_g` are positive,
+    and if :math:`|n-d| \le 1` where :math:`d > s`. A group with :math:`p_g = 0` is not in the sum
+    over g; if it has no samples either, its coordinates are noise alone, and it is not in s.
+
+    Parameters
+    ----------
+    samples, sizes, group_probabilities : (..., K) arrays
+        :math:`n_g, s_g, p_g`. Where :math:`p_g = 0`, :math:`n_g` is 0 or at least :math:`s_g`.
+    dim : (...) array
+        d, the number of all coordinates.
+    residual : (...) array
+        :math:`\rho > 0`, its b without the coordinates that are noise alone.
+
+    Notes
+    -----
+    docs/theory.md §4, "Dense: strong signal".
+
+    Examples
+    --------
+    Two blocks of 4 coordinates, then two coordinates without signal beside them:
+
+    >>> strong_signal_risk([6, 9], 4, 0.5, [8, 10], 1.0)
+    array([3.5 , 5.25])
+    """
+    n, s, p = np.broadcast_arrays(
+        *(np.asarray(a, dtype=np.float64) for a in (samples, sizes, group_probabilities))
+    )
+    learned = np.minimum(n, s)  # directions of each block that its own samples determine
+    costs = np.divide(s, n - s - 1.0, out=np.full(n.shape, np.inf), where=n > s + 1.0)
+    blocks = 1.0 + np.sum(np.multiply(p, costs, out=np.zeros(n.shape), where=(p * s > 0.0)), -1)
+    others = np.asarray(dim, dtype=np.float64) - learned.sum(axis=-1)
+    noise_alone = 1.0 + estimation_cost((n - learned).sum(axis=-1), others, 1.0, 0.0)
+    return np.asarray(np.asarray(residual, dtype=np.float64) * blocks * noise_alone)
 
 
 class ExpertMoments(NamedTuple):
@@ -127,11 +183,11 @@ def dense_rate(
     r"""The limit of :math:`n(\mathbb E R_n - R)` for dense least squares.
 
     .. math:: \operatorname{tr}(H^{-1}J), \qquad H = \operatorname{diag}(h+\sigma^2), \qquad
-              J = \sum_g p_g (r_g C_g + \kappa\, C_g\Delta_g\Delta_g^\top C_g),
+              J = \sum_g p_g (r_g C_g + C_g\Delta_g\Delta_g^\top C_g),
 
     where :math:`r_g` is the risk in group g of the dense optimum :math:`\hat b`,
-    :math:`\Delta_g = \tilde\theta_g - \hat b` its distance from the group's best coefficients,
-    and :math:`\kappa = 1` for fixed counts, 2 for counts that are drawn.
+    and :math:`\Delta_g = \tilde\theta_g - \hat b` its distance from the group's best coefficients.
+    The second term of J counts twice if the groups of the samples are drawn.
 
     Parameters
     ----------
@@ -158,5 +214,5 @@ def dense_rate(
     trace = layout.sum_over_coordinates((signal + noise) / total, (leakage + noise) / total)
     own, other = signal * error - noise * optimum, leakage * error - noise * optimum  # C Delta
     form = layout.sum_over_coordinates(own**2 / total, other**2 / total)
-    kappa = 1.0 if fixed else 2.0
-    return float(np.sum(p * ((risk + label_noise) * trace + kappa * form)))
+    times = 1.0 if fixed else 2.0
+    return float(np.sum(p * ((risk + label_noise) * trace + times * form)))

@@ -227,12 +227,13 @@ def pairs(routed: RoutedLosses) -> FloatArray:
 def adversarial(
     routed: RoutedLosses, confusion: FloatArray | None, label_noise: float, radius: float
 ) -> FloatArray:
-    r"""Excess risk given the group, each input shifted by at most r in the worst direction.
+    r"""Excess risk given the group, each input shifted in the worst direction.
 
     Given i and j the error e of a linear predictor is normal with variance R, and the worst
-    shift makes it :math:`|e| + r\|c\|`:
+    shift makes it :math:`|e| + \delta_{\max}\|c\|`:
 
-    .. math:: \mathbb E\big(|e|+r\|c\|\big)^2 = R + 2r\sqrt{2/\pi}\,\|c\|\sqrt R + r^2\|c\|^2 .
+    .. math:: \mathbb E\big(|e|+\delta_{\max}\|c\|\big)^2 = R
+              + 2\,\delta_{\max}\sqrt{2/\pi}\,\|c\|\sqrt R + \delta_{\max}^2\|c\|^2 .
 
     Parameters
     ----------
@@ -242,7 +243,7 @@ def adversarial(
     label_noise : float
         :math:`\omega^2`, a part of R that is no excess.
     radius : float
-        r.
+        :math:`\delta_{\max}`, the largest length of a shift.
     """
 
     def worst(risk: FloatArray, gain: FloatArray) -> FloatArray:

@@ -141,8 +141,8 @@ def simulate_descent(
     Notes
     -----
     After a finite number of steps of given size all moments of a risk are finite. Steps of optimal
-    size are long where all of few samples are small: of n samples with q coordinates only moments
-    below :math:`nq/2` are sure to be finite, and with four numbers or fewer a standard error is
+    size are long where all of few samples are small: of n samples with d coordinates only moments
+    below :math:`nd/2` are sure to be finite, and with four numbers or fewer a standard error is
     worth little. So it is after many steps with about as many samples as coordinates, where risks
     are as heavy-tailed as those of least squares.
 

@@ -52,8 +52,8 @@ def sweep(
         leakage variances :math:`\alpha^2` times the signal variances; a constructor argument of
         the model that takes one number; or what a `Perturbation` has at test time:
         "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
-        `even_confusion`; "erasure", q; "radius", r. With a factory only "samples" is more than
-        the name of the column, which may be anything but "steps".
+        `even_confusion`; "erasure", :math:`\tau`; "radius", :math:`\delta_{\max}`. With a factory
+        only "samples" is more than the name of the column, which may be anything but "steps".
     values : (n,) sequence of numbers
     estimators : sequence of Dense or MoE
         With ``MoE()`` among them, infinitely many samples and no perturbation, there is a column

@@ -77,16 +77,19 @@ def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> No
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    r"""The excess risk over the limit after t steps, :math:`\sum_u (a_ur_u^{2t} + c_ur_u^t)`.
+    r"""The excess risk over the limit after t steps, a sum of powers of :math:`1-aH`.
+
+    .. math:: \sum_u \big(s_u(1-aH_u)^{2t} + c_u(1-aH_u)^t\big)
 
     Attributes
     ----------
     rates : (U,) array
-        :math:`-\log|r|`, sorted and distinct.
+        :math:`-\log|1-aH|`, sorted and distinct.
     squares : (1, U) array
-        The weights a.
+        The weights s.
     crosses : (2, U) array or None
-        The weights c times :math:`r^t/|r|^t` at even and at odd steps; None if all are zero.
+        The weights c times the sign of :math:`(1-aH)^t` at even and at odd steps; None if all are
+        zero.
     """
 
     quadratics: Quadratics

@@ -41,13 +41,12 @@ def descent(
     \tfrac\mu2\|\beta\|^2`. The directions are independent: after t steps the excess risk is
     the excess risk of the limit plus
 
-    .. math:: \sum_m w_m\beta_m^2\big((H_m-\mu)\,r_m^{2t} + 2\mu\,r_m^t\big),
-              \qquad r_m = 1 - aH_m .
+    .. math:: \sum_m w_m\beta_m^2\big((H_m-\mu)(1-aH_m)^{2t} + 2\mu\,(1-aH_m)^t\big) .
 
     Dense: :math:`H = h+\sigma^2+\mu`, :math:`\beta = \hat b`, :math:`w = 1`. Experts, each on its
     own samples: :math:`H = \lambda+\sigma^2+\mu`, :math:`\beta = \theta`, :math:`w = p`. Experts
-    that learn jointly, on one loss over the mixture: the same sum with
-    :math:`r = 1 - a\,pH`, slower by their share.
+    that learn jointly, on one loss over the mixture: the same sum with :math:`1 - a\,pH` for
+    :math:`1 - aH`, slower by their share.
 
     Parameters
     ----------

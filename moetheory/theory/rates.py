@@ -19,16 +19,16 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     The estimator is least squares without ridge, and :math:`n_g/n \to p_g`. MoE:
     :math:`\sum_g s_g\rho_g` over the groups that are drawn. Dense:
     :math:`\operatorname{tr}(H^{-1}J)`,
-    :math:`J = \sum_g p_g(r_gC_g + \kappa\,C_g\Delta_g\Delta_g^\top C_g)`.
+    :math:`J = \sum_g p_g(r_gC_g + C_g\Delta_g\Delta_g^\top C_g)`.
 
     Parameters
     ----------
     estimator : Dense or MoE
     model : BlockModel
     counts : {"fixed", "multinomial"}
-        Whether the samples of each group are fixed (:math:`\kappa = 1`) or the groups drawn
-        (:math:`\kappa = 2`). For MoE both have the same limit, although the expected risk with
-        drawn counts is infinite at every n.
+        Whether the samples of each group are fixed or the groups drawn, in which case the second
+        term of J counts twice. For MoE both have the same limit, although the expected risk with
+        drawn counts is infinite once n can give a group about as many samples as coordinates.
 
     Raises
     ------

@@ -7,8 +7,14 @@ import pytest
 from scipy import integrate, special, stats
 
 import moetheory as mt
-from moetheory.formulas.finite import estimation_cost, expert_moments, is_isotropic
+from moetheory.formulas.finite import (
+    estimation_cost,
+    expert_moments,
+    is_isotropic,
+    strong_signal_risk,
+)
 from moetheory.results.estimates import student_quantile
+from moetheory.theory.finite_sample_risks import leading_excess
 from moetheory.theory.rates import excess_rate
 
 # --- an expert ---------------------------------------------------------------------------------
@@ -174,6 +180,129 @@ def test_variances_that_differ_by_rounding_are_equal():
     assert not is_isotropic(0.0, 1e-300)
 
 
+# --- dense where the signal is strong ------------------------------------------------------------
+
+STRONG = 1e8  # lambda over sigma^2
+
+
+def strong_model(sizes, alone, probabilities, seed, label_noise=0.7):
+    """Strict blocks, not isotropic, and in each ``alone`` coordinates of noise alone."""
+    rng = np.random.default_rng(seed)
+    block_of = np.repeat(np.arange(len(sizes)), np.add(sizes, alone))
+    has_signal = np.concatenate([np.arange(s + a) < s for s, a in zip(sizes, alone, strict=True)])
+    signal = np.where(has_signal, STRONG * rng.uniform(0.5, 4.0, len(block_of)), 0.0)
+    b = rng.standard_normal(len(block_of))
+    return mt.BlockModel(probabilities, block_of, signal, b, 1.0, label_noise_variance=label_noise)
+
+
+def limit_of(model, counts):
+    """The limit of the risk for this model, its arguments found from the arrays of the model."""
+    seen = (model.signal_variances > 0.0) & (np.array(counts)[model.block_of] > 0)
+    sizes = np.bincount(model.block_of[model.signal_variances > 0.0], minlength=model.experts)
+    residual = model.noise_variance * np.sum(model.coefficients[seen] ** 2)
+    return strong_signal_risk(
+        counts, sizes, model.group_probabilities, model.dim, residual + model.label_noise_variance
+    )
+
+
+def least_squares(features, labels):
+    """Minimum-norm least squares by QR, which keeps the digits that normal equations lose."""
+    if features.shape[1] < features.shape[2]:
+        q, r = np.linalg.qr(features.mT)
+        return (q @ np.linalg.solve(r.mT, labels[..., np.newaxis]))[..., 0]
+    q, r = np.linalg.qr(features)
+    return np.linalg.solve(r, q.mT @ labels[..., np.newaxis])[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("alone", "probabilities", "counts"),
+    [
+        ([0, 0, 0], [0.5, 0.2, 0.3], [12, 20, 9]),
+        ([3, 1, 2], [0.5, 0.2, 0.3], [12, 20, 9]),
+        ([1, 1, 68], [0.5, 0.2, 0.3], [12, 16, 9]),  # more coordinates than samples
+        ([1, 0, 0], [0.6, 0.0, 0.4], [17, 0, 13]),  # the coordinates of a group never seen
+        ([0, 1, 0], [0.6, 0.0, 0.4], [14, 5, 11]),  # a group that is seen and never tested
+    ],
+    ids=["signal", "noise alone too", "n < d", "never seen", "never tested"],
+)
+def test_the_limit_of_strong_signal_is_the_mean_of_simulated_fits(
+    agrees, mean_and_sem, alone, probabilities, counts
+):
+    """Samples drawn one by one, fitted by QR, judged by the quadratic form of the risk."""
+    sizes, replicates = [2, 4, 1], 24_000
+    model = strong_model(sizes, alone, probabilities, 5)
+    rng, b, signal = np.random.default_rng(11), model.coefficients, model.signal_variances
+    groups = np.repeat(np.arange(3), counts)
+    deviations = np.where(model.block_of == groups[:, np.newaxis], np.sqrt(signal), 0.0)
+    risks = []
+    for _ in range(replicates // 1000):
+        clean = deviations * rng.standard_normal((1000, len(groups), model.dim))
+        labels = clean @ b + math.sqrt(0.7) * rng.standard_normal((1000, len(groups)))
+        noisy = clean + rng.standard_normal(clean.shape)
+        fits = least_squares(noisy, labels)
+        p = model.group_probabilities[model.block_of]
+        risks.append(np.square(b - fits) @ (p * signal) + np.square(fits).sum(axis=-1) + 0.7)
+    assert agrees(*mean_and_sem(np.concatenate(risks)), float(limit_of(model, counts)))
+
+
+@pytest.mark.parametrize("alone", [[0, 0, 0], [40, 0, 160]])
+def test_the_equivalent_has_the_limit_where_blocks_are_large(alone):
+    model, counts = strong_model([200, 150, 250], alone, [0.5, 0.2, 0.3], 1), [600, 500, 700]
+    limit = float(limit_of(model, counts))
+    found = mt.risk(mt.Dense(), model, samples=counts)
+    assert abs(found.value - limit) <= found.error <= 0.01 * limit
+    assert abs(found.value - limit) <= 0.1 * found.error  # the error is of the leading term's size
+
+
+@pytest.mark.parametrize("experts", [2, 8, 64])
+def test_the_equivalent_has_the_first_terms_of_the_limit_where_blocks_are_small(experts):
+    """Of n-1 over n-s-1 = 1 + x + x^2 + ..., 5, the equivalent has 3 and the next term 1."""
+    ones, counts = np.ones(4 * experts), [6] * experts
+    block_of = np.repeat(np.arange(experts), 4)
+    model = mt.BlockModel(ones[:experts] / experts, block_of, STRONG * ones, ones, 1.0)
+    limit = float(limit_of(model, counts))
+    assert limit == pytest.approx(5.0 * 4 * experts, rel=1e-14)
+    assert leading_excess(model, counts) == pytest.approx(0.6 * limit, rel=1e-4)
+    found = mt.risk(mt.Dense(), model, samples=counts)
+    assert found.value == pytest.approx(0.8 * limit, rel=1e-4)
+    assert abs(found.value - limit) <= found.error
+
+
+@pytest.mark.parametrize(
+    ("samples", "sizes", "p", "dim", "expected"),
+    [
+        ([9, 9], [4, 4], [0.5, 0.5], 8, 2.0),
+        ([9, 5], [4, 4], [0.5, 0.5], 8, math.inf),  # as many samples as coordinates, and one
+        ([9, 4], [4, 4], [0.5, 0.5], 8, math.inf),
+        ([9, 0], [4, 4], [0.5, 0.5], 8, math.inf),  # a group that is tested and never seen
+        ([9, 4], [4, 4], [1.0, 0.0], 8, 2.0),  # a group that is never tested
+        ([9, 0], [4, 4], [1.0, 0.0], 4, 2.0),
+        ([9, 0], [4, 2], [1.0, 0.0], 6, 2.0 * 4 / 2),  # unseen coordinates are noise alone
+        ([9, 1], [4, 0], [0.5, 0.5], 4, 1.5),  # a group without signal
+        ([9, 0], [4, 0], [0.5, 0.5], 4, 1.5),
+        ([9, 9], [4, 4], [0.5, 0.5], 9, 2.0 * 9 / 8),
+        ([9, 9], [4, 4], [0.5, 0.5], 17, math.inf),  # the threshold of dense
+        ([9, 9], [4, 4], [0.5, 0.5], 19, math.inf),
+        ([9, 9], [4, 4], [0.5, 0.5], 20, 2.0 * 11 / 1),
+        ([2**50, 2**50], [4, 4], [0.5, 0.5], 8, 1.0),
+    ],
+)
+def test_edges_of_the_limit_of_strong_signal(samples, sizes, p, dim, expected):
+    found = strong_signal_risk(samples, sizes, p, dim, 1.7)
+    assert found == pytest.approx(1.7 * expected, rel=1e-13)
+
+
+def test_limits_of_strong_signal_broadcast():
+    samples = np.array([[12, 20, 9], [5, 9, 30]])[:, np.newaxis]  # (2, 1, 3)
+    sizes, dims = np.array([2, 4, 1]), np.array([7, 9, 60, 41])
+    table = strong_signal_risk(samples, sizes, [0.5, 0.2, 0.3], dims, 1.7)
+    assert table.shape == (2, 4)
+    for i in range(2):
+        for j, dim in enumerate(dims):
+            alone = strong_signal_risk(samples[i, 0], sizes, [0.5, 0.2, 0.3], dim, 1.7)
+            assert table[i, j] == alone
+
+
 # --- the rate of dense -------------------------------------------------------------------------
 
 
@@ -193,7 +322,7 @@ def world(seed, leakage=0.2, label_noise=0.3):
     )
 
 
-def matrix_rate(model, kappa, seed):
+def matrix_rate(model, times, seed):
     """tr(H⁻¹J) with full matrices in a basis that is no eigenbasis."""
     turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((model.dim, model.dim)))[0]
     noise, b = model.noise_variance * np.eye(model.dim), turn @ model.coefficients
@@ -212,16 +341,16 @@ def matrix_rate(model, kappa, seed):
     for q, c in zip(p, clean, strict=True):
         risk = (b - best) @ c @ (b - best) + best @ noise @ best + model.label_noise_variance
         pull = c @ b - (c + noise) @ best  # CΔ
-        j = j + q * (risk * (c + noise) + kappa * np.outer(pull, pull))
+        j = j + q * (risk * (c + noise) + times * np.outer(pull, pull))
     return np.trace(np.linalg.solve(h, j))
 
 
-@pytest.mark.parametrize(("counts", "kappa"), [("fixed", 1.0), ("multinomial", 2.0)])
+@pytest.mark.parametrize(("counts", "times"), [("fixed", 1.0), ("multinomial", 2.0)])
 @pytest.mark.parametrize("leakage", [0.0, 0.2])
 @pytest.mark.parametrize("seed", range(5))
-def test_the_rate_of_dense_is_a_trace_of_full_matrices(seed, leakage, counts, kappa):
+def test_the_rate_of_dense_is_a_trace_of_full_matrices(seed, leakage, counts, times):
     model = world(seed, leakage, label_noise=0.3 * (seed % 2))
-    expected = matrix_rate(model, kappa, seed)
+    expected = matrix_rate(model, times, seed)
     assert excess_rate(mt.Dense(), model, counts) == pytest.approx(expected, rel=1e-11)
 
 

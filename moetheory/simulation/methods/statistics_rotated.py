@@ -30,7 +30,7 @@ class RotatedDraws(NamedTuple):
     ``clean`` are roots of the clean blocks, ``noise`` is the noise in their columns.
     ``other_noise`` is a root of the noise in the other columns, transposed. ``coefficients`` are
     the rotated ones of all d coordinates, block by block. ``direction`` is a unit vector over the
-    d - q columns without clean part.
+    columns without clean part.
     """
 
     clean: list[FloatArray]
@@ -42,15 +42,15 @@ class RotatedDraws(NamedTuple):
 
 
 class RotatedRows(RowLayout):
-    r"""Rows for strict isotropic blocks, :math:`\bar X \to (T + \sigma F,\; \sigma V^\top)`, n < d.
+    r"""Rows for strict isotropic blocks, :math:`\bar X \to (T + \sigma F,\; \sigma B^\top)`, n < d.
 
     A rotation of the coordinates of block g turns the clean features of its group into
-    :math:`q_g = \min(n_g, s_g)` columns that are not zero, :math:`\sqrt{\lambda_g}U_g^\top` with
+    :math:`\min(n_g, s_g)` columns that are not zero, :math:`\sqrt{\lambda_g}U_g^\top` with
     :math:`U_g^\top U_g \sim \mathrm{Wishart}_{n_g}(s_g, I)`, and its coefficients into a vector
-    of the same length and uniform direction. F is standard normal; the noise in the
-    :math:`d - q` other columns is :math:`V^\top Q`, V a root of
-    :math:`\mathrm{Wishart}_n(d - q)` and Q uniformly random: of the fit in these columns, only
-    the length depends on V, and the direction is uniform. Risks and norms do not change.
+    of the same length and uniform direction. F is standard normal. With :math:`s_T =
+    \sum_g\min(n_g, s_g)` the noise in the :math:`d - s_T` other columns is :math:`B^\top Q`, B a
+    root of :math:`\mathrm{Wishart}_n(d - s_T)` and Q uniformly random: of the fit in these columns,
+    only the length depends on B, and the direction is uniform. Risks and norms do not change.
     """
 
     def __init__(self, model: BlockModel, samples: IntArray) -> None:
@@ -61,7 +61,7 @@ class RotatedRows(RowLayout):
         shapes, shape_of = np.unique(np.stack([samples, sizes]), axis=1, return_inverse=True)
         self.shapes: list[tuple[int, int]] = [(int(n), int(s)) for n, s in shapes.T]
         members = [np.flatnonzero(shape_of == i) for i in range(len(self.shapes))]
-        # rows (G, n_g) and columns (G, q_g) of the G groups of each shape
+        # rows (G, n_g) and columns (G, min(n_g, s_g)) of the G groups of each shape
         self.places = [
             (
                 (np.cumsum(samples) - samples)[g][:, np.newaxis] + np.arange(n),
@@ -103,7 +103,7 @@ class RotatedRows(RowLayout):
     def rows_and_targets(
         self, draws: RotatedDraws, model: BlockModel, work: Workspace, overwrite: bool = True
     ) -> RowsAndTargets:
-        """Columns F + T/σ and Vᵀ, in units of σ."""
+        """Columns F + T/σ and Bᵀ, in units of σ."""
         noise, parts, unit = scaled_noise(draws.noise, draws.other_noise.mT, model, work, overwrite)
         targets = np.zeros(noise.shape[:2])
         if self.noisy_labels:
