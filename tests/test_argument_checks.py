@@ -10,7 +10,7 @@ import moetheory as mt
 from moetheory.problem.estimators import checked_estimator
 from moetheory.problem.model import checked_model
 from moetheory.simulation.runs.chunks import Run
-from moetheory.theory.crossovers import OVER
+from moetheory.theory.order_changes import OVER
 
 DENSE, MOE, HARD = mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard())
 MODEL = mt.BlockModel.isotropic(6, 3, noise_variance=1.0, signal_energy=6.0)
@@ -39,8 +39,9 @@ FITTED = [("test_noise_variance", 40), ("misrouting", 40)]
 @pytest.mark.parametrize(("over", "samples"), [*((over, None) for over in OVER), *FITTED])
 @pytest.mark.parametrize("b", [MOE, mt.MoE(ridge=0.1)])
 def test_a_crossover_checks_each_argument_once(over, samples, b):
-    found = checks(lambda: mt.crossover(DENSE, b, MODEL, over=over, samples=samples))
-    assert found == (2, 1)
+    for verb in (mt.crossover, mt.crossovers):
+        found = checks(lambda verb=verb: verb(DENSE, b, MODEL, over=over, samples=samples))
+        assert found == (2, 1)
 
 
 def test_a_crossover_of_a_gate_checks_each_argument_once():

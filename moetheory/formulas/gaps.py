@@ -1,4 +1,4 @@
-r"""Differences of risks, and slopes, from forms that keep their digits (docs/theory.md §2 and §7).
+r"""Differences of risks and of noise gains that keep their digits (docs/theory.md §2 and §7).
 
 Arguments and symbols are those of `population`, in the order of `population.gap`: all arrays
 broadcast over leading axes, ``group_probabilities`` (..., K), ``block_of`` (d,), the others
@@ -17,8 +17,6 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
 from moetheory.formulas.population import (
-    dense_coefficients,
-    expert_coefficients,
     lost_numerator,
     second_moment,
     shrinkage_denominator,
@@ -32,27 +30,37 @@ def gap_without_test_noise(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    dense_ridge: ArrayLike = 0.0,
+    expert_ridge: ArrayLike = 0.0,
 ) -> FloatArray:
-    r"""Dense minus MoE excess risk (no ridge) at :math:`\sigma_o = 0`, shape (...).
+    r"""Dense minus MoE excess risk at :math:`\sigma_o = 0`, shape (...).
 
     .. math:: \sum_m h(b-\hat b)^2 - p\lambda(b-\theta)^2 - q\nu b^2
-              = \sum_m qb^2\Big(p\lambda(\lambda-\nu)\,uv\Big(\frac1{h+\sigma^2} +
-              \frac1{\lambda+\sigma^2}\Big) - \nu(1-u^2)\Big),
+              = \sum_m b^2\Big(p\lambda(u-v)(u+v) - q\nu(1-u^2)\Big), \qquad
+              u - v = \frac{q(\lambda-\nu)(\sigma^2+\mu)+\lambda(\mu'-\mu)}
+              {(h+\sigma^2+\mu')(\lambda+\sigma^2+\mu)},
 
-    with the lost shares :math:`u = \sigma^2/(h+\sigma^2)` and
-    :math:`v = \sigma^2/(\lambda+\sigma^2)`. With little noise in training both risks are small,
-    so they are not subtracted. Arguments as for `population.gap`; docs/theory.md §7.
+    with the lost shares :math:`u = (\sigma^2+\mu')/(h+\sigma^2+\mu')` and
+    :math:`v = (\sigma^2+\mu)/(\lambda+\sigma^2+\mu)`, :math:`\mu'` the ridge of dense and
+    :math:`\mu` that of the experts. With little noise in training both risks are small, so they
+    are not subtracted. Arguments as for `population.gap`; docs/theory.md §7.
     """
 
-    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
+    def terms(
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, dense_ridge: Any, ridge: Any
+    ) -> tuple[FloatArray, ...]:
         moment = second_moment(p, signal, leakage)
-        dense, expert = shrinkage_denominator(moment, noise), shrinkage_denominator(signal, noise)
-        u, v = lost_numerator(moment, noise) / dense, lost_numerator(signal, noise) / expert
-        filtered = p * u * v * (signal - leakage) * (signal / dense + signal / expert)
-        return np.asarray(b**2 * (filtered - leakage * moment / dense * (1.0 + u)))
+        dense_penalty, penalty = noise + dense_ridge, noise + ridge
+        dense = shrinkage_denominator(moment, dense_penalty)
+        expert = shrinkage_denominator(signal, penalty)
+        u = lost_numerator(moment, dense_penalty) / dense
+        v = lost_numerator(signal, penalty) / expert
+        scaled = b**2 * p * (u + v) * (signal / dense)
+        by_share = scaled * v * (signal - leakage) - b**2 * leakage * moment / dense * (1.0 + u)
+        return by_share, scaled * (signal / expert) * (dense_ridge - ridge)
 
-    arrays = (signal, leakage, coefficients, noise)
-    return sums.total_over_others(term, group_probabilities, block_of, *arrays)
+    arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
+    return _by_share_and_ridge(terms, group_probabilities, block_of, *arrays)
 
 
 def gap_of_noise_gains(
@@ -62,32 +70,48 @@ def gap_of_noise_gains(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    dense_ridge: ArrayLike = 0.0,
+    expert_ridge: ArrayLike = 0.0,
 ) -> FloatArray:
-    r"""Noise gain of dense minus that of the MoE (no ridge) from its factors, shape (...).
+    r"""Noise gain of dense minus that of the MoE from its factors, shape (...).
 
     .. math:: \sum_m\hat b^2 - p\theta^2 = \sum_m b^2\,(u-v)(u+v), \quad
-              u - v = \frac{(1-\sqrt p)h\lambda + \sigma^2(h-\sqrt p\lambda)}
-                           {(h+\sigma^2)(\lambda+\sigma^2)}, \quad
-              1-\sqrt p = \frac q{1+\sqrt p}, \quad
+              u - v = \frac{(1-\sqrt p)h\lambda + (\sigma^2+\mu)(h-\sqrt p\lambda)
+                            - \sqrt p\lambda(\mu'-\mu)}
+                           {(h+\sigma^2+\mu')(\lambda+\sigma^2+\mu)},
+
+    .. math:: 1-\sqrt p = \frac q{1+\sqrt p}, \qquad
               h-\sqrt p\lambda = q\Big(\nu-\frac{\sqrt p}{1+\sqrt p}\lambda\Big),
 
-    with the kept shares :math:`u = h/(h+\sigma^2)` and
-    :math:`v = \sqrt p\lambda/(\lambda+\sigma^2)`. Arguments as for `population.gap`;
-    docs/theory.md §7.
+    with the kept shares :math:`u = h/(h+\sigma^2+\mu')` and
+    :math:`v = \sqrt p\lambda/(\lambda+\sigma^2+\mu)`. Arguments as for
+    `gap_without_test_noise`; docs/theory.md §7.
     """
 
-    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any) -> FloatArray:
-        moment, root = second_moment(p, signal, leakage), np.sqrt(p)
-        dense_denominator = shrinkage_denominator(moment, noise)
-        expert_denominator = shrinkage_denominator(signal, noise)
+    def terms(
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, dense_ridge: Any, ridge: Any
+    ) -> tuple[FloatArray, ...]:
+        moment, root, penalty = second_moment(p, signal, leakage), np.sqrt(p), noise + ridge
+        dense_denominator = shrinkage_denominator(moment, noise + dense_ridge)
+        expert_denominator = shrinkage_denominator(signal, penalty)
         surplus = leakage - root / (1.0 + root) * signal
         dense, expert = moment / dense_denominator, signal / expert_denominator
         lower = dense * expert / (1.0 + root)
-        lower = lower + noise / dense_denominator * (surplus / expert_denominator)
-        return np.asarray(b**2 * lower * (dense + root * expert))
+        lower = lower + penalty / dense_denominator * (surplus / expert_denominator)
+        scaled = b**2 * (dense + root * expert)
+        return scaled * lower, scaled * root * expert * ((ridge - dense_ridge) / dense_denominator)
 
-    arrays = (signal, leakage, coefficients, noise)
-    return sums.total_over_others(term, group_probabilities, block_of, *arrays)
+    arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
+    return _by_share_and_ridge(terms, group_probabilities, block_of, *arrays)
+
+
+def _by_share_and_ridge(
+    terms: Any, group_probabilities: ArrayLike, block_of: IntArray, *arrays: ArrayLike
+) -> FloatArray:
+    r"""The sum of one term times :math:`q`, which keeps its digits, and of another, shape (...)."""
+    p = np.asarray(group_probabilities)
+    by_share, by_ridge = sums.by_block(terms, p, block_of, *arrays)
+    return np.asarray(np.vecdot(sums.sum_over_others(p), by_share) + by_ridge.sum(axis=-1))
 
 
 def dense_ridge_excess(
@@ -98,18 +122,21 @@ def dense_ridge_excess(
     coefficients: ArrayLike,
     noise: ArrayLike,
     ridge: ArrayLike,
+    other: ArrayLike = 0.0,
 ) -> FloatArray:
-    r"""Excess of dense with a ridge over dense without, as one positive sum, shape (...).
+    r"""Excess of dense with a ridge over dense with another or none, shape (...).
 
-    .. math:: \sum_m\frac{b^2h^2\mu^2}{(h+\sigma^2)(h+\sigma^2+\mu)^2} .
+    .. math:: \sum_mb^2h^2\frac{\mu-\mu'}{(H+\mu)(H+\mu')}
+              \Big(\frac\mu{H+\mu}+\frac{\mu'}{H+\mu'}\Big), \qquad H = h+\sigma^2 ,
 
-    Arguments as for `population.gap`, and the ridge :math:`\mu`; docs/theory.md §2.
+    one positive sum if the ridge :math:`\mu` is larger than the ``other`` ridge :math:`\mu'`.
+    Arguments as for `population.gap`, and both ridges; docs/theory.md §2.
     """
 
-    def term(p: Any, signal: Any, leakage: Any, b: Any, noise: Any, ridge: Any) -> FloatArray:
-        return np.asarray(b**2 * _ridge_loss(second_moment(p, signal, leakage), noise, ridge))
+    def term(p: Any, signal: Any, leakage: Any, b: Any, *penalties: Any) -> FloatArray:
+        return np.asarray(b**2 * _ridge_loss(second_moment(p, signal, leakage), *penalties))
 
-    arrays = (signal, leakage, coefficients, noise, ridge)
+    arrays = (signal, leakage, coefficients, noise, ridge, other)
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
@@ -121,29 +148,29 @@ def expert_ridge_excess(
     coefficients: ArrayLike,
     noise: ArrayLike,
     ridge: ArrayLike,
+    other: ArrayLike = 0.0,
 ) -> FloatArray:
-    r"""Excess of oracle-routed experts with a ridge over those without, shape (...).
+    r"""Excess of oracle-routed experts with a ridge over those with another or none, shape (...).
 
-    .. math:: \sum_m\frac{p\,b^2\lambda^2\mu^2}{(\lambda+\sigma^2)(\lambda+\sigma^2+\mu)^2} ,
-
-    whatever leaks: no expert sees it. Arguments as for `dense_ridge_excess`; docs/theory.md §2.
+    The sum of `dense_ridge_excess` with :math:`\lambda` for h and :math:`p\,b^2` for
+    :math:`b^2`, whatever leaks: no expert sees it. Arguments as there; docs/theory.md §2.
     """
 
-    def term(p: Any, signal: Any, _: Any, b: Any, noise: Any, ridge: Any) -> FloatArray:
-        return np.asarray(p * b**2 * _ridge_loss(signal, noise, ridge))
+    def term(p: Any, signal: Any, _: Any, b: Any, *penalties: Any) -> FloatArray:
+        return np.asarray(p * b**2 * _ridge_loss(signal, *penalties))
 
-    arrays = (signal, leakage, coefficients, noise, ridge)
+    arrays = (signal, leakage, coefficients, noise, ridge, other)
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
-def _ridge_loss(moment: Any, noise: Any, ridge: Any) -> Any:
-    r"""The term :math:`v^2\mu^2/((v+\sigma^2)(v+\sigma^2+\mu)^2)` of a second moment v."""
-    optimal = shrinkage_denominator(moment, noise)
-    ridged = shrinkage_denominator(moment, noise + ridge)
-    return ridge / ridged * (moment / ridged) * (moment / optimal) * ridge
+def _ridge_loss(moment: Any, noise: Any, ridge: Any, other: Any) -> Any:
+    r"""The loss of a second moment v by :math:`\mu` beyond that by :math:`\mu'`, for b = 1."""
+    ridged, unlike = (shrinkage_denominator(moment, noise + each) for each in (ridge, other))
+    shares = ridge / ridged + other / unlike
+    return (ridge - other) / ridged * (moment / unlike) * moment * shares
 
 
-def dense_misrouting_slope(
+def dense_noise_gain_difference(
     group_probabilities: ArrayLike,
     block_of: IntArray,
     signal: ArrayLike,
@@ -151,64 +178,52 @@ def dense_misrouting_slope(
     coefficients: ArrayLike,
     noise: ArrayLike,
     ridge: ArrayLike,
-    drag: Any,
+    other: ArrayLike,
 ) -> FloatArray:
-    r"""Excess risk of dense for each unit of the misrouting rate, shape (...).
+    r"""Noise gain of dense with a ridge minus that with another, shape (...).
 
-    Errors are spread evenly over the K - 1 wrong groups. Only their drag :math:`\eta` matters:
+    .. math:: \sum_m\frac{bh(\mu'-\mu)}{(h+\sigma^2+\mu)(h+\sigma^2+\mu')}(\hat b+\hat b') .
 
-    .. math:: \sum_ip_i\,\frac1{K-1}\sum_{j\ne i}\sum_{m\in j}\eta^2\lambda\hat b^2 .
-
-    Arguments as for `dense_ridge_excess` with :math:`K \ge 2`, and :math:`\eta`, a scalar or
-    (..., 1); docs/theory.md §7.
+    Arguments as for `dense_ridge_excess`; docs/theory.md §7.
     """
 
-    def terms(
-        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, ridge: Any
-    ) -> tuple[FloatArray, ...]:
-        return (signal * np.square(dense_coefficients(p, signal, leakage, b, noise, ridge)),)
+    def term(p: Any, signal: Any, leakage: Any, b: Any, *penalties: Any) -> FloatArray:
+        difference, total = kept_shares(second_moment(p, signal, leakage), *penalties)
+        return np.asarray(b**2 * difference * total)
 
-    p, arrays = np.asarray(group_probabilities), (signal, leakage, coefficients, noise, ridge)
-    (drag_gain,) = sums.by_block(terms, p, block_of, *arrays)
-    return np.asarray(np.vecdot(p, _mean_over_wrong(drag**2 * drag_gain)))
+    arrays = (signal, leakage, coefficients, noise, ridge, other)
+    return sums.total(term, group_probabilities, block_of, *arrays)
 
 
-def expert_misrouting_slope(
+def expert_noise_gain_difference(
     group_probabilities: ArrayLike,
     block_of: IntArray,
     signal: ArrayLike,
     leakage: ArrayLike,
     coefficients: ArrayLike,
-    noise: Any,
+    noise: ArrayLike,
     ridge: ArrayLike,
-    drag: Any,
+    other: ArrayLike,
 ) -> FloatArray:
-    r"""Excess risk of experts for each unit of the rate at which the oracle errs, shape (...).
+    r"""Noise gain of the MoE with a ridge minus that with another, shape (...).
 
-    Errors are spread evenly over the K - 1 wrong groups. What the input's own expert explained is
-    lost; a wrong expert adds noise and drag, and explains some of what leaks into its block:
-
-    .. math:: \sum_ip_i\Big(\sum_{m\in i}\theta\big(2\lambda b-(\lambda+\sigma^2)\theta\big)
-              + \frac1{K-1}\sum_{j\ne i}\sum_{m\in j}
-              (\sigma^2+\eta^2\lambda)\theta^2 - \nu\theta(2b-\theta)\Big) .
-
-    Arguments as for `dense_misrouting_slope`, except that ``noise`` is a scalar or (..., 1).
+    The sum of `dense_noise_gain_difference` with :math:`\lambda` for h and :math:`p\,b^2` for
+    :math:`b^2`. Arguments as there; docs/theory.md §7.
     """
 
-    def terms(
-        _: Any, signal: Any, leakage: Any, b: Any, noise: Any, ridge: Any
-    ) -> tuple[FloatArray, ...]:
-        theta = expert_coefficients(signal, b, noise, ridge)
-        explained = theta * (2.0 * signal * b - (signal + noise) * theta)
-        explained_by_wrong = theta * (2.0 * b - theta) * leakage
-        return explained, explained_by_wrong, np.square(theta), signal * np.square(theta)
+    def term(p: Any, signal: Any, _: Any, b: Any, *penalties: Any) -> FloatArray:
+        difference, total = kept_shares(signal, *penalties)
+        return np.asarray(p * b**2 * difference * total)
 
-    p, arrays = np.asarray(group_probabilities), (signal, leakage, coefficients, noise, ridge)
-    lost, explained_by_wrong, noise_gain, drag_gain = sums.by_block(terms, p, block_of, *arrays)
-    cost_of_wrong = drag**2 * drag_gain + noise * noise_gain - explained_by_wrong
-    return np.asarray(np.vecdot(p, lost + _mean_over_wrong(cost_of_wrong)))
+    arrays = (signal, leakage, coefficients, noise, ridge, other)
+    return sums.total(term, group_probabilities, block_of, *arrays)
 
 
-def _mean_over_wrong(values: FloatArray) -> FloatArray:
-    r"""The means :math:`\sum_{j\ne i}a_j/(K-1)` over the wrong groups of every group i."""
-    return np.asarray(sums.sum_over_others(values) / (values.shape[-1] - 1))
+def kept_shares(moment: Any, noise: Any, ridge: Any, other: Any) -> tuple[Any, Any]:
+    r"""The kept shares :math:`v/(v+\sigma^2+\mu)` of two ridges: their difference and their sum.
+
+    The difference comes from that of the ridges. The arguments are :math:`v, \sigma^2, \mu, \mu'`.
+    """
+    ridged, unlike = (shrinkage_denominator(moment, noise + each) for each in (ridge, other))
+    difference = (other - ridge) / ridged * (moment / unlike)
+    return difference, moment / ridged + moment / unlike

@@ -24,6 +24,7 @@ from moetheory.common.validation import (
     zero_or_within,
 )
 from moetheory.problem import eigenbasis, limits, model_families, model_json
+from moetheory.problem.probabilities import normalised
 
 _FIELDS = (
     "group_probabilities",
@@ -67,7 +68,8 @@ class BlockModel:
     Parameters
     ----------
     group_probabilities : (K,) array
-        :math:`p`, non-negative, with sum 1 within 1e-9; stored as given.
+        :math:`p`, non-negative, with sum 1 within 1e-9 (float32: 1e-6). They are divided by their
+        sum, unless the sum is 1 up to rounding.
     block_of : (d,) integer array
         The block, 0 to K-1, of each coordinate; every block has at least one.
     signal_variances : (d,) array
@@ -131,9 +133,8 @@ class BlockModel:
         rotations: Sequence[ArrayLike] | None = None,
     ) -> None:
         probabilities = vector("group_probabilities", group_probabilities, minimum=0.0)
-        total = float(probabilities.sum())
-        if abs(total - 1.0) > 1e-9:
-            raise ValueError(f"group_probabilities must sum to 1, got {total:.12g}")
+        probabilities = normalised("group_probabilities", group_probabilities, probabilities)
+        read_only(probabilities)
         blocks = _checked_blocks(block_of, len(probabilities))
         dim = len(blocks)
         sizes = np.bincount(blocks, minlength=len(probabilities))

@@ -98,7 +98,7 @@ def from_covariances(
     if group_probabilities is None:
         group_probabilities = np.full(experts, 1.0 / experts)
     else:
-        group_probabilities = vector("group_probabilities", group_probabilities, length=experts)
+        vector("group_probabilities", group_probabilities, length=experts)
     return {
         "group_probabilities": group_probabilities,
         "block_of": np.repeat(np.arange(experts), [len(spectrum) for spectrum in spectra]),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray
 from moetheory.common.validation import count, number, read_only, real_array, zero_or_within
 from moetheory.problem import limits
+from moetheory.problem.probabilities import normalised
 
 MOST_DEVIATIONS = 1e8  # a mean of more would leave few digits of the noise drawn around it
 MOST_GROUPS_SHOWN = 3  # the largest confusion matrix that is written out
@@ -26,7 +27,7 @@ class Perturbation:
 
     .. math:: \bar x = z \circ (x + \eta\,x_j + e) + \delta, \qquad
               x_j \sim N(0, \Sigma_j) \text{ if } j \ne i, \quad e \sim (0, \sigma_o^2 I), \quad
-              z_m \sim \mathrm{Bernoulli}(1-q), \quad \|\delta\|_2 \le r .
+              z_m \sim \mathrm{Bernoulli}(1-\tau), \quad \|\delta\|_2 \le \delta_{\max} .
 
     The label does not change. A mixture sends the input to expert j. Dense does not route, but
     its inputs are dragged too.
@@ -37,18 +38,19 @@ class Perturbation:
         :math:`\sigma_o^2`; the noise variance of the model if not given.
     confusion : (K, K) array, optional
         The misrouting matrix. Row i holds the probabilities with which an input of group i is
-        taken for each group j, whatever the input is. Rows sum to 1 within 1e-9. See
-        `even_confusion`. For oracle routing only: the errors of other gates depend on the input.
+        taken for each group j, whatever the input is. Rows sum to 1 within 1e-9 (float32: 1e-6)
+        and are divided by their sums. See `even_confusion`. For oracle routing only: the errors of
+        other gates depend on the input.
     drag : float
         The factor :math:`\eta` by which a confused input is dragged towards the block of j.
     noise : scipy.stats distribution, optional
         The law of each coordinate of e: a frozen distribution of finite variance. It is
         shifted and scaled to mean zero and variance :math:`\sigma_o^2`. Normal if not given.
     erasure : float
-        The probability q with which each coordinate is dropped (set to zero), independently.
-        For a model with ``rotations`` these are the coordinates before the rotation.
+        The probability :math:`\tau` with which each coordinate is dropped (set to zero),
+        independently. For a model with ``rotations`` these are the coordinates before the rotation.
     radius : float
-        The length r of the shift. Every test input is shifted by the vector of at most this
+        The length :math:`\delta_{\max}`. Every test input is shifted by the vector of at most this
         length that makes the squared error largest. For oracle routing and dense only.
 
     Raises
@@ -197,10 +199,7 @@ def _checked_confusion(given: ArrayLike) -> FloatArray:
         raise ValueError(
             f"confusion must not be negative, got {matrix[g, j]:g} at index ({g}, {j})"
         )
-    sums = matrix.sum(axis=1)
-    worst = int(np.argmax(np.abs(sums - 1.0)))
-    if abs(sums[worst] - 1.0) > 1e-9:
-        raise ValueError(f"rows of confusion must sum to 1, got {sums[worst]:.12g} in row {worst}")
+    matrix = normalised("confusion", given, matrix)
     read_only(matrix)
     return matrix
 

@@ -7,14 +7,18 @@ Statement:
               = R_{\mathrm{oracle}} + \mathbb E\sum_j w_j(1-w_j)q_j
               \le R_v = R_{\mathrm{soft}} + \mathbb E\sum_j (v_j-w_j)^2q_j ,
 
-    and :math:`R_{\mathrm{soft}} \le R_{\mathrm{dense}}`. Hard routing beats dense only below a
-    crossover of the noise.
+    and :math:`R_{\mathrm{soft}} \le R_{\mathrm{dense}}`. If more than one group is ever
+    drawn, hard routing beats dense in all noise that is small enough, and dense hard routing in
+    all that is large enough; between, the order changes an odd number of times, if finitely
+    often: in some models three times.
 
 Guarantee:
     - Exact equality for each input: proved by certificate for one expert's part of the loss.
     - Orderings oracle <= soft <= hard and soft <= dense: evaluated by quadrature and checked by
       simulation; soft <= tempered and soft <= top-2: checked by simulation alone.
-    - Either side of hard routing's crossover: evaluated and simulated at 0.8 and 1.25 of it.
+    - Hard routing and dense: evaluated and simulated at 0.8 of the first crossover and at 1.25
+      of the last, and between the crossovers of a model with three. That these are the orders in
+      very little and in very much noise is proved in docs/theory.md §6.
 
 Reference:
     docs/theory.md §6; the setting is that of [SNB], https://arxiv.org/abs/2601.14792
@@ -36,8 +40,9 @@ from moetheory.claims.assumptions import (
     SOME_NOISE,
     STRICT_BLOCKS,
 )
-from moetheory.claims.certificates import Symbolic, Values
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.domains import Values
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.gate_experiments import (
     HARD_MOE,
@@ -51,7 +56,8 @@ from moetheory.claims.quantities import dense_excess, moe_excess, with_more_nois
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.gates import Soft, TopK
 from moetheory.problem.model import BlockModel
-from moetheory.theory.crossovers import crossover
+from moetheory.simulation.methods.route import Method
+from moetheory.theory.order_changes import crossover, crossovers
 
 TEMPERED_GATES = (Soft(0.5), Soft(2.0))
 LEAST_OTHERS = 0.01  # if all groups but one are rarer together, samples hold too few of them
@@ -87,6 +93,7 @@ def _pointwise() -> Symbolic:
     return Symbolic(
         left=w * (1 - v) ** 2 + (1 - w) * v**2,
         right=w * (1 - w) + (v - w) ** 2,
+        scope="any input and any weights",
         domain={},
         draw=_draw_weights,
         model=_values_themselves,
@@ -128,18 +135,48 @@ def _least_loss_and_rest(values: Any) -> float:
 
 
 @lru_cache(maxsize=8)
-def _crossover_noise(model: BlockModel) -> float:
-    """The noise variance from which on hard routing is not better than dense, or inf."""
-    noise = crossover(Dense(), HARD_MOE, model, over="noise_variance")
-    return noise if noise > 0.0 else math.inf
+def _crossovers(model: BlockModel) -> tuple[float, ...]:
+    """The noise variances at which hard routing and dense change places.
+
+    Empty unless hard routing leads at the least noise that is looked at and dense at the most.
+    """
+    found = crossovers(Dense(), HARD_MOE, model, over="noise_variance")
+    leads_first = crossover(Dense(), HARD_MOE, model, over="noise_variance") > 0.0
+    return found if leads_first and len(found) % 2 else ()
 
 
-def _models_at(factor: float) -> Callable[[BlockModel], Sequence[BlockModel]]:
-    """The points of a claim at ``factor`` times the crossover, if there is one."""
+def _models_at(factor: float, which: int) -> Callable[[BlockModel], Sequence[BlockModel]]:
+    """The points of a claim at ``factor`` times a crossover, if there is one."""
 
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        end = _crossover_noise(model)
-        return [model.replace(noise_variance=factor * end)] if math.isfinite(end) else []
+        ends = _crossovers(model)
+        return [model.replace(noise_variance=factor * ends[which])] if ends else []
+
+    return points
+
+
+def _with_three_crossovers() -> BlockModel:
+    """A rare group of strong signal beside two that are lost in noise much earlier.
+
+    Dense gains on hard routing where the weak groups are no longer told apart. In more noise
+    nothing of them is left to gain, and hard routing finds the inputs of the strong one.
+    """
+    return BlockModel(
+        [0.15, 0.34, 0.51],
+        np.repeat([0, 1, 2], 2),
+        np.repeat([30.0, 0.1, 0.003], 2),
+        np.repeat([0.3, 3.0, 3.0], 2),
+        1.0,
+    )
+
+
+def _between(which: int) -> Callable[[BlockModel], Sequence[BlockModel]]:
+    """The points of a claim between two neighbours among three crossovers."""
+
+    def points(_: BlockModel) -> Sequence[BlockModel]:
+        model = _with_three_crossovers()
+        left, right = _crossovers(model)[which : which + 2]
+        return [model.replace(noise_variance=math.sqrt(left * right))]
 
     return points
 
@@ -150,23 +187,26 @@ def _noise_label(model: BlockModel) -> str:
 
 
 def _order_claim(
-    order: str,
-    left: Callable[[BlockModel], float],
-    right: Callable[[BlockModel], float],
-    factor: float,
+    better: str,
+    place: str,
+    points: Callable[[BlockModel], Sequence[BlockModel]],
+    method: Method = "population",
+    **more: Any,
 ) -> Claim:
-    """The claim of an order that holds on one side of the crossover."""
+    """The claim that ``better``, "hard" or "dense", is no worse than the other at the points."""
+    names = {"hard": hard_excess, "dense": dense_excess}
+    other = "dense" if better == "hard" else "hard"
     return Claim(
-        name=f"{order} at {factor:g} of the crossover",
+        name=f"{better} <= {other} at {place}",
         relation="<=",
-        left=left,
-        right=right,
-        experiment=excess_experiment((HARD_MOE,), "population"),
+        left=names[better],
+        right=names[other],
+        experiment=excess_experiment((HARD_MOE,), method),
         control=0.8,
-        points=_models_at(factor),
-        simulated=_models_at(factor),
-        condition="a crossover",
+        points=points,
+        simulated=points,
         label=_noise_label,
+        **more,
     )
 
 
@@ -187,8 +227,10 @@ THEOREM = Theorem(
         "With strict blocks the posterior probabilities of the groups are the best weights of "
         "the experts, for each input: the soft gate loses no more than any other gate, and no "
         "more than dense, for it is the best of all predictors; only the oracle, who sees more, "
-        "loses less. A gate that picks one expert is better than dense only while there is "
-        "little noise."
+        "loses less. If more than one group is ever drawn, a gate that picks the most probable "
+        "expert is better than dense in all noise that is small enough and worse in all that is "
+        "large enough; between, the order changes an odd number of times, if finitely often: in "
+        "some models three times."
     ),
     latex=(
         r"R_{\mathrm{oracle}} \le R_{\mathrm{soft}} = R_{\mathrm{oracle}} + "
@@ -263,8 +305,22 @@ THEOREM = Theorem(
             simulated=_noisy,
             condition=NO_LONE_GROUP,
         ),
-        _order_claim("hard <= dense", hard_excess, dense_excess, 0.8),
-        _order_claim("dense <= hard", dense_excess, hard_excess, 1.25),
+        _order_claim(
+            "hard", "0.8 of the first crossover", _models_at(0.8, 0), condition="a crossover"
+        ),
+        _order_claim(
+            "dense", "1.25 of the last crossover", _models_at(1.25, -1), condition="a crossover"
+        ),
+        *(
+            _order_claim(
+                better,
+                f"a noise between the {which} of three crossovers",
+                _between(place),
+                "identity",
+                fixed=True,
+            )
+            for better, which, place in (("dense", "first two", 0), ("hard", "last two", 1))
+        ),
     ),
     example=_example,
 )

@@ -47,7 +47,7 @@ from moetheory.claims.quantities import (
 )
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
-from moetheory.theory.crossovers import crossover
+from moetheory.theory.order_changes import crossover
 
 
 def _leaking(model: BlockModel, overlap: float) -> BlockModel:

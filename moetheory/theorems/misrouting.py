@@ -52,7 +52,7 @@ from moetheory.predictors.optimal import coefficient_errors, optimal_coefficient
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, even_confusion
-from moetheory.theory.crossovers import crossover
+from moetheory.theory.order_changes import crossover
 
 DRAGS = (0.0, 1.0)
 

@@ -50,7 +50,7 @@ from moetheory.predictors.optimal import optimal_coefficients
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.theory.crossovers import crossover
+from moetheory.theory.order_changes import crossover
 from moetheory.theory.risks import risk
 
 SAFETY = 2.0  # how far strong and weak models are from the threshold

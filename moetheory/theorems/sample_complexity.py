@@ -51,8 +51,8 @@ from moetheory.claims.quantities import claim_about, log_uniform, uneven_model
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
-from moetheory.theory.crossovers import crossover
 from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
+from moetheory.theory.order_changes import crossover
 from moetheory.theory.rates import excess_rate
 from moetheory.theory.risks import risk
 

@@ -4,10 +4,10 @@ Public functions check their arguments; internal callers, whose arguments have b
 function of the same name with the prefix ``unchecked_`` instead.
 """
 
-from moetheory.theory.crossovers import crossover
 from moetheory.theory.descents import contraction_factor, descent, steps_to
 from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
 from moetheory.theory.gate_risks import misrouting_bound, routing_matrix
+from moetheory.theory.order_changes import crossover, crossovers
 from moetheory.theory.perturbation_crossovers import sharp_snr_condition
 from moetheory.theory.rates import excess_rate
 from moetheory.theory.risk_distributions import RiskDistribution
@@ -23,6 +23,7 @@ __all__ = [
     "best_experts",
     "contraction_factor",
     "crossover",
+    "crossovers",
     "descent",
     "excess_rate",
     "gap",

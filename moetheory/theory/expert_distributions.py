@@ -14,6 +14,8 @@ from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import Risk
 from moetheory.theory.risk_distributions import ExpertLaw, RiskDistribution
 
+LEAST_DELTA = 1e-300  # its share for each of many experts is still a float with all digits
+
 
 def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> RiskDistribution:
     r"""The law, over training sets, of the risk of experts fitted by least squares.
@@ -105,14 +107,15 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     samples : int or (K,) integers
         As for `risk_distribution`.
     delta : float
-        The failure probability, in (0, 1). It may be very small, as tails are never subtracted
-        from one.
+        The failure probability, from 1e-300 to below 1. It may be that small, as tails are never
+        subtracted from one.
 
     Returns
     -------
     Risk
         ``per_group`` (K,): the bounds on the experts, ``value`` their mean over the groups, a
-        bound on the risk. ``inf`` for a group of probability 0 whose law has no closed form.
+        bound on the risk. ``inf`` for a group of probability 0 whose law has no closed form, and
+        where a bound is beyond the floats.
 
     Raises
     ------
@@ -133,7 +136,7 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     2.66159
     """
     model = checked_model(model)
-    delta = number("delta", delta, above=0.0, below=1.0)
+    delta = number("delta", delta, minimum=LEAST_DELTA, below=1.0)
     regressions = Regressions.of(model, samples)
     laws = _expert_laws(regressions, f"simulate({MoE()!r}, model, samples=samples)")
     p = model.group_probabilities
@@ -149,7 +152,8 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
         if law.fixed > regressions.residual[g]:
             cost[g] += regressions.energy[g]
     drawn = p > 0.0
-    excess = float(p[drawn] @ (regressions.residual_excess + cost)[drawn])
+    with np.errstate(over="ignore"):
+        excess = float(p[drawn] @ (regressions.residual_excess + cost)[drawn])
     value = excess + model.label_noise_variance
     return Risk(
         value=value,

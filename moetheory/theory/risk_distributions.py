@@ -203,11 +203,13 @@ class RiskDistribution:
 
     def _tails(self, x: float) -> tuple[float, float]:
         """The probabilities P(risk ≤ x) and P(risk > x)."""
-        beyond, t = x - self.lower, self._terms
+        return (1.0, 0.0) if x >= self.upper else self._tails_beyond(x - self.lower)
+
+    def _tails_beyond(self, beyond: float) -> tuple[float, float]:
+        """The probabilities of a distance from ``lower`` of at most ``beyond``, and of more."""
+        t = self._terms
         if beyond < 0.0 or (beyond == 0.0 and self._number_of_terms):
             return 0.0, 1.0
-        if x >= self.upper:
-            return 1.0, 0.0
         if self._number_of_terms == 1:
             is_ratio = len(t.ratio_scales) == 1
             tails = ratios.ratio_tails if is_ratio else ratios.beta_tails
@@ -224,20 +226,21 @@ class RiskDistribution:
     def beyond(self, tail: float, *, upper: bool) -> float:
         """The distance from ``lower`` to the point with ``tail`` above (``upper``) or below it.
 
-        An upper tail may be far too small for ``1 - tail`` to differ from 1.
+        An upper tail may be far too small for ``1 - tail`` to differ from 1. The distance is
+        ``inf`` where it is beyond the floats.
         """
         t = self._terms
         if self._number_of_terms == 0:
             return 0.0
+        scales = np.concatenate((t.ratio_scales, t.beta_scales))
 
         def term_quantiles(tail: float, upper: bool) -> FloatArray:
-            return np.concatenate(
-                (
-                    t.ratio_scales
-                    * ratios.ratio_quantile(tail, t.ratio_first, t.ratio_second, upper),
-                    t.beta_scales * ratios.beta_quantile(tail, t.beta_first, t.beta_second, upper),
-                )
+            quantiles = (
+                ratios.ratio_quantile(tail, t.ratio_first, t.ratio_second, upper),
+                ratios.beta_quantile(tail, t.beta_first, t.beta_second, upper),
             )
+            with np.errstate(over="ignore"):
+                return np.asarray(scales * np.concatenate(quantiles))
 
         # a sum is no less than a term; if it is above x_1 + x_2 + ..., some term is above x_j
         low = float(term_quantiles(tail, upper).max())
@@ -249,8 +252,10 @@ class RiskDistribution:
                 "that of a single expert is"
             )
         share = (tail if upper else 1.0 - tail) / self._number_of_terms
-        high = float(term_quantiles(share, True) @ np.concatenate((t.ratio_powers, t.beta_powers)))
-        return _log_root(lambda y: self._tails(self.lower + y)[int(upper)], tail, low, high)
+        powers = np.concatenate((t.ratio_powers, t.beta_powers))
+        with np.errstate(over="ignore"):
+            high = float(term_quantiles(share, True) @ powers)
+        return _log_root(lambda y: self._tails_beyond(y)[int(upper)], tail, low, high)
 
 
 def _merged_terms(
@@ -269,15 +274,18 @@ def _merged_terms(
 def _log_root(
     probability: Callable[[float], float], wanted: float, low: float, high: float
 ) -> float:
-    """The y > 0 at which a monotone function has a value, by Brent's method on a log-log scale."""
+    """The y > 0 at which a monotone function has a value, by Brent's method on a log-log scale.
+
+    The root lies from ``low`` to ``high``, which may be 0 and ``inf``, as may the root.
+    """
     from scipy import optimize
 
-    tiny = np.finfo(np.float64).tiny
+    tiny, most = np.finfo(np.float64).tiny, np.finfo(np.float64).max
 
     def log_ratio(log_y: float) -> float:
         return math.log(max(probability(math.exp(log_y)), tiny) / wanted)
 
-    left, right = math.log(max(low, tiny)), math.log(high)
+    left, right = math.log(max(low, tiny)), math.log(min(high, most))
     value_left, value_right = log_ratio(left), log_ratio(right)
     # theory puts the root between them, so that equal signs can only be rounding at an end
     if value_left * value_right >= 0.0:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from mpmath import mp
 from scipy import special
 
 from moetheory import BlockModel, MoE
@@ -12,7 +13,7 @@ from moetheory.theory.expert_distributions import high_probability_bound, risk_d
 from moetheory.theory.risk_distributions import RiskDistribution
 
 
-@pytest.mark.parametrize("delta", [0, 1, -0.1, 2, math.nan, "a", None, True])
+@pytest.mark.parametrize("delta", [0, 1e-301, 1, -0.1, 2, math.nan, "a", None, True])
 def test_bad_delta(generic, delta):
     with pytest.raises(ValueError, match="delta must be"):
         high_probability_bound(generic(), 99, delta)
@@ -54,6 +55,40 @@ def test_tiny_delta_keeps_its_digits():
     law = risk_distribution(MoE(), model, 160)
     bound = high_probability_bound(model, 160, 1e-100)
     assert law.experts[0].sf(bound.per_group[0]) == pytest.approx(1e-100 / 4, rel=1e-9)
+
+
+@pytest.mark.parametrize("delta", [1e-90, 1e-110, 1e-200, 1e-300])
+def test_a_bound_is_finite_wherever_it_is_a_float(delta):
+    """s = 6, n = 17: a tail like that of a power, P(R > r) = 28 r^-6 (1 + ...)."""
+    model = BlockModel([1.0], [0] * 6, [1.0] * 6, [1.0] * 6, 1.0)
+    law = risk_distribution(MoE(), model, 17)
+    bound = high_probability_bound(model, 17, delta)
+    assert bound.value == pytest.approx(law.lower * (28.0 / delta) ** (1.0 / 6.0), rel=1e-10)
+    assert law.sf(bound.value) == pytest.approx(delta, rel=1e-9)
+    assert high_probability_bound(model, 6, delta).value == pytest.approx(
+        # one degree of freedom: P(R > r) = r^(-1/2)/(B(1/2, 3)/2)
+        law.lower * (15.0 / (8.0 * delta)) ** 2 if delta > 1e-150 else math.inf,
+        rel=1e-10,
+    )
+
+
+@pytest.mark.parametrize(("n", "s"), [(5, 9), (40, 60)])
+@pytest.mark.parametrize("delta", [1e-5, 1e-100, 1e-300])
+def test_bounds_below_the_threshold_of_an_expert_by_quadrature(n, s, delta):
+    model = BlockModel([1.0], [0] * s, [1.0] * s, [s**-0.5] * s, 1.0)
+    value = high_probability_bound(model, n, delta).value
+    residual = risk_distribution(MoE(), model, n).lower
+    energy, first, second = 1.0 - residual, (s - n) / 2, n / 2  # C = 2, ‖θ‖² = 1/4
+    with mp.workdps(40):
+        above = mp.mpf(value) - residual
+
+        def weighted_tail(b):
+            r, a = (above - energy * b) / residual, mp.mpf(s - n + 1) / 2
+            tail = mp.betainc(a, mp.mpf(n) / 2, 0, 1 / (1 + r), regularized=True)
+            return b ** (first - 1) * (1 - b) ** (second - 1) * tail / delta
+
+        total = mp.quad(weighted_tail, [0, 0.1, 0.25, 0.5, 0.75, 1]) / mp.beta(first, second)
+    assert float(total) == pytest.approx(1.0, rel=1e-9)
 
 
 @pytest.mark.parametrize(("experts", "f"), [(10, 1.7), (100, 9.2), (500, 695.0)])

@@ -1,6 +1,7 @@
 """How much of a perturbation it takes: both sides, brute force, other algebra."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from mpmath import mp
 
 import moetheory as mt
-from moetheory import Dense, MoE, Perturbation, crossover, even_confusion, risk
+from moetheory import Dense, MoE, Perturbation, crossover, crossovers, even_confusion, risk
 from moetheory.strategies import block_models
 
 PAIRS = [
@@ -281,3 +282,117 @@ def test_one_expert_is_never_misrouted_after_fitting_either():
     assert crossover(Dense(ridge=1.0), Dense(), model, **few) == 0.0
     assert crossover(Dense(), Dense(ridge=1.0), model, **few) == math.inf
     assert crossover(Dense(), MoE(), model, **few) == 0.0
+
+
+@pytest.mark.parametrize("over", ["test_noise_variance", "misrouting", "radius", "leakage"])
+@pytest.mark.parametrize(("a", "b"), [*PAIRS, (Dense(ridge=1.0), MoE(ridge=0.3))])
+def test_crossovers_are_all_changes_of_the_order(a, b, over):
+    for index, model in enumerate(random_models(15)):
+        drag = float(index % 3) if over == "misrouting" else 0.0
+        found = crossovers(a, b, model, over=over, drag=drag)
+        one = crossover(a, b, model, over=over, drag=drag)
+        assert one in (*found[:1], 0.0, math.inf)
+        ends = [0.0, *found, 1.0 if over == "misrouting" else 10.0 * (found or (1.0,))[-1]]
+        orders = []
+        for left, right in pairwise(ends):
+            stretch = [
+                lead(a, b, model, over, left + share * (right - left), drag)
+                for share in (0.05, 0.5, 0.95)
+            ]
+            signs = {value > 0.0 for value, rounding in stretch if abs(value) > rounding}
+            assert len(signs) <= 1
+            orders += signs
+        assert all(x != y for x, y in pairwise(orders)) or not found
+        if found and one != found[0]:
+            assert one == 0.0
+            assert lead(a, b, model, over, 0.5 * found[0], drag)[0] < 0.0
+
+
+def test_the_order_over_the_radius_may_change_twice():
+    """The mixture lets through less noise, but more where its error is large: strict blocks."""
+    model = mt.BlockModel(
+        [0.06, 0.94], [0, 0, 1, 1], [0.011, 0.035, 18.6, 0.017], [0.042, 0.058, 0.105, 5.65], 1.0
+    )
+    found = crossovers(Dense(), MoE(), model, over="radius")
+    assert len(found) == 2
+    radii = 0.99 * found[0], 1.01 * found[0], 0.99 * found[1], 1.01 * found[1]
+    leads = [lead(Dense(), MoE(), model, "radius", radius)[0] for radius in radii]
+    assert [value > 0.0 for value in leads] == [True, False, False, True]
+    assert crossover(Dense(), MoE(), model, over="radius") == found[0]
+    assert crossover(MoE(), Dense(), model, over="radius") == 0.0
+    assert crossovers(MoE(), Dense(), model, over="radius") == pytest.approx(found)
+
+
+def exact_ends(model, a, b, drag):
+    """The exact crossovers over test noise and misrouting, as roots of linear leads, or None."""
+    with mp.workdps(120):
+        p, lam, nu, beta = (
+            [mp.mpf(float(x)) for x in each]
+            for each in (
+                model.group_probabilities,
+                model.signal_variances,
+                model.leakage_variances,
+                model.coefficients,
+            )
+        )
+        p, s, others = [x / sum(p) for x in p], mp.mpf(model.noise_variance), len(p) - 1
+
+        def values(estimator):
+            still, gain, slope = mp.mpf(0), mp.mpf(0), mp.mpf(0)
+            for g, v, leak, b in zip(model.block_of, lam, nu, beta, strict=True):
+                q, wrong = p[g], (1 - p[g]) / others
+                h, c = q * v + (1 - q) * leak, s + mp.mpf(estimator.ridge)
+                if isinstance(estimator, Dense):
+                    fit = b * h / (h + c)
+                    still, gain = still + h * (b - fit) ** 2, gain + fit**2
+                    slope += wrong * mp.mpf(drag) ** 2 * v * fit**2
+                else:
+                    fit = b * v / (v + c)
+                    still += q * v * (b - fit) ** 2 + (1 - q) * leak * b**2
+                    gain += q * fit**2
+                    slope += q * (v * b**2 - v * (b - fit) ** 2 - s * fit**2)
+                    slope += wrong * (leak * (b - fit) ** 2 - leak * b**2)
+                    slope += wrong * (s + mp.mpf(drag) ** 2 * v) * fit**2
+            return still, gain, slope
+
+        (still, gain, slope), (still_b, gain_b, slope_b) = values(a), values(b)
+        still, gain, slope = still - still_b, gain - gain_b, slope - slope_b
+
+        def root(value, slope):
+            return None if value * slope >= 0 else float(-value / slope)
+
+        rate = root(still + s * gain, slope)
+        return root(still, gain), rate if rate is not None and rate <= 1.0 else None
+
+
+RIDGED = [
+    (Dense(), MoE()),
+    (Dense(ridge=0.3), MoE(ridge=0.3)),
+    (Dense(ridge=1e6), MoE(ridge=1e6)),
+    (Dense(ridge=1e-6), MoE()),
+    (Dense(ridge=1.0), Dense(ridge=1.000001)),
+    (MoE(ridge=1e-6), MoE(ridge=1.000001e-6)),
+]
+
+
+@pytest.mark.parametrize(("a", "b"), RIDGED)
+@pytest.mark.parametrize("drag", [0.0, 1.0, 1e3, 1e6, 1e8, 1e12])
+@pytest.mark.parametrize("ratio", [1e-15, 1e-12, 1e-6, 1.0, 1e6, 1e15])
+def test_crossovers_keep_their_digits_at_any_noise_ridge_and_drag(a, b, drag, ratio):
+    """Against 120 digits, in strict blocks of random models."""
+    rng = np.random.default_rng(11)
+    for _ in range(2):
+        sizes = rng.integers(1, 4, 3)
+        variances = 10.0 ** rng.uniform(-1, 1, sizes.sum())
+        model = mt.BlockModel(
+            rng.dirichlet([1.0, 1.0, 1.0]),
+            np.repeat(np.arange(3), sizes),
+            variances,
+            rng.standard_normal(sizes.sum()),
+            ratio * np.bincount(np.repeat(np.arange(3), sizes), variances).max(),
+        )
+        wanted = exact_ends(model, a, b, drag)
+        for over, end in zip(("test_noise_variance", "misrouting"), wanted, strict=True):
+            more = {"drag": drag} if over == "misrouting" else {}
+            found = crossovers(a, b, model, over=over, **more)
+            assert found == (() if end is None else (pytest.approx(end, rel=1e-12, abs=0.0),))

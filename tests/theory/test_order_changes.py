@@ -1,13 +1,14 @@
-"""The sample size at which experts overtake dense: both sides, brute force, simulation."""
+"""Where the order of two estimators changes: both sides, brute force, simulation."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import moetheory as mt
 from moetheory.results.estimates import student_quantile
-from moetheory.theory.crossovers import crossover
+from moetheory.theory.order_changes import crossover, crossovers
 
 
 @pytest.fixture
@@ -223,3 +224,124 @@ def test_no_rounding_makes_gates_that_are_ordered_cross():
         1.0,
     )
     assert crossover(mt.Dense(), soft, rare, over="noise_variance") == math.inf
+
+
+# --- all of them ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("a", "b"), [*PAIRS, (mt.Dense(ridge=1.0), mt.MoE())])
+def test_all_changes_over_samples_by_brute_force(rare, a, b):
+    found = crossovers(a, b, rare, over="samples")
+    orders = [better(a, b, rare, n) for n in range(1, 401)]
+    changes = tuple(float(n) for n in range(1, 400) if orders[n - 1] != orders[n])
+    assert tuple(n for n in found if n < 400) == changes
+    wins = mt.risk(b, rare).excess < mt.risk(a, rare).excess
+    last = max(found, default=0.0) if wins else math.inf
+    assert crossover(a, b, rare, over="samples") == last
+
+
+def test_the_order_changes_at_each_size_that_is_found():
+    number = 0
+    for model in random_models(6):
+        for a, b in PAIRS[:2]:
+            found = crossovers(a, b, model, over="samples")
+            assert list(found) == sorted(set(found))
+            for n in map(int, found):
+                assert better(a, b, model, n) != better(a, b, model, n + 1)
+            number += len(found)
+    assert number >= 24  # thresholds of experts, from both sides
+
+
+def test_estimators_with_one_optimum_are_not_compared():
+    model = mt.BlockModel([1.0], [0, 0], [1.0, 2.0], [1.0, 1.0], 1.0)
+    assert crossovers(mt.Dense(), mt.MoE(), model, over="samples") == ()
+    assert crossovers(mt.MoE(), mt.MoE(), model, over="samples") == ()
+
+
+def test_samples_that_would_be_too_many_are_refused_for_either_estimator():
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1e-9, 1.0], 1e-9)
+    a, b = mt.Dense(ridge=1e-13), mt.Dense()
+    for pair, what in (((a, b), "b becomes better than a"), ((b, a), "a becomes better than b")):
+        with pytest.raises(ValueError, match=rf"^{what} only beyond 1e\+15 samples, got Dense\("):
+            crossovers(*pair, model, over="samples")
+
+
+def weak_and_strong():
+    """A rare strong group beside weak ones; hard routing and dense change places three times."""
+    p = np.array([0.0034, 0.4587, 0.2382, 0.2997])
+    return mt.BlockModel(
+        p / p.sum(),
+        np.repeat(range(4), 2),
+        np.repeat([1708.0, 0.0031, 0.142, 0.000645], 2),
+        np.repeat([0.62, 7.9, 10.7, 26.7], 2),
+        1e-2,
+    )
+
+
+def test_hard_routing_and_dense_may_change_places_three_times():
+    model = weak_and_strong()
+    found = crossovers(mt.Dense(), HARD, model, over="noise_variance")
+    assert len(found) == 3
+    assert crossover(mt.Dense(), HARD, model, over="noise_variance") == found[0]
+    assert crossovers(HARD, mt.Dense(), model, over="noise_variance") == pytest.approx(found)
+    assert crossover(HARD, mt.Dense(), model, over="noise_variance") == 0.0
+    middles = [math.sqrt(one * other) for one, other in pairwise(found)]
+    leads = [lead(mt.Dense(), HARD, model, x) for x in (found[0] / 9, *middles, 9 * found[2])]
+    assert [value > 0.0 for value in leads] == [True, False, True, False]
+    for end in found:
+        before, after = (lead(mt.Dense(), HARD, model, factor * end) for factor in (0.999, 1.001))
+        assert before * after < 0.0
+
+
+def test_simulation_finds_both_orders_between_the_three():
+    model = weak_and_strong()
+    found = crossovers(mt.Dense(), HARD, model, over="noise_variance")
+    for index, sign in ((0, -1.0), (1, 1.0)):
+        noise = math.sqrt(found[index] * found[index + 1])
+        estimates = mt.simulate(
+            [mt.Dense(), HARD], model.replace(noise_variance=noise), replicates=200_000, rng=4
+        )
+        gain = estimates.difference(0, 1)
+        assert sign * gain.z(0.0) > student_quantile(1e-8, gain.replicates - 1)
+        print(f"σ² = {noise:.3g}: dense - hard = {gain.mean:+.3g} ± {gain.sem:.2g}")
+
+
+def random_strict_models(number):
+    """Blocks from one coordinate on, blocks without signal or labels, ties of probabilities."""
+    rng = np.random.default_rng(5)
+    for index in range(number):
+        sizes = rng.integers(1, 4, rng.integers(2, 5))
+        weights = rng.integers(1, 4, len(sizes)) if index % 2 else rng.uniform(0.01, 1, len(sizes))
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        signal = (10.0 ** rng.uniform(-2, 2, len(sizes)))[groups]
+        b = (10.0 ** rng.uniform(-1, 1, len(sizes)))[groups]
+        signal[groups == 0] *= index % 3 != 1
+        b[groups == len(sizes) - 1] *= index % 3 != 2
+        if np.any(signal * b):
+            yield mt.BlockModel(weights / weights.sum(), groups, signal, b, 1.0)
+
+
+def test_hard_routing_leads_in_little_noise_and_dense_in_much():
+    """What misrouting costs is o(σ²) beside the gap; the limit of σ²(hard - dense) is bounded."""
+    seen = set()
+    for model in random_strict_models(18):
+        p, signal = model.group_probabilities, model.signal_variances
+        least, most = signal[signal > 0.0].min(), signal.max()
+        shares = []
+        for noise in (1e-5 * least, 1e-8 * least):
+            quiet = model.replace(noise_variance=noise)
+            shares.append(1.0 - lead(mt.Dense(), HARD, model, noise) / mt.gap(quiet))
+        assert 0.0 <= shares[1] < 0.1 * shares[0] + 1e-6
+        assert shares[0] < 0.1
+        noise = 1e6 * most
+        energies = np.bincount(model.block_of, signal**2 * model.coefficients**2)
+        first = int(p.argmax())
+        bound = p**2 @ energies - max(2.0 * p[first] - 1.0, 0.0) * energies[first]
+        loss = -noise * lead(mt.Dense(), HARD, model, noise)
+        assert loss > (1.0 - 1e-4) * bound > 0.0
+        if p[first] > 0.5:
+            assert loss == pytest.approx(bound, rel=1e-3)
+        found = crossovers(mt.Dense(), HARD, model, over="noise_variance")
+        assert len(found) % 2 == 1
+        seen.add("tie" if np.sum(p > p.max() - 1e-9) > 1 else "half" if p.max() > 0.5 else "less")
+    assert seen == {"tie", "half", "less"}

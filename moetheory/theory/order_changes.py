@@ -1,0 +1,247 @@
+"""Where the order of two estimators changes: one crossover, or all of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from moetheory.problem import limits
+from moetheory.problem.estimators import Estimator, checked_estimator, require_oracle
+from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.perturbation import checked_drag
+from moetheory.theory import perturbation_crossovers, sample_crossovers
+from moetheory.theory.leads import PER_DECADE, Order, lead, order_on_grid
+
+OVER = (
+    "samples",
+    "noise_variance",
+    "test_noise_variance",
+    "misrouting",
+    "erasure",
+    "radius",
+    "leakage",
+)
+LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least signal variance and the largest variance
+
+
+def crossover(
+    a: Estimator,
+    b: Estimator,
+    model: BlockModel,
+    *,
+    over: str,
+    samples: Any = None,
+    drag: float = 0.0,
+) -> float:
+    r"""The value at which estimator ``b`` stops being better than estimator ``a``.
+
+    For "samples" this is the largest n at which the expected risk of ``b`` is not below that of
+    ``a``. For every larger n, ``b`` is better.
+
+    For any other quantity this is the least value beyond which the risk of ``b`` is not below
+    that of ``a``. For every smaller value, ``b`` is better. For larger values ``b`` may be better
+    again: `crossovers` returns all values at which the order changes.
+
+    - "noise_variance": :math:`\sigma^2`, in training and test;
+    - "test_noise_variance": :math:`\sigma_o^2` at test time alone, where risks are linear:
+
+      .. math:: \sigma_o^{2*} = \sigma^2 + \frac{R_a-R_b}{N_b-N_a}, \qquad
+                N_{\mathrm{dense}} = \sum_m \hat b_m^2, \quad
+                N_{\mathrm{MoE}} = \sum_m p\,\theta_m^2 ;
+
+    - "misrouting": the rate :math:`\epsilon` of errors of the oracle that are spread evenly over
+      the wrong groups, with ``drag``; risks are linear in the rate, too;
+    - "erasure": the probability :math:`\tau` with which a coordinate is dropped; matters only
+      where the coordinates of a block are correlated;
+    - "radius": the radius :math:`\delta_{\max}` of the worst-case shift; leads are quadratic in it;
+    - "leakage": the overlap :math:`\alpha`, where coordinates leak with variance
+      :math:`\nu = \alpha^2\lambda` instead of the leakage of the model.
+
+    Parameters
+    ----------
+    a, b : Dense or MoE
+        For "samples" and perturbations, a mixture must be routed by the oracle.
+    model : BlockModel
+    over : str
+        One of the quantities above.
+    samples : int or (K,) integers, optional
+        The training samples of fitted estimators, for "test_noise_variance" and "misrouting".
+    drag : float
+        The drag :math:`\eta` of misrouted inputs.
+
+    Returns
+    -------
+    float
+        Over samples: 0 if ``b`` is better at every n, ``inf`` if ``b`` is not better at infinitely
+        many. Over another quantity: 0 if ``b`` is not better at 0, ``inf`` if ``b`` stays better
+        (over a rate or a probability: up to 1).
+
+    Raises
+    ------
+    ValueError
+        ``over`` is not a quantity of the list above, ``samples`` or ``drag`` are given where they
+        mean nothing, or ``b`` becomes better only beyond 10¹⁵ samples.
+    NoClosedForm
+        `risk` has no formula for a gate.
+
+    Notes
+    -----
+    How each value is found, and what may be missed, is described in `crossovers`. Where an expert
+    has as many samples as coordinates, give or take one, its risk is infinite, so with ``b=MoE()``
+    the largest n is at least there. Source: docs/theory.md §4, §6 and §7; [SNB] Theorems 4.3
+    and 4.4.
+
+    Examples
+    --------
+    >>> from moetheory import Dense, MoE, risk
+    >>> model = BlockModel([0.97, 0.03], [0] * 20 + [1] * 12, [1.0] * 32, [1.0] * 32, 1.0)
+    >>> n = crossover(Dense(), MoE(), model, over="samples")
+    >>> sides = [(risk(Dense(), model, samples=k), risk(MoE(), model, samples=k))
+    ...          for k in (int(n), int(n) + 1)]
+    >>> [dense.value > moe.value for dense, moe in sides]
+    [False, True]
+
+    A gate that routes by the input fails in much noise.
+
+    >>> from moetheory import Hard
+    >>> model = BlockModel.isotropic(32, 8, noise_variance=1.0, signal_energy=8.0)
+    >>> crossover(Dense(), MoE(gate=Hard()), model, over="noise_variance")
+    1.4205568
+
+    Sixteen experts with a signal-to-noise ratio of 4 in each direction, which is
+    :math:`1/\sqrt p`, and with 2, below it.
+
+    >>> models = [BlockModel.isotropic(64, 16, 1.0, signal_energy=4.0 * snr) for snr in (4, 2)]
+    >>> [crossover(Dense(), MoE(), each, over="test_noise_variance") for each in models]
+    [inf, 5.5]
+    >>> [crossover(Dense(), MoE(), models[0], over="misrouting", drag=eta) for eta in (0.0, 1.0)]
+    [0.625, 0.3846154]
+    >>> crossover(Dense(), MoE(), models[0], over="leakage")
+    0.2867089
+    """
+    order = _order(a, b, model, over, samples, drag)
+    if over == "samples":
+        return next(order.changes, 0.0) if order.leads else math.inf
+    return next(order.changes, math.inf) if order.leads else 0.0
+
+
+def crossovers(
+    a: Estimator,
+    b: Estimator,
+    model: BlockModel,
+    *,
+    over: str,
+    samples: Any = None,
+    drag: float = 0.0,
+) -> tuple[float, ...]:
+    r"""All values at which the order of two estimators changes, in ascending order.
+
+    `crossover` is the first of them, or 0 if ``b`` is not better at the start, and over samples
+    the last. For "samples" the estimator that is better at n is not better at n + 1.
+
+    Parameters
+    ----------
+    a, b, model, over, samples, drag
+        As for `crossover`.
+
+    Returns
+    -------
+    tuple of float
+        Empty if one estimator is never worse. A value at which risks are equal, without a change
+        of the order, is not among them.
+
+    Raises
+    ------
+    ValueError, NoClosedForm
+        As `crossover`. Over samples also if ``a`` becomes better only beyond 10¹⁵ samples.
+
+    Notes
+    -----
+    *Exact*: over "test_noise_variance", "misrouting" and "erasure" leads are linear (for erasure
+    times :math:`1-\tau`), with at most one change; over "radius" they are quadratic, with at most
+    two. At infinitely many samples these leads keep their digits, except that the slopes over
+    "erasure" and "radius" are differences of two slopes; with ``samples``, risks are subtracted.
+
+    *Found on a grid*: two changes between neighbours on the grid are missed.
+
+    - "noise_variance": from 10⁻⁶ times the least signal variance that is not zero to 10⁴ times
+      the largest variance, at four values a decade, as far as a model may have them.
+    - "leakage": 0 and overlaps from 10⁻¹⁰ to 10³⁰, at four values a decade. Without a ridge the
+      lead of ``MoE()`` over ``Dense()`` falls strictly with leakage, so that there is only one.
+    - "samples": no fitted estimator is better than its population optimum, so once the risk of
+      one is below the optimum of the other, it stays better. Below that n, up to 400 sample sizes
+      in geometric progression are compared, and the sizes at the thresholds of experts. Where
+      both have the same optimum none is compared, and the result is empty.
+
+    Source: docs/theory.md §4, §6 and §7.
+
+    Examples
+    --------
+    Hard routing beside dense, a strong group and two weak ones: it loses its lead, takes it back,
+    and loses it for good.
+
+    >>> from moetheory import Dense, Hard, MoE
+    >>> model = BlockModel(
+    ...     [0.15, 0.34, 0.51], [0, 0, 1, 1, 2, 2], [30.0, 30.0, 0.1, 0.1, 0.003, 0.003],
+    ...     [0.3, 0.3, 3.0, 3.0, 3.0, 3.0], 1.0)
+    >>> crossovers(Dense(), MoE(gate=Hard()), model, over="noise_variance")
+    (0.0821571, 0.3268306, 18.84181)
+
+    Fitted on samples; the experts' risk is infinite where a group has as many as its coordinates.
+
+    >>> small = BlockModel([0.8, 0.2], [0] * 6 + [1] * 6, [1.0] * 12, [1.0] * 12, 4.0)
+    >>> crossovers(Dense(), MoE(), small, over="samples")
+    (9.0, 22.0, 62.0)
+    """
+    return tuple(sorted(_order(a, b, model, over, samples, drag).changes))
+
+
+def _order(
+    a: Estimator, b: Estimator, model: BlockModel, over: str, samples: Any, drag: float
+) -> Order:
+    """The order over a quantity, from 0 upwards, but over samples downwards from infinity."""
+    a, b, model = checked_estimator(a), checked_estimator(b), checked_model(model)
+    if samples is not None and over not in ("test_noise_variance", "misrouting"):
+        raise ValueError(
+            f'samples is for over="test_noise_variance" and "misrouting", got samples={samples!r} '
+            f"with over={over!r}"
+        )
+    if drag and over != "misrouting":
+        raise ValueError(f'drag is for over="misrouting", got drag={drag!r} with over={over!r}')
+    if over == "samples":
+        return sample_crossovers.over_samples(a, b, model)
+    if over == "noise_variance":
+        return _over_noise_variance(a, b, model)
+    if over in OVER:
+        for each in (a, b):
+            require_oracle(each, f"the crossover over {over}")
+    match over:
+        case "test_noise_variance":
+            return perturbation_crossovers.over_test_noise(a, b, model, samples)
+        case "misrouting":
+            return perturbation_crossovers.over_misrouting(a, b, model, checked_drag(drag), samples)
+        case "erasure":
+            return perturbation_crossovers.over_erasure(a, b, model)
+        case "radius":
+            return perturbation_crossovers.over_radius(a, b, model)
+        case "leakage":
+            return perturbation_crossovers.over_leakage(a, b, model)
+    raise ValueError(f"over must be one of {', '.join(map(repr, OVER))}, got {over!r}")
+
+
+def _over_noise_variance(a: Estimator, b: Estimator, model: BlockModel) -> Order:
+    """The order over the noise variance, on a grid."""
+    signal, leakage = model.signal_variances, model.leakage_variances
+    if not signal.any():
+        return Order(False, iter([]))  # nothing to predict
+    least, most = limits.noise_limits(model.block_of, signal, leakage)
+
+    def lead_at(noise: float) -> float:
+        return lead(a, b, model.replace(noise_variance=noise))
+
+    low = max(LEAST_NOISE * float(signal[signal > 0.0].min()), least)
+    high = min(MOST_NOISE * float(max(signal.max(), leakage.max())), most)
+    steps = math.ceil(PER_DECADE * math.log10(high / low)) + 1
+    return order_on_grid(lead_at, np.geomspace(low, high, steps).clip(low, high).tolist())

@@ -1,0 +1,90 @@
+"""The order of two estimators over the size of the training set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from moetheory.problem.estimators import Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.sample_counts import counts_of
+from moetheory.theory.leads import Order, lead
+from moetheory.theory.risks import unchecked_risk
+
+GRID_SIZE = 400  # sample sizes compared before bisection
+MOST_SAMPLES = 10**15  # the largest sample size compared
+
+
+def over_samples(a: Estimator, b: Estimator, model: BlockModel) -> Order:
+    """The order over the sample size, from infinitely many downwards."""
+    ahead = lead(a, b, model)
+
+    def better(n: int) -> bool:
+        return unchecked_risk(b, model, n).excess < unchecked_risk(a, model, n).excess
+
+    def changes() -> Iterator[float]:
+        if ahead == 0.0:
+            return
+        best, other = (b, a) if ahead > 0.0 else (a, b)
+        limit = unchecked_risk(other, model).excess
+        high = _enough_samples(best, model, limit, "ba" if ahead > 0.0 else "ab")
+        sizes = set(np.geomspace(1, high, GRID_SIZE).astype(np.int64).tolist())
+        if any(isinstance(each, MoE) and each.ridge == 0.0 for each in (a, b)):
+            sizes |= {n for n in _threshold_sizes(model) if n < high}
+        order = ahead > 0.0
+        for n in sorted(sizes, reverse=True):
+            if better(n) != order:
+                yield float(_last_before(better, n, high))
+                order = not order
+            high = n
+
+    return Order(ahead > 0.0, changes())
+
+
+def _threshold_sizes(model: BlockModel) -> list[int]:
+    """The sizes n at which an expert has as many samples as coordinates, give or take one.
+
+    The last such n is included. Largest remainders round the share p n down at some n and up at
+    others, so that :math:`n_g = s_g + 1` may recur up to n = (s_g+2)/p_g.
+    """
+    drawn = model.group_probabilities > 0.0
+    sizes, p = model.sizes[drawn], model.group_probabilities[drawn]
+    share = (sizes + np.array([[-1], [0], [1]])) / p
+    near_thresholds = {int(n) for n in np.unique(np.floor(share)) if 1 <= n <= MOST_SAMPLES}
+    one_above, two_above = (int(min(np.max((sizes + i) / p), MOST_SAMPLES)) for i in (1, 2))
+    step = max((two_above - one_above) // GRID_SIZE, 1)
+    for n in range(two_above + 1, max(one_above, 1), -step):
+        if np.any(np.abs(counts_of(n, model)[drawn] - sizes) <= 1):
+            return [*near_thresholds, n]
+    return [*near_thresholds]
+
+
+def _enough_samples(best: Estimator, model: BlockModel, limit: float, names: str) -> int:
+    """A number of samples beyond which the risk of ``best`` stays below ``limit``.
+
+    The risk falls with every count once all are above the sizes of the blocks, and largest
+    remainders keep every count within 1 of its share: hence counts that are 1 too few.
+    """
+    n = 4 * model.dim
+    drawn = model.group_probabilities > 0.0
+    while n <= MOST_SAMPLES:
+        share = np.floor(model.group_probabilities * n).astype(np.int64) - 1
+        fewest = np.where(drawn, np.maximum(share, 0), 0)
+        enough = np.all(fewest[drawn] > model.sizes[drawn] + 1)
+        if enough and unchecked_risk(best, model, fewest).excess < limit:
+            return n
+        n *= 2
+    raise ValueError(
+        f"{names[0]} becomes better than {names[1]} only beyond {MOST_SAMPLES:.0e} samples, got "
+        f"{best!r} for a model in which a group is too rare or the estimators are too close"
+    )
+
+
+def _last_before(better: Callable[[int], bool], low: int, high: int) -> int:
+    """The last n, from ``low`` to ``high``, before the order is that at ``high``."""
+    order = better(high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if better(middle) == order else (middle, high)
+    return low
