@@ -1,15 +1,6 @@
 r"""The deterministic equivalent of ridge regression and its 1/n term (docs/theory.md §4, Dense).
 
-Group g has :math:`n_g` samples :math:`\bar x \sim N(0, C_g)`, all :math:`C_g` diagonal. With c
-the ridge on the sum over samples, their Gram matrix plus c behaves like
-:math:`D = c + \sum_g w_g C_g`, where the weights solve
-
-.. math:: a\,w_g + w_g \sum_m C_{gm}/D_m = n_g ,
-
-the minimum of :math:`\Phi_0(w) = \sum_m \ln D_m + \sum_g (a\,w_g - n_g\ln w_g)`, convex in
-:math:`\ln w`. Ridge :math:`\mu`: (a, c) = (1, nμ). Without ridge: (1, 0) if n > d, (0, 1) if n < d.
-A pair ``own, other`` holds the values of a matrix over groups and coordinates on and off the
-block of the group, shape (d,) in the order of the layout (see `block_layout`).
+See `equivalent_weights` for the equation that it starts from, and for the notation.
 """
 
 from __future__ import annotations
@@ -20,12 +11,15 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas.block_layout import BlockLayout
+from moetheory.formulas.equivalent_weights import (
+    Pair,
+    denominator,
+    isotropic_weight,
+    over_denominator,
+    weights,
+)
 
-TOLERANCE = 1e-9  # of every equation, relative to its n_g; one more Newton step squares it
-STEPS = 300
 SINGULAR = 1e-12  # least eigenvalue at which nothing is left but rounding
-
-Pair = tuple[FloatArray, FloatArray]
 
 
 class EquivalentMoments(NamedTuple):
@@ -38,6 +32,9 @@ class EquivalentMoments(NamedTuple):
         of the mean, and the variance.
     mean_correction, variance_correction : arrays
         The terms of relative order 1/n of the mean and of the variance.
+    misfit : array
+        :math:`\sum_g\frac{w_gC_{gm}}{D_m}(\tilde\theta_{gm}-\bar\beta_m)^2`, the squared distance
+        to the best coefficients of the groups, weighted by what each group adds to D.
     denominator : array
         :math:`D_m`.
     outer_pull, outer_penalty : arrays
@@ -51,84 +48,10 @@ class EquivalentMoments(NamedTuple):
     variance: FloatArray
     mean_correction: FloatArray
     variance_correction: FloatArray
+    misfit: FloatArray
     denominator: FloatArray
     outer_pull: FloatArray
     outer_penalty: FloatArray
-
-
-def weights(
-    layout: BlockLayout, counts: FloatArray, own: FloatArray, other: Any, a: Any, c: Any
-) -> FloatArray:
-    r"""The weights :math:`w_g`, shape (sets, k); 0 for a group without samples.
-
-    Newton's method in :math:`\ln w`, and where a step of it does not help the iteration
-    :math:`w_g \leftarrow n_g/(a + \sum_m C_{gm}/D_m)`, which converges from anywhere.
-
-    Parameters
-    ----------
-    layout : BlockLayout
-    counts : (sets, k) array
-        :math:`n_g`.
-    own, other : (d,) arrays
-        :math:`C_{gm}` on and off the block of the group.
-    a, c : (sets, 1) arrays
-        As in the equation.
-
-    Raises
-    ------
-    ArithmeticError
-        No convergence, as for a problem that has no solution.
-    """
-    present = counts > 0.0
-    w = counts * isotropic_weight(layout, counts, own, other, a, c)
-    previous, fallback = np.full((len(counts), 1), np.inf), w
-    identity = np.eye(counts.shape[-1])
-    for _ in range(STEPS):
-        ratios = _over_denominator(own, other, denominator(layout, w, own, other, c))
-        pull = a + layout.sum_over_coordinates(*ratios)  # n/w at the solution
-        fulfilled = np.divide(w * pull, counts, out=np.ones(counts.shape), where=present)
-        error = np.abs(fulfilled - 1.0).max(axis=-1, keepdims=True)
-        if np.any(error > previous):
-            w, previous = np.where(error > previous, fallback, w), np.full_like(previous, np.inf)
-            continue
-        weighted_gram = w[..., np.newaxis] * layout.gram(*ratios) * w[..., np.newaxis, :]
-        hessian = identity * np.where(present, w * pull, 1.0)[..., np.newaxis] - weighted_gram
-        step = np.linalg.solve(hessian, ((1.0 - fulfilled) * counts)[..., np.newaxis])[..., 0]
-        if error.max() <= TOLERANCE:
-            return np.asarray(w * np.exp(step))
-        longest = np.abs(step).max(axis=-1, keepdims=True)
-        fallback, previous = np.where(present, counts / np.where(present, pull, 1.0), 0.0), error
-        w = w * np.exp(step * np.minimum(1.0, 2.0 / np.maximum(longest, 1.0)))
-    raise ArithmeticError(f"no convergence in {STEPS} steps: relative error {error.max():.2g}")
-
-
-def isotropic_weight(
-    layout: BlockLayout, counts: FloatArray, own: FloatArray, other: FloatArray, a: Any, c: Any
-) -> FloatArray:
-    r"""The weight of one sample if all variances equalled their mean v, shape (sets, 1).
-
-    With n samples of d coordinates in a set the weight is u = w/n, where w is the positive root of
-    :math:`a\,v\,w^2 + ((d-n)v + a\,c)\,w - n\,c = 0`; without samples 1. See `weights`.
-    """
-    n = counts.sum(axis=-1, keepdims=True)
-    varies = layout.sum_over_groups((counts > 0.0).astype(np.float64), own, other) > 0.0
-    dim = layout.sum_over_block(varies.astype(np.float64)).sum(axis=-1, keepdims=True)
-    energy = np.sum(counts * layout.sum_over_coordinates(own, other), axis=-1, keepdims=True)
-    v = np.where(n > 0.0, energy / np.maximum(n, 1.0) / np.maximum(dim, 1.0), 1.0)
-    linear = (dim - n) * v + a * c
-    root = np.hypot(linear, 2.0 * np.sqrt(a * v * n) * np.sqrt(c))
-    # of the two forms of the root of a quadratic, the one without cancellation
-    rising = np.where(linear > 0.0, linear + root, 1.0)
-    falling = np.where(a * v > 0.0, 2.0 * a * v, 1.0)
-    w = np.where(linear > 0.0, 2.0 * n * c / rising, (root - linear) / falling)
-    return np.asarray(np.where(n > 0.0, w / np.maximum(n, 1.0), 1.0))
-
-
-def denominator(
-    layout: BlockLayout, w: FloatArray, own: FloatArray, other: FloatArray, c: Any
-) -> FloatArray:
-    r"""The diagonal :math:`D_m = c + \sum_g w_g C_{gm}`, shape (d,); arguments as for `weights`."""
-    return layout.sum_over_groups(w, own, other) + layout.per_coordinate(c)
 
 
 def moments(
@@ -159,7 +82,7 @@ def moments(
     Parameters
     ----------
     layout, counts, a, c
-        As for `weights`.
+        As for `equivalent_weights.weights`.
     signal, leakage, coefficients : (d,) arrays
         :math:`\lambda, \nu, b`, in the order of the layout.
     noise : float
@@ -182,7 +105,7 @@ def moments(
     passed_noise, squared = noise * beta**2, error**2
     risks = signal * squared + passed_noise, leakage * squared + passed_noise
     e = layout.sum_over_coordinates(*risks) + unexplained
-    ratios = _over_denominator(own, other, d_m)
+    ratios = over_denominator(own, other, d_m)
     gram = layout.gram(*ratios)
     p = _inverse(gram, counts, w)
 
@@ -203,6 +126,7 @@ def moments(
         variance=variance_from(e),
         mean_correction=-0.5 * mean_part / root,
         variance_correction=variance_part / positive_d + variance_from(through_d + through_w),
+        misfit=layout.sum_over_groups(w, *map(_squared_over, gradients, (own, other))),
         denominator=d_m,
         outer_pull=layout.per_coordinate(a + layout.sum_over_coordinates(0.0 * own, ratios[1])),
         outer_penalty=layout.per_coordinate(c) + layout.sum_over_groups(w, 0.0, other),
@@ -238,7 +162,7 @@ def _next_order(
     Parameters
     ----------
     layout, counts, w
-        As for `weights`, and what it returns.
+        As for `equivalent_weights.weights`, and what it returns.
     ratios, gradients : pairs of (d,) arrays
         :math:`C_{gm}/D_m` and :math:`E_{gm}/\sqrt{D_m}`, :math:`E_g = C_g(\tilde\theta_g -
         \bar\beta)`, each on and off the block of the group.
@@ -273,10 +197,11 @@ def _next_order(
     return variance_part, mean_part, through_w
 
 
-def _over_denominator(own: FloatArray, other: FloatArray, d_m: FloatArray) -> Pair:
-    """The pair divided by D; 0 where D is 0, as no sample reaches that coordinate."""
-    positive_d = np.where(d_m > 0.0, d_m, np.inf)
-    return own / positive_d, other / positive_d
+def _squared_over(gradient: FloatArray, variance: Any) -> FloatArray:
+    """The square over the variance; 0 where there is none."""
+    out = np.zeros(gradient.shape)
+    quotient = np.divide(gradient**2, variance, out=out, where=np.greater(variance, 0.0))
+    return np.asarray(quotient)
 
 
 def _inverse(gram: FloatArray, counts: FloatArray, w: FloatArray) -> FloatArray:

@@ -113,41 +113,6 @@ def block_losses(
     return BlockLosses(*sums.by_block(terms, group_probabilities, block_of, *arrays))
 
 
-def loss_changes(
-    group_probabilities: ArrayLike,
-    block_of: IntArray,
-    signal: ArrayLike,
-    leakage: ArrayLike,
-    mean: ArrayLike,
-    coefficient_error: ArrayLike,
-    mean_change: ArrayLike,
-    variance_change: ArrayLike,
-) -> BlockLosses:
-    r"""The first-order change of `block_losses` with the moments of the coefficients.
-
-    .. math:: \delta\,E\,(b-c)^2 = \delta\operatorname{Var}c - 2(b-E\,c)\,\delta E\,c, \qquad
-              \delta\,E\,c^2 = \delta\operatorname{Var}c + 2\,E\,c\;\delta E\,c .
-
-    Parameters
-    ----------
-    mean_change, variance_change : (..., d) arrays or scalars
-        :math:`\delta E\,c` and :math:`\delta\operatorname{Var}c`; the other arguments are those
-        of `block_losses`.
-    """
-
-    def terms(_: Any, signal: Any, leakage: Any, *fit: Any) -> tuple[FloatArray, ...]:
-        mean, error, shift, variance = fit
-        squared_error, squared_fit = variance - 2.0 * error * shift, variance + 2.0 * mean * shift
-        return signal * squared_error, leakage * squared_error, squared_fit, signal * squared_fit
-
-    arrays = (signal, leakage, mean, coefficient_error, mean_change, variance_change)
-    active, inactive, noise_gain, drag_gain = sums.by_block(
-        terms, group_probabilities, block_of, *arrays
-    )
-    nothing = np.zeros_like(active)
-    return BlockLosses(active, inactive, noise_gain, drag_gain, nothing, nothing)
-
-
 def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
     r"""The parts of the risk of dense for an input of group i that is routed to group j.
 

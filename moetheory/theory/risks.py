@@ -75,9 +75,10 @@ def risk(
     Risk
         Its ``exactness`` is "exact" for population risks, infinite ones
         and experts without ridge that have no fewer samples than coordinates, or isotropic
-        blocks, or no samples; else "asymptotic": the deterministic equivalent and its 1/n
+        blocks, or no samples; "quadrature", exact up to an integral, for experts with ridge in
+        isotropic blocks; else "asymptotic": the deterministic equivalent and its 1/n
         term, with ``error`` an estimate of what is still missing. This error grows towards n = d,
-        where its relative size is about 1/|n - d|, and is infinite within two samples of n = d.
+        where its relative size is about 1/|n - d|, and is more than half at two samples from it.
         It also grows where blocks are small and strong, so that each n_g is near its s_g: there
         use `simulate`. Without feature noise and ridge, dense has a closed form only if all
         coordinates leak or none does.

@@ -58,9 +58,11 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
 
     Notes
     -----
-    The deterministic equivalent is minimised over a grid from 10⁻¹² to 10⁸ times the mean
+    The risk that `risk` gives is minimised over a grid from 10⁻¹² to 10⁸ times the mean
     variance of a coordinate, as far as an estimator may have such a ridge, refined around its
-    best point; zero and infinity are compared last. Source: docs/theory.md §4.
+    best point; zero and infinity are compared last. It is exact up to an integral for experts
+    in isotropic blocks; else the best ridge is as good as the ``error`` of its risk is small.
+    Source: docs/theory.md §4.
 
     Examples
     --------

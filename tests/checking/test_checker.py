@@ -307,7 +307,9 @@ def test_bad_arguments(changes, error, message):
 
 def test_hard_routing_better_than_dense_at_any_noise_is_found_violated():
     theorem = mt.catalogue["gating-order"]
-    claim = next(c for c in theorem.claims if c.name == "hard <= dense at 0.8 of the first crossover")
+    claim = next(
+        c for c in theorem.claims if c.name == "hard <= dense at 0.8 of the first crossover"
+    )
     example = theorem.example()
     (before,) = claim.points(example)
     end = before.noise_variance / 0.8

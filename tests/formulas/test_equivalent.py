@@ -14,7 +14,7 @@ from mpmath import mp
 
 import moetheory as mt
 from moetheory.common.errors import NoClosedForm
-from moetheory.formulas import equivalent
+from moetheory.formulas import equivalent, equivalent_weights
 from moetheory.formulas.block_layout import BlockLayout
 from moetheory.problem.limits import noise_limits
 from moetheory.theory.finite_sample_risks import fitted_risk, leading_excess
@@ -53,13 +53,12 @@ class Orders(NamedTuple):
 
     leading: np.ndarray
     correction: np.ndarray
-    size: np.ndarray
 
 
 def solve_whole(model, counts, ridge):
     """The excess risk of dense by the equivalent, in each group."""
     layout = BlockLayout(model.block_of, model.experts, coupled=True)
-    found = equivalent.CoefficientMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
+    found = equivalent.EquivalentMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
     clean = np.where(
         model.block_of == np.arange(model.experts)[:, np.newaxis],
         model.signal_variances,
@@ -71,7 +70,6 @@ def solve_whole(model, counts, ridge):
     return Orders(
         (clean @ error**2 + noise * np.sum(found.mean**2) + whole @ found.variance)[None],
         (whole @ found.variance_correction - 2.0 * pull @ found.mean_correction)[None],
-        (whole @ found.error_scale)[None],
     )
 
 
@@ -183,7 +181,9 @@ def test_the_weights_solve_their_equations(a, c):
         layout.sort(model.signal_variances) + 0.4,
         layout.sort(model.leakage_variances) + 0.4,
     )
-    w = equivalent.weights(layout, n, own, other, np.full((1, 1), a), np.full((1, 1), c)).ravel()
+    w = equivalent_weights.weights(
+        layout, n, own, other, np.full((1, 1), a), np.full((1, 1), c)
+    ).ravel()
     inside = layout.sort(model.block_of) == np.arange(4)[:, np.newaxis]
     variances = np.where(inside, own, other)
     pull = a + (variances / (c + w @ variances)).sum(axis=1)
@@ -198,7 +198,7 @@ def test_sets_that_are_solved_together_do_not_touch_each_other():
     n = np.array([[9.0], [2.0], [0.0], [4.0]])
     a, c = np.array([[1.0], [0.0], [1.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [2.0]])
     own = layout.sort(model.signal_variances) + 0.4
-    w = equivalent.weights(layout, n, own, own * math.nan, a, c).ravel()
+    w = equivalent_weights.weights(layout, n, own, own * math.nan, a, c).ravel()
     blocks = np.split(own, np.cumsum(layout.sizes)[:-1])
     for g, block in enumerate(blocks):
         total = a[g, 0] * w[g] + (w[g] * block / (c[g, 0] + w[g] * block)).sum()
@@ -241,7 +241,7 @@ class Energy:
         self.present = [g for g, count in enumerate(counts) if count]
         self.counts = [counts[g] for g in self.present]
         self.group = group
-        start = equivalent.weights(
+        start = equivalent_weights.weights(
             (layout := BlockLayout(model.block_of, model.experts, coupled=True)),
             np.array([counts], dtype=float),
             layout.sort(model.signal_variances) + model.noise_variance,
@@ -328,7 +328,7 @@ def test_the_moments_serve_a_test_sample_that_is_no_training_sample(counts, ridg
     """Any diagonal covariance T and cross-moment Sb, as under drag, test noise and erasure."""
     model = world((2, 3), noise=0.3, leakage=0.2, label_noise=0.25, seed=3)
     layout = BlockLayout(model.block_of, 2, coupled=True)
-    found = equivalent.CoefficientMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
+    found = equivalent.EquivalentMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
     rng, b = np.random.default_rng(8), model.coefficients
     for zeros in ((), (0, 3)):  # a cross-moment without covariance there is none
         covariance, cross = 0.1 + 2.0 * rng.random((2, 5))
@@ -373,10 +373,7 @@ def test_one_isotropic_group_below_the_threshold_is_that_expansion_too(s, n):
     assert answer.correction[0, 0] == pytest.approx(rho * n / (s - n) ** 2, rel=1e-9)
 
 
-def test_the_size_does_not_vanish_where_the_correction_may():
-    """Positive in every group, and half as large for twice the samples and coordinates."""
-    for counts, ridge in (((6, 9, 11), 0.0), ((1, 2, 1), 0.0), ((3, 5, 2), 0.1), ((0, 9, 40), 0.0)):
-        assert np.all(solve_whole(world(), counts, ridge).size > 0.0)
+def test_twice_the_samples_and_coordinates_halve_the_correction():
     for counts, ridge in (((12, 20), 0.0), ((2, 3), 0.0), ((8, 8), 0.1)):
         one, two = (
             solve_whole(
@@ -394,7 +391,6 @@ def test_the_size_does_not_vanish_where_the_correction_may():
         )
         np.testing.assert_allclose(two.leading, one.leading, rtol=1e-9)
         np.testing.assert_allclose(two.correction, one.correction / 2, rtol=1e-8)
-        np.testing.assert_allclose(two.size, one.size / 2, rtol=1e-9)
 
 
 # --- what must not matter ----------------------------------------------------------------------
@@ -463,6 +459,26 @@ def test_a_group_whose_features_are_those_of_another_only_adds_samples(ridge):
             np.testing.assert_allclose(a[0], np.repeat(c[0], 2), rtol=1e-9)
 
 
+@pytest.mark.parametrize(("counts", "ridge"), [(12, 0.3), (5, 1.0), (30, 0.0), (30, 0.1)])
+def test_a_block_alone_has_an_equation_of_its_own(counts, ridge):
+    """The weight of a group solves that of its block, with what the others add to a and to c."""
+    model = world((4, 7), leakage=0.1)
+    found = solve_moments(model, (counts, 9), ridge)
+    order = np.argsort(model.block_of, kind="stable")
+    start = 0
+    for size, n in zip(model.sizes, (counts, 9), strict=True):
+        block = slice(start, start + size)
+        own = (model.signal_variances + model.noise_variance)[order][block]
+        # D = c' + w C in the block
+        w = (found.denominator - found.outer_penalty)[block] / own
+        np.testing.assert_allclose(w, w[0], rtol=1e-9)
+        pull = found.outer_pull[block]
+        np.testing.assert_array_equal(pull, pull[0])
+        total = pull[0] * w[0] + (w * own / found.denominator[block]).sum()
+        assert total == pytest.approx(n, rel=1e-9)
+        start += size
+
+
 @pytest.mark.parametrize("counts", [3, 5, 30])
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
 def test_with_one_group_dense_and_its_expert_are_the_same(counts, ridge):
@@ -474,7 +490,7 @@ def test_with_one_group_dense_and_its_expert_are_the_same(counts, ridge):
     answer = solve_whole(model, (counts,), ridge)
     if dense.exactness == "asymptotic":
         value = answer.leading[0, 0] + answer.correction[0, 0]
-        assert dense.excess == pytest.approx(value, rel=1e-9)
+        assert 0.0 < abs(dense.excess - value) <= dense.error
 
 
 def _moe(ridge):
@@ -485,7 +501,7 @@ def _moe(ridge):
 def test_any_model_has_finite_numbers_or_a_refusal(kind):
     """Variances from 2⁻⁴⁰ to 2⁴⁰, up to 10⁹ samples in one group and none in the next."""
     rng = np.random.default_rng(6)
-    answered = answered_well = 0
+    answered = 0
     for _ in range(300):
         k = int(rng.integers(1, 7))
         sizes = rng.integers(1, 8, k)
@@ -520,9 +536,7 @@ def test_any_model_has_finite_numbers_or_a_refusal(kind):
             continue
         answered += 1
         assert risk.excess >= 0.0
-        assert risk.error >= 0.0
-        answered_well += math.isfinite(risk.error)  # infinite near a threshold
+        assert 0.0 <= risk.error < math.inf
         assert math.isfinite(risk.value) or risk.exactness == "exact"
         assert not np.any(np.isnan(risk.per_group))
     assert answered > 290
-    assert answered_well > 200

@@ -256,7 +256,10 @@ def test_the_equivalent_has_the_limit_where_blocks_are_large(alone):
 
 @pytest.mark.parametrize("experts", [2, 8, 64])
 def test_the_equivalent_has_the_first_terms_of_the_limit_where_blocks_are_small(experts):
-    """Of n-1 over n-s-1 = 1 + x + x^2 + ..., 5, the equivalent has 3 and the next term 1."""
+    """Of the risk 5 the equivalent has 3, and the next term is 1.
+
+    It is added as 1/sqrt(1 + 1/9), for its limit is 3: a variance of 2, and a misfit of 1.
+    """
     ones, counts = np.ones(4 * experts), [6] * experts
     block_of = np.repeat(np.arange(experts), 4)
     model = mt.BlockModel(ones[:experts] / experts, block_of, STRONG * ones, ones, 1.0)
@@ -264,7 +267,7 @@ def test_the_equivalent_has_the_first_terms_of_the_limit_where_blocks_are_small(
     assert limit == pytest.approx(5.0 * 4 * experts, rel=1e-14)
     assert leading_excess(model, counts) == pytest.approx(0.6 * limit, rel=1e-4)
     found = mt.risk(mt.Dense(), model, samples=counts)
-    assert found.value == pytest.approx(0.8 * limit, rel=1e-4)
+    assert found.value == pytest.approx((3.0 + 0.9**0.5) / 5.0 * limit, rel=1e-4)
     assert abs(found.value - limit) <= found.error
 
 

@@ -216,17 +216,3 @@ def test_an_error_that_is_given_apart_keeps_its_digits():
     for form, variances in ((found.active, signal), (found.inactive, leakage)):
         expected = [math.fsum((variances * error**2)[g == BLOCK_OF]) for g in range(3)]
         np.testing.assert_allclose(form, expected, rtol=1e-14)
-
-
-def test_changes_of_losses_are_central_differences():
-    """The forms are quadratic in the mean: a central difference of any width is exact."""
-    signal, leakage, b, mean, variance = moments()
-    rng = np.random.default_rng(6)
-    shift, change = rng.standard_normal((*LEAD, 7)), variance * rng.uniform(-1, 1, (*LEAD, 7))
-    found = perturbed.loss_changes(P, BLOCK_OF, signal, leakage, mean, b - mean, shift, change)
-    plus, minus = (
-        coin_losses(signal, leakage, b, mean + sign * shift, variance + sign * change)
-        for sign in (1.0, -1.0)
-    )
-    assert match(found, 0.5 * (plus - minus))
-    assert not match(found, plus - minus)

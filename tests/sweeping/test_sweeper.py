@@ -59,13 +59,13 @@ def test_sample_sizes_are_a_quantity():
     result = mt.sweep(model, "samples", [6.0, 12.0, 24.0, 120.0], estimators)
     assert list(result.columns) == [
         *("samples", "dense", "dense_error", "moe"),
-        *("moe(ridge=0.5)", "moe(ridge=0.5)_error"),
+        "moe(ridge=0.5)",  # exact up to an integral
     ]
     assert result["samples"].dtype == np.int64
     for estimator in estimators:
         risks = [mt.risk(estimator, model, samples=n) for n in (6, 12, 24, 120)]
         assert result[estimator.label].tolist() == [each.excess for each in risks]
-        if estimator != mt.MoE():
+        if estimator == mt.Dense():
             errors = result[f"{estimator.label}_error"]
             assert errors.tolist() == [each.error for each in risks]
     assert result["dense"][1] == result["moe"][1] == np.inf

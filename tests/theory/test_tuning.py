@@ -47,6 +47,25 @@ def test_the_best_ridge_is_a_minimum(generic, estimator, samples):
     assert tuned.risk.excess <= model.label_power
 
 
+@pytest.mark.parametrize("coefficients", [(1.0, 1.0), (3.0, -4.0)])
+@pytest.mark.parametrize("estimator", both())
+def test_the_best_ridge_is_best_in_simulation_too(estimator, coefficients):
+    """Strong rare groups and next to no samples, where an equivalent may have a wrong minimum."""
+    model = mt.BlockModel([0.876, 0.124], [0, 1], [10180.0, 326.0], coefficients, 1.33)
+    tuned = optimal_ridge(estimator, model, (2, 1))
+
+    def simulated(ridge):
+        kind = type(estimator)(ridge=ridge)
+        return mt.simulate(kind, model, samples=(2, 1), replicates=60_000, rng=3)
+
+    best = simulated(tuned.ridge)
+    assert abs(tuned.risk.value - best.mean) <= tuned.risk.error + 6.0 * best.sem
+    for factor in (0.02, 0.3, 3.0, 50.0):
+        other = simulated(factor * tuned.ridge)
+        assert best.mean < other.mean + 6.0 * math.hypot(best.sem, other.sem)
+    assert best.mean < other.mean - 6.0 * math.hypot(best.sem, other.sem)
+
+
 def test_the_ridge_of_the_estimator_itself_does_not_matter(generic):
     model = generic()
     for with_ridge, without in zip(both(3.0), both(), strict=True):

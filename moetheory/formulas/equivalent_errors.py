@@ -1,0 +1,189 @@
+r"""How far the deterministic equivalent may be off (docs/theory.md §4).
+
+The truth is known for one isotropic group. Every block, and the whole, has an isotropic problem of
+its size in its place: what the equivalent misses there is what it may miss here. In a block the
+coordinates of other blocks add to a and the samples of other groups to c (``outer_pull`` and
+``outer_penalty``), so that the ridge of its problem, in units of the variance, is
+:math:`a_gc_{gm}/C_{gm}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.formulas.block_layout import BlockLayout
+from moetheory.formulas.equivalent import EquivalentMoments
+from moetheory.formulas.equivalent_correction import limited
+from moetheory.formulas.isotropic_equivalent import discrepancies, size_ratios
+
+ROUNDING = 1e-12  # of variances that are equal
+
+
+class _Problems(NamedTuple):
+    """Isotropic problems (P,), and the ridge of each coordinate (d,) in the problem it is in.
+
+    Attributes
+    ----------
+    samples, sizes : (P,) arrays
+    starts : (P,) integer array
+        The first coordinate of each problem; all up to the next start belong to it.
+    ridge : (d,) array
+        The ridge of the problem if its variance is that of the coordinate.
+    member : (d,) mask
+        Coordinates that count.
+    """
+
+    samples: FloatArray
+    sizes: FloatArray
+    starts: IntArray
+    ridge: FloatArray
+    member: Any
+
+    def missed(self) -> tuple[FloatArray, FloatArray]:
+        """The `discrepancies` of noise and of the share that is lost, at every ridge, (d,)."""
+        errors, ridge = np.zeros((2, len(self.ridge))), np.where(self.member, self.ridge, np.inf)
+        columns = (self.samples, self.sizes, self.starts, np.append(self.starts[1:], len(ridge)))
+        for n, s, start, end in zip(*(column.tolist() for column in columns), strict=True):
+            errors[:, start:end] = discrepancies(int(n), int(s), ridge[start:end])
+        return errors[0], errors[1]
+
+    def largest(self, values: FloatArray) -> FloatArray:
+        """The largest size of a value in the problem of each coordinate, (d,)."""
+        sizes = np.where(self.member, np.abs(values), 0.0)
+        return np.where(self.member, self._spread(np.maximum.reduceat(sizes, self.starts)), 0.0)
+
+    def ratio(self) -> FloatArray:
+        """The `size_ratios` of the problem of each coordinate, (d,)."""
+        return self._spread(size_ratios(self.samples, self.sizes))
+
+    def mean(self, values: FloatArray) -> FloatArray:
+        """The mean of the values in the problem of each coordinate, (d,)."""
+        totals = np.add.reduceat(np.where(self.member, values, 0.0), self.starts)
+        return self._spread(totals / np.maximum(self.sizes, 1.0))
+
+    def _spread(self, each: FloatArray) -> FloatArray:
+        return np.repeat(each, np.diff(np.append(self.starts, len(self.ridge))))
+
+
+def _block_problems(
+    layout: BlockLayout, counts: FloatArray, own: FloatArray, found: EquivalentMoments
+) -> Iterator[_Problems]:
+    """The problems of the blocks, and those of their strong coordinates.
+
+    Weak coordinates are to the strong ones what the coordinates of other blocks are to a block.
+    In blocks with fewer samples than coordinates the strong ones are at most as many as samples:
+    all that are stronger than the first that would be one too many.
+    """
+    n, varies = counts.ravel(), own > 0.0
+    sizes = np.add.reduceat(varies * 1.0, layout.starts)
+    ridge = _over(found.outer_pull * found.outer_penalty, own)
+    yield _Problems(n, sizes, layout.starts, ridge, varies)
+    fewer = n < sizes
+    if fewer.any():
+        blocks = np.repeat(np.arange(len(n)), layout.sizes)
+        first_weak = layout.starts[fewer] + n[fewer].astype(np.int64)
+        threshold = np.zeros(len(n))
+        threshold[fewer] = own[np.lexsort((-own, blocks))][first_weak]
+        strong = own > (1.0 + ROUNDING) * threshold[blocks]
+        reached = np.divide(own, found.denominator, out=np.zeros(own.shape), where=varies & ~strong)
+        pull = found.outer_pull + layout.per_coordinate(layout.sum_over_block(reached))
+        sizes = np.add.reduceat(strong * 1.0, layout.starts)
+        ridge = _over(pull * found.outer_penalty, own)
+        yield _Problems(n, sizes, layout.starts, ridge, strong)
+
+
+def _over(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """The quotient; infinite where the denominator is zero, or the quotient beyond the floats."""
+    out = np.full(denominator.shape, np.inf)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.divide(numerator, denominator, out=out, where=denominator > 0.0))
+
+
+def shift_alone(
+    layout: BlockLayout,
+    counts: FloatArray,
+    own: FloatArray,
+    found: EquivalentMoments,
+    variance: FloatArray,
+    noise_share: FloatArray,
+    best: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    r"""What to add to the variance of each coefficient, and how far it may be off, (d,) each.
+
+    For sets of one group. With :math:`\delta_1, \delta_2` of `discrepancies` in the problem of the
+    block, the share of the variance that comes from noise is multiplied by one plus the mean of
+    :math:`\delta_1` over the coordinates, and :math:`\delta_2\theta_m^2` is added. Where a smaller
+    problem stands for a large one, the shift is multiplied by the square of the ratio of their
+    sizes. The error is the size of the whole shift, and how far :math:`\delta_1` differs from its
+    mean within the block, and both from those in the problem of the strong coordinates.
+
+    Parameters
+    ----------
+    layout, counts, own
+        As for `equivalent_weights.weights`.
+    found : EquivalentMoments
+    variance : (d,) array
+        The variance with its 1/n term.
+    noise_share : (d,) array
+        The share of the variance that is due to the residual.
+    best : (d,) array
+        The best coefficients :math:`\theta_m`.
+    """
+    noise, squared = noise_share * variance, np.square(best)
+    block, *strong = _block_problems(layout, counts, own, found)
+    missed, lost = block.missed()
+    gain = block.mean(missed)
+    off = noise * block.largest(missed - gain)
+    for problems in strong:
+        missed_there, lost_there = problems.missed()
+        there = noise * problems.largest(missed_there - gain) + squared * np.abs(lost_there - lost)
+        off = np.maximum(off, np.where(problems.member, there, 0.0))
+    added = squared * lost
+    shift = noise * gain + np.where(added > 0.0, added, limited(added, variance))
+    return np.square(block.ratio()) * shift, off + np.abs(shift)
+
+
+def joint_error(
+    layout: BlockLayout,
+    counts: FloatArray,
+    own: FloatArray,
+    other: FloatArray,
+    ridge: float,
+    found: EquivalentMoments,
+    variance: FloatArray,
+    best: FloatArray,
+) -> FloatArray:
+    r"""How far the variance of each coefficient may be off, (d,), for one set of all groups.
+
+    With :math:`\delta_1, \delta_2` of `discrepancies` it is the sum of
+    :math:`\max|\delta_1|\operatorname{Var}\hat\beta_m + |\delta_2|l_m^2` over the problems of the
+    whole, of the block and of its strong coordinates. A ridge pulls a coefficient over the
+    distance :math:`l_m` to zero, the samples of other groups to where they alone would put it.
+
+    Parameters
+    ----------
+    layout, counts, own, other
+        As for `equivalent_weights.weights`.
+    ridge : float
+        The product of a and c.
+    found, variance, best
+        As for `shift_alone`.
+    """
+    varies = layout.sum_over_groups(counts, own, other)  # times the number of samples
+    n, size = counts.sum(axis=-1), np.array([float(np.count_nonzero(varies))])
+    ridges = _over(np.full(varies.shape, ridge * n.item()), varies)
+    whole = _Problems(n, size, np.zeros(1, dtype=np.int64), ridges, varies > 0.0)
+    length = np.maximum(np.abs(best), np.abs(found.mean))
+    pulled = _over(np.abs(best - found.mean) * found.denominator, found.outer_penalty)
+    parts = [(whole, length)]
+    for problems in _block_problems(layout, counts, own, found):
+        parts.append((problems, np.minimum(pulled, 2.0 * length)))
+    off = np.zeros(variance.shape)
+    for problems, distance in parts:
+        missed, lost = problems.missed()
+        off = off + problems.largest(missed) * variance + np.abs(lost) * np.square(distance)
+    return off
