@@ -139,7 +139,9 @@ def check(
 
     given = () if failed else theorem.assumptions
     verdicts = tuple(
-        decide_claim(claim, evaluation, _certificate_for(claim, given, evaluation.points))
+        decide_claim(
+            claim, evaluation, _certificate_for(claim, given, evaluation.points or [model])
+        )
         for claim, evaluation in evaluations.items()
     )
     status, reason = decide_theorem(failed, claims, verdicts)

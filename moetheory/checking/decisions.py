@@ -148,9 +148,8 @@ def decide_claim(
         shown, reason = _not_evaluated(claim, points, evaluation.refusal)
     applies = bool(points or evaluation.refusal or not claim.condition)
     evidence = _evidence(points, certificate)
-    experimental = claim.experiment is not None and not proved
     found = max((c for _, c in compared), key=lambda c: c.power, default=None)
-    precision = found.seen if experimental and status == "holds" and found is not None else ""
+    precision = "" if proved or status != "holds" or found is None else found.seen
     return ClaimVerdict(
         claim.name,
         claim.relation,

@@ -130,7 +130,7 @@ class ClaimVerdict:
         What speaks for the claim: "proved for any model", "evaluated at 5 models",
         "simulated to 0.98 %" (the error that would have been seen).
     precision : str
-        The error up to which the claim holds, if that rests on an experiment: "1.6 %".
+        The error up to which the claim holds, if that rests on a simulation: "1.6 %".
     applies : bool
         False for a claim whose condition the model does not meet: the claim is not evaluated, the
         theorem can hold.
@@ -149,7 +149,7 @@ class ClaimVerdict:
 
     @property
     def outcome(self) -> str:
-        """The status in words: "holds to 1.6 %" if it rests on an experiment."""
+        """The status in words: "holds to 1.6 %" if it rests on a simulation."""
         return f"{self.status} to {self.precision}" if self.precision else self.status
 
 

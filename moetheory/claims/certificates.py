@@ -54,7 +54,8 @@ class Symbolic:
         The model that such values stand for; or a tuple of it and what else the sides of the
         claim take, such as a step size.
     covers : callable
-        Whether the scope contains a model at which the claim is evaluated. By default any.
+        Whether the scope contains a model at which the claim is evaluated, or the user's if
+        there is none. By default any. The words and this predicate must say the same.
 
     Raises
     ------
@@ -147,7 +148,7 @@ def certify(
     ----------
     relation : {"<=", "=="}
     claim : Symbolic or sequence of them
-        Several are cases of one claim, with one scope: all must be proved.
+        Several are cases of one claim, with the same scope: all must be proved.
     shipped : Shipped
         What the library computes for the two sides.
     given : sequence of Assumption
@@ -158,8 +159,9 @@ def certify(
     Raises
     ------
     ValueError
-        The scope contradicts an assumption, the domain does not cover the random points, or
-        these are all alike.
+        There are no cases, or cases of different scopes; the scope contradicts an assumption; the
+        domain does not cover the random points, or these are all alike; the sides are not
+        rational.
 
     Examples
     --------
@@ -176,6 +178,9 @@ def certify(
     ('proved', 'one coordinate')
     """
     cases = cases_of(claim)
+    scopes = sorted({case.scope for case in cases})
+    if len(scopes) != 1:
+        raise ValueError(f"the symbolic form of a claim must have one scope, got {scopes}")
     each = max(math.ceil(points / len(cases)), FEWEST_POINTS)
     rng = np.random.default_rng(seed)
     found = [_certify_case(relation, case, shipped, given, each, rng) for case in cases]
@@ -197,10 +202,18 @@ def _certify_case(
     rng: np.random.Generator,
 ) -> Certificate:
     """The certificate of one case."""
-    numerator, denominator = _fraction(claim.right - claim.left, tuple(claim.domain.items()))
-    proved = numerator == 0 or (
-        relation == "<=" and _all_positive(numerator) and _all_positive(denominator)
-    )
+    from sympy import PolynomialError
+
+    try:
+        numerator, denominator = _fraction(claim.right - claim.left, tuple(claim.domain.items()))
+        proved = numerator == 0 or (
+            relation == "<=" and _all_positive(numerator) and _all_positive(denominator)
+        )
+    except PolynomialError as error:
+        raise ValueError(
+            "the sides of a certificate must be rational functions after the substitutions of its "
+            f"domain, got {claim.left} and {claim.right} ({error})"
+        ) from None
     drawn = [claim.draw(rng) for _ in range(points)]
     symbols = sorted((claim.left.free_symbols | claim.right.free_symbols), key=str)
     require_covered(claim.domain, symbols, drawn)

@@ -41,6 +41,7 @@ def require_positive(domain: Mapping[sympy.Symbol, sympy.Expr]) -> None:
     ...
     ValueError: the domain of a certificate is empty: p = -1/(t + 1) is positive for no t
     """
+    import mpmath
     import sympy
 
     rng = np.random.default_rng(0)
@@ -49,8 +50,8 @@ def require_positive(domain: Mapping[sympy.Symbol, sympy.Expr]) -> None:
             continue
         names = sorted(expression.free_symbols, key=str)
         tried = [10.0 ** rng.uniform(-_DECADES, _DECADES, len(names)) for _ in range(_TRIED)]
-        evaluate = sympy.lambdify(names, expression, "math")
-        positive = [evaluate(*each.tolist()) > 0.0 for each in tried]
+        evaluate = sympy.lambdify(names, expression, "mpmath")  # beyond the range of floats
+        positive = [evaluate(*map(mpmath.mpf, each.tolist())) > 0.0 for each in tried]
         what = f"{symbol} = {expression}"
         listed = ", ".join(map(str, names)) or "value"
         if not any(positive):
@@ -87,7 +88,7 @@ def require_covered(
     Raises
     ------
     ValueError
-        A point lies outside, or a coordinate stays within a factor of 1.25.
+        A point lacks a symbol, lies outside, or a coordinate stays within a factor of 1.25.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def _coordinates(
     domain: Mapping[sympy.Symbol, sympy.Expr], symbols: Sequence[sympy.Symbol], values: Values
 ) -> dict[str, float]:
     """The coordinates of a point: its free symbols, and those that substitutions introduce."""
-    known = {str(each): float(values[str(each)]) for each in symbols}
+    known = {str(each): _drawn(each, values) for each in symbols}
     found = {name: known[name] for name in known.keys() - set(map(str, domain))}
     left = {symbol: expression for symbol, expression in domain.items() if str(symbol) in known}
     while left:
@@ -139,6 +140,20 @@ def _coordinates(
             )
         known[str(coordinate)] = found[str(coordinate)] = root
     return found
+
+
+def _drawn(symbol: sympy.Symbol, values: Values) -> float:
+    """The value of a symbol at a random point: a finite number, positive if the symbol is."""
+    value = values.get(str(symbol))
+    number = value if isinstance(value, int | float | np.number) else math.nan
+    least = 0.0 if symbol.is_positive else -math.inf
+    if not (math.isfinite(number) and number >= least):
+        kind = "positive" if symbol.is_positive else "finite"
+        raise ValueError(
+            f"draw must give a {kind} number for every symbol of a certificate, got "
+            f"{symbol}={value!r}"
+        )
+    return float(number)
 
 
 def _positive_root(

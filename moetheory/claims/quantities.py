@@ -185,10 +185,12 @@ class Direction:
         The random models are those in which one direction alone has labels: all of them, unless
         ``domain`` and ``draw`` restrict the values of the symbols. The risks of any model are
         sums of such terms, so that the ``scope`` is by default any model (with strict blocks,
-        unless the direction leaks).
+        unless the direction leaks). With a ``domain`` of its own a claim must say its scope.
         """
         import sympy
 
+        if domain is not None and not scope:
+            raise ValueError("a claim with a domain of its own must say its scope, got none")
         return Symbolic(
             left=left,
             right=right,
@@ -196,6 +198,7 @@ class Direction:
             domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
             draw=draw or self._draw,
             model=model or one_direction_model,
+            covers=lambda given: self.leaking or given.strict,
         )
 
     def noise_gains(self) -> tuple[sympy.Expr, sympy.Expr]:

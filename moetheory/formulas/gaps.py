@@ -37,7 +37,7 @@ def gap_without_test_noise(
 
     .. math:: \sum_m h(b-\hat b)^2 - p\lambda(b-\theta)^2 - q\nu b^2
               = \sum_m b^2\Big(p\lambda(u-v)(u+v) - q\nu(1-u^2)\Big), \qquad
-              u - v = \frac{q(\lambda-\nu)(\sigma^2+\mu)+\lambda(\mu'-\mu)}
+              u - v = \frac{q(\lambda-\nu)\sigma^2+\lambda\mu'-h\mu}
               {(h+\sigma^2+\mu')(\lambda+\sigma^2+\mu)},
 
     with the lost shares :math:`u = (\sigma^2+\mu')/(h+\sigma^2+\mu')` and
@@ -56,8 +56,11 @@ def gap_without_test_noise(
         u = lost_numerator(moment, dense_penalty) / dense
         v = lost_numerator(signal, penalty) / expert
         scaled = b**2 * p * (u + v) * (signal / dense)
-        by_share = scaled * v * (signal - leakage) - b**2 * leakage * moment / dense * (1.0 + u)
-        return by_share, scaled * (signal / expert) * (dense_ridge - ridge)
+        unseen = b**2 * leakage * moment / dense * (1.0 + u)
+        common = common_ridge(dense_ridge, ridge)
+        by_share = scaled * ((noise + common) / expert) * (signal - leakage) - unseen
+        by_ridge = signal / expert * (dense_ridge - common) - moment / expert * (ridge - common)
+        return by_share, scaled * by_ridge
 
     arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
     return _by_share_and_ridge(terms, group_probabilities, block_of, *arrays)
@@ -76,8 +79,8 @@ def gap_of_noise_gains(
     r"""Noise gain of dense minus that of the MoE from its factors, shape (...).
 
     .. math:: \sum_m\hat b^2 - p\theta^2 = \sum_m b^2\,(u-v)(u+v), \quad
-              u - v = \frac{(1-\sqrt p)h\lambda + (\sigma^2+\mu)(h-\sqrt p\lambda)
-                            - \sqrt p\lambda(\mu'-\mu)}
+              u - v = \frac{(1-\sqrt p)h\lambda + \sigma^2(h-\sqrt p\lambda)
+                            + h\mu - \sqrt p\lambda\mu'}
                            {(h+\sigma^2+\mu')(\lambda+\sigma^2+\mu)},
 
     .. math:: 1-\sqrt p = \frac q{1+\sqrt p}, \qquad
@@ -91,18 +94,33 @@ def gap_of_noise_gains(
     def terms(
         p: Any, signal: Any, leakage: Any, b: Any, noise: Any, dense_ridge: Any, ridge: Any
     ) -> tuple[FloatArray, ...]:
-        moment, root, penalty = second_moment(p, signal, leakage), np.sqrt(p), noise + ridge
+        moment, root = second_moment(p, signal, leakage), np.sqrt(p)
         dense_denominator = shrinkage_denominator(moment, noise + dense_ridge)
-        expert_denominator = shrinkage_denominator(signal, penalty)
+        expert_denominator = shrinkage_denominator(signal, noise + ridge)
         surplus = leakage - root / (1.0 + root) * signal
         dense, expert = moment / dense_denominator, signal / expert_denominator
         lower = dense * expert / (1.0 + root)
-        lower = lower + penalty / dense_denominator * (surplus / expert_denominator)
+        common = common_ridge(dense_ridge, ridge)
+        lower = lower + (noise + common) / dense_denominator * (surplus / expert_denominator)
         scaled = b**2 * (dense + root * expert)
-        return scaled * lower, scaled * root * expert * ((ridge - dense_ridge) / dense_denominator)
+        by_ridge = dense * ((ridge - common) / expert_denominator)
+        by_ridge = by_ridge - root * expert * ((dense_ridge - common) / dense_denominator)
+        return scaled * lower, scaled * by_ridge
 
     arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
     return _by_share_and_ridge(terms, group_probabilities, block_of, *arrays)
+
+
+def common_ridge(dense_ridge: ArrayLike, expert_ridge: ArrayLike) -> FloatArray:
+    r"""The part of both ridges that is counted with the noise where they are compared.
+
+    .. math:: \lambda\mu'-h\mu = q(\lambda-\nu)\,c + \lambda(\mu'-c) - h(\mu-c)
+
+    for any c. With :math:`c = \mu` nothing cancels where the ridges are alike; with c = 0 nothing
+    does where that of dense is the smaller one.
+    """
+    dense_ridge, expert_ridge = np.asarray(dense_ridge), np.asarray(expert_ridge)
+    return np.where(2.0 * dense_ridge >= expert_ridge, expert_ridge, 0.0)
 
 
 def _by_share_and_ridge(

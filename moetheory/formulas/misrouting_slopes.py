@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
-from moetheory.formulas.gaps import kept_shares
+from moetheory.formulas.gaps import common_ridge, kept_shares
 from moetheory.formulas.population import (
     lost_numerator,
     second_moment,
@@ -43,7 +43,7 @@ def gap_of_misrouting_slopes(
 
     .. math:: \theta^2-\hat b^2 = b^2\Big(\frac\lambda{\lambda+\sigma^2+\mu}
               + \frac h{h+\sigma^2+\mu'}\Big)
-              \frac{q(\lambda-\nu)(\sigma^2+\mu)+\lambda(\mu'-\mu)}
+              \frac{q(\lambda-\nu)\sigma^2+\lambda\mu'-h\mu}
               {(\lambda+\sigma^2+\mu)(h+\sigma^2+\mu')}
 
     with :math:`\mu'` the ridge of dense. Arguments as for `population.gap` with
@@ -54,15 +54,17 @@ def gap_of_misrouting_slopes(
     def terms(
         p: Any, signal: Any, leakage: Any, b: Any, noise: Any, dense_ridge: Any, ridge: Any
     ) -> tuple[FloatArray, ...]:
-        moment, penalty = second_moment(p, signal, leakage), noise + ridge
-        expert = shrinkage_denominator(signal, penalty)
+        moment = second_moment(p, signal, leakage)
+        expert = shrinkage_denominator(signal, noise + ridge)
         dense = shrinkage_denominator(moment, noise + dense_ridge)
         kept = signal / expert
         lost = b**2 * kept * signal * ((signal + noise + 2.0 * ridge) / expert)
         wrong = b**2 * kept * (kept * noise - leakage * (2.0 - kept))
         dragged = b**2 * (kept + moment / dense) * (signal / dense)
-        by_share = dragged * ((signal - leakage) * (penalty / expert))
-        return lost, wrong, by_share, dragged * kept * (dense_ridge - ridge)
+        common = common_ridge(dense_ridge, ridge)
+        by_share = dragged * ((signal - leakage) * ((noise + common) / expert))
+        by_ridge = kept * (dense_ridge - common) - moment / expert * (ridge - common)
+        return lost, wrong, by_share, dragged * by_ridge
 
     arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
     p = np.asarray(group_probabilities)

@@ -33,6 +33,7 @@ ENOUGH = 30  # draws of an event, from which a spread can be seen
 FEW = 15.0  # degrees of freedom below which intervals of skewed values are too short
 SCARCE = 0.1  # the share of the draws below which an event is rare, however few the draws
 NEGLIGIBLE = 0.1  # standard errors that what was not drawn may shift a mean
+ROUNDING = 1e-12  # relative, of a risk
 NEVER = 1e-6  # share of a risk that routing errors may cost without a warning
 
 
@@ -161,7 +162,7 @@ def _difference_unseen(estimates: Estimates, soft: int, other: int, size: int) -
         few_carry(each.mean, each.sem, each.replicates)
         for start in range(0, len(estimates), size)
         for each in [estimates.difference(start + other, start + soft)]
-        if each.mean != 0.0
+        if abs(each.mean) > ROUNDING * abs(estimates[start + soft].mean)
     )
 
 

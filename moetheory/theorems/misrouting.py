@@ -143,6 +143,7 @@ def _roles_identity(estimator: Estimator, drag: float) -> Symbolic:
     return one.claim(
         squared,
         formula,
+        scope="any strict model and confusion",
         # taken is below 1 - p = t/(1+t)
         domain={p: 1 / (1 + t), wrong: 1 / (1 + w), taken: t / (1 + t) / (1 + v)},
         draw=lambda rng: _draw_roles(rng, _confusion),
@@ -221,6 +222,7 @@ def _always_misrouted_claim(name: str, left: Estimator | None, drag: float) -> C
         return one.claim(
             one.null if left is None else dense,
             moe,
+            scope="any strict model",
             domain={one.probability: 1 / (1 + t), taken: t / (1 + t) / (1 + v)},
             draw=lambda rng: _draw_roles(rng, lambda experts: even_confusion(experts, 1.0)),
             model=_labels_of_one_direction,

@@ -196,7 +196,7 @@ def _threshold_claim(
         dense, moe = one.noise_gains()
         left, right = (dense, moe) if flipped else (moe, dense)
         signs = {one.probability: root**2, one.signal: ratio * one.noise}
-        return one.claim(left, right, domain=signs, draw=draw)
+        return one.claim(left, right, scope="any such directions", domain=signs, draw=draw)
 
     left, right = (_dense_gain, _moe_gain) if flipped else (_moe_gain, _dense_gain)
     return Claim(

@@ -183,8 +183,8 @@ THEOREM = Theorem(
     statement=(
         "With K equal isotropic blocks of s coordinates and equal probabilities the Bayes router "
         "errs with at most K-1 times the probability that the energy of one block of noise "
-        "exceeds that of the active one. That falls exponentially in s; both bounds become tight "
-        "as s grows."
+        "exceeds that of the active one. That falls exponentially in s at any signal-to-noise "
+        "ratio; the bound becomes tight as s grows."
     ),
     latex=(
         r"P(\text{wrong}) \le (K-1)\,I_{1/(1+\varrho)}(s/2, s/2) \le \frac{K-1}{\sqrt{2\pi s}}\,"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ from moetheory.theory.risks import unchecked_risk
 Arguments = tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, float]  # of formulas
 Formula = Callable[..., FloatArray]
 
+ROUNDING = 1e-14  # relative, of what a lead is the sum of
 PER_DECADE = 4  # values compared on a grid before roots are found
 
 
@@ -36,24 +37,32 @@ class Order(NamedTuple):
 
 
 def lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
-    """The lead of ``b`` over ``a``, the difference of risks, at infinitely many samples."""
+    """The lead of ``b`` over ``a``, the difference of risks, at infinitely many samples.
+
+    It is 0 where the losses of gates are not known well enough to tell which is better.
+    """
     arguments = formula_arguments(model)
-    if routes_by_input(a) or routes_by_input(b):
-        between_kinds = isinstance(a, Dense) - isinstance(b, Dense)
-        best = between_kinds * float(population.gap(*arguments))
-        return best + _excess_over_best(a, model) - _excess_over_best(b, model)
-    return oracle_lead(a, b, arguments)
+    if not (routes_by_input(a) or routes_by_input(b)):
+        return oracle_lead(a, b, arguments)
+    between_kinds = isinstance(a, Dense) - isinstance(b, Dense)
+    best = between_kinds * float(population.gap(*arguments))
+    (above_a, error_a), (above_b, error_b) = (_excess_over_best(each, model) for each in (a, b))
+    found = best + above_a - above_b
+    error = error_a + error_b + ROUNDING * (abs(best) + abs(above_a) + abs(above_b))
+    return found if abs(found) > error else 0.0
 
 
-def _excess_over_best(estimator: Estimator, model: BlockModel) -> float:
-    """The excess over the best of its kind, which has no ridge and is routed by the oracle."""
+def _excess_over_best(estimator: Estimator, model: BlockModel) -> tuple[float, float]:
+    """The excess over the best of its kind, without ridge and routed by the oracle; its error."""
     if isinstance(estimator, Dense) or not routes_by_input(estimator):
         best = Dense() if isinstance(estimator, Dense) else MoE()
-        return oracle_lead(estimator, best, formula_arguments(model))
+        return oracle_lead(estimator, best, formula_arguments(model)), 0.0
     if estimator.ridge:
-        return unchecked_risk(estimator, model).excess - unchecked_risk(MoE(), model).excess
-    losses = gate_losses(estimator.gate, model).per_group
-    return float(np.vecdot(model.group_probabilities, losses))
+        best_excess = unchecked_risk(MoE(), model).excess
+        return unchecked_risk(estimator, model).excess - best_excess, ROUNDING * best_excess
+    losses = gate_losses(estimator.gate, model)
+    excess = float(np.vecdot(model.group_probabilities, losses.per_group))
+    return excess, losses.error * excess
 
 
 def oracle_lead(a: Estimator, b: Estimator, arguments: Arguments) -> float:
@@ -61,11 +70,26 @@ def oracle_lead(a: Estimator, b: Estimator, arguments: Arguments) -> float:
     if isinstance(a, Dense) == isinstance(b, Dense):
         excess = gaps.dense_ridge_excess if isinstance(a, Dense) else gaps.expert_ridge_excess
         return float(excess(*arguments, a.ridge, b.ridge))
+    dense, moe = (a, b) if isinstance(a, Dense) else (b, a)
+    gap = float(population.gap(*arguments))
     if not (a.ridge or b.ridge):
-        gap = float(population.gap(*arguments))
-        return gap if isinstance(a, Dense) else -gap
-    noise = arguments[-1]
-    return lead_without_test_noise(a, b, arguments) + noise * lead_in_noise(a, b, arguments)
+        return gap if dense is a else -gap
+    # two sums for one number: the one with smaller terms keeps more of its digits
+    from_gap = [
+        gap,
+        float(gaps.dense_ridge_excess(*arguments, dense.ridge, 0.0)),
+        -float(gaps.expert_ridge_excess(*arguments, moe.ridge, 0.0)),
+    ]
+    in_noise = arguments[-1] * lead_in_noise(dense, moe, arguments)
+    by_noise = [lead_without_test_noise(dense, moe, arguments), in_noise]
+    sums = [from_gap, by_noise]
+    found = math.fsum(min(sums, key=_size))
+    return found if dense is a else -found
+
+
+def _size(terms: list[float]) -> float:
+    """The sum of the sizes of terms, to which their rounding errors are proportional."""
+    return math.fsum(map(math.fabs, terms))
 
 
 def lead_without_test_noise(a: Estimator, b: Estimator, arguments: Arguments) -> float:
@@ -109,25 +133,25 @@ def linear_order(value: float, slope: float, most: float = math.inf) -> Order:
     """The order along x from 0 to ``most`` of a lead that is value + slope x."""
     opposite = value < 0.0 < slope or slope < 0.0 < value
     root = value / -slope if opposite else math.inf
-    return Order(value > 0.0, iter([root] if root <= most and root < math.inf else []))
+    return Order((value or slope) > 0.0, iter([root] if root <= most and root < math.inf else []))
 
 
 def order_on_grid(lead_at: Callable[[float], float], grid: Iterable[float]) -> Order:
-    """The order along a grid of values: a root between each pair with different orders."""
+    """The order along a grid of values: a root between neighbours with different orders.
+
+    Where the lead is 0 there is no order; the neighbours on either side are compared.
+    """
     from scipy import optimize
 
-    values = iter(grid)
-    first = next(values)
-    leads = lead_at(first) > 0.0
+    leads = ((value, found) for value in grid if (found := lead_at(value)) != 0.0)
+    first = next(leads, None)
 
     def changes() -> Iterator[float]:
-        order = leads
-        for left, right in pairwise([first, *values]):
-            if (lead_at(right) > 0.0) != order:
-                order = not order
+        for (left, before), (right, after) in pairwise(chain([first], leads) if first else []):
+            if (before > 0.0) != (after > 0.0):
                 # a root on a scale of its own, be it as small as it may
                 yield float(
                     optimize.brentq(lead_at, left, right, xtol=1e-300, rtol=1e-13, maxiter=2000)
                 )
 
-    return Order(leads, changes())
+    return Order(first is not None and first[1] > 0.0, changes())

@@ -37,8 +37,8 @@ def crossover(
 ) -> float:
     r"""The value at which estimator ``b`` stops being better than estimator ``a``.
 
-    For "samples" this is the largest n at which the expected risk of ``b`` is not below that of
-    ``a``. For every larger n, ``b`` is better.
+    For "samples" this is the largest n that is found at which the expected risk of ``b`` is not
+    below that of ``a``. For larger n, ``b`` is better.
 
     For any other quantity this is the least value beyond which the risk of ``b`` is not below
     that of ``a``. For every smaller value, ``b`` is better. For larger values ``b`` may be better
@@ -75,8 +75,9 @@ def crossover(
     -------
     float
         Over samples: 0 if ``b`` is better at every n, ``inf`` if ``b`` is not better at infinitely
-        many. Over another quantity: 0 if ``b`` is not better at 0, ``inf`` if ``b`` stays better
-        (over a rate or a probability: up to 1).
+        many. Over another quantity: 0 if ``b`` is not better at the start, ``inf`` if ``b`` stays
+        better (over a rate or a probability: up to 1). A tie at the start is decided by what
+        follows.
 
     Raises
     ------
@@ -172,8 +173,14 @@ def crossovers(
       lead of ``MoE()`` over ``Dense()`` falls strictly with leakage, so that there is only one.
     - "samples": no fitted estimator is better than its population optimum, so once the risk of
       one is below the optimum of the other, it stays better. Below that n, up to 400 sample sizes
-      in geometric progression are compared, and the sizes at the thresholds of experts. Where
-      both have the same optimum none is compared, and the result is empty.
+      in geometric progression are compared, and the sizes at the thresholds of experts. Largest
+      remainders may take the order back and forth: beyond the last change the sizes over which
+      all counts grow by two are compared one by one, 400 of them at most. Where both have the
+      same optimum none is compared, and the result is empty.
+
+    Gates that read the input: a lead that is less than the errors of their losses is no lead, so
+    that changes are missed, or found with less accuracy, where both estimators are nearly equal
+    (a group of probability 1e-9 leaves the noise of a change 6 digits).
 
     Source: docs/theory.md §4, §6 and §7.
 

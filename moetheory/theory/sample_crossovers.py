@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -13,6 +14,8 @@ from moetheory.theory.leads import Order, lead
 from moetheory.theory.risks import unchecked_risk
 
 GRID_SIZE = 400  # sample sizes compared before bisection
+MOST_SCANNED = 400  # sample sizes compared one by one beyond the last change
+MOST_NUMBERS = 10**6  # coordinates times such sizes
 MOST_SAMPLES = 10**15  # the largest sample size compared
 
 
@@ -33,13 +36,39 @@ def over_samples(a: Estimator, b: Estimator, model: BlockModel) -> Order:
         if any(isinstance(each, MoE) and each.ridge == 0.0 for each in (a, b)):
             sizes |= {n for n in _threshold_sizes(model) if n < high}
         order = ahead > 0.0
+        first = True
         for n in sorted(sizes, reverse=True):
             if better(n) != order:
-                yield float(_last_before(better, n, high))
-                order = not order
+                last = _last_before(better, n, high)
+                if first:
+                    yield from map(float, _recurrences(better, last, _period(model)))
+                first, order = False, not order
+                yield float(last)
             high = n
 
     return Order(ahead > 0.0, changes())
+
+
+def _period(model: BlockModel) -> int:
+    """The sample sizes over which all counts grow by two, as far as they can be looked at."""
+    p = model.group_probabilities
+    return min(math.ceil(2.0 / float(p[p > 0.0].min())), MOST_SCANNED, MOST_NUMBERS // model.dim)
+
+
+def _recurrences(better: Callable[[int], bool], last: int, period: int) -> list[int]:
+    """Changes of the order beyond the ``last`` that was found, in descending order.
+
+    Largest remainders round the share of a group down at some n and up at others, so that the
+    order may go back and forth before it stays. The search ends after a whole ``period``.
+    """
+    changes: list[int] = []
+    n, order, end = last + 1, better(last + 1), last + period
+    while n < end:
+        if better(n + 1) != order:
+            changes.append(n)
+            order, end = not order, n + period
+        n += 1
+    return changes[::-1]
 
 
 def _threshold_sizes(model: BlockModel) -> list[int]:

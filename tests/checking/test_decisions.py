@@ -4,13 +4,14 @@ import math
 from dataclasses import replace
 
 import pytest
+import sympy
 
 import moetheory as mt
 from moetheory.checking.decisions import compare_sides
 from moetheory.claims.assumptions import SEVERAL_GROUPS
 from moetheory.claims.declaration import Claim, Theorem, accepted_models
 from moetheory.claims.experiments import Outcome
-from moetheory.claims.quantities import claim_about
+from moetheory.claims.quantities import claim_about, direction
 from moetheory.common.errors import OutOfRangeError
 
 INFINITE, UNDEFINED = math.inf, math.nan
@@ -365,3 +366,30 @@ def test_routing_is_proved_for_small_cases_and_says_so_for_others():
     assert small.evidence[0] == "proved for K = 2, 3, 4 and s = 2, 4, 6"
     assert large.evidence[0] == "proved for K = 2, 3, 4 and s = 2, 4, 6, not here"
     assert large.outcome.startswith("holds to ")
+
+
+LEAKING = mt.BlockModel([0.4, 0.6], [0, 1], [1.0, 1.0], [1.0, 1.0], 1.0, leakage_variances=0.9)
+
+
+def test_a_proof_about_strict_blocks_decides_nothing_of_a_leaking_model():
+    """Without points of its own a claim is about the model that is checked."""
+    verdict = mt.check(theorem_of(PROVED, TRUE), LEAKING, rng=0)
+    proved = verdict.claims[0]
+    assert proved.certificate.summary == "proved for any strict model, not here"
+    assert proved.status == verdict.status == "not evaluated"
+    assert mt.check(theorem_of(PROVED, TRUE), rng=0).status == "holds"
+
+
+def test_a_claim_with_a_domain_of_its_own_says_its_scope():
+    one = direction(leaking=False)
+    t = sympy.Symbol("t", positive=True)
+    with pytest.raises(ValueError, match="must say its scope"):
+        one.claim(one.moe, one.dense, domain={one.probability: 1 / (2 + t)})
+
+
+def test_what_is_simulated_and_not_proved_holds_to_what_was_seen():
+    claims = {claim.name: claim for claim in mt.check("leakage", rng=1).claims}
+    proved = claims["dense <= MoE at alpha = 1"]
+    ordered = claims["MoE <= dense at 0.8 of the crossover"]
+    assert proved.outcome == "holds"
+    assert ordered.outcome == f"holds to {ordered.shown.comparison.seen}"

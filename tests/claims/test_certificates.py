@@ -192,3 +192,26 @@ def test_the_summary_of_a_proof_names_its_scope():
     assert certificate.summary == "proved for any a > b"
     assert replace(certificate, covers=False).summary == "proved for any a > b, not here"
     assert replace(certificate, status="open").summary == "open"
+
+
+def test_cases_of_different_scopes_are_refused():
+    with pytest.raises(ValueError, match=r"must have one scope, got \['any a > b', 'any b'\]"):
+        certify("<=", [MEANS, replace(MEANS, scope="any b")], shipped(MEANS))
+    with pytest.raises(ValueError, match="must have one scope, got"):
+        certify("<=", [], shipped(MEANS))
+
+
+def test_sides_that_are_no_rational_functions_are_refused():
+    root = replace(MEANS, right=MEANS.right + sympy.sqrt(1 + a))
+    with pytest.raises(ValueError, match="must be rational functions after the substitutions"):
+        certify("<=", root, shipped(MEANS))
+
+
+@pytest.mark.parametrize("value", [-1.0, math.inf, math.nan, "x", [1.0], None])
+def test_every_symbol_is_drawn_a_finite_number_of_its_sign(value):
+    wrong = replace(MEANS, draw=lambda rng: {**draw(rng), "b": value})
+    with pytest.raises(ValueError, match="draw must give a positive number for every symbol"):
+        certify("<=", wrong, shipped(MEANS))
+    lacking = replace(MEANS, draw=lambda rng: {"a": draw(rng)["a"]})
+    with pytest.raises(ValueError, match="got b=None"):
+        certify("<=", lacking, shipped(MEANS))

@@ -396,3 +396,19 @@ def test_crossovers_keep_their_digits_at_any_noise_ridge_and_drag(a, b, drag, ra
             more = {"drag": drag} if over == "misrouting" else {}
             found = crossovers(a, b, model, over=over, **more)
             assert found == (() if end is None else (pytest.approx(end, rel=1e-12, abs=0.0),))
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [*RIDGED, (Dense(), MoE(ridge=1e-5)), (Dense(ridge=1e-5), MoE(ridge=1e-8))]
+)
+@pytest.mark.parametrize("rare", [1e-3, 1e-9, 1e-12])
+@pytest.mark.parametrize("noise", [7e-13, 1e-3, 1e6])
+def test_crossovers_keep_their_digits_where_a_group_is_rare(a, b, rare, noise):
+    """First-order terms in the ridge of the experts cancel, and so do the common group's terms."""
+    model = mt.BlockModel([1.0 - rare, rare], [0, 1], [0.5, 3.0], [0.001, 0.5], noise)
+    for drag in (0.0, 1.0, 1e6):
+        wanted = exact_ends(model, a, b, drag)
+        for over, end in zip(("test_noise_variance", "misrouting"), wanted, strict=True):
+            more = {"drag": drag} if over == "misrouting" else {}
+            found = crossovers(a, b, model, over=over, **more)
+            assert found == (() if end is None else (pytest.approx(end, rel=1e-12, abs=0.0),))
