@@ -82,8 +82,8 @@ def oracle_lead(a: Estimator, b: Estimator, arguments: Arguments) -> float:
     ]
     in_noise = arguments[-1] * lead_in_noise(dense, moe, arguments)
     by_noise = [lead_without_test_noise(dense, moe, arguments), in_noise]
-    sums = [from_gap, by_noise]
-    found = math.fsum(min(sums, key=_size))
+    terms = min([from_gap, by_noise], key=_size)
+    found = math.fsum(terms)
     return found if dense is a else -found
 
 

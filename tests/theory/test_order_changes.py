@@ -345,3 +345,41 @@ def test_hard_routing_leads_in_little_noise_and_dense_in_much():
         assert len(found) % 2 == 1
         seen.add("tie" if np.sum(p > p.max() - 1e-9) > 1 else "half" if p.max() > 0.5 else "less")
     assert seen == {"tie", "half", "less"}
+
+
+def test_the_order_is_final_though_largest_remainders_take_it_back_and_forth():
+    """Two samples of a block beyond its threshold are rounded up and down at neighbouring n."""
+    shares = [0.6919470455550077, 0.08353556573057719, 0.22451738871441504]
+    variances = [1.25, 0.38, 2.36, 0.24, 2.62, 0.45, 5.15, 8.43, 0.44, 0.44, 0.87, 1.25, 2.72]
+    coefficients = [-1.8, -0.9, -1.3, 0.4, -1, 0.2, 0.04, 2, 2.1, -0.8, -0.7, -0.06, -0.4]
+    blocks = [0] * 5 + [1] * 6 + [2] * 2
+    model = mt.BlockModel(shares, blocks, variances, coefficients, 3.53)
+    last = int(crossover(mt.Dense(), mt.MoE(), model, over="samples"))
+    better = [
+        mt.risk(mt.MoE(), model, samples=n).excess < mt.risk(mt.Dense(), model, samples=n).excess
+        for n in range(last - 2, last + 100)
+    ]
+    assert better[:3] == [False, True, False]
+    assert all(better[3:])
+    found = crossovers(mt.Dense(), mt.MoE(), model, over="samples")
+    assert found[-3:] == (last - 2, last - 1, last)
+
+
+@pytest.mark.parametrize("rare", [1e-6, 1e-9, 1e-12, 1e-16])
+def test_leads_below_the_errors_of_gates_are_no_changes(rare):
+    """The soft gate is never worse than dense; in much noise their risks differ in no digit."""
+    model = mt.BlockModel([1.0 - rare, rare], [0, 1], [1.0, 1.0], [1.0, 1.0], 1.0)
+    soft, hard = mt.MoE(gate=mt.Soft()), mt.MoE(gate=mt.Hard())
+    for a, b in ((mt.Dense(), soft), (hard, soft)):
+        assert crossovers(a, b, model, over="noise_variance") == ()
+        assert crossover(a, b, model, over="noise_variance") == math.inf
+
+
+@pytest.mark.parametrize("over", ["leakage", "misrouting"])
+def test_a_tie_at_the_start_is_decided_by_what_follows(over):
+    """Without noise dense is as good as the experts, until a block leaks or an input goes wrong."""
+    model = mt.BlockModel([0.4, 0.6], [0, 1], [1.0, 2.0], [1.0, 1.0], 0.0)
+    for pair in ((mt.Dense(), mt.MoE()), (mt.MoE(), mt.Dense())):
+        assert crossovers(*pair, model, over=over) == ()
+    assert crossover(mt.Dense(), mt.MoE(), model, over=over) == 0.0
+    assert crossover(mt.MoE(), mt.Dense(), model, over=over) == math.inf
