@@ -148,8 +148,11 @@ def decide_claim(
         shown, reason = _not_evaluated(claim, points, evaluation.refusal)
     applies = bool(points or evaluation.refusal or not claim.condition)
     evidence = _evidence(points, certificate)
-    found = max((c for _, c in compared), key=lambda c: c.power, default=None)
-    precision = "" if proved or status != "holds" or found is None else found.seen
+    precision = ""
+    if compared and status == "holds" and not proved:
+        weakest, found = max(compared, key=lambda pair: pair[1].power)
+        precision = found.seen
+        shown = shown if shown is not None and shown.comparison is not None else weakest
     return ClaimVerdict(
         claim.name,
         claim.relation,

@@ -123,7 +123,8 @@ class ClaimVerdict:
     points : tuple of ClaimPoint
     shown : ClaimPoint or None
         The point that a report shows: one that fails, else one whose simulation or sides do not
-        decide, else the first, which is the user's own model if the claim is evaluated there.
+        decide, else the first, which is the user's own model if the claim is evaluated there; a
+        simulated one if the claim rests on a simulation.
     certificate : Certificate or None
         None for a claim without symbolic sides.
     evidence : tuple of str
