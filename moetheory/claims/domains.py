@@ -182,5 +182,5 @@ def _inverse(
     equation = expression.subs(coordinate, free) - value
     roots = sympy.solve(equation, free)
     return [str(s) for s in others], [
-        sympy.lambdify([value, *others], root, "cmath") for root in roots
+        sympy.lambdify([value, *others], root, "mpmath") for root in roots
     ]

@@ -35,6 +35,9 @@ class EquivalentMoments(NamedTuple):
     misfit : array
         :math:`\sum_g\frac{w_gC_{gm}}{D_m}(\tilde\theta_{gm}-\bar\beta_m)^2`, the squared distance
         to the best coefficients of the groups, weighted by what each group adds to D.
+    group_part : array
+        :math:`(Pe)_g` of the group of the coordinate: what its samples add to the variance
+        :math:`\sum_g(Pe)_gC_{gm}/D_m^2` of every coefficient.
     denominator : array
         :math:`D_m`.
     outer_pull, outer_penalty : arrays
@@ -49,6 +52,7 @@ class EquivalentMoments(NamedTuple):
     mean_correction: FloatArray
     variance_correction: FloatArray
     misfit: FloatArray
+    group_part: FloatArray
     denominator: FloatArray
     outer_pull: FloatArray
     outer_penalty: FloatArray
@@ -127,6 +131,7 @@ def moments(
         mean_correction=-0.5 * mean_part / root,
         variance_correction=variance_part / positive_d + variance_from(through_d + through_w),
         misfit=layout.sum_over_groups(w, *map(_squared_over, gradients, (own, other))),
+        group_part=layout.per_coordinate(_apply(p, e)),
         denominator=d_m,
         outer_pull=layout.per_coordinate(a + layout.sum_over_coordinates(0.0 * own, ratios[1])),
         outer_penalty=layout.per_coordinate(c) + layout.sum_over_groups(w, 0.0, other),

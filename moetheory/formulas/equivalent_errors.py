@@ -21,6 +21,7 @@ from moetheory.formulas.equivalent_correction import limited
 from moetheory.formulas.isotropic_equivalent import discrepancies, size_ratios
 
 ROUNDING = 1e-12  # of variances that are equal
+TINY = 1e-150  # in place of a denominator of zero
 
 
 class _Problems(NamedTuple):
@@ -140,7 +141,9 @@ def shift_alone(
     off = noise * block.largest(missed - gain)
     for problems in strong:
         missed_there, lost_there = problems.missed()
-        there = noise * problems.largest(missed_there - gain) + squared * np.abs(lost_there - lost)
+        # what the weak coordinates would explain is noise to the strong ones
+        there = problems.largest(missed_there) * variance + noise * np.abs(gain)
+        there += squared * np.abs(lost_there - lost)
         off = np.maximum(off, np.where(problems.member, there, 0.0))
     added = squared * lost
     shift = noise * gain + np.where(added > 0.0, added, limited(added, variance))
@@ -152,7 +155,8 @@ def joint_error(
     counts: FloatArray,
     own: FloatArray,
     other: FloatArray,
-    ridge: float,
+    a: float,
+    c: float,
     found: EquivalentMoments,
     variance: FloatArray,
     best: FloatArray,
@@ -161,29 +165,52 @@ def joint_error(
 
     With :math:`\delta_1, \delta_2` of `discrepancies` it is the sum of
     :math:`\max|\delta_1|\operatorname{Var}\hat\beta_m + |\delta_2|l_m^2` over the problems of the
-    whole, of the block and of its strong coordinates. A ridge pulls a coefficient over the
-    distance :math:`l_m` to zero, the samples of other groups to where they alone would put it.
+    whole, of the block and of the strong coordinates of each. A ridge pulls a coefficient over the
+    distance :math:`l_m` to zero, the samples of other groups to where they alone would put it. The
+    part of the variance that is due to the samples of group h has the :math:`\delta_1` of block h,
+    if that is more.
 
     Parameters
     ----------
     layout, counts, own, other
         As for `equivalent_weights.weights`.
-    ridge : float
-        The product of a and c.
+    a, c : float
+        As for `equivalent_weights.weights`.
     found, variance, best
         As for `shift_alone`.
     """
     varies = layout.sum_over_groups(counts, own, other)  # times the number of samples
     n, size = counts.sum(axis=-1), np.array([float(np.count_nonzero(varies))])
-    ridges = _over(np.full(varies.shape, ridge * n.item()), varies)
+    ridges = _over(np.full(varies.shape, a * c * n.item()), varies)
     whole = _Problems(n, size, np.zeros(1, dtype=np.int64), ridges, varies > 0.0)
     length = np.maximum(np.abs(best), np.abs(found.mean))
     pulled = _over(np.abs(best - found.mean) * found.denominator, found.outer_penalty)
     parts = [(whole, length)]
+    parts += [(each, length) for each in _strong_of_whole(whole, varies / n, a, c, found)]
     for problems in _block_problems(layout, counts, own, found):
         parts.append((problems, np.minimum(pulled, 2.0 * length)))
     off = np.zeros(variance.shape)
     for problems, distance in parts:
         missed, lost = problems.missed()
-        off = off + problems.largest(missed) * variance + np.abs(lost) * np.square(distance)
+        largest = problems.largest(missed)
+        part = largest * variance
+        if len(problems.starts) > 1:  # what the samples of one group add to all coefficients
+            of_groups = (largest * found.group_part)[layout.starts].reshape(layout.shape)
+            added = layout.sum_over_groups(of_groups, own, other)
+            part = np.maximum(part, added / np.square(np.maximum(found.denominator, TINY)))
+        off = off + part + np.abs(lost) * np.square(distance)
     return off
+
+
+def _strong_of_whole(
+    whole: _Problems, variances: FloatArray, a: float, c: float, found: EquivalentMoments
+) -> Iterator[_Problems]:
+    """The problem of the strong coordinates, whatever block they are in, of too few samples."""
+    n = int(whole.samples.item())
+    if n >= whole.sizes.item():
+        return
+    strong = variances > (1.0 + ROUNDING) * np.sort(variances)[::-1][n]
+    weak = whole.member & ~strong
+    pull = a + float(np.sum(variances[weak] / found.denominator[weak]))
+    size = np.array([float(np.count_nonzero(strong))])
+    yield _Problems(whole.samples, size, whole.starts, _over(pull * c * strong, variances), strong)

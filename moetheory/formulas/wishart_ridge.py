@@ -95,6 +95,11 @@ def ridge_traces(samples: int, size: int, ridge: float) -> RidgeTraces:
     zeros = float(size - least)  # eigenvalues
     kept_share = float(weight @ kept) / size
     missed_share = (zeros + float(weight @ missed)) / size
+    # the larger of the two from the smaller, whose error is small beside it
+    if missed_share < kept_share:
+        kept_share = 1.0 - missed_share
+    else:
+        missed_share = 1.0 - kept_share
     # kept and missed add up to one: the smaller of the two gives the difference more digits
     distance = missed - missed_share if missed_share < kept_share else kept - kept_share
     spread = float(weight @ np.square(distance)) + zeros * kept_share**2
@@ -172,6 +177,7 @@ def _spectrum(least: int, most: int, grade: int) -> tuple[FloatArray, FloatArray
     density = _density(t, step, cumulative, least, most - least)
     x, mass = np.square(t).ravel(), (step * density).ravel()
     error = max(abs(mass.sum() / least - 1.0), abs(mass @ x / (least * float(most)) - 1.0))
+    mass *= least / mass.sum()
     x.flags.writeable = mass.flags.writeable = False
     return x, mass, float(error) + ROUNDING
 

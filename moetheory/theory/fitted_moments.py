@@ -109,7 +109,8 @@ def dense_moments(
         arranged.layout,
         arranged.samples(counts),
         *arranged.noisy,
-        a.item() * c.item(),
+        a.item(),
+        c.item(),
         found,
         variance,
         arranged.best(arranged.signal),
@@ -234,7 +235,7 @@ def _isotropic_moments(
         kept * optimum,
         coefficient_errors(MoE(), model) + missed * optimum,
         np.where(varies, variance, 0.0),
-        accuracy * (variance + 2.0 * missed * np.square(optimum)),
+        accuracy * (variance + 2.0 * np.minimum(missed, kept) * np.square(optimum)),
     )
 
 

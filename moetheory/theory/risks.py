@@ -90,7 +90,8 @@ def risk(
         the confusion has not as many groups as the model.
     NoClosedForm
         ``require="exact"`` is given and only an asymptotic formula is known; the equations of the
-        equivalent have no solution; or ``under`` is given and has no closed form: with a gate
+        equivalent have no solution; a gate routes by the input and ``samples`` are given, or a
+        ridge; or ``under`` is given and has no closed form: with a gate
         that routes by the input; a radius together with ``samples``, erasure or noise that is not
         normal; erasure of correlated coordinates with ``samples``, unless experts have more
         samples than coordinates.

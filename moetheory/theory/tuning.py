@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import IntArray
+from moetheory.common.errors import NoClosedForm
 from moetheory.common.validation import count
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
@@ -21,7 +23,7 @@ from moetheory.results.risks import Risk
 from moetheory.theory.finite_sample_risks import fitted_risk
 from moetheory.theory.risks import unchecked_risk
 
-DECADES = (-12, 8)  # powers of ten of ridge over the mean variance of a coordinate
+DECADES = (-12, 8)  # powers of ten of ridge over the least and the mean variance of a coordinate
 STEPS_PER_DECADE = 2
 
 
@@ -56,10 +58,15 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
         ``.ridge`` is 0 where least squares (below the threshold of minimum norm) cannot be
         improved, and ``inf`` where predicting zero is best.
 
+    Raises
+    ------
+    NoClosedForm
+        `risk` has no formula for a ridge of the grid. Zero is left out where it has none.
+
     Notes
     -----
-    The risk that `risk` gives is minimised over a grid from 10⁻¹² to 10⁸ times the mean
-    variance of a coordinate, as far as an estimator may have such a ridge, refined around its
+    The risk that `risk` gives is minimised over a grid from 10⁻¹² times the least to 10⁸ times the
+    mean variance of a coordinate, as far as an estimator may have such a ridge, refined around its
     best point; zero and infinity are compared last. It is exact up to an integral for experts
     in isotropic blocks; else the best ridge is as good as the ``error`` of its risk is small.
     Source: docs/theory.md §4.
@@ -88,9 +95,12 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
 
     p = model.group_probabilities[model.block_of]
     second_moments = p * model.signal_variances + (1.0 - p) * model.leakage_variances
-    scale = float(second_moments.mean()) + model.noise_variance or 1.0
-    low, high = DECADES
-    grid = np.linspace(low, high, (high - low) * STEPS_PER_DECADE + 1)
+    variances = second_moments + model.noise_variance
+    scale = float(variances.mean()) or 1.0
+    low, high = map(float, DECADES)
+    if variances.any():
+        low += math.log10(float(variances[variances > 0.0].min()) / scale)
+    grid = np.linspace(low, high, math.ceil((high - low) * STEPS_PER_DECADE) + 1)
     best = grid[int(np.argmin([excess_at(exponent) for exponent in grid]))]
     step = 1.0 / STEPS_PER_DECADE
     found = optimize.minimize_scalar(
@@ -101,10 +111,11 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     )
     ridge = ridge_at(float(found.x))
     candidates = [
-        OptimalRidge(0.0, risk_of(0.0)),
         OptimalRidge(math.inf, _risk_of_zero(model, counts)),
         OptimalRidge(ridge, risk_of(ridge)),
     ]
+    with contextlib.suppress(NoClosedForm):  # without feature noise, least squares may have none
+        candidates.insert(0, OptimalRidge(0.0, risk_of(0.0)))
     return min(candidates, key=lambda candidate: candidate.risk.excess)
 
 

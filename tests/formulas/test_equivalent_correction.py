@@ -20,6 +20,7 @@ def moments(mean_correction, variance_correction):
         mean_correction=np.asarray(mean_correction) * np.ones(4),
         variance_correction=np.asarray(variance_correction) * np.ones(4),
         misfit=MISFIT,
+        group_part=nothing,
         denominator=nothing,
         outer_pull=nothing,
         outer_penalty=nothing,

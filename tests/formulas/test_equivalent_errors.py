@@ -72,7 +72,7 @@ def coupled(seed, scale=1.0, order=None, relabel=(0, 1, 2)):
     _, _, variance = with_correction(found, b)
     best = b * signal / (signal + noise)
     own, other = signal + noise, leakage + noise
-    off = layout.unsort(joint_error(layout, rows, own, other, ridge, found, variance, best))
+    off = layout.unsort(joint_error(layout, rows, own, other, 1.0, ridge, found, variance, best))
     result = np.empty(10)
     result[order] = off
     return result

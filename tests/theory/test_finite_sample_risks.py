@@ -668,6 +668,39 @@ def test_its_error_covers_near_thresholds(kind, ridge):
     assert covered(risk, averaged_risks(model, counts, 30_000, 17, ridge))
 
 
+STRONG_AND_EMPTY = {  # blocks of strong coordinates without labels, and weak ones that have them
+    "one block": ([1.0], [0] * 5, [1e4] * 2 + [1.0] * 3, [0.0] * 2 + [1.0] * 3, 0.0, [2]),
+    "one sample": ([1.0], [0] * 4, [38.9, 0.5, 0.1, 0.1], [0.0, 0.0, 0.0, 4.2], 0.0, [1]),
+    "both leak": ([0.5] * 2, [0] * 4 + [1] * 4, [1e4, 1e4, 1.0, 1.0] * 2, [0.0, 0.0, 1.0, 1.0] * 2,
+                  [1e4, 1e4, 1.0, 1.0] * 2, [2, 2]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.01])
+@pytest.mark.parametrize("kind", STRONG_AND_EMPTY)
+def test_the_error_knows_what_strong_coordinates_without_labels_do(kind, ridge):
+    """As many as samples: to them what the weak coordinates would explain is noise."""
+    p, block_of, signal, b, leakage, counts = STRONG_AND_EMPTY[kind]
+    model = mt.BlockModel(p, block_of, signal, b, 1e-3, leakage_variances=leakage)
+    risk = mt.risk(mt.Dense(ridge=ridge), model, samples=counts)
+    values = averaged_risks(model, counts, 30_000, 3, ridge)
+    sem = values.std(ddof=1) / math.sqrt(len(values))
+    assert values.mean() - risk.value > 4.0 * sem  # far from what the formula says
+    assert covered(risk, values)
+
+
+@pytest.mark.parametrize("n", [10**6, 10**12, 10**15])
+@pytest.mark.parametrize("size", [1, 16, 1024])
+def test_a_ridge_that_is_next_to_none_is_none_at_any_number_of_samples(n, size):
+    ones = np.ones(size)
+    model = mt.BlockModel([1.0], 0 * ones.astype(int), ones, ones / size, 1.0)
+    found = mt.risk(mt.MoE(ridge=1e-20), model, samples=n)
+    assert found.exactness == "quadrature"
+    exact = mt.risk(mt.MoE(), model, samples=n).value
+    assert found.value == pytest.approx(exact, rel=1e-14)
+    assert found.value >= mt.risk(mt.MoE(), model).value * (1.0 - 1e-15)
+
+
 def test_within_a_few_samples_of_the_threshold_the_error_is_large_but_finite():
     """Relative errors near n = d, no ridge: half at two samples, a tenth at five."""
     model = mt.BlockModel.isotropic(64, 8, 1.0, signal_energy=64.0)

@@ -102,6 +102,28 @@ def test_the_units_of_the_features_do_not_matter(generic):
         assert other.risk.excess == pytest.approx(one.risk.excess, rel=1e-9)
 
 
+def test_the_best_ridge_may_be_small_beside_the_largest_variance():
+    """Experts that differ by 15 orders of magnitude: only the weak one has labels."""
+    strong = mt.BlockModel([0.5, 0.5], [0, 0, 1, 1], [1e15, 1e15, 1, 1], [0, 0, 1.0, 1.0], 5.0)
+    weak = strong.replace(signal_variances=np.ones(4))
+    found, wanted = (optimal_ridge(mt.MoE(), each, 8) for each in (strong, weak))
+    assert found.risk.excess == pytest.approx(wanted.risk.excess, rel=1e-9)
+    assert found.ridge == pytest.approx(wanted.ridge, rel=1e-3)
+
+
+def test_least_squares_without_a_formula_is_left_out():
+    """Without feature noise, where some coordinates leak, only dense with a ridge has one."""
+    model = mt.BlockModel(
+        [0.5, 0.5], [0, 1], [1.0, 2.0], [1.0, 1.0], 0.0,
+        leakage_variances=[0.1, 0.0], label_noise_variance=1.0,
+    )  # fmt: skip
+    with pytest.raises(mt.NoClosedForm):
+        mt.risk(mt.Dense(), model, samples=5)
+    found = optimal_ridge(mt.Dense(), model, 5)
+    assert 0.0 < found.ridge < math.inf
+    assert found.risk.value == mt.risk(mt.Dense(found.ridge), model, samples=5).value
+
+
 def test_tuning_refuses_what_risk_refuses(generic):
     for samples in (0, 2.5, [1, 2]):
         with pytest.raises(ValueError, match="samples"):
