@@ -246,9 +246,9 @@ def _certificate_for(
 ) -> Certificate | None:
     """The certificate of a claim, and whether its scope contains the claim's ``models``."""
     certificate = _certificate(claim, given)
-    if certificate is None or claim.symbolic is None:
+    if certificate is None:
         return None
-    return replace(certificate, covers=within_scope(claim.symbolic(), models))
+    return replace(certificate, covers=within_scope(claim.cases, models))
 
 
 def _certificate(claim: Claim, given: tuple[Assumption, ...]) -> Certificate | None:
@@ -257,4 +257,4 @@ def _certificate(claim: Claim, given: tuple[Assumption, ...]) -> Certificate | N
         return None
     scale = claim.left if claim.scale is None else claim.scale.size
     shipped = Shipped(claim.left, claim.right, scale)
-    return certify(claim.relation, claim.symbolic(), shipped, given=given)
+    return certify(claim.relation, claim.cases, shipped, given=given)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from moetheory.claims.assumptions import Assumption
@@ -169,27 +170,30 @@ class Claim:
     scale: Scale | None = None
     factor: float = 1.0
 
+    @cached_property
+    def cases(self) -> tuple[Symbolic, ...]:
+        """The cases of the symbolic form, made once; empty without one."""
+        return () if self.symbolic is None else cases_of(self.symbolic())
+
     @property
     def negative_control(self) -> Claim:
         """The wrong variant of the claim, given by ``control``; a check must find it violated."""
         if isinstance(self.control, Claim):
             return self.control
-        factor, symbolic, right = self.control, self.symbolic, self.right
+        factor, right = self.control, self.right
 
         def wrong(model: BlockModel) -> float:
             assert right is not None
             return factor * right(model)
 
         def wrong_symbols() -> Sequence[Symbolic]:
-            assert symbolic is not None
-            cases = cases_of(symbolic())
-            return [replace(case, right=factor * case.right) for case in cases]
+            return [replace(case, right=factor * case.right) for case in self.cases]
 
         return replace(
             self,
             name=f"{self.name} [right x {factor:g}]",
             right=None if right is None else wrong,
-            symbolic=None if symbolic is None else wrong_symbols,
+            symbolic=None if self.symbolic is None else wrong_symbols,
             factor=factor,
         )
 
@@ -260,7 +264,7 @@ class Theorem:
     def symbolic(self) -> Mapping[str, tuple[Symbolic, ...]]:
         """The symbolic cases of all claims that have them, ``otherwise`` included, by name."""
         claims = (*self.claims, *self.otherwise)
-        return {c.name: cases_of(c.symbolic()) for c in claims if c.symbolic is not None}
+        return {claim.name: claim.cases for claim in claims if claim.symbolic is not None}
 
     @property
     def negative_control(self) -> Theorem:

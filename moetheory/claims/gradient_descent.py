@@ -16,7 +16,7 @@ from moetheory.claims.domains import Values
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.fresh_inputs import inputs_of
 from moetheory.claims.outcomes import Mean, mean_outcome
-from moetheory.claims.quantities import direction, log_uniform
+from moetheory.claims.quantities import direction, draw_direction
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
 from moetheory.problem.descent_schedule import TrainingMode
@@ -122,9 +122,8 @@ class CommonStep:
 
         def excess(point: Any) -> float:
             model, step = self.with_step(point)
-            parameters = _direction_parameters(model)
-            fit = learner.coefficients_after(*parameters, step, steps)
-            return float(np.sum(learner.excess(*parameters, fit)))
+            fit = _fit(learner, model, step, steps)
+            return float(np.sum(learner.excess(*_direction_parameters(model), fit)))
 
         return excess
 
@@ -154,9 +153,7 @@ class CommonStep:
             )
 
         def experiment(model: BlockModel, setting: Setting) -> Outcome:
-            given = _direction_parameters(model)
-            coefficients = learner.coefficients_after(*given, self.step(model), steps)
-            fit = tuple(np.asarray(coefficients).tolist())
+            fit = tuple(_fit(learner, model, self.step(model), steps).tolist())
             found = mean_squared_error(
                 model, fit, learner is not DENSE, inputs_of(setting, model), setting.entropy
             )
@@ -196,15 +193,16 @@ class CommonStep:
                 fit = learner.coefficients_after(*given, one.coefficient, a, steps)
                 sides.append(learner.excess(*given, one.coefficient, fit))
 
-            def draw(rng: np.random.Generator) -> dict[str, float]:
-                p = float(rng.uniform(0.01, 0.99))
-                return {"p": p, **log_uniform(rng, "lambda_", "b", "sigma2", "u")}
-
             def model(values: Values) -> tuple[BlockModel, float]:
                 step = step_of(*(values[name] for name in ("p", "lambda_", "sigma2", "u")))
                 return steepest_direction_model(values), float(step)
 
-            return one.claim(*sides, scope="any strict model, a <= 1/H_max", draw=draw, model=model)
+            return one.claim(
+                *sides,
+                scope="any strict model, a <= 1/H_max",
+                draw=lambda rng: draw_direction(rng, "u"),
+                model=model,
+            )
 
         return Claim(
             name=f"{ahead.name} <= {behind.name}: risk after t = {steps}, a <= 1/H_max",
@@ -220,7 +218,7 @@ def _draw_descent(
     rng: np.random.Generator, learner: TrainedEstimator, steps: int
 ) -> dict[str, float]:
     """A random direction, a step size a at which it converges, and the share x that is left."""
-    values = {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, "lambda_", "b", "sigma2")}
+    values = draw_direction(rng)
     p, signal, noise = values["p"], values["lambda_"], values["sigma2"]
     curvature = float(learner.curvature(p, signal, noise))
     steepest = max(curvature, learner.curvature(1.0 - p, 0.0, noise))
@@ -240,6 +238,11 @@ def steepest_direction_model(values: Values) -> BlockModel:
         [values["b"], 0.0],
         values["sigma2"],
     )
+
+
+def _fit(learner: TrainedEstimator, model: BlockModel, step: float, steps: int) -> FloatArray:
+    """The coefficients of a model after ``steps`` steps of size ``step``, one by one, (d,)."""
+    return np.asarray(learner.coefficients_after(*_direction_parameters(model), step, steps))
 
 
 def _direction_parameters(model: BlockModel) -> tuple[Any, Any, Any, Any]:

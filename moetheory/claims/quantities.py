@@ -132,6 +132,12 @@ def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
     return {name: float(10.0 ** rng.uniform(-2.0, 2.0)) for name in names}
 
 
+def draw_direction(rng: np.random.Generator, *more: str) -> dict[str, float]:
+    """Random values of the symbols of a direction without leakage, and of ``more`` symbols."""
+    p = float(rng.uniform(0.01, 0.99))
+    return {"p": p, **log_uniform(rng, "lambda_", "b", "sigma2", *more)}
+
+
 @dataclass(frozen=True, eq=False)
 class Direction:
     """The terms of one coordinate in the sums of theory.md §2, as SymPy expressions.
@@ -196,7 +202,7 @@ class Direction:
             right=right,
             scope=scope or ("any model" if self.leaking else "any strict model"),
             domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
-            draw=draw or self._draw,
+            draw=draw or (lambda rng: draw_direction(rng, *["nu"] * self.leaking)),
             model=model or one_direction_model,
             covers=lambda given: self.leaking or given.strict,
         )
@@ -212,10 +218,6 @@ class Direction:
         dense = self.moment * (b - self.dense_fit) ** 2 + noise * noise_gains[0]
         moe = active * (b - self.moe_fit) ** 2 + unseen * b**2 + noise * noise_gains[1]
         return dense, moe
-
-    def _draw(self, rng: np.random.Generator) -> dict[str, float]:
-        names = ["lambda_", "b", "sigma2"] + ["nu"] * self.leaking
-        return {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, *names)}
 
 
 def direction(*, leaking: bool) -> Direction:

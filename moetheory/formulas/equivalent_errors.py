@@ -76,25 +76,31 @@ def _block_problems(
     """The problems of the blocks, and those of their strong coordinates.
 
     Weak coordinates are to the strong ones what the coordinates of other blocks are to a block.
-    In blocks with fewer samples than coordinates the strong ones are at most as many as samples:
-    all that are stronger than the first that would be one too many.
     """
     n, varies = counts.ravel(), own > 0.0
     sizes = np.add.reduceat(varies * 1.0, layout.starts)
     ridge = _over(found.outer_pull * found.outer_penalty, own)
     yield _Problems(n, sizes, layout.starts, ridge, varies)
-    fewer = n < sizes
-    if fewer.any():
-        blocks = np.repeat(np.arange(len(n)), layout.sizes)
-        first_weak = layout.starts[fewer] + n[fewer].astype(np.int64)
-        threshold = np.zeros(len(n))
-        threshold[fewer] = own[np.lexsort((-own, blocks))][first_weak]
-        strong = own > (1.0 + ROUNDING) * threshold[blocks]
+    if np.any(n < sizes):
+        strong = _strong(n, sizes, layout.starts, own)
         reached = np.divide(own, found.denominator, out=np.zeros(own.shape), where=varies & ~strong)
         pull = found.outer_pull + layout.per_coordinate(layout.sum_over_block(reached))
         sizes = np.add.reduceat(strong * 1.0, layout.starts)
         ridge = _over(pull * found.outer_penalty, own)
         yield _Problems(n, sizes, layout.starts, ridge, strong)
+
+
+def _strong(n: FloatArray, sizes: FloatArray, starts: IntArray, variances: FloatArray) -> Any:
+    """The strong coordinates of problems, a mask (d,): all where samples are not too few.
+
+    Else they are at most as many as samples: all that are stronger than the first that would be
+    one too many.
+    """
+    blocks = np.repeat(np.arange(len(n)), np.diff(np.append(starts, len(variances))))
+    fewer, threshold = n < sizes, np.zeros(len(n))
+    first_weak = starts[fewer] + n[fewer].astype(np.int64)
+    threshold[fewer] = variances[np.lexsort((-variances, blocks))][first_weak]
+    return variances > (1.0 + ROUNDING) * threshold[blocks]
 
 
 def _over(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
@@ -206,10 +212,9 @@ def _strong_of_whole(
     whole: _Problems, variances: FloatArray, a: float, c: float, found: EquivalentMoments
 ) -> Iterator[_Problems]:
     """The problem of the strong coordinates, whatever block they are in, of too few samples."""
-    n = int(whole.samples.item())
-    if n >= whole.sizes.item():
+    if whole.samples.item() >= whole.sizes.item():
         return
-    strong = variances > (1.0 + ROUNDING) * np.sort(variances)[::-1][n]
+    strong = _strong(whole.samples, whole.sizes, whole.starts, variances)
     weak = whole.member & ~strong
     pull = a + float(np.sum(variances[weak] / found.denominator[weak]))
     size = np.array([float(np.count_nonzero(strong))])

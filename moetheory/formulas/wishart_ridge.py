@@ -95,11 +95,6 @@ def ridge_traces(samples: int, size: int, ridge: float) -> RidgeTraces:
     zeros = float(size - least)  # eigenvalues
     kept_share = float(weight @ kept) / size
     missed_share = (zeros + float(weight @ missed)) / size
-    # the larger of the two from the smaller, whose error is small beside it
-    if missed_share < kept_share:
-        kept_share = 1.0 - missed_share
-    else:
-        missed_share = 1.0 - kept_share
     # kept and missed add up to one: the smaller of the two gives the difference more digits
     distance = missed - missed_share if missed_share < kept_share else kept - kept_share
     spread = float(weight @ np.square(distance)) + zeros * kept_share**2

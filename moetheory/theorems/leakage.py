@@ -39,7 +39,7 @@ from moetheory.claims.quantities import (
     crossover_claim,
     dense_excess,
     direction,
-    log_uniform,
+    draw_direction,
     moe_excess,
     one_direction_model,
     uneven_model,
@@ -101,11 +101,12 @@ def _falling_gap() -> Symbolic:
     one, more = direction(leaking=True), sympy.Symbol("u", positive=True)
     dense, moe = (risk.subs(one.leakage, one.leakage + more) for risk in (one.dense, one.moe))
 
-    def draw(rng: np.random.Generator) -> dict[str, float]:
-        names = ("lambda_", "b", "sigma2", "nu", "u")
-        return {"p": float(rng.uniform(0.01, 0.99)), **log_uniform(rng, *names)}
-
-    return one.claim(dense + one.moe, one.dense + moe, draw=draw, model=_less_and_more_leakage)
+    return one.claim(
+        dense + one.moe,
+        one.dense + moe,
+        draw=lambda rng: draw_direction(rng, "nu", "u"),
+        model=_less_and_more_leakage,
+    )
 
 
 def _less_and_more_leakage(values: Values) -> Any:
