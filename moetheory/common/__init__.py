@@ -1,6 +1,8 @@
 """Tools that do not depend on the theory: array types, argument checks, files, text, errors."""
 
 from moetheory.common.errors import (
+    ArgumentError,
+    CheckpointWarning,
     ExecutorError,
     HeavyTailWarning,
     NoClosedForm,
@@ -8,4 +10,12 @@ from moetheory.common.errors import (
 )
 from moetheory.common.version import __version__
 
-__all__ = ["ExecutorError", "HeavyTailWarning", "NoClosedForm", "RareGroupWarning", "__version__"]
+__all__ = [
+    "ArgumentError",
+    "CheckpointWarning",
+    "ExecutorError",
+    "HeavyTailWarning",
+    "NoClosedForm",
+    "RareGroupWarning",
+    "__version__",
+]

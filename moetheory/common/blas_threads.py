@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,25 +48,53 @@ class _ThreadLimit:
     """A count of the active contexts, one for the process like the number of threads itself."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._nested = 0
+        self._own = threading.local()  # the contexts of each thread
         self._threads_before = 1
 
     def enter(self) -> None:
         """Set one thread if this is the first context."""
+        functions = controls()
         with self._lock:
-            if self._nested == 0 and (functions := controls()):
+            if self._nested == 0 and functions:
                 get, set_ = functions
                 self._threads_before = get()
                 set_(1)
             self._nested += 1
+            self._own.nested = self._nested_here() + 1
 
     def leave(self) -> None:
         """Restore the number of threads if this was the last context."""
+        functions = controls()
         with self._lock:
             self._nested -= 1
-            if self._nested == 0 and (functions := controls()):
+            self._own.nested = self._nested_here() - 1
+            if self._nested == 0 and functions:
                 functions[1](self._threads_before)
+
+    def _nested_here(self) -> int:
+        nested: int = getattr(self._own, "nested", 0)
+        return nested
+
+    def stop(self) -> None:
+        """Let no thread enter or leave: to fork amid that would freeze the child, or BLAS in it."""
+        self._lock.acquire()
+
+    def go_on(self) -> None:
+        """End what `stop` began."""
+        self._lock.release()
+
+    def begin_forked(self) -> None:
+        """Begin in a forked child: of all contexts only those of its one thread are there."""
+        self._lock = threading.RLock()
+        before, self._nested = self._nested, self._nested_here()
+        if before and not self._nested and (functions := controls()):
+            functions[1](self._threads_before)
 
 
 _limit = _ThreadLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_limit.stop, after_in_parent=_limit.go_on, after_in_child=_limit.begin_forked
+    )

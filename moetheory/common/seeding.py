@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import secrets
+from typing import Any
 
 import numpy as np
 
-RNG = int | np.random.SeedSequence | np.random.Generator | None
+from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.validation import shown
+
+RNG = int | np.integer[Any] | np.random.SeedSequence | np.random.Generator | None
 
 
-def entropy_of(rng: object) -> int:
+def entropy_of(rng: Any) -> int:
     """The integer that stands for ``rng``; ``entropy_of(entropy_of(rng)) == entropy_of(rng)``.
 
     An integer is its own entropy, None draws 128 fresh bits, a Generator gives 128 of its bits
@@ -18,6 +23,7 @@ def entropy_of(rng: object) -> int:
     >>> entropy_of(7), entropy_of(np.random.SeedSequence(7))
     (7, 7)
     """
+    require_rng(rng)
     if rng is None:
         return secrets.randbits(128)
     if isinstance(rng, np.random.Generator):
@@ -26,12 +32,33 @@ def entropy_of(rng: object) -> int:
         if isinstance(rng.entropy, int) and not rng.spawn_key and rng.pool_size == 4:
             return rng.entropy
         return int.from_bytes(rng.generate_state(4, np.uint32).tobytes(), "little")
-    if isinstance(rng, int | np.integer) and not isinstance(rng, bool) and rng >= 0:
-        return int(rng)
-    raise ValueError(
-        "rng must be None, a non-negative integer, a numpy SeedSequence or a numpy Generator, "
-        f"got {rng!r}"
-    )
+    return operator.index(rng)
+
+
+def require_rng(rng: object) -> None:
+    """Refuse what `entropy_of` cannot use, before the work that will need it."""
+    kind: type[ArgumentError] = ArgumentTypeError
+    if isinstance(rng, int | np.integer) and not isinstance(rng, bool | np.timedelta64):
+        if rng >= 0:
+            return
+        kind = ArgumentError
+    if rng is not None and not isinstance(rng, np.random.Generator | np.random.SeedSequence):
+        raise kind(
+            "rng",
+            "must be None, a non-negative integer, a numpy SeedSequence or a numpy Generator, "
+            f"got {shown(rng)}",
+        )
+
+
+def generator_of(rng: object) -> np.random.Generator:
+    """The generator that ``rng`` is, or that `numpy.random.default_rng` makes of it.
+
+    >>> int(generator_of(0).integers(100)) == int(np.random.default_rng(0).integers(100))
+    True
+    """
+    if rng is None or isinstance(rng, np.random.SeedSequence | np.random.Generator):
+        return np.random.default_rng(rng)
+    return np.random.default_rng(entropy_of(rng))
 
 
 def stream(entropy: int, index: int, salt: tuple[int, ...] = ()) -> np.random.Generator:

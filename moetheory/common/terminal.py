@@ -6,6 +6,14 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from moetheory.common.errors import ArgumentTypeError
+from moetheory.common.text import printable
+
+Report = Callable[[int, int], object]
 
 
 def width() -> int | None:
@@ -13,16 +21,30 @@ def width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
+def show(text: str = "") -> None:
+    """Print text on stdout; all that could command the terminal is escaped."""
+    print(printable(text))
+
+
+def note(text: str) -> None:
+    """Print one line on stderr; all that could command the terminal is escaped."""
+    if Progress.on_screen is not None:
+        Progress.on_screen.clear()
+    print(printable(text, lines=False), file=sys.stderr, flush=True)
+
+
 class Progress:
     """A progress line on stderr for work longer than a second: share, rate and time left.
 
-    ``unit`` names the counted things. On a terminal the line is overwritten. Elsewhere no line is
-    printed, unless ``always`` is true: then there is a new line every ten seconds.
+    ``unit`` names the counted things; without a name the line has the share alone. On a terminal
+    the line is overwritten. Elsewhere no line is printed, unless ``always`` is true: then there is
+    a new line every ten seconds.
     """
+
+    on_screen: ClassVar[Progress | None] = None
 
     def __init__(self, title: str, *, unit: str = "replicates", always: bool = False) -> None:
         self.title, self.unit, self.always = title, unit, always
-        self.shown = False
 
     def __enter__(self) -> Progress:
         self.started = self.last = time.monotonic()
@@ -36,7 +58,7 @@ class Progress:
             self.since, self.before = now, share
         elif sys.stderr.isatty():
             if now - self.last >= 0.1:
-                self.last, self.shown = now, True
+                self.last, Progress.on_screen = now, self
                 columns = shutil.get_terminal_size().columns - 1
                 line = self._line(share, total, now)
                 print(f"\r{line[:columns]:<{columns}}", end="", file=sys.stderr, flush=True)
@@ -48,13 +70,45 @@ class Progress:
         """The text of the line at time ``now``."""
         # rates are in shares of the total, as an estimated total changes
         rate = (share - self.before) / (now - self.since)
-        speed = f", {rate * total:.3g}/s, {duration((1.0 - share) / rate)} left" if rate > 0 else ""
-        return f"{math.floor(100 * share):3d} % of {total} {self.unit}{speed}: {self.title}"
+        of, speed = "", ""
+        if self.unit:
+            of, speed = f" of {total} {self.unit}", f", {rate * total:.3g}/s" * (rate > 0.0)
+        left = f", {duration((1.0 - share) / rate)} left" if rate > 0.0 else ""
+        line = f"{math.floor(100 * share):3d} %{of}{speed}{left}: {self.title}"
+        return printable(line, lines=False)
 
-    def __exit__(self, *_: object) -> None:
-        if self.shown:
+    def clear(self) -> None:
+        """Take the line off the terminal; the next call shows it again."""
+        if Progress.on_screen is self:
+            Progress.on_screen = None
             columns = shutil.get_terminal_size().columns - 1
             print(f"\r{'':<{columns}}\r", end="", file=sys.stderr, flush=True)
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+
+
+@contextmanager
+def reporting(progress: Any, title: str, *, unit: str = "replicates") -> Iterator[Report | None]:
+    """The function to call with what is done and the total: ``progress``, or a line if it is True.
+
+    Other values of ``progress`` than a function, True, False and None are refused.
+
+    >>> with reporting(None, "sweep") as report:
+    ...     report is None
+    True
+    """
+    if progress is None or progress is False:
+        yield None
+    elif progress is True:
+        with Progress(title, unit=unit, always=True) as line:
+            yield line
+    elif callable(progress):
+        yield progress
+    else:
+        raise ArgumentTypeError(
+            "progress", f"must be a function, True, False or None, got {progress!r}"
+        )
 
 
 def duration(seconds: float) -> str:

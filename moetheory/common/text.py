@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import math
+import re
+import reprlib
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.common.validation import count
+
+_MARKS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff"
+_COMMANDS = re.compile(rf"[\x00-\x09\x0b-\x1f{_MARKS}]")
+_COMMANDS_AND_BREAKS = re.compile(rf"[\x00-\x1f{_MARKS}]")
+
+LINES, COLUMNS = 10, 100  # of a repr, at most
+MOST_ROWS = 60  # of a table in a notebook
+_ITEMS = 4  # of a sequence that are shown in a repr
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None) -> str:
     """A table of aligned columns, or a block of names and values for each row if too wide.
 
     Text is flush left, numbers (cells that start with a digit, a sign or a dot, inf, nan and
-    never) flush right.
+    never) flush right. What a cell cannot show is escaped (`printable`).
 
     >>> print(table(["name", "value"], [["a", "1.5"], ["bc", "10"]], width=None))
     name  value
     a       1.5
     bc       10
     """
+    header = [printable(cell, lines=False) for cell in header]
+    rows = [[printable(cell, lines=False) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     if width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
         name_width = max(map(len, header))
@@ -58,8 +78,8 @@ def tables(
     a      10
     """
     others = range(lead, len(header))
-    for count in range(1, len(others) + 1):
-        size = math.ceil(len(others) / count)
+    for number_of_tables in range(1, len(others) + 1):
+        size = math.ceil(len(others) / number_of_tables)
         parts = [
             [*range(lead), *others[start : start + size]] for start in range(0, len(others), size)
         ]
@@ -83,6 +103,22 @@ def wrapped(text: str, width: int | None) -> str:
     if width is None:
         return text
     return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+
+
+def printable(text: str, *, lines: bool = True) -> str:
+    """The text with escapes in place of what would command a terminal, or reorder what it shows.
+
+    Escaped are control characters, marks of the direction of writing, and halves of surrogates.
+    Line breaks stay unless ``lines`` is false.
+
+    >>> print(printable("a\\x1b[31m\\u202eb\\r"), printable("one\\ntwo", lines=False))
+    a\\x1b[31m\\u202eb\\r one\\ntwo
+    """
+    return (_COMMANDS if lines else _COMMANDS_AND_BREAKS).sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def number(value: float) -> str:
@@ -110,3 +146,101 @@ def with_error(value: float, sem: float) -> str:
     '0.5123 ± 0.0021'
     """
     return f"{rounded(value, sem)} ± {sem:.2g}"
+
+
+def checked_width(width: Any) -> int | None:
+    """``width`` as a number of columns of at least 1, or None for any."""
+    return None if width is None else count("width", width, minimum=1)
+
+
+def code(call: str) -> str:
+    """The code of a call with its lines broken between words where they are too long."""
+    return textwrap.fill(
+        call, COLUMNS, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def fits_screen(text: str) -> bool:
+    """Whether the lines of a text are no more and no longer than those of a repr may be."""
+    lines = text.splitlines()
+    return len(lines) <= LINES and all(len(line) <= COLUMNS for line in lines)
+
+
+def short_repr(value: Any) -> str:
+    """The repr of a dataclass or named tuple on a screen: long arrays and texts are abridged.
+
+    >>> from typing import NamedTuple
+    >>> class Place(NamedTuple):
+    ...     steps: int
+    ...     note: str
+    >>> print(short_repr(Place(3, "x" * 200)))
+    Place(steps=3, note='xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
+    """
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value) if field.repr]
+    else:
+        names = list(value._fields)
+    text = ""
+    for size in (240, 72, 36, 18):  # of a field
+        abridged = _Abridged(size)
+        parts = (f"{name}={abridged.field(getattr(value, name))}" for name in names)
+        text = code(f"{type(value).__name__}({', '.join(parts)})")
+        if fits_screen(text):
+            break
+    return text
+
+
+class _Abridged(reprlib.Repr):
+    """The reprs of the fields of a dataclass, each in at most ``size`` characters."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = self.maxstring = self.maxlong = self.maxother = size
+        self.maxlist = self.maxtuple = _ITEMS
+
+    def field(self, value: object) -> str:
+        """The repr of a value on one line."""
+        text = " ".join(self.repr(value).split())
+        half = (self.size - 3) // 2
+        return text if len(text) <= self.size else f"{text[:half]}...{text[-half:]}"
+
+    def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:
+        """The number of entries and the first keys, in their order."""
+        keys = [repr(key) for key, _ in zip(x, range(_ITEMS), strict=False)]
+        more = ", ..." if len(x) > _ITEMS else ""
+        text = f"<{len(x)} of {', '.join(keys)}{more}>"
+        return text if len(text) <= self.size else f"<{len(x)} entries>"
+
+    def repr_ndarray(self, x: NDArray[Any], level: int) -> str:
+        """The first and last entries, or type and shape where these are too long."""
+        with np.printoptions(threshold=2 * _ITEMS, edgeitems=2, linewidth=10**6):
+            text = " ".join(repr(x).split()).replace("[ ", "[") if x.ndim < 3 else ""
+        return text if 0 < len(text) <= self.size else f"<{x.dtype} array {x.shape}>"
+
+
+def html_table(header: Sequence[str], rows: int, cells: Callable[[int], Sequence[str]]) -> str:
+    """A table for a notebook; of more than 60 rows the first and the last thirty.
+
+    Parameters
+    ----------
+    header : names of columns
+    rows : int
+        The number of rows.
+    cells : callable
+        The cells of the row of an index.
+
+    Examples
+    --------
+    >>> html_table(["<x>"], 1, lambda row: [str(row)])
+    '<table><tr><th>&lt;x&gt;</th></tr><tr><td>0</td></tr></table>'
+    """
+
+    def line(tag: str, texts: Sequence[str]) -> str:
+        return "".join(f"<{tag}>{html.escape(text)}</{tag}>" for text in texts)
+
+    half = MOST_ROWS // 2
+    shown = [*range(rows)] if rows <= MOST_ROWS else [*range(half), *range(rows - half, rows)]
+    lines = [line("td", cells(row)) for row in shown]
+    if rows > MOST_ROWS:
+        lines.insert(half, line("td", ["…"] * len(header)))
+    return f"<table>{''.join(f'<tr>{each}</tr>' for each in (line('th', header), *lines))}</table>"

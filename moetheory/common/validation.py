@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 import operator
+import os
+from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.errors import OutOfRangeError
+from moetheory.common.errors import (
+    ArgumentError,
+    ArgumentIndexError,
+    ArgumentTypeError,
+    OutOfRangeError,
+)
 
 Option = TypeVar("Option", bound=str)
+HUGE = 10**400  # beyond all floats
+SHOWN = 60  # characters of a value in a message
 Limits = tuple[float, float]  # the smallest and the largest size of a number that is not 0
 
 
@@ -32,19 +43,20 @@ def number(
     if not integer and (
         np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf"
     ):
-        raise ValueError(f"{name} must be a real number, got {value!r}")
+        raise ArgumentTypeError(name, f"must be a real number, got {shown(value)}")
+    refuse_masks(name, value)
     try:
         result = float(value) + 0.0  # no negative zero
     except OverflowError:
-        raise ValueError(f"{name} must be finite, got an integer beyond all floats") from None
+        raise ArgumentError(name, "must be finite, got an integer beyond all floats") from None
     if not math.isfinite(result):
-        raise ValueError(f"{name} must be finite, got {result}")
+        raise ArgumentError(name, f"must be finite, got {result}")
     if result < minimum:
-        raise ValueError(f"{name} must be at least {minimum:g}, got {result:g}")
+        raise ArgumentError(name, f"must be at least {minimum:g}, got {result:g}")
     if result <= above:
-        raise ValueError(f"{name} must be greater than {above:g}, got {result:g}")
+        raise ArgumentError(name, f"must be greater than {above:g}, got {result:g}")
     if result >= below:
-        raise ValueError(f"{name} must be less than {below:g}, got {result:g}")
+        raise ArgumentError(name, f"must be less than {below:g}, got {result:g}")
     return result
 
 
@@ -63,8 +75,9 @@ def zero_or_within(name: str, value: float | FloatArray, limits: Limits) -> None
         size = " in size" if np.any(array < 0.0) else ""
         alone = given.ndim == 0 or given.strides == (0,)
         raise OutOfRangeError(
-            f"{name} must be 0 or between {low:g} and {high:g}{size}, "
-            f"got {array[bad[0]]:g}{'' if alone else f' at index {bad[0]}'}"
+            name,
+            f"must be 0 or between {low:g} and {high:g}{size}, "
+            f"got {array[bad[0]]:g}{'' if alone else f' at index {bad[0]}'}",
         )
 
 
@@ -80,12 +93,27 @@ def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) 
             raise TypeError
         result = operator.index(value)
     except TypeError:
-        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+        raise ArgumentTypeError(name, f"must be an integer, got {shown(value)}") from None
     if result < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {result}")
+        raise ArgumentError(name, f"must be at least {minimum}, got {shown(result)}")
     if result > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {result}")
+        raise ArgumentError(name, f"must be at most {maximum}, got {shown(result)}")
     return result
+
+
+def index(name: str, value: Any, length: int) -> int:
+    """``value`` as an index from 0 to ``length`` - 1; a negative one counts from the end.
+
+    >>> index("i", -1, 3)
+    2
+    """
+    place = count(name, value, minimum=-HUGE, maximum=HUGE)
+    if not -length <= place < length:
+        raise ArgumentIndexError(
+            name,
+            f"must be from {-length} to {length - 1}, the last of {length}, got {shown(place)}",
+        )
+    return place % length
 
 
 def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
@@ -102,7 +130,7 @@ def whole(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) 
 def flag(name: str, value: Any) -> bool:
     """``value`` as a Python bool; it must be True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} must be True or False, got {value!r}")
+        raise ArgumentTypeError(name, f"must be True or False, got {shown(value)}")
     return bool(value)
 
 
@@ -117,7 +145,56 @@ def choice(name: str, value: Any, options: tuple[Option, ...]) -> Option:
     named = " or ".join(f'"{each}"' for each in options)
     if len(options) > 2:
         named = f"one of {', '.join(options)}"
-    raise ValueError(f"{name} must be {named}, got {value!r}")
+    kind = ArgumentError if isinstance(value, str) else ArgumentTypeError
+    raise kind(name, f"must be {named}, got {shown(value)}")
+
+
+def text(name: str, value: Any) -> str:
+    """``value``, which must be a string."""
+    if not isinstance(value, str):
+        raise ArgumentTypeError(name, f"must be a string, got {shown(value)}")
+    return value
+
+
+def function(name: str, value: Any) -> Any:
+    """``value``, which must be something that can be called."""
+    if not callable(value):
+        raise ArgumentTypeError(name, f"must be a function, got {shown(value)}")
+    return value
+
+
+def file_path(name: str, value: Any) -> Path:
+    """``value`` as a path; it must be a string or a path of strings, and not empty."""
+    if isinstance(value, str | os.PathLike):
+        given = os.fspath(value)
+        if isinstance(given, str):
+            if not given or "\0" in given or not _has_file_name(given):
+                raise ArgumentError(name, f"must be the path of a file, got {given!r}")
+            return Path(given)
+    raise ArgumentTypeError(name, f"must be a path, got {shown(value)}")
+
+
+def _has_file_name(text: str) -> bool:
+    """Whether the operating system can write ``text``: it has no lone surrogates."""
+    try:
+        return bool(os.fsencode(text))
+    except UnicodeEncodeError:
+        return False
+
+
+def shown(value: object) -> str:
+    """The value as code, shortened to what fits a message.
+
+    >>> shown("x" * 200)
+    "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxxxxxxxxxxxxxxxxxx'"
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**SHOWN:
+        return f"an integer beyond 10^{SHOWN}"  # Python refuses to write very long ones
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    code = " ".join(repr(value).split())
+    half = SHOWN // 2
+    return code if len(code) <= SHOWN else f"{code[:half]}…{code[-half:]}"
 
 
 def read_only(*arrays: NDArray[Any]) -> None:
@@ -128,30 +205,69 @@ def read_only(*arrays: NDArray[Any]) -> None:
 
 def members(name: str, value: Any, of: str = "arrays") -> list[Any]:
     """The members of the sequence ``value`` as a list; errors say that it must hold ``of``."""
-    try:
-        return list(value)
-    except TypeError:
-        raise ValueError(f"{name} must be a sequence of {of}, got {value!r}") from None
+    return list(iterated(name, value, of))
+
+
+def iterated(name: str, value: Any, of: str = "arrays") -> Iterator[Any]:
+    """An iterator over ``value``; errors say that it must hold ``of``.
+
+    A string, a mapping and a set are refused: what they hold has no order, or is not meant.
+    """
+    if not isinstance(value, str | bytes | Mapping | Set):
+        refuse_masks(name, value)
+        with suppress(TypeError):
+            return iter(value)
+    raise ArgumentTypeError(name, f"must be a sequence of {of}, got {shown(value)}")
 
 
 def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
-    """``value`` as an array of any type, not copied if it is an array; rows have equal length."""
+    """``value`` as an array of any type, not copied if it is an array; rows have equal length.
+
+    Every array argument passes here, so that masks, whose numbers are not meant, are refused.
+    """
+    refuse_masks(name, value)
     try:
         return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} must be a regular array, got rows of unequal length") from None
+    except (ValueError, TypeError):
+        raise ArgumentError(name, "must be a regular array, got rows of unequal length") from None
+
+
+def refuse_masks(name: str, value: object) -> None:
+    """Refuse a masked array that is masked anywhere, also as a member of a sequence.
+
+    >>> refuse_masks("labels", np.ma.masked_equal([1.0, -9999.0], -9999.0))
+    Traceback (most recent call last):
+    moetheory.common.errors.ArgumentError: labels must not be masked, got 1 masked value
+    """
+    arrays = value if isinstance(value, list | tuple) else (value,)
+    masks = (np.ma.getmaskarray(a) for a in arrays if isinstance(a, np.ma.MaskedArray))
+    masked = sum(np.count_nonzero(mask) for mask in masks)
+    if masked:
+        values = "value" if masked == 1 else "values"
+        raise ArgumentError(name, f"must not be masked, got {masked} masked {values}")
+
+
+def by_precision(given: ArrayLike, double: float, single: float) -> float:
+    """The tolerance of an argument: ``single`` if it was given in single precision (float32).
+
+    >>> by_precision([1.0], 1e-9, 1e-6), by_precision(np.ones(1, np.float32), 1e-9, 1e-6)
+    (1e-09, 1e-06)
+    """
+    return single if np.asarray(given).dtype == np.float32 else double
 
 
 def real_array(name: str, value: ArrayLike) -> FloatArray:
     """``value`` as a new array of finite floats; a negative zero becomes zero."""
     given = regular_array(name, value)
     if given.dtype.kind not in "iuf":
-        raise ValueError(f"{name} must hold real numbers, got {given.dtype} values")
+        raise ArgumentTypeError(name, f"must hold real numbers, got {given.dtype} values")
     array = given.astype(np.float64) + 0.0
     bad = np.argwhere(~np.isfinite(array))
     if bad.size:
         place = tuple(int(i) for i in bad[0])
-        raise ValueError(f"{name} must be finite, got {array[place]} at index {_index_text(place)}")
+        raise ArgumentError(
+            name, f"must be finite, got {array[place]} at index {_index_text(place)}"
+        )
     return array
 
 
@@ -162,7 +278,7 @@ def vector(
     array = real_array(name, value)
     if array.ndim != 1 or array.size == 0 or (length is not None and array.size != length):
         wanted = "(n,) with n > 0" if length is None else f"({length},)"
-        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
+        raise ArgumentError(name, f"must have shape {wanted}, got {array.shape}")
     return _checked_minimum(name, array, minimum)
 
 
@@ -179,8 +295,8 @@ def _checked_minimum(name: str, array: FloatArray, minimum: float) -> FloatArray
     """``array`` itself, made read-only; ValueError if an entry is below ``minimum``."""
     bad = np.flatnonzero(array < minimum)
     if bad.size:
-        raise ValueError(
-            f"{name} must be at least {minimum:g}, got {array[bad[0]]:g} at index {bad[0]}"
+        raise ArgumentError(
+            name, f"must be at least {minimum:g}, got {array[bad[0]]:g} at index {bad[0]}"
         )
     read_only(array)
     return array

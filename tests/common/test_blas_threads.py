@@ -1,7 +1,9 @@
 """One BLAS thread while a block lasts, and what it was afterwards."""
 
+import os
 import sys
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -103,4 +105,37 @@ def test_without_a_switch_nothing_happens(number, monkeypatch):
     monkeypatch.setattr(blas_threads, "controls", lambda: None)
     with one_blas_thread():
         assert number() == 2
+    assert number() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_forked_child_has_the_blocks_of_its_own_thread_alone(number, inside):
+    """What other threads of the parent are in, nobody would ever leave in the child."""
+
+    def is_right():
+        within = number()
+        with one_blas_thread():
+            if number() != 1:
+                return False
+        return (within, number()) == ((1, 1) if inside else (2, 2))
+
+    entered, leave = threading.Event(), threading.Event()
+
+    def works():
+        with one_blas_thread():
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=works)
+    thread.start()
+    entered.wait()
+    with one_blas_thread() if inside else nullcontext():
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if is_right() else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert number() == 1
+    leave.set()
+    thread.join()
     assert number() == 2

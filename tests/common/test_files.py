@@ -4,7 +4,14 @@ import os
 
 import pytest
 
-from moetheory.common.files import discard_unfinished, replacing, replacing_bytes
+from moetheory.common.files import (
+    discard_unfinished,
+    is_regular_file,
+    open_regular,
+    replacing,
+    replacing_bytes,
+    resolved,
+)
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
@@ -110,3 +117,33 @@ def test_what_is_no_regular_file_is_written_to_and_stays(tmp_path):
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("read", [is_regular_file, open_regular])
+def test_pipes_devices_and_folders_are_refused_and_not_waited_for(tmp_path, read):
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to("/dev/zero")
+    for path in (pipe, link, "/dev/zero", tmp_path):
+        with pytest.raises((OSError, ValueError), match=r"must be a regular file|directory"):
+            read(path)
+
+
+def test_regular_files_are_read_through_links(tmp_path):
+    file, link = tmp_path / "file", tmp_path / "link"
+    link.symlink_to(file)
+    assert not is_regular_file(link)
+    with pytest.raises(FileNotFoundError):
+        open_regular(link)
+    file.write_bytes(b"content")
+    assert is_regular_file(link)
+    with open_regular(link) as opened:
+        assert opened.read() == b"content"
+
+
+@pytest.mark.parametrize("use", [is_regular_file, open_regular, resolved, discard_unfinished])
+def test_a_circle_of_links_is_an_error(tmp_path, use):
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    with pytest.raises(OSError, match=r"symbolic links"):
+        use(circle)

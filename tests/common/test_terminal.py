@@ -63,6 +63,16 @@ def test_what_is_counted_has_a_name(clock, monkeypatch):
         assert " 20 % of 100 rows, 10/s, 8 s left: work" in sys.stderr.getvalue()
 
 
+def test_parts_without_a_name_are_not_counted(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with terminal.Progress("work", unit="") as progress:
+        clock[0] += 2.0
+        progress(20, 100)
+        assert " 20 %, 8 s left: work" in sys.stderr.getvalue()
+
+
 def test_short_work_or_a_pipe_shows_nothing(shown):
     assert shown(Terminal(), (0.5, 50, 100), (0.9, 90, 100)) == ""
     assert shown(io.StringIO(), (1.5, 15, 100), (99.0, 90, 100)) == ""
@@ -104,3 +114,34 @@ def test_width_is_none_into_a_pipe(monkeypatch):
     monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setenv("COLUMNS", "57")
     assert terminal.width() == 57
+
+
+def test_text_is_printed_and_what_commands_a_terminal_escaped(capsys):
+    terminal.show("one\n\x1b[31mtwo\r\x9b")
+    terminal.show()
+    terminal.note("a\nb\u202e\udcff")
+    assert capsys.readouterr() == ("one\n\\x1b[31mtwo\\r\\x9b\n\n", "a\\nb\\u202e\\udcff\n")
+
+
+def test_a_title_commands_nothing_either(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with terminal.Progress("a\x1b[31m\n") as progress:
+        clock[0] += 2.0
+        progress(20, 100)
+        assert r"a\x1b[31m\n" in sys.stderr.getvalue()
+        assert "\x1b" not in sys.stderr.getvalue()
+
+
+def test_a_note_takes_the_place_of_the_line_which_comes_back(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with terminal.Progress("work") as progress:
+        for second in (2.0, 3.0):
+            clock[0] = 100.0 + second
+            progress(int(10 * second), 100)
+            if second == 2.0:
+                terminal.note("a warning")
+    _, first, blank, noted, second, cleared, end = sys.stderr.getvalue().split("\r")
+    assert first.startswith(" 20 % of 100")
+    assert (blank.strip(), noted) == ("", "a warning\n")
+    assert second.startswith(" 30 % of 100")
+    assert (cleared.strip(), end) == ("", "")
