@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from moetheory.datafile.contents import Array, Data, listed, quoted, require
+from moetheory.datafile.contents import (
+    Array,
+    Data,
+    DataArgumentError,
+    listed,
+    open_regular,
+    printable,
+    quoted,
+    require,
+)
 
+BOMB_SIZE, BOMB_RATIO = 2**30, 1000  # bytes unpacked, and by how much they were compressed
+LONGEST_AXIS, MOST_DIMENSIONS, MOST_COLUMNS = 2**48, 32, 2**24
 _FORMAT = np.lib.format
-# errors of zipfile: OSError for a wrong offset, RuntimeError for encryption or unknown compression
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
-_BAD_HEADER = (ValueError, TypeError, TokenError)
+# errors of zipfile: OSError for a wrong offset, RuntimeError for encryption, struct.error for
+# extra fields that end too soon, ValueError for names and offsets that cannot be
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, struct.error),
+    *(OverflowError, UnicodeError),
+)
+_BAD_HEADER = (
+    *(ValueError, TypeError, TokenError, SyntaxError, MemoryError, RecursionError, OverflowError),
+    *(IndexError, KeyError, AttributeError, UnicodeError),
+)
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # with which NumPy writes archives
+_Members = Mapping[str, zipfile.ZipInfo]
+
+
+class _Header(NamedTuple):
+    """What the header of an array says, and its own length in bytes."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    length: int
 
 
 def read_npz(place: Path, labels: str, groups: str | None, block_of: str | None) -> Data:
@@ -27,28 +59,44 @@ def read_npz(place: Path, labels: str, groups: str | None, block_of: str | None)
     """
     asked = {"labels": labels, "groups": groups, "block_of": block_of}
     found: dict[str, Any] = dict.fromkeys(asked)
-    with place.open("rb") as file:
+    with open_regular(place) as file:
         try:
             archive = zipfile.ZipFile(file)
-            arrays = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
+            arrays = _members(archive, place)
             for argument, name in asked.items():
                 if name is not None:
-                    require(argument, name, arrays, f"an array of {quoted(place)}")
-                    found[argument] = _read_array(archive, place, name)
-            remaining = [name for name in arrays if name not in asked.values()]
-            features = _read_array(archive, place, _name_of_features(archive, place, remaining))
+                    require(argument, name, list(arrays), f"an array of {quoted(place)}")
+                    found[argument] = _read_array(archive, place, name, arrays[name])
+            remaining = {name: info for name, info in arrays.items() if name not in asked.values()}
+            name = _name_of_features(archive, place, remaining)
+            features = _read_array(archive, place, name, arrays[name])
         except _DAMAGE as error:
-            why = str(error) or "it ends too soon"
+            why = printable(str(error)) or "it ends too soon"
             raise ValueError(f"{quoted(place)} is not an .npz file: {why}") from None
     return Data(features, names=None, **found)
 
 
-def _name_of_features(archive: zipfile.ZipFile, place: Path, remaining: Sequence[str]) -> str:
+def _members(archive: zipfile.ZipFile, place: Path) -> _Members:
+    """The arrays of an archive by name; ValueError if two have one name."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name in members:
+            raise ValueError(
+                f"{quoted(place)} must name each array differently; twice: {quoted(name)}"
+            )
+        if name != info.filename:
+            members[name] = info
+    return members
+
+
+def _name_of_features(archive: zipfile.ZipFile, place: Path, remaining: _Members) -> str:
     """The name of the array of features: "features", or the only matrix that is left."""
     shapes = {}
-    for name in remaining:
-        with archive.open(f"{name}.npy") as file:
-            shapes[name] = _checked_shape(file, _array_description(place, name))
+    for name, info in remaining.items():
+        what = _array_description(place, name)
+        with _opened(archive, info, what) as file:
+            shapes[name] = _read_header(file, what).shape
     matrices = [name for name, shape in shapes.items() if len(shape) == 2]
     if "features" in matrices:
         return "features"
@@ -61,24 +109,39 @@ def _name_of_features(archive: zipfile.ZipFile, place: Path, remaining: Sequence
     return matrices[0]
 
 
-def _read_array(archive: zipfile.ZipFile, place: Path, name: str) -> Array:
+def _read_array(archive: zipfile.ZipFile, place: Path, name: str, info: zipfile.ZipInfo) -> Array:
     """One array of an archive; ValueError if it is damaged or needs unpickling."""
     what = _array_description(place, name)
-    with archive.open(f"{name}.npy") as file:
-        _checked_shape(file, what)
-    with archive.open(f"{name}.npy") as file:
+    unpacked, packed = info.file_size, info.compress_size
+    if unpacked > BOMB_SIZE and unpacked > BOMB_RATIO * packed:
+        raise ValueError(
+            f"{what} must not be compressed more than {BOMB_RATIO} times, "
+            f"got {packed} bytes that unpack to {unpacked}"
+        )
+    with _opened(archive, info, what) as file:
+        _require_plain(_read_header(file, what), unpacked, what)
+    with _opened(archive, info, what) as file:
         try:
             found = _FORMAT.read_array(file, allow_pickle=False)
-        except ValueError as error:
-            raise ValueError(f"{what} is not complete: {error}") from None
-        if file.read(1):  # reading to the end also compares the checksum
-            raise ValueError(f"{what} must end where its header says, got more")
+        except ValueError:
+            raise ValueError(f"{what} is not complete: it ends too soon") from None
+        file.read(1)  # reading to the end also compares the checksum
     return found
+
+
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> IO[bytes]:
+    """A member of an archive, opened; ValueError unless it is compressed as NumPy does it.
+
+    Others unpack far more at once than is read.
+    """
+    if info.compress_type not in _METHODS:
+        raise ValueError(f"{what} must be compressed as by numpy.savez_compressed, got another way")
+    return archive.open(info)
 
 
 def _array_description(place: Path, name: str) -> str:
     """The words for an array of an archive in messages."""
-    return f"array {name!r} of {quoted(place)}"
+    return f"array {quoted(name)} of {quoted(place)}"
 
 
 def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[str]) -> Data:
@@ -87,9 +150,10 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
     `moetheory.datafile.read_data` states the rules.
     """
     matrix = mapped(place)
-    if matrix.ndim != 2:
+    if matrix.ndim != 2 or not 0 < matrix.shape[1] <= MOST_COLUMNS:
         raise ValueError(
-            f"{quoted(place)} must have two dimensions, samples by features, got {matrix.shape}"
+            f"{quoted(place)} must have two dimensions, samples by features, at most "
+            f"{MOST_COLUMNS} of them, got {matrix.shape}"
         )
     columns = matrix.shape[1]
     taken = {_column_number("ignore", text, columns) for text in ignore}
@@ -102,7 +166,7 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
             continue
         number = _column_number(argument, text, columns, "or another .npy file, ")
         if number in taken:
-            raise ValueError(f"{argument} must be a column of its own, got {text}")
+            raise DataArgumentError(argument, f"must be a column of its own, got {text}")
         taken.add(number)
         found[argument] = matrix[:, number]
     kept = [number for number in range(columns) if number not in taken]
@@ -121,36 +185,69 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
 
 def _column_number(argument: str, text: str, columns: int, what_else: str = "") -> int:
     """The number of the column that ``text`` names, counted from 0."""
-    number = int(text) if re.fullmatch(r"[+-]?\d+", text) else columns
+    number = int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else columns
     if not -columns <= number < columns:
-        raise ValueError(
-            f"{argument} must be a column, 0 to {columns - 1} or from the end -1 to {-columns}, "
-            f"{what_else}got {text!r}"
+        raise DataArgumentError(
+            argument,
+            f"must be a column, 0 to {columns - 1} or from the end -1 to {-columns}, "
+            f"{what_else}got {quoted(text)}",
         )
     return number % columns
 
 
 def mapped(place: Path) -> Array:
     """A memory map of the array in a .npy file."""
-    with place.open("rb") as file:
-        _checked_shape(file, quoted(place))
-    try:
-        return _FORMAT.open_memmap(place, mode="r")
-    except ValueError as error:
-        raise ValueError(f"{quoted(place)} is not complete: {error}") from None
+    what = quoted(place)
+    with open_regular(place) as file:
+        header = _read_header(file, what)
+        _require_plain(header, os.fstat(file.fileno()).st_size, what)
+        if 0 in header.shape:
+            return np.empty(header.shape, header.dtype)
+        return np.memmap(
+            file,
+            dtype=header.dtype,
+            mode="r",
+            offset=header.length,
+            shape=header.shape,
+            order="F" if header.fortran else "C",
+        )
 
 
-def _checked_shape(file: IO[bytes], what: str) -> tuple[int, ...]:
-    """The shape of an array from its header; ValueError if reading it needs unpickling."""
+def _read_header(file: IO[bytes], what: str) -> _Header:
+    """The header at the beginning of a file; ValueError if it is none."""
     try:
         oldest = _FORMAT.read_magic(file) == (1, 0)
-        read = _FORMAT.read_array_header_1_0 if oldest else _FORMAT.read_array_header_2_0
-        shape, _, dtype = read(file)
-    except _BAD_HEADER as error:
+    except ValueError as error:
         raise ValueError(f"{what} is not a .npy file: {error}") from None
-    if dtype.hasobject:
+    read = _FORMAT.read_array_header_1_0 if oldest else _FORMAT.read_array_header_2_0
+    try:
+        shape, fortran, dtype = read(file)
+    except _BAD_HEADER:  # NumPy's own words advise to trust the file
+        raise ValueError(f"{what} is not a .npy file: its header cannot be read") from None
+    sizes_are_integers = all(type(n) is int and 0 <= n <= LONGEST_AXIS for n in shape)
+    if not sizes_are_integers or len(shape) > MOST_DIMENSIONS:
+        raise ValueError(
+            f"{what} must have a shape of at most {MOST_DIMENSIONS} integers from 0 to "
+            f"{LONGEST_AXIS}, its header says otherwise"
+        )
+    return _Header(shape, fortran, dtype, file.tell())
+
+
+def _require_plain(header: _Header, size: int, what: str) -> None:
+    """Refuse an array of other things than numbers or text, or not as long as its header says.
+
+    ``size`` is that of the whole file in bytes.
+    """
+    if header.dtype.hasobject:
         raise ValueError(
             f"{what} must hold numbers or text, got Python objects, which could run any program and"
             " are not read; save them as values.astype(float) or values.astype(str)"
         )
-    return shape
+    if header.dtype.kind not in "biufcUS" or not header.dtype.itemsize:
+        kind = "a table with named fields" if header.dtype.names else f"{header.dtype} values"
+        raise ValueError(f"{what} must hold numbers or text, got {kind}")
+    left = size - header.length - math.prod(header.shape) * header.dtype.itemsize
+    if left < 0:
+        raise ValueError(f"{what} is not complete: {-left} bytes are missing")
+    if left > 0:
+        raise ValueError(f"{what} must end where its array ends, got {left} more bytes behind it")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from moetheory.datafile.arrays import mapped, read_npy, read_npz
-from moetheory.datafile.contents import Data, quoted
+from moetheory.datafile.contents import Data, DataArgumentError, quoted
 from moetheory.datafile.tables import read_csv
 
 
@@ -22,7 +23,9 @@ def read_data(
     """Read features, labels, groups and blocks from a .csv, .npz or .npy file.
 
     ``.csv``: a header line; ``labels`` and ``groups`` name columns, and all other columns that are
-    not in ``ignore`` are features. Cells may hold nan or inf, which are not refused here.
+    not in ``ignore`` are features. Cells are separated by commas, and may be of any length. They
+    may hold nan or inf, which are not refused here. Groups are integers if all cells are plain
+    ones, else text: 007 and 7 are two.
     ``.npz``: all three name arrays; features are the array "features", or else the only other
     array with two dimensions. ``.npy``: ``labels`` and ``groups`` are numbers of columns, negative
     ones counted from the end, or other .npy files; all other columns that are not in ``ignore``
@@ -46,9 +49,17 @@ def read_data(
     Raises
     ------
     ValueError
-        A named column or array is missing, or a file has not the format of its ending.
+        A named column or array is missing, or a file has not the format of its ending. A wrong
+        argument is a `DataArgumentError`.
     OSError
         A file cannot be read.
+
+    Notes
+    -----
+    Only regular files are read, no pipes and no devices. What is read into memory is not larger
+    than what the file holds: a line of a .csv file has less than 2²⁸ characters. An array of an
+    .npz archive may be packed as NumPy does it, but not more than 1000 times if it is longer
+    than 1 GiB. A .npy file is mapped, and has at most 2²⁴ columns.
 
     Examples
     --------
@@ -60,22 +71,82 @@ def read_data(
     >>> data.names, data.features.tolist(), data.labels.tolist()
     (('is', 'are'), [[0.5, 1.0], [0.25, 2.0]], ['maths', 'music'])
     """
-    place = Path(path)
-    if labels == groups:
-        raise ValueError(f"groups must be something else than the labels, got {groups!r}")
-    for name in {labels, groups}.intersection(ignore):
-        raise ValueError(f"ignore must not name labels or groups, got {name!r}")
+    place = _checked_path(path)
+    names: dict[str, Any] = {"labels": labels, "groups": groups, "block_of": block_of}
+    for argument, name in names.items():
+        if not isinstance(name, str) and (name is not None or argument == "labels"):
+            raise DataArgumentError(argument, f"must be a string, got {_shown(name)}")
+        if name is not None and not _can_be_a_name(name):
+            raise DataArgumentError(argument, f"must be a name, got {quoted(name)}")
+    ignored = _checked_names(ignore)
     kind = place.suffix.lower()
     if kind == ".npz":
-        if ignore:
-            raise ValueError("ignore is for columns of .csv and .npy files, got an .npz file")
+        if ignored:
+            raise DataArgumentError(
+                "ignore", "is for columns of .csv and .npy files, got an .npz file"
+            )
+        _require_different(names, ignored)
         return read_npz(place, labels, groups, block_of)
     if kind not in (".csv", ".npy"):
-        raise ValueError(f"{quoted(place)} must end in .csv, .npz or .npy")
+        raise DataArgumentError("path", f"must end in .csv, .npz or .npy, got {quoted(place)}")
     if block_of is not None and not block_of.lower().endswith(".npy"):
-        raise ValueError(
-            f"block_of must be a .npy file where features are in a {kind} file, got {block_of!r}"
+        raise DataArgumentError(
+            "block_of",
+            f"must be a .npy file where features are in a {kind} file, got {quoted(block_of)}",
         )
+    _require_different(names, ignored)
     read = read_csv if kind == ".csv" else read_npy
-    found = read(place, labels, groups, ignore)
+    found = read(place, labels, groups, ignored)
     return found if block_of is None else found._replace(block_of=mapped(Path(block_of)))
+
+
+def _checked_path(path: Any) -> Path:
+    """The path of a file; `DataArgumentError` for anything that is none."""
+    try:
+        place = os.fspath(path)
+    except TypeError:
+        place = None
+    if not isinstance(place, str) or not _can_be_a_name(place):
+        raise DataArgumentError("path", f"must be a path, got {_shown(path)}")
+    return Path(place)
+
+
+def _can_be_a_name(text: str) -> bool:
+    """Whether a file may have this name: it has no null character, and can be encoded."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
+def _checked_names(ignore: Any) -> tuple[str, ...]:
+    """The names of columns; `DataArgumentError` unless all are strings."""
+    try:
+        names = None if isinstance(ignore, str | bytes) else tuple(ignore)
+    except TypeError:
+        names = None
+    if names is None or not all(isinstance(name, str) for name in names):
+        raise DataArgumentError("ignore", f"must be a list of strings, got {_shown(ignore)}")
+    return names
+
+
+def _require_different(names: dict[str, str | None], ignored: Collection[str]) -> None:
+    """Refuse one name for two things."""
+    given = [(argument, name) for argument, name in names.items() if name is not None]
+    for number, (argument, name) in enumerate(given):
+        others = [other for other, same in given[:number] if same == name]
+        if others:
+            raise DataArgumentError(
+                argument, f"must be something else than the {others[0]}, got {quoted(name)}"
+            )
+        if name in ignored and argument != "block_of":
+            raise DataArgumentError("ignore", f"must not name labels or groups, got {quoted(name)}")
+
+
+def _shown(value: object) -> str:
+    """The value as code for a message; a long one is shortened."""
+    try:
+        shown = repr(value).replace("\n", " ")
+    except Exception:  # Python refuses to write very long integers, say
+        shown = f"an object of type {type(value).__name__}"
+    return shown if len(shown) <= 80 else f"{shown[:80]}…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import io
 import re
 from array import array
 from collections import Counter
@@ -13,7 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.datafile.contents import Array, Data, listed, quoted, require
+from moetheory.datafile.contents import Array, Data, listed, open_regular, quoted, require
+from moetheory.datafile.csv_rows import RowError, Rows
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # of other programs
+MOST_CELLS = 8  # that a message shows
+LARGEST_TEXT = 2**30  # bytes of a column of names, each of which takes the room of the longest
 
 
 def read_csv(place: Path, labels: str, groups: str | None, ignore: Collection[str]) -> Data:
@@ -21,31 +26,35 @@ def read_csv(place: Path, labels: str, groups: str | None, ignore: Collection[st
 
     `moetheory.datafile.read_data` states the rules.
     """
-    with place.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, skipinitialspace=True, strict=True)
+    with io.TextIOWrapper(open_regular(place), encoding="utf-8-sig", newline="") as file:
+        rows = Rows(file)
         try:
-            header = _checked_header(place, next(lines, []))
-            names_of = {"labels": [labels], "groups": [groups] if groups else [], "ignore": ignore}
+            header = _checked_header(place, rows, labels)
+            names_of = {
+                "labels": [labels],
+                "groups": [] if groups is None else [groups],
+                "ignore": ignore,
+            }
             for argument, names in names_of.items():
                 for name in names:
                     require(
                         argument, name, header, f"a column in the first line of {quoted(place)}"
                     )
-            rows = ((lines.line_num, cells) for cells in lines if cells)
-            return _read_rows(place, header, rows, labels, groups, ignore)
+            numbered = ((rows.line, cells) for cells in rows if cells)
+            return _read_rows(place, header, numbered, labels, groups, ignore)
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"{quoted(place)} is not a CSV file in UTF-8: {error.reason}"
             ) from None
-        except csv.Error as error:
+        except RowError as error:
             raise ValueError(
-                f"{quoted(place)} is not a CSV file: {error} (line {lines.line_num})"
+                f"{quoted(place)} is not a CSV file: {error} (line {rows.line})"
             ) from None
 
 
-def _checked_header(place: Path, cells: Sequence[str]) -> list[str]:
+def _checked_header(place: Path, rows: Rows, labels: str) -> list[str]:
     """The names of the columns from the header line, each name once."""
-    header = [cell.strip() for cell in cells]
+    header = [cell.strip() for cell in next(rows, [])]
     if any("\0" in name for name in header):
         raise ValueError(f"{quoted(place)} is not a CSV file: its first line is no text")
     if all(map(_is_number, header)):
@@ -54,12 +63,28 @@ def _checked_header(place: Path, cells: Sequence[str]) -> list[str]:
             f"{quoted(place)} must begin with a header line that names its columns; "
             f"its first line {what}"
         )
+    if labels not in header:
+        _require_commas(place, header, labels)
     repeated = [name for name, count in Counter(header).items() if name and count > 1]
     if repeated:
         raise ValueError(
             f"{quoted(place)} must name each column differently; twice or more: {listed(repeated)}"
         )
     return header
+
+
+def _require_commas(place: Path, header: Sequence[str], labels: str) -> None:
+    """Refuse a header that another separator than a comma divides better."""
+    line = ",".join(header)
+    for separator, called in _SEPARATORS.items():
+        if len(header) > 1 and separator == " ":  # within a name
+            continue
+        alone = len(header) == 1 and separator in line and separator != " "
+        if alone or labels in [cell.strip(' "') for cell in line.split(separator)]:
+            raise ValueError(
+                f"{quoted(place)} must separate cells by commas; in its first line the separator "
+                f"seems to be {called}"
+            )
 
 
 class _TextColumn(NamedTuple):
@@ -71,7 +96,7 @@ class _TextColumn(NamedTuple):
 
     def of(self, row: int) -> str:
         """The words for the cell of a row in messages."""
-        return f"{self.cells[row]!r} in line {self.lines[row]}"
+        return f"{quoted(self.cells[row])} in line {self.lines[row]}"
 
 
 def _read_rows(
@@ -94,7 +119,7 @@ def _read_rows(
         )
     values, lines = array("d"), array("q")
     text_columns = {
-        name: _TextColumn(f"column {name!r} of {quoted(place)}", [], lines)
+        name: _TextColumn(f"column {quoted(name)} of {quoted(place)}", [], lines)
         for name in (labels, groups)
         if name is not None
     }
@@ -115,7 +140,7 @@ def _read_rows(
             bad = [pair for pair in zip(names, cells, strict=True) if not _is_number(pair[1])]
             raise ValueError(
                 f"{quoted(place)} must hold numbers in columns of features, got in line {line} "
-                f"{listed([f'{cell!r} in column {name!r}' for name, cell in bad])}; "
+                f"{_cells_in_words(bad)}; "
                 "columns that are no features can be ignored"
             )
         for index, texts in cells_of:
@@ -129,7 +154,38 @@ def _read_rows(
         None if groups is None else _integers_or_names(text_columns[groups]),
         None,
         names,
+        np.frombuffer(lines, np.int64),
     )
+
+
+def _cells_in_words(cells: Sequence[tuple[str, str]]) -> str:
+    """The names of columns and their cells in words; of many the first."""
+    shown = [f"{quoted(cell)} in column {quoted(name)}" for name, cell in cells[:MOST_CELLS]]
+    return ", ".join(shown) + (f", … ({len(cells)} in all)" if len(cells) > MOST_CELLS else "")
+
+
+def require_finite(data: Data, place: Path) -> None:
+    """Refuse nan and inf among features and labels of a .csv file; the error names the line.
+
+    Other files have no lines: nothing is refused.
+    """
+    if data.lines is None or data.names is None:
+        return
+    columns = [(data.features, "features")]
+    if data.labels.dtype.kind == "f":
+        columns.append((data.labels[:, np.newaxis], "labels"))
+    for values, what in columns:
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if not bad.size:
+            continue
+        row = values[bad[0]]
+        column = int(np.argmin(np.isfinite(row)))
+        name = f" in column {quoted(data.names[column])}" if what == "features" else ""
+        more = f" ({bad.size} lines have such cells)" if bad.size > 1 else ""
+        raise ValueError(
+            f"{quoted(place)} must hold finite numbers in columns of {what}, got in line "
+            f"{data.lines[bad[0]]} {row[column]}{name}{more}; replace or remove them first"
+        )
 
 
 def _is_number(text: str) -> bool:
@@ -153,14 +209,32 @@ def _numbers_or_classes(column: _TextColumn) -> Array:
             f"{column.place} must hold numbers or the names of two classes, got {different} "
             f"different cells that are not all numbers, first {column.of(first_text)}"
         )
-    return np.array(column.cells)
+    return _names(column)
 
 
 def _integers_or_names(column: _TextColumn) -> Array:
-    """The groups: integers, also where they are written as 1.0, else the cells as text."""
+    """The groups: integers, also where they are written as 1.0, else the cells as text.
+
+    Text it is too where an integer would lose something: leading zeros, or that 1 and 1.0 are two.
+    """
     _require_no_empty_cells(column)
-    if all(re.fullmatch(r"[+-]?\d{1,15}(\.0*)?", cell) for cell in column.cells):
-        return np.array([int(float(cell)) for cell in column.cells])
+    different = set(column.cells)
+    if all(re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.0*)?", cell, re.ASCII) for cell in different):
+        integers = {cell: int(float(cell)) for cell in different}
+        if len(set(integers.values())) == len(different):
+            return np.array([integers[cell] for cell in column.cells])
+    return _names(column)
+
+
+def _names(column: _TextColumn) -> Array:
+    """The cells as an array of text; ValueError if one of them is too long for that."""
+    longest = max(range(len(column.cells)), key=lambda row: len(column.cells[row]))
+    length = len(column.cells[longest])
+    if 4 * length * len(column.cells) > LARGEST_TEXT:  # four bytes a character
+        raise ValueError(
+            f"{column.place} must have shorter names, got {length} characters in line "
+            f"{column.lines[longest]} of {len(column.cells)} samples"
+        )
     return np.array(column.cells)
 
 
