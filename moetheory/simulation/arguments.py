@@ -10,8 +10,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import IntArray
-from moetheory.common.errors import HeavyTailWarning
-from moetheory.common.validation import regular_array
+from moetheory.common.errors import ArgumentError, Call, HeavyTailWarning, Mention
+from moetheory.common.validation import choice, regular_array
 from moetheory.predictors.perturbed_risks import require_defined_perturbation, require_normal_errors
 from moetheory.problem.estimators import Estimator, checked_estimator, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
@@ -40,7 +40,7 @@ def checked_estimators(
     """The estimators as a list, each checked by ``check``."""
     given = estimator if isinstance(estimator, Sequence) else [estimator]
     if not given:
-        raise ValueError("estimator must name at least one estimator, got an empty sequence")
+        raise ArgumentError("estimator", "must name at least one estimator, got an empty sequence")
     return [check(each) for each in given]
 
 
@@ -49,13 +49,15 @@ def checked_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel
     if not isinstance(model, Sequence):
         return (checked_model(model),)
     if not model:
-        raise ValueError("model must name at least one model, got an empty sequence")
+        raise ArgumentError("model", "must name at least one model, got an empty sequence")
     models = tuple(checked_model(each) for each in model)
     for index, each in enumerate(models):
         if each.replace(noise_variance=models[0].noise_variance) != models[0]:
-            raise ValueError(
-                "models in one call must differ only in noise_variance; "
-                f"model[{index}] differs from model[0] in more"
+            raise ArgumentError(
+                "model",
+                "must hold models that differ only in ",
+                Mention("noise_variance"),
+                f"; model[{index}] differs from model[0] in more",
             )
     return models
 
@@ -65,7 +67,7 @@ def checked_under(
     estimators: Sequence[Estimator],
     model: BlockModel,
     samples: ArrayLike | None,
-    instead: str = "simulate without samples, which tests on data",
+    instead: object = Call("simulate without samples, which tests on data"),
 ) -> Perturbation | None:
     """``under``, checked to be defined for all estimators and, for fits, to have a closed form."""
     if under is not None:
@@ -88,12 +90,14 @@ def checked_samples(
         return checked_training_samples(samples, counts, method, estimators, model)
     _require_method(method)
     if checked_counts(counts) != "fixed":
-        given = f"counts={counts!r}"
+        given = Mention("counts", counts)
     elif method not in (None, "population", "identity"):
-        given = f"method={method!r}"
+        given = Mention("method", method)
     else:
         return None
-    raise ValueError(f"{given} needs samples, the size of the training sets, got samples=None")
+    raise ArgumentError(
+        given, "needs ", Mention("samples"), ", the size of the training sets, got none"
+    )
 
 
 def checked_training_samples(
@@ -107,13 +111,18 @@ def checked_training_samples(
     group_samples = counts_of(samples, model)
     _require_method(method)
     if method in ("population", "identity"):
-        raise ValueError(f'method="{method}" draws no training sets, got samples={samples!r}')
+        raise ArgumentError(
+            Mention("method", method), "draws no training sets, got ", Mention("samples", samples)
+        )
     for estimator in estimators:
         if routes_by_input(estimator):
-            raise ValueError(
-                "fitted estimators are simulated with Oracle routing only, got "
-                f"{estimator!r} and samples={samples!r}; the samples of a router are "
-                "Learned(samples=...)"
+            raise ArgumentError(
+                "estimator",
+                "must have Oracle routing to be fitted, got ",
+                estimator,
+                " and ",
+                Mention("samples", samples),
+                "; the samples of a router are Learned(samples=...)",
             )
     _require_compatible(samples, counts)
     return group_samples
@@ -123,26 +132,26 @@ def checked_descent_samples(
     samples: ArrayLike, counts: Counts, method: Method | None, model: BlockModel
 ) -> IntArray:
     """Samples of each group, (K,); ``method`` is checked to be one of gradient descent."""
-    if method not in (None, "statistics", "data"):
-        raise ValueError(
-            f'method must be "statistics", "data" or None for gradient descent, got {method!r}'
-        )
+    if method is not None:
+        choice("method", method, ("statistics", "data"))
     _require_compatible(samples, counts)
     return counts_of(samples, model)
 
 
 def _require_method(method: Any) -> None:
     """Refuse anything but the methods of `simulate` and None."""
-    if method is not None and method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)} or None, got {method!r}")
+    if method is not None:
+        choice("method", method, METHODS)
 
 
 def _require_compatible(samples: ArrayLike, counts: Counts) -> None:
     """Refuse the samples of each group where ``counts`` are drawn, and unknown counts."""
     if checked_counts(counts) == "multinomial" and regular_array("samples", samples).ndim > 0:
-        raise ValueError(
-            'samples must be an integer with counts="multinomial", which draws the counts '
-            f"of the groups, got {samples!r}"
+        raise ArgumentError(
+            "samples",
+            "must be an integer with ",
+            Mention("counts", "multinomial"),
+            f", which draws the counts of the groups, got {samples!r}",
         )
 
 
@@ -194,7 +203,7 @@ def warn_of_heavy_tails(
         )
         what = f"{moments} of {risk} {are} infinite: {tail.cause}"
         if target_sem is not None:
-            raise ValueError(f"target_sem={target_sem:g} cannot be met: {what}")
+            raise ArgumentError(Mention("target_sem", target_sem), f"cannot be met: {what}")
         warnings.warn(
             f"{what}; its standard error is infinite: use the median, not the mean",
             HeavyTailWarning,

@@ -10,6 +10,7 @@ from typing import Required, Unpack, overload
 
 from numpy.typing import ArrayLike
 
+from moetheory.common.errors import Call
 from moetheory.common.seeding import RNG
 from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_schedule, step_costs
 from moetheory.problem.estimators import Estimator, checked_oracle
@@ -186,7 +187,7 @@ def simulate_descent(
         part=part,
     )
     under = checked_under(
-        under, estimators, model, samples, "simulate_descent under one of them at a time"
+        under, estimators, model, samples, Call("simulate_descent under one of them at a time")
     )
     sizes = checked_descent_samples(samples, counts, method, model)
     plan = descent_families(estimators, model, sizes, counts, method, under, schedule)

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG, entropy_of
-from moetheory.common.validation import count
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import Counts
+from moetheory.problem.sample_counts import Counts, checked_replicates
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.simulation.arguments import (
     ProblemKeywords,
@@ -134,7 +133,9 @@ def simulate(
         sets or 100 000 test samples or inputs.
     target_sem : float, optional
         Instead of ``replicates``: stop after the first chunks, and at least 100 replicates, at
-        which no standard error is larger.
+        which no standard error is larger. A target that would take more than 10¹² replicates, by
+        what was drawn so far, is refused; the error says what it would take, and the smallest
+        target that would not be.
     rng : int, SeedSequence, Generator or None
         ``rng=estimate.entropy`` replays an estimate. A Generator gives 128 bits.
     executor : concurrent.futures.Executor or int, optional
@@ -173,12 +174,15 @@ def simulate(
         ``samples``, and ``under`` with a radius and errors that are not normal: erasure, or
         noise of another law.
     OSError
-        ``checkpoint`` cannot be written, which is found out before the work.
+        ``checkpoint`` cannot be written, or another run uses it, which is found out before the
+        work.
     ExecutorError
         The executor broke or was shut down.
 
     Warns
     -----
+    CheckpointWarning
+        ``checkpoint`` could not be saved later on: the run goes on, and its result is returned.
     HeavyTailWarning
         The variance of a risk is infinite: its ``sem`` is, and ``median`` and
         ``median_interval`` say what can be said. Or its third moment is, and fewer than 100
@@ -294,7 +298,7 @@ def fitted_risks(
     estimators, models = checked_estimators(estimators), (checked_model(model),)
     sizes = checked_training_samples(samples, counts, method, estimators, model)
     under = checked_under(under, estimators, model, samples)
-    total, entropy = count("replicates", replicates, minimum=1), entropy_of(rng)
+    total, entropy = checked_replicates(replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))
     for family in families(estimators, models, sizes, counts, method, under):
         assert isinstance(family.route, TrainingRoute)

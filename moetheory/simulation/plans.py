@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from moetheory.common.arrays import IntArray
+from moetheory.common.errors import ArgumentError, Mention
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
 from moetheory.problem.gates import Learned, MomentKind, resolved
@@ -52,14 +53,20 @@ def families(
         return [family("all", list(range(len(estimators))), DataRoute)]
     routed, dense = separated(estimators, models[0])
     if method == "law" and dense:
-        raise ValueError(f'method="law" is known for MoE, got {estimators[dense[0]]!r}')
+        raise ArgumentError(
+            Mention("method", "law"), "is known for MoE, got ", estimators[dense[0]]
+        )
     result = []
     if routed:
         law = family("experts", routed, LawRoute, 1)
         assert isinstance(law.route, LawRoute)
         obstacle = law.route.obstacle()
         if method == "law" and obstacle is not None:
-            raise ValueError(f'method="law" has no closed form for {obstacle}; leave method=None')
+            raise ArgumentError(
+                Mention("method", "law"),
+                f"has no closed form for {obstacle}; leave out ",
+                Mention("method"),
+            )
         use_law = obstacle is None and method != "statistics"
         result.append(law if use_law else family("experts", routed, ExpertStatisticsRoute, 1))
     if dense:
@@ -92,16 +99,22 @@ def _population_families(
             if isinstance(gate, Learned):
                 learned.setdefault(gate, []).append(i)
     if under is not None and method == "identity":
-        raise ValueError(
-            f'method="identity" holds for inputs as they are in training, got under={under!r}; '
-            "leave method=None"
+        raise ArgumentError(
+            Mention("method", "identity"),
+            "holds for inputs as they are in training, got ",
+            under,
+            "; leave out ",
+            Mention("method"),
         )
     if method == "population" or under is not None or not needs_weights:
         if learned:
-            other = f"method={method!r}" if under is None else f"under={under!r}"
-            raise ValueError(
-                f'a gate that is learned is simulated with method="identity" only, got '
-                f"{next(iter(learned))!r} and {other}"
+            other = Mention("method", method) if under is None else under
+            raise ArgumentError(
+                "estimator",
+                "must not learn its gate, which is simulated with ",
+                Mention("method", "identity"),
+                f" only, got {next(iter(learned))!r} and ",
+                other,
             )
         all_members = tuple(range(len(estimators)))
         return [Family("all", all_members, PopulationRoute(models, estimators, under), ())]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +11,16 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
-from moetheory.common.errors import RareGroupWarning
+from moetheory.common.cached import cached
+from moetheory.common.errors import ArgumentError, RareGroupWarning
+from moetheory.common.frozen import Frozen
 from moetheory.common.seeding import RNG, entropy_of, stream
-from moetheory.common.validation import count, read_only
+from moetheory.common.validation import count
 from moetheory.predictors.routing_bounds import routing_error_bound
 from moetheory.problem.estimators import require_strict
 from moetheory.problem.gates import Gate, Hard, Learned, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.estimates import Estimate
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.learned_routers import inputs_of_router, routed_inputs
@@ -40,8 +42,8 @@ TRAINING_SETS = 200
 CHUNK = 1 << 17
 
 
-@dataclass(frozen=True, eq=False)
-class RoutingEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class RoutingEstimate(Frozen):
     """A Monte Carlo estimate of the routing matrix and the misrouting of a gate.
 
     Attributes
@@ -67,11 +69,6 @@ class RoutingEstimate:
     excesses: FloatArray | None
     entropy: int
     replicates: int
-
-    def __post_init__(self) -> None:
-        read_only(self.matrix)
-        if self.excesses is not None:
-            read_only(self.excesses)
 
 
 def simulate_routing(
@@ -134,13 +131,14 @@ def simulate_routing(
     model = checked_model(model)
     gate = resolved(checked_gate(gate), model.experts)
     if not isinstance(gate, Hard | Learned):
-        raise ValueError(
-            f"gate must pick one expert by the input: Hard(), TopK(1) or Learned(...), got {gate!r}"
+        raise ArgumentError(
+            "gate",
+            f"must pick one expert by the input: Hard(), TopK(1) or Learned(...), got {gate!r}",
         )
     require_strict(model)
     learned = isinstance(gate, Learned)
     default = TRAINING_SETS if learned else max(INPUTS, roomy_inputs(model))
-    total = count("replicates", default if replicates is None else replicates, minimum=2)
+    total = checked_replicates(default if replicates is None else replicates)
     require_enough(total, 2 if learned else fewest_inputs(model))
     each = count("inputs", inputs, minimum=1)
     chunks: _InputChunks | _RouterChunks = _InputChunks(model)
@@ -154,7 +152,8 @@ def simulate_routing(
         with one_blas_thread():
             part = chunks.chunk(stream(entropy, number), size)
         sums = sums.plus(part.sums)
-        values.append(part.values[1])
+        if learned:
+            values.append(part.values[1])
         tally = part.tally if tally is None else tally.merge(part.tally)
     assert tally is not None
     if not learned:
@@ -206,7 +205,7 @@ class _InputChunks:
 
     model: BlockModel
 
-    @cached_property
+    @cached
     def input_model(self) -> SquaredInputModel:
         return SquaredInputModel(self.model, SquaresLayout.of(self.model))
 

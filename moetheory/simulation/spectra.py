@@ -10,8 +10,10 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
+from moetheory.common.errors import ArgumentError
+from moetheory.common.frozen import Frozen
 from moetheory.common.seeding import RNG, entropy_of, stream
-from moetheory.common.validation import count, read_only
+from moetheory.common.validation import count
 from moetheory.predictors.spiked_design import Design
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
@@ -19,17 +21,15 @@ from moetheory.problem.model import BlockModel
 REPLICATES = 100
 # part of the reproducibility contract: numbers in the matrices of a chunk
 CHUNK = 1 << 17
+MOST_NUMBERS = 2**28  # in an array: 2 GiB
 EQUAL_SPIKES = 1e-9  # relative distance, of rounding, up to which spikes count as equal
 
 
-@dataclass(frozen=True, eq=False)
-class SimulatedValues:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulatedValues(Frozen):
     """Simulated values of m quantities, ``values`` (R, m), with a row for each replicate."""
 
     values: FloatArray
-
-    def __post_init__(self) -> None:
-        read_only(self.values)
 
     @property
     def mean(self) -> FloatArray:
@@ -42,8 +42,8 @@ class SimulatedValues:
         return np.asarray(self.values.std(axis=0, ddof=1) / math.sqrt(len(self.values)))
 
 
-@dataclass(frozen=True, eq=False)
-class SpectrumEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class SpectrumEstimate(Frozen):
     r"""Monte Carlo estimate of the spectrum of a fixed design in noise, spike by spike.
 
     Attributes
@@ -136,7 +136,14 @@ def simulate_spectrum(
     True
     """
     design = Design.of(estimator, model, samples)
-    total = count("replicates", replicates, minimum=2)
+    most = MOST_NUMBERS // max(4 * len(design.signal), 1)  # of results, which are all kept
+    total = count("replicates", replicates, minimum=2, maximum=most)
+    largest = float(np.max(design.rows.astype(np.float64) * design.columns))
+    if largest > MOST_NUMBERS:
+        raise ArgumentError(
+            "samples",
+            f"must give matrices of at most {MOST_NUMBERS:.2g} numbers, got one of {largest:.2g}",
+        )
     entropy = entropy_of(rng)
     found = np.zeros((4, total, len(design.signal)))
     with one_blas_thread():

@@ -370,7 +370,7 @@ def test_of_steps_for_each_expert_the_one_that_is_too_long_is_named(generic):
         ({"steps": []}, "steps must be an integer or a sequence of them, got []"),
         ({"steps": 2**53 + 1}, "steps must be at most 9007199254740992, got"),
         ({"training": "both"}, 'training must be "own" or "joint", got \'both\''),
-        ({"method": "law"}, 'method must be "statistics", "data" or None for gradient descent'),
+        ({"method": "law"}, 'method must be "statistics" or "data", got'),
         ({"method": "population"}, "got 'population'"),
         ({"method": "identity"}, "got 'identity'"),
         ({"method": "fast"}, "got 'fast'"),

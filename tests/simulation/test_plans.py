@@ -389,13 +389,13 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
     ("arguments", "message"),
     [
         ({"method": "fast", "samples": 30}, "one of population, identity, law, .* got 'fast'"),
-        ({"method": "law"}, "method='law' needs samples, .* got samples=None"),
+        ({"method": "law"}, 'method="law" needs samples, .* got none'),
         ({"method": "population", "samples": 30}, "draws no training sets, got samples=30"),
         ({"method": "identity", "samples": 30}, "draws no training sets, got samples=30"),
         ({"method": "law", "samples": 30}, r'"law" is known for MoE, got Dense\(ridge=0.0\)'),
         (
             {"method": "law", "samples": 30, "estimator": mt.MoE(ridge=1.0)},
-            'method="law" has no closed form for ridge > 0; leave method=None',
+            'method="law" has no closed form for ridge > 0; leave out method',
         ),
         (
             {"method": "law", "samples": [1, 2, 30], "estimator": mt.MoE()},

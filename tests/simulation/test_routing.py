@@ -105,7 +105,7 @@ def test_edges(generic):
         (Hard(), {"replicates": 1}, "replicates must be at least 2, got 1"),
         (Learned(90), {"inputs": 0}, "inputs must be at least 1, got 0"),
         (Hard(), {"rng": -1}, "rng must be None"),
-        (Hard(), {"leak": 0.1}, "gates that route by the input need strict blocks"),
+        (Hard(), {"leak": 0.1}, "model must have strict blocks"),
     ],
 )
 def test_refusals(generic, gate, changes, message):

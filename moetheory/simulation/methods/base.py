@@ -6,13 +6,13 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.kernels import Workspace
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.perturbed_risks import block_losses, erasure_terms, perturbed_excess
@@ -115,7 +115,7 @@ class TrainingRoute(ABC):
         drawn: IntArray = rng.multinomial(self.total, shares / shares.sum(), size=replicates)
         return drawn
 
-    @cached_property
+    @cached
     def regressions(self) -> list[Regressions]:
         """The regressions of the experts of each model."""
         return [Regressions.of(model, self.samples) for model in self.models]

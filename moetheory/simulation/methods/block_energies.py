@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.cached import cached
 from moetheory.formulas.population import expert_contributions
 from moetheory.kernels import QuadraticForms
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
@@ -108,7 +108,7 @@ class SquaredInputModel:
         """Unit of the squares: σ², or 1 where σ² is zero."""
         return self.model.noise_variance or 1.0
 
-    @cached_property
+    @cached
     def oracle_risks(self) -> FloatArray:
         r"""Risk given the group of the optimal experts under oracle routing, (K,).
 
@@ -120,7 +120,7 @@ class SquaredInputModel:
         )
         return block_sums(active, model.block_of) + model.label_noise_variance
 
-    @cached_property
+    @cached
     def active_variances(self) -> FloatArray:
         """Variance of a coordinate while its block is active, in `square_unit`, (U,)."""
         own = self.model.noise_variance + self.model.signal_variances
@@ -141,7 +141,7 @@ class SquaredInputModel:
         squares[place] = own
         return squares
 
-    @cached_property
+    @cached
     def _score_terms(self) -> tuple[FloatArray, FloatArray]:
         model = self.model
         constants, slopes = kernels.score_terms(
@@ -162,7 +162,7 @@ class SquaredInputModel:
         scores += constants
         return scores
 
-    @cached_property
+    @cached
     def _optimal_form(self) -> tuple[FloatArray, FloatArray]:
         """The optimal coefficients (d,), and the weights of the units in their form (U,)."""
         best = unchecked_optimal_coefficients(MoE(), self.model)

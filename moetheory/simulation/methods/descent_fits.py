@@ -10,6 +10,7 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError
 from moetheory.kernels import Spectrum, StepSizes, Workspace
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Dense, Estimator
@@ -179,9 +180,10 @@ class DescentRoute(TrainingRoute):
             if size * curvature >= 2.0:
                 worst = curvature if one_each else max(largest)
                 name = f"step_size[{each.group}]" if one_each else "step_size"
-                raise ValueError(
-                    f"{name} must be less than {2.0 / worst:g}, got {size:g}: on one of the "
-                    "training sets drawn gradient descent diverges"
+                raise ArgumentError(
+                    name,
+                    f"must be less than {2.0 / worst:g}, got {size:g}: on one of the "
+                    "training sets drawn gradient descent diverges",
                 )
 
 

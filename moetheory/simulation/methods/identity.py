@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray
+from moetheory.common.cached import cached
 from moetheory.kernels import QuadraticForms, Weights, Workspace
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, resolved
@@ -80,12 +80,12 @@ class IdentityRoute(StratifiedInputs):
 
     method: ClassVar[str] = "identity"
 
-    @cached_property
+    @cached
     def squares(self) -> SquaresLayout:
         """The squares that are drawn."""
         return SquaresLayout.of(self.models[0])
 
-    @cached_property
+    @cached
     def input_models(self) -> list[SquaredInputModel]:
         """Each model in terms of the squares."""
         return [SquaredInputModel(model, self.squares) for model in self.models]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.kernels import Weights, Workspace
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.gates import Learned
@@ -95,18 +95,18 @@ class LearnedRoute:
     def __post_init__(self) -> None:
         self.router.require_samples()
 
-    @cached_property
+    @cached
     def router(self) -> Router:
         """The router whose training sets are drawn."""
         return Router(self.gate, self.models)
 
-    @cached_property
+    @cached
     def input_models(self) -> list[SquaredInputModel]:
         """Each model in terms of squared coordinates."""
         squares = SquaresLayout.of(self.models[0])
         return [SquaredInputModel(model, squares) for model in self.models]
 
-    @cached_property
+    @cached
     def shares(self) -> FloatArray:
         """The share of the inputs that each group gets, (K,)."""
         return group_shares(self.models, self.estimators)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.kernels import BlockEntries, Inputs
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -56,7 +56,7 @@ class PerturbedInputs:
         scale = self.under.drag * np.sqrt(self.model.signal_variances)[columns]
         features.reshape(-1)[flat] += scale * rng.standard_normal(len(flat))
 
-    @cached_property
+    @cached
     def _noise_law(self) -> tuple[float, float]:
         """The mean of the given law, and the factor that gives its draws the wanted variance."""
         mean, variance = (float(moment) for moment in self.under.noise.stats(moments="mv"))

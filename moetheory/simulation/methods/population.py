@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE, routes_by_input
@@ -39,11 +39,11 @@ class FeatureGate:
     gate: Gate
     model: BlockModel
 
-    @cached_property
+    @cached
     def _input_model(self) -> SquaredInputModel:
         return SquaredInputModel(self.model, SquaresLayout.of(self.model, coordinates=True))
 
-    @cached_property
+    @cached
     def _order(self) -> IntArray:
         return np.argsort(self.model.block_of, kind="stable")
 
@@ -89,7 +89,7 @@ class PopulationRoute(StratifiedInputs):
         fits = len(self.models) * len(self.estimators)
         return 8 * arrays * (self.rows * self.cost + self.batch * fits)
 
-    @cached_property
+    @cached
     def _predictors(self) -> list[FloatArray]:
         return [
             np.stack(
@@ -98,7 +98,7 @@ class PopulationRoute(StratifiedInputs):
             for model in self.models
         ]
 
-    @cached_property
+    @cached
     def _routes(self) -> list[tuple[bool | FeatureGate, ...]]:
         return [
             tuple(
@@ -110,7 +110,7 @@ class PopulationRoute(StratifiedInputs):
             for model in self.models
         ]
 
-    @cached_property
+    @cached
     def _perturbations(self) -> list[PerturbedInputs | None]:
         under = self.under
         return [None if under is None else PerturbedInputs(under, model) for model in self.models]

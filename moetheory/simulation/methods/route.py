@@ -27,6 +27,7 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 
+from moetheory.common.errors import ArgumentError
 from moetheory.kernels import Workspace
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.tally import Tally
@@ -104,7 +105,8 @@ class Family:
 def require_enough(replicates: int, fewest: int) -> None:
     """Refuse fewer replicates than groups need, of which each is a stratum."""
     if replicates < fewest:
-        raise ValueError(
-            f"replicates must be at least {fewest}, two inputs for each of {fewest // 2} groups, "
-            f"got {replicates}"
+        raise ArgumentError(
+            "replicates",
+            f"must be at least {fewest}, two inputs for each of {fewest // 2} groups, "
+            f"got {replicates}",
         )

@@ -7,12 +7,13 @@ are drawn here: about :math:`\sum_j s_j^2` numbers for its moments of the blocks
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
+from moetheory.common.errors import ArgumentError
 from moetheory.kernels.gate_weights import BoolArray
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
@@ -32,24 +33,28 @@ class Router:
     def require_samples(self) -> None:
         """Raise ValueError if the moments that the router would estimate have no inverse."""
         if any(each.noise_variance == 0.0 for each in self.models):
-            raise ValueError(
-                f"{self.gate!r} needs noise_variance > 0, got 0: the moments that it would "
-                "estimate have no inverse"
+            raise ArgumentError(
+                "noise_variance",
+                "must be greater than 0 for ",
+                self.gate,
+                ", got 0: the moments that the gate would estimate have no inverse",
             )
         assert self.gate.samples is not None
         if not self._suffices(self.gate.samples):
-            raise ValueError(
-                f"{self.gate!r} needs samples={self._needed_samples()} at least, to estimate "
-                f"moments that have an inverse in all groups; of {self.gate.samples} these get "
-                f"{self.counts.tolist()}"
+            raise ArgumentError(
+                "gate",
+                f"must have at least {self._needed_samples()} samples, to estimate moments that "
+                "have an inverse in all groups, got ",
+                self.gate,
+                f", of which the groups get {self.counts.tolist()}",
             )
 
-    @cached_property
+    @cached
     def counts(self) -> IntArray:
         """Samples of each group, (K,)."""
         return counts_of(self.gate.samples, self.models[0])
 
-    @cached_property
+    @cached
     def _possible(self) -> IntArray:
         return np.flatnonzero(self.models[0].group_probabilities)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.formulas.population import second_moment
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
@@ -32,7 +32,7 @@ class DenseStatisticsRoute(TrainingRoute):
 
     method = "statistics"
 
-    @cached_property
+    @cached
     def layout(self) -> RowLayout:
         """The row layout with the fewest rows."""
         model, most_samples = self.models[0], self.most_samples
@@ -55,7 +55,7 @@ class DenseStatisticsRoute(TrainingRoute):
         first = model.signal_variances[np.unique(model.block_of, return_index=True)[1]]
         return bool(np.all(model.signal_variances == first[model.block_of]))
 
-    @cached_property
+    @cached
     def iterations(self) -> int:
         r"""Expected steps of conjugate gradients; 0 where a direct solution is cheaper.
 

@@ -7,14 +7,15 @@ standard deviation of the squared errors given the group, and two inputs at leas
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import chain, repeat
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.predictors.error_variances import error_cases, optimal_routed_losses
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.estimators import Estimator, routes_by_input
@@ -49,7 +50,7 @@ class StratifiedInputs:
         """Inputs in the smallest chunk, enough of every group."""
         return fewest_inputs(self.models[0])
 
-    @cached_property
+    @cached
     def shares(self) -> FloatArray:
         """The share of the inputs that each group gets, (K,)."""
         return group_shares(self.models, self.estimators, self.under)
@@ -124,15 +125,15 @@ def sampling_frequencies(counts: IntArray, probabilities: FloatArray) -> FloatAr
     return np.asarray(counts / np.where(probabilities > 0.0, expected, 1.0))
 
 
-def even_parts(inputs: int, most: int) -> list[int]:
+def even_parts(inputs: int, most: int) -> Iterator[int]:
     """``inputs`` divided into parts of nearly equal size, at most ``most``.
 
-    >>> even_parts(10, 4)
+    >>> list(even_parts(10, 4))
     [4, 3, 3]
     """
     number = max(1, math.ceil(inputs / most))
     size, longer = divmod(inputs, number)
-    return [size + 1] * longer + [size] * (number - longer)
+    return chain(repeat(size + 1, longer), repeat(size, number - longer))
 
 
 def strata(counts: IntArray) -> IntArray:

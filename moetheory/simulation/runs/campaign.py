@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from moetheory.common import terminal
-from moetheory.common.errors import ExecutorError
+from moetheory.common.errors import ArgumentError, ExecutorError, Mention
 from moetheory.common.seeding import entropy_of
 from moetheory.results.estimates import Estimates
 from moetheory.simulation.methods.route import Family, require_enough
 from moetheory.simulation.runs.assembly import assembled
 from moetheory.simulation.runs.checkpoint import Checkpoint
-from moetheory.simulation.runs.chunks import ProgressReport, Run, run_and_merge
+from moetheory.simulation.runs.chunks import ProgressReport, Run, chunks_there, run_and_merge
 from moetheory.simulation.runs.execution import own_pool
 from moetheory.simulation.runs.options import ExecutionOptions
+from moetheory.simulation.runs.termination import ends_orderly
 
 
 def run_campaign(
@@ -64,25 +65,26 @@ def run_campaign(
             require_enough(run.total, run.route.fewest)
     _require_chunks(runs)
     with ExitStack() as stack:
-        checkpoint = None
+        pool, checkpoint = options.executor, None
+        if path is not None or isinstance(pool, int):
+            stack.enter_context(ends_orderly())
         if path is not None:
             checkpoint = stack.enter_context(Checkpoint.open(path, identity(entropy)))
-        pool = options.executor
         if isinstance(pool, int):
             pool = stack.enter_context(own_pool(pool))
-        progress = options.progress
-        if isinstance(progress, bool):
-            line = terminal.Progress(name, always=True)
-            progress = stack.enter_context(line) if progress else None
+        progress = stack.enter_context(terminal.reporting(options.progress, name))
         report = ProgressReport(runs, progress, target_sem)
         try:
+            names = [family.name for family in plan]
             tallies = [
-                run_and_merge(run, family.name, target_sem, pool, in_flight, checkpoint, report)
-                for run, family in zip(runs, plan, strict=True)
+                run_and_merge(run, name, target_sem, pool, in_flight, checkpoint, report, there)
+                for run, name, there in zip(
+                    runs, names, chunks_there(runs, names, target_sem, checkpoint), strict=True
+                )
             ]
         except ExecutorError as error:
             kept = "name a checkpoint to keep what is finished"
-            if path is not None:
+            if path is not None and checkpoint is not None and checkpoint.saved():
                 kept = f"what was finished is in {os.fspath(path)!r}: the same call goes on"
             raise ExecutorError(f"{error}; {kept}") from error
     models = len(plan[0].route.models)
@@ -94,9 +96,10 @@ def max_chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> in
     largest = max(family.route.footprint for family in plan)
     needed = largest + 8 * values
     if needed > memory:
-        raise ValueError(
-            f"memory must be at least {math.ceil(needed / 2**20)} MiB ({needed} bytes) for this "
-            f"model and these samples, got {memory} bytes"
+        raise ArgumentError(
+            "memory",
+            f"must be at least {math.ceil(needed / 2**20)} MiB ({needed} bytes) for this "
+            f"model and these samples, got {memory} bytes",
         )
     return (memory - 8 * values) // largest
 
@@ -107,7 +110,7 @@ def _entropy(options: ExecutionOptions) -> int:
     if rng is None and options.checkpoint is not None:
         rng = Checkpoint.entropy_in(options.checkpoint)
     if rng is None and options.part is not None:
-        raise ValueError("part needs rng, the seed that all parts share, got rng=None")
+        raise ArgumentError("part", "needs ", Mention("rng"), ", the seed that all parts share")
     return entropy_of(rng)
 
 
@@ -118,7 +121,8 @@ def _require_chunks(runs: Sequence[Run]) -> None:
         return
     most = max(run.chunks for run in runs)
     if part[1] > most:
-        raise ValueError(
-            f"part must be one of at most {most} parts, the chunks of {total} replicates, "
-            f"got one of {part[1]}"
+        raise ArgumentError(
+            "part",
+            f"must be one of at most {most} parts, the chunks of {total} replicates, "
+            f"got one of {part[1]}",
         )

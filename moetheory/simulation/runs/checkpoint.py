@@ -5,40 +5,40 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import zip_longest
-from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from moetheory.common.files import FilePath, discard_unfinished, replacing_bytes
+from moetheory.common.errors import ArgumentError, CheckpointWarning
+from moetheory.common.file_lock import FileLock
+from moetheory.common.files import FilePath, discard_unfinished, is_regular_file
+from moetheory.common.validation import file_path, members
 from moetheory.simulation.methods.tally import Tally
+from moetheory.simulation.runs.checkpoint_file import ROWS, Chunks, Saved, read, write
 
-FORMAT = "moetheory checkpoint 2"
 SHARE = 0.05  # of the time, at most, goes into saving
 PAUSE = 2.0  # seconds between two saves, at least
 SHOWN = 60  # characters of a value in an error
-# as in Tally
-ROWS = ("replicates", "means", "comoments", "group_counts", "group_means", "variance_spread")
-ARRAYS = ("index", *ROWS, "kept", "values")
-
-Chunks = dict[str, dict[int, Tally]]
-Arrays = dict[str, NDArray[Any]]
+FAILURES = (OSError, MemoryError)  # of saving, which do not end a run
 
 
 class Checkpoint:
     """The finished chunks of one run, by family and index; a context that saves when it ends.
 
     The file is replaced as a whole: if the process is killed, the file is as it was last saved.
-    One run at a time may use it.
+    One run at a time may use it, which a lock sees to. A forked child never writes it.
     """
 
-    def __init__(self, path: FilePath, identity: Mapping[str, Any], chunks: Chunks) -> None:
-        self._path, self._identity, self._chunks = path, identity, chunks
-        self._unsaved = True
+    def __init__(
+        self, path: FilePath, identity: Mapping[str, Any], chunks: Chunks, lock: FileLock
+    ) -> None:
+        self._path, self._identity, self._chunks, self._lock = path, identity, chunks, lock
+        self._unsaved, self._warned = True, False
         self._due = 0.0
 
     @classmethod
@@ -54,27 +54,34 @@ class Checkpoint:
         Raises
         ------
         OSError
-            The file cannot be read or cannot be written.
+            The file cannot be read or cannot be written, or another run has it, which is named.
         ValueError
             The file is no checkpoint or that of another run; it is not changed.
         """
-        saved = _read(path) if Path(path).exists() else _Saved(dict(identity), {})
-        if difference := _difference(saved.identity, identity):
-            raise ValueError(
-                f"{os.fspath(path)} is the checkpoint of another run: {difference}; "
-                "delete it or name another file"
-            )
-        discard_unfinished(path)
-        checkpoint = cls(path, identity, saved.chunks)
-        checkpoint.save()  # what cannot be written should be known before the work
+        is_regular_file(path)  # beside a device, say, there shall be no lock
+        lock = FileLock(path)
+        try:
+            saved = read(path) if is_regular_file(path) else Saved(dict(identity), {})
+            if difference := _difference(saved.identity, identity):
+                raise ValueError(
+                    f"{os.fspath(path)} is the checkpoint of another run: {difference}; "
+                    "delete it or name another file"
+                )
+            if lock.exclusive:
+                discard_unfinished(path)
+            checkpoint = cls(path, identity, saved.chunks, lock)
+            checkpoint.save()  # what cannot be written should be known before the work
+        except BaseException:
+            lock.release()
+            raise
         return checkpoint
 
     @staticmethod
     def entropy_in(path: FilePath) -> int | None:
         """The entropy of the run whose checkpoint is at ``path``; None if there is no file."""
-        if not Path(path).exists():
+        if not is_regular_file(path):
             return None
-        entropy: int | None = _read(path, chunks=False).identity.get("entropy")
+        entropy: int | None = read(path, chunks=False).identity.get("entropy")
         return entropy
 
     def finished(self, family: str) -> dict[int, Tally]:
@@ -88,18 +95,40 @@ class Checkpoint:
         """
         _keep_longer(self._chunks.setdefault(family, {}), index, tally)
         self._unsaved = True
-        if time.monotonic() >= self._due:
+        if time.monotonic() < self._due:
+            return
+        try:
             self.save()
+        except FAILURES as error:
+            if not self._warned:
+                self._warned = True
+                self._warn(error, "the run goes on and will try again")
 
     def save(self) -> None:
         """Write the chunks into the file, unless all are in it."""
-        if not self._unsaved:
+        if not self._unsaved or self._lock.forked:
             return
         start = time.monotonic()
-        _write(self._path, self._identity, self._chunks)
-        end = time.monotonic()
-        self._unsaved = False
-        self._due = end + max(PAUSE, (end - start) / SHARE)
+        try:
+            write(self._path, self._identity, self._chunks)
+            self._unsaved = False
+        finally:
+            end = time.monotonic()
+            self._due = end + max(PAUSE, (end - start) / SHARE)
+
+    def saved(self) -> bool:
+        """Try to save; whether all chunks are in the file."""
+        with suppress(*FAILURES):
+            self.save()
+        return not self._unsaved
+
+    def _warn(self, error: BaseException, what_now: str) -> None:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        warnings.warn(
+            f"the checkpoint {os.fspath(self._path)} could not be saved ({said}): {what_now}",
+            CheckpointWarning,
+            stacklevel=3,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +139,12 @@ class Checkpoint:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.save()
+        try:
+            self.save()
+        except FAILURES as failure:
+            self._warn(failure, "it lacks the last chunks of this run")
+        finally:
+            self._lock.release()
 
 
 def merge_checkpoints(parts: Sequence[FilePath], into: FilePath) -> None:
@@ -129,19 +163,31 @@ def merge_checkpoints(parts: Sequence[FilePath], into: FilePath) -> None:
     Raises
     ------
     OSError
-        A part is missing or cannot be read, or ``into`` cannot be written.
+        A part is missing or cannot be read; ``into`` cannot be written, or a run is using it.
     ValueError
         A file is no checkpoint or that of another run; or two of them have different results
         for the same chunk, as runs on different machines may: then one of them is to be left out.
     """
-    if isinstance(parts, str | os.PathLike):
-        raise ValueError(f"parts must be a sequence of paths, got the path {os.fspath(parts)}")
-    paths = [*parts, into] if Path(into).exists() else list(parts)
-    if not paths:
-        raise ValueError("parts must name at least one checkpoint, got an empty sequence")
-    identity, merged = _read(paths[0])
+    if isinstance(parts, os.PathLike | str):
+        raise ArgumentError(
+            "parts", f"must be a sequence of paths, got the path {os.fspath(parts)}"
+        )
+    given: list[FilePath] = members("parts", parts, "paths")
+    for number, path in enumerate(given):
+        file_path(f"parts[{number}]", path)
+    file_path("into", into)
+    if not given:
+        raise ArgumentError("parts", "must name at least one checkpoint, got an empty sequence")
+    is_regular_file(into)  # beside a device, say, there shall be no lock
+    with FileLock(into):
+        write(into, *_merged([*given, into] if is_regular_file(into) else given))
+
+
+def _merged(paths: Sequence[FilePath]) -> Saved:
+    """The chunks of all checkpoints."""
+    identity, merged = read(paths[0])
     for path in paths[1:]:
-        other = _read(path)
+        other = read(path)
         if difference := _difference(other.identity, identity):
             raise ValueError(
                 f"{os.fspath(path)} is the checkpoint of another run than "
@@ -156,7 +202,7 @@ def merge_checkpoints(parts: Sequence[FilePath], into: FilePath) -> None:
                         f"{os.fspath(path)} has other results for chunk {index} of {family!r} "
                         "than those before it: leave one of them out"
                     )
-    _write(into, identity, merged)
+    return Saved(identity, merged)
 
 
 def _keep_longer(chunks: dict[int, Tally], index: int, tally: Tally) -> Tally:
@@ -164,13 +210,6 @@ def _keep_longer(chunks: dict[int, Tally], index: int, tally: Tally) -> Tally:
     if index not in chunks or chunks[index].replicates < tally.replicates:
         chunks[index] = tally
     return chunks[index]
-
-
-class _Saved(NamedTuple):
-    """The content of a checkpoint file."""
-
-    identity: dict[str, Any]
-    chunks: Chunks
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -195,67 +234,6 @@ def _shown(text: str, start: int) -> str:
         return text
     end = start + SHOWN
     return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
-
-
-def _read(path: FilePath, *, chunks: bool = True) -> _Saved:
-    if Path(path).exists() and not Path(path).is_file():  # to open a pipe might take forever
-        raise OSError(f"{os.fspath(path)} must be a file, is a directory or a device")
-    with Path(path).open("rb") as file:
-        try:
-            return _parsed(file, chunks)
-        except Exception as error:  # what a damaged archive makes its readers raise is anything
-            raise ValueError(
-                f"{os.fspath(path)} is not a checkpoint of moetheory, or is damaged: "
-                "delete it or name another file"
-            ) from error
-
-
-def _parsed(file: BinaryIO, chunks: bool) -> _Saved:
-    with np.load(file, allow_pickle=False) as archive:
-        header = json.loads(archive["header"].tobytes())
-        if header["format"] != FORMAT:
-            raise ValueError(f"format must be {FORMAT!r}, got {header['format']!r}")
-        families = enumerate(header["families"] if chunks else [])
-        return _Saved(
-            header["identity"],
-            {
-                family: _unpacked({name: archive[f"{number}/{name}"] for name in ARRAYS})
-                for number, family in families
-            },
-        )
-
-
-def _write(path: FilePath, identity: Mapping[str, Any], chunks: Chunks) -> None:
-    header = {"format": FORMAT, "identity": dict(identity), "families": list(chunks)}
-    arrays: Arrays = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
-    for number, tallies in enumerate(chunks.values()):
-        arrays |= {f"{number}/{name}": array for name, array in _packed(tallies).items()}
-    with replacing_bytes(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
-
-
-def _packed(chunks: Mapping[int, Tally]) -> Arrays:
-    """The chunks of a family as arrays with one row per chunk; ragged ``values`` are joined."""
-    rows = {name: np.array([getattr(each, name) for each in chunks.values()]) for name in ROWS}
-    values = [each.values.ravel() for each in chunks.values()]
-    return rows | {
-        "index": np.array(list(chunks)),
-        "kept": np.array([len(each) for each in values]),
-        "values": np.concatenate(values),
-    }
-
-
-def _unpacked(arrays: Arrays) -> dict[int, Tally]:
-    values = np.split(arrays["values"], np.cumsum(arrays["kept"])[:-1])
-    rows = zip(*(arrays[name] for name in ROWS), strict=True)
-    return {
-        index: Tally(
-            int(replicates), means, comoments, counts, given, kept.reshape(len(means), -1), spread
-        )
-        for index, kept, (replicates, means, comoments, counts, given, spread) in zip(
-            arrays["index"].tolist(), values, rows, strict=True
-        )
-    }
 
 
 def _bits(tally: Tally) -> list[bytes]:

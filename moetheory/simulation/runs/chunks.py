@@ -16,6 +16,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.common.blas_threads import one_blas_thread
+from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.seeding import stream
 from moetheory.kernels import Workspace
 from moetheory.simulation.methods.base import TrainingRoute
@@ -25,6 +26,8 @@ from moetheory.simulation.runs.checkpoint import Checkpoint
 from moetheory.simulation.runs.execution import carry_out
 
 MIN_REPLICATES = 100  # replicates before an observed sem may end a run
+# of `target_sem`: a day of one processor for what is fastest to draw, years for training sets
+MOST_REPLICATES = 10**12
 KEPT = 1000  # replicates whose values are kept: of so few the skewness of the mean still counts
 KEPT_BYTES = 2**26  # a larger workspace is not kept for the next run
 
@@ -112,6 +115,38 @@ def _workspace() -> Workspace:
     return workspace
 
 
+def chunks_there(
+    runs: Sequence[Run],
+    names: Sequence[str],
+    target_sem: float | None,
+    checkpoint: Checkpoint | None,
+) -> list[dict[int, Tally]]:
+    """The chunks of each run that are there before they are carried out, by index.
+
+    They are those of the checkpoint. Of several runs with a target also the first chunk of each:
+    that the target is beyond reach for the last of them should be known before the others.
+
+    Raises
+    ------
+    ArgumentError
+        As in `run_and_merge`.
+    """
+    found = [{} if checkpoint is None else checkpoint.finished(name) for name in names]
+    # a checkpoint of a run of another length may hold a smaller last chunk
+    there = [
+        {i: tally for i, tally in each.items() if tally.replicates == run.replicates_of(i)}
+        for run, each in zip(runs, found, strict=True)
+    ]
+    if target_sem is not None and len(runs) > 1:
+        for run, name, ready in zip(runs, names, there, strict=True):
+            if 0 not in ready:
+                ready[0] = run(0)
+                if checkpoint is not None:
+                    checkpoint.add(name, 0, ready[0])
+        _refuse_endless([ready[0] for ready in there], target_sem)
+    return there
+
+
 def run_and_merge(
     run: Run,
     name: str,
@@ -120,20 +155,19 @@ def run_and_merge(
     in_flight: int,
     checkpoint: Checkpoint | None,
     report_progress: ProgressReport,
+    ready: dict[int, Tally],
 ) -> tuple[Tally | None, FloatArray | None]:
-    """Carry out the chunks of ``run`` and merge them in their order.
+    """Carry out the chunks of ``run`` that are not ``ready``, and merge all in their order.
 
     The order in which chunks are finished does not matter. With ``target_sem`` the run ends with
     the first chunk at which no standard error is larger. Returned are the merged tally and the
     values in their order, if all were kept; None for a part without chunks.
+
+    Raises
+    ------
+    ArgumentError
+        By what was drawn so far, ``target_sem`` would take more than `MOST_REPLICATES`.
     """
-    ready = {} if checkpoint is None else checkpoint.finished(name)
-    # a checkpoint of a run of another length may hold a smaller last chunk
-    ready = {
-        index: tally
-        for index, tally in ready.items()
-        if tally.replicates == run.replicates_of(index)
-    }
     missing = itertools.filterfalse(frozenset(ready).__contains__, run.indices())
     merged: Tally | None = None
     values = []
@@ -148,8 +182,10 @@ def run_and_merge(
             merged = tally if merged is None else merged.merge(tally)
             values.append(tally.values)
             report_progress(run, merged)
-            if target_sem is not None and _largest_sem(merged) <= target_sem:
-                break
+            if target_sem is not None:
+                if _largest_sem(merged) <= target_sem:
+                    break
+                _refuse_endless([merged], target_sem)
     if _workspace().size > KEPT_BYTES:
         _thread.__dict__.clear()
     if merged is None:
@@ -164,6 +200,27 @@ def _largest_sem(tally: Tally) -> float:
     return math.sqrt(float(np.diagonal(tally.covariance).max()))
 
 
+def _refuse_endless(tallies: Sequence[Tally], target_sem: float) -> None:
+    """Refuse a target that would take one of several runs more than `MOST_REPLICATES`."""
+    known = [each for each in tallies if each.replicates >= MIN_REPLICATES]
+    # the standard deviation of a replicate, which is the sem of a single one
+    worst = max((_largest_sem(each) * math.sqrt(each.replicates) for each in known), default=0.0)
+    if worst == 0.0:
+        return
+    most = math.log10(MOST_REPLICATES)
+    # in logarithms: the number may be beyond all floats
+    needed = 2.0 * (math.log10(worst) - math.log10(target_sem))
+    if needed > most:
+        least = worst * math.sqrt(2.0 / MOST_REPLICATES)  # of half of them, as this is an estimate
+        raise ArgumentError(
+            "target_sem",
+            f"must be at least about {least:.1e}: {target_sem:.3g} would take about "
+            f"10^{needed:.0f} replicates, more than 10^{most:.0f}; give their number by ",
+            Mention("replicates"),
+            " to run for so long",
+        )
+
+
 class ProgressReport:
     """Progress of several runs as one, in which a run counts by the cost of its replicates."""
 
@@ -174,8 +231,10 @@ class ProgressReport:
         target_sem: float | None,
     ) -> None:
         self.progress, self.target_sem = progress, target_sem
-        weights = np.array([float(run.route.cost) for run in runs])
-        self.weights = dict(zip(runs, weights / weights.sum(), strict=True))
+        work = [
+            float(run.route.cost) * (1 if run.total is None else run.replicates) for run in runs
+        ]
+        self.weights = {run: each / sum(work) for run, each in zip(runs, work, strict=True)}
         self.finished = 0.0  # share of all work that the runs before the present one had
         self.present: Run | None = None
 
@@ -191,8 +250,11 @@ class ProgressReport:
             total = run.replicates
         else:
             assert self.target_sem is not None
-            worst = _largest_sem(tally) / self.target_sem
-            needed = tally.replicates * worst * worst  # a power would raise an error, not overflow
+            # too few for a standard error: how many it takes cannot be told yet
+            needed = float(MIN_REPLICATES)
+            if tally.replicates >= MIN_REPLICATES:
+                worst = _largest_sem(tally) / self.target_sem
+                needed = tally.replicates * worst * worst  # a power might overflow
             total = max(tally.replicates, math.ceil(min(needed, 1e18)))
         share = self.finished + self.weights[run] * tally.replicates / total
         self.progress(min(round(share * total), total), total)

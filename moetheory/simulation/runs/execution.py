@@ -11,11 +11,6 @@ from queue import SimpleQueue
 from moetheory.common.errors import ExecutorError
 from moetheory.simulation.methods.tally import Tally
 
-GUARD = (
-    '; a script that starts processes must do so under `if __name__ == "__main__":`, '
-    "and a process that takes too much memory may be killed"
-)
-
 
 def carry_out(
     run: Callable[[int], Tally],
@@ -92,9 +87,16 @@ def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> F
 def _failure(executor: Executor, what: str, error: BaseException) -> ExecutorError:
     from concurrent.futures import ProcessPoolExecutor
 
-    said = f" ({str(error).splitlines()[0]})" if str(error) else ""
-    hint = GUARD if isinstance(executor, ProcessPoolExecutor) else ""
-    return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{hint}")
+    from moetheory.simulation.runs.process_failures import why_it_broke, why_none_can_start
+
+    said = f" ({str(error).splitlines()[0]})" if str(error).strip() else ""
+    hint = None
+    if isinstance(error, BrokenExecutor):
+        hint = why_it_broke(executor)
+    elif isinstance(executor, ProcessPoolExecutor):
+        hint = why_none_can_start()
+    more = f": {hint}" if hint else ""
+    return ExecutorError(f"the executor {type(executor).__name__} {what}{said}{more}")
 
 
 @contextmanager
@@ -102,10 +104,18 @@ def own_pool(workers: int) -> Iterator[Executor]:
     """A pool of processes that ends with the block, after the chunks at work.
 
     The processes ignore Ctrl-C, which ends the block in this process, and end with this process
-    however it ends.
+    however it ends. SIGTERM ends this process after the block, unless it is handled otherwise.
+
+    Raises
+    ------
+    ExecutorError
+        This process cannot start others.
     """
+    from moetheory.simulation.runs.process_failures import why_none_can_start
     from moetheory.simulation.runs.process_pool import Processes
 
+    if why := why_none_can_start():
+        raise ExecutorError(f"processes cannot be started: {why}")
     pool = Processes(workers)
     try:
         yield pool

@@ -8,10 +8,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from moetheory.common.seeding import RNG
-from moetheory.common.validation import count, number
+import numpy as np
+
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention
+from moetheory.common.seeding import RNG, require_rng
+from moetheory.common.validation import count, file_path, number, shown
+from moetheory.problem.sample_counts import checked_replicates
 
 MEMORY = 256 * 2**20
+WORKERS = 10_000  # processes that are started for a call, at most
 Progress = Callable[[int, int], object]
 
 
@@ -39,7 +44,7 @@ class ExecutionOptions:
     target_sem : float or None
         Instead of ``replicates``: run until no standard error is larger.
     rng : int, SeedSequence, Generator or None
-        The seed; None: that of the checkpoint, or a new one. It is checked when it is used.
+        The seed; None: that of the checkpoint, or a new one.
     executor : Executor, int or None
         What carries out the chunks; an integer: that many processes; None: this process.
     memory : int
@@ -65,16 +70,21 @@ class ExecutionOptions:
         checked: dict[str, Any] = {}
         if self.target_sem is None:
             if self.replicates is not None:
-                checked["replicates"] = count("replicates", self.replicates, minimum=2)
+                checked["replicates"] = checked_replicates(self.replicates)
         elif self.replicates is not None or self.part is not None:
             other = "replicates" if self.part is None else "part"
-            raise ValueError(f"{other} cannot be combined with target_sem, got both")
+            raise ArgumentError(
+                other, "cannot be combined with ", Mention("target_sem"), ", got both"
+            )
         else:
             checked["target_sem"] = number("target_sem", self.target_sem, above=0.0)
         checked["part"] = _checked_part(self.part)
         checked["executor"] = _checked_executor(self.executor)
         checked["memory"] = count("memory", self.memory, minimum=1)
-        checked["progress"] = _checked_progress(self.progress)
+        require_rng(self.rng)
+        _check_progress(self.progress)
+        if self.checkpoint is not None:
+            file_path("checkpoint", self.checkpoint)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -89,8 +99,10 @@ def _checked_part(part: Any) -> tuple[int, int] | None:
     """``part`` checked to be a pair (i, m) with 0 ≤ i < m, or None."""
     if part is None:
         return None
-    if not isinstance(part, tuple) or len(part) != 2:
-        raise ValueError(f"part must be a pair (i, m) of integers, got {part!r}")
+    if not isinstance(part, tuple):
+        raise ArgumentTypeError("part", f"must be a pair (i, m) of integers, got {shown(part)}")
+    if len(part) != 2:
+        raise ArgumentError("part", f"must be a pair (i, m) of integers, got {shown(part)}")
     parts = count("part[1]", part[1], minimum=1)
     return count("part[0]", part[0], minimum=0, maximum=parts - 1), parts
 
@@ -99,17 +111,18 @@ def _checked_executor(executor: Any) -> Executor | int | None:
     """``executor`` checked to be an Executor, a positive number of processes, or None."""
     if executor is None or isinstance(executor, Executor):
         return executor
-    if isinstance(executor, int) and not isinstance(executor, bool):
-        return count("executor", executor, minimum=1)
-    raise ValueError(
-        "executor must be a concurrent.futures.Executor, a number of processes or None, "
-        f"got {executor!r}"
+    if isinstance(executor, int | np.integer) and not isinstance(executor, bool):
+        return count("executor", executor, minimum=1, maximum=WORKERS)
+    raise ArgumentTypeError(
+        "executor",
+        "must be a concurrent.futures.Executor, a number of processes or None, "
+        f"got {shown(executor)}",
     )
 
 
-def _checked_progress(progress: Any) -> Progress | bool | None:
-    """``progress`` checked to be something that can be called, a bool, or None."""
+def _check_progress(progress: Any) -> None:
+    """Refuse anything but something that can be called, a bool, or None."""
     if not (progress is None or isinstance(progress, bool) or callable(progress)):
-        raise ValueError(f"progress must be a function, True, False or None, got {progress!r}")
-    allowed: Progress | bool | None = progress
-    return allowed
+        raise ArgumentTypeError(
+            "progress", f"must be a function, True, False or None, got {shown(progress)}"
+        )

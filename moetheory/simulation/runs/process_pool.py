@@ -27,11 +27,11 @@ class Processes(ProcessPoolExecutor):
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """A block during which Ctrl-C waits."""
+    """A block during which Ctrl-C and SIGTERM wait."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -41,6 +41,8 @@ def _no_interrupts() -> Iterator[None]:
 def _begin() -> None:
     """Initialise a process of the pool: ignore Ctrl-C, and end with the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

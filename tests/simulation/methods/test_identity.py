@@ -260,14 +260,18 @@ def test_differences_are_paired(generic):
     ("estimator", "changes", "message"),
     [
         (mt.MoE(TopK(4)), {}, "k must be at most 3, the number of experts, got 4"),
-        (mt.MoE(Hard()), {"samples": 30}, "Oracle routing only, got MoE(gate=Hard(), ridge=0.0)"),
+        (
+            mt.MoE(Hard()),
+            {"samples": 30},
+            "Oracle routing to be fitted, got MoE(gate=Hard(), ridge=0.0)",
+        ),
         (mt.MoE(Hard()), {"samples": 30}, "samples of a router are Learned(samples=...)"),
-        (mt.MoE(Soft()), {"method": "law"}, "method='law' needs samples"),
-        (mt.MoE(Soft()), {"leak": 0.1}, "need strict blocks, leakage_variances=0, got a model"),
+        (mt.MoE(Soft()), {"method": "law"}, 'method="law" needs samples'),
+        (mt.MoE(Soft()), {"leak": 0.1}, "must have strict blocks, leakage_variances=0, for gates"),
         (
             mt.Dense(),
             {"leak": 0.1, "method": "identity"},
-            "Dense(...) and MoE(gate=Oracle()) work with leakage",
+            "with which dense and oracle routing work",
         ),
         (mt.MoE(Learned(90)), {"method": "population"}, 'simulated with method="identity" only'),
         (mt.MoE(Hard()), {"memory": 10**5}, "memory must be at least"),

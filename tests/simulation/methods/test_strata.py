@@ -62,9 +62,9 @@ def test_gates_get_their_probability_at_least(generic):
 
 
 def test_parts_are_nearly_equal():
-    assert even_parts(7, 7) == [7]
-    assert even_parts(8, 7) == [4, 4]
-    assert even_parts(22, 7) == [6, 6, 5, 5]
+    assert list(even_parts(7, 7)) == [7]
+    assert list(even_parts(8, 7)) == [4, 4]
+    assert list(even_parts(22, 7)) == [6, 6, 5, 5]
 
 
 @pytest.mark.parametrize("method", ["population", "identity"])

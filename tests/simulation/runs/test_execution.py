@@ -237,9 +237,14 @@ def test_an_executor_that_is_found_broken_loses_nothing_that_was_done():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_a_killed_worker_is_an_executor_error_with_a_hint():
-    with own_pool(2) as pool, pytest.raises(ExecutorError, match=r"broke .*__main__.*memory"):
-        list(carry_out(signal.raise_signal, [0, 0, 0, 9, *[0] * 50], pool, 4))
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(9, "was killed by SIGKILL, as .* memory"), (11, "by SIGSEGV"), (15, "by SIGTERM")],
+)
+def test_a_killed_worker_is_an_executor_error_that_says_so(number, said):
+    with own_pool(2) as pool, pytest.raises(ExecutorError, match=said) as caught:
+        list(carry_out(signal.raise_signal, [0, 0, 0, number, *[0] * 50], pool, 4))
+    assert "__main__" not in str(caught.value)
 
 
 def test_our_pool_is_gone_when_the_block_ends():
@@ -334,14 +339,69 @@ def test_an_interrupt_that_is_ignored_stays_ignored(tmp_path):
     assert (run.returncode, run.stdout, run.stderr) == (0, "done\n", "")
 
 
+STARTING = (
+    "from moetheory.simulation.runs.execution import carry_out, own_pool\n"
+    "with own_pool(1) as pool:\n"
+    "    list(carry_out(abs, [1], pool, 1))\n"
+)
+
+
+def last_line(command, **options):
+    """The last line of what a command that fails writes to stderr: its error."""
+    run = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=60, **options
+    )
+    assert run.returncode == 1
+    line = run.stderr.rstrip().splitlines()[-1]
+    assert line.startswith("moetheory.common.errors.ExecutorError:"), run.stderr
+    return line
+
+
 def test_a_script_without_a_guard_is_told(tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(
-        "from moetheory.simulation.runs.execution import carry_out, own_pool\n"
-        "with own_pool(1) as pool:\n"
-        "    list(carry_out(abs, [1], pool, 1))\n"
-    )
-    run = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60)
-    assert run.returncode == 1
-    assert run.stderr.rstrip().splitlines()[-1].startswith("moetheory.common.errors.ExecutorError:")
-    assert 'if __name__ == "__main__":' in run.stderr.splitlines()[-1]
+    script.write_text(STARTING)
+    assert 'must do so under `if __name__ == "__main__":`' in last_line([script])
+
+
+def test_a_script_with_a_guard_whose_processes_fail_is_not_told_of_it(tmp_path):
+    script = tmp_path / "script.py"
+    body = STARTING.replace("\n", "\n    ")
+    script.write_text(f'if __name__ == "__main__":\n    {body}\nelse:\n    raise SystemExit(3)\n')
+    line = last_line([script])
+    assert "a worker process ended with exit code 3: what it wrote to stderr says why" in line
+
+
+def test_a_script_from_stdin_is_told_to_be_saved(tmp_path):
+    line = last_line(["-"], input=STARTING, cwd=tmp_path)
+    assert "<stdin> is no file: save the script in one, or leave executor out here" in line
+
+
+def test_code_without_a_script_can_start_processes():
+    subprocess.run([sys.executable, "-c", STARTING], check=True, timeout=60)
+
+
+def start_in_a_worker(kind):
+    """What an error says in a process that may not start others."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    try:
+        with own_pool(1) if kind == "ours" else ProcessPoolExecutor(1) as pool:
+            list(carry_out(abs, [1], pool, 1))
+    except ExecutorError as error:
+        return str(error)
+    return "started"
+
+
+@pytest.mark.parametrize("kind", ["ours", "Python's"])
+def test_a_daemonic_process_is_told_what_it_is(kind):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        said = pool.apply(start_in_a_worker, (kind,))
+    assert "a daemonic process may not start processes, and SpawnPoolWorker-" in said
+    assert "leave executor out here, or give one of threads" in said
+    assert "__main__" not in said
+
+
+def test_a_worker_of_joblib_is_told_what_it_is(monkeypatch):
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda **_: "loky")
+    with pytest.raises(ExecutorError, match="a worker of joblib may not start processes"):
+        own_pool(1).__enter__()
