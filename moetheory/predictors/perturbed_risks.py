@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, NoClosedForm
+from moetheory.common.validation import shown
 from moetheory.formulas import erasure, perturbed
 from moetheory.formulas.perturbed import BlockLosses, RoutedLosses
 from moetheory.predictors.optimal import (
@@ -28,27 +29,35 @@ def require_defined_perturbation(
 ) -> None:
     """Refuse a perturbation that is not defined for the estimator or the model."""
     if not isinstance(under, Perturbation):
-        raise ValueError(f"under must be a Perturbation, got {under!r}")
+        raise ArgumentTypeError("under", f"must be a Perturbation, got {shown(under)}")
     if under.confusion is not None and len(under.confusion) != model.experts:
-        raise ValueError(
-            f"confusion must have {model.experts} rows, one for each group, "
-            f"got {len(under.confusion)}"
+        raise ArgumentError(
+            "confusion",
+            f"must have {model.experts} rows, one for each group, got {len(under.confusion)}",
         )
     if routes_by_input(estimator) and (under.confusion is not None or under.radius):
         what = "confusion" if under.confusion is not None else "radius"
-        raise ValueError(
-            f"{what} needs oracle routing: the errors of another gate depend on the input, "
-            f"not on a given rule, got {estimator!r}"
+        raise ArgumentError(
+            what,
+            "needs oracle routing: the errors of another gate depend on the input, not on a given "
+            "rule, got ",
+            estimator,
         )
 
 
-def require_normal_errors(under: Perturbation, call: str) -> None:
-    """Refuse a worst-case shift of errors that are not normal; the error names ``call``."""
+def require_normal_errors(under: Perturbation, instead: object) -> None:
+    """Refuse a worst-case shift of errors that are not normal; the error says what to do instead.
+
+    ``instead`` is a part of a message.
+    """
     if under.radius and (under.erasure or under.noise is not None):
         other = "erasure" if under.erasure else "noise that is not normal"
         raise NoClosedForm(
-            f"the risk under a worst-case shift is known for normal errors only, not with {other}, "
-            f"got {under!r}; call {call}"
+            "the risk under a worst-case shift is known for normal errors only, not with "
+            f"{other}, got ",
+            under,
+            "; ",
+            instead,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.validation import read_only
 from moetheory.problem.estimators import Estimator, MoE, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
@@ -51,14 +52,17 @@ class Design:
         """The design of ``model``; ValueError where ``model`` or ``samples`` define no spikes."""
         checked_oracle(estimator, "the spectrum of a fixed design")
         if estimator.ridge:
-            raise ValueError(
-                "estimator must have no ridge: the spectrum of a design does not depend on it, "
-                f"got {estimator!r}"
+            raise ArgumentError(
+                "estimator",
+                "must have no ridge: the spectrum of a design does not depend on it, got ",
+                estimator,
             )
         if not checked_model(model).strict:
-            raise ValueError(
-                "model must have strict blocks, leakage_variances=0: with leakage a group's rows "
-                "are not zero off its block"
+            raise ArgumentError(
+                "model",
+                "must have strict blocks, ",
+                Mention("leakage_variances", 0),
+                ": with leakage a group's rows are not zero off its block",
             )
         counts = counts_of(samples, model)
         n = int(counts.sum())
@@ -67,9 +71,10 @@ class Design:
         spike_counts = np.bincount(groups, minlength=model.experts)
         if np.any(spike_counts > counts):
             g = int(np.argmax(spike_counts > counts))
-            raise ValueError(
-                f"samples must give group {g} a row for each of its {spike_counts[g]} coordinates "
-                f"with signal, or none, got {counts[g]}"
+            raise ArgumentError(
+                "samples",
+                f"must give group {g} a row for each of its {spike_counts[g]} coordinates "
+                f"with signal, or none, got {counts[g]}",
             )
         signal = counts[groups] / n * model.signal_variances[coordinates]
         if isinstance(estimator, MoE):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.validation import choice, number, read_only, regular_array, vector, whole
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
@@ -72,7 +73,7 @@ def checked_steps(steps: ArrayLike, name: str = "steps") -> IntArray:
     array = regular_array(name, steps)
     # integers beyond 64 bits are objects
     if array.ndim > 1 or array.size == 0 or array.dtype.kind not in "iufO":
-        raise ValueError(f"{name} must be an integer or a sequence of them, got {steps!r}")
+        raise ArgumentError(name, f"must be an integer or a sequence of them, got {steps!r}")
     counts = [whole(name, each, maximum=MOST_STEPS) for each in array.ravel().tolist()]
     result = np.array(counts, dtype=np.int64)
     read_only(result)
@@ -89,20 +90,24 @@ def checked_step_size(
     checked_training(training)
     if isinstance(step_size, str):
         if step_size != "optimal":
-            raise ValueError(f'step_size must be "optimal" or a number, got {step_size!r}')
+            raise ArgumentError("step_size", f'must be "optimal" or a number, got {step_size!r}')
         return "optimal"
     if regular_array("step_size", step_size).ndim == 0:
         return _checked_number("step_size", step_size)
     if training == "joint":
-        raise ValueError(
-            'step_size must be one number with training="joint", one loss of all experts, '
-            f"got {step_size!r}"
+        raise ArgumentError(
+            "step_size",
+            "must be one number with ",
+            Mention("training", "joint"),
+            f", one loss of all experts, got {step_size!r}",
         )
     sizes = vector("step_size", step_size, length=model.experts)
     for g, each in enumerate(sizes.tolist()):
         _checked_number(f"step_size[{g}]", each)
     if any(isinstance(each, Dense) for each in estimators):
-        raise ValueError(f"step_size must be one number for Dense(...), got shape {sizes.shape}")
+        raise ArgumentError(
+            "step_size", f"must be one number for Dense(...), got shape {sizes.shape}"
+        )
     return sizes
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.common.errors import NoClosedForm
-from moetheory.common.validation import number, zero_or_within
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
+from moetheory.common.validation import number, shown, zero_or_within
 from moetheory.problem import limits
 from moetheory.problem.gates import Gate, Oracle, checked_gate
-from moetheory.problem.model import BlockModel
+from moetheory.problem.model import BlockModel, checked_model
 
 
 class Parameters(NamedTuple):
@@ -54,7 +54,8 @@ class Dense:
 
     def parameters(self, model: BlockModel) -> Parameters:
         """The numbers of coefficients held and used: all d, for every input."""
-        return Parameters(model.dim, float(model.dim))
+        dim = checked_model(model).dim
+        return Parameters(dim, float(dim))
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class MoE:
 
         A gate that uses k experts uses at most the coefficients of the k largest blocks.
         """
-        used = self.gate.active(model.experts)
+        used = self.gate.active(checked_model(model).experts)
         if isinstance(self.gate, Oracle):
             return Parameters(model.dim, float(model.group_probabilities @ model.sizes))
         return Parameters(model.dim, float(np.sort(model.sizes)[-used:].sum()))
@@ -109,10 +110,10 @@ def _checked_ridge(ridge: float) -> float:
     return value
 
 
-def checked_estimator(estimator: Estimator) -> Estimator:
-    """``estimator`` itself; ValueError for anything that is not one."""
+def checked_estimator(estimator: Estimator, name: str = "estimator") -> Estimator:
+    """``estimator`` itself; an error with ``name`` for anything that is not one."""
     if not isinstance(estimator, Dense | MoE):
-        raise ValueError(f"estimator must be Dense(...) or MoE(...), got {estimator!r}")
+        raise ArgumentTypeError(name, f"must be Dense(...) or MoE(...), got {shown(estimator)}")
     return estimator
 
 
@@ -124,9 +125,12 @@ def routes_by_input(estimator: Estimator) -> bool:
 def require_strict(model: BlockModel) -> None:
     """Refuse leakage, for which the posterior weights of the gates do not hold."""
     if not model.strict:
-        raise ValueError(
-            "gates that route by the input need strict blocks, leakage_variances=0, got a model "
-            "with leakage; Dense(...) and MoE(gate=Oracle()) work with leakage"
+        raise ArgumentError(
+            "model",
+            "must have strict blocks, ",
+            Mention("leakage_variances", 0),
+            ", for gates that route by the input, got leakage, with which dense and oracle routing "
+            "work",
         )
 
 
@@ -144,7 +148,7 @@ def require_oracle(estimator: Estimator, what: str) -> None:
     """Refuse gates other than `Oracle`, with which ``what`` has no closed form."""
     if routes_by_input(estimator):
         raise NoClosedForm(
-            f"{what} is known for Dense(...) and MoE(gate=Oracle()) only, got {estimator!r}"
+            f"{what} is known for dense and for oracle routing only, got ", estimator
         )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from moetheory.common.validation import count, number
+from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.validation import choice, count, number, shown
 
 MomentKind = Literal["blocks", "full"]
+MOMENT_KINDS: tuple[MomentKind, ...] = get_args(MomentKind)
 
 
 class _OneExpertGate:
@@ -112,7 +114,9 @@ class TopK:
     def active(self, experts: int) -> int:
         """The largest number of experts used for an input."""
         if self.k > experts:
-            raise ValueError(f"k must be at most {experts}, the number of experts, got {self.k}")
+            raise ArgumentError(
+                "k", f"must be at most {experts}, the number of experts, got {self.k}"
+            )
         return self.k
 
 
@@ -145,8 +149,7 @@ class Learned(_OneExpertGate):
     def __post_init__(self) -> None:
         if self.samples is not None:
             object.__setattr__(self, "samples", count("samples", self.samples, minimum=1))
-        if self.moments not in get_args(MomentKind):
-            raise ValueError(f'moments must be "blocks" or "full", got {self.moments!r}')
+        object.__setattr__(self, "moments", choice("moments", self.moments, MOMENT_KINDS))
 
     @property
     def label(self) -> str:
@@ -163,8 +166,9 @@ Gate = Oracle | Hard | Soft | TopK | Learned
 def checked_gate(gate: Gate) -> Gate:
     """``gate`` itself; ValueError for anything that is not one."""
     if not isinstance(gate, Gate):
-        raise ValueError(
-            f"gate must be Oracle(), Hard(), Soft(...), TopK(...) or Learned(...), got {gate!r}"
+        raise ArgumentTypeError(
+            "gate",
+            f"must be Oracle(), Hard(), Soft(...), TopK(...) or Learned(...), got {shown(gate)}",
         )
     return gate
 

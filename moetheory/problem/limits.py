@@ -19,6 +19,7 @@ SQUARES: Limits = (1e-80, 1e80)  # of labels: the variance of their noise
 LENGTHS: Limits = (1e-20, 1e20)  # of features: their squares are variances
 FACTORS: Limits = (1e-12, 1e12)  # of features: the drag
 RATIOS: Limits = (1e-15, 1e15)  # of feature noise to the largest signal energy of a group
+MOST_COORDINATES = 2**27  # of a model that is made from a few numbers: an array of 1 GiB
 SLACK = 1e-9  # of these ratios: the sum of variances is rounded
 ROUNDING = 1e-10  # of the largest eigenvalue or coefficient: smaller ones may be rounding
 
@@ -37,9 +38,10 @@ def check_noise(noise: float, block_of: IntArray, signal: FloatArray, leakage: F
     low, high = (ratio * energy for ratio in RATIOS)
     if energy and noise and not (1.0 - SLACK) * low <= noise <= (1.0 + SLACK) * high:
         raise OutOfRangeError(
-            f"noise_variance must be 0 or between {RATIOS[0]:g} and {RATIOS[1]:g} times the "
+            "noise_variance",
+            f"must be 0 or between {RATIOS[0]:g} and {RATIOS[1]:g} times the "
             f"largest signal energy of a group, {energy:g}: between {low:g} and {high:g}, "
-            f"got {noise:g}"
+            f"got {noise:g}",
         )
 
 

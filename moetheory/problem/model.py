@@ -12,20 +12,27 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
+from moetheory.common.seeding import RNG, generator_of
+from moetheory.common.text import code, fits_screen, short_repr
 from moetheory.common.validation import (
     Limits,
     count,
     distinct,
+    file_path,
     number,
     read_only,
     regular_array,
     scalar_or_vector,
+    shown,
     vector,
     zero_or_within,
 )
 from moetheory.problem import eigenbasis, limits, model_families, model_json
 from moetheory.problem.probabilities import normalised
 
+MOST_NUMBERS = 2**31  # in the features of a sample: 16 GiB
+_MOST_COORDINATES_SHOWN = 32  # of a model that may be written out as code
 _FIELDS = (
     "group_probabilities",
     "block_of",
@@ -46,13 +53,16 @@ _LIMITS: dict[str, Limits] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sample:
     """A drawn data set: ``features`` (n, d), noise included; ``labels`` (n,); ``groups`` (n,)."""
 
     features: FloatArray
     labels: FloatArray
     groups: IntArray
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -140,9 +150,10 @@ class BlockModel:
         sizes = np.bincount(blocks, minlength=len(probabilities))
         if not sizes.all():
             empty = int(np.argmin(sizes))
-            raise ValueError(
-                f"block_of must give every expert a coordinate, got none for {empty} "
-                f"(of {len(probabilities)} experts)"
+            raise ArgumentError(
+                "block_of",
+                f"must give every expert a coordinate, got none for {empty} "
+                f"(of {len(probabilities)} experts)",
             )
         read_only(sizes)
         leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
@@ -288,8 +299,9 @@ class BlockModel:
         ------
         ValueError
             `BlockModel` refuses an argument, or a covariance is not square, not symmetric
-            (largest difference beyond 1e-10 of the largest entry) or not positive semidefinite
-            (smallest eigenvalue below -1e-10 of the largest). The message says which, and the
+            (largest difference beyond 1e-10 of the largest entry, float32: 1e-5) or not positive
+            semidefinite (smallest eigenvalue below -1e-10 of the largest, float32: -1e-5). The
+            message says which, and the
             smallest eigenvalue.
 
         Examples
@@ -339,22 +351,20 @@ class BlockModel:
         >>> model.replace(noise_variance=2.0).noise_variance
         2.0
         """
-        unknown = sorted(set(changes) - set(_FIELDS))
-        if unknown:
-            raise ValueError(f"replace() takes {', '.join(_FIELDS)}; got {', '.join(unknown)}")
+        for name in changes:
+            if name not in _FIELDS:
+                raise ArgumentKeyError(name, f"is unknown: replace() takes {', '.join(_FIELDS)}")
         return BlockModel(**{**self.fields(), **changes})
 
-    def sample(
-        self, n: int, rng: int | np.random.SeedSequence | np.random.Generator | None = None
-    ) -> Sample:
-        """Draw ``n`` independent samples; ``rng`` is what `numpy.random.default_rng` takes.
+    def sample(self, n: int, rng: RNG = None) -> Sample:
+        """Draw ``n`` independent samples; ``rng`` is an integer, SeedSequence, Generator or None.
 
         >>> data = BlockModel.isotropic(4, 2, noise_variance=1.0).sample(5, rng=0)
         >>> data.features.shape, data.labels.shape, data.groups.shape
         ((5, 4), (5,), (5,))
         """
-        n = count("n", n)
-        generator = np.random.default_rng(rng)
+        n = count("n", n, maximum=MOST_NUMBERS // self.dim)
+        generator = generator_of(rng)
         groups = generator.choice(self.experts, size=n, p=self.group_probabilities)
         active = self.block_of == groups[:, np.newaxis]
         variances = np.where(active, self.signal_variances, self.leakage_variances)
@@ -389,15 +399,39 @@ class BlockModel:
         return _rebuild, (self.fields(),)
 
     def __repr__(self) -> str:
+        text = self._code() if self.dim <= _MOST_COORDINATES_SHOWN else ""
+        return text if text and fits_screen(text) else f"<{self.summary}>"
+
+    def _code(self) -> str:
+        """The call that makes this model."""
+        fields = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in self.fields().items()
+        }
+        if self.rotations is not None:
+            fields["rotations"] = [basis.tolist() for basis in self.rotations]
+        leakage = self.leakage_variances
+        if not np.diff(leakage).any():
+            fields["leakage_variances"] = float(leakage[0])
         parts = [
-            f"dim={self.dim}",
-            f"experts={self.experts}",
-            f"noise_variance={self.noise_variance:g}",
-            f"null_risk={self.null_risk:g}",
+            f"{name}={value!r}"
+            for name, value in fields.items()
+            if name in _FIELDS[:5] or value not in (None, 0.0)
         ]
-        if not self.strict:
-            parts.append("leaking")
-        return f"<BlockModel {' '.join(parts)}>"
+        return code(f"BlockModel({', '.join(parts)})")
+
+    @property
+    def summary(self) -> str:
+        """The model in one line: its size, its noise, its null risk.
+
+        >>> BlockModel.isotropic(1024, 8, noise_variance=0.5).summary
+        'BlockModel dim=1024 experts=8 noise_variance=0.5 null_risk=1'
+        """
+        leaking = "" if self.strict else " leaking"
+        return (
+            f"BlockModel dim={self.dim} experts={self.experts} "
+            f"noise_variance={self.noise_variance:g} null_risk={self.null_risk:g}{leaking}"
+        )
 
     def fields(self) -> dict[str, Any]:
         """The constructor's arguments by name."""
@@ -410,7 +444,7 @@ class BlockModel:
 
         A file that is already there is replaced only once the new one is complete.
         """
-        model_json.write(path, self.fields())
+        model_json.write(file_path("path", path), self.fields())
 
     @classmethod
     def from_json(cls, path: str | os.PathLike[str]) -> BlockModel:
@@ -419,21 +453,25 @@ class BlockModel:
         Raises
         ------
         ValueError
-            The file is not JSON (truncated, say), not a model, or has unknown or missing keys.
+            The file is not JSON in UTF-8 (truncated, say), not a model, has unknown, missing or
+            repeated keys, is a pipe or a device, or has more than 1 GiB. A field that cannot be is
+            refused as by `BlockModel`; the message then begins with the file.
         OSError
             The file cannot be read.
         """
-        fields = model_json.read(path, _FIELDS)
+        place = file_path("path", path)
+        fields = model_json.read(place, _FIELDS)
         try:
             return cls(**fields)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{os.fspath(path)}: {error}") from None
+        except ArgumentError as error:
+            error.place = f"{model_json.named(place)}: {error.place}"
+            raise
 
 
 def checked_model(model: BlockModel) -> BlockModel:
     """``model`` itself; ValueError for anything that is not a `BlockModel`."""
     if not isinstance(model, BlockModel):
-        raise ValueError(f"model must be a BlockModel, got {model!r}")
+        raise ArgumentTypeError("model", f"must be a BlockModel, got {shown(model)}")
     return model
 
 
@@ -446,14 +484,15 @@ def _checked_blocks(block_of: ArrayLike, experts: int) -> IntArray:
     """``block_of`` as a new read-only array (d,) of integers from 0 to ``experts`` - 1."""
     given = regular_array("block_of", block_of)
     if given.ndim != 1 or given.size == 0:
-        raise ValueError(f"block_of must have shape (d,) with d > 0, got {given.shape}")
+        raise ArgumentError("block_of", f"must have shape (d,) with d > 0, got {given.shape}")
     if given.dtype.kind not in "iu":
-        raise ValueError(f"block_of must hold integers, got {given.dtype} values")
+        raise ArgumentTypeError("block_of", f"must hold integers, got {given.dtype} values")
     bad = np.flatnonzero((given < 0) | (given >= experts))
     if bad.size:
-        raise ValueError(
-            f"block_of must lie in 0..{experts - 1} (one block per group), "
-            f"got {given[bad[0]]} at index {bad[0]}"
+        raise ArgumentError(
+            "block_of",
+            f"must lie in 0..{experts - 1} (one block per group), "
+            f"got {given[bad[0]]} at index {bad[0]}",
         )
     blocks = given.astype(np.int64)
     read_only(blocks)

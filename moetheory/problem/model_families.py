@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.errors import OutOfRangeError
+from moetheory.common.errors import ArgumentError, Mention, OutOfRangeError
 from moetheory.common.validation import (
     count,
+    distinct,
     members,
     number,
     scalar_or_vector,
@@ -29,17 +30,27 @@ def power_law(
     leakage_variances: ArrayLike,
 ) -> dict[str, Any]:
     """The fields of `BlockModel.power_law` that it does not take as they are given."""
-    dim = count("dim", dim, minimum=1, maximum=2**48)
+    dim = count("dim", dim, minimum=1, maximum=limits.MOST_COORDINATES)
     experts = count("experts", experts, minimum=1)
     if dim % experts:
-        raise ValueError(f"experts must divide dim, got experts={experts} and dim={dim}")
+        raise ArgumentError(
+            "experts",
+            "must divide ",
+            Mention("dim"),
+            ", got ",
+            Mention("experts", experts),
+            " and ",
+            Mention("dim", dim),
+        )
     energy = number("signal_energy", signal_energy, above=0.0)
     power = number("label_power", label_power, minimum=0.0)
     decay = number("decay", decay, minimum=0.0)
     leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
     low, high = limits.NUMBERS
     if not low <= energy <= high:
-        raise OutOfRangeError(f"signal_energy must be between {low:g} and {high:g}, got {energy:g}")
+        raise OutOfRangeError(
+            "signal_energy", f"must be between {low:g} and {high:g}, got {energy:g}"
+        )
     zero_or_within("label_power", power, limits.NUMBERS)
     zero_or_within("leakage_variances", leakage, limits.NUMBERS)
     ranks = np.arange(1, dim // experts + 1, dtype=np.float64)
@@ -48,16 +59,18 @@ def power_law(
         variances = shape * (energy / shape.sum())
     if variances.min() < low:
         raise OutOfRangeError(
-            f"signal_energy={energy:g} with decay={decay:g} must leave every coordinate a "
-            f"variance of at least {low:g}, got {variances.min():g}"
+            Mention("signal_energy", energy),
+            "must leave every coordinate a variance of at least "
+            f"{low:g}, got {variances.min():g} with ",
+            Mention("decay", decay),
         )
     # E (xᵀb)² = b² Σ_m (λ_m + (K-1) ν_m)/K when all coefficients equal b
-    spread = energy + (experts - 1) * float(leakage.mean()) * dim / experts
+    spread = energy + (experts - 1) * float(distinct(leakage).mean()) * dim / experts
     coefficient = float(np.sqrt(power / spread))
     if 0.0 < coefficient < low:
         raise OutOfRangeError(
-            f"label_power={power:g} must leave every coefficient a size of at least "
-            f"{low:g}, got {coefficient:g}"
+            Mention("label_power", power),
+            f"must leave every coefficient a size of at least {low:g}, got {coefficient:g}",
         )
     return {
         "group_probabilities": np.full(experts, 1.0 / experts),
@@ -75,23 +88,23 @@ def from_covariances(
     """The fields of `BlockModel.from_covariances` that it does not take as they are given."""
     matrices, betas = members("covariances", covariances), members("coefficients", coefficients)
     if not matrices:
-        raise ValueError("covariances must hold at least one matrix, got none")
+        raise ArgumentError("covariances", "must hold at least one matrix, got none")
+    diagonal = [eigenbasis.diagonalise(f"covariances[{g}]", c) for g, c in enumerate(matrices)]
     if len(betas) != len(matrices):
-        raise ValueError(
-            f"coefficients must hold one vector for each of the {len(matrices)} "
-            f"covariances, got {len(betas)}"
+        raise ArgumentError(
+            "coefficients",
+            f"must hold one vector for each of the {len(matrices)} covariances, got {len(betas)}",
         )
     spectra, bases, rotated = [], [], []
-    for g, (covariance, beta) in enumerate(zip(matrices, betas, strict=True)):
-        eigenvalues, basis = eigenbasis.diagonalise(f"covariances[{g}]", covariance)
+    for g, ((eigenvalues, basis), beta) in enumerate(zip(diagonal, betas, strict=True)):
         given = vector(f"coefficients[{g}]", beta, length=len(eigenvalues))
         zero_or_within(f"coefficients[{g}]", given, limits.NUMBERS)
         spectra.append(limits.without_rounding(eigenvalues))
         bases.append(basis)
         rotated.append(limits.without_rounding(basis.T @ given))
         for name, values in (
-            (f"the eigenvalues of covariances[{g}]", spectra[g]),
-            (f"coefficients[{g}] in the eigenbasis", rotated[g]),
+            (f"covariances[{g}] (its eigenvalues)", spectra[g]),
+            (f"coefficients[{g}] (in the eigenbasis)", rotated[g]),
         ):
             zero_or_within(name, values, limits.NUMBERS)
     experts = len(spectra)

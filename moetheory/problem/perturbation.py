@@ -10,16 +10,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.validation import count, number, read_only, real_array, zero_or_within
+from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError, Mention
+from moetheory.common.frozen import Frozen
+from moetheory.common.text import code, fits_screen
+from moetheory.common.validation import (
+    count,
+    number,
+    read_only,
+    real_array,
+    shown,
+    vector,
+    zero_or_within,
+)
 from moetheory.problem import limits
 from moetheory.problem.probabilities import normalised
 
 MOST_DEVIATIONS = 1e8  # a mean of more would leave few digits of the noise drawn around it
-MOST_GROUPS_SHOWN = 3  # the largest confusion matrix that is written out
+MOST_CONFUSED = 2**14  # groups of a confusion matrix: 2 GiB
+MOST_GROUPS_SHOWN = 16  # the largest confusion matrix that may be written out
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
-class Perturbation:
+class Perturbation(Frozen):
     r"""The differences at test time; arguments that are not given stay as in training.
 
     An input of group i is confused with group j, and is then changed by drag, noise, erasure and a
@@ -107,8 +119,12 @@ class Perturbation:
             zero_or_within("noise_variance", noise_variance, limits.NUMBERS)
         drag = checked_drag(drag)
         if drag and confusion is None:
-            raise ValueError(
-                f"drag needs confusion, the groups to be dragged to, got drag={drag:g}"
+            raise ArgumentError(
+                "drag",
+                "needs ",
+                Mention("confusion"),
+                ", the groups to be dragged to, got ",
+                Mention("drag", drag),
             )
         radius = number("radius", radius, minimum=0.0)
         zero_or_within("radius", radius, limits.LENGTHS)
@@ -123,32 +139,56 @@ class Perturbation:
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
+        if self.confusion is not None and len(self.confusion) <= MOST_GROUPS_SHOWN:
+            text = self._code(str(self.confusion.tolist()))
+            if fits_screen(text):
+                return text
+        return self._code(None if self.confusion is None else _confusion_shape(self.confusion))
+
+    def _code(self, confusion: str | None) -> str:
+        """The call that makes this perturbation, with a text for its confusion matrix."""
         parts = {
             "noise_variance": self.noise_variance,
-            "confusion": None if self.confusion is None else _confusion_text(self.confusion),
+            "confusion": confusion,
             "drag": self.drag or None,
             "noise": None if self.noise is None else _distribution_text(self.noise),
             "erasure": self.erasure or None,
             "radius": self.radius or None,
         }
         given = ", ".join(f"{name}={value}" for name, value in parts.items() if value is not None)
-        return f"Perturbation({given})"
+        return code(f"Perturbation({given})")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Perturbation):
+            return NotImplemented
+        mine, theirs = vars(self), vars(other)
+        return _same_law(self.noise, other.noise) and all(
+            np.array_equal(mine[name], theirs[name]) for name in mine if name != "noise"
+        )
+
+    def __hash__(self) -> int:
+        confusion = None if self.confusion is None else self.confusion.tobytes()
+        law = None if self.noise is None else self.noise.dist.name
+        given = (self.noise_variance, confusion, self.drag, law, self.erasure, self.radius)
+        return hash(("Perturbation", *given))
 
     def replace(self, **changes: Any) -> Perturbation:
         """A new perturbation with some constructor arguments changed."""
+        for name in changes:
+            if name not in vars(self):
+                raise ArgumentKeyError(name, f"is unknown: replace() takes {', '.join(vars(self))}")
         return Perturbation(**{**vars(self), **changes})
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # through the constructor: NumPy's own unpickling returns writable arrays
-        return _rebuild, (vars(self),)
 
     def noise_of(self, own: float) -> float:
         r"""The test noise variance :math:`\sigma_o^2`, for a model with noise variance ``own``."""
+        own = number("own", own, minimum=0.0)
         return own if self.noise_variance is None else self.noise_variance
 
     def taken(self, shares: FloatArray) -> FloatArray:
         """The shares of inputs taken for each group, (K,), from the true ``shares``."""
-        return shares if self.confusion is None else shares @ self.confusion
+        length = None if self.confusion is None else len(self.confusion)
+        shares = vector("shares", shares, length=length)
+        return shares if self.confusion is None else np.asarray(shares @ self.confusion)
 
 
 def checked_drag(drag: float) -> float:
@@ -175,29 +215,24 @@ def even_confusion(experts: int, rate: float) -> FloatArray:
            [0.1, 0.8, 0.1],
            [0.1, 0.1, 0.8]])
     """
-    experts = count("experts", experts, minimum=2)
+    experts = count("experts", experts, minimum=2, maximum=MOST_CONFUSED)
     rate = number("rate", rate, minimum=0.0)
     if rate > 1.0:
-        raise ValueError(f"rate must be at most 1, got {rate:g}")
+        raise ArgumentError("rate", f"must be at most 1, got {rate:g}")
     matrix = np.full((experts, experts), rate / (experts - 1))
     np.fill_diagonal(matrix, 1.0 - rate)
     return matrix
-
-
-def _rebuild(fields: dict[str, Any]) -> Perturbation:
-    """The perturbation of these constructor arguments, for pickles."""
-    return Perturbation(**fields)
 
 
 def _checked_confusion(given: ArrayLike) -> FloatArray:
     """``given`` as a new read-only array (K, K) with rows that sum to 1."""
     matrix = real_array("confusion", given)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
-        raise ValueError(f"confusion must be a square matrix, got shape {matrix.shape}")
+        raise ArgumentError("confusion", f"must be a square matrix, got shape {matrix.shape}")
     if matrix.min() < 0.0:
         g, j = (int(i) for i in np.argwhere(matrix < 0.0)[0])
-        raise ValueError(
-            f"confusion must not be negative, got {matrix[g, j]:g} at index ({g}, {j})"
+        raise ArgumentError(
+            "confusion", f"must not be negative, got {matrix[g, j]:g} at index ({g}, {j})"
         )
     matrix = normalised("confusion", given, matrix)
     read_only(matrix)
@@ -207,35 +242,59 @@ def _checked_confusion(given: ArrayLike) -> FloatArray:
 def _checked_noise(noise: Any) -> Any:
     """``noise`` itself; ValueError unless it is one frozen distribution of finite variance."""
     if not all(hasattr(noise, name) for name in ("dist", "args", "kwds", "rvs", "stats")):
-        raise ValueError(
-            "noise must be a frozen distribution of scipy.stats, such as stats.laplace() or "
-            f"stats.t(5), got {noise!r}"
+        raise ArgumentTypeError(
+            "noise",
+            "must be a frozen distribution of scipy.stats, such as stats.laplace() or "
+            f"stats.t(5), got {shown(noise)}",
         )
     with np.errstate(all="ignore"):  # what is not finite is refused below
         moments = noise.stats(moments="mv")
     if any(np.ndim(moment) for moment in moments):
-        raise ValueError(
-            f"noise must be one distribution, got several, {_distribution_text(noise)}"
+        raise ArgumentError(
+            "noise", f"must be one distribution, got several, {_distribution_text(noise)}"
         )
     mean, variance = map(float, moments)
     if not (math.isfinite(mean) and 0.0 < variance < math.inf):
-        raise ValueError(
-            f"noise must have a finite variance above zero, got {_distribution_text(noise)} "
-            f"with variance {variance:g}"
+        raise ArgumentError(
+            "noise",
+            f"must have a finite variance above zero, got {_distribution_text(noise)} "
+            f"with variance {variance:g}",
         )
     if abs(mean) > MOST_DEVIATIONS * math.sqrt(variance):
-        raise ValueError(
-            f"noise must have a mean of at most {MOST_DEVIATIONS:g} standard deviations, or its "
+        raise ArgumentError(
+            "noise",
+            f"must have a mean of at most {MOST_DEVIATIONS:g} standard deviations, or its "
             f"draws lose their digits, got {_distribution_text(noise)} with mean {mean:g} and "
-            f"variance {variance:g}"
+            f"variance {variance:g}",
         )
     return noise
 
 
-def _confusion_text(confusion: FloatArray) -> str:
-    """The entries of a small confusion matrix, the shape of a large one."""
-    experts = len(confusion)
-    return str(confusion.tolist()) if experts <= MOST_GROUPS_SHOWN else f"<{experts} x {experts}>"
+def _confusion_shape(confusion: FloatArray) -> str:
+    return f"<{len(confusion)} x {len(confusion)}>"
+
+
+def _same_law(one: Any, other: Any) -> bool:
+    """Whether two frozen distributions, or None, are the same: one object, or one construction."""
+    if one is other or one is None or other is None:
+        return one is other
+    if type(one.dist) is not type(other.dist) or one.dist.name != other.dist.name:
+        return False
+    if _arguments_of(one) != _arguments_of(other):
+        return False
+    points = np.linspace(0.01, 0.99, 9)  # quantiles tell laws of one name apart: histograms
+    return np.array_equal(one.ppf(points), other.ppf(points))
+
+
+def _arguments_of(law: Any) -> dict[str, Any]:
+    """The arguments of a frozen distribution by name, with the defaults of place and scale."""
+    shapes = law.dist.shapes.split(", ") if law.dist.shapes else []
+    return {
+        "loc": 0.0,
+        "scale": 1.0,
+        **dict(zip([*shapes, "loc", "scale"], law.args, strict=False)),
+        **law.kwds,
+    }
 
 
 def _distribution_text(noise: Any) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import ArgumentError
+from moetheory.common.validation import by_precision
 
 TOLERANCE = 1e-9  # of a sum, from 1
 SINGLE_TOLERANCE = 1e-6  # of a sum of numbers in single precision
@@ -35,12 +37,14 @@ def normalised(name: str, given: ArrayLike, array: FloatArray) -> FloatArray:
     ValueError
         A sum deviates from 1 by more.
     """
-    single = np.asarray(given).dtype == np.float32
+    tolerance = by_precision(given, TOLERANCE, SINGLE_TOLERANCE)
     sums = np.array([_exact_sum(row) for row in np.atleast_2d(array).tolist()])
     worst = int(np.argmax(np.abs(sums - 1.0)))
-    if abs(sums[worst] - 1.0) > (SINGLE_TOLERANCE if single else TOLERANCE):
-        what, where = (name, "") if array.ndim == 1 else (f"rows of {name}", f" in row {worst}")
-        raise ValueError(f"{what} must sum to 1, got {sums[worst]:.12g}{where}")
+    if abs(sums[worst] - 1.0) > tolerance:
+        sums_to, where = (
+            ("sum", "") if array.ndim == 1 else ("have rows that sum", f" in row {worst}")
+        )
+        raise ArgumentError(name, f"must {sums_to} to 1, got {sums[worst]:.12g}{where}")
     scale = np.where(np.abs(sums - 1.0) > ROUNDING, sums, 1.0)
     return np.asarray(array / (scale[0] if array.ndim == 1 else scale[:, np.newaxis]))
 

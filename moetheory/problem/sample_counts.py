@@ -8,12 +8,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from moetheory.common.arrays import IntArray
+from moetheory.common.errors import ArgumentError
 from moetheory.common.validation import choice, count, read_only, regular_array
 from moetheory.problem.model import BlockModel
 
 Counts = Literal["fixed", "multinomial"]
 COUNTS: tuple[Counts, ...] = get_args(Counts)
 MOST_SAMPLES = 2**63 - 1
+MOST_REPLICATES = 10**15  # years of work for what is fastest to draw
 
 
 def counts_of(samples: Any, model: BlockModel) -> IntArray:
@@ -41,8 +43,8 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
     else:
         shape = regular_array("samples", samples).shape
         if shape != (model.experts,):
-            raise ValueError(
-                f"samples must be an integer or have shape ({model.experts},), got {shape}"
+            raise ArgumentError(
+                "samples", f"must be an integer or have shape ({model.experts},), got {shape}"
             )
         # one by one: an array of them would turn True into 1 and 2⁶³ into a float
         given = samples.tolist() if isinstance(samples, np.ndarray) else samples
@@ -52,12 +54,21 @@ def counts_of(samples: Any, model: BlockModel) -> IntArray:
         ]
         total = sum(result)
         if total == 0:
-            raise ValueError("samples must be at least 1 in total, got 0")
+            raise ArgumentError("samples", "must be at least 1 in total, got 0")
         if total > MOST_SAMPLES:
-            raise ValueError(f"samples must be at most {MOST_SAMPLES} in total, got {total}")
+            raise ArgumentError("samples", f"must be at most {MOST_SAMPLES} in total, got {total}")
     counts = np.array(result, dtype=np.int64)
     read_only(counts)
     return counts
+
+
+def checked_replicates(replicates: Any, minimum: int = 2) -> int:
+    """``replicates`` as an integer from ``minimum`` to 10¹⁵.
+
+    >>> checked_replicates(1000)
+    1000
+    """
+    return count("replicates", replicates, minimum=minimum, maximum=MOST_REPLICATES)
 
 
 def checked_counts(counts: Any) -> Counts:

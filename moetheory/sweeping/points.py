@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.errors import NoClosedForm
-from moetheory.common.validation import number
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
+from moetheory.common.validation import number, shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
-from moetheory.problem.estimators import Estimator, require_strict, routes_by_input
+from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 
+NUMBERS = ("noise_variance", "leakage_variances", "label_noise_variance")  # of a model
 PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
+QUANTITIES = (*NUMBERS, "leakage", "samples", "steps", *PERTURBED)
 
 
 class SweepPoint(NamedTuple):
@@ -38,11 +40,14 @@ def points_of(
 ) -> list[SweepPoint]:
     """The points of a sweep, one for each value of ``grid``."""
     if over == "samples" and samples is not None:
-        raise ValueError(
-            f'samples must not be given with over="samples", whose values they are, got {samples!r}'
+        raise ArgumentError(
+            "samples",
+            "must not be given with ",
+            Mention("over", "samples"),
+            f", whose values they are, got {samples!r}",
         )
     if under is not None and not isinstance(under, Perturbation):
-        raise ValueError(f"under must be a Perturbation, got {under!r}")
+        raise ArgumentTypeError("under", f"must be a Perturbation, got {shown(under)}")
     return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
 
 
@@ -51,7 +56,8 @@ def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint
     for estimator in estimators:
         for point in points:
             with named(point.name):
-                estimator.parameters(point.model)  # refuses a gate with too many experts
+                if isinstance(estimator, MoE):  # refuse a gate with too many experts
+                    estimator.gate.active(point.model.experts)
                 if point.under is not None:
                     require_defined_perturbation(point.under, estimator, point.model)
                 if point.samples is None and routes_by_input(estimator):
@@ -78,8 +84,10 @@ def _point(
         elif over == "leakage":
             overlap = number(over, value, minimum=0.0, below=1e150)  # it will be squared
             model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
-        elif over != "samples":
+        elif over in NUMBERS:
             model = model.replace(**{over: value})
+        elif over != "samples":
+            raise ArgumentError("over", f"must be one of {', '.join(QUANTITIES)}, got {over!r}")
     return SweepPoint(name, model, samples, under)
 
 
@@ -99,6 +107,6 @@ def named(place: str) -> Iterator[None]:
     """Begin the messages of errors with the point at which they are raised."""
     try:
         yield
-    except (ValueError, NoClosedForm) as error:
-        kind = NoClosedForm if isinstance(error, NoClosedForm) else ValueError
-        raise kind(f"at {place}: {error}") from None
+    except (ArgumentError, NoClosedForm) as error:
+        error.place = f"at {place}: "
+        raise

@@ -9,13 +9,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.errors import HeavyTailWarning, NoClosedForm
-from moetheory.common.seeding import RNG, child, entropy_of
-from moetheory.common.validation import count, members, number, regular_array, whole
-from moetheory.problem.descent_schedule import StepSize, TrainingMode
+from moetheory.common.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    HeavyTailWarning,
+    Mention,
+    NoClosedForm,
+)
+from moetheory.common.seeding import RNG, child, entropy_of, require_rng
+from moetheory.common.terminal import Report, reporting
+from moetheory.common.validation import (
+    members,
+    number,
+    regular_array,
+    shown,
+    text,
+    whole,
+)
+from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_training
 from moetheory.problem.estimators import Dense, Estimator, MoE, checked_estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.estimates import Estimates
 from moetheory.results.risks import Risk
 from moetheory.results.tables import Sweep, column_names
@@ -38,7 +53,7 @@ def sweep(
     training: TrainingMode = "own",
     replicates: int | None = None,
     rng: RNG = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | bool | None = None,
 ) -> Sweep:
     r"""Tabulate the excess risk of each estimator over a quantity, by theory and simulation.
 
@@ -73,8 +88,8 @@ def sweep(
         are infinitely many training samples. Risks without a formula are then NaN in theory
         (gates other than `Hard` and `Soft`, all such gates under a perturbation), but simulated.
     rng : int, SeedSequence, Generator or None
-    progress : callable, optional
-        Called as ``progress(done, total)`` in replicates.
+    progress : callable or bool, optional
+        Called as ``progress(done, total)`` in replicates. True: a line on stderr.
 
     Returns
     -------
@@ -127,22 +142,37 @@ def sweep(
     >>> result["dense"].tolist(), result["moe"].tolist()
     ([1.0, 0.68, 0.5648, 0.5084], [1.0, 0.44, 0.3504, 0.3338])
     """
-    grid = _grid(over, values)
+    if not (isinstance(model, BlockModel) or callable(model)):
+        raise ArgumentTypeError(
+            "model", f"must be a BlockModel or a function of a value, got {shown(model)}"
+        )
+    grid = _grid(text("over", over), values)
     estimators = [
-        checked_estimator(estimator)
-        for estimator in members("estimators", estimators, of="estimators")
+        checked_estimator(estimator, f"estimators[{i}]")
+        for i, estimator in enumerate(members("estimators", estimators, of="estimators"))
     ]
     labels = [estimator.label for estimator in estimators]
     if not labels or len(set(labels)) < len(labels):
-        raise ValueError(f"estimators must be different and at least one, got {labels}")
+        raise ArgumentError("estimators", f"must be different and at least one, got {labels}")
     _require_free_name(over, estimators)
     drag = number("drag", drag)
+    require_rng(rng)
     if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
-        raise ValueError(
-            f'drag is for over="misrouting" of a BlockModel only, got drag={drag:g} with '
-            f"over={over!r}; elsewhere it is a part of under"
+        raise ArgumentError(
+            "drag",
+            "is for ",
+            Mention("over", "misrouting"),
+            f" of a BlockModel only, got {drag:g} with ",
+            Mention("over", over),
+            "; elsewhere it is a part of ",
+            Mention("under"),
         )
-    if over == "steps":
+    checked_training(training)
+    with reporting(progress, "sweep") as report:
+        if over != "steps":
+            _require_defaults(over, step_size=(step_size, "optimal"), training=(training, "own"))
+            points = points_of(model, over, grid, samples, under, drag)
+            return _tabulated(over, grid, points, estimators, replicates, rng, report)
         return sweep_over_steps(
             model,
             grid,
@@ -153,16 +183,35 @@ def sweep(
             under=under,
             replicates=replicates,
             rng=rng,
-            progress=progress,
+            progress=report,
         )
-    if not isinstance(step_size, str) or (step_size, training) != ("optimal", "own"):
-        raise ValueError(
-            'step_size and training are for over="steps" only, got '
-            f"step_size={step_size!r}, training={training!r} with over={over!r}"
-        )
-    points = points_of(model, over, grid, samples, under, drag)
+
+
+def _require_defaults(over: str, **settings: tuple[Any, str]) -> None:
+    """Refuse settings of gradient descent, each with its default, where nothing descends."""
+    for name, (value, default) in settings.items():
+        if not (isinstance(value, str) and value == default):
+            raise ArgumentError(
+                name,
+                "is for ",
+                Mention("over", "steps"),
+                f" only, got {shown(value)} with ",
+                Mention("over", over),
+            )
+
+
+def _tabulated(
+    over: str,
+    grid: np.ndarray[Any, Any],
+    points: Sequence[SweepPoint],
+    estimators: Sequence[Estimator],
+    replicates: int | None,
+    rng: RNG,
+    report: Report | None,
+) -> Sweep:
+    """The table of `sweep` at points other than steps of gradient descent."""
     if replicates is not None:
-        replicates = count("replicates", replicates, minimum=2)
+        replicates = checked_replicates(replicates)
     require_defined(estimators, points)
 
     columns: dict[str, Any] = {over: grid}
@@ -182,7 +231,7 @@ def sweep(
         return Sweep(over, columns, 0, None, tuple(estimators))
 
     entropy = entropy_of(rng)
-    runs = _simulations(estimators, points, replicates, entropy, progress)
+    runs = _simulations(estimators, points, replicates, entropy, report)
     omega = [each.model.label_noise_variance for each in points]
     for i, estimator in enumerate(estimators):
         names = column_names(estimator)
@@ -210,12 +259,12 @@ def risk_if_known(
         return None
 
 
-def _require_free_name(over: object, estimators: Sequence[Estimator]) -> None:
+def _require_free_name(over: str, estimators: Sequence[Estimator]) -> None:
     """Refuse a name of the swept quantity that another column may have."""
-    if not isinstance(over, str) or over in {"bound"}.union(*map(column_names, estimators)):
+    if over in {"bound"}.union(*map(column_names, estimators)):
         labels = ", ".join(estimator.label for estimator in estimators)
-        raise ValueError(
-            f"over must be a name that is no other column's (bound, {labels}), got {over!r}"
+        raise ArgumentError(
+            "over", f"must be a name that is no other column's (bound, {labels}), got {over!r}"
         )
 
 
@@ -223,11 +272,14 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
     """The values as a new array; integers if they are numbers of samples."""
     grid = regular_array("values", values)
     if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
-        raise ValueError(f"values must be a non-empty sequence of numbers, got {values!r}")
+        raise ArgumentError(
+            "values", f"must be a non-empty sequence of numbers, got {shown(values)}"
+        )
+    if not np.all(np.isfinite(grid)):
+        raise ArgumentError("values", f"must be finite, got {grid[~np.isfinite(grid)][0]}")
     if over != "samples":
         return grid.copy()
-    name = 'values with over="samples"'
-    return np.array([whole(name, value, minimum=1) for value in grid.tolist()], dtype=np.int64)
+    return np.array([whole("values", value, minimum=1) for value in grid.tolist()], dtype=np.int64)
 
 
 def _theoretical_risk(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
@@ -242,7 +294,7 @@ def _simulations(
     points: Sequence[SweepPoint],
     replicates: int,
     entropy: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Report | None,
 ) -> list[Estimates]:
     """The simulations at every point, each with a seed of its own."""
 

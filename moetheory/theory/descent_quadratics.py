@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError
 from moetheory.formulas import contraction
 from moetheory.formulas.population import second_moment
 from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
@@ -69,9 +70,10 @@ def _require_stable(step: FloatArray, largest: FloatArray, *, named: bool) -> No
     if diverges.size:
         worst = int(diverges[np.argmax(largest[diverges])])
         name = f"step_size[{worst}]" if named else "step_size"
-        raise ValueError(
-            f"{name} must be less than {2.0 / largest[worst]:.17g}, 2 over the largest curvature, "
-            f"from which on descent diverges, got {step[worst]:.17g}"
+        raise ArgumentError(
+            name,
+            f"must be less than {2.0 / largest[worst]:.17g}, 2 over the largest curvature, "
+            f"from which on descent diverges, got {step[worst]:.17g}",
         )
 
 

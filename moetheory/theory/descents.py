@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import ArgumentError
 from moetheory.common.validation import flag, number, read_only
 from moetheory.formulas import contraction
 from moetheory.problem.descent_schedule import (
@@ -156,9 +157,10 @@ def contraction_factor(
     losses = Quadratics.of(estimator, model, size, training)
     varies = losses.curvature > 0.0
     if not varies.any():
-        raise ValueError(
-            "model must have signal or noise in a coordinate of a group with positive probability, "
-            "got one without"
+        raise ArgumentError(
+            "model",
+            "must have signal or noise in a coordinate of a group with positive probability, "
+            "got one without",
         )
     experts = 1 if isinstance(estimator, Dense) else model.experts
     slowest = np.full(experts, contraction.FASTEST)
@@ -247,9 +249,10 @@ def steps_to(
     if flag("relative", relative):
         share = number("tolerance", tolerance, above=0.0)
         if share > 1.0:
-            raise ValueError(
-                "tolerance must be at most 1: it is a share of the possible reduction of the risk, "
-                f"got {share:g}"
+            raise ArgumentError(
+                "tolerance",
+                "must be at most 1: it is a share of the possible reduction of the risk, "
+                f"got {share:g}",
             )
         allowed, rounding = share * float(trajectory.remaining(np.array([0]))[0]), 0.0
     else:
@@ -260,13 +263,15 @@ def steps_to(
         range(MOST_STEPS + 1), True, key=lambda t: trajectory.bound(t) <= max(allowed, 0.0)
     )
     if allowed < -rounding or (steps > 1 and allowed <= 0.0):
-        raise ValueError(
-            f"tolerance must be greater than {floor}: descent does not stay below that value, "
-            f"got {tolerance!r}"
+        raise ArgumentError(
+            "tolerance",
+            f"must be greater than {floor}: descent does not stay below that value, "
+            f"got {tolerance!r}",
         )
     if steps > MOST_STEPS:
-        raise ValueError(
-            f"tolerance must be reached within 2⁵³ steps, got {tolerance!r}; the floor is {floor}"
+        raise ArgumentError(
+            "tolerance",
+            f"must be reached within 2⁵³ steps, got {tolerance!r}; the floor is {floor}",
         )
     # at even steps the bound is the risk itself; the odd step before may already be enough
     if steps % 2 == 0 and steps > 0:

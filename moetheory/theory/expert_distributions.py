@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.errors import Call, NoClosedForm
 from moetheory.common.validation import number
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Dense, Estimator, MoE, checked_oracle
@@ -69,16 +69,17 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
     """
     estimator = checked_oracle(estimator, "the law of the risk")
     model = checked_model(model)
-    call = f"simulate({estimator!r}, model, samples=samples)"
+    call = Call(f"simulate({estimator!r}, model, samples=samples)")
     if isinstance(estimator, Dense) and model.experts > 1:
         raise NoClosedForm(
-            f"the law of the risk of Dense(...) on {model.experts} groups has no closed form; "
-            f"use {call}"
+            f"the law of the risk of dense on {model.experts} groups has no closed form; ",
+            call,
         )
     if estimator.ridge > 0.0:
         raise NoClosedForm(
             f"the law of the risk has a closed form only for ridge=0, got "
-            f"ridge={estimator.ridge:g}; use {call}"
+            f"ridge={estimator.ridge:g}; ",
+            call,
         )
     laws = _expert_laws(Regressions.of(model, samples), call)
     weighted = []
@@ -138,7 +139,7 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     model = checked_model(model)
     delta = number("delta", delta, minimum=LEAST_DELTA, below=1.0)
     regressions = Regressions.of(model, samples)
-    laws = _expert_laws(regressions, f"simulate({MoE()!r}, model, samples=samples)")
+    laws = _expert_laws(regressions, Call(f"simulate({MoE()!r}, model, samples=samples)"))
     p = model.group_probabilities
     cost, inexact = np.full(model.experts, np.inf), False
     for g, law in enumerate(laws):
@@ -164,7 +165,7 @@ def high_probability_bound(model: BlockModel, samples: Any, delta: float) -> Ris
     )
 
 
-def _expert_laws(regressions: Regressions, call: str) -> tuple[ExpertLaw | NoClosedForm, ...]:
+def _expert_laws(regressions: Regressions, call: Call) -> tuple[ExpertLaw | NoClosedForm, ...]:
     """The law of each expert's risk, or the error that says why it has no closed form."""
     columns = (
         regressions.counts,
@@ -178,7 +179,7 @@ def _expert_laws(regressions: Regressions, call: str) -> tuple[ExpertLaw | NoClo
 
 
 def _expert_law(
-    g: int, n: int, s: int, residual: float, energy: float, isotropic: bool, *, call: str
+    g: int, n: int, s: int, residual: float, energy: float, isotropic: bool, *, call: Call
 ) -> ExpertLaw | NoClosedForm:
     """The law of the risk of expert g with n samples of s coordinates; errors name ``call``."""
     if s == 0:
@@ -190,7 +191,8 @@ def _expert_law(
     if not isotropic:
         return NoClosedForm(
             f"the law of the risk of expert {g} has no closed form: n_g={n} samples are fewer "
-            f"than its s_g={s} coordinates and its block is anisotropic; use {call}"
+            f"than its s_g={s} coordinates and its block is anisotropic; ",
+            call,
         )
     return ExpertLaw(
         residual,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas.perturbed import BlockLosses
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.perturbed_risks import (
@@ -43,10 +43,13 @@ def fitted_risk(
         with np.errstate(over="raise", divide="raise", invalid="raise"):
             return _risk_on_counts(estimator, model, counts, under or UNCHANGED)
     except (ArithmeticError, np.linalg.LinAlgError) as error:
-        call = f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})"
+        more = "" if under is None else ", under=..."
         raise NoClosedForm(
-            f"the equations of {estimator!r} on {sum(counts.tolist())} samples ({counts.min()} to "
-            f"{counts.max()} in each group) could not be solved ({error}); call {call}"
+            "the equations of ",
+            estimator,
+            f" on {sum(counts.tolist())} samples ({counts.min()} to {counts.max()} in each group) "
+            f"could not be solved ({error}); ",
+            Call(f"simulate({estimator!r}, model, samples=...{more})"),
         ) from None
 
 

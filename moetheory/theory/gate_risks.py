@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas import hard_gate, soft_gate
 from moetheory.formulas.block_evidence import Block
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
@@ -44,7 +44,7 @@ def gate_losses(gate: Gate, model: BlockModel) -> GateLosses:
     require_strict(model)
     if gate not in (Hard(), Soft()):
         raise NoClosedForm(
-            f"no formula is known for {gate!r}; call simulate(MoE(gate={gate!r}), model)"
+            f"no formula is known for {gate!r}; ", Call(f"simulate(MoE(gate={gate!r}), model)")
         )
     classes = _GroupClasses.of(model)
     if model.noise_variance == 0.0 or not classes.blocks:
@@ -114,7 +114,8 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     if gate != Hard():
         raise NoClosedForm(
             f"the routing matrix is known for Oracle() and Hard(), got {gate!r}; gates that pick "
-            f"one expert can be simulated: simulate_routing({gate!r}, model)"
+            "one expert can be simulated: ",
+            Call(f"simulate_routing({gate!r}, model)"),
         )
     classes = _GroupClasses.of(model)
     if model.noise_variance == 0.0 or not classes.blocks:

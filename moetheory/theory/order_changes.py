@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from moetheory.common.errors import ArgumentError, Mention
+from moetheory.common.validation import choice
 from moetheory.problem import limits
 from moetheory.problem.estimators import Estimator, checked_estimator, require_oracle
 from moetheory.problem.model import BlockModel, checked_model
@@ -209,33 +211,40 @@ def _order(
     a: Estimator, b: Estimator, model: BlockModel, over: str, samples: Any, drag: float
 ) -> Order:
     """The order over a quantity, from 0 upwards, but over samples downwards from infinity."""
-    a, b, model = checked_estimator(a), checked_estimator(b), checked_model(model)
+    a, b, model = checked_estimator(a, "a"), checked_estimator(b, "b"), checked_model(model)
+    over, drag = choice("over", over, OVER), checked_drag(drag)
     if samples is not None and over not in ("test_noise_variance", "misrouting"):
-        raise ValueError(
-            f'samples is for over="test_noise_variance" and "misrouting", got samples={samples!r} '
-            f"with over={over!r}"
+        raise ArgumentError(
+            "samples",
+            "is for ",
+            Mention("over", "test_noise_variance"),
+            f' and "misrouting", got {samples!r} with ',
+            Mention("over", over),
         )
     if drag and over != "misrouting":
-        raise ValueError(f'drag is for over="misrouting", got drag={drag!r} with over={over!r}')
+        raise ArgumentError(
+            "drag",
+            "is for ",
+            Mention("over", "misrouting"),
+            f", got {drag!r} with ",
+            Mention("over", over),
+        )
     if over == "samples":
         return sample_crossovers.over_samples(a, b, model)
     if over == "noise_variance":
         return _over_noise_variance(a, b, model)
-    if over in OVER:
-        for each in (a, b):
-            require_oracle(each, f"the crossover over {over}")
+    for each in (a, b):
+        require_oracle(each, f"the crossover over {over}")
     match over:
         case "test_noise_variance":
             return perturbation_crossovers.over_test_noise(a, b, model, samples)
         case "misrouting":
-            return perturbation_crossovers.over_misrouting(a, b, model, checked_drag(drag), samples)
+            return perturbation_crossovers.over_misrouting(a, b, model, drag, samples)
         case "erasure":
             return perturbation_crossovers.over_erasure(a, b, model)
         case "radius":
             return perturbation_crossovers.over_radius(a, b, model)
-        case "leakage":
-            return perturbation_crossovers.over_leakage(a, b, model)
-    raise ValueError(f"over must be one of {', '.join(map(repr, OVER))}, got {over!r}")
+    return perturbation_crossovers.over_leakage(a, b, model)
 
 
 def _over_noise_variance(a: Estimator, b: Estimator, model: BlockModel) -> Order:

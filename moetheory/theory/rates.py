@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas.block_layout import BlockLayout
 from moetheory.formulas.finite import dense_rate
 from moetheory.predictors.expert_regressions import Regressions
@@ -50,8 +50,10 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     drawn = checked_counts(counts)
     if estimator.ridge > 0.0:
         raise NoClosedForm(
-            f"the rate of {estimator!r} is known without ridge only; "
-            f"call risk({estimator!r}, model, samples=...)"
+            "the rate of ",
+            estimator,
+            " is known without ridge only; ",
+            Call(f"risk({estimator!r}, model, samples=...)"),
         )
     if isinstance(estimator, MoE):
         experts = Regressions.of(model, np.ones(model.experts, dtype=np.int64))

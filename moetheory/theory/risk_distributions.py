@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.errors import NoClosedForm
-from moetheory.common.validation import count, regular_array
+from moetheory.common.cached import cached
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, NoClosedForm
+from moetheory.common.frozen import Frozen
+from moetheory.common.seeding import RNG, generator_of
+from moetheory.common.validation import count, flag, number, regular_array, shown
 from moetheory.formulas import inversion, ratios
 
 DRAWS = 1 << 20  # numbers drawn at once
@@ -34,8 +36,8 @@ class ExpertLaw(NamedTuple):
     beta: tuple[float, float, float] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class RiskDistribution:
+@dataclass(frozen=True, eq=False, repr=False)
+class RiskDistribution(Frozen):
     r"""The law of a risk, :math:`c + \sum_j a_j\chi^2_{s_j}/\chi^2_{\nu_j} + \sum_j e_jB_j`.
 
     `risk_distribution` returns it. Arguments that are arrays give arrays.
@@ -71,7 +73,7 @@ class RiskDistribution:
             laws,
         )
 
-    @cached_property
+    @cached
     def experts(self) -> tuple[RiskDistribution, ...]:
         """The law of each expert's risk; NoClosedForm if a group of probability 0 has none."""
         laws = []
@@ -176,13 +178,13 @@ class RiskDistribution:
         given = _real_values("q", q)
         bad = given[~((given >= 0.0) & (given <= 1.0))]
         if bad.size:
-            raise ValueError(f"q must be between 0 and 1, got {bad[0]:g}")
+            raise ArgumentError("q", f"must be between 0 and 1, got {bad[0]:g}")
         return _elementwise(given, self._quantile)
 
-    def sample(self, size: int, rng: Any = None) -> FloatArray:
-        """Independent draws, shape (size,); ``rng`` as `numpy.random.default_rng` takes it."""
+    def sample(self, size: int, rng: RNG = None) -> FloatArray:
+        """Independent draws, shape (size,); ``rng`` as for `simulate`."""
         size = count("size", size)
-        generator = np.random.default_rng(rng)
+        generator = generator_of(rng)
         total, t = np.full(size, self.lower), self._terms
         for a, s, nu, power in zip(*t[:4], strict=True):
             for rows in _batch_sizes(int(power), size):
@@ -229,6 +231,7 @@ class RiskDistribution:
         An upper tail may be far too small for ``1 - tail`` to differ from 1. The distance is
         ``inf`` where it is beyond the floats.
         """
+        tail, upper = number("tail", tail, above=0.0, below=1.0), flag("upper", upper)
         t = self._terms
         if self._number_of_terms == 0:
             return 0.0
@@ -303,10 +306,10 @@ def _real_values(name: str, value: Any) -> FloatArray:
     """``value`` as an array of floats, infinities included."""
     given = regular_array(name, value)
     if given.dtype.kind not in "iuf":
-        raise ValueError(f"{name} must hold real numbers, got {value!r}")
+        raise ArgumentTypeError(name, f"must hold real numbers, got {shown(value)}")
     array = given.astype(np.float64)
     if np.isnan(array).any():
-        raise ValueError(f"{name} must not be NaN, got {value!r}")
+        raise ArgumentError(name, f"must not be NaN, got {shown(value)}")
     return array
 
 

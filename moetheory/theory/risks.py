@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.errors import Call, Mention, NoClosedForm
+from moetheory.common.validation import choice
 from moetheory.formulas import population
 from moetheory.predictors.optimal import (
     formula_arguments,
@@ -112,17 +113,22 @@ def risk(
     ['1.007 asymptotic', '0.122 exact']
     """
     estimator, model = checked_estimator(estimator), checked_model(model)
-    if require not in (None, "exact"):
-        raise ValueError(f'require must be "exact" or None, got {require!r}')
+    if require is not None:
+        choice("require", require, ("exact",))
     if under is not None:
         require_defined_perturbation(under, estimator, model)
     result = unchecked_risk(estimator, model, samples, under)
     if require == "exact" and result.exactness == "asymptotic":
         more = "" if under is None else f", under={under!r}"
         raise NoClosedForm(
-            f"only an asymptotic formula is known for {estimator!r} fitted on "
-            f"samples={samples!r}, with an error of about {result.error:.2g}; leave out "
-            f"require='exact' or call simulate({estimator!r}, model, samples={samples!r}{more})"
+            "only an asymptotic formula is known for ",
+            estimator,
+            " fitted on ",
+            Mention("samples", samples),
+            f", with an error of about {result.error:.2g}; leave out ",
+            Mention("require", "exact"),
+            " or ",
+            Call(f"simulate({estimator!r}, model, samples={samples!r}{more})"),
         )
     return result
 
@@ -139,8 +145,10 @@ def unchecked_risk(
     counts = counts_of(samples, model)
     if under is not None and under.radius:
         raise NoClosedForm(
-            "the risk under a worst-case shift is known for infinitely many samples only, got "
-            f"samples={samples!r}; call simulate({estimator!r}, model, samples=..., under=...)"
+            "the risk under a worst-case shift is known for infinitely many samples only, got ",
+            Mention("samples", samples),
+            "; ",
+            Call(f"simulate({estimator!r}, model, samples=..., under=...)"),
         )
     return fitted_risk(estimator, model, counts, under)
 
@@ -166,8 +174,10 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     losses = gate_losses(estimator.gate, model)
     if estimator.ridge > 0.0:
         raise NoClosedForm(
-            f"no formula is known for {estimator!r}: gates that route by the input are known "
-            f"without ridge; call simulate({estimator!r}, model)"
+            "no formula is known for ",
+            estimator,
+            ": gates that route by the input are known without ridge; ",
+            Call(f"simulate({estimator!r}, model)"),
         )
     added_by_gate = float(model.group_probabilities @ losses.per_group)
     return Risk(
@@ -181,11 +191,13 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
 
 def _perturbed_optimal_risk(estimator: Estimator, model: BlockModel, under: Perturbation) -> Risk:
     """The risk of the population optimum under a perturbation."""
-    call = f"simulate({estimator!r}, model, under=...)"
+    call = Call(f"simulate({estimator!r}, model, under=...)")
     if routes_by_input(estimator):
         raise NoClosedForm(
-            f"risks under a perturbation are known for Dense(...) and MoE(gate=Oracle()) only, got "
-            f"{estimator!r}; call {call}"
+            "risks under a perturbation are known for dense and for oracle routing only, got ",
+            estimator,
+            "; ",
+            call,
         )
     require_normal_errors(under, call)
     fit, losses = unchecked_optimal_coefficients(estimator, model), optimal_losses(estimator, model)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from moetheory.common.errors import ArgumentError
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
@@ -104,9 +105,10 @@ def _enough_samples(best: Estimator, model: BlockModel, limit: float, names: str
         if enough and unchecked_risk(best, model, fewest).excess < limit:
             return n
         n *= 2
-    raise ValueError(
-        f"{names[0]} becomes better than {names[1]} only beyond {MOST_SAMPLES:.0e} samples, got "
-        f"{best!r} for a model in which a group is too rare or the estimators are too close"
+    raise ArgumentError(
+        "model",
+        f"must let {names[0]} become better than {names[1]} within {MOST_SAMPLES:.0e} samples, got "
+        "one in which a group is too rare or the estimators are too close",
     )
 
 

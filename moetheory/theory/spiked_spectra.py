@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import choice, read_only
+from moetheory.common.frozen import Frozen
+from moetheory.common.validation import choice
 from moetheory.formulas import spiked
 from moetheory.predictors.spiked_design import Design
 from moetheory.problem.estimators import Estimator
@@ -19,8 +20,8 @@ Noise = Literal["own", "common"]
 NOISES: tuple[Noise, ...] = get_args(Noise)
 
 
-@dataclass(frozen=True, eq=False)
-class SpikedSpectrum:
+@dataclass(frozen=True, eq=False, repr=False)
+class SpikedSpectrum(Frozen):
     r"""The spikes of a fixed design as each predictor observes them, for many samples.
 
     Attributes
@@ -55,10 +56,6 @@ class SpikedSpectrum:
     edge: FloatArray
     condition: FloatArray
     contraction: FloatArray
-
-    def __post_init__(self) -> None:
-        read_only(self.values, self.left, self.right, self.detectable)
-        read_only(self.threshold, self.edge, self.condition, self.contraction)
 
     @property
     def worst(self) -> float:

@@ -9,22 +9,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory.common.arrays import IntArray
-from moetheory.common.errors import NoClosedForm
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError, Mention, NoClosedForm, OutOfRangeError
+from moetheory.common.text import short_repr
 from moetheory.common.validation import count
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem import limits
-from moetheory.problem.estimators import Estimator, MoE, checked_oracle
+from moetheory.problem.estimators import Estimator, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
 from moetheory.theory.finite_sample_risks import fitted_risk
-from moetheory.theory.risks import unchecked_risk
 
 DECADES = (-12, 8)  # powers of ten of ridge over the least and the mean variance of a coordinate
 STEPS_PER_DECADE = 2
+MOST_COORDINATES = 2**24  # of `best_experts`
 
 
 class OptimalRidge(NamedTuple):
@@ -33,12 +34,18 @@ class OptimalRidge(NamedTuple):
     ridge: float
     risk: Risk
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 class BestExperts(NamedTuple):
     """The best number of ``experts`` and its ``risk``."""
 
     experts: int
     risk: Risk
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> OptimalRidge:
@@ -152,11 +159,12 @@ def best_experts(
     Raises
     ------
     ValueError
-        The risk is infinite for every K, as at n = d.
+        The risk is infinite for every K, as at n = d; ``dim`` is beyond 2²⁴.
 
     Notes
     -----
-    Source: docs/theory.md §4.
+    No model is made: the cost is that of the divisors, and of one number for each expert of the
+    answer, at most 128 MiB for the largest ``dim``, 2²⁴. Source: docs/theory.md §4.
 
     Examples
     --------
@@ -166,35 +174,49 @@ def best_experts(
     """
     import sympy
 
-    dim = count("dim", dim, minimum=1, maximum=2**48)
+    dim = count("dim", dim, minimum=1, maximum=MOST_COORDINATES)
     samples = count("samples", samples, minimum=1)
-
-    def model_of(experts: int) -> BlockModel:
-        return BlockModel.isotropic(
-            dim,
-            experts,
-            noise_variance,
-            signal_energy=signal_energy,
-            label_power=label_power,
-            label_noise_variance=label_noise_variance,
+    # checks the other arguments; in this regime they do not depend on the size of the model
+    smallest = BlockModel.isotropic(
+        1,
+        1,
+        noise_variance,
+        signal_energy=signal_energy,
+        label_power=label_power,
+        label_noise_variance=label_noise_variance,
+    )
+    energy, power = float(signal_energy), float(label_power)
+    noise, omega = smallest.noise_variance, smallest.label_noise_variance
+    if energy / dim < limits.NUMBERS[0]:
+        raise OutOfRangeError(
+            "signal_energy",
+            f"must leave every coordinate a variance of at least {limits.NUMBERS[0]:g}, "
+            f"got {energy / dim:g}",
         )
 
-    one_expert = model_of(1)  # which also checks the other arguments
-    energy, power, noise = signal_energy, label_power, one_expert.noise_variance
+    def excesses(k: int) -> tuple[FloatArray, FloatArray]:
+        """The excess risks of experts with n/k samples and with one more, and their shares."""
+        inherent = population.iso_parameter_moe(dim, k, energy, power, noise)
+        quotient, remainder = divmod(samples, k)
+        costs = estimation_cost(
+            [quotient, quotient + 1], dim // k, inherent + omega, power - inherent
+        )
+        return inherent + costs, np.array([k - remainder, remainder]) / k
 
     def excess(k: int) -> float:
-        """The excess risk of k experts with n/k samples each, one more for the remainder."""
-        inherent = population.iso_parameter_moe(dim, k, energy, power, noise)
-        residual = inherent + one_expert.label_noise_variance
-        quotient, remainder = divmod(samples, k)
-        costs = estimation_cost([quotient, quotient + 1], dim // k, residual, power - inherent)
-        shares = np.array([k - remainder, remainder]) / k
-        return float(inherent + shares[shares > 0.0] @ costs[shares > 0.0])
+        """The excess risk of k experts."""
+        given, shares = excesses(k)
+        return float(shares[shares > 0.0] @ given[shares > 0.0])
 
     best = min(map(int, sympy.divisors(dim)), key=excess)
     if math.isinf(excess(best)):
-        raise ValueError(
-            f"no number of experts has a finite risk at dim={dim} and samples={samples}; "
-            "samples must differ from dim by more than 1"
+        raise ArgumentError(
+            "samples",
+            "must differ from ",
+            Mention("dim"),
+            f" by more than 1 for a finite risk with some number of experts, got {samples} and ",
+            Mention("dim", dim),
         )
-    return BestExperts(best, unchecked_risk(MoE(), model_of(best), samples))
+    fewer, more = excesses(best)[0] + omega
+    per_group = np.where(np.arange(best) < samples % best, more, fewer)
+    return BestExperts(best, Risk(excess(best) + omega, excess(best), per_group))

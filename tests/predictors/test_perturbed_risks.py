@@ -306,7 +306,7 @@ def test_a_small_risk_beside_a_large_one_keeps_its_digits():
          "the risk under a worst-case shift is known for infinitely many samples only, got "
          "samples=40; call simulate(Dense(ridge=0.0), model, samples=..., under=...)"),
         (mt.MoE(gate=mt.Hard()), {"noise_variance": 1.0}, None,
-         "risks under a perturbation are known for Dense(...) and MoE(gate=Oracle()) only, got "
+         "risks under a perturbation are known for dense and for oracle routing only, got "
          "MoE(gate=Hard(), ridge=0.0); call simulate(MoE(gate=Hard(), ridge=0.0), model, "
          "under=...)"),
     ],

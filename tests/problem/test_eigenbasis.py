@@ -45,6 +45,34 @@ def test_rounding_below_zero_is_clipped_and_rounding_off_symmetry_forgiven(scale
     np.testing.assert_allclose(uneven, [scale, 3.0 * scale], rtol=1e-11)
 
 
+def test_single_precision_is_forgiven_what_it_rounds_and_no_more():
+    factor = np.random.default_rng(0).standard_normal((50, 5))
+    single = factor.astype(np.float32)
+    rounded, basis = diagonalise("c", single @ single.T)
+    exact, _ = diagonalise("c", factor @ factor.T)
+    np.testing.assert_allclose(rounded, exact, atol=1e-6 * exact[-1])
+    np.testing.assert_allclose(basis.T @ basis, np.eye(50), atol=1e-13)
+    for wrong, message in (
+        (np.diag([1.0, -1e-4]), NEGATIVE),
+        ([[1.0, 0.5], [0.5001, 1.0]], "c must be symmetric"),
+    ):
+        with refuses(message):
+            diagonalise("c", np.array(wrong, dtype=np.float32))
+    with refuses(NEGATIVE):  # and double precision is not forgiven what single precision is
+        diagonalise("c", np.diag([1.0, -1e-6]))
+
+
+def test_rotations_in_single_precision_become_orthogonal():
+    given = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))[0].astype(np.float32)
+    (basis,) = orthogonal([given], np.array([6]))
+    np.testing.assert_allclose(basis.T @ basis, np.eye(6), atol=1e-14)
+    np.testing.assert_allclose(basis, given, atol=1e-6)
+    with refuses("rotations[0] must be orthogonal"):
+        orthogonal([given * np.float32(1.001)], np.array([6]))
+    with refuses("rotations[0] must be orthogonal"):
+        orthogonal([given.astype(np.float64)], np.array([6]))
+
+
 @pytest.mark.parametrize("size", [2, 5, 40])
 def test_a_singular_covariance_has_no_negative_variance(size):
     direction = np.random.default_rng(size).standard_normal(size)

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from moetheory import BlockModel, Dense, MoE, Oracle
+from moetheory import BlockModel, Dense, Hard, Learned, MoE, Oracle, Soft, TopK
 from moetheory.problem.estimators import checked_estimator
 
 UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 6, 1.0)
@@ -27,6 +27,29 @@ UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 
 def test_labels(estimator, label):
     assert estimator.label == label
     assert type(estimator.ridge) is float
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Dense(1 / 3),
+        MoE(),
+        MoE(Soft(temperature=1 / 3), ridge=0.1),
+        MoE(TopK(2)),
+        MoE(Learned(99, "full")),
+        Hard(),
+    ],
+)
+def test_reprs_are_code(made):
+    assert eval(repr(made)) == made
+
+
+@pytest.mark.parametrize("bad", [None, "model", 3, [UNEVEN]])
+def test_parameters_are_those_of_a_model(bad):
+    for estimator in (Dense(), MoE(), MoE(Hard())):
+        with pytest.raises(TypeError, match=r"^model must be a BlockModel, got") as error:
+            estimator.parameters(bad)
+        assert error.value.argument == "model"
 
 
 def test_parameters_of_unequal_blocks():

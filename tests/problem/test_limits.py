@@ -89,13 +89,13 @@ def test_without_signal_any_noise_is_allowed(noise):
         ),
         (
             {"signal_energy": 1e-40},
-            "signal_energy=1e-40 with decay=0 must leave every coordinate a variance of at least "
-            "1e-40, got 5e-41",
+            "signal_energy=1e-40 must leave every coordinate a variance of at least "
+            "1e-40, got 5e-41 with decay=0.0",
         ),
         (
             {"decay": 2000.0},
-            "signal_energy=1 with decay=2000 must leave every coordinate a variance of at least "
-            "1e-40, got 0",
+            "signal_energy=1.0 must leave every coordinate a variance of at least "
+            "1e-40, got 0 with decay=2000.0",
         ),
         (
             {"label_power": 1e-40, "leakage_variances": 1e40},
@@ -124,8 +124,8 @@ def test_eigenvalues_and_coefficients_that_are_zero_up_to_rounding(size):
 @pytest.mark.parametrize(
     ("covariance", "coefficients", "name", "value"),
     [
-        ([[1e-50]], [1.0], "the eigenvalues of covariances[0]", "1e-50 at index 0"),
-        ([[2.0, 0.0], [0.0, 1e41]], [1.0, 1.0], "the eigenvalues of covariances[0]", "1e+41 at"),
+        ([[1e-50]], [1.0], "covariances[0] (its eigenvalues)", "1e-50 at index 0"),
+        ([[2.0, 0.0], [0.0, 1e41]], [1.0, 1.0], "covariances[0] (its eigenvalues)", "1e+41 at"),
         ([[1.0]], [1e-60], "coefficients[0]", "1e-60 at index 0"),
     ],
 )

@@ -22,6 +22,8 @@ from moetheory import (
     routing_matrix,
 )
 from moetheory.common.errors import OutOfRangeError
+from moetheory.common.text import fits_screen
+from moetheory.common.validation import shown
 
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 
@@ -184,7 +186,7 @@ def refused(needed, make, *given, **more):
         ([0.5, 0.5], "confusion must be a square matrix, got shape (2,)"),
         ([], "confusion must be a square matrix, got shape (0,)"),
         (1.0, "confusion must be a square matrix, got shape ()"),
-        ([[1.0, 0.0], [0.5, 0.4]], "rows of confusion must sum to 1, got 0.9 in row 1"),
+        ([[1.0, 0.0], [0.5, 0.4]], "confusion must have rows that sum to 1, got 0.9 in row 1"),
         ([[1.1, -0.1], [0.5, 0.5]], "confusion must not be negative, got -0.1 at index (0, 1)"),
         ([[1.0, 0.0], [np.nan, 1.0]], "confusion must be finite, got nan at index (1, 0)"),
         ([[1.0, np.inf], [0.0, 1.0]], "confusion must be finite, got inf at index (0, 1)"),
@@ -200,7 +202,7 @@ def test_rows_are_divided_by_their_sums():
     np.testing.assert_array_equal(
         Perturbation(confusion=np.eye(2) * (1 + 5e-10)).confusion, np.eye(2)
     )
-    with pytest.raises(ValueError, match=r"must sum to 1, got 1\.000000002 in row 0"):
+    with pytest.raises(ValueError, match=r"have rows that sum to 1, got 1\.000000002 in row 0"):
         Perturbation(confusion=np.eye(2) * (1 + 2e-9))
 
 
@@ -244,7 +246,7 @@ def test_noise_has_a_finite_variance(noise, said):
 @pytest.mark.parametrize("noise", [stats.t, "laplace", 3, stats.multivariate_normal([0, 0])])
 def test_noise_is_a_frozen_distribution(noise):
     needed = "noise must be a frozen distribution of scipy.stats, such as stats.laplace() or "
-    refused(f"{needed}stats.t(5), got {noise!r}", Perturbation, noise=noise)
+    refused(f"{needed}stats.t(5), got {shown(noise)}", Perturbation, noise=noise)
 
 
 def test_several_laws_are_not_one():
@@ -270,8 +272,63 @@ def test_its_text_says_what_was_given():
     assert repr(Perturbation(0.0)) == "Perturbation(noise_variance=0.0)"
     assert repr(Perturbation(**FULL)) == (
         "Perturbation(noise_variance=0.5, confusion=[[0.9, 0.1], [0.0, 1.0]], drag=0.3, "
-        "noise=t(5, scale=2.0), erasure=0.1, radius=2.0)"
+        "noise=t(5,\n    scale=2.0), erasure=0.1, radius=2.0)"
     )
+
+
+CODED = [
+    Perturbation(1 / 3, erasure=0.1),
+    Perturbation(confusion=[[2 / 3, 1 / 3], [0.1, 0.9]], drag=1 / 7),
+    Perturbation(confusion=even_confusion(5, 0.1), radius=2.0),
+]
+
+
+@pytest.mark.parametrize("under", CODED)
+def test_its_text_is_code_where_that_fits_a_screen(under):
+    assert eval(repr(under)) == under
+    assert fits_screen(repr(under))
+
+
+def test_a_large_matrix_is_told_by_its_shape():
+    under = Perturbation(confusion=even_confusion(100, 0.1), drag=0.5)
+    assert repr(under) == "Perturbation(confusion=<100 x 100>, drag=0.5)"
+
+
+HISTOGRAMS = [stats.rv_histogram(np.histogram([1.0, 2.0, last]))() for last in (3.0, 3.0, 4.0)]
+EQUAL = [
+    ({"noise_variance": 2.0}, {"noise_variance": 2}),
+    ({"confusion": np.eye(2), "drag": 0.1}, {"confusion": [[1, 0], [0, 1]], "drag": 0.1}),
+    ({"noise": stats.t(5)}, {"noise": stats.t(df=5)}),
+    ({"noise": stats.laplace()}, {"noise": stats.laplace(0, scale=1.0)}),
+    ({"noise": HISTOGRAMS[0]}, {"noise": HISTOGRAMS[1]}),
+    (FULL, FULL),
+]
+DIFFERENT = [
+    ({"noise_variance": 2.0}, {"noise_variance": 2.5}),
+    ({"noise_variance": 2.0}, {}),
+    ({"confusion": np.eye(2)}, {"confusion": np.eye(3)}),
+    ({"confusion": np.eye(2)}, {}),
+    ({"confusion": even_confusion(2, 0.1)}, {"confusion": even_confusion(2, 0.2)}),
+    ({"noise": stats.t(5)}, {"noise": stats.t(6)}),
+    ({"noise": stats.t(5)}, {}),
+    ({"noise": stats.laplace()}, {"noise": stats.logistic()}),
+    ({"noise": HISTOGRAMS[0]}, {"noise": HISTOGRAMS[2]}),
+    ({"erasure": 0.1}, {"radius": 0.1}),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL)
+def test_they_are_equal_by_value(one, other):
+    one, other = Perturbation(**one), Perturbation(**other)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one == pickle.loads(pickle.dumps(one))
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_what_differs_is_not_equal(one, other):
+    assert Perturbation(**one) != Perturbation(**other)
+    assert Perturbation(**one) != "something else"
 
 
 def test_replace_changes_what_is_named_and_checks_anew():
@@ -283,7 +340,7 @@ def test_replace_changes_what_is_named_and_checks_anew():
         full.replace(confusion=None)
     with pytest.raises(ValueError, match="radius must be at least 0"):
         full.replace(radius=-1)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'rate'"):
+    with pytest.raises(ValueError, match=r"^rate is unknown: replace\(\) takes noise_variance, "):
         full.replace(rate=0.1)
 
 

@@ -43,7 +43,7 @@ def test_the_type_of_the_argument_decides_how_far_off_it_may_be():
     for wrong in (single.astype(np.float64), np.array([0.1, 0.9 + 3e-6], dtype=np.float32)):
         with pytest.raises(ValueError, match=r"^p must sum to 1, got 1\.00000"):
             normalised("p", wrong, wrong.astype(np.float64))
-    with pytest.raises(ValueError, match=r"^rows of p must sum to 1, got 0.9 in row 1"):
+    with pytest.raises(ValueError, match=r"^p must have rows that sum to 1, got 0.9 in row 1"):
         normalised("p", [], np.array([[0.5, 0.5], [0.5, 0.4]]))
     with pytest.raises(ValueError, match=r"^p must sum to 1, got inf"):
         normalised("p", [], np.array([1e308, 1e308]))

@@ -41,13 +41,13 @@ def test_on_samples_it_is_the_simulation(generic):
     [
         (("steps", [1]), {"replicates": 5}, "replicates needs samples with over="),
         (("steps", [1]), {"under": mt.Perturbation(2.0)}, "under needs samples with over="),
-        (("steps", [1.5]), {}, 'values with over="steps" must be an integer, got 1.5'),
-        (("steps", [-1]), {}, 'values with over="steps" must be at least 0, got -1'),
+        (("steps", [1.5]), {}, "values must be an integer, got 1.5"),
+        (("steps", [-1]), {}, "values must be at least 0, got -1"),
         (("steps", [1]), {"drag": 0.5}, 'drag is for over="misrouting" of a BlockModel only'),
         (("steps", [1]), {"training": "none"}, 'training must be "own" or "joint"'),
         (("steps", [1]), {"step_size": 99.0}, "step_size must be less than"),
-        (("samples", [9]), {"step_size": 0.1}, 'step_size and training are for over="steps"'),
-        (("noise_variance", [9]), {"training": "joint"}, 'are for over="steps" only'),
+        (("samples", [9]), {"step_size": 0.1}, 'step_size is for over="steps"'),
+        (("noise_variance", [9]), {"training": "joint"}, 'training is for over="steps" only'),
     ],
 )
 def test_what_is_refused(generic, arguments, options, message):

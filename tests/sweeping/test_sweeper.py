@@ -146,7 +146,7 @@ def test_what_has_no_formula_is_refused_without_simulation():
         (
             (iso(3), "leakage_variances", [0.0, 0.5], [mt.MoE(gate=mt.Soft())]),
             {"replicates": 9},
-            "at leakage_variances=0.5: gates that route by the input need strict blocks",
+            "at leakage_variances=0.5: model must have strict blocks",
         ),
         (
             (iso, "experts", [1, 4], [mt.MoE(gate=mt.Learned(14, "full"))]),
@@ -164,11 +164,11 @@ def test_where_a_gate_is_not_defined(arguments, options, message):
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
-        ([2.5], {}, 'values with over="samples" must be an integer, got 2.5'),
-        ([np.nan], {}, 'values with over="samples" must be an integer, got nan'),
-        ([4, 0], {}, 'values with over="samples" must be at least 1, got 0'),
-        ([-3], {}, 'values with over="samples" must be at least 1, got -3'),
-        ([1e19], {}, 'values with over="samples" must be at most 9223372036854775807, got 1000'),
+        ([2.5], {}, "values must be an integer, got 2.5"),
+        ([np.nan], {}, "values must be finite, got nan"),
+        ([4, 0], {}, "values must be at least 1, got 0"),
+        ([-3], {}, "values must be at least 1, got -3"),
+        ([1e19], {}, "values must be at most 9223372036854775807, got 1000"),
         ([4], {"samples": 5}, 'samples must not be given with over="samples".* got 5'),
         ([4], {"replicates": 1}, "replicates must be at least 2, got 1"),
     ],
@@ -312,7 +312,7 @@ def test_what_has_no_formula_when_perturbed_is_simulated(
         (
             (iso(3), "leakage", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]),
             {},
-            "at leakage=0.1: gates that route by the input need strict blocks",
+            "at leakage=0.1: model must have strict blocks",
         ),
         (
             (iso, "experts", [3, 4]),
@@ -320,7 +320,7 @@ def test_what_has_no_formula_when_perturbed_is_simulated(
             "at experts=4: confusion must have 4 rows, one for each group, got 3",
         ),
         ((iso(3), "erasure", [0.1]), {"under": 0.1}, "under must be a Perturbation, got 0.1"),
-        ((iso(3), "erasure", [0.1]), {"drag": 1}, "drag is for over=.misrouting.* over='erasure'"),
+        ((iso(3), "erasure", [0.1]), {"drag": 1}, 'drag is for over=.misrouting.* over="erasure"'),
         ((iso, "misrouting", [2]), {"drag": 1}, "drag is for over=.misrouting. of a BlockModel"),
         ((iso(3), "misrouting", [0.1]), {"drag": np.nan}, "drag must be finite, got nan"),
     ],
@@ -333,7 +333,7 @@ def test_perturbations_that_cannot_be(arguments, options, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((iso(3), "leakage", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at leakage=0.1: gates that"),
+        ((iso(3), "leakage", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at leakage=0.1: model must"),
         ((iso(3), "radius", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at radius=0.1: radius needs"),
         ((iso, "experts", [3, 1], [mt.Dense(), mt.MoE(gate=mt.TopK(2))]), "at experts=1: k must"),
     ],
@@ -364,16 +364,16 @@ def test_progress_runs_over_all_points():
         ((iso, "experts", ["a"]), "values must be a non-empty sequence"),
         ((iso, "experts", [5]), "experts must divide dim, got experts=5 and dim=12"),
         ((iso(3), "noise_variance", [-1.0]), "noise_variance must be at least 0, got -1"),
-        ((iso(3), "experts", [1]), "replace.. takes .* got experts"),
+        ((iso(3), "experts", [1]), "at experts=1: over must be one of .* got .experts."),
         ((iso, "experts", [1], []), "estimators must be different and at least one"),
         ((iso, "experts", [1], [mt.MoE(), mt.MoE()]), "estimators must be different"),
-        ((iso, "experts", [1], ["moe"]), "estimator must be Dense"),
+        ((iso, "experts", [1], ["moe"]), r"estimators\[0\] must be Dense"),
         ((iso, "experts", [1], mt.MoE()), "estimators must be a sequence of estimators, got MoE"),
         ((iso, "experts", [[1], [1, 2]]), "values must be a regular array"),
         ((iso, "dense", [1]), "over must be a name that is no other column's"),
         ((iso, "bound", [1]), "over must be a name that is no other column's"),
         ((iso, "moe_sem", [1]), "over must be a name that is no other column's"),
-        ((iso, None, [1]), "over must be a name that is no other column's"),
+        ((iso, None, [1]), "over must be a string, got None"),
         ((lambda k: float(k), "experts", [1]), "model must be a BlockModel, got 1.0"),
     ],
 )

@@ -125,20 +125,18 @@ def test_with_leakage_dense_may_win_for_good():
 def test_estimators_too_close_to_tell_are_refused():
     model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1e-9, 1.0], 1e-9)
     a, b = mt.Dense(ridge=1e-13), mt.Dense()
-    with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
+    with pytest.raises(ValueError, match="within 1e\\+15 samples"):
         crossover(a, b, model, over="samples")
 
 
 @pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise"])
 def test_other_quantities_are_refused(rare, over):
-    with pytest.raises(
-        ValueError, match=r"over must be one of 'samples', 'noise_variance', .*'leakage', got"
-    ):
+    with pytest.raises(ValueError, match=r"^over must be one of samples, .*leakage, got"):
         crossover(mt.Dense(), mt.MoE(), rare, over=over)
 
 
 def test_arguments_of_the_wrong_kind_are_refused(rare):
-    with pytest.raises(ValueError, match="estimator must be"):
+    with pytest.raises(ValueError, match=r"^a must be"):
         crossover("dense", mt.MoE(), rare, over="samples")
     with pytest.raises(ValueError, match="model must be"):
         crossover(mt.Dense(), mt.MoE(), None, over="samples")
@@ -156,7 +154,7 @@ def test_counts_that_do_not_grow_with_n_are_no_way_out():
 def test_a_gap_too_small_for_a_difference_is_still_a_gap():
     model = mt.BlockModel([1e-18, 1 - 1e-18], [0, 0, 1], [1.0] * 3, [1.0, 2.0, 2.0], 1.0)
     assert mt.gap(model) > 0.0
-    with pytest.raises(ValueError, match="only beyond 1e\\+15 samples"):
+    with pytest.raises(ValueError, match="within 1e\\+15 samples"):
         crossover(mt.Dense(), mt.MoE(), model, over="samples")
     assert crossover(mt.MoE(), mt.Dense(), model, over="samples") == math.inf
 
@@ -207,7 +205,7 @@ def test_without_signal_nothing_is_better(generic):
 def test_a_gate_without_a_formula_has_no_crossover(generic):
     with pytest.raises(mt.NoClosedForm, match=r"simulate\(MoE\(gate=TopK"):
         crossover(mt.Dense(), mt.MoE(gate=mt.TopK(2)), generic(), over="noise_variance")
-    with pytest.raises(mt.NoClosedForm, match="is known for Dense"):
+    with pytest.raises(mt.NoClosedForm, match="is known for dense"):
         crossover(mt.Dense(), HARD, generic(), over="samples")
 
 
@@ -261,8 +259,8 @@ def test_estimators_with_one_optimum_are_not_compared():
 def test_samples_that_would_be_too_many_are_refused_for_either_estimator():
     model = mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1e-9, 1.0], 1e-9)
     a, b = mt.Dense(ridge=1e-13), mt.Dense()
-    for pair, what in (((a, b), "b becomes better than a"), ((b, a), "a becomes better than b")):
-        with pytest.raises(ValueError, match=rf"^{what} only beyond 1e\+15 samples, got Dense\("):
+    for pair, what in (((a, b), "b become better than a"), ((b, a), "a become better than b")):
+        with pytest.raises(ValueError, match=rf"^model must let {what} within 1e\+15 samples"):
             crossovers(*pair, model, over="samples")
 
 

@@ -214,7 +214,7 @@ def test_below_the_training_noise_strict_experts_always_win(model):
 
 def test_arguments_that_mean_nothing_are_refused(generic):
     model = generic()
-    with pytest.raises(ValueError, match=r"^drag is for over=\"misrouting\", got drag=1.0 with"):
+    with pytest.raises(ValueError, match=r"^drag is for over=\"misrouting\", got 1.0 with"):
         crossover(Dense(), MoE(), model, over="leakage", drag=1.0)
     with pytest.raises(ValueError, match=r"^samples is for over=\"test_noise_variance\" and"):
         crossover(Dense(), MoE(), model, over="radius", samples=100)

@@ -263,8 +263,8 @@ def test_one_group_makes_dense_the_same_estimator():
 @pytest.mark.parametrize(
     ("estimator", "counts", "message"),
     [
-        (Dense(), [9, 9, 9], r"Dense\(...\) on 3 groups .* simulate\(Dense\(ridge=0.0\), model"),
-        (MoE(ridge=0.5), [9, 9, 9], r"ridge=0.5; use simulate\(MoE\("),
+        (Dense(), [9, 9, 9], r"dense on 3 groups .* call simulate\(Dense\(ridge=0.0\), model"),
+        (MoE(ridge=0.5), [9, 9, 9], r"ridge=0.5; call simulate\(MoE\("),
         (MoE(), [9, 2, 9], r"expert 1 has no closed form: n_g=2 .* s_g=4 .* simulate\(MoE"),
     ],
 )

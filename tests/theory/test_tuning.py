@@ -1,11 +1,14 @@
 """The best ridge and the best number of experts, against closed forms and brute force."""
 
 import math
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import moetheory as mt
+from moetheory.common.errors import OutOfRangeError
 from moetheory.theory.tuning import best_experts, optimal_ridge
 
 
@@ -177,8 +180,15 @@ def test_it_is_the_best_of_all_divisors(n, noise):
         return mt.risk(mt.MoE(), model, samples=n).excess
 
     best = best_experts(48, n, noise, signal_energy=7.0, label_power=2.0, label_noise_variance=0.3)
-    assert best.risk.excess == min(risk(k) for k in divisors(48)) == risk(best.experts)
-    assert best.risk.exactness == "exact"
+    assert risk(best.experts) == min(risk(k) for k in divisors(48))
+    model = mt.BlockModel.isotropic(
+        48, best.experts, noise, signal_energy=7.0, label_power=2.0, label_noise_variance=0.3
+    )
+    wanted = mt.risk(mt.MoE(), model, samples=n)
+    for name in ("value", "excess", "per_group"):
+        found = getattr(best.risk, name)
+        np.testing.assert_allclose(found, getattr(wanted, name), rtol=1e-14)
+    assert (best.risk.exactness, best.risk.error) == ("exact", 0.0)
 
 
 def test_the_cap_binds_where_the_noise_is_low():
@@ -213,7 +223,7 @@ def test_the_answer_may_lie_between_the_ends():
 @pytest.mark.parametrize("n", [11, 12, 13])
 def test_as_many_samples_as_coordinates_suit_no_number(n):
     """12 coordinates: every divisor has an expert within one of the threshold."""
-    with pytest.raises(ValueError, match=f"dim=12 and samples={n}; samples must differ from dim"):
+    with pytest.raises(ValueError, match=f"^samples must differ from dim by .* got {n} and dim=12"):
         best_experts(12, n, 1.0)
 
 
@@ -222,6 +232,7 @@ def test_as_many_samples_as_coordinates_suit_no_number(n):
     [
         ((0, 5, 1.0), "dim must be at least 1, got 0"),
         ((4.0, 5, 1.0), "dim must be an integer, got 4.0"),
+        ((2**31 - 1, 5, 1.0), "dim must be at most 16777216, got 2147483647"),
         ((4, 0, 1.0), "samples must be at least 1, got 0"),
         ((4, [5, 5], 1.0), "samples must be an integer"),
         ((4, 50, -1.0), "noise_variance must be at least 0"),
@@ -231,3 +242,30 @@ def test_as_many_samples_as_coordinates_suit_no_number(n):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         best_experts(*arguments)
+
+
+def test_coordinates_with_next_to_no_signal_are_refused():
+    with pytest.raises(
+        OutOfRangeError, match=r"\Asignal_energy must leave every coordinate"
+    ) as error:
+        best_experts(2**24, 5, 1e-35, signal_energy=1e-35)
+    assert error.value.argument == "signal_energy"
+    assert best_experts(10**4, 10**5, 1e-36, signal_energy=1e-36).experts > 1
+
+
+def test_a_large_problem_takes_little_time_and_memory():
+    """A prime, and the largest dim; to make a model took 24 GB."""
+    for dim in (16777213, 2**24):
+        samples = 4 * dim + 3
+        started = time.process_time()
+        tracemalloc.start()
+        best = best_experts(dim, samples, 1.0, signal_energy=float(dim))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert best.experts == dim
+        assert best.risk.excess == pytest.approx(
+            1.0 / dim * (samples - dim) / (samples - 2 * dim), rel=1e-6
+        )
+        assert best.risk.per_group.shape == (dim,)
+        assert peak < 2**29
+        assert time.process_time() - started < 5.0
