@@ -13,6 +13,7 @@ except ImportError as error:  # pragma: no cover - exercised by an environment w
         "moetheory.strategies needs Hypothesis: pip install 'moetheory[hypothesis]'"
     ) from error
 
+from moetheory.common.validation import count, flag
 from moetheory.problem.limits import noise_limits
 from moetheory.problem.model import BlockModel
 
@@ -53,9 +54,11 @@ def block_models(
     >>> find(block_models(strict=True), lambda model: model.experts == 2).sizes.tolist()
     [1, 1]
     """
-
-    if not 0 <= exponents <= MOST_EXPONENT:
-        raise ValueError(f"exponents must be from 0 to {MOST_EXPONENT}, got {exponents}")
+    max_experts = count("max_experts", max_experts, minimum=1)
+    max_block = count("max_block", max_block, minimum=1)
+    exponents = count("exponents", exponents, maximum=MOST_EXPONENT)
+    strict = None if strict is None else flag("strict", strict)
+    noiseless, zeros = flag("noiseless", noiseless), flag("zeros", zeros)
 
     @st.composite
     def models(draw: Any) -> BlockModel:

@@ -50,8 +50,26 @@ def test_the_most_extreme_models_lie_within_the_range(model):
 
 
 def test_exponents_beyond_the_range_are_refused():
-    with pytest.raises(ValueError, match="exponents must be from 0 to 132, got 133"):
+    with pytest.raises(ValueError, match="exponents must be at most 132, got 133"):
         block_models(exponents=133)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad", "wanted"),
+    [
+        ("strict", "abc", "True or False"),
+        ("strict", 0, "True or False"),
+        ("noiseless", 1, "True or False"),
+        ("zeros", None, "True or False"),
+        ("max_experts", 0, "at least 1"),
+        ("max_block", 2.5, "an integer"),
+        ("exponents", True, "an integer"),
+    ],
+)
+def test_what_no_argument_may_be_is_refused_at_once(name, bad, wanted):
+    with pytest.raises(ValueError, match=f"^{name} must be {wanted}, got") as error:
+        block_models(**{name: bad})
+    assert error.value.argument == name
 
 
 def test_failures_shrink_to_ones():

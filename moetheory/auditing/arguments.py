@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from moetheory.auditing.units import unit_exponent
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import number, real_array, regular_array, vector
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention
+from moetheory.common.validation import number, real_array, regular_array, shown, vector
 
 LARGEST_NOISE = 1e300  # in the square of the unit of features
 TEXT_KINDS = "US"
@@ -34,9 +35,10 @@ def checked_labels(labels: ArrayLike, samples: int) -> Labels:
     given = _flat_array("labels", labels, samples, "sample")
     classes = np.unique(given) if given.dtype.kind in "bUS" else None
     if classes is not None and len(classes) > 2:
-        raise ValueError(
-            f"labels must be numbers or of two classes, got {len(classes)} different: "
-            f"{', '.join(map(str, classes[:3]))}, …"
+        raise ArgumentError(
+            "labels",
+            f"must be numbers or of two classes, got {len(classes)} different: "
+            f"{', '.join(map(str, classes[:3]))}, …",
         )
     values = (
         real_array("labels", given)
@@ -45,7 +47,7 @@ def checked_labels(labels: ArrayLike, samples: int) -> Labels:
     )
     different = np.unique(values)
     if len(different) < 2:
-        raise ValueError(f"labels must differ, got {given[0]} {samples} times")
+        raise ArgumentError("labels", f"must differ, got {given[0]} {samples} times")
     exponent = unit_exponent(float(np.abs(values).max()))
     values = np.ldexp(values, -exponent)
     if len(different) > 2:
@@ -78,25 +80,34 @@ def checked_structure(
     names, codes = np.unique(given, return_inverse=True)
     if experts is not None and experts != len(names):
         name = "groups" if blocks is None else "block_of"
-        raise ValueError(f"experts must be {len(names)}, as many as {name} has, got {experts}")
+        raise ArgumentError(
+            "experts",
+            f"must be {len(names)}, as many as ",
+            Mention(name),
+            f" has, got {experts}",
+        )
     if blocks is None and len(names) > dim:
-        raise ValueError(
-            f"groups must be at most {dim}, as many as there are features, got {len(names)}"
+        raise ArgumentError(
+            "groups", f"must be at most {dim}, as many as there are features, got {len(names)}"
         )
     if blocks is None or members is None:
         found = codes.astype(np.int64)
         pair = (found, None) if blocks is None else (None, found)
         return Structure(names.tolist(), *pair)
     if (blocks.dtype.kind in TEXT_KINDS) != (members.dtype.kind in TEXT_KINDS):
-        raise ValueError(
-            "groups must be named as the blocks of block_of are, "
-            f"got {members.dtype} values for {blocks.dtype} values"
+        raise ArgumentError(
+            "groups",
+            "must be named as the blocks of ",
+            Mention("block_of"),
+            f" are, got {members.dtype} values for {blocks.dtype} values",
         )
     unknown = np.flatnonzero(~np.isin(members, names))
     if unknown.size:
-        raise ValueError(
-            f"groups must be among the blocks of block_of ({_shortened(names)}), "
-            f"got {members[unknown[0]]} at index {unknown[0]}"
+        raise ArgumentError(
+            "groups",
+            "must be among the blocks of ",
+            Mention("block_of"),
+            f" ({_shortened(names)}), got {members[unknown[0]]} at index {unknown[0]}",
         )
     return Structure(names.tolist(), np.searchsorted(names, members), codes.astype(np.int64))
 
@@ -110,10 +121,11 @@ def checked_noise(
     """
     if noise_variances is None:
         return signal * np.concatenate([[0.0], np.geomspace(0.01, 10.0, 10)])
-    given = vector("noise_variances", np.atleast_1d(noise_variances), minimum=0.0)
+    array = real_array("noise_variances", noise_variances)
+    given = vector("noise_variances", array.reshape(1) if array.ndim == 0 else array, minimum=0.0)
     largest = math.ldexp(LARGEST_NOISE, min(2 * exponent, 0))
     if exponent <= 0 and given.max() > largest:
-        raise ValueError(f"noise_variances must be at most {largest:g}, got {given.max():g}")
+        raise ArgumentError("noise_variances", f"must be at most {largest:g}, got {given.max():g}")
     return np.unique(given)
 
 
@@ -132,14 +144,15 @@ def held_out_mask(
         mask[order[np.diff(steps) > 0.0]] = True
     else:
         if given.shape != (samples,) or given.dtype.kind != "b":
-            raise ValueError(
-                f"held_out must be a share or ({samples},) booleans, "
-                f"got {given.dtype} values of shape {given.shape}"
+            raise ArgumentError(
+                "held_out",
+                f"must be a share or ({samples},) booleans, "
+                f"got {given.dtype} values of shape {given.shape}",
             )
         mask = given.copy()
     for what, count in (("held-out", int(mask.sum())), ("training", int((~mask).sum()))):
         if count < 2:
-            raise ValueError(f"held_out must leave at least 2 {what} samples, got {count}")
+            raise ArgumentError("held_out", f"must leave at least 2 {what} samples, got {count}")
     return mask
 
 
@@ -153,11 +166,13 @@ def _flat_array(name: str, value: ArrayLike, length: int, entry: str) -> NDArray
         is_text = [isinstance(each, str | bytes) for each in np.atleast_1d(given)]
         if any(is_text) and not all(is_text):
             odd = is_text.index(False)
-            raise ValueError(f"{name} must be all text or none, got {entries[odd]} at index {odd}")
+            raise ArgumentError(
+                name, f"must be all text or none, got {shown(entries[odd])} at index {odd}"
+            )
         given = regular_array(name, entries)
     if given.shape != (length,):
-        raise ValueError(
-            f"{name} must have shape ({length},), one for each {entry}, got {given.shape}"
+        raise ArgumentError(
+            name, f"must have shape ({length},), one for each {entry}, got {given.shape}"
         )
     return given
 
@@ -167,7 +182,7 @@ def _integers_or_names(name: str, value: ArrayLike, length: int, entry: str) -> 
     if given.dtype.kind == "f" and _are_whole(given):  # as CSV has them
         given = given.astype(np.int64)
     if given.dtype.kind not in "biu" + TEXT_KINDS:
-        raise ValueError(f"{name} must hold integers or names, got {given.dtype} values")
+        raise ArgumentTypeError(name, f"must hold integers or names, got {given.dtype} values")
     return given
 
 

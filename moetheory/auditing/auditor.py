@@ -32,10 +32,13 @@ from moetheory.auditing.predictors import NAMES
 from moetheory.auditing.structure import complete_structure, require_samples
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import ArgumentError
 from moetheory.common.seeding import RNG, entropy_of, stream
+from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import count, flag
 
 SHUFFLED_SAMPLES = 2000  # samples whose features are shuffled, for the share of energy by chance
+MOST_REPEATS = 1000  # draws of a chunk that are in memory at the same time
 TIE = 1e-12  # of the variance of labels: smaller differences of squared errors are rounding
 SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
@@ -53,7 +56,7 @@ def audit(
     intercept: bool = True,
     center: bool = False,
     rng: RNG = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | bool | None = None,
 ) -> Audit:
     r"""Compare dense and experts on data under feature noise, by theory and by measurement.
 
@@ -88,15 +91,17 @@ def audit(
     held_out : float or (n,) boolean array
         The share of samples to hold out, of every group if groups are given; or which.
     repeats : int
-        Draws of noise for each held-out sample, and for each training sample behind a gate.
+        Draws of noise for each held-out sample, and for each training sample behind a gate; from 1
+        to 1000.
     intercept : bool
         Whether predictors have an intercept, each expert its own.
     center : bool
         Measure features from their training means. Energies are squares: leave it False where 0
         is what a feature is at rest (counts, rectified activations), else set it.
     rng : int, SeedSequence, Generator or None
-    progress : callable, optional
-        Called as ``progress(done, total)`` in rows read, or given noise.
+    progress : callable or bool, optional
+        Called as ``progress(done, total)`` in rows read, or given noise; True prints a line on
+        stderr.
 
     Returns
     -------
@@ -140,79 +145,81 @@ def audit(
     ``found.model`` goes into every other verb.
     """
     entropy = entropy_of(rng)
-    repeats = count("repeats", repeats, minimum=1)
+    repeats = count("repeats", repeats, minimum=1, maximum=MOST_REPEATS)
     intercept, center = flag("intercept", intercept), flag("center", center)
     if experts is not None:
         experts = count("experts", experts, minimum=1)
-    rows_read = _RowsRead(progress)
-    x = Features(features, rows_read)
-    y = checked_labels(labels, x.samples)
-    given = checked_structure(groups, block_of, experts, x.samples, x.dim)
-    mask = held_out_mask(held_out, x.samples, given.groups, stream(entropy, SPLIT))
-    rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
-    passes = 3 + center + (given.block_of is None)
-    rows_read.total = 2 * x.samples + passes * len(rows) + (1 + repeats) * len(held)
-    if given.groups is None:
-        rows_read.total += min(SHUFFLED_SAMPLES, len(rows))
-    x.check()
-    if center:
-        x.move_to_mean(rows)
-    found = complete_structure(given, experts, x, rows)
-    require_samples(found, rows)
+    with reporting(progress, "audit", unit="rows") as report:
+        rows_read = _RowsRead(report)
+        x = Features(features, rows_read)
+        y = checked_labels(labels, x.samples)
+        given = checked_structure(groups, block_of, experts, x.samples, x.dim)
+        mask = held_out_mask(held_out, x.samples, given.groups, stream(entropy, SPLIT))
+        rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
+        passes = 3 + center + (given.block_of is None)
+        rows_read.total = 2 * x.samples + passes * len(rows) + (1 + repeats) * len(held)
+        if given.groups is None:
+            rows_read.total += min(SHUFFLED_SAMPLES, len(rows))
+        x.check()
+        if center:
+            x.move_to_mean(rows)
+        found = complete_structure(given, experts, x, rows)
+        require_samples(found, rows)
 
-    own, energies = found.groups[rows], found.energies[rows]
-    signal = math.ldexp(float(energies.mean(axis=0).sum()) / x.dim, 2 * x.exponent)
-    if signal < np.finfo(float).tiny:
-        raise ValueError(
-            f"features must not vanish on all training samples, got a mean square of {signal:g}"
+        own, energies = found.groups[rows], found.energies[rows]
+        signal = math.ldexp(float(energies.mean(axis=0).sum()) / x.dim, 2 * x.exponent)
+        if signal < np.finfo(float).tiny:
+            raise ArgumentError(
+                "features",
+                f"must not vanish on all training samples, got a mean square of {signal:g}",
+            )
+        levels = checked_noise(noise_variances, signal, x.exponent)
+        noise = np.ldexp(levels, -2 * x.exponent)
+        task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
+        gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
+        if given.groups is None and noise[0] == 0.0:
+            gate = gate.with_first_level(EnergyGate.relative(energies.mean(axis=0)))
+        fitted = fit(task, rows, gate, repeats, stream(entropy, PREDICT))
+        predictors = {name: fitted.predictors[name] for name in NAMES}
+        measured = measure(predictors, task, held, repeats, stream(entropy, MEASURE), y.boundary)
+
+        chance = (
+            share_when_shuffled(x, rows, found.block_of, SHUFFLED_SAMPLES, stream(entropy, SHUFFLE))
+            if given.groups is None
+            else share_by_chance(energies, own)
         )
-    levels = checked_noise(noise_variances, signal, x.exponent)
-    noise = np.ldexp(levels, -2 * x.exponent)
-    task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
-    gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
-    if given.groups is None and noise[0] == 0.0:
-        gate = gate.with_first_level(EnergyGate.relative(energies.mean(axis=0)))
-    fitted = fit(task, rows, gate, repeats, stream(entropy, PREDICT))
-    predictors = {name: fitted.predictors[name] for name in NAMES}
-    measured = measure(predictors, task, held, repeats, stream(entropy, MEASURE), y.boundary)
-
-    chance = (
-        share_when_shuffled(x, rows, found.block_of, SHUFFLED_SAMPLES, stream(entropy, SHUFFLE))
-        if given.groups is None
-        else share_by_chance(energies, own)
-    )
-    return Audit(
-        columns=_columns(levels, fitted, measured),
-        crossovers=_crossovers(
-            noise,
-            math.ldexp(1.0, 2 * x.exponent),
-            fitted,
-            measured,
-            y.values,
-            stream(entropy, RESAMPLE),
-        ),
-        group_share=group_share(energies, own),
-        chance_share=chance,
-        leakage=equivalent_leakage(energies, own),
-        nearest=nearest_model(
-            fitted.group_moments,
-            fitted.moments,
-            found.block_of,
-            intercept,
-            math.ldexp(signal, -2 * x.exponent),
-        ),
-        predictors=predictors,
-        signal=signal,
-        names=found.names,
-        groups=found.groups,
-        block_of=found.block_of,
-        held_out=mask,
-        classes=y.classes,
-        centre=x.centre * math.ldexp(1.0, x.exponent),
-        feature_unit=math.ldexp(1.0, x.exponent),
-        label_unit=math.ldexp(1.0, y.exponent),
-        entropy=entropy,
-    )
+        return Audit(
+            columns=_columns(levels, fitted, measured),
+            crossovers=_crossovers(
+                noise,
+                math.ldexp(1.0, 2 * x.exponent),
+                fitted,
+                measured,
+                y.values,
+                stream(entropy, RESAMPLE),
+            ),
+            group_share=group_share(energies, own),
+            chance_share=chance,
+            leakage=equivalent_leakage(energies, own),
+            nearest=nearest_model(
+                fitted.group_moments,
+                fitted.moments,
+                found.block_of,
+                intercept,
+                math.ldexp(signal, -2 * x.exponent),
+            ),
+            predictors=predictors,
+            signal=signal,
+            names=found.names,
+            groups=found.groups,
+            block_of=found.block_of,
+            held_out=mask,
+            classes=y.classes,
+            centre=x.centre * math.ldexp(1.0, x.exponent),
+            feature_unit=math.ldexp(1.0, x.exponent),
+            label_unit=math.ldexp(1.0, y.exponent),
+            entropy=entropy,
+        )
 
 
 def _columns(noise: FloatArray, fitted: Fitted, measured: Measured) -> dict[str, NDArray[Any]]:
@@ -260,7 +267,7 @@ def _gains(dense: FloatArray, experts: FloatArray, labels: FloatArray) -> FloatA
 class _RowsRead:
     """A count of the rows that are read, reported to ``progress``."""
 
-    def __init__(self, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(self, progress: Report | None) -> None:
         self.total, self._done, self._progress = 0, 0, progress
 
     def __call__(self, rows: int) -> None:

@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import count, real_array
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Column, Mention
+from moetheory.common.validation import by_precision, count, iterated, real_array, regular_array
 
 _LARGEST_EXPONENT = 1000  # of the powers of two by which features are scaled
 _MOST_BLOCKS = 64  # looked for if their number is not given
@@ -79,10 +80,13 @@ def coactivation(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
     means, comoments = np.zeros(dim), np.zeros((dim, dim))
     smallest, largest = np.full(dim, np.inf), np.zeros(dim)
     exponents = np.full(dim, -_LARGEST_EXPONENT)
-    for chunk in chunks:
-        given = np.asarray(chunk, dtype=np.float64)
+    for chunk in iterated("chunks", chunks, of="matrices"):
+        given = regular_array("chunks", chunk)
+        if given.dtype.kind not in "biuf":
+            raise ArgumentTypeError("chunks", f"must hold real numbers, got {given.dtype} values")
+        given = given.astype(np.float64, copy=False)
         if given.ndim != 2 or given.shape[1] != dim:
-            raise ValueError(f"chunks must have shape (rows, {dim}), got {given.shape}")
+            raise ArgumentError("chunks", f"must have shape (rows, {dim}), got {given.shape}")
         if not len(given):
             continue
         squares = np.abs(given)
@@ -90,7 +94,9 @@ def coactivation(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
         largest = np.maximum(largest, squares.max(axis=0))
         if not np.isfinite(largest).all():
             worst = int(np.argmin(np.isfinite(largest)))
-            raise ValueError(f"chunks must be finite, got {largest[worst]} in column {worst}")
+            raise ArgumentError(
+                "chunks", f"must be finite, got {largest[worst]} in ", Column(worst)
+            )
         before, exponents = exponents, _exponents(largest)
         if np.any(before != exponents):
             shrink = np.ldexp(1.0, 2 * (before - exponents))
@@ -107,7 +113,7 @@ def coactivation(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
         means += share * step
         rows += len(squares)
     if not rows:
-        raise ValueError("chunks must hold at least one row, got none")
+        raise ArgumentError("chunks", "must hold at least one row, got none")
     # the rounded mean of equal numbers may differ from them
     varying = largest > smallest
     deviations = np.sqrt(np.where(varying, comoments.diagonal(), 1.0))
@@ -198,7 +204,9 @@ def blocks_of(
     elif samples is not None:
         most = max(1, min(_MOST_BLOCKS, dim // 2))
     else:
-        raise ValueError("samples (how many rows there were) must be given if experts is not")
+        raise ArgumentError(
+            "samples", "must be given, how many rows there were, if ", Mention("experts"), " is not"
+        )
     affinity, isolated = _affinity(matrix)
     # one more than the most blocks, for the fall after the last one
     values, vectors = eigh(affinity, subset_by_index=[max(dim - 1 - most, 0), dim - 1])
@@ -217,12 +225,12 @@ def _exponents(sizes: FloatArray) -> IntArray:
 def _checked_symmetric(name: str, value: ArrayLike) -> FloatArray:
     matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
-        raise ValueError(f"{name} must be a square matrix, got shape {matrix.shape}")
+        raise ArgumentError(name, f"must be a square matrix, got shape {matrix.shape}")
     asymmetry = float(np.abs(matrix - matrix.T).max())
-    if asymmetry > 1e-10 * np.abs(matrix).max():
-        raise ValueError(
-            f"{name} must be symmetric, got entries that differ from the transpose by "
-            f"{asymmetry:.3g}"
+    if asymmetry > by_precision(value, 1e-10, 1e-5) * np.abs(matrix).max():
+        raise ArgumentError(
+            name,
+            f"must be symmetric, got entries that differ from the transpose by {asymmetry:.3g}",
         )
     return matrix
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.frozen import Frozen
 
 MAX_FITTED_SAMPLES = 10_000  # samples at most: a gate has two numbers for each expert
 WEIGHT_DECAY = 1e-6  # without it the weights diverge where energies separate the groups
@@ -29,8 +30,8 @@ def noisy_energies(
     return np.asarray(along**2 + noise_variance * across)
 
 
-@dataclass(frozen=True)
-class EnergyGate:
+@dataclass(frozen=True, eq=False, repr=False)
+class EnergyGate(Frozen):
     r"""A gate to the expert with the largest :math:`a_j + c_j u_j`, at each noise level.
 
     Under Gaussian isotropic blocks the posterior of the groups has this form (docs/theory.md §6);

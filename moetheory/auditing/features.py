@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from moetheory.auditing.units import unit_exponent
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Column
 from moetheory.common.validation import regular_array
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
@@ -28,14 +29,13 @@ class Features:
     """
 
     def __init__(self, features: ArrayLike, report: Report) -> None:
-        if isinstance(features, np.ma.MaskedArray) and np.any(features.mask):
-            masked = int(np.sum(features.mask))
-            raise ValueError(f"features must not be masked, got {masked} masked values")
         array = regular_array("features", features)
         if array.ndim != 2 or 0 in array.shape:
-            raise ValueError(f"features must have shape (n, d) with n, d > 0, got {array.shape}")
+            raise ArgumentError(
+                "features", f"must have shape (n, d) with n, d > 0, got {array.shape}"
+            )
         if array.dtype.kind not in "biuf":
-            raise ValueError(f"features must hold real numbers, got {array.dtype} values")
+            raise ArgumentTypeError("features", f"must hold real numbers, got {array.dtype} values")
         self.array: NDArray[Any] = array
         self.samples, self.dim = array.shape
         self.exponent = 0
@@ -76,19 +76,23 @@ class Features:
                     first = (part.start + row, column, chunk[row, column])
                 bad += len(places)
         if first is not None:
-            raise ValueError(
-                f"features must be finite, got {bad} that {'is' if bad == 1 else 'are'} not, "
-                f"the first {first[2]} at row {first[0]}, column {first[1]}"
+            raise ArgumentError(
+                "features",
+                f"must be finite, got {bad} that {'is' if bad == 1 else 'are'} not, "
+                f"the first {first[2]} at row {first[0]}, ",
+                Column(first[1]),
             )
         largest = max(-float(low.min()), float(high.max()))
         if largest > LARGEST:
-            raise ValueError(f"features must be at most {LARGEST:g} in size, got {largest:g}")
+            raise ArgumentError("features", f"must be at most {LARGEST:g} in size, got {largest:g}")
         constant = np.flatnonzero(low == high)
         if constant.size:
-            raise ValueError(
-                f"features must vary, got {constant.size} that "
-                f"{'is' if constant.size == 1 else 'are'} constant, the first "
-                f"column {constant[0]} (always {low[constant[0]]:g}): leave them out"
+            raise ArgumentError(
+                "features",
+                f"must vary, got {constant.size} that "
+                f"{'is' if constant.size == 1 else 'are'} constant, the first ",
+                Column(int(constant[0])),
+                f" (always {low[constant[0]]:g}): leave them out",
             )
         exponent = unit_exponent(largest)
         self.exponent = max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.text import short_repr
 
 DRAWS = 2000
 CONFIDENCE = 0.95
@@ -58,6 +59,9 @@ class Crossovers(NamedTuple):
 
     predicted: Lead
     measured: Lead
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @property
     def agree(self) -> bool:

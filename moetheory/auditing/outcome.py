@@ -14,8 +14,8 @@ from moetheory.auditing.leads import Crossovers, lead_in_words, shape_on_grid
 from moetheory.auditing.predictors import NAMES, Predictor
 from moetheory.common import text
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
-from moetheory.common.errors import OutOfRangeError
-from moetheory.common.validation import read_only, real_array, regular_array
+from moetheory.common.errors import ArgumentError, OutOfRangeError
+from moetheory.common.validation import choice, real_array, regular_array
 from moetheory.problem.model import BlockModel
 from moetheory.results.tables import Columns
 
@@ -23,7 +23,7 @@ MODULAR, WEAKLY_MODULAR = 0.5, 0.1  # of the way from chance to strict blocks
 LARGEST_Z = 3.0  # standard errors within which a risk is as predicted
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Audit(Columns):
     r"""The result of an audit: risks predicted by theory and measured on held-out samples.
 
@@ -93,9 +93,6 @@ class Audit(Columns):
     label_unit: float
     entropy: int
 
-    def __post_init__(self) -> None:
-        read_only(*self.columns.values(), self.groups, self.block_of, self.held_out)
-
     @property
     def model(self) -> BlockModel:
         """The nearest block model by second moments, at a noise variance of ``signal``.
@@ -105,8 +102,9 @@ class Audit(Columns):
         """
         if isinstance(self.nearest, OutOfRangeError):
             raise OutOfRangeError(
-                f"the nearest model of the data is out of range, as {self.nearest}: change the "
-                "units of features or labels"
+                "model",
+                f"nearest to the data is out of range, as {self.nearest}: change the units of "
+                "features or labels",
             )
         return self.nearest
 
@@ -126,6 +124,7 @@ class Audit(Columns):
         Values beyond 3 occur in about 1 % of cases, more often where samples are hardly more than
         coefficients or few of one class are held out (docs/theory.md §9).
         """
+        name = choice("name", name, tuple(self.predictors))
         errors = np.hypot(self[f"{name}_sem"], self[f"{name}_predicted_sem"])
         differences = self[f"{name}_measured"] - self[f"{name}_predicted"]
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -165,29 +164,19 @@ class Audit(Columns):
         array([[4.  ],
                [2.04]])
         """
-        if name not in self.predictors:
-            raise ValueError(f"name must be one of {', '.join(self.predictors)}, got {name!r}")
-        predictor = self.predictors[name]
+        predictor = self.predictors[choice("name", name, tuple(self.predictors))]
         given = regular_array("features", features)
         x = real_array("features", given.astype(int) if given.dtype == bool else given)
         if x.ndim != 2 or x.shape[1] != len(self.block_of):
-            raise ValueError(f"features must have shape (n, {len(self.block_of)}), got {x.shape}")
+            raise ArgumentError(
+                "features", f"must have shape (n, {len(self.block_of)}), got {x.shape}"
+            )
         x = x / self.feature_unit - self.centre / self.feature_unit
         if predictor.needs_groups and groups is None:
-            raise ValueError(
-                f"groups must be given for {name}, whose experts are routed by the true group"
+            raise ArgumentError(
+                "groups", f"must be given for {name}, whose experts are routed by the true group"
             )
-        indices = np.zeros(len(x), dtype=np.int64) if groups is None else np.asarray(groups)
-        if indices.shape != (len(x),) or indices.dtype.kind not in "iu":
-            raise ValueError(
-                f"groups must be ({len(x)},) indices of names, "
-                f"got {indices.dtype} values of shape {indices.shape}"
-            )
-        if indices.size and not 0 <= indices.min() <= indices.max() < len(self.names):
-            raise ValueError(
-                f"groups must be from 0 to {len(self.names) - 1}, "
-                f"got {indices.min()} to {indices.max()}"
-            )
+        indices = self._indices(groups, len(x))
         responses, energies = predictor.respond(x), block_sums(np.square(x), self.block_of)
         levels = range(len(self.noise_variances))
         predictions = [
@@ -195,8 +184,35 @@ class Audit(Columns):
         ]
         return np.array(predictions) * self.label_unit
 
+    def _indices(self, groups: ArrayLike | None, samples: int) -> IntArray:
+        """The groups of samples as checked indices of ``names``, (n,); 0 if not given."""
+        if groups is None:
+            return np.zeros(samples, dtype=np.int64)
+        indices = regular_array("groups", groups)
+        if indices.shape != (samples,) or indices.dtype.kind not in "iu":
+            raise ArgumentError(
+                "groups",
+                f"must be ({samples},) indices of names, "
+                f"got {indices.dtype} values of shape {indices.shape}",
+            )
+        if indices.size and not 0 <= indices.min() <= indices.max() < len(self.names):
+            raise ArgumentError(
+                "groups",
+                f"must be from 0 to {len(self.names) - 1}, got {indices.min()} to {indices.max()}",
+            )
+        return indices
+
     def table(self, width: int | None = None) -> str:
         """The table of predicted and measured risks, ± their standard errors, as text."""
+        header, rows = self._cells()
+        return text.tables(header, rows, text.checked_width(width), lead=2)
+
+    def _repr_html_(self) -> str:
+        header, rows = self._cells()
+        return text.html_table(header, len(rows), rows.__getitem__)
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        """The header and the rows of the table."""
         header = ["noise variance", "risk", *self.predictors]
         rows = []
         for level, noise in enumerate(self.noise_variances):
@@ -211,7 +227,7 @@ class Audit(Columns):
                     f"{100 * self[f'{name}_accuracy'][level]:.1f} %" for name in self.predictors
                 ]
                 rows.append([f"{noise:.4g}", "accuracy", *shares])
-        return text.tables(header, rows, width, lead=2)
+        return header, rows
 
     @property
     def verdict(self) -> str:

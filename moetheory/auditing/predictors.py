@@ -8,6 +8,7 @@ import numpy as np
 
 from moetheory.auditing.energies import EnergyGate
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.frozen import Frozen
 
 NAMES = {  # of an audit's predictors in the order of its columns, and their names in words
     "dense": "dense",
@@ -18,8 +19,8 @@ NAMES = {  # of an audit's predictors in the order of its columns, and their nam
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Predictor:
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictor(Frozen):
     """One linear predictor for each noise level, or K experts for each.
 
     Attributes

@@ -11,6 +11,7 @@ from moetheory.auditing.blocks import blocks_of, coactivation
 from moetheory.auditing.energies import EnergyGate
 from moetheory.auditing.features import Features
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.errors import ArgumentError
 
 
 class CompleteStructure(NamedTuple):
@@ -62,14 +63,16 @@ def _group_of_each_block(energies: FloatArray, groups: IntArray) -> IntArray:
 def require_samples(found: CompleteStructure, rows: IntArray) -> None:
     experts = len(found.names)
     if len(rows) < experts:
-        raise ValueError(
-            f"features must have at least as many training samples as there are groups, "
-            f"got {len(rows)} for {experts}"
+        raise ArgumentError(
+            "features",
+            "must have at least as many training samples as there are groups, "
+            f"got {len(rows)} for {experts}",
         )
     members = np.bincount(found.groups[rows], minlength=experts)
     if not members.all():
         empty = found.names[int(np.argmin(members))]
-        raise ValueError(
-            f"groups must give every expert a training sample, got none for {empty} (of "
-            f"{experts} experts): merge its block with another's, or hold out fewer samples"
+        raise ArgumentError(
+            "groups",
+            f"must give every expert a training sample, got none for {empty} (of "
+            f"{experts} experts): merge its block with another's, or hold out fewer samples",
         )

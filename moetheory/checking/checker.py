@@ -27,10 +27,12 @@ from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Certificate, Shipped, certify, within_scope
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.experiments import Setting
-from moetheory.common.errors import RareGroupWarning
+from moetheory.common.errors import ArgumentTypeError, RareGroupWarning
 from moetheory.common.seeding import RNG, child, entropy_of
-from moetheory.common.validation import count, number
+from moetheory.common.terminal import Report, reporting
+from moetheory.common.validation import number, shown
 from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.estimates import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.methods.strata import fewest_inputs
@@ -46,7 +48,7 @@ def check(
     replicates: int | None = None,
     rng: RNG = None,
     level: float = 1e-6,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Report | bool | None = None,
 ) -> Verdict:
     """The verdict on a theorem: both sides of its claims compared by every route there is.
 
@@ -68,8 +70,9 @@ def check(
         ``rng=verdict.entropy`` replays the check.
     level : float
         Probability that chance alone makes any of the simulated comparisons fail.
-    progress : callable, optional
-        Called as ``progress(done, total)`` in replicates.
+    progress : callable or bool, optional
+        Called as ``progress(done, total)``, parts of the work: replicates of simulations, of which
+        an experiment counts as many as they have on average. True: a line on stderr.
 
     Returns
     -------
@@ -98,11 +101,25 @@ def check(
     """
     theorem = catalogue[name] if isinstance(name, str) else name
     if not isinstance(theorem, Theorem):
-        raise ValueError(f"name must be that of a theorem, or a Theorem, got {name!r}")
+        raise ArgumentTypeError(
+            "name", f"must be that of a theorem, or a Theorem, got {shown(name)}"
+        )
     if replicates is not None:
-        replicates = count("replicates", replicates, minimum=2)
+        replicates = checked_replicates(replicates)
     level = number("level", level, above=0.0, below=1.0)
-    entropy = entropy_of(rng)
+    with reporting(progress, f"check {theorem.name}", unit="") as report:
+        return _checked(theorem, model, replicates, entropy_of(rng), level, report)
+
+
+def _checked(
+    theorem: Theorem,
+    model: BlockModel | None,
+    replicates: int | None,
+    entropy: int,
+    level: float,
+    report: Report | None,
+) -> Verdict:
+    """The verdict on a theorem; arguments are those of `check`."""
     model = theorem.example() if model is None else checked_model(model)
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
     claims = theorem.otherwise if failed else theorem.claims
@@ -121,7 +138,11 @@ def check(
         for point in evaluation.simulated
     ]
     tail = level / (2.0 * max(len(laws) + len(experiments), 1))
-    estimates = _simulate_all(theorem, laws, tail, replicates, entropy, progress)
+    sizes = _sizes(laws, tail, replicates)
+    simulated = sum(sizes.values())
+    each = max(simulated // max(len(sizes), 1), 1)  # what an experiment counts
+    total = simulated + each * len(experiments)
+    estimates = _simulate_all(theorem, sizes, entropy, report and (lambda n: report(n, total)))
     for (claim, point), law in laws.items():
         evaluations[claim].add(point, _compare(law, estimates[point, claim.under], tail))
     places = list(dict.fromkeys(point for _, point in experiments))
@@ -134,8 +155,8 @@ def check(
             evaluations[claim].refuse(point, str(refusal))
         else:
             evaluations[claim].add(point, comparison)
-        if progress is not None:
-            progress(index + 1, len(experiments))
+        if report is not None:
+            report(simulated + each * (index + 1), total)
 
     given = () if failed else theorem.assumptions
     verdicts = tuple(
@@ -148,18 +169,10 @@ def check(
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
 
 
-def _simulate_all(
-    theorem: Theorem,
-    laws: Mapping[tuple[Claim, BlockModel], ErrorLaw],
-    tail: float,
-    replicates: int | None,
-    entropy: int,
-    progress: Callable[[int, int], None] | None,
-) -> dict[tuple[BlockModel, Under], Estimates]:
-    """Simulations without label noise, one for each model and perturbation that claims need.
-
-    A simulation that several claims share is as large as the most demanding of them needs.
-    """
+def _sizes(
+    laws: Mapping[tuple[Claim, BlockModel], ErrorLaw], tail: float, replicates: int | None
+) -> dict[tuple[BlockModel, Under], int]:
+    """The replicates of each simulation: those that the most demanding of its claims needs."""
     sizes: dict[tuple[BlockModel, Under], int] = {}
     for (claim, model), law in laws.items():
         needed = law.needed(tail)
@@ -168,13 +181,23 @@ def _simulate_all(
         size = replicates or math.ceil(max(reachable, LEAST_REPLICATES))
         key = model, claim.under
         sizes[key] = max(size, fewest_inputs(model), sizes.get(key, 0))
+    return sizes
+
+
+def _simulate_all(
+    theorem: Theorem,
+    sizes: Mapping[tuple[BlockModel, Under], int],
+    entropy: int,
+    report: Callable[[int], object] | None,
+) -> dict[tuple[BlockModel, Under], Estimates]:
+    """Simulations without label noise, one for each model and perturbation that claims need."""
     results: dict[tuple[BlockModel, Under], Estimates] = {}
     done = 0
     for index, ((model, under), size) in enumerate(sizes.items()):
 
-        def report(now: int, _: int, done: int = done) -> None:
-            if progress is not None:
-                progress(done + now, sum(sizes.values()))
+        def within(now: int, _: int, done: int = done) -> None:
+            if report is not None:
+                report(done + now)
 
         with warnings.catch_warnings():
             # the law of the errors knows what is rare
@@ -185,7 +208,7 @@ def _simulate_all(
                 under=under(model),
                 replicates=size,
                 rng=child(entropy, index),
-                progress=report,
+                progress=within,
             )
         done += size
     return results

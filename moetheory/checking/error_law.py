@@ -10,6 +10,7 @@ import numpy as np
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.experiments import DETECTION_QUANTILE
 from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import ArgumentError
 from moetheory.predictors.error_variances import error_cases
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.model import BlockModel
@@ -117,7 +118,8 @@ def without_label_noise(model: BlockModel) -> BlockModel:
 def _require_normal_errors(under: Perturbation | None, claim: Claim) -> None:
     """Refuse perturbations under which errors given the groups are not normal."""
     if under is not None and (under.noise is not None or under.erasure or under.radius):
-        raise ValueError(
-            f"under of the claim {claim.name!r} may have noise_variance, confusion and drag only, "
-            f"for which the law of simulated errors is known, got {under!r}"
+        raise ArgumentError(
+            "under",
+            f"of the claim {claim.name!r} may have noise_variance, confusion and drag only, "
+            f"for which the law of simulated errors is known, got {under!r}",
         )

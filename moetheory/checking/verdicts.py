@@ -6,13 +6,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moetheory.claims.certificates import Certificate, Relation
+from moetheory.common import text
+from moetheory.common.frozen import Frozen
+from moetheory.common.validation import flag
 from moetheory.problem.model import BlockModel
 
+COLUMNS = ("claim", "evidence", "verdict")
+WIDE_COLUMNS = (
+    "claim",
+    "at",
+    "left",
+    "right",
+    "slack",
+    "certificate",
+    "simulated ± sem",
+    "z",
+    "power",
+    "verdict",
+)
 Status = Literal["holds", "violated", "inconclusive", "assumptions not met", "not evaluated"]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Frozen):
     """A simulated left side against its closed form.
 
     Attributes
@@ -70,8 +86,8 @@ class Comparison:
         return abs(self.z) <= self.threshold
 
 
-@dataclass(frozen=True)
-class ClaimPoint:
+@dataclass(frozen=True, repr=False)
+class ClaimPoint(Frozen):
     """Both sides of a claim for one model.
 
     Attributes
@@ -113,8 +129,8 @@ class ClaimPoint:
         return None if self.left is None or self.right is None else self.right - self.left
 
 
-@dataclass(frozen=True)
-class ClaimVerdict:
+@dataclass(frozen=True, repr=False)
+class ClaimVerdict(Frozen):
     """The verdict on one claim of a theorem, with its points, certificate and evidence.
 
     Attributes
@@ -153,9 +169,32 @@ class ClaimVerdict:
         """The status in words: "holds to 1.6 %" if it rests on a simulation."""
         return f"{self.status} to {self.precision}" if self.precision else self.status
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells of the claim in a table with the columns `COLUMNS`."""
+        return (self.name, "; ".join(self.evidence), self.outcome)
+
+    @property
+    def wide_cells(self) -> tuple[str, ...]:
+        """The cells of the claim in a table with the columns `WIDE_COLUMNS`."""
+        point = self.shown
+        proof = "" if self.certificate is None else self.certificate.summary
+        if point is None:
+            return (self.name, *[""] * 4, proof, *[""] * 3, self.outcome)
+        sides = (point.label, *map(_side, (point.left, point.right, point.slack)))
+        comparison = point.comparison
+        simulated = ("", "", "")
+        if comparison is not None:
+            simulated = (
+                text.with_error(comparison.simulated, comparison.sem),
+                f"{comparison.z:+.2f}",
+                comparison.seen,
+            )
+        return (self.name, *sides, proof, *simulated, self.outcome)
+
 
 @dataclass(frozen=True, repr=False)
-class Verdict:
+class Verdict(Frozen):
     """The outcome of `moetheory.check`.
 
     Attributes
@@ -199,10 +238,46 @@ class Verdict:
         asked = [c.power for c in self.comparisons if c.resolution <= 0.01]
         return max(asked, default=0.0)
 
+    def table(self, width: int | None = None, *, wide: bool = False) -> str:
+        """The table of the claims as text: what speaks for each, and its verdict.
+
+        Parameters
+        ----------
+        width : int, optional
+            The columns of the screen; a table that is wider is written as blocks of lines.
+        wide : bool
+            Whether to show the sides, the certificate and the simulation of each claim instead of
+            its evidence in words.
+
+        Examples
+        --------
+        >>> from moetheory import check
+        >>> print(check("generalization", replicates=1000, rng=0).table(width=60))
+        claim     MoE <= dense
+        evidence  proved for any strict model; evaluated at 1 model
+        verdict   inconclusive
+        <BLANKLINE>
+        claim     dense - MoE == gap
+        evidence  proved for any strict model; evaluated at 1 model
+        verdict   inconclusive
+        """
+        width, wide = text.checked_width(width), flag("wide", wide)
+        if not self.claims:
+            return f"{self.theorem}: {self.status}: {self.reason}"
+        rows = [claim.wide_cells if wide else claim.cells for claim in self.claims]
+        return text.table(WIDE_COLUMNS if wide else COLUMNS, rows, width)
+
+    def _repr_html_(self) -> str:
+        return text.html_table(COLUMNS, len(self.claims), lambda row: self.claims[row].cells)
+
     def __repr__(self) -> str:
         because = f" ({self.reason})" if self.reason else ""
         power = f", power {100 * self.power:.2g} %" if self.power else ""
-        return (
+        return text.code(
             f"<Verdict {self.theorem}: {self.status}{because}; {len(self.comparisons)} simulated "
             f"comparisons, largest |z| {self.largest_z:.2f}{power}>"
         )
+
+
+def _side(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"

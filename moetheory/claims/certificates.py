@@ -18,6 +18,7 @@ import numpy as np
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.domains import Values, require_covered, require_positive
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
+from moetheory.common.frozen import Frozen
 from moetheory.problem.model import BlockModel
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ class Shipped(NamedTuple):
     scale: Callable[[BlockModel], float]
 
 
-@dataclass(frozen=True)
-class Certificate:
+@dataclass(frozen=True, repr=False)
+class Certificate(Frozen):
     """The result of `certify`: whether algebra proves a claim.
 
     Attributes

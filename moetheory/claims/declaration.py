@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic, cases_of
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.common.cached import cached
 from moetheory.common.errors import OutOfRangeError
+from moetheory.common.text import code
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -80,8 +81,32 @@ class Scale(NamedTuple):
     size: Callable[[BlockModel], float]
 
 
-@dataclass(frozen=True, eq=False)
-class Claim:
+class _FoundByName:
+    """A base of declarations that pickle by where they are found.
+
+    Their functions are lambdas, which do not pickle. A declaration that the catalogue has not
+    placed pickles as other objects do, by its functions, which must then stand in a module.
+    """
+
+    def pickled_as(self, find: Callable[..., Any], *arguments: object) -> None:
+        """From now on pickle, and be copied, as the result of ``find(*arguments)``."""
+        vars(self)["_found"] = (find, arguments)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return vars(self).get("_found") or super().__reduce_ex__(protocol)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: each for name, each in vars(self).items() if name != "cases"}
+
+
+def _part(declaration: Any, place: str, *index: int) -> Any:
+    """What stands at a ``place`` of a declaration, for pickles."""
+    found = getattr(declaration, place)
+    return found[index[0]] if index else found
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Claim(_FoundByName):
     """A statement ``left(model) <= right(model)``, or ``==``, about every model of `points`.
 
     A claim needs a name, a relation and a control; and at least one of both sides and an
@@ -170,7 +195,10 @@ class Claim:
     scale: Scale | None = None
     factor: float = 1.0
 
-    @cached_property
+    def __repr__(self) -> str:
+        return f"<Claim {self.name}>"
+
+    @cached
     def cases(self) -> tuple[Symbolic, ...]:
         """The cases of the symbolic form, made once; empty without one."""
         return () if self.symbolic is None else cases_of(self.symbolic())
@@ -179,6 +207,7 @@ class Claim:
     def negative_control(self) -> Claim:
         """The wrong variant of the claim, given by ``control``; a check must find it violated."""
         if isinstance(self.control, Claim):
+            self.control.pickled_as(_part, self, "control")
             return self.control
         factor, right = self.control, self.right
 
@@ -189,17 +218,19 @@ class Claim:
         def wrong_symbols() -> Sequence[Symbolic]:
             return [replace(case, right=factor * case.right) for case in self.cases]
 
-        return replace(
+        control = replace(
             self,
             name=f"{self.name} [right x {factor:g}]",
             right=None if right is None else wrong,
             symbolic=None if self.symbolic is None else wrong_symbols,
             factor=factor,
         )
+        control.pickled_as(_part, self, "negative_control")
+        return control
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Theorem:
+class Theorem(_FoundByName):
     """A statement about every model that meets the assumptions, with the claims that check it.
 
     Attributes
@@ -258,7 +289,14 @@ class Theorem:
     name: str = ""
 
     def __repr__(self) -> str:
-        return f"<Theorem {self.name}: {self.statement}>"
+        return code(f"<Theorem {self.name}: {self.statement}>")
+
+    def pickled_as(self, find: Callable[..., Any], *arguments: object) -> None:
+        """From now on pickle as the result of ``find(*arguments)``; the claims by their place."""
+        super().pickled_as(find, *arguments)
+        for place in ("claims", "otherwise"):
+            for index, claim in enumerate(getattr(self, place)):
+                claim.pickled_as(_part, self, place, index)
 
     @property
     def symbolic(self) -> Mapping[str, tuple[Symbolic, ...]]:
@@ -269,9 +307,11 @@ class Theorem:
     @property
     def negative_control(self) -> Theorem:
         """The theorem with every claim made wrong; a check must find it violated."""
-        return replace(
+        control = replace(
             self,
             name=f"{self.name} [negative control]",
             claims=tuple(claim.negative_control for claim in self.claims),
             otherwise=tuple(claim.negative_control for claim in self.otherwise),
         )
+        vars(control)["_found"] = (_part, (self, "negative_control"))
+        return control

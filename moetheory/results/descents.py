@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import read_only
-from moetheory.problem.descent_schedule import Cost, checked_cost
+from moetheory.common.frozen import Frozen
+from moetheory.common.text import html_table, number, short_repr, with_error
+from moetheory.common.validation import choice
+from moetheory.problem.descent_schedule import COSTS, Cost
 from moetheory.results.estimates import Estimate, Estimates
 
 
-@dataclass(frozen=True, eq=False)
-class Contraction:
+@dataclass(frozen=True, eq=False, repr=False)
+class Contraction(Frozen):
     """The contraction of a step of gradient descent in the slowest direction.
 
     Attributes
@@ -45,15 +47,12 @@ class Contraction:
     largest_stable: float | FloatArray
     condition: float | FloatArray
 
-    def __post_init__(self) -> None:
-        read_only(self.per_expert)
-
     def __float__(self) -> float:
         return self.value
 
 
-@dataclass(frozen=True, eq=False)
-class _StepsWithCosts:
+@dataclass(frozen=True, eq=False, repr=False)
+class _StepsWithCosts(Frozen):
     """The steps of a descent and their costs, which risks are plotted against."""
 
     steps: IntArray
@@ -61,10 +60,10 @@ class _StepsWithCosts:
 
     def cost(self, axis: Cost) -> FloatArray:
         """The cost of the steps in "iterations", "samples" seen or "multiplications", (T,)."""
-        return np.asarray(self.steps * self.step_costs[checked_cost(axis)])
+        return np.asarray(self.steps * self.step_costs[choice("axis", axis, COSTS)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Descent(_StepsWithCosts):
     """The risk at each of several steps of gradient descent.
 
@@ -92,15 +91,20 @@ class Descent(_StepsWithCosts):
     remaining: FloatArray
     step_size: float | FloatArray
 
-    def __post_init__(self) -> None:
-        read_only(self.excess, self.value, self.remaining)
-
     def __len__(self) -> int:
         return len(self.steps)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         result: NDArray[Any] = np.array(self.value, dtype=dtype, copy=copy)
         return result
+
+    def _repr_html_(self) -> str:
+        columns = (self.excess, self.value, self.remaining)
+        return html_table(
+            ["steps", "excess", "value", "remaining"],
+            len(self),
+            lambda row: [str(self.steps[row]), *(number(float(each[row])) for each in columns)],
+        )
 
 
 class Stopped(NamedTuple):
@@ -110,8 +114,11 @@ class Stopped(NamedTuple):
     place: int
     risk: Estimate
 
+    def __repr__(self) -> str:
+        return short_repr(self)
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class DescentEstimate(_StepsWithCosts):
     """Monte Carlo estimates of the risk along gradient descent on training sets.
 
@@ -149,3 +156,11 @@ class DescentEstimate(_StepsWithCosts):
         """
         place = int(np.argmin(self.mean))
         return Stopped(int(self.steps[place]), place, self.estimates[place])
+
+    def _repr_html_(self) -> str:
+        mean, sem = self.mean, self.sem
+        return html_table(
+            ["steps", "mean ± sem"],
+            len(self),
+            lambda row: [str(self.steps[row]), with_error(float(mean[row]), float(sem[row]))],
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -12,11 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.validation import number, read_only, vector
+from moetheory.common.errors import ArgumentError
+from moetheory.common.frozen import Frozen
+from moetheory.common.text import html_table, with_error
+from moetheory.common.validation import index, number, vector
+from moetheory.results.risks import Risk
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(Frozen):
     """A Monte Carlo estimate of a risk or of a weighted sum of risks.
 
     Attributes
@@ -52,9 +55,6 @@ class Estimate:
     degrees: float | None = None
     skewness: float = 0.0
 
-    def __post_init__(self) -> None:
-        read_only(self.per_group)
-
     def __float__(self) -> float:
         return self.mean
 
@@ -84,13 +84,15 @@ class Estimate:
             return t
         return 3.0 / g * (float(np.cbrt(1.0 + g * t - g**2 / 6.0)) - 1.0)
 
-    def z(self, value: float) -> float:
+    def z(self, value: float | Risk | Estimate) -> float:
         """The z-score ``(mean - value)/sem``; if sem is zero, 0 for equal numbers and else ±inf.
+
+        ``value`` may be infinite, or a risk or an estimate, which stands for its number.
 
         >>> Estimate(1.0, 0.1, 1001, np.array([1.0]), "population", 0).z(0.8)
         2.0
         """
-        difference = self.mean - float(value)
+        difference = self.mean - _number_or_infinity("value", value)
         if self.sem > 0.0:
             return difference / self.sem
         return math.copysign(math.inf, difference) if difference else 0.0
@@ -130,8 +132,8 @@ class Estimate:
         return float(ordered[rank - 1]), float(ordered[size - rank])
 
 
-@dataclass(frozen=True, eq=False)
-class Estimates(Sequence[Estimate]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimates(Frozen, Sequence[Estimate]):
     """Estimates of several risks, in the order of the arguments.
 
     Attributes
@@ -169,29 +171,23 @@ class Estimates(Sequence[Estimate]):
     def __post_init__(self) -> None:
         if self.degrees is None:
             object.__setattr__(self, "degrees", self.replicates - 1.0)
-        assert self.degrees is not None
-        read_only(
-            self.means,
-            self.covariance,
-            self.per_group,
-            self.replicates,
-            self.draws,
-            self.infinite,
-            self.degrees,
-        )
-        read_only(*(self.values or ()))
+        super().__post_init__()
 
     def __len__(self) -> int:
         return len(self.means)
 
     @overload
-    def __getitem__(self, index: int) -> Estimate: ...
+    def __getitem__(self, position: int) -> Estimate: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Estimate]: ...
-    def __getitem__(self, index: int | slice) -> Estimate | list[Estimate]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(len(self))[index]]
-        return self.combination(np.eye(len(self))[operator.index(index)])
+    def __getitem__(self, position: slice) -> list[Estimate]: ...
+    def __getitem__(self, position: int | slice) -> Estimate | list[Estimate]:
+        if isinstance(position, slice):
+            return [self[i] for i in range(len(self))[position]]
+        return self.combination(self._unit("position", position))
+
+    def _unit(self, name: str, position: int) -> FloatArray:
+        """The weights (E,) of one estimate alone."""
+        return np.asarray(np.eye(len(self))[index(name, position, len(self))])
 
     def combination(self, weights: ArrayLike) -> Estimate:
         """The weighted sum of the estimates; its sem includes the covariance of shared draws."""
@@ -220,12 +216,19 @@ class Estimates(Sequence[Estimate]):
         The sem is paired if both used the same draws, else that of independent estimates;
         `Estimate.method` says which.
         """
-        unit = np.eye(len(self))
-        return self.combination(unit[i] - unit[j])
+        return self.combination(self._unit("i", i) - self._unit("j", j))
 
     def paired(self, i: int, j: int) -> bool:
         """Whether estimates ``i`` and ``j`` used the same draws."""
-        return bool(self.draws[i] == self.draws[j])
+        first, second = index("i", i, len(self)), index("j", j, len(self))
+        return bool(self.draws[first] == self.draws[second])
+
+    def _repr_html_(self) -> str:
+        def cells(row: int) -> list[str]:
+            each = self[row]
+            return [str(row), with_error(each.mean, each.sem), each.method, str(each.replicates)]
+
+        return html_table(["", "mean ± sem", "method", "replicates"], len(self), cells)
 
     def _values(self, weights: FloatArray, members: IntArray) -> FloatArray | None:
         """The weighted sums of the simulated risks; None unless all used the same draws."""
@@ -265,3 +268,13 @@ def student_quantile(tail: float, degrees: float) -> float:
     from scipy import special
 
     return -float(special.stdtrit(max(degrees, 1), tail))
+
+
+def _number_or_infinity(name: str, value: object) -> float:
+    """``value`` as a float, which is not NaN; a risk or an estimate stands for its number."""
+    given = float(value) if isinstance(value, Risk | Estimate) else value
+    if isinstance(given, float | np.floating) and not math.isfinite(given):
+        if math.isnan(given):
+            raise ArgumentError(name, "must be a number, got nan")
+        return float(given)
+    return number(name, given)

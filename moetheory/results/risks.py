@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray
-from moetheory.common.validation import read_only
+from moetheory.common.errors import ArgumentIndexError
+from moetheory.common.frozen import Frozen
+from moetheory.common.validation import shown
 
 Exactness = Literal["exact", "quadrature", "asymptotic"]
 
 
-@dataclass(frozen=True, eq=False)
-class Risk:
+@dataclass(frozen=True, eq=False, repr=False)
+class Risk(Frozen):
     r"""A theoretical risk :math:`R = \mathbb E (f(\bar x) - y)^2`.
 
     Attributes
@@ -41,15 +44,12 @@ class Risk:
     exactness: Exactness = "exact"
     error: float = 0.0
 
-    def __post_init__(self) -> None:
-        read_only(self.per_group)
-
     def __float__(self) -> float:
         return self.value
 
 
-@dataclass(frozen=True, eq=False)
-class RoutingMatrix:
+@dataclass(frozen=True, eq=False, repr=False)
+class RoutingMatrix(Frozen):
     """The routing probabilities of a gate: where it sends the samples of each group.
 
     Attributes
@@ -63,15 +63,27 @@ class RoutingMatrix:
 
     Notes
     -----
-    ``np.asarray(result)`` is ``result.matrix``.
+    ``np.asarray(result)`` is ``result.matrix``; ``result[g, j]``, ``len(result)`` and iteration are
+    those of the matrix.
     """
 
     matrix: FloatArray
     group_probabilities: FloatArray
     error: float
 
-    def __post_init__(self) -> None:
-        read_only(self.matrix)
+    def __len__(self) -> int:
+        return len(self.matrix)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.matrix)
+
+    def __getitem__(self, index: Any) -> Any:
+        try:
+            return self.matrix[index]
+        except (IndexError, TypeError, ValueError) as error:
+            raise ArgumentIndexError(
+                "index", f"must be an index of the matrix, got {shown(index)}: {error}"
+            ) from None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         result: NDArray[Any] = np.array(self.matrix, dtype=dtype, copy=copy)

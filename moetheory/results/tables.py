@@ -10,28 +10,46 @@ from typing import Any, NamedTuple, TextIO
 
 from numpy.typing import NDArray
 
+from moetheory.common import text
+from moetheory.common.errors import ArgumentKeyError, ArgumentTypeError
 from moetheory.common.files import replacing
-from moetheory.common.validation import read_only
-from moetheory.problem.estimators import Estimator
+from moetheory.common.frozen import Frozen
+from moetheory.common.validation import file_path, shown
+from moetheory.problem.estimators import Estimator, checked_estimator
 
 
-class Columns:
+class Columns(Frozen):
     """A table with named ``columns``, which are arrays of one length."""
 
     columns: Mapping[str, NDArray[Any]]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
+        given: object = name
+        if not isinstance(given, str) or name not in self.columns:
+            raise ArgumentKeyError(
+                "name", f"must be one of {', '.join(self.columns)}, got {shown(name)}"
+            )
         return self.columns[name]
+
+    def _repr_html_(self) -> str:
+        columns = list(self.columns.values())
+        return text.html_table(
+            list(self.columns),
+            len(columns[0]),
+            lambda row: [_cell(column[row].item()) for column in columns],
+        )
 
     def write_csv(self, file: TextIO) -> None:
         """Write the columns, floats with all their digits, to an open text file."""
+        if not callable(getattr(file, "write", None)):
+            raise ArgumentTypeError("file", f"must be an open text file, got {shown(file)}")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(self.columns)
         writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the columns to ``path``, which is replaced only once the file is complete."""
-        with replacing(path) as file:
+        with replacing(file_path("path", path)) as file:
             self.write_csv(file)
 
 
@@ -55,7 +73,7 @@ def column_names(estimator: Estimator) -> ColumnNames:
     return ColumnNames(label, f"{label}_error", f"{label}_simulated", f"{label}_sem")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep(Columns):
     """A table of excess risks over the values of one quantity.
 
@@ -91,24 +109,34 @@ class Sweep(Columns):
     entropy: int | None
     estimators: tuple[Estimator, ...] = ()
 
-    def __post_init__(self) -> None:
-        read_only(*self.columns.values())
-
     def __len__(self) -> int:
         return len(self.columns[self.over])
 
     def theory(self, estimator: Estimator) -> NDArray[Any]:
         """The excess risks of ``estimator`` in theory."""
-        return self.columns[column_names(estimator).theory]
+        return self.columns[self._names(estimator).theory]
 
     def error(self, estimator: Estimator) -> NDArray[Any] | None:
         """The estimated errors of the theory for ``estimator``; None if no risk is asymptotic."""
-        return self.columns.get(column_names(estimator).error)
+        return self.columns.get(self._names(estimator).error)
 
     def simulated(self, estimator: Estimator) -> NDArray[Any] | None:
         """The simulated excess risks of ``estimator``; None without simulation."""
-        return self.columns.get(column_names(estimator).simulated)
+        return self.columns.get(self._names(estimator).simulated)
 
     def sem(self, estimator: Estimator) -> NDArray[Any] | None:
         """The standard errors of the simulated risks of ``estimator``; None without simulation."""
-        return self.columns.get(column_names(estimator).sem)
+        return self.columns.get(self._names(estimator).sem)
+
+    def _names(self, estimator: Estimator) -> ColumnNames:
+        """The names of the columns of one of the estimators of the sweep."""
+        names = column_names(checked_estimator(estimator))
+        if names.theory not in self.columns:
+            known = ", ".join(map(repr, self.estimators))
+            raise ArgumentKeyError("estimator", f"must be one of {known}, got ", estimator)
+        return names
+
+
+def _cell(value: Any) -> str:
+    """A value as text: six digits of a float."""
+    return text.number(value) if isinstance(value, float) else str(value)

@@ -13,6 +13,9 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from moetheory.common.errors import ArgumentKeyError
+from moetheory.common.validation import shown
+
 if TYPE_CHECKING:
     from moetheory.claims.declaration import Theorem
 
@@ -32,10 +35,13 @@ class Catalogue(Mapping[str, "Theorem"]):
         return sum(1 for _ in self)
 
     def __getitem__(self, name: str) -> Theorem:
-        if name not in set(self):
-            near = difflib.get_close_matches(name, list(self), n=1)
+        given: object = name
+        if not isinstance(given, str) or name not in set(self):
+            near = difflib.get_close_matches(str(name), list(self), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self)}"
-            raise KeyError(f"no theorem {name!r}; {hint}")
+            raise ArgumentKeyError(
+                "name", f"must be in the catalogue: no theorem {shown(name)}; {hint}"
+            )
         return _load(name)
 
     def __repr__(self) -> str:
@@ -46,8 +52,9 @@ class Catalogue(Mapping[str, "Theorem"]):
 def _load(name: str) -> Theorem:
     """The theorem of a file, with its name."""
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    theorem: Theorem = module.THEOREM
-    return replace(theorem, name=name)
+    theorem: Theorem = replace(module.THEOREM, name=name)
+    theorem.pickled_as(_load, name)
+    return theorem
 
 
 catalogue = Catalogue()

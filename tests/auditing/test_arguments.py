@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pytest
 
+import moetheory as mt
 from moetheory.auditing.arguments import (
     checked_labels,
     checked_noise,
     checked_structure,
     held_out_mask,
 )
+from moetheory.common.errors import ArgumentError, Column
 
 NAN, INF = float("nan"), float("inf")
 
@@ -241,3 +243,76 @@ def test_a_mask_is_taken_as_it_is_and_copied():
 def test_held_out_refused(held_out, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         held(held_out)
+
+
+# --- what a whole audit is given ------------------------------------------------------------------
+
+MODEL = mt.BlockModel.isotropic(6, 3, noise_variance=0.0, signal_energy=6.0)
+SAMPLE = MODEL.replace(label_noise_variance=0.1).sample(200, rng=0)
+MASK = np.arange(200) % 20 == 0
+MASKED = {
+    "features": np.ma.masked_greater(SAMPLE.features, 2.0),
+    "labels": np.ma.masked_array(SAMPLE.labels, MASK),
+    "groups": np.ma.masked_array(SAMPLE.groups, MASK),
+    "block_of": np.ma.masked_array(MODEL.block_of, [True] + 5 * [False]),
+    "held_out": np.ma.masked_array(MASK, MASK),
+    "noise_variances": np.ma.masked_array([0.0, 1.0], [False, True]),
+}
+BAD = [
+    ("progress", "x"),
+    ("progress", 1),
+    ("experts", True),
+    ("experts", 0),
+    ("repeats", 1.5),
+    ("repeats", True),
+    ("intercept", 0),
+    ("center", "a"),
+    ("rng", "a"),
+    ("rng", True),
+    ("held_out", "half"),
+    ("held_out", True),
+    ("noise_variances", "a"),
+    ("noise_variances", True),
+    ("noise_variances", []),
+    ("noise_variances", [[0.0], [1.0]]),
+    ("groups", 3),
+    ("block_of", {}),
+    ("features", "a"),
+    ("labels", None),
+]
+
+
+def audit_with(name, value, **more):
+    given = {"features": SAMPLE.features, "labels": SAMPLE.labels, "rng": 0, **more}
+    return mt.audit(**{**given, name: value})
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_a_mask_is_refused_in_every_array(name):
+    with pytest.raises(ValueError, match=rf"^{name} must not be masked, got \d+ masked") as error:
+        audit_with(name, MASKED[name])
+    assert error.value.argument == name
+
+
+def test_an_array_that_could_be_masked_but_is_not_is_taken():
+    found = audit_with("labels", np.ma.masked_array(SAMPLE.labels), noise_variances=[0.5])
+    again = audit_with("labels", SAMPLE.labels, noise_variances=[0.5])
+    assert found["moe_measured"].tolist() == again["moe_measured"].tolist()
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_each_argument_is_refused_by_its_name(name, value):
+    with pytest.raises(ValueError, match=rf"^{name} must ") as error:
+        audit_with(name, value)
+    assert error.value.argument == name
+
+
+def test_messages_name_columns_in_parts():
+    features = SAMPLE.features.copy()
+    features[3, 2] = NAN
+    constant = SAMPLE.features.copy()
+    constant[:, 4] = 1.0
+    for bad, number in ((features, 2), (constant, 4)):
+        with pytest.raises(ArgumentError, match=f"column {number}") as error:
+            audit_with("features", bad)
+        assert Column(number) in error.value.args

@@ -12,6 +12,7 @@ import moetheory as mt
 from moetheory.auditing import Crossovers, auditor, fitting
 from moetheory.auditing import features as reading
 from moetheory.auditing.leads import Lead, Located
+from moetheory.common import terminal
 from moetheory.results.estimates import student_quantile
 
 NAMES = ["dense", "moe", "moe(hard)", "dense(tuned)", "moe(all)"]
@@ -712,3 +713,52 @@ def test_held_out_samples_say_nothing_before_they_are_asked():
             np.testing.assert_array_equal(before[f"{name}_{suffix}"], after[f"{name}_{suffix}"])
         assert np.all(before[f"{name}_measured"] != after[f"{name}_measured"])
     assert (before.signal, before.group_share) == (after.signal, after.group_share)
+
+
+# --- subscripts, methods, tables of a notebook ----------------------------------------------------
+
+AFTERWARDS = [
+    ("name", lambda found: found["no such"]),
+    ("name", lambda found: found[1]),
+    ("name", lambda found: found.z("no such")),
+    ("name", lambda found: found.z(None)),
+    ("name", lambda found: found.predict(["dense"], np.ones((1, 12)))),
+    ("features", lambda found: found.predict("dense", "a")),
+    ("features", lambda found: found.predict("dense", np.ones((1, 3)))),
+    ("features", lambda found: found.predict("dense", np.ma.masked_array(np.ones((1, 12)), True))),
+    ("groups", lambda found: found.predict("moe", np.ones((1, 12)))),
+    ("groups", lambda found: found.predict("moe", np.ones((1, 12)), [1.5])),
+    ("groups", lambda found: found.predict("moe", np.ones((1, 12)), [3])),
+    ("groups", lambda found: found.predict("moe", np.ones((1, 12)), np.ma.masked_array([0], True))),
+    ("width", lambda found: found.table(0)),
+    ("width", lambda found: found.table("wide")),
+    ("width", lambda found: found.table(True)),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), AFTERWARDS)
+def test_what_its_methods_cannot_use_is_refused_by_name(found, name, call):
+    with pytest.raises(ValueError, match=f"^{name} must ") as error:
+        call(found)
+    assert error.value.argument == name
+
+
+def test_an_unknown_column_is_a_key_error_too(found):
+    with pytest.raises(KeyError, match="must be one of noise_variance, dense_predicted"):
+        found["no such"]
+
+
+def test_a_notebook_shows_the_table(found):
+    shown = found._repr_html_()
+    assert shown.startswith("<table><tr><th>noise variance</th><th>risk</th><th>dense</th>")
+    assert shown.count("<tr>") == len(found.table().splitlines())
+
+
+def test_progress_can_be_a_line(sample, monkeypatch, capsys):
+    shown = []
+    monkeypatch.setattr(terminal.Progress, "__call__", lambda line, *done: shown.append(done))
+    mt.audit(sample.features, sample.labels, noise_variances=[1.0], rng=0, progress=True)
+    assert shown[-1][0] == shown[-1][1]
+    shown.clear()
+    mt.audit(sample.features, sample.labels, noise_variances=[1.0], rng=0, progress=False)
+    assert shown == []

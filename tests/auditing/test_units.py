@@ -82,7 +82,7 @@ def test_features_from_their_means_and_noise_in_the_unit_of_the_data():
 
 def test_a_model_out_of_range_says_so():
     with pytest.raises(
-        OutOfRangeError, match=r"^the nearest model of the data is out of range, as"
+        OutOfRangeError, match=r"^model nearest to the data is out of range, as signal_var"
     ):
         _ = audited(features=110, labels=-110).model
     assert audited(features=505, labels=-1000).model.dim == 6

@@ -43,7 +43,7 @@ FIXED = claim_about(
 
 
 def refused(model):
-    raise OutOfRangeError("noise_variance must be 0 or between 1 and 2, got 3")
+    raise OutOfRangeError("noise_variance", "must be 0 or between 1 and 2, got 3")
 
 
 def unknown(model):

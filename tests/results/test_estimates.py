@@ -154,3 +154,49 @@ def test_the_sem_of_independent_draws_and_of_infinite_variances():
     assert estimates.combination([1, 1, 1]).method == "statistics and law, partly independent draws"
     assert estimates[2].sem == estimates.difference(0, 2).sem == math.inf
     assert estimates[1].sem < math.inf
+
+
+NO_INDEX = ["a", None, 1.5, True, [0], 2, -3, float("nan")]
+
+
+@pytest.mark.parametrize("bad", NO_INDEX)
+def test_what_is_no_index_of_the_estimates_is_refused_by_name(estimates, bad):
+    for name, call in {
+        "position": lambda: estimates[bad],
+        "i": lambda: estimates.difference(bad, 0),
+        "j": lambda: estimates.paired(0, bad),
+    }.items():
+        with pytest.raises((IndexError, TypeError), match=rf"^{name} must be ") as error:
+            call()
+        assert isinstance(error.value, ValueError)
+        assert error.value.argument == name
+
+
+def test_indices_count_from_the_end_too(estimates):
+    assert estimates.difference(-2, np.int64(1)).mean == 2.0
+    assert estimates.paired(-1, 0)
+
+
+@pytest.mark.parametrize("bad", ["1", None, True, float("nan"), 1j, [1.0], np.ma.masked])
+def test_a_z_score_is_against_a_number(estimates, bad):
+    with pytest.raises(ValueError, match=r"^value must "):
+        estimates[0].z(bad)
+
+
+def test_a_z_score_is_against_a_risk_an_estimate_or_infinity_too(estimates):
+    risk = mt.risk(mt.Dense(), mt.BlockModel.isotropic(4, 2, 1.0))
+    assert estimates[0].z(risk) == estimates[0].z(risk.value)
+    assert estimates[0].z(estimates[1]) == estimates[0].z(1) == estimates[0].z(np.float64(1.0))
+    assert estimates[0].z(math.inf) == -math.inf
+
+
+@pytest.mark.parametrize("bad", [0.0, 1.0, "a", True, float("nan"), None])
+def test_a_confidence_is_a_share(estimates, bad):
+    for method in (estimates[0].interval, estimates[0].median_interval):
+        with pytest.raises(ValueError, match=r"^confidence must be"):
+            method(bad)
+
+
+def test_a_notebook_shows_a_row_for_each_estimate(estimates):
+    assert "<td>0</td><td>3.00 ± 0.2</td><td>statistics</td>" in estimates._repr_html_()
+    assert estimates._repr_html_().count("<tr>") == 3

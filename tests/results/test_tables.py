@@ -40,8 +40,29 @@ def test_errors_are_of_asymptotic_formulas_alone(model):
     for estimator in BOTH:
         assert exact.error(estimator) is None
         assert exact.simulated(estimator) is exact.sem(estimator) is None
-    with pytest.raises(KeyError, match="moe"):
-        exact.theory(mt.MoE())
+    for method in (exact.theory, exact.error, exact.simulated, exact.sem):
+        with pytest.raises(KeyError, match=r"^estimator must be one of Dense\(ridge=0.0\), MoE"):
+            method(mt.MoE())
+        with pytest.raises(TypeError, match=r"^estimator must be Dense"):
+            method("moe")
+
+
+def test_an_unknown_column_is_refused_with_those_there_are(model):
+    result = mt.sweep(model, "noise_variance", [1.0, 2.0], [mt.Dense()])
+    for bad in ("moe", 0, None, ["dense"], np.array(["dense"])):
+        with pytest.raises(KeyError, match=r"^name must be one of noise_variance, dense, got"):
+            result[bad]
+
+
+def test_a_notebook_shows_a_table_with_escaped_names(model):
+    result = mt.sweep(model, "noise_variance", np.linspace(1.0, 2.0, 100), [mt.Dense()])
+    shown = result._repr_html_()
+    assert shown.count("<tr>") == 1 + 61
+    assert "<th>dense</th>" in shown
+    assert "<td>…</td>" in shown
+    named = mt.Sweep("<b>", {"<b>": np.ones(2), "a&b": np.zeros(2)}, 0, None)
+    assert "<b>" not in named._repr_html_()
+    assert "<th>&lt;b&gt;</th><th>a&amp;b</th>" in named._repr_html_()
 
 
 def test_a_sweep_by_steps_and_a_pickled_one_keep_their_estimators(model):

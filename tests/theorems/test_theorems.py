@@ -1,6 +1,8 @@
 """The catalogue, the template, and every theorem: it holds, and its negative control does not."""
 
+import copy
 import importlib
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -55,6 +57,50 @@ def test_the_catalogue_is_a_mapping_that_knows_its_names():
         mt.catalogue["xyz"]
     with pytest.raises(KeyError, match="no theorem 'oneoverk'; did you mean 'one-over-k'"):
         mt.catalogue["oneoverk"]
+
+
+@pytest.mark.parametrize("name", ["xyz", 1, None, [], ("one-over-k",)])
+def test_what_is_no_name_of_a_theorem_is_refused_by_name(name):
+    with pytest.raises(ValueError, match=r"^name must be in the catalogue: no theorem") as error:
+        mt.catalogue[name]
+    assert error.value.argument == "name"
+    assert name not in mt.catalogue
+    assert mt.catalogue.get(name) is None
+
+
+COPIED = [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
+
+
+@pytest.mark.parametrize("copied", COPIED)
+@pytest.mark.parametrize("name", mt.catalogue)
+def test_theorems_and_claims_of_the_catalogue_pickle_by_name(name, copied):
+    theorem = mt.catalogue[name]
+    assert copied(theorem) is theorem
+    assert copied(theorem.negative_control).name == theorem.negative_control.name
+    for claim in (*theorem.claims, *theorem.otherwise):
+        assert copied(claim) is claim
+        assert copied(claim.negative_control).name == claim.negative_control.name
+    for claim in theorem.negative_control.claims:
+        assert copied(claim).name == claim.name
+
+
+def label_power(model):
+    return model.label_power
+
+
+def small_model():
+    return mt.BlockModel([0.4, 0.6], [0, 1, 1], [1, 2, 0.5], [1, -1, 2], 4.0)
+
+
+def test_a_theorem_of_ones_own_pickles_by_its_functions():
+    claim = Claim("V <= V", "<=", 0.5, left=label_power, right=label_power)
+    made = Theorem("V is V.", "V", "bound", "here", (), (claim,), small_model, name="mine")
+    again = pickle.loads(pickle.dumps(made))
+    assert (again.name, again.claims[0].left) == ("mine", label_power)
+    assert copy.deepcopy(made).claims[0].right is label_power
+    unnamed = replace(made, claims=(replace(claim, left=lambda model: 0.0),))
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(unnamed)
 
 
 @pytest.mark.parametrize(
