@@ -1,73 +1,84 @@
 """Mixtures of experts under feature noise: the theory in closed form, proved and simulated."""
 
-from moetheory.auditing import Audit, Crossovers, audit
-from moetheory.checking import Verdict, check
-from moetheory.common import ExecutorError, HeavyTailWarning, NoClosedForm, RareGroupWarning
-from moetheory.common import __version__ as __version__
-from moetheory.figures import plot
-from moetheory.predictors import optimal_coefficients
-from moetheory.problem import (
-    BlockModel,
-    Dense,
-    Hard,
-    Learned,
-    MoE,
-    Oracle,
-    Perturbation,
-    Soft,
-    TopK,
-    even_confusion,
-)
-from moetheory.results import (
-    Contraction,
-    Descent,
-    DescentEstimate,
-    Estimate,
-    Estimates,
-    Risk,
-    RoutingMatrix,
-    Sweep,
-)
-from moetheory.simulation import (
-    RoutingEstimate,
-    SpectrumEstimate,
-    merge_checkpoints,
-    simulate,
-    simulate_descent,
-    simulate_routing,
-    simulate_spectrum,
-)
-from moetheory.sweeping import sweep
-from moetheory.theorems import catalogue
-from moetheory.theory import (
-    BestExperts,
-    OptimalRidge,
-    RiskDistribution,
-    SpikedSpectrum,
-    best_experts,
-    contraction_factor,
-    crossover,
-    crossovers,
-    descent,
-    excess_rate,
-    gap,
-    high_probability_bound,
-    misrouting_bound,
-    mmse,
-    moe_bound,
-    optimal_ridge,
-    risk,
-    risk_distribution,
-    routing_matrix,
-    sharp_snr_condition,
-    spiked_spectrum,
-    steps_to,
-)
+TYPE_CHECKING = False  # as in typing, whose import would take longer than all of this file
+if TYPE_CHECKING:
+    from moetheory.auditing import Audit, Crossovers, audit
+    from moetheory.checking import Verdict, check
+    from moetheory.common import (
+        ArgumentError,
+        CheckpointWarning,
+        ExecutorError,
+        HeavyTailWarning,
+        NoClosedForm,
+        RareGroupWarning,
+    )
+    from moetheory.common import __version__ as __version__
+    from moetheory.figures import plot
+    from moetheory.predictors import optimal_coefficients
+    from moetheory.problem import (
+        BlockModel,
+        Dense,
+        Hard,
+        Learned,
+        MoE,
+        Oracle,
+        Perturbation,
+        Soft,
+        TopK,
+        even_confusion,
+    )
+    from moetheory.results import (
+        Contraction,
+        Descent,
+        DescentEstimate,
+        Estimate,
+        Estimates,
+        Risk,
+        RoutingMatrix,
+        Sweep,
+    )
+    from moetheory.simulation import (
+        RoutingEstimate,
+        SpectrumEstimate,
+        merge_checkpoints,
+        simulate,
+        simulate_descent,
+        simulate_routing,
+        simulate_spectrum,
+    )
+    from moetheory.sweeping import sweep
+    from moetheory.theorems import catalogue
+    from moetheory.theory import (
+        BestExperts,
+        OptimalRidge,
+        RiskDistribution,
+        SpikedSpectrum,
+        best_experts,
+        contraction_factor,
+        crossover,
+        crossovers,
+        descent,
+        excess_rate,
+        gap,
+        high_probability_bound,
+        misrouting_bound,
+        mmse,
+        moe_bound,
+        optimal_ridge,
+        risk,
+        risk_distribution,
+        routing_matrix,
+        sharp_snr_condition,
+        spiked_spectrum,
+        steps_to,
+    )
 
 __all__ = [
+    "ArgumentError",
     "Audit",
     "BestExperts",
     "BlockModel",
+    "CheckpointWarning",
     "Contraction",
     "Crossovers",
     "Dense",
@@ -126,3 +137,31 @@ __all__ = [
     "steps_to",
     "sweep",
 ]
+
+if not TYPE_CHECKING:
+    # the folders with public names; each imports those before it alone
+    _FOLDERS = (
+        *("common", "problem", "predictors", "results", "theory", "simulation", "sweeping"),
+        *("auditing", "theorems", "checking", "figures"),
+    )
+
+    def __getattr__(name: str) -> object:
+        """A public name; all of them are imported when the first is used.
+
+        The command line, which is a part of the package, can so answer signals while they are.
+        """
+        from importlib import import_module
+
+        if name in _FOLDERS:
+            return import_module(f"moetheory.{name}")
+        names = (*__all__, "__version__")
+        if name not in names:
+            raise AttributeError(f"module 'moetheory' has no attribute {name!r}")
+        for folder in _FOLDERS:
+            module = import_module(f"moetheory.{folder}")
+            globals().update({each: vars(module)[each] for each in names if each in vars(module)})
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        own = (name for name in globals() if name.startswith("__"))
+        return sorted({*own, *__all__, *_FOLDERS, "__version__"})

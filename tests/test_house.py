@@ -61,7 +61,7 @@ WALLS = {
     "cli": {"commands", "common"},
     "__main__": {"cli"},
     "__init__": {*PROBLEM, *ANSWERS, "predictors"},
-    "strategies": {"problem"},
+    "strategies": {"common", "problem"},
 }
 # what the machinery of runs may know of the methods that it runs
 CONTRACT = {f"moetheory.simulation.methods.{name}" for name in ("base", "route", "tally")}
@@ -282,12 +282,47 @@ def test_heavy_libraries_load_when_first_used(path):
     assert not names & HEAVY
 
 
-def test_importing_the_package_loads_none_of_them():
-    code = "import moetheory, sys; print(sorted(sys.modules))"
+def loaded_by(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(sorted(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(ast.literal_eval(out.stdout))
+    return set(ast.literal_eval(out.stdout))
+
+
+def test_importing_the_package_loads_none_of_them():
+    loaded = loaded_by("import moetheory; moetheory.risk")
     assert "numpy" in loaded
     assert not {name.split(".")[0] for name in loaded} & HEAVY
+
+
+def test_the_command_line_answers_signals_before_it_imports_anything():
+    own = {name for name in loaded_by("import moetheory.cli") if name.startswith("moetheory")}
+    assert own == {"moetheory", "moetheory.cli"}
+
+
+def test_public_names_are_those_that_type_checkers_see():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    seen = {
+        alias.name: getattr(importlib.import_module(node.module), alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("moetheory.")
+        for alias in node.names
+    }
+    assert set(seen) == {*moetheory.__all__, "__version__"}
+    assert all(getattr(moetheory, name) is each for name, each in seen.items())
+    assert set(seen) <= set(dir(moetheory))
+    with pytest.raises(AttributeError, match="module 'moetheory' has no attribute 'nothing'"):
+        moetheory.nothing  # noqa: B018
+
+
+def test_commands_print_by_the_door_that_escapes():
+    for path in [*(PACKAGE / "commands").glob("*.py"), PACKAGE / "cli.py"]:
+        calls = (
+            each for each in ast.walk(ast.parse(path.read_text())) if isinstance(each, ast.Call)
+        )
+        printed = [
+            each for each in calls if isinstance(each.func, ast.Name) and each.func.id == "print"
+        ]
+        assert len(printed) == (2 if path.name == "cli.py" else 0), path
 
 
 def test_no_module_shares_a_name_with_something_public():

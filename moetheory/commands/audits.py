@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +10,19 @@ from typing import Any
 
 from moetheory.auditing import Audit, audit
 from moetheory.commands import reports
-from moetheory.commands.options import Command, add_output, numbers
-from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save, writing
-from moetheory.commands.refusals import BadInputError, refusals
+from moetheory.commands.options import Command, add_output, integer, numbers, real
+from moetheory.commands.outputs import (
+    COMMENT,
+    FIGURES,
+    require_outputs,
+    save,
+    writing,
+)
+from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.common import terminal, text
-from moetheory.datafile import Data, read_data
+from moetheory.common.errors import ArgumentError, Column
+from moetheory.common.terminal import note, show
+from moetheory.datafile import Data, read_data, require_finite
 
 FIELDS = (
     "group_share",
@@ -58,41 +65,47 @@ def run_audit(options: argparse.Namespace) -> int:
             rng=options.seed,
             progress=progress,
         )
-    save(result, options.csv, options.figure)
+    save(result, options)
     if options.save_model is not None:
         with refusals(options), writing():
             result.model.to_json(options.save_model)
+        note(f"model: {options.save_model}")
     if options.json:
-        print(reports.document("audit", _results_for_json(result, data), entropy=result.entropy))
+        show(reports.document("audit", _results_for_json(result, data), entropy=result.entropy))
         return 0
     width = terminal.width()
-    print(result.table(width))
-    print()
-    print(text.wrapped(KEY, width))
-    print()
-    print(text.wrapped(result.verdict, width))
-    print(f"replay with --seed {result.entropy}")
+    show(result.table(width))
+    show()
+    show(text.wrapped(KEY, width))
+    show()
+    show(text.wrapped(result.verdict, width))
+    show(f"replay with --seed {result.entropy}")
     return 0
 
 
 def _require_output_files(options: argparse.Namespace) -> None:
-    require_writable(options.csv, options.save_model)
-    require_figure(options.figure)
-    for path in (options.csv, options.save_model):
-        if path is not None and path.resolve() == Path(options.file).resolve():
-            raise BadInputError(f"{path} is the file to be audited: write to another")
+    inputs = {"FILE": [options.file]}
+    if not options.file.lower().endswith(".npz"):  # there, these are names of arrays
+        for name in ("labels", "groups", "block_of"):
+            path = getattr(options, name)
+            if path is not None and path.lower().endswith(".npy"):
+                inputs[dashed(name)] = [path]
+    outputs = {"--csv": options.csv, "--figure": options.figure, "--save-model": options.save_model}
+    require_outputs(outputs, inputs)
 
 
 def _audited_data(options: argparse.Namespace) -> Data:
     try:
-        with refusals(options):
-            return read_data(
+        with refusals(options, path="FILE"):
+            data = read_data(
                 options.file,
                 labels=options.labels,
                 groups=options.groups,
                 block_of=options.block_of,
                 ignore=options.ignore,
             )
+            require_finite(data, Path(options.file))
+            return data
     except OSError as error:
         raise BadInputError(f"{str(error.filename)!r} cannot be read: {error.strerror}") from None
 
@@ -102,14 +115,13 @@ def _columns_by_name(data: Data) -> Iterator[None]:
     """Name columns of features in error messages as the file names them."""
     try:
         yield
-    except ValueError as error:
+    except ArgumentError as error:
         names = data.names
-        message = str(error)
-        if names is not None:
-            message = re.sub(
-                r"\bcolumn (\d+)", lambda found: f"column {names[int(found[1])]!r}", message
-            )
-        raise ValueError(message) from None
+        parts = (
+            f"column {names[part.number]!r}" if isinstance(part, Column) and names else part
+            for part in error.args
+        )
+        raise type(error)(*parts) from None
 
 
 def _results_for_json(result: Audit, data: Data) -> dict[str, Any]:
@@ -170,7 +182,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--experts",
-        type=int,
+        type=integer,
         metavar="K",
         help="how many blocks to find (default: what the data shows)",
     )
@@ -183,14 +195,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--held-out",
-        type=float,
+        type=real,
         default=0.25,
         metavar="SHARE",
         help="of the samples, not trained on, to measure risks on (default 0.25)",
     )
     parser.add_argument(
         "--repeats",
-        type=int,
+        type=integer,
         default=4,
         metavar="N",
         help="draws of noise for each sample (default 4)",
@@ -203,7 +215,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-intercept", action="store_true", help="fit predictors without an intercept"
     )
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="also write the risks as CSV")
+    parser.add_argument(
+        "--csv", type=Path, metavar="FILE", help=f"also write the risks as CSV; {COMMENT}"
+    )
     parser.add_argument(
         "--figure", type=Path, metavar="FILE", help=f"draw them ({', '.join(FIGURES)})"
     )

@@ -3,57 +3,98 @@
 from __future__ import annotations
 
 import argparse
+import sys
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from moetheory.checking.checker import check
 from moetheory.checking.verdicts import Verdict
-from moetheory.commands import reports
+from moetheory.commands import check_reports, reports
 from moetheory.commands.inputs import given_model
 from moetheory.commands.options import Command, add_model, add_output, at_least
-from moetheory.commands.refusals import BadInputError
+from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
+from moetheory.common.terminal import note, show
+from moetheory.problem.model import BlockModel
 from moetheory.theorems import catalogue
 
 HOLDS, VIOLATED, UNDECIDED = 0, 1, 3
+CAUGHT, ESCAPED = 0, 1  # of wrong variants
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Check the theorems that are named, or all of them, and print the verdicts."""
+    """Check the theorems that are named, or all of them, and print each verdict as it is there."""
     names = options.names or list(catalogue)
-    theorems = [_theorem(name) for name in dict.fromkeys(names)]
+    theorems = [_theorem(name, options) for name in dict.fromkeys(names)]
     if options.negative_control:
         theorems = [theorem.negative_control for theorem in theorems]
     model = given_model(options)
-    entropy = entropy_of(options.seed)
-    verdicts: list[Verdict] = []
-    for theorem in theorems:
-        with terminal.Progress(f"check {theorem.name}") as progress:
-            verdicts.append(
-                check(
-                    theorem,
-                    model,
-                    replicates=options.replicates,
-                    rng=entropy,
-                    level=1e-6 / len(theorems),
-                    progress=progress,
-                )
-            )
-    if options.json:
-        print(reports.document("check", verdicts, entropy=entropy))
-    else:
-        print(reports.check_report(verdicts, terminal.width()))
-    statuses = {verdict.status for verdict in verdicts}
-    if "violated" in statuses:
-        return VIOLATED
-    return HOLDS if statuses == {"holds"} else UNDECIDED
-
-
-def _theorem(name: str) -> Any:
+    entropy, width = entropy_of(options.seed), terminal.width()
+    start, verdicts = time.monotonic(), list[Verdict]()
+    at_once = not (options.json or options.wide)
+    if at_once:
+        show(check_reports.heading(width))
     try:
+        for number, theorem in enumerate(theorems, start=1):
+            verdicts.append(_checked(theorem, model, entropy, options, (number, len(theorems))))
+            if at_once:
+                show()
+                show(check_reports.theorem_report(verdicts[-1], width))
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        if options.wide and not options.json and verdicts:
+            show(check_reports.wide_report(verdicts, width))
+        raise KeyboardInterrupt(
+            f"{len(verdicts)} of {len(theorems)} theorems were checked, with --seed {entropy}"
+        ) from None
+    if options.json:
+        show(reports.document("check", verdicts, entropy=entropy))
+    else:
+        if options.wide:
+            show(check_reports.wide_report(verdicts, width))
+        show()
+        show(check_reports.summary(verdicts, width, control=options.negative_control))
+        note(f"checked in {terminal.duration(time.monotonic() - start)}")
+    return _exit_code(verdicts, options.negative_control)
+
+
+def _checked(
+    theorem: Any,
+    model: BlockModel | None,
+    entropy: int,
+    options: argparse.Namespace,
+    place: tuple[int, int],
+) -> Verdict:
+    """The verdict on one of the theorems, with a progress line that says which it is."""
+    number, count = place
+    title = f"check {theorem.name}" + (f" ({number} of {count})" if count > 1 else "")
+    with refusals(options), terminal.Progress(title, unit="") as progress:
+        return check(
+            theorem,
+            model,
+            replicates=options.replicates,
+            rng=entropy,
+            level=1e-6 / count,
+            progress=progress,
+        )
+
+
+def _exit_code(verdicts: Sequence[Verdict], negative_control: bool) -> int:
+    """The exit code for the verdicts on theorems, or on wrong variants, which must be violated."""
+    statuses = {verdict.status for verdict in verdicts}
+    if not negative_control:
+        return VIOLATED if "violated" in statuses else HOLDS if statuses == {"holds"} else UNDECIDED
+    claims = {claim.status for verdict in verdicts for claim in verdict.claims if claim.applies}
+    if "holds" in claims:
+        return ESCAPED
+    return CAUGHT if statuses == claims == {"violated"} else UNDECIDED
+
+
+def _theorem(name: str, options: argparse.Namespace) -> Any:
+    with refusals(options, name="NAME"):
         return catalogue[name]
-    except KeyError as error:
-        raise BadInputError(error.args[0]) from None
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +111,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--negative-control",
         action="store_true",
-        help="check wrong variants of the claims instead: they must come out violated",
+        help="check wrong variants of the claims instead: exit code 0 if all come out violated, "
+        "1 if one escapes",
+    )
+    parser.add_argument(
+        "--wide",
+        action="store_true",
+        help="at the end, a table of all numbers: both sides, certificate, simulation, z, power",
     )
     add_output(parser)
 

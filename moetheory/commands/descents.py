@@ -24,6 +24,7 @@ from moetheory.commands.options import (
 from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.common.seeding import entropy_of
+from moetheory.common.terminal import show
 from moetheory.problem.descent_schedule import COSTS, TrainingMode, step_costs
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -76,24 +77,24 @@ def run_descent(options: argparse.Namespace) -> int:
             results[learner.name] |= _early_stopping(options, model, learner, entropy, report)
     if options.json:
         asked = {"samples": options.samples, "entropy": entropy, "goal": _goal(options)}
-        print(reports.document("descent", results, **asked))
+        show(reports.document("descent", results, **asked))
         return 0
     width = terminal.width()
-    print(text.table(*_cells(results, GOAL_COLUMNS), width))
-    print()
+    show(text.table(*_cells(results, GOAL_COLUMNS), width))
+    show()
     tolerance, relative = _goal(options).values()
     until = f"{100 * tolerance:g} % of the gain is left" if relative else f"it is {tolerance:g}"
-    print(f"excess risk starts at {text.number(model.label_power)}; counted until {until}")
-    print("a batch counts as one sample; multiplications are those of predictions")
+    show(f"excess risk starts at {text.number(model.label_power)}; counted until {until}")
+    show("a batch counts as one sample; multiplications are those of predictions")
     if all(row["factor"] == 0.0 for row in results.values()):
         more = "" if options.model else "; --decay 1 makes them differ"
-        print(f"the directions of each are alike and learned in one step{more}")
+        show(f"the directions of each are alike and learned in one step{more}")
     if entropy is not None:
         counts = counts_of(options.samples, model)
-        print(f"\nstopped early, on {reports.counts_in_words(counts)}:")
-        print(text.table(*_cells(results, STOPPING_COLUMNS), width))
-        print(f"late: after {STEPS[-1]:.0e} steps")
-        print(f"replay with --seed {entropy}")
+        show(f"\nstopped early, on {reports.counts_in_words(counts)}:")
+        show(text.table(*_cells(results, STOPPING_COLUMNS), width))
+        show(f"late: after {STEPS[-1]:.0e} steps")
+        show(f"replay with --seed {entropy}")
     return 0
 
 

@@ -34,11 +34,10 @@ def given_model(options: argparse.Namespace) -> BlockModel | None:
         clash = ", ".join(map(dashed, given))
         raise BadInputError(f"--model cannot be combined with {clash}")
     try:
-        return BlockModel.from_json(options.model)
+        with refusals(options, path="model"):
+            return BlockModel.from_json(options.model)
     except OSError as error:
         raise BadInputError(f"{options.model!r} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BadInputError(error) from None
 
 
 def required_model(options: argparse.Namespace) -> BlockModel:
@@ -46,9 +45,11 @@ def required_model(options: argparse.Namespace) -> BlockModel:
     if options.model is not None:
         model = given_model(options)
         assert model is not None
-        return model
-    with refusals(options):
-        return isotropic(options)
+    else:
+        with refusals(options):
+            model = isotropic(options)
+    require_counts(options, model.experts)
+    return model
 
 
 def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockModel:
@@ -64,6 +65,16 @@ def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockM
     if values["signal_energy"] is None:
         values["signal_energy"] = values["dim"]
     return BlockModel.power_law(**values)
+
+
+def require_counts(options: argparse.Namespace, experts: int) -> None:
+    """Refuse numbers of samples of groups that are not as many as the groups."""
+    given = getattr(options, "samples", None)
+    if isinstance(given, list) and len(given) != experts:
+        raise BadInputError(
+            f"--samples must be one number, or {experts} separated by commas, one for each group; "
+            f"got {len(given)}"
+        )
 
 
 def descent_options(options: argparse.Namespace) -> dict[str, Any]:

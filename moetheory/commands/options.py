@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from moetheory.problem.gates import Gate, Hard, Learned, MomentKind, Oracle, Soft, TopK
 
+LONG = 60  # characters of a value that a message does not quote whole
 Number = TypeVar("Number", int, float)
 
 GATES = "hard, soft[:T], top-k, learned[:N[:full]], oracle"  # as --gate takes them
@@ -36,6 +37,31 @@ class Command(NamedTuple):
     run: Callable[[argparse.Namespace], int]
 
 
+def shown(text: str) -> str:
+    """The text of an option as a message quotes it: a long one is cut.
+
+    >>> shown("9" * 100)
+    "'99999999999999999999...' (100 characters)"
+    """
+    return repr(text) if len(text) <= LONG else f"{text[:20] + '...'!r} ({len(text)} characters)"
+
+
+def integer(text: str) -> int:
+    """Parse an integer."""
+    try:
+        return int(text)
+    except ValueError:  # also of too many digits
+        raise argparse.ArgumentTypeError(f"must be an integer, got {shown(text)}") from None
+
+
+def real(text: str) -> float:
+    """Parse a number; whether it may be infinite, or nan, the library decides."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {shown(text)}") from None
+
+
 def numbers(text: str) -> list[float]:
     """Parse numbers separated by commas."""
     try:
@@ -43,7 +69,7 @@ def numbers(text: str) -> list[float]:
     except ValueError:
         values = []
     if not values or not all(map(math.isfinite, values)):
-        raise argparse.ArgumentTypeError(f"must be numbers separated by commas, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be numbers separated by commas, got {shown(text)}")
     return values
 
 
@@ -53,7 +79,7 @@ def samples(text: str) -> int | list[int]:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"must be an integer, or one for each group separated by commas, got {text!r}"
+            f"must be an integer, or one for each group separated by commas, got {shown(text)}"
         ) from None
     return counts[0] if len(counts) == 1 else counts
 
@@ -65,7 +91,7 @@ def positive(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0.0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {shown(text)}")
     return value
 
 
@@ -73,7 +99,7 @@ def part(text: str) -> tuple[int, int]:
     """Parse ``I/M`` with I from 0."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if found is None or not int(found[1]) < int(found[2]):
-        raise argparse.ArgumentTypeError(f"must be I/M with I from 0 to M - 1, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be I/M with I from 0 to M - 1, got {shown(text)}")
     return int(found[1]), int(found[2])
 
 
@@ -98,6 +124,8 @@ def _parsed_gate(text: str) -> Gate:
                 return Oracle()
             case ["soft", *temperature] if len(temperature) < 2:
                 return Soft(*(_parsed_number(float, "temperature", each) for each in temperature))
+            case ["top-", k] if k.isalpha():  # as the help writes it
+                raise ValueError("k must be a number, as in top-2")
             case ["top-", k]:
                 return TopK(_parsed_number(int, "k", k))
             case ["learned"]:
@@ -162,26 +190,29 @@ def _parsed_number(kind: type[Number], name: str, text: str) -> Number:
         raise ValueError(f"{name} must be {what}, got {text!r}") from None
 
 
-def at_least(minimum: int) -> Callable[[str], int]:
-    """The type of options that are integers of at least ``minimum``."""
+def at_least(minimum: int, most: int | None = None) -> Callable[[str], int]:
+    """The type of options that are integers of at least ``minimum`` and at most ``most``."""
 
-    def integer(text: str) -> int:
-        value = int(text)
+    def within(text: str) -> int:
+        value = integer(text)
+        got = text if len(text) <= LONG else shown(text)
         if value < minimum:
-            raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {value}")
+            raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {got}")
+        if most is not None and value > most:
+            raise argparse.ArgumentTypeError(f"must be at most {most}, got {got}")
         return value
 
-    return integer
+    return within
 
 
 def add_model(parser: argparse.ArgumentParser, text: str) -> None:
     """Add the options of a model, from a file or from numbers; see `inputs.required_model`."""
     group = parser.add_argument_group("model", text)
     group.add_argument("--model", metavar="FILE.json", help="as written by BlockModel.to_json")
-    group.add_argument("--dim", type=int, metavar="D", help="coordinates (256)")
+    group.add_argument("--dim", type=integer, metavar="D", help="coordinates (256)")
     group.add_argument(
         "--experts",
-        type=int,
+        type=integer,
         metavar="K",
         help="experts, dividing D (the largest up to 16 that does)",
     )
@@ -193,7 +224,7 @@ def add_model(parser: argparse.ArgumentParser, text: str) -> None:
         ("leakage-variances", "NU", "variance of a coordinate off its block (0)"),
         ("label-noise-variance", "W2", "label noise variance (0)"),
     ):
-        group.add_argument(f"--{name}", type=float, metavar=metavar, help=text)
+        group.add_argument(f"--{name}", type=real, metavar=metavar, help=text)
 
 
 def add_samples(parser: argparse.ArgumentParser, text: str) -> None:
@@ -229,7 +260,7 @@ def add_step_size(parser: Any) -> None:
 
 def add_ridge(parser: argparse.ArgumentParser) -> None:
     """Add the option for the ridge of both estimators."""
-    parser.add_argument("--ridge", type=float, default=0.0, metavar="MU", help="default 0")
+    parser.add_argument("--ridge", type=real, default=0.0, metavar="MU", help="default 0")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -256,7 +287,7 @@ def add_test_time(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "test time", "what differs from training; misrouting and radius with oracle routing only"
     )
-    number = {"type": float}
+    number = {"type": real}
     for name, metavar, options, text in (
         ("test-noise-variance", "X", number, "feature noise variance (that of training)"),
         ("misrouting", "EPS", number, "misrouting rate, spread evenly over the wrong groups (0)"),

@@ -2,57 +2,96 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from moetheory.commands.drawings import save_figure
+from moetheory.commands.provenance import command_line, comment
 from moetheory.commands.refusals import BadInputError
+from moetheory.common.files import replacing, resolved
+from moetheory.common.terminal import note
 
 FIGURES = (".png", ".pdf", ".svg")
+COMMENT = "its first line, after #, is the command with its seed and versions"
 
 
-def require_writable(*paths: Path | None) -> None:
-    """Refuse, before the work, paths that could not be written after it."""
-    for path in paths:
-        if path is None:
-            continue
-        folder = path.absolute().parent
-        if not folder.is_dir():
-            raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
-        if path.is_dir() or not os.access(folder, os.W_OK):
-            why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
-            raise BadInputError(f"{path} cannot be written: {why}")
+def require_outputs(
+    outputs: Mapping[str, Path | None], inputs: Mapping[str, Sequence[str | Path]]
+) -> None:
+    """Refuse, before the work, outputs that could not be written after it, or over another file.
+
+    Both are paths by the names of their options.
+    """
+    given = {option: path for option, path in outputs.items() if path is not None}
+    for option, path in given.items():
+        _require_writable(path)
+        if option == "--figure" and path.suffix not in FIGURES:
+            raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
+    require_different(given, inputs)
 
 
-def require_figure(path: Path | None) -> None:
-    """Refuse, before the work, the path of a figure that `save` could not write."""
-    require_writable(path)
-    if path is not None and path.suffix not in FIGURES:
-        raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
+def require_different(
+    outputs: Mapping[str, Path | None], inputs: Mapping[str, Sequence[str | Path]]
+) -> None:
+    """Refuse an output that is an input or another output, also by another name of the file."""
+    given = [(option, path) for option, path in outputs.items() if path is not None]
+    for number, (option, path) in enumerate(given):
+        for other, taken in given[:number]:
+            if _are_one_file(path, taken):
+                raise BadInputError(
+                    f"{option} must be another file than {other}, got {path} and {taken}"
+                )
+        for other, places in inputs.items():
+            for place in places:
+                if _are_one_file(path, Path(place)):
+                    raise BadInputError(
+                        f"{option} must not be the file of {other}, which would be lost, got {path}"
+                    )
 
 
-def save(result: Any, csv: Path | None, figure: Path | None) -> None:
-    """Write a table as CSV and draw its figure, each if a path is given."""
+def _are_one_file(a: Path, b: Path) -> bool:
+    """Whether two paths are one file; of a pipe or a device nothing is lost."""
+    try:
+        if not (a.exists() and b.exists()):
+            return resolved(a) == resolved(b)
+        return a.samefile(b) and a.is_file()
+    except (OSError, ValueError):  # what cannot be looked at is refused where it is opened
+        return False
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse a path that could not be written."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise BadInputError(f"{path} cannot be written: {path.parent} is not a directory")
+    if path.is_dir() or not os.access(folder, os.W_OK):
+        why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
+        raise BadInputError(f"{path} cannot be written: {why}")
+    try:
+        resolved(path)
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def save(result: Any, options: argparse.Namespace) -> None:
+    """Write a table to ``--csv`` and draw it in ``--figure``, and say so; each if it is given.
+
+    The files say from which command, versions and seed they come.
+    """
+    command = command_line(options, result.entropy)
     with writing():
-        if csv is not None:
-            result.to_csv(csv)
-        if figure is not None:
-            _save_figure(result, figure)
-
-
-def _save_figure(result: Any, path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    from moetheory.figures.plotting import plot
-
-    plot(result)
-    pyplot.savefig(path, dpi=150)
-    pyplot.close()
+        if options.csv is not None:
+            with replacing(options.csv) as file:
+                file.write(comment(command))
+                result.write_csv(file)
+            note(f"table: {options.csv}")
+        if options.figure is not None:
+            save_figure(result, options.figure, command)
+            note(f"figure: {options.figure}")
 
 
 @contextmanager

@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from moetheory.commands.options import test_time_options
-from moetheory.problem.estimators import Dense, Estimator, MoE
-from moetheory.problem.gates import Oracle
+from moetheory.common.errors import ArgumentError, Call, Mention, NoClosedForm, as_text
+from moetheory.datafile.contents import DataArgumentError
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.perturbation import Perturbation
 
 ARGUMENTS = {  # whose options have other names, or that need more words
     "confusion": "misrouting",
     "k": "k of --gate top-k",
+    "model": "the model",
     "rng": "seed",
 }
-_BRACKETS = r"\([^()]*\)"
-for _ in range(2):  # levels of brackets inside
-    _BRACKETS = rf"\((?:[^()]|{_BRACKETS})*\)"
-_ALONE = r"(?<![\w./-])"  # not within a word or a path
-_CALL = rf"[A-Za-z]\w*{_BRACKETS}"
-_VALUE = rf""""[^"]*"|'[^']*'|\[[^]]*\]|{_CALL}|[-+.\w]*\w"""
-_PIECES = re.compile(
-    rf"""
-    (?<![\w=]) (?P<quoted> "[^"]*"? | '[^']*' )
-    | {_ALONE} (?P<call> (?: call[ ] )? {_CALL} )
-    | (?P<before> ,[ ]got[ ] | \bleave[ ] )? {_ALONE} (?P<name> [a-z]\w* ) = (?P<value> {_VALUE} )
-    | (?<= \bgot[ ] ) (?P<numbers> \[ [-+.,\w ]+ \] )
-    | (?P<argument>
-        ^ \w+ (?= [ [] )
-        | {_ALONE} [a-z]+ (?: _[a-z]+ )+ (?! [\w./([-] )
-        # any other argument may be a word of the sentence
-        | (?: (?<= \bneeds[ ] ) | (?<= \bdivide[ ] ) | (?<= \bgive[ ] ) ) \w+ (?= [, ] )
-    )
-    """,
-    re.VERBOSE,
-)
 
 
 class BadInputError(Exception):
@@ -56,46 +37,39 @@ def refusals(
     try:
         yield
     except errors as error:
-        message = in_options(str(error), options, {**ARGUMENTS, **called})
-        raise BadInputError(message) from None
+        raise BadInputError(in_options(error, options, {**ARGUMENTS, **called})) from None
 
 
-def in_options(message: str, options: argparse.Namespace, called: Mapping[str, str]) -> str:
+def in_options(
+    error: Exception, options: argparse.Namespace, called: Mapping[str, str] = ARGUMENTS
+) -> str:
     """The message of the library with options, and their values as they are typed.
 
-    Estimators have the names that they have in tables. What stays: the value of a sweep before
-    the message, quotations, calls of functions, and a message that begins with an object, whose
-    own arguments it names.
+    Estimators have the names that they have in tables.
 
-    >>> options = argparse.Namespace(method="law", samples=None)
-    >>> in_options("method='law' needs samples, the size, got samples=None", options, {})
-    '--method law needs --samples, the size'
+    >>> options = argparse.Namespace(counts="multinomial", samples=None)
+    >>> error = ArgumentError("counts", "needs ", Mention("samples"), ", the size")
+    >>> in_options(error, options)
+    '--counts needs --samples, the size'
     """
 
-    def in_words(piece: re.Match[str]) -> str:
-        match piece.lastgroup:
-            case "quoted":
-                return piece[0]
-            case "call":
-                return _object_in_words(piece["call"], options) or piece[0]
-            case "numbers":
-                return _as_typed(piece["numbers"])
-        argument = piece["argument"] or piece["name"]
-        option = _option(called.get(argument, argument), options, called)
-        if option is None:
-            return piece[0]
-        before, value = piece["before"] or "", piece["value"]
-        if before and value == "None":
-            return f"leave out {option}" if before == "leave " else ""
-        if value is None or value.startswith("Perturbation("):
-            return before + option
-        return f"{before}{option} {_as_typed(value)}"
+    def spell(part: object) -> str:
+        match part:
+            case Mention():
+                return _mention_in_words(part, options, called)
+            case Call(code) if code.startswith("simulate("):
+                return "run moetheory simulate with the same options"
+            case Dense() | MoE():
+                return part.label
+            case Perturbation():
+                return _perturbation_in_words(options) or repr(part)
+        return as_text(part)
 
-    place = "".join(re.findall(r"\Aat \S+: ", message))  # of a sweep
-    text = message.removeprefix(place)
-    if re.match(rf"[A-Z]\w*{_BRACKETS}", text):
-        return message
-    return place + _PIECES.sub(in_words, text)
+    if isinstance(error, ArgumentError | NoClosedForm):
+        return error.spelled(spell)
+    if isinstance(error, DataArgumentError):
+        return f"{spell(Mention(error.argument))} {error.args[1]}"
+    return str(error)
 
 
 def dashed(name: str) -> str:
@@ -103,30 +77,19 @@ def dashed(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _option(name: str, options: argparse.Namespace, called: Mapping[str, str]) -> str | None:
-    """The option ``name``, or the words for it; None if there are none."""
-    if name == "under":
-        return _perturbation_in_words(options)
-    if hasattr(options, name):
-        return dashed(name)
-    return name if name in called.values() else None
-
-
-def _object_in_words(call: str, options: argparse.Namespace) -> str | None:
-    """The estimator, the perturbation or the command that this is; None for anything else."""
-    if call.startswith("call simulate("):
-        return "run moetheory simulate with the same options"
-    if call.startswith("Perturbation("):
-        return _perturbation_in_words(options)
-    if not call.startswith(("Dense(", "MoE(")):
-        return None
-    names = {"Dense(...)": "dense", "MoE(gate=Oracle())": "moe"}
-    ridge = getattr(options, "ridge", 0.0)
-    gates = (Oracle(), *getattr(options, "gate", ()))
-    estimators: list[Estimator] = [Dense(ridge), *(MoE(gate, ridge) for gate in gates)]
-    for estimator in estimators:
-        names[repr(estimator)] = estimator.label
-    return names.get(call)
+def _mention_in_words(part: Mention, options: argparse.Namespace, called: Mapping[str, str]) -> str:
+    """The option of an argument with its value, the words for it, or the argument itself."""
+    name = called.get(part.argument, part.argument)
+    if name == "under" and (words := _perturbation_in_words(options)):
+        return words
+    if not hasattr(options, name):
+        return name if name in called.values() else str(part)
+    value = part.value if part.has_value else ()
+    if isinstance(value, list | tuple):  # as they are typed after an option
+        value = ",".join(map(str, value))
+    elif isinstance(value, float):
+        value = f"{value:g}"
+    return f"{dashed(name)} {value}".rstrip()
 
 
 def _perturbation_in_words(options: argparse.Namespace) -> str | None:
@@ -135,8 +98,3 @@ def _perturbation_in_words(options: argparse.Namespace) -> str | None:
     shown = (f"{dashed(n)} {v if isinstance(v, str) else f'{v:g}'}" for n, v in given.items())
     swept = f"--over {options.over}" if hasattr(options, "over") else None
     return " ".join(shown) or swept
-
-
-def _as_typed(value: str) -> str:
-    """The value of an argument as a user types it after an option."""
-    return value.strip("'\"[]").replace(", ", ",")

@@ -20,6 +20,7 @@ from moetheory.commands.options import (
 from moetheory.commands.refusals import refusals
 from moetheory.common import terminal, text
 from moetheory.common.errors import NoClosedForm
+from moetheory.common.terminal import show
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.sample_counts import counts_of
 from moetheory.theory.risks import gap, moe_bound, risk
@@ -58,7 +59,7 @@ def run_risk(options: argparse.Namespace) -> int:
     extra = {"null_risk": model.null_risk, "gap": gap(model), "moe_bound": moe_bound(model)}
     if options.json:
         asked = {"samples": samples, "counts": counts, "under": given or None}
-        print(reports.document("risk", results, **asked, **extra))
+        show(reports.document("risk", results, **asked, **extra))
         return 0
     exact = samples is None and all(theory.exactness == "exact" for theory in risks)
     columns = {name: form for name, form in COLUMNS.items() if name != "error" or not exact}
@@ -66,15 +67,15 @@ def run_risk(options: argparse.Namespace) -> int:
         (label, *(form(row[name]) for name, form in columns.items()))
         for label, row in results.items()
     ]
-    print(text.table(("estimator", *columns), rows, terminal.width()))
-    print()
+    show(text.table(("estimator", *columns), rows, terminal.width()))
+    show()
     if counts is not None:
-        print(f"fitted on {reports.counts_in_words(counts)}; below: infinitely many samples")
+        show(f"fitted on {reports.counts_in_words(counts)}; below: infinitely many samples")
     if given:
-        print(f"tested under {reports.settings_in_words(given)}; below: unperturbed")
-    print(f"dense - MoE, both without ridge {text.number(extra['gap'])}")
-    print(f"bound on the MoE without ridge  {text.number(extra['moe_bound'])}")
-    print(f"risk of predicting zero         {text.number(extra['null_risk'])}")
+        show(f"tested under {reports.settings_in_words(given)}; below: unperturbed")
+    show(f"dense - MoE, both without ridge {text.number(extra['gap'])}")
+    show(f"bound on the MoE without ridge  {text.number(extra['moe_bound'])}")
+    show(f"risk of predicting zero         {text.number(extra['null_risk'])}")
     return 0
 
 

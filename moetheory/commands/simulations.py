@@ -23,10 +23,12 @@ from moetheory.commands.options import (
     positive,
     test_time_options,
 )
+from moetheory.commands.outputs import require_different
 from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal, text
-from moetheory.common.errors import ExecutorError, NoClosedForm
+from moetheory.common.errors import NoClosedForm
+from moetheory.common.terminal import show
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -68,7 +70,7 @@ def run_simulate(options: argparse.Namespace) -> int:
     }
     if options.json:
         asked = {name: getattr(options, name) for name in ("samples", "counts", "part")}
-        print(
+        show(
             reports.document(
                 "simulate",
                 results,
@@ -80,19 +82,19 @@ def run_simulate(options: argparse.Namespace) -> int:
             )
         )
         return 0
-    print(reports.simulation_table(results, terminal.width()))
-    print()
+    show(reports.simulation_table(results, terminal.width()))
+    show()
     if options.samples is not None:
-        print(f"fitted on {_training_sets_in_words(model, options)}")
+        show(f"fitted on {_training_sets_in_words(model, options)}")
     if given:
-        print(f"tested under {reports.settings_in_words(given)}")
+        show(f"tested under {reports.settings_in_words(given)}")
     if options.part is not None:
-        print("part {} of {}, counted from 0".format(*options.part))
+        show("part {} of {}, counted from 0".format(*options.part))
     if difference is not None:
         draws = "paired" if difference["paired"] else "independent"
         shown = text.with_error(difference["mean"], difference["sem"])
-        print(f"dense - MoE  {shown} ({draws})")
-    print(f"replay with --seed {estimates.entropy}")
+        show(f"dense - MoE  {shown} ({draws})")
+    show(f"replay with --seed {estimates.entropy}")
     return 0
 
 
@@ -102,6 +104,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise BadInputError("--part needs --seed, the same for all parts")
     if options.merge is not None and options.checkpoint is None:
         raise BadInputError("--merge needs --checkpoint, the file to merge into")
+    inputs = {"--merge": options.merge or [], "--model": [options.model] if options.model else []}
+    require_different({"--checkpoint": options.checkpoint}, inputs)
 
 
 def _exists(path: Path | None) -> bool:
@@ -139,10 +143,6 @@ def _simulated(
         place = error.filename or checkpoint or "--workers"
         message = f"{place}: {error.strerror}" if error.strerror else str(error)
         raise BadInputError(message) from None
-    except ExecutorError:
-        advice = "with --checkpoint, what is finished would have been kept"
-        hint = _checkpoint_hint(checkpoint) or advice
-        raise ExecutorError(f"a worker process died, perhaps out of memory; {hint}") from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_checkpoint_hint(checkpoint)) from None
 
@@ -240,7 +240,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--memory",
-        type=at_least(1),
+        type=at_least(1, (2**63 - 1) // MIB),
         default=MEMORY // MIB,
         metavar="MIB",
         help="MiB that all of them may work in (default %(default)s)",

@@ -17,6 +17,7 @@ from moetheory.commands.inputs import (
     isotropic,
     mixtures_with_gates,
     perturbation,
+    require_counts,
     required_model,
 )
 from moetheory.commands.options import (
@@ -31,14 +32,16 @@ from moetheory.commands.options import (
     numbers,
     test_time_options,
 )
-from moetheory.commands.outputs import FIGURES, require_figure, require_writable, save
+from moetheory.commands.outputs import COMMENT, FIGURES, require_outputs, save
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal
 from moetheory.common.errors import NoClosedForm
+from moetheory.common.terminal import note, show
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.gates import Learned, TopK
 from moetheory.problem.model import BlockModel
+from moetheory.results.tables import Sweep
 from moetheory.sweeping import sweep
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
@@ -57,8 +60,8 @@ ARGUMENT_NAMES = {  # of swept quantities where the library refuses their values
 
 def run_sweep(options: argparse.Namespace) -> int:
     """Print the table as CSV or JSON, or write it and its figure to files."""
-    require_writable(options.csv)
-    require_figure(options.figure)
+    inputs = {} if options.model is None else {"--model": [options.model]}
+    require_outputs({"--csv": options.csv, "--figure": options.figure}, inputs)
     given = test_time_options(options)
     _refuse_contradictions(options, given)
     source, values, dim = _model_and_values(options)
@@ -73,6 +76,7 @@ def run_sweep(options: argparse.Namespace) -> int:
         refusals(options, (ValueError, NoClosedForm), **called),
     ):
         first = source if isinstance(source, BlockModel) else source(values[0])
+        require_counts(options, first.experts)
         estimators: list[Estimator] = [Dense(), MoE(), *mixtures_with_gates(options)]
         result = sweep(
             source,
@@ -87,13 +91,29 @@ def run_sweep(options: argparse.Namespace) -> int:
             rng=options.seed,
             progress=progress,
         )
-    save(result, options.csv, options.figure)
+    save(result, options)
     if options.json:
-        shown = {name: getattr(result, name) for name in FIELDS}
-        print(reports.document("sweep", shown, under=given or None))
+        fields = {name: getattr(result, name) for name in FIELDS}
+        show(reports.document("sweep", fields, under=given or None))
+        return 0
+    if options.figure is not None and sys.stdout.isatty():
+        show(_in_words(result))
     elif options.csv is None:
         result.write_csv(sys.stdout)
+        sys.stdout.flush()
+    if result.entropy is not None and options.seed is None:
+        note(f"replay with --seed {result.entropy}")
     return 0
+
+
+def _in_words(result: Sweep) -> str:
+    """What was drawn, in one line."""
+    values, labels = result[result.over], [each.label for each in result.estimators]
+    simulated = f"simulated with {result.replicates} replicates" if result.replicates else "theory"
+    return (
+        f"{', '.join(labels)} at {len(values)} values of {result.over}, "
+        f"{min(values):g} to {max(values):g}: {simulated}"
+    )
 
 
 def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
@@ -157,7 +177,7 @@ def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], in
     # so many experts a top-k gate needs
     fewest = max((gate.k for gate in options.gate if isinstance(gate, TopK)), default=1)
     if values is None:
-        values = [k for k in range(min(fewest, dim), dim + 1) if dim % k == 0]
+        values = [k for k in divisors(dim) if k >= min(fewest, dim)]
     elif any(value != int(value) for value in values):
         raise BadInputError("--values must be integers when sweeping over experts")
 
@@ -165,6 +185,17 @@ def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], in
         return isotropic(options, experts)
 
     return source, [int(value) for value in values], dim
+
+
+def divisors(number: int) -> list[int]:
+    """The divisors of a number above 0, in order.
+
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = [k for k in range(1, math.isqrt(number) + 1) if number % k == 0]
+    large = [number // k for k in reversed(small) if k * k < number]
+    return small + large
 
 
 def _number_of_replicates(options: argparse.Namespace, dim: int) -> int | None:
@@ -182,6 +213,15 @@ def _number_of_replicates(options: argparse.Namespace, dim: int) -> int | None:
     # small models can afford more, and their risks vary more from one training set to another
     fewest, most = TRAINING_SETS
     return min(most, max(fewest, round(fewest * (256 / dim) ** 2)))
+
+
+def quantity(text: str) -> str:
+    """The name of a swept quantity, which may be written like an option.
+
+    >>> quantity("noise-variance")
+    'noise_variance'
+    """
+    return text.replace("-", "_")
 
 
 def sample_sizes(model: BlockModel) -> list[int]:
@@ -207,6 +247,7 @@ def sample_sizes(model: BlockModel) -> list[int]:
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--over",
+        type=quantity,
         choices=QUANTITIES,
         default="experts",
         metavar="NAME",
@@ -238,10 +279,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         f"larger D down to {TRAINING_SETS[0]}: about 10 seconds for the default model)",
     )
     parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help="write the CSV there, not to stdout"
+        "--csv", type=Path, metavar="FILE", help=f"write the CSV there, not to stdout; {COMMENT}"
     )
     parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help=f"draw it ({', '.join(FIGURES)})"
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help=f"draw it ({', '.join(FIGURES)}); a terminal then gets no CSV",
     )
     add_output(parser)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from moetheory.common.errors import HeavyTailWarning, RareGroupWarning
+from moetheory.common.errors import CheckpointWarning, HeavyTailWarning, RareGroupWarning
+from moetheory.common.terminal import note
 
 
 @contextmanager
@@ -19,10 +19,10 @@ def warnings_in_lines() -> Iterator[list[str]]:
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         if str(message) not in messages:
             messages.append(str(message))
-            print(f"moetheory: warning: {message}", file=sys.stderr)
+            note(f"moetheory: warning: {message}")
 
     with warnings.catch_warnings():
-        for category in (HeavyTailWarning, RareGroupWarning):
+        for category in (CheckpointWarning, HeavyTailWarning, RareGroupWarning):
             warnings.simplefilter("always", category)
         warnings.showwarning = show
         yield messages

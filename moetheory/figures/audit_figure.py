@@ -10,6 +10,7 @@ import numpy as np
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
+from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.sweep_curves import COLOURS, GATE_COLOURS
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.results.estimates import student_quantile
@@ -64,13 +65,15 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
         _draw_leads(ax, predicted, measured, noise[-1], _LOOKS[name].colour)
     if len(noise) > 1:
         _scale_axes(audit, ax)
-    ax.set_xlabel("variance σ² of the noise added to each feature")
+    ax.set_xlabel(r"variance $\sigma^2$ of the noise added to each feature")
     ax.set_ylabel("risk")
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
-    ax.plot([], [], linestyle="none", label="points: held out (95 %)")
+    ax.plot([], [], linestyle="none", label=f"points: held out ({NINETY_FIVE})")
     if ax.patches:
-        ax.axvspan(0, 0, color="0.5", alpha=0.2, linewidth=0.0, label="lead changes (95 %)")
+        ax.axvspan(
+            0, 0, color="0.5", alpha=0.2, linewidth=0.0, label=f"lead changes ({NINETY_FIVE})"
+        )
     ax.legend(
         loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small"
     )

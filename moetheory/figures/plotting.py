@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.auditing import Audit
+from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.figures.audit_figure import draw_audit
+from moetheory.figures.labels import NINETY_FIVE, literal
 from moetheory.figures.sweep_curves import SYMBOLS, Curve
 from moetheory.problem.estimators import routes_by_input
 from moetheory.results.tables import Sweep
@@ -19,15 +21,16 @@ if TYPE_CHECKING:
 
 _AXES = {
     "experts": "number of experts K",
-    "noise_variance": "noise variance σ²",
+    "noise_variance": r"noise variance $\sigma^2$",
     "samples": "training samples n",
     "steps": "steps t of gradient descent",
     "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
-    "misrouting": "misrouting rate ε",
-    "leakage": "overlap α",
-    "erasure": "erasure probability τ",
+    "misrouting": r"misrouting rate $\varepsilon$",
+    "leakage": r"overlap $\alpha$",
+    "erasure": r"erasure probability $\tau$",
     "radius": "radius of the worst-case shift",
 }
+SIZE = (6.4, 4.4)  # of a new figure, inches
 COUNTS = ("samples", "steps")
 RATES = ("misrouting", "erasure")
 LINEAR_RISKS = (*RATES, "test_noise_variance")  # over these risks are straight lines
@@ -63,6 +66,11 @@ def plot(result: Sweep | Audit, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
 
+    Raises
+    ------
+    ValueError
+        The result is not of these types or has no curves, or ``ax`` is not a single Axes.
+
     Examples
     --------
     >>> import matplotlib
@@ -71,21 +79,45 @@ def plot(result: Sweep | Audit, ax: Axes | None = None) -> Axes:
     >>> model = BlockModel.isotropic(8, 4, 1.0, signal_energy=8.0)
     >>> ax = plot(sweep(model, "noise_variance", [0.5, 1.0, 2.0]))
     >>> ax.get_xlabel(), ax.get_ylabel()
-    ('noise variance σ²', 'excess risk')
+    ('noise variance $\\\\sigma^2$', 'excess risk')
     """
     if not isinstance(result, Sweep | Audit):
-        raise ValueError(f"result must be a Sweep or an Audit, got {type(result).__name__}")
+        raise ArgumentTypeError(
+            "result", f"must be a Sweep or an Audit, got {type(result).__name__}"
+        )
     if isinstance(result, Sweep) and not result.estimators:
-        raise ValueError("result must be a Sweep with its estimators, got none: there is no curve")
+        raise ArgumentError(
+            "result", "must be a Sweep with its estimators, got none: there is no curve"
+        )
     if ax is None:
         from matplotlib import pyplot
 
-        _, ax = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
+        _, ax = pyplot.subplots(figsize=SIZE, layout="constrained")
+    else:
+        _require_axes(ax)
     if isinstance(result, Audit):
         draw_audit(result, ax)
     else:
         _draw_sweep(result, ax)
     return ax
+
+
+def _require_axes(ax: Any) -> None:
+    """Refuse what is not a single Axes, and say how to come by one."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
+    if isinstance(ax, Axes):
+        return
+    got = f"{type(ax).__name__}"
+    if isinstance(ax, FigureBase):
+        got += ": pass figure.add_subplot()"
+    elif isinstance(ax, np.ndarray | list | tuple):
+        array = np.asarray(ax, dtype=object)
+        index = ", ".join("0" * array.ndim)
+        got = f"an array of {array.size}"
+        got += f": pass one of them, axes[{index}]" if index and array.size else ""
+    raise ArgumentTypeError("ax", f"must be a single matplotlib Axes, got {got}")
 
 
 def _draw_sweep(result: Sweep, ax: Axes) -> None:
@@ -167,7 +199,7 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
         others = (curve.name_of_simulations, curve.name_of_infinities)
         entries.append([(name, handle), *((o, found.pop(o)) for o in others if o in found)])
     if points is not None:
-        found["points: simulated (95 %)"] = blank[1]
+        found[f"points: simulated ({NINETY_FIVE})"] = blank[1]
     longest = 0 if many else max(map(len, entries))
     # blanks let each curve begin a column; all other entries come last
     shown = [entry for each in entries for entry in each + [blank] * (longest - len(each))]
@@ -234,7 +266,7 @@ def _label_axes(ax: Axes, over: str, x: NDArray[Any]) -> None:
     if over in ("experts", *COUNTS) and span < MANY_DECADES:
         ax.xaxis.set_minor_locator(NullLocator())
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
-    ax.set_xlabel(_AXES.get(over, over.replace("_", " ")))
+    ax.set_xlabel(_AXES.get(over, literal(over.replace("_", " "))))
     ax.set_ylabel("excess risk")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.figures.labels import NINETY_FIVE, literal
 from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
 from moetheory.problem.gates import Gate, Learned, Oracle, Soft
 from moetheory.results.estimates import student_quantile
@@ -24,13 +25,13 @@ GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
 _GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
 SYMBOLS = {
     "experts": "K",
-    "noise_variance": "σ²",
+    "noise_variance": r"$\sigma^2$",
     "samples": "n",
     "steps": "t",
-    "test_noise_variance": "$\\mathregular{σ_o^2}$",
-    "misrouting": "ε",
-    "leakage": "α",
-    "erasure": "τ",
+    "test_noise_variance": r"$\sigma_o^2$",
+    "misrouting": r"$\varepsilon$",
+    "leakage": r"$\alpha$",
+    "erasure": r"$\tau$",
     "radius": "radius",
 }
 
@@ -50,22 +51,23 @@ class Curve:
         if self.estimator == MoE():
             among_gates = any(map(routes_by_input, self.sweep.estimators))
             return "oracle gate" if among_gates else "mixture of experts"
-        return self.estimator.label
+        return literal(self.estimator.label)
 
     @property
     def name_with_error(self) -> str:
-        return f"{self.name} ± error of the formula"
+        return f"{self.name} $\\pm$ error of the formula"
 
     @property
     def name_of_simulations(self) -> str:
-        return f"{self.name}, simulated (95 %)"
+        return f"{self.name}, simulated ({NINETY_FIVE})"
 
     @property
     def name_of_infinities(self) -> str:
         ends = self._infinite_ranges()
-        shown = [f"{low:g}" if low == high else f"{low:g}–{high:g}" for low, high in ends[:2]]
-        values = ", ".join(shown + ["…"] * (len(ends) > 2))
-        return f"{self.name} infinite at {SYMBOLS.get(self.sweep.over, self.sweep.over)} = {values}"
+        shown = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in ends[:2]]
+        values = ", ".join(shown + ["..."] * (len(ends) > 2))
+        over = self.sweep.over
+        return f"{self.name} infinite at {SYMBOLS.get(over, literal(over))} = {values}"
 
     @property
     def gate(self) -> Gate | None:

@@ -162,11 +162,14 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
     table, figure, model = (tmp_path / name for name in ("a.csv", "a.png", "model.json"))
     asked = ("x.npz", "--labels", "y", "--groups", "part", *FEW)
     targets = ("--csv", str(table), "--figure", str(figure), "--save-model", str(model))
-    assert audited(*asked, *targets) == audited(*asked)
+    said = f"table: {table}\nfigure: {figure}\nmodel: {model}\n"
+    assert audited(*asked, *targets) == (*audited(*asked)[:2], said)
     expected = mt.audit(
         drawn.features, drawn.labels, groups=drawn.groups, noise_variances=[0.1, 1, 4], rng=3
     )
-    rows = list(csv.DictReader(io.StringIO(table.read_text())))
+    comment, _, below = table.read_text().partition("\n")
+    assert comment.startswith("# moetheory audit x.npz --labels y --groups part ")
+    rows = list(csv.DictReader(io.StringIO(below)))
     assert list(rows[0]) == list(expected.columns)
     for name, column in expected.columns.items():
         assert [float(row[name]) for row in rows] == column.tolist()
@@ -217,9 +220,12 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
         (("nowhere.csv", "--labels", "y"), "'nowhere.csv' cannot be read: No such file or direct"),
         (("none.csv", "--labels", "y"), "'none.csv' cannot be read: Is a directory"),
         (("x.npy", "--labels", "y.npy"), "'y.npy' cannot be read: No such file or directory"),
-        (("x.txt", "--labels", "y"), "'x.txt' must end in .csv, .npz or .npy"),
+        (("x.txt", "--labels", "y"), "FILE must end in .csv, .npz or .npy, got 'x.txt'"),
         (("x.npz", "--labels", "y", "--experts", "0"), "--experts must be at least 1, got 0"),
-        (("x.npz", "--labels", "y", "--experts", "x"), "argument --experts: invalid int value"),
+        (
+            ("x.npz", "--labels", "y", "--experts", "x"),
+            "--experts: must be an integer, got 'x'",
+        ),
         (("x.npz", "--labels", "y", "--held-out", "1"), "--held-out must be less than 1, got 1"),
         (("x.npz", "--labels", "y", "--repeats", "0"), "--repeats must be at least 1, got 0"),
         (
@@ -235,9 +241,12 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
         (("x.npz", "--labels", "y", "--csv", "no/x.csv"), "no/x.csv cannot be written: no is not"),
         (
             ("x.csv", "--labels", "y", "--csv", "none.csv/../x.csv"),
-            "x.csv is the file to be audited: write",
+            "--csv must not be the file of FILE, which would be lost, got ",
         ),
-        (("x.npz", "--labels", "y", "--save-model", "x.npz"), "x.npz is the file to be audited"),
+        (
+            ("x.npz", "--labels", "y", "--save-model", "x.npz"),
+            "--save-model must not be the file of FILE, which would be lost, got x.npz",
+        ),
     ],
 )
 def test_an_audit_that_cannot_be_is_one_line_and_exit_2(audited, arguments, message):

@@ -1,6 +1,7 @@
 """What ``moetheory check`` prints and returns."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,15 +15,50 @@ CONTROL = " [negative control]"
 
 def test_check_holds_the_theorems_it_is_given(run):
     code, out, err = run("check", "generalization", "leakage", "--seed", "1")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert re.fullmatch(r"checked in \d+ s\n", err)
+    assert out.splitlines()[0].split() == ["claim", "evidence", "verdict"]
+    assert max(map(len, out.splitlines())) <= 80
+    assert [line.split(",")[0] for line in out.splitlines() if ": holds, for" in line] == [
+        "generalization: holds",
+        "leakage: holds",
+    ]
+    summary = " ".join(out.rpartition("\n\n")[2].split())
+    assert summary.startswith("7 claims of 2 theorems: 7 hold 6 simulated comparisons: largest |z|")
+    assert "each would have seen an error of 0." in summary
+    assert summary.endswith("replay with --seed 1")
+
+
+def test_check_shows_all_numbers_if_asked(run):
+    code, out, _ = run("check", "generalization", "leakage", "--seed", "1", "--wide")
+    assert code == 0
     header, *rows = out.split("\n\n")[0].splitlines()
     for column in ("theorem", "left", "right", "slack", "certificate", "z", "power", "verdict"):
         assert column in header
     assert len(rows) == 7
     assert [row.endswith("holds") for row in rows] == [True] * 5 + [False] * 2
     assert all("  holds to " in row and row.endswith(" %") for row in rows[5:])
-    assert "6 simulated comparisons: largest |z|" in out
-    assert "each would have seen an error of 0." in out
+    assert "7 claims of 2 theorems: 7 hold" in out
+
+
+def test_a_verdict_is_printed_as_soon_as_it_is_there(run, monkeypatch):
+    """What is interrupted shows what was done, and says how much that is."""
+    first = mt.check("generalization", replicates=2, rng=5)
+
+    def one_then_interrupt(theorem, *_, **__):
+        if theorem.name != "generalization":
+            raise KeyboardInterrupt
+        return first
+
+    monkeypatch.setattr(checks, "check", one_then_interrupt)
+    said = "moetheory: interrupted; 1 of 2 theorems were checked, with --seed 5\n"
+    for option, begins in ((), "  claim"), (("--wide",), "theorem"):
+        code, out, err = run("check", "generalization", "leakage", "--seed", "5", *option)
+        assert (code, err) == (130, said)
+        assert out.startswith(begins)
+        assert "generalization: inconclusive: MoE <= dense" in out
+    code, out, err = run("check", "generalization", "leakage", "--seed", "5", "--json")
+    assert (code, out, err) == (130, "", said)
 
 
 def test_check_a_model_of_ones_own(run):
@@ -38,17 +74,34 @@ def test_check_a_model_of_ones_own(run):
 
 def test_negative_controls_are_violated(run):
     names = ("generalization", "leakage")
-    code, out, _ = run("check", *names, "--negative-control", "--replicates", "500", "--seed", "1")
-    assert code == 1
+    code, out, _ = run("check", *names, "--negative-control", "--seed", "1")
+    assert code == 0
     for name in names:
         assert f"{name} [negative control]: violated" in out
+    assert "7 wrong variants of 2 theorems: 7 caught\n" in out
+
+
+def test_a_negative_control_that_escapes_is_1_and_said(run, monkeypatch):
+    theorem = mt.catalogue["generalization"]
+    first, second = theorem.claims
+    weak = replace(theorem, claims=(first, replace(second, control=1.0)))
+    monkeypatch.setattr(checks, "catalogue", {"generalization": weak})
+    code, out, _ = run("check", "generalization", "--negative-control", "--seed", "1")
+    assert code == 1
+    assert "dense - MoE == gap [right x 1]: escaped\n" in out
+    assert "2 wrong variants of 1 theorem: 1 escaped, 1 caught\n" in out
+    few = ("--replicates", "2")
+    code, out, _ = run("check", "generalization", "--negative-control", "--seed", "1", *few)
+    assert code == 3
+    assert "2 wrong variants of 1 theorem: 1 caught, 1 inconclusive\n" in out
 
 
 @pytest.mark.parametrize("name", ["routing", "misrouting"])
 def test_a_theorem_with_nothing_to_say_of_a_model_says_so(run, name):
     code, out, _ = run("check", name, "--dim", "4", "--experts", "1", "--seed", "1")
     assert code == 3
-    assert out.startswith(f"{name}: assumptions not met: several groups, for <BlockModel dim=4")
+    said = f"{name}: assumptions not met: several groups, for <BlockModel dim=4"
+    assert out.splitlines()[2].startswith(said)
 
 
 def test_one_group_leaks_into_no_other(run):

@@ -133,12 +133,12 @@ def test_long_counts_of_steps_are_in_powers_of_ten(run):
             "--tolerance must be at most 1: it is a share of the possible",
         ),
         (("descent", "--samples", "9", "--step-size", "0.9"), "--step-size must be less than"),
-        (("descent", "--trainin", "own"), "unrecognized arguments: --trainin"),
+        (("descent", "--trainin", "own"), "no option --trainin"),
         (("sweep", "--training", "joint"), "--training needs --over steps"),
         (("sweep", "--over", "steps", "--training", "alone"), "invalid choice: 'alone'"),
         (
             ("sweep", "--over", "steps", "--values", "-1"),
-            "--values with --over steps must be at lea",
+            "--values must be at least 0, got -1",
         ),
         (
             ("sweep", "--over", "steps", "--erasure", "0.1"),
@@ -154,7 +154,7 @@ def test_long_counts_of_steps_are_in_powers_of_ten(run):
         ),
         (
             ("sweep", "--over", "steps", "--gate", "hard"),
-            "known for dense and moe only, got moe(ha",
+            "only, got moe(hard)",
         ),
     ],
 )

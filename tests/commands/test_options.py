@@ -28,7 +28,7 @@ def test_a_bad_model_file_is_one_line_and_exit_2(run, tmp_path, content):
     path.write_text(content)
     code, out, err = run("check", "--model", str(path))
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "bad.json must" in err
+    assert "bad.json' must" in err
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_bad_model_file_is_one_line_and_exit_2(run, tmp_path, content):
         ("soft:nan", "argument --gate: 'soft:nan': temperature must be finite, got nan"),
         ("soft:x", "argument --gate: 'soft:x': temperature must be a number, got 'x'"),
         ("top-0", "argument --gate: 'top-0': k must be at least 1, got 0"),
-        ("top-x", "argument --gate: 'top-x': k must be an integer, got 'x'"),
+        ("top-x", "argument --gate: 'top-x': k must be a number, as in top-2"),
         ("learned:x", "argument --gate: 'learned:x': samples must be an integer, got 'x'"),
         ("learned:0", "argument --gate: 'learned:0': samples must be at least 1, got 0"),
         ("learned:9:all", "'learned:9:all': moments must be \"blocks\" or \"full\", got 'all'"),
@@ -82,7 +82,7 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         *(
             (
                 (command, "--gate", "hard", "--leakage-variances", "0.1"),
-                "route by the input need strict blocks, --leakage-variances 0, got a model",
+                "must have strict blocks, --leakage-variances 0, for gates that route by the input",
             )
             for command in ("risk", "simulate", "sweep")
         ),
@@ -94,12 +94,12 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         (("sweep", "--dim", "6", "--gate", "top-7"), "at experts=6: k of --gate top-k must be at"),
         (
             ("simulate", "--method", "population", "--gate", "learned:99"),
-            "a gate that is learned is simulated with --method identity only, got Learned(",
+            "gate, which is simulated with --method identity only, got Learned(",
         ),
         (("simulate", "--method", "identity", "--samples", "9"), "--method identity draws no tra"),
         (
             ("simulate", *SMALL, "--gate", "learned:2"),
-            "moments='blocks') needs samples=",
+            "must have at least 6 samples, to estimate moments",
         ),
     ],
 )

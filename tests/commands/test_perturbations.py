@@ -85,7 +85,7 @@ def test_simulate_at_test_time(run, small, under):
     ("arguments", "message"),
     [
         (("--test-noise-variance", "-1"), "--test-noise-variance must be at least 0, got -1"),
-        (("--test-noise-variance", "x"), "argument --test-noise-variance: invalid float value"),
+        (("--test-noise-variance", "x"), "argument --test-noise-variance: must be a number"),
         (("--test-noise-variance", "nan"), "--test-noise-variance must be finite, got nan"),
         (("--drag", "1"), "--drag needs --misrouting"),
         (("--noise-law", "student:2"), "no noise law 'student:2'; did you mean 'student-t:5'?"),
@@ -132,11 +132,11 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         ),
         (
             ("simulate", "--gate", "learned:99", "--erasure", "0.1"),
-            "a gate that is learned is simu",
+            "gate, which is simulated with --method identity only",
         ),
         (
             ("risk", "--gate", "hard", "--erasure", "0.1"),
-            "are known for dense and moe only, got moe(hard); run moetheory simulate with",
+            "only, got moe(hard); run moetheory simulate with the same options",
         ),
         (("risk", "--radius", "1", "--samples", "600"), "worst-case shift is known for infinitely"),
         (("risk", "--radius", "1", "--erasure", "0.5"), "known for normal errors only, not with"),
@@ -160,7 +160,7 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
             (("sweep", "--over", over, "--gate", "hard"), message)
             for over, message in (
                 ("misrouting", "at misrouting=0.0: --over misrouting needs oracle routing"),
-                ("leakage", "at leakage=0.05: gates that route by the input need strict blocks"),
+                ("leakage", "at leakage=0.05: the model must have strict blocks"),
                 ("radius", "at radius=0.2: --values needs oracle routing"),
             )
         ),

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import os
+import re
 import sys
 
 import numpy as np
@@ -40,7 +41,8 @@ def test_sweep_over_noise_writes_a_file(run, tmp_path, generic):
         *("--values", "0.1,1,10", "--replicates", "0", "--csv", str(target)),
     )
     assert (code, out) == (0, "")
-    header, *rows = target.read_text().splitlines()
+    comment, header, *rows = target.read_text().splitlines()
+    assert comment.startswith("# moetheory sweep --over noise_variance --model ")
     assert header == "noise_variance,dense,moe,bound"
     assert float(rows[2].split(",")[1]) == mt.risk(mt.Dense(), generic(10.0)).excess
     code, out, _ = run("sweep", "--dim", "6", "--replicates", "0", "--json", "--values", "1,6")
@@ -122,7 +124,7 @@ def test_a_sweep_with_gates(run, tmp_path, over):
     code, out, err = run(
         "sweep", *options, "--gate", "hard", "--gate", "soft,top-2", "--figure", str(figure)
     )
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"figure: {figure}\n")
     rows = list(csv.DictReader(io.StringIO(out)))
     names = ("dense", "moe", "moe(hard)", "moe(soft)", "moe(top-2)")
     assert list(rows[0]) == [
@@ -160,7 +162,8 @@ def test_a_sweep_with_gates_through_a_pipe(monkeypatch, capsys):
         assert cli.main(["sweep", "--dim", "6", "--gate", "hard", "--replicates", "12"]) == 0
     with os.fdopen(there) as pipe:
         *_, last = pipe.read().splitlines()
-    assert (capsys.readouterr().err, last.count(",")) == ("", 10)
+    assert re.fullmatch(r"replay with --seed \d+\n", capsys.readouterr().err)
+    assert last.count(",") == 10
     assert last.startswith("6,")
 
 
@@ -178,7 +181,7 @@ def test_sweep_over_what_differs_at_test_time(run, tmp_path, small, over, first,
     figure = tmp_path / "sweep.png"
     options = ("--over", over, "--replicates", "9", "--seed", "0", "--figure", str(figure))
     code, out, err = run("sweep", *SMALL, *options)
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"figure: {figure}\n")
     rows = list(csv.DictReader(io.StringIO(out)))
     values = [float(row[over]) for row in rows]
     assert len(values) == length
@@ -244,3 +247,52 @@ def test_a_sweep_over_steps(run, tmp_path):
     code, out, _ = run(*asked, "--samples", "40", "--values", "0,5", "--replicates", "10")
     assert code == 0
     assert out.startswith("steps,dense,dense_simulated,dense_sem,moe,")
+
+
+def test_a_quantity_may_be_written_like_an_option(run):
+    asked = ("--values", "1,2", "--replicates", "0", *SMALL)
+    dashed, underscored = (
+        run("sweep", "--over", name, *asked) for name in ("noise-variance", "noise_variance")
+    )
+    assert dashed == underscored
+    assert dashed[0] == 0
+
+
+def test_a_sweep_says_where_its_files_went_and_how_to_replay_it(run, tmp_path):
+    table, figure = tmp_path / "t.csv", tmp_path / "f.svg"
+    asked = ("sweep", *SMALL, "--over", "noise_variance", "--values", "1,2", "--replicates", "9")
+    code, out, err = run(*asked, "--csv", str(table), "--figure", str(figure))
+    said = re.fullmatch(rf"table: {table}\nfigure: {figure}\nreplay with --seed (\d+)\n", err)
+    assert (code, out) == (0, "")
+    assert said
+    again = run(*asked, "--seed", said[1])[1]
+    comment, rows = table.read_text().split("\n", 1)
+    assert rows == again
+    command = f"moetheory {' '.join(asked)} --csv {table} --figure {figure} --seed {said[1]}"
+    assert comment.startswith(f"# {command} (moetheory {mt.__version__}, python ")
+    assert command in figure.read_text()
+
+
+def test_common_readers_read_a_table_with_its_comment(run, tmp_path):
+    table = tmp_path / "t.csv"
+    asked = ("--values", "1,2", "--replicates", "0", "--csv", str(table))
+    run("sweep", *SMALL, "--over", "noise_variance", *asked)
+    read = np.genfromtxt(table, delimiter=",", names=True, skip_header=1)
+    assert read.dtype.names == ("noise_variance", "dense", "moe", "bound")
+    plain = np.loadtxt(table, delimiter=",", skiprows=2)
+    assert plain[:, 0].tolist() == [1.0, 2.0]
+
+
+def test_a_terminal_gets_no_table_beside_a_figure(in_a_terminal, tmp_path):
+    figure = tmp_path / "f.png"
+    asked = ("sweep", "--dim", "6", "--replicates", "0")
+    said = f"figure: {figure}\ndense, moe at 4 values of experts, 1 to 6: theory\n"
+    assert in_a_terminal(*asked, "--figure", str(figure), columns=80) == (0, said)
+    assert in_a_terminal(*asked, columns=80)[1].startswith("experts,dense,moe,bound\n1,")
+
+
+def test_divisors_of_a_large_number_take_no_time():
+    for number in (1, 2, 12, 36, 97, 360, 1001):
+        assert sweeps.divisors(number) == [k for k in range(1, number + 1) if number % k == 0]
+    assert sweeps.divisors(2**31 - 1) == [1, 2**31 - 1]
+    assert len(sweeps.divisors(2**10 * 3**5 * 5**3)) == 11 * 6 * 4

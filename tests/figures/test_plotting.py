@@ -1,10 +1,15 @@
 """What is in the figure is what is in the result."""
 
+import shutil
+
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import moetheory as mt
+from moetheory.common.errors import ArgumentError
 
 mpl.use("Agg")
 
@@ -125,8 +130,8 @@ def test_infinite_risks_are_marked_and_their_simulations_left_out(fitted):
     dotted = [line for line in ax.get_lines() if line.get_linestyle() == ":"]
     assert [line.get_xdata()[0] for line in dotted] == [11, 13, 9, 14]
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert "dense infinite at n = 11–13" in texts
-    assert "mixture of experts infinite at n = 9–14" in texts
+    assert "dense infinite at n = 11 to 13" in texts
+    assert "mixture of experts infinite at n = 9 to 14" in texts
     for container, label in zip(ax.containers, ("dense", "moe"), strict=True):
         drawn = container.lines[0].get_ydata()
         left_out = np.isinf(fitted[label])
@@ -173,7 +178,7 @@ def test_risks_that_are_all_infinite_can_be_drawn():
     ax.figure.draw_without_rendering()
     assert ax.get_yticks().size == 0
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert "dense infinite at σ² = 0.1–1" in texts
+    assert r"dense infinite at $\sigma^2$ = 0.1 to 1" in texts
 
 
 GATES = [mt.Hard(), mt.Soft(), mt.Soft(0.5), mt.TopK(2), mt.Learned(500, "full")]
@@ -200,7 +205,7 @@ def test_gates_have_names_and_looks_of_their_own(routed):
     ]
     assert list(lines) == [*names, "1/K bound"]
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert texts == [*names, "1/K bound", "points: simulated (95 %)"]
+    assert texts == [*names, "1/K bound", r"points: simulated ($95\,\%$)"]
     known = [lines[name] for name in names[:4]]
     assert len({line.get_color() for line in known}) == 4
     assert [line.get_linestyle() for line in known[:2]] == ["-", "-"]
@@ -256,14 +261,14 @@ def test_gates_and_a_ridge_in_words():
 @pytest.mark.parametrize(
     ("over", "values", "label", "scales"),
     [
-        ("test_noise_variance", [0.1, 1, 10], "$\\mathregular{σ_o^2}$", ("log", "log")),
+        ("test_noise_variance", [0.1, 1, 10], r"$\sigma_o^2$", ("log", "log")),
         ("test_noise_variance", [0, 1], "test noise variance", ("linear", "linear")),
-        ("misrouting", [0, 0.5, 1], "misrouting rate ε", ("linear", "linear")),
-        ("misrouting", [0.01, 0.1, 1], "misrouting rate ε", ("linear", "linear")),
-        ("erasure", [0.01, 0.9], "erasure probability τ", ("linear", "linear")),
-        ("leakage", [0, 1], "overlap α", ("linear", "log")),
-        ("leakage", [0.3, 1], "overlap α", ("linear", "log")),
-        ("leakage", [0.01, 1], "overlap α", ("log", "log")),
+        ("misrouting", [0, 0.5, 1], r"misrouting rate $\varepsilon$", ("linear", "linear")),
+        ("misrouting", [0.01, 0.1, 1], r"misrouting rate $\varepsilon$", ("linear", "linear")),
+        ("erasure", [0.01, 0.9], r"erasure probability $\tau$", ("linear", "linear")),
+        ("leakage", [0, 1], r"overlap $\alpha$", ("linear", "log")),
+        ("leakage", [0.3, 1], r"overlap $\alpha$", ("linear", "log")),
+        ("leakage", [0.01, 1], r"overlap $\alpha$", ("log", "log")),
         ("radius", [0, 2], "radius of the worst-case shift", ("linear", "log")),
         ("radius", [0.001, 10], "radius of the worst-case shift", ("log", "log")),
     ],
@@ -303,14 +308,53 @@ def test_infinities_over_a_new_quantity_have_its_symbol():
     model = mt.BlockModel.isotropic(4, 2, 1.0)
     ax = mt.plot(mt.sweep(model, "erasure", [0.1, 0.5], [mt.MoE()], samples=4))
     (text,) = [t.get_text() for t in ax.get_legend().get_texts() if "infinite" in t.get_text()]
-    assert text == "mixture of experts infinite at τ = 0.1–0.5"
+    assert text == r"mixture of experts infinite at $\tau$ = 0.1 to 0.5"
 
 
-def test_only_results_can_be_drawn():
-    with pytest.raises(ValueError, match="result must be a Sweep or an Audit, got list"):
-        mt.plot([1, 2])
-    with pytest.raises(ValueError, match="result must be a Sweep with its estimators, got none"):
-        mt.plot(mt.Sweep("samples", {"samples": np.array([1, 2])}, 0, None))
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ([1, 2], "result must be a Sweep or an Audit, got list"),
+        (3, "result must be a Sweep or an Audit, got int"),
+        (None, "result must be a Sweep or an Audit, got NoneType"),
+        (
+            mt.Sweep("samples", {"samples": np.array([1, 2])}, 0, None),
+            "result must be a Sweep with its estimators, got none: there is no curve",
+        ),
+    ],
+)
+def test_only_results_can_be_drawn(result, message):
+    with pytest.raises(ArgumentError, match=f"^{message}$") as caught:
+        mt.plot(result)
+    assert caught.value.argument == "result"
+
+
+@pytest.mark.parametrize(
+    ("make", "got"),
+    [
+        (lambda figure: figure.subplots(2, 2), "an array of 4: pass one of them, axes[0, 0]"),
+        (lambda figure: figure.subplots(1, 3), "an array of 3: pass one of them, axes[0]"),
+        (lambda figure: list(figure.subplots(2)), "an array of 2: pass one of them, axes[0]"),
+        (lambda _: [], "an array of 0"),
+        (lambda figure: figure, "Figure: pass figure.add_subplot()"),
+        (lambda _: "x", "str"),
+        (lambda _: 0, "int"),
+        (lambda _: False, "bool"),
+    ],
+)
+def test_what_is_no_single_axes_is_refused_with_advice(sweep, make, got):
+    with pytest.raises(TypeError) as caught:
+        mt.plot(sweep, ax=make(Figure()))
+    assert str(caught.value) == f"ax must be a single matplotlib Axes, got {got}"
+    assert caught.value.argument == "ax"
+
+
+def test_an_axes_of_a_figure_without_pyplot_will_do(sweep):
+    from matplotlib import pyplot
+
+    ax = Figure().add_subplot()
+    assert mt.plot(sweep, ax) is ax
+    assert pyplot.get_fignums() == []
 
 
 @pytest.fixture(scope="module")
@@ -370,3 +414,56 @@ def test_an_audit_without_leads_or_without_zero_noise(audit):
     assert not ax.patches
     single = mt.audit(features, features @ np.ones(4), noise_variances=1.0, repeats=1, rng=0)
     assert mt.plot(single).get_xscale() == "linear"
+
+
+MODEL = mt.BlockModel.isotropic(4, 2, 1.0, signal_energy=4.0)
+BOTH = [mt.Dense(0.5), mt.MoE()]
+ROUTED = [*BOTH, mt.MoE(mt.Hard()), mt.MoE(mt.Soft())]
+EVERY = [*ROUTED, *(mt.MoE(gate) for gate in (mt.Soft(2), mt.TopK(2), mt.Learned(90)))]
+KINDS = [
+    *((over, [1, 2], BOTH, None) for over in ("experts", "samples", "steps")),
+    ("samples", [2, 4, 5, 90], BOTH, 2),
+    ("noise_variance", [0.5, 1], ROUTED, None),
+    ("noise_variance", [0.5, 1], EVERY, 9),
+    *((over, [0.5, 0.9], BOTH, 9) for over in ("misrouting", "erasure", "leakage", "radius")),
+    ("test_noise_variance", [0.5, 2], ROUTED, 9),
+]
+
+
+def texts_of(figure):
+    """All that is written in a figure; tick labels are Matplotlib's own affair."""
+    figure.draw_without_rendering()
+    ticks = {tick for ax in figure.axes for tick in (*ax.get_xticklabels(), *ax.get_yticklabels())}
+    return [text.get_text() for text in figure.findobj(Text) if text not in ticks]
+
+
+@pytest.mark.parametrize(("over", "values", "estimators", "replicates"), KINDS)
+def test_every_label_is_one_that_latex_can_set(over, values, estimators, replicates):
+    source = (lambda k: mt.BlockModel.isotropic(4, k, 1.0)) if over == "experts" else MODEL
+    result = mt.sweep(source, over, values, estimators, replicates=replicates, rng=0)
+    words = texts_of(mt.plot(result).figure)
+    assert len(words) > 3
+    assert [text for text in words if not text.isascii()] == []
+    assert [text for text in words if "%" in text.replace(r"\%", "")] == []  # begins a comment
+
+
+def test_every_label_of_an_audit_is_one_that_latex_can_set(audit):
+    words = texts_of(mt.plot(audit).figure)
+    assert len(words) > 7
+    assert [text for text in words if not text.isascii()] == []
+    assert [text for text in words if "%" in text.replace(r"\%", "")] == []
+
+
+@pytest.mark.skipif(shutil.which("latex") is None, reason="there is no LaTeX")
+def test_latex_sets_a_figure(audit, fitted, tmp_path):
+    with mpl.rc_context({"text.usetex": True}):
+        for result in (audit, fitted):
+            mt.plot(result).figure.savefig(tmp_path / "figure.png")
+
+
+@pytest.mark.parametrize("usetex", [False, True])
+def test_a_quantity_of_ones_own_is_shown_as_it_is(usetex):
+    columns = {"price_in_$": np.array([1.0, 2.0]), "dense": np.array([1.0, 2.0])}
+    result = mt.Sweep("price_in_$", columns, 0, None, (mt.Dense(),))
+    with mpl.rc_context({"text.usetex": usetex}):
+        assert mt.plot(result, Figure().add_subplot()).get_xlabel() == r"price in \$"

@@ -1,0 +1,148 @@
+"""What ``moetheory check`` prints: the claims of each theorem, failures and a summary."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from moetheory.checking.verdicts import COLUMNS, WIDE_COLUMNS, Verdict
+from moetheory.common.text import table
+
+WIDTH = 80  # of what goes into a pipe or a file
+NARROW, WIDE = 60, 120  # below, there is no room for three columns; beyond, no use
+NO_BREAK = "\N{NO-BREAK SPACE}"
+CONTROL = {"violated": "caught", "holds": "escaped"}  # what a verdict says of a wrong variant
+ORDER = ("holds", "violated", "inconclusive", "assumptions not met", "not evaluated")
+
+
+def heading(width: int | None) -> str:
+    """The names of the columns above the rows of `theorem_report`."""
+    size = width or WIDTH
+    return "" if size < NARROW else "\n".join(_row(COLUMNS, _sizes(size)))
+
+
+def theorem_report(verdict: Verdict, width: int | None) -> str:
+    """The verdict of one theorem, and a row for each claim with what speaks for it."""
+    size = width or WIDTH
+    lines = _broken(_in_words(verdict), size)
+    for claim in verdict.claims:
+        lines += _row(claim.cells, _sizes(size)) if size >= NARROW else _block(claim.cells, size)
+    for more in _not_evaluated(verdict):
+        lines += _broken(more, size, "  ", "    ")
+    return "\n".join(lines)
+
+
+def wide_report(verdicts: Sequence[Verdict], width: int | None) -> str:
+    """The table of all numbers behind the verdicts, one row a claim, and the verdicts."""
+    rows = [
+        (verdict.theorem, *claim.wide_cells) for verdict in verdicts for claim in verdict.claims
+    ]
+    # a theorem whose assumptions are not met may have no claims to show
+    lines = [table(("theorem", *WIDE_COLUMNS), rows, width), ""] if rows else []
+    for verdict in verdicts:
+        lines += [_in_words(verdict), *(f"  {each}" for each in _not_evaluated(verdict))]
+    notes = {  # of experiments
+        claim.name: point.comparison.note
+        for verdict in verdicts
+        for claim in verdict.claims
+        for point in claim.points
+        if point.comparison is not None and point.comparison.note
+    }
+    return "\n".join([*lines, *(f"{name}: {note}" for name, note in notes.items())])
+
+
+def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = False) -> str:
+    """What failed and why, the number of claims with each verdict, and what was simulated.
+
+    With ``control`` the claims are wrong variants, which a check must find violated.
+    """
+    wanted = "violated" if control else "holds"
+    lines = [
+        f"{verdict.theorem}: {claim.name}: {_word(claim.status, control)}"
+        + (f": {claim.reason}" if claim.reason else "")
+        for verdict in verdicts
+        for claim in verdict.claims
+        if claim.status != wanted and claim.applies
+    ]
+    claims = [claim for verdict in verdicts for claim in verdict.claims]
+    counts: Counter[str] = Counter(claim.status for claim in claims)
+    found = ", ".join(f"{counts[each]} {_word(each, control)}" for each in ORDER if counts[each])
+    what = "wrong variant" if control else "claim"
+    lines.append(
+        f"{_counted(len(claims), what)} of {_counted(len(verdicts), 'theorem')}: "
+        f"{found or 'nothing to check'}"
+    )
+    comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
+    if comparisons:
+        threshold = min(comparison.threshold for comparison in comparisons)
+        asked = max(verdict.power for verdict in verdicts)
+        seen = f"an error of {100 * asked:.2g} % or what" if asked else "what"
+        lines.append(
+            f"{len(comparisons)} simulated comparisons: largest |z| "
+            f"{max(verdict.largest_z for verdict in verdicts):.2f} (contradiction beyond "
+            f"{threshold:.2f}); each would have seen {seen} its row says"
+        )
+    lines.append(f"replay with --seed {verdicts[0].entropy}")
+    return "\n".join(each for line in lines for each in _broken(line, width or WIDTH))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _word(status: str, control: bool) -> str:
+    word = CONTROL.get(status, status) if control else status
+    return "hold" if word == "holds" else word
+
+
+def _in_words(verdict: Verdict) -> str:
+    """The status of a theorem, its reason, and its model."""
+    because = f": {verdict.reason}" if verdict.reason else ""
+    return f"{verdict.theorem}: {verdict.status}{because}, for <{verdict.model.summary}>"
+
+
+def _sizes(width: int) -> tuple[int, int, int]:
+    """The sizes of the columns for claims, evidence and verdicts, with two blanks between them.
+
+    They depend on the width alone: rows are printed before the later ones are known.
+    """
+    verdict = 16 if width < 100 else 24
+    left = min(width, WIDE) - verdict - 4
+    return (left + 1) // 2 + 1, left // 2 - 1, verdict
+
+
+def _row(cells: Sequence[str], sizes: Sequence[int]) -> Iterator[str]:
+    """The lines of a row whose cells are broken between words."""
+    columns = [
+        _broken(cell, size, indent, 2 * indent)
+        for cell, size, indent in zip(cells, sizes, ("  ", "", ""), strict=True)
+    ]
+    for parts in zip_longest(*columns, fillvalue=""):
+        yield "  ".join(f"{part:<{size}}" for part, size in zip(parts, sizes, strict=True)).rstrip()
+
+
+def _block(cells: Sequence[str], width: int) -> Iterator[str]:
+    """The cells of a row below one another, each after the name of its column."""
+    yield ""
+    size = max(map(len, COLUMNS)) + 2
+    for name, cell in zip(COLUMNS, cells, strict=True):
+        yield from _broken(cell, width, f"{name:<{size}}", " " * size)
+
+
+def _broken(line: str, width: int, first: str = "", others: str = "") -> list[str]:
+    """A line broken between words, but not before a unit or around "=", with indents."""
+    # textwrap breaks at blanks of ASCII alone
+    kept = line.replace(" %", f"{NO_BREAK}%").replace(" = ", f"{NO_BREAK}={NO_BREAK}")
+    broken = textwrap.wrap(kept, width, initial_indent=first, subsequent_indent=others)
+    return [each.replace(NO_BREAK, " ") for each in broken]
+
+
+def _not_evaluated(verdict: Verdict) -> list[str]:
+    """The claims that were not evaluated, one line for each reason; not the verdict's reason."""
+    names: dict[str, list[str]] = {}
+    for claim in verdict.claims:
+        if claim.status == "not evaluated" and not verdict.reason.endswith(claim.reason):
+            names.setdefault(claim.reason, []).append(claim.name)
+    return [f"not evaluated ({reason}): {'; '.join(each)}" for reason, each in names.items()]

@@ -1,0 +1,48 @@
+"""Figures written to files, without a window or any other part of a backend."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from moetheory.commands.provenance import figure_metadata
+from moetheory.common.files import replacing_bytes
+
+DPI = 150
+SALT = "moetheory"  # of the names inside an SVG, which are random without it
+
+
+def save_figure(result: Any, path: Path, command: str) -> None:
+    """Draw a result on a figure of its own and write it to ``path``, whole or not at all."""
+    matplotlib = _matplotlib()
+    from matplotlib.figure import Figure
+
+    from moetheory.figures.plotting import SIZE, plot
+
+    figure = Figure(figsize=SIZE, layout="constrained")
+    plot(result, figure.add_subplot())
+    kind, metadata = path.suffix.removeprefix("."), figure_metadata(path.suffix, command)
+    with matplotlib.rc_context({"svg.hashsalt": SALT}), replacing_bytes(path) as file:
+        figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
+
+
+def _matplotlib() -> Any:
+    """Matplotlib, which does not import where the environment names a backend that is not there.
+
+    A notebook names its own to the processes that it starts.
+    """
+    if "matplotlib" in sys.modules:
+        return sys.modules["matplotlib"]
+    named = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    finally:
+        if named is not None:
+            os.environ["MPLBACKEND"] = named
+    if named:
+        with suppress(ValueError):  # as the import would have done, for whoever draws later
+            matplotlib.rcParams["backend"] = named
+    return matplotlib

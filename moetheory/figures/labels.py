@@ -1,0 +1,26 @@
+"""Labels of figures: ASCII and mathematics alone, which LaTeX and Matplotlib both can set."""
+
+from __future__ import annotations
+
+import re
+
+NINETY_FIVE = r"$95\,\%$"
+_IN_TEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "#$%&_{}"},
+}
+
+
+def literal(text: str) -> str:
+    """A label that shows ``text`` as it is, with or without ``text.usetex``.
+
+    >>> literal("moe(soft)"), literal("price in $")
+    ('moe(soft)', 'price in \\\\$')
+    """
+    import matplotlib
+
+    if not matplotlib.rcParams["text.usetex"]:
+        return text.replace("$", r"\$")  # mathematics begins at a dollar, and nothing else counts
+    return re.sub(r"[\\~^#$%&_{}]", lambda found: _IN_TEX[found[0]], text)
