@@ -26,9 +26,7 @@ def test_it_names_every_folder():
 
 
 def test_the_files_in_its_prose_exist():
-    ends = {str(path) for path in PACKAGE.rglob("*.py")} | {
-        str(Path(__file__).parent / "test_house.py")
-    }
+    ends = {str(path) for path in (*PACKAGE.rglob("*.py"), *Path(__file__).parent.glob("*.py"))}
     names = set(re.findall(r"`([\w/]+\.py)`", PAGE))
     assert names
     assert [name for name in names if not any(end.endswith(f"/{name}") for end in ends)] == []

@@ -340,3 +340,27 @@ def test_each_bad_value_is_refused_by_the_name_of_its_parameter(part, tmp_path, 
             else:
                 accepted.append(f"{label}({name}={what})")
     assert not accepted + wrong, "\n".join([f"{len(accepted)} accepted", *accepted, *wrong])
+
+
+def test_progress_may_be_true_wherever_it_is():
+    taken = [
+        (label, function)
+        for label, function in functions().items()
+        if "progress" in inspect.signature(function).parameters
+    ]
+    assert len(taken) >= 5
+    for label, function in taken:
+        calls_with(label, function, "progress", True)
+
+
+def test_a_value_that_is_not_checked_would_be_found():
+    def lenient(model, samples=40):
+        return model
+
+    def vague(model):
+        raise ValueError("something is wrong")
+
+    assert calls_with("lenient", lenient, "model", BAD["object"]) is BAD["object"]
+    with pytest.raises(ValueError, match="something") as found:
+        calls_with("vague", vague, "model", BAD["object"])
+    assert not isinstance(found.value, ArgumentError)
