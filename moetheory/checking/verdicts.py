@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from moetheory.checking.claim_rows import COLUMNS, claim_lines, heading
 from moetheory.claims.certificates import Certificate, Relation
 from moetheory.common import text
 from moetheory.common.frozen import Frozen
 from moetheory.common.validation import flag
 from moetheory.problem.model import BlockModel
 
-COLUMNS = ("claim", "evidence", "verdict")
 WIDE_COLUMNS = (
     "claim",
     "at",
@@ -244,7 +244,8 @@ class Verdict(Frozen):
         Parameters
         ----------
         width : int, optional
-            The columns of the screen; a table that is wider is written as blocks of lines.
+            The columns of the screen: cells are broken between words, or below 60 columns written
+            one below the other; a ``wide`` table that is wider is written as blocks of lines.
         wide : bool
             Whether to show the sides, the certificate and the simulation of each claim instead of
             its evidence in words.
@@ -252,20 +253,22 @@ class Verdict(Frozen):
         Examples
         --------
         >>> from moetheory import check
-        >>> print(check("generalization", replicates=1000, rng=0).table(width=60))
-        claim     MoE <= dense
-        evidence  proved for any strict model; evaluated at 1 model
-        verdict   inconclusive
-        <BLANKLINE>
-        claim     dense - MoE == gap
-        evidence  proved for any strict model; evaluated at 1 model
-        verdict   inconclusive
+        >>> print(check("generalization", replicates=1000, rng=0).table(width=80))
+          claim                          evidence                       verdict
+          MoE <= dense                   proved for any strict model;   inconclusive
+                                         evaluated at 1 model
+          dense - MoE == gap             proved for any strict model;   inconclusive
+                                         evaluated at 1 model
         """
         width, wide = text.checked_width(width), flag("wide", wide)
         if not self.claims:
             return f"{self.theorem}: {self.status}: {self.reason}"
-        rows = [claim.wide_cells if wide else claim.cells for claim in self.claims]
-        return text.table(WIDE_COLUMNS if wide else COLUMNS, rows, width)
+        if wide:
+            return text.table(WIDE_COLUMNS, [claim.wide_cells for claim in self.claims], width)
+        if width is None:
+            return text.table(COLUMNS, [claim.cells for claim in self.claims], None)
+        lines = (line for claim in self.claims for line in claim_lines(claim.cells, width))
+        return "\n".join([heading(width), *lines]).strip("\n")
 
     def _repr_html_(self) -> str:
         return text.html_table(COLUMNS, len(self.claims), lambda row: self.claims[row].cells)

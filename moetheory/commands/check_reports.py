@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Sequence
 
-from moetheory.checking.verdicts import COLUMNS, WIDE_COLUMNS, Verdict
+from moetheory.checking.claim_rows import broken, claim_lines
+from moetheory.checking.verdicts import WIDE_COLUMNS, Verdict
 from moetheory.common.text import table
 
 WIDTH = 80  # of what goes into a pipe or a file
-NARROW, WIDE = 60, 120  # below, there is no room for three columns; beyond, no use
-NO_BREAK = "\N{NO-BREAK SPACE}"
 CONTROL = {"violated": "caught", "holds": "escaped"}  # what a verdict says of a wrong variant
 ORDER = ("holds", "violated", "inconclusive", "assumptions not met", "not evaluated")
-
-
-def heading(width: int | None) -> str:
-    """The names of the columns above the rows of `theorem_report`."""
-    size = width or WIDTH
-    return "" if size < NARROW else "\n".join(_row(COLUMNS, _sizes(size)))
 
 
 def theorem_report(verdict: Verdict, width: int | None) -> str:
     """The verdict of one theorem, and a row for each claim with what speaks for it."""
     size = width or WIDTH
-    lines = _broken(_in_words(verdict), size)
+    lines = broken(_in_words(verdict), size)
     for claim in verdict.claims:
-        lines += _row(claim.cells, _sizes(size)) if size >= NARROW else _block(claim.cells, size)
+        lines += claim_lines(claim.cells, size)
     for more in _not_evaluated(verdict):
-        lines += _broken(more, size, "  ", "    ")
+        lines += broken(more, size, "  ", "    ")
     return "\n".join(lines)
 
 
@@ -85,7 +76,7 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
             f"{threshold:.2f}); each would have seen {seen} its row says"
         )
     lines.append(f"replay with --seed {verdicts[0].entropy}")
-    return "\n".join(each for line in lines for each in _broken(line, width or WIDTH))
+    return "\n".join(each for line in lines for each in broken(line, width or WIDTH))
 
 
 def _counted(number: int, what: str) -> str:
@@ -101,42 +92,6 @@ def _in_words(verdict: Verdict) -> str:
     """The status of a theorem, its reason, and its model."""
     because = f": {verdict.reason}" if verdict.reason else ""
     return f"{verdict.theorem}: {verdict.status}{because}, for <{verdict.model.summary}>"
-
-
-def _sizes(width: int) -> tuple[int, int, int]:
-    """The sizes of the columns for claims, evidence and verdicts, with two blanks between them.
-
-    They depend on the width alone: rows are printed before the later ones are known.
-    """
-    verdict = 16 if width < 100 else 24
-    left = min(width, WIDE) - verdict - 4
-    return (left + 1) // 2 + 1, left // 2 - 1, verdict
-
-
-def _row(cells: Sequence[str], sizes: Sequence[int]) -> Iterator[str]:
-    """The lines of a row whose cells are broken between words."""
-    columns = [
-        _broken(cell, size, indent, 2 * indent)
-        for cell, size, indent in zip(cells, sizes, ("  ", "", ""), strict=True)
-    ]
-    for parts in zip_longest(*columns, fillvalue=""):
-        yield "  ".join(f"{part:<{size}}" for part, size in zip(parts, sizes, strict=True)).rstrip()
-
-
-def _block(cells: Sequence[str], width: int) -> Iterator[str]:
-    """The cells of a row below one another, each after the name of its column."""
-    yield ""
-    size = max(map(len, COLUMNS)) + 2
-    for name, cell in zip(COLUMNS, cells, strict=True):
-        yield from _broken(cell, width, f"{name:<{size}}", " " * size)
-
-
-def _broken(line: str, width: int, first: str = "", others: str = "") -> list[str]:
-    """A line broken between words, but not before a unit or around "=", with indents."""
-    # textwrap breaks at blanks of ASCII alone
-    kept = line.replace(" %", f"{NO_BREAK}%").replace(" = ", f"{NO_BREAK}={NO_BREAK}")
-    broken = textwrap.wrap(kept, width, initial_indent=first, subsequent_indent=others)
-    return [each.replace(NO_BREAK, " ") for each in broken]
 
 
 def _not_evaluated(verdict: Verdict) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from moetheory.checking.checker import check
+from moetheory.checking.claim_rows import heading
 from moetheory.checking.verdicts import Verdict
 from moetheory.commands import check_reports, reports
 from moetheory.commands.inputs import given_model
@@ -35,7 +36,7 @@ def run_check(options: argparse.Namespace) -> int:
     start, verdicts = time.monotonic(), list[Verdict]()
     at_once = not (options.json or options.wide)
     if at_once:
-        show(check_reports.heading(width))
+        show(heading(width or check_reports.WIDTH))
     try:
         for number, theorem in enumerate(theorems, start=1):
             verdicts.append(_checked(theorem, model, entropy, options, (number, len(theorems))))

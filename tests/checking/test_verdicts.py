@@ -32,8 +32,10 @@ def test_the_wide_table_has_the_sides_too(verdict):
 
 
 def test_a_narrow_table_becomes_blocks(verdict):
-    lines = verdict.table(width=20).splitlines()
+    lines = verdict.table(width=30).splitlines()
     assert lines[0] == f"claim     {verdict.claims[0].name}"
+    assert lines[1].startswith("evidence  ")
+    assert max(map(len, lines)) <= 30
 
 
 @pytest.mark.parametrize("bad", [0, -1, 2.5, "wide", True])

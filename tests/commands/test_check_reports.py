@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 import moetheory as mt
+from moetheory.checking.claim_rows import heading
 from moetheory.commands import check_reports, reports
 
 
@@ -16,7 +17,8 @@ def verdicts(held):
 
 @pytest.mark.parametrize("width", [None, 40, 59, 60, 80, 99, 100, 160])
 def test_every_line_fits(verdicts, width):
-    printed = [check_reports.heading(width), check_reports.summary(verdicts, width)]
+    printed = [heading(width or 80), check_reports.summary(verdicts, width)]
+    printed += [verdict.table(width or 80) for verdict in verdicts]
     printed += [check_reports.theorem_report(verdict, width) for verdict in verdicts]
     lines = [line for text in printed for line in text.splitlines()]
     assert max(map(len, lines)) <= (width or 80)
