@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from array import array
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.datafile.contents import Array, Data, listed, open_regular, quoted, require
-from moetheory.datafile.csv_rows import RowError, Rows
+from moetheory.datafile.csv_rows import Rows
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}  # of other programs
 MOST_CELLS = 8  # that a message shows
@@ -26,8 +27,10 @@ def read_csv(place: Path, labels: str, groups: str | None, ignore: Collection[st
 
     `moetheory.datafile.read_data` states the rules.
     """
-    with io.TextIOWrapper(open_regular(place), encoding="utf-8-sig", newline="") as file:
-        rows = Rows(file)
+    with (
+        io.TextIOWrapper(open_regular(place), encoding="utf-8-sig", newline="") as file,
+        Rows(file) as rows,
+    ):
         try:
             header = _checked_header(place, rows, labels)
             names_of = {
@@ -46,7 +49,7 @@ def read_csv(place: Path, labels: str, groups: str | None, ignore: Collection[st
             raise ValueError(
                 f"{quoted(place)} is not a CSV file in UTF-8: {error.reason}"
             ) from None
-        except RowError as error:
+        except csv.Error as error:
             raise ValueError(
                 f"{quoted(place)} is not a CSV file: {error} (line {rows.line})"
             ) from None
@@ -54,7 +57,12 @@ def read_csv(place: Path, labels: str, groups: str | None, ignore: Collection[st
 
 def _checked_header(place: Path, rows: Rows, labels: str) -> list[str]:
     """The names of the columns from the header line, each name once."""
-    header = [cell.strip() for cell in next(rows, [])]
+    try:
+        header = [cell.strip() for cell in next(rows, [])]
+    except csv.Error:
+        if "," not in rows.text:
+            _require_commas(place, [rows.text], labels)
+        raise
     if any("\0" in name for name in header):
         raise ValueError(f"{quoted(place)} is not a CSV file: its first line is no text")
     if all(map(_is_number, header)):

@@ -104,7 +104,7 @@ MANY = ",".join(f"c{i}" for i in range(30))
         ),
         ("a,y\n1,yes\n1,yes\n", "must hold numbers or the names of two classes, got 1 different"),
         ('a,y\n"1,2\n', "is not a CSV file: unexpected end of data (line 2)"),
-        ('a,y\n"1"2,3\n', "is not a CSV file: ',' expected after '\"', got '2' (line 2)"),
+        ('a,y\n"1"2,3\n', "is not a CSV file: ',' expected after '\"' (line 2)"),
         (
             "a,b,label\n1,2,3\n",
             "labels must name a column in the first line of 'x.csv', got 'y'; there are a, b, lab",
@@ -113,7 +113,8 @@ MANY = ",".join(f"c{i}" for i in range(30))
         ("a;b;y\n1;2;3\n", "separator seems to be semicolons"),
         ("a|b|Y\n1|2|3\n", "separator seems to be bars"),
         ("a\tb\ty\n1\t2\t3\n", "separator seems to be tabs"),
-        ('"a";"y"\n1;2\n', "is not a CSV file: ',' expected after '\"', got ';' (line 1)"),
+        ('"a";"y"\n1;2\n', "separator seems to be semicolons"),
+        ('"a""b,y\n1,2\n', "is not a CSV file: unexpected end of data (line 2)"),
         ("a b y\n1 2 3\n", "separator seems to be spaces"),
         ("a b\n1\n", "got 'y'; there are a b"),
         ("a,the y of x\n1,2\n", "got 'y'; there are a, the y of x"),
