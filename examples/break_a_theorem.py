@@ -19,7 +19,7 @@ def main() -> None:
         winner = "experts" if mt.gap(model) > 0 else "dense"
         print(f"{alpha:7.1f}  {dense.value:.4f}  {moe.value:.4f}   {winner}")
     verdict = mt.check("generalization", model, rng=0)
-    print(f"at overlap 1: {verdict.status} ({verdict.reason})")
+    print(f"at overlap 1: {verdict.outcome}")
 
 
 if __name__ == "__main__":

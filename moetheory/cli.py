@@ -68,6 +68,7 @@ def _leave(_: int, __: FrameType | None) -> None:
 
 
 def _terminate(_: int, __: FrameType | None) -> None:
+    os.write(2, b"moetheory: terminated\n")
     raise SystemExit(TERMINATED)
 
 

@@ -35,10 +35,17 @@ def test_help_names_commands_options_and_exit_codes(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "the following arguments are required: command"),
-        (("chek",), "invalid choice: 'chek'"),
-        (("check", "one-over-q"), "no theorem 'one-over-q'; did you mean 'one-over-k'?"),
-        (("check", "zzz"), f"no theorem 'zzz'; there are {', '.join(mt.catalogue)}"),
+        ((), "the following arguments are required: {check,risk,simulate,sweep,descent,audit}"),
+        (("chek",), "invalid choice: 'chek'; did you mean check?"),
+        (("what",), "invalid choice: 'what'; choose from check, risk, simulate, sweep, descent"),
+        (
+            ("check", "one-over-q"),
+            "NAME must be that of a theorem, got 'one-over-q'; did you mean 'one-over-k'?",
+        ),
+        (
+            ("check", "zzz"),
+            f"NAME must be that of a theorem, got 'zzz'; there are {', '.join(mt.catalogue)}",
+        ),
         (("check", "--dim", "10", "--experts", "3"), "experts must divide --dim"),
         (("check", "--dim", "ten"), "--dim: must be an integer, got 'ten'"),
         (("check", "--dim", "0"), "dim must be at least 1, got 0"),
@@ -133,8 +140,11 @@ def test_interrupted_without_anything_kept_is_one_line(run, monkeypatch, command
     monkeypatch.setattr(simulations.terminal.Progress, "__call__", interrupt)
     names = ("generalization",) if command == "check" else ()
     code, _, err = run(command, *names, *SMALL, "--seed", "7")
-    more = "; 0 of 1 theorems were checked, with --seed 7" if command == "check" else ""
-    assert (code, err) == (130, f"moetheory: interrupted{more}\n")
+    more = {
+        "check": "checked 0 of 1, with --seed 7",
+        "simulate": "with --checkpoint FILE the same command could go on",
+    }[command]
+    assert (code, err) == (130, f"moetheory: interrupted; {more}\n")
 
 
 def test_a_reader_that_leaves_is_no_error():
@@ -239,7 +249,10 @@ def test_an_interrupt_when_all_is_done_changes_nothing():
 
 
 def test_termination_is_in_order_and_143():
-    assert signalled("scipy", signal.SIGTERM, "check", "generalization") == (143, "")
+    assert signalled("scipy", signal.SIGTERM, "check", "generalization") == (
+        143,
+        "moetheory: terminated\n",
+    )
 
 
 def test_signals_remain_those_of_a_caller_with_arguments(run):

@@ -36,7 +36,7 @@ def test_a_theorem_that_breaks(run):
     assert "strict blocks: holds" in out
     winners = [line.split()[-1] for line in out.splitlines() if line.startswith("    0.")]
     assert winners == ["experts", "experts", "dense", "dense", "dense"]
-    assert "assumptions not met (strict blocks (no leakage))" in out
+    assert "assumptions not met: needs strict blocks (no leakage)" in out
 
 
 def test_structure_and_ridge(run, tmp_path):

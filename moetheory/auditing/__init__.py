@@ -1,4 +1,4 @@
-"""Audits: the theory held against a user's own data."""
+"""Audits: the theory tested on a user's own data."""
 
 from moetheory.auditing.auditor import audit
 from moetheory.auditing.leads import Crossovers

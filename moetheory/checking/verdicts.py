@@ -262,7 +262,7 @@ class Verdict(Frozen):
         """
         width, wide = text.checked_width(width), flag("wide", wide)
         if not self.claims:
-            return f"{self.theorem}: {self.status}: {self.reason}"
+            return f"{self.theorem}: {self.outcome}"
         if wide:
             return text.table(WIDE_COLUMNS, [claim.wide_cells for claim in self.claims], width)
         if width is None:
@@ -273,11 +273,16 @@ class Verdict(Frozen):
     def _repr_html_(self) -> str:
         return text.html_table(COLUMNS, len(self.claims), lambda row: self.claims[row].cells)
 
+    @property
+    def outcome(self) -> str:
+        """The status and its reason in words: "assumptions not met: needs strict blocks"."""
+        needs = "needs " if self.status == "assumptions not met" else ""
+        return f"{self.status}: {needs}{self.reason}" if self.reason else self.status
+
     def __repr__(self) -> str:
-        because = f" ({self.reason})" if self.reason else ""
         power = f", power {100 * self.power:.2g} %" if self.power else ""
         return text.code(
-            f"<Verdict {self.theorem}: {self.status}{because}; {len(self.comparisons)} simulated "
+            f"<Verdict {self.theorem}: {self.outcome}; {len(self.comparisons)} simulated "
             f"comparisons, largest |z| {self.largest_z:.2f}{power}>"
         )
 

@@ -1,4 +1,4 @@
-"""``moetheory audit``: the theory held against a user's own data."""
+"""``moetheory audit``: the theory tested on a user's own data."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 AUDIT = Command(
     "audit",
-    "hold the theory against your own data: which predictor wins at which feature noise",
+    "test the theory on your own data: which predictor wins at which feature noise",
     _add_options,
     run_audit,
 )

@@ -17,7 +17,7 @@ ORDER = ("holds", "violated", "inconclusive", "assumptions not met", "not evalua
 def theorem_report(verdict: Verdict, width: int | None) -> str:
     """The verdict of one theorem, and a row for each claim with what speaks for it."""
     size = width or WIDTH
-    lines = broken(_in_words(verdict), size)
+    lines = [line for each in _in_words(verdict) for line in broken(each, size, "", "  ")]
     for claim in verdict.claims:
         lines += claim_lines(claim.cells, size)
     for more in _not_evaluated(verdict):
@@ -33,7 +33,8 @@ def wide_report(verdicts: Sequence[Verdict], width: int | None) -> str:
     # a theorem whose assumptions are not met may have no claims to show
     lines = [table(("theorem", *WIDE_COLUMNS), rows, width), ""] if rows else []
     for verdict in verdicts:
-        lines += [_in_words(verdict), *(f"  {each}" for each in _not_evaluated(verdict))]
+        more = (f"  {each}" for each in _not_evaluated(verdict))
+        lines += [line for each in (*_in_words(verdict), *more) for line in _fitted(each, width)]
     notes = {  # of experiments
         claim.name: point.comparison.note
         for verdict in verdicts
@@ -63,7 +64,7 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
     what = "wrong variant" if control else "claim"
     lines.append(
         f"{_counted(len(claims), what)} of {_counted(len(verdicts), 'theorem')}: "
-        f"{found or 'nothing to check'}"
+        f"{found or 'nothing to check'}{_outside(verdicts)}"
     )
     comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
     if comparisons:
@@ -71,12 +72,18 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
         asked = max(verdict.power for verdict in verdicts)
         seen = f"an error of {100 * asked:.2g} % or what" if asked else "what"
         lines.append(
-            f"{len(comparisons)} simulated comparisons: largest |z| "
+            f"{_counted(len(comparisons), 'simulated comparison')}: largest |z| "
             f"{max(verdict.largest_z for verdict in verdicts):.2f} (contradiction beyond "
             f"{threshold:.2f}); each would have seen {seen} its row says"
         )
     lines.append(f"replay with --seed {verdicts[0].entropy}")
     return "\n".join(each for line in lines for each in broken(line, width or WIDTH))
+
+
+def _outside(verdicts: Sequence[Verdict]) -> str:
+    """The theorems whose assumptions are not met: what is counted holds in their place."""
+    names = [each.theorem for each in verdicts if each.status == "assumptions not met"]
+    return f"; assumptions not met: {', '.join(names)}" if names else ""
 
 
 def _counted(number: int, what: str) -> str:
@@ -88,10 +95,14 @@ def _word(status: str, control: bool) -> str:
     return "hold" if word == "holds" else word
 
 
-def _in_words(verdict: Verdict) -> str:
-    """The status of a theorem, its reason, and its model."""
-    because = f": {verdict.reason}" if verdict.reason else ""
-    return f"{verdict.theorem}: {verdict.status}{because}, for <{verdict.model.summary}>"
+def _in_words(verdict: Verdict) -> tuple[str, str]:
+    """The status of a theorem with its reason, and its model."""
+    return f"{verdict.theorem}: {verdict.outcome}", f"for {verdict.model.summary}"
+
+
+def _fitted(line: str, width: int | None) -> list[str]:
+    """The lines of a text in the width of a terminal, if there is one."""
+    return [line] if width is None else broken(line, width, others="  ")
 
 
 def _not_evaluated(verdict: Verdict) -> list[str]:

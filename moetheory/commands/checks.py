@@ -48,7 +48,7 @@ def run_check(options: argparse.Namespace) -> int:
         if options.wide and not options.json and verdicts:
             show(check_reports.wide_report(verdicts, width))
         raise KeyboardInterrupt(
-            f"{len(verdicts)} of {len(theorems)} theorems were checked, with --seed {entropy}"
+            f"checked {len(verdicts)} of {len(theorems)}, with --seed {entropy}"
         ) from None
     if options.json:
         show(reports.document("check", verdicts, entropy=entropy))
@@ -124,5 +124,5 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 CHECK = Command(
-    "check", "hold theorems against their proof and against simulation", _add_options, run_check
+    "check", "check theorems by closed forms, by proof and by simulation", _add_options, run_check
 )

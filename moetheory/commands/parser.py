@@ -45,6 +45,14 @@ class Parser(argparse.ArgumentParser):
             if re.fullmatch(r"--[\w-]+", name) and name not in self._option_string_actions:
                 self.error(f"no option {name}{self._hint(name)}")
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse what is not among the choices; a word near one of them is answered with it."""
+        if action.choices is not None and value not in action.choices:
+            choices = [str(each) for each in action.choices]
+            near = difflib.get_close_matches(str(value).lower(), choices, 1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(choices)}"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}; {hint}")
+
     def _hint(self, name: str) -> str:
         known = [each[2:] for each in self._option_string_actions if each.startswith("--")]
         name = name[2:].lower().replace("_", "-")
@@ -65,7 +73,8 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
     )
     whole.add_argument("--version", action="version", version=f"moetheory {__version__}")
-    commands = whole.add_subparsers(metavar="command", required=True)
+    names = ",".join(command.name for command in COMMANDS)
+    commands = whole.add_subparsers(metavar=f"{{{names}}}", required=True)
     for command in COMMANDS:
         sub = commands.add_parser(
             command.name, help=command.summary, description=command.summary, epilog=EXIT_CODES

@@ -149,7 +149,7 @@ def _simulated(
 
 def _checkpoint_hint(checkpoint: Path | None) -> str:
     if not _exists(checkpoint):
-        return ""
+        return "with --checkpoint FILE the same command could go on"
     return f"finished work is in {checkpoint}, the same command goes on"
 
 

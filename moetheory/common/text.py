@@ -199,16 +199,30 @@ class _Abridged(reprlib.Repr):
         self.maxlist = self.maxtuple = _ITEMS
 
     def field(self, value: object) -> str:
-        """The repr of a value on one line."""
+        """The repr of a value on one line; numbers are never cut, but rounded or left out."""
         text = " ".join(self.repr(value).split())
+        if len(text) <= self.size:
+            return text
+        if isinstance(value, list | tuple):
+            return f"<{len(value)} of {type(value[0]).__name__}>"
         half = (self.size - 3) // 2
-        return text if len(text) <= self.size else f"{text[:half]}...{text[-half:]}"
+        return f"{text[:half]}...{text[-half:]}"
+
+    def repr_instance(self, x: object, level: int) -> str:
+        """The repr of an object, or its type alone."""
+        text = " ".join(repr(x).split())
+        return text if len(text) <= self.size else f"{type(x).__name__}(...)"
+
+    def repr_float(self, x: float, level: int) -> str:
+        """All digits, or six where there is no room for them."""
+        text = repr(x)
+        return text if len(text) <= self.size or level < self.maxlevel else f"{x:.6g}"
 
     def repr_dict(self, x: Mapping[Any, Any], level: int) -> str:
         """The number of entries and the first keys, in their order."""
         keys = [repr(key) for key, _ in zip(x, range(_ITEMS), strict=False)]
         more = ", ..." if len(x) > _ITEMS else ""
-        text = f"<{len(x)} of {', '.join(keys)}{more}>"
+        text = f"<{len(x)} entries: {', '.join(keys)}{more}>"
         return text if len(text) <= self.size else f"<{len(x)} entries>"
 
     def repr_ndarray(self, x: NDArray[Any], level: int) -> str:

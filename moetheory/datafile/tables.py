@@ -91,7 +91,7 @@ def _require_commas(place: Path, header: Sequence[str], labels: str) -> None:
         if alone or labels in [cell.strip(' "') for cell in line.split(separator)]:
             raise ValueError(
                 f"{quoted(place)} must separate cells by commas; in its first line the separator "
-                f"seems to be {called}"
+                f"seems to be {called}: save it with commas, and decimal points"
             )
 
 
@@ -149,7 +149,7 @@ def _read_rows(
             raise ValueError(
                 f"{quoted(place)} must hold numbers in columns of features, got in line {line} "
                 f"{_cells_in_words(bad)}; "
-                "columns that are no features can be ignored"
+                "leave out such lines, or ignore the column if it is no feature"
             )
         for index, texts in cells_of:
             texts.append(row[index].strip())

@@ -120,7 +120,9 @@ def few_carry(mean: float, sem: float, replicates: float) -> bool:
 def _warn(message: str) -> None:
     """Warn whoever called `simulate`."""
     warnings.warn(
-        f"{message}: the standard error cannot be trusted", RareGroupWarning, stacklevel=4
+        f"{message}: the standard error cannot be trusted; take the theory, or more replicates",
+        RareGroupWarning,
+        stacklevel=4,
     )
 
 

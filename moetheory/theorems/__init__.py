@@ -39,9 +39,7 @@ class Catalogue(Mapping[str, "Theorem"]):
         if not isinstance(given, str) or name not in set(self):
             near = difflib.get_close_matches(str(name), list(self), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self)}"
-            raise ArgumentKeyError(
-                "name", f"must be in the catalogue: no theorem {shown(name)}; {hint}"
-            )
+            raise ArgumentKeyError("name", f"must be that of a theorem, got {shown(name)}; {hint}")
         return _load(name)
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ def test_a_check_replays_from_its_entropy():
 
 def test_verdicts_and_theorems_show_in_a_line():
     verdict = mt.check("generalization", replicates=2000, rng=5)
-    assert repr(verdict).startswith("<Verdict generalization: inconclusive (MoE <= dense: at K=3")
+    assert repr(verdict).startswith("<Verdict generalization: inconclusive: MoE <= dense: at K=3")
     assert "2 simulated comparisons, largest |z|" in repr(verdict)
     assert repr(GENERALIZATION).startswith("<Theorem generalization: With strict blocks")
 

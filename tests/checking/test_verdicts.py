@@ -47,7 +47,7 @@ def test_a_width_is_a_number_of_columns(verdict, bad):
 def test_a_verdict_without_claims_says_why():
     verdict = mt.check("routing", mt.BlockModel.isotropic(4, 1, 1.0), rng=0)
     assert verdict.claims == ()
-    assert verdict.table() == f"routing: assumptions not met: {verdict.reason}"
+    assert verdict.table() == f"routing: assumptions not met: needs {verdict.reason}"
 
 
 def test_a_notebook_shows_the_table(verdict):

@@ -53,7 +53,7 @@ def test_an_option_that_does_not_exist_is_answered_with_one_that_does(run, argum
 
 
 def test_what_follows_two_dashes_is_no_option(run):
-    assert "no theorem '--nothing'" in run("check", "--", "--nothing")[2]
+    assert "that of a theorem, got '--nothing'" in run("check", "--", "--nothing")[2]
 
 
 HUGE = ("9" * 25, "9" * 5000, "-" + "9" * 25)

@@ -92,11 +92,11 @@ MANY = ",".join(f"c{i}" for i in range(30))
         ),
         (
             "a,b,y\n1,x,3\n",
-            "got in line 2 'x' in column 'b'; columns that are no features can be i",
+            "got in line 2 'x' in column 'b'; leave out such lines, or ignore",
         ),
         ("a,b,y\n1,,3\n", "got in line 2 '' in column 'b'"),
-        ("a,b,y\n2024_05,1,3\n", "got in line 2 '2024_05' in column 'a'; columns that"),
-        ("a,b,y\n2024_05,x,3\n", "got in line 2 '2024_05' in column 'a', 'x' in column 'b'; col"),
+        ("a,b,y\n2024_05,1,3\n", "got in line 2 '2024_05' in column 'a'; leave out"),
+        ("a,b,y\n2024_05,x,3\n", "got in line 2 '2024_05' in column 'a', 'x' in column 'b'; leave"),
         (f"{MANY},y\n{MANY},1\n", "'c7' in column 'c7', … (30 in all)"),
         (
             "a,y\n1,2\n1,n/a\n1,3\n",

@@ -53,15 +53,15 @@ def test_the_catalogue_is_a_mapping_that_knows_its_names():
     assert mt.catalogue["one-over-k"].name == "one-over-k"
     assert mt.catalogue["one-over-k"] is mt.catalogue["one-over-k"]
     assert repr(mt.catalogue) == f"<catalogue: {', '.join(mt.catalogue)}>"
-    with pytest.raises(KeyError, match="no theorem 'xyz'; there are convergence-fixed-design, "):
+    with pytest.raises(KeyError, match="got 'xyz'; there are convergence-fixed-design, "):
         mt.catalogue["xyz"]
-    with pytest.raises(KeyError, match="no theorem 'oneoverk'; did you mean 'one-over-k'"):
+    with pytest.raises(KeyError, match="got 'oneoverk'; did you mean 'one-over-k'"):
         mt.catalogue["oneoverk"]
 
 
 @pytest.mark.parametrize("name", ["xyz", 1, None, [], ("one-over-k",)])
 def test_what_is_no_name_of_a_theorem_is_refused_by_name(name):
-    with pytest.raises(ValueError, match=r"^name must be in the catalogue: no theorem") as error:
+    with pytest.raises(ValueError, match=r"^name must be that of a theorem, got ") as error:
         mt.catalogue[name]
     assert error.value.argument == "name"
     assert name not in mt.catalogue

@@ -65,7 +65,7 @@ class Checkpoint:
             if difference := _difference(saved.identity, identity):
                 raise ValueError(
                     f"{os.fspath(path)} is the checkpoint of another run: {difference}; "
-                    "delete it or name another file"
+                    "name another file, or delete this one"
                 )
             if lock.exclusive:
                 discard_unfinished(path)

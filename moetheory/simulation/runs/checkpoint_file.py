@@ -75,12 +75,12 @@ def read(path: FilePath, *, chunks: bool = True) -> Saved:
         except _OtherFormatError as error:
             raise ValueError(
                 f"{os.fspath(path)} is a checkpoint of another version of moetheory, in the format "
-                f"{error.args[0]!r}, not {FORMAT!r}: delete it or name another file"
+                f"{error.args[0]!r}, not {FORMAT!r}: name another file, or delete this one"
             ) from None
         except Exception as error:  # what a damaged archive makes its readers raise is anything
             raise ValueError(
                 f"{os.fspath(path)} is not a checkpoint of moetheory, or is damaged: "
-                "delete it or name another file"
+                "name another file, or delete this one"
             ) from error
 
 

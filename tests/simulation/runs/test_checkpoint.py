@@ -193,7 +193,7 @@ def refused(path, match, identity=IDENTITY):
     assert state(path) == before
 
 
-DAMAGED = r"is not a checkpoint of moetheory, or is damaged: delete it or name another file$"
+DAMAGED = r"is not a checkpoint of moetheory, or is damaged: name another file, or delete this one$"
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100, b"PK\3\4" * 50, b'{"a": 1}', b"\x93NUMPY\1\0"])
@@ -211,21 +211,21 @@ def test_another_version_of_the_format_is_refused(path, monkeypatch):
     refused(
         path,
         "is a checkpoint of another version of moetheory, in the format 'moetheory checkpoint 2', "
-        "not 'moetheory checkpoint 3': delete it or name another file$",
+        "not 'moetheory checkpoint 3': name another file, or delete this one$",
     )
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"entropy": 5}, f"entropy is {2**130 + 1}, not 5; delete"),
+        ({"entropy": 5}, f"entropy is {2**130 + 1}, not 5; name another"),
         ({"samples": [3, 4]}, "samples is null, not "),
         ({"new": "x"}, 'new is absent, not "x"'),
         (
             {"moetheory": "2.0", "samples": 1},
             'moetheory is "1.0", not "2.0"; samples is null, not 1',
         ),
-        (dict.fromkeys(IDENTITY, 0) | {"new": 0}, "not 0 and 2 more; delete"),
+        (dict.fromkeys(IDENTITY, 0) | {"new": 0}, "not 0 and 2 more; name another"),
         ({"model": {"noise_variance": 0.1, "block_of": [0, 0, 2]}}, "model is "),
     ],
 )
@@ -233,7 +233,7 @@ def test_the_checkpoint_of_another_run_is_refused(path, change, said):
     written(path, dense={0: make(0)})
     refused(
         path,
-        "is the checkpoint of another run: .*delete it or name another file$",
+        "is the checkpoint of another run: .*name another file, or delete this one$",
         IDENTITY | change,
     )
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - what it says is looked for below

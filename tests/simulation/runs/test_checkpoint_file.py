@@ -15,7 +15,8 @@ from moetheory.simulation.runs.checkpoint_file import FORMAT, read, write
 
 IDENTITY = {"entropy": 2**130 + 1, "samples": [3, 4]}
 DAMAGED = (
-    r"run\.npz is not a checkpoint of moetheory, or is damaged: delete it or name another file$"
+    r"run\.npz is not a checkpoint of moetheory, or is damaged: name another file, or delete "
+    r"this one$"
 )
 
 
@@ -188,7 +189,8 @@ def test_other_formats_are_refused_by_name(path, number):
     refused(
         path,
         rf"run\.npz is a checkpoint of another version of moetheory, in the format 'moetheory "
-        rf"checkpoint {number}', not 'moetheory checkpoint 3': delete it or name another file$",
+        rf"checkpoint {number}', not 'moetheory checkpoint 3': name another file, or delete this "
+        "one$",
     )
 
 
