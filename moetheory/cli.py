@@ -85,8 +85,8 @@ def _run(arguments: Sequence[str], signals: _Signals | None = None) -> int:
         from moetheory.commands import BadInputError
         from moetheory.commands.parser import parser
         from moetheory.common.errors import ExecutorError
+        from moetheory.common.escapes import printable
         from moetheory.common.terminal import note
-        from moetheory.common.text import printable
     except KeyboardInterrupt:
         print("moetheory: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -15,6 +15,7 @@ from moetheory.common.validation import regular_array
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
 ROWS = 2**13  # at most, where features are few
+MOST_FEATURES = 2**14  # their second moments take 2 GiB
 LARGEST = 1e153  # squares must not overflow
 LARGEST_EXPONENT = 511  # of the unit, whose square is a float
 
@@ -33,6 +34,10 @@ class Features:
         if array.ndim != 2 or 0 in array.shape:
             raise ArgumentError(
                 "features", f"must have shape (n, d) with n, d > 0, got {array.shape}"
+            )
+        if array.shape[1] > MOST_FEATURES:
+            raise ArgumentError(
+                "features", f"must have at most {MOST_FEATURES} columns, got {array.shape[1]}"
             )
         if array.dtype.kind not in "biuf":
             raise ArgumentTypeError("features", f"must hold real numbers, got {array.dtype} values")

@@ -8,6 +8,7 @@ from typing import Any
 
 from moetheory.commands.options import law
 from moetheory.commands.refusals import BadInputError, dashed, refusals
+from moetheory.common.errors import ArgumentError
 from moetheory.problem.estimators import MoE
 from moetheory.problem.gates import Oracle
 from moetheory.problem.model import BlockModel
@@ -35,7 +36,12 @@ def given_model(options: argparse.Namespace) -> BlockModel | None:
         raise BadInputError(f"--model cannot be combined with {clash}")
     try:
         with refusals(options, path="model"):
-            return BlockModel.from_json(options.model)
+            try:
+                return BlockModel.from_json(options.model)
+            except ArgumentError as error:
+                if error.place:  # what is refused is in the file, and no option
+                    raise BadInputError(error) from None
+                raise
     except OSError as error:
         raise BadInputError(f"{options.model!r} cannot be read: {error.strerror}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,10 @@ def require_outputs(
     given = {option: path for option, path in outputs.items() if path is not None}
     for option, path in given.items():
         _require_writable(path)
+        if _is_standard_output(path):
+            raise BadInputError(
+                f"{option} must be another file than the standard output, got {path}"
+            )
         if option == "--figure" and path.suffix not in FIGURES:
             raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
     require_different(given, inputs)
@@ -61,6 +65,15 @@ def _are_one_file(a: Path, b: Path) -> bool:
         return a.samefile(b) and a.is_file()
     except (OSError, ValueError):  # what cannot be looked at is refused where it is opened
         return False
+
+
+def _is_standard_output(path: Path) -> bool:
+    """Whether a file would be replaced that receives what is printed."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(number)) and path.is_file():
+                return True
+    return False
 
 
 def _require_writable(path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from moetheory.commands import COMMANDS
-from moetheory.common.text import printable
+from moetheory.common.escapes import printable
 from moetheory.common.version import __version__
 
 BAD_USAGE = 2

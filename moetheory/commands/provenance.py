@@ -7,7 +7,7 @@ import platform
 import shlex
 from importlib.metadata import PackageNotFoundError, version
 
-from moetheory.common.text import printable
+from moetheory.common.escapes import printable
 from moetheory.common.version import __version__
 
 LIBRARIES = ("numpy", "scipy", "sympy", "matplotlib")

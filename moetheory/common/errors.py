@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from moetheory.common.escapes import printable
+
+LONGEST = 1000  # characters of a message; what was given may be of any length
+
 
 class _NotGiven(Enum):  # an Enum survives a pickle as it is
     VALUE = 0
@@ -77,6 +81,14 @@ def as_text(part: object) -> str:
     return " ".join(repr(part).split())  # a message is one line
 
 
+def _fit(message: str) -> str:
+    """The message in one line of a length that can be read, without commands to a terminal."""
+    half = LONGEST // 2
+    if len(message) > LONGEST:
+        message = f"{message[:half]} … {message[-half:]}"
+    return printable(message, lines=False)
+
+
 class _MessageInParts(Exception):  # noqa: N818 - a base, never raised itself
     """An error whose arguments are the parts of its message."""
 
@@ -86,8 +98,8 @@ class _MessageInParts(Exception):  # noqa: N818 - a base, never raised itself
         return self.spelled(as_text)
 
     def spelled(self, spell: Callable[[object], str]) -> str:
-        """The message, its parts spelled by ``spell``."""
-        return self.place + "".join(map(spell, self.args))
+        """The message, its parts spelled by ``spell``, fit to be printed."""
+        return _fit(self.place + "".join(map(spell, self.args)))
 
 
 class ArgumentError(_MessageInParts, ValueError):
@@ -128,7 +140,7 @@ class ArgumentError(_MessageInParts, ValueError):
         if not isinstance(named, Mention):
             index = named.removeprefix(self.argument)
             named = Mention(self.argument)
-        return f"{self.place}{spell(named)}{index} {''.join(map(spell, problem))}"
+        return _fit(f"{self.place}{spell(named)}{index} {''.join(map(spell, problem))}")
 
 
 class ArgumentTypeError(ArgumentError, TypeError):

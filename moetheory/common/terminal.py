@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from moetheory.common.errors import ArgumentTypeError
-from moetheory.common.text import printable
+from moetheory.common.escapes import printable
 
 Report = Callable[[int, int], object]
 

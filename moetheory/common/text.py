@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
-import re
 import reprlib
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.common.escapes import printable
 from moetheory.common.validation import count
-
-_MARKS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff"
-_COMMANDS = re.compile(rf"[\x00-\x09\x0b-\x1f{_MARKS}]")
-_COMMANDS_AND_BREAKS = re.compile(rf"[\x00-\x1f{_MARKS}]")
 
 LINES, COLUMNS = 10, 100  # of a repr, at most
 MOST_ROWS = 60  # of a table in a notebook
@@ -103,22 +99,6 @@ def wrapped(text: str, width: int | None) -> str:
     if width is None:
         return text
     return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
-
-
-def printable(text: str, *, lines: bool = True) -> str:
-    """The text with escapes in place of what would command a terminal, or reorder what it shows.
-
-    Escaped are control characters, marks of the direction of writing, and halves of surrogates.
-    Line breaks stay unless ``lines`` is false.
-
-    >>> print(printable("a\\x1b[31m\\u202eb\\r"), printable("one\\ntwo", lines=False))
-    a\\x1b[31m\\u202eb\\r one\\ntwo
-    """
-    return (_COMMANDS if lines else _COMMANDS_AND_BREAKS).sub(_escaped, text)
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def number(value: float) -> str:

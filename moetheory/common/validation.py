@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set, Sized
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from moetheory.common.errors import (
 )
 
 Option = TypeVar("Option", bound=str)
-HUGE = 10**400  # beyond all floats
+LONGEST = 2**27  # members of a sequence that becomes an array
 SHOWN = 60  # characters of a value in a message
 Limits = tuple[float, float]  # the smallest and the largest size of a number that is not 0
 
@@ -86,8 +86,9 @@ def distinct(array: NDArray[Any]) -> NDArray[Any]:
     return array[:1] if array.strides == (0,) else array
 
 
-def count(name: str, value: Any, *, minimum: int = 0, maximum: int = 2**63 - 1) -> int:
+def count(name: str, value: Any, *, minimum: float = 0, maximum: float = 2**63 - 1) -> int:
     """``value`` as a Python int from ``minimum`` to ``maximum``; no float or boolean is taken."""
+    refuse_masks(name, value)
     try:
         if isinstance(value, bool | np.bool_):
             raise TypeError
@@ -107,7 +108,7 @@ def index(name: str, value: Any, length: int) -> int:
     >>> index("i", -1, 3)
     2
     """
-    place = count(name, value, minimum=-HUGE, maximum=HUGE)
+    place = count(name, value, minimum=-math.inf, maximum=math.inf)
     if not -length <= place < length:
         raise ArgumentIndexError(
             name,
@@ -166,7 +167,9 @@ def function(name: str, value: Any) -> Any:
 def file_path(name: str, value: Any) -> Path:
     """``value`` as a path; it must be a string or a path of strings, and not empty."""
     if isinstance(value, str | os.PathLike):
-        given = os.fspath(value)
+        given = None
+        with suppress(TypeError):  # of a path that is none
+            given = os.fspath(value)
         if isinstance(given, str):
             if not given or "\0" in given or not _has_file_name(given):
                 raise ArgumentError(name, f"must be the path of a file, got {given!r}")
@@ -192,7 +195,10 @@ def shown(value: object) -> str:
         return f"an integer beyond 10^{SHOWN}"  # Python refuses to write very long ones
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of shape {value.shape} and type {value.dtype}"
-    code = " ".join(repr(value).split())
+    try:
+        code = " ".join(repr(value).split())
+    except Exception:  # the repr is another's, and Python refuses to write very long integers
+        return f"an object of type {type(value).__name__}"
     half = SHOWN // 2
     return code if len(code) <= SHOWN else f"{code[:half]}…{code[-half:]}"
 
@@ -226,8 +232,14 @@ def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
     Every array argument passes here, so that masks, whose numbers are not meant, are refused.
     """
     refuse_masks(name, value)
+    if isinstance(value, Sized) and not isinstance(value, np.ndarray) and len(value) > LONGEST:
+        raise ArgumentError(name, f"must have at most {LONGEST} members, got {len(value)}")
     try:
-        return np.asarray(value)
+        array = np.asanyarray(value)  # an object may turn into a masked array
+        refuse_masks(name, array)
+        return np.asarray(array)
+    except ArgumentError:
+        raise
     except (ValueError, TypeError):
         raise ArgumentError(name, "must be a regular array, got rows of unequal length") from None
 

@@ -107,10 +107,12 @@ def _require_axes(ax: Any) -> None:
     from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
 
-    if isinstance(ax, Axes):
-        return
     got = f"{type(ax).__name__}"
-    if isinstance(ax, FigureBase):
+    if isinstance(ax, Axes):
+        if ax.name not in ("3d", "polar"):
+            return
+        got = f"{ax.name} axes"
+    elif isinstance(ax, FigureBase):
         got += ": pass figure.add_subplot()"
     elif isinstance(ax, np.ndarray | list | tuple):
         array = np.asarray(ax, dtype=object)

@@ -17,7 +17,7 @@ class _OneExpertGate:
 
     def active(self, experts: int) -> int:
         """The largest number of experts used for an input."""
-        return 1
+        return min(count("experts", experts, minimum=1), 1)
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Soft:
 
     def active(self, experts: int) -> int:
         """The largest number of experts used for an input."""
-        return experts
+        return count("experts", experts, minimum=1)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class TopK:
 
     def active(self, experts: int) -> int:
         """The largest number of experts used for an input."""
-        if self.k > experts:
+        if self.k > count("experts", experts, minimum=1):
             raise ArgumentError(
                 "k", f"must be at most {experts}, the number of experts, got {self.k}"
             )

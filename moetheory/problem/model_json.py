@@ -13,6 +13,7 @@ import numpy as np
 from moetheory.common.files import open_regular, replacing
 from moetheory.common.validation import shown
 
+LONGEST_INTEGER = 4000  # characters, beyond all floats
 LARGEST = 2**30  # bytes of a file that is read
 _FORMAT = "moetheory.BlockModel"
 _SCHEMA = 1
@@ -82,7 +83,8 @@ def _parsed(path: Path) -> Any:
     if content.startswith(_UTF_16):
         raise ValueError(f"{place} must be a JSON file in UTF-8, got another encoding")
     try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_as_dict)
+        text = content.decode("utf-8-sig")
+        return json.loads(text, object_pairs_hook=_as_dict, parse_int=_integer)
     except UnicodeDecodeError as error:
         raise ValueError(f"{place} must be a JSON file in UTF-8: {error.reason}") from None
     except _RepeatedKey as error:
@@ -91,6 +93,13 @@ def _parsed(path: Path) -> Any:
         raise ValueError(f"{place} must not be nested so deeply") from None
     except ValueError as error:
         raise ValueError(f"{place} must be a complete JSON file: {error}") from None
+
+
+def _integer(digits: str) -> int:
+    """An integer of a JSON file; Python itself refuses to read very long ones."""
+    if len(digits) > LONGEST_INTEGER:
+        raise ValueError(f"it has an integer of {len(digits)} digits")
+    return int(digits)
 
 
 def _as_dict(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

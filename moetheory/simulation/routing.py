@@ -37,6 +37,7 @@ from moetheory.simulation.methods.tally import Tally
 from moetheory.simulation.rare_events import few_carry
 
 INPUTS = 100_000
+MOST_INPUTS = 2**24  # on which a router is tested: they are in memory at the same time
 TRAINING_SETS = 200
 # part of the reproducibility contract: numbers in the scores of a chunk
 CHUNK = 1 << 17
@@ -140,7 +141,7 @@ def simulate_routing(
     default = TRAINING_SETS if learned else max(INPUTS, roomy_inputs(model))
     total = checked_replicates(default if replicates is None else replicates)
     require_enough(total, 2 if learned else fewest_inputs(model))
-    each = count("inputs", inputs, minimum=1)
+    each = count("inputs", inputs, minimum=1, maximum=MOST_INPUTS)
     chunks: _InputChunks | _RouterChunks = _InputChunks(model)
     if isinstance(gate, Learned):
         router = Router(gate, (model,))

@@ -19,6 +19,7 @@ from moetheory.common.validation import count, flag, number, regular_array, show
 from moetheory.formulas import inversion, ratios
 
 DRAWS = 1 << 20  # numbers drawn at once
+MOST_DRAWS = 2**28  # returned: 2 GiB
 FARTHEST = 1e60  # times the largest scale of a sum: next to nothing is beyond
 LEAST_TAIL = 1e-11  # the least tail of a sum, as tails have an error of about 1e-13
 
@@ -183,7 +184,7 @@ class RiskDistribution(Frozen):
 
     def sample(self, size: int, rng: RNG = None) -> FloatArray:
         """Independent draws, shape (size,); ``rng`` as for `simulate`."""
-        size = count("size", size)
+        size = count("size", size, maximum=MOST_DRAWS)
         generator = generator_of(rng)
         total, t = np.full(size, self.lower), self._terms
         for a, s, nu, power in zip(*t[:4], strict=True):

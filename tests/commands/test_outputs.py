@@ -1,6 +1,8 @@
 """Files of commands: no output overwrites an input or another output."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -160,3 +162,17 @@ def test_a_cell_that_is_no_finite_number_is_named_with_its_line(run, folder):
         table.unlink()
         assert "line 6" in message
         assert "column 'a'" in message
+
+
+def test_the_file_that_receives_what_is_printed_is_no_output(tmp_path):
+    command = "from moetheory.cli import main; raise SystemExit(main())"
+    arguments = ["sweep", "--dim", "4", "--replicates", "0", "--csv", "/dev/stdout"]
+    printed = tmp_path / "sub" / "printed.txt"
+    printed.write_text("before\n")
+    with printed.open("a") as file:
+        run = subprocess.run(
+            [sys.executable, "-c", command, *arguments], stdout=file, stderr=subprocess.PIPE
+        )
+    assert run.returncode == 2
+    assert b"--csv must be another file than the standard output, got /dev/stdout" in run.stderr
+    assert printed.read_text() == "before\n"

@@ -74,3 +74,10 @@ def test_integers_of_numpy_are_seeds_and_their_type_says_so():
     )
     with pytest.raises(ArgumentTypeError, match="rng must be None, a non-negative integer"):
         entropy_of(np.timedelta64(3, "D"))
+
+
+def test_a_message_fits_a_line_and_commands_no_terminal():
+    error = ArgumentError("name", "must be another, got ", "x" * 10**6, "\x1b[31m\n")
+    assert len(str(error)) < 1100
+    assert str(error).startswith("name must be another, got xxx")
+    assert str(error).endswith(r"xxx\x1b[31m\n")

@@ -9,10 +9,14 @@ import pytest
 from moetheory.common.errors import OutOfRangeError
 from moetheory.common.validation import (
     count,
+    index,
+    members,
     number,
     real_array,
+    regular_array,
     scalar_or_vector,
     vector,
+    whole,
     zero_or_within,
 )
 
@@ -102,3 +106,51 @@ def test_the_size_of_a_negative_number_is_what_counts():
     message = "^x must be 0 or between 0.001 and 1000 in size, got -2000 at index 1$"
     with pytest.raises(OutOfRangeError, match=message):
         zero_or_within("x", np.array([1.0, -2e3]), (1e-3, 1e3))
+
+
+class Masked:
+    """An object that turns into a masked array."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ma.masked_equal([1.0, -9.0], -9.0)
+
+
+class Unspeakable:
+    """An object whose own description fails."""
+
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+MASKED_INTEGER = np.ma.array(2, mask=True)
+
+
+@pytest.mark.parametrize("check", [count, number, whole, regular_array, members])
+@pytest.mark.parametrize("value", [MASKED_INTEGER, np.ma.masked])
+def test_a_single_masked_value_is_refused(check, value):
+    with pytest.raises(ValueError, match=r"^x must "):
+        check("x", value)
+
+
+def test_masks_are_refused_where_an_object_hides_them():
+    with pytest.raises(ValueError, match=r"^x must not be masked, got 1 masked value$"):
+        regular_array("x", Masked())
+
+
+@pytest.mark.parametrize("value", [Unspeakable(), [10**5000], {"a": Unspeakable()}])
+def test_what_cannot_be_written_is_named_by_its_type(value):
+    with pytest.raises(ValueError, match=f"got an object of type {type(value).__name__}$"):
+        count("x", value)
+
+
+def test_an_index_of_any_size_is_out_of_range():
+    for value in (3, -4, 10**5000, -(10**5000)):
+        with pytest.raises(IndexError, match=r"^i must be from -3 to 2, the last of 3, got "):
+            index("i", value, 3)
+
+
+def test_a_sequence_is_not_unrolled_without_end():
+    with pytest.raises(
+        ValueError, match=r"^x must have at most 134217728 members, got 10000000000"
+    ):
+        regular_array("x", range(10**10))

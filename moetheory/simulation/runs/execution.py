@@ -113,6 +113,7 @@ def own_pool(workers: int) -> Iterator[Executor]:
     """
     from moetheory.simulation.runs.process_failures import why_none_can_start
     from moetheory.simulation.runs.process_pool import Processes
+    from moetheory.simulation.runs.termination import signals_wait
 
     if why := why_none_can_start():
         raise ExecutorError(f"processes cannot be started: {why}")
@@ -120,4 +121,6 @@ def own_pool(workers: int) -> Iterator[Executor]:
     try:
         yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
+        # a second signal amid its end would leave processes that wait for one another
+        with signals_wait():
+            pool.shutdown(cancel_futures=True)

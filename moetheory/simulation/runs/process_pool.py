@@ -21,13 +21,13 @@ class Processes(ProcessPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         # submitting starts processes, which inherit the mask under which they start
-        with _no_interrupts():
+        with no_interrupts():
             return super().submit(fn, *args, **kwargs)
 
 
 @contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """A block during which Ctrl-C and SIGTERM wait."""
+def no_interrupts() -> Iterator[None]:
+    """A block during which Ctrl-C and SIGTERM wait, also in the processes that it starts."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

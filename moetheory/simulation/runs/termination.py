@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,4 +39,42 @@ def ends_orderly() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if came:
+            _forget_frames(sys.exception())
             signal.raise_signal(signal.SIGTERM)
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """A block that no answer to SIGINT or SIGTERM interrupts; they are answered after it.
+
+    A mask would not do: another thread may receive a signal, and Python answers in the main one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # is not interrupted
+        return
+    came: list[int] = []
+    before, raised = {}, None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        while number not in before:
+            try:
+                before[number] = signal.signal(number, lambda number, _: came.append(number))
+            except BaseException as error:  # the answer to a signal that came just before
+                raised = error
+    try:
+        yield
+    finally:
+        for number, answer in before.items():
+            if answer is not None:  # else it is not Python's
+                signal.signal(number, answer)
+        for each in dict.fromkeys(came):
+            signal.raise_signal(each)
+        if raised is not None:
+            raise raised
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Free what the frames of an error hold: semaphores that nothing else would clean up."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
+    gc.collect()
