@@ -150,7 +150,5 @@ def test_an_index_of_any_size_is_out_of_range():
 
 
 def test_a_sequence_is_not_unrolled_without_end():
-    with pytest.raises(
-        ValueError, match=r"^x must have at most 134217728 members, got 10000000000"
-    ):
+    with pytest.raises(ValueError, match=r"^x must have at most 134217728 members, got 1000"):
         regular_array("x", range(10**10))

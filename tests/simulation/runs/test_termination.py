@@ -104,7 +104,8 @@ def test_signals_wait_until_a_block_is_over():
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        pytest.raises(KeyboardInterrupt, struck)
+        with pytest.raises(KeyboardInterrupt):
+            struck()
         assert done == [1]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
