@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import signal
-import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,7 +36,6 @@ def ends_orderly() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if came:
-            _forget_frames(sys.exception())
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -66,15 +62,7 @@ def signals_wait() -> Iterator[None]:
         for number, answer in before.items():
             if answer is not None:  # else it is not Python's
                 signal.signal(number, answer)
-        for each in dict.fromkeys(came):
+        for each in sorted(set(came), reverse=True):  # SIGTERM first: its answer ends all
             signal.raise_signal(each)
         if raised is not None:
             raise raised
-
-
-def _forget_frames(error: BaseException | None) -> None:
-    """Free what the frames of an error hold: semaphores that nothing else would clean up."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__context__
-    gc.collect()
