@@ -73,7 +73,8 @@ def audit(
     Parameters
     ----------
     features : (n, d) array
-        Real numbers of any type; a memory map is read in chunks of rows, never copied as a whole.
+        Real numbers of any type, d at most 2¹⁴; a memory map is read in chunks of rows, never
+        copied as a whole.
     labels : (n,) array
         Numbers, or two classes of any kind, which are predicted by squared error.
     groups : (n,) array of integers or names, optional

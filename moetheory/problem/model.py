@@ -203,7 +203,7 @@ class BlockModel:
         Parameters
         ----------
         dim, experts : int
-            d and K; K must divide d.
+            d, at most 2²⁷, and K, which must divide d.
         noise_variance : float
             :math:`\sigma^2`.
         signal_energy : float

@@ -204,7 +204,7 @@ def even_confusion(experts: int, rate: float) -> FloatArray:
     Parameters
     ----------
     experts : int
-        K, at least 2.
+        K, from 2 to 2¹⁴.
     rate : float
         The probability :math:`\epsilon \in [0, 1]` of a wrong group.
 

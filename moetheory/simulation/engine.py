@@ -129,8 +129,8 @@ def simulate(
         2 d for dense (strict blocks) and :math:`s_g` for an expert. "data": every sample, which
         is what all estimators then share, so that their differences are paired.
     replicates : int, optional
-        At least 2, and of test samples or inputs 2 for each group; if not given 1000 training
-        sets or 100 000 test samples or inputs.
+        From 2 to 10¹⁵, and of test samples or inputs 2 for each group; if not given 1000
+        training sets or 100 000 test samples or inputs.
     target_sem : float, optional
         Instead of ``replicates``: stop after the first chunks, and at least 100 replicates, at
         which no standard error is larger. A target that would take more than 10¹² replicates, by

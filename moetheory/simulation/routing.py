@@ -102,7 +102,7 @@ def simulate_routing(
     replicates : int, optional
         At least 2; 100 000 inputs unless told, or 200 training sets of `Learned`.
     inputs : int
-        On how many inputs each learned router is tried.
+        On how many inputs each learned router is tried, at most 2²⁴.
     rng : int, SeedSequence, Generator or None
         As for `simulate`.
 
