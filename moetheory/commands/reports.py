@@ -78,7 +78,7 @@ def _json_value(value: Any) -> Any:
         return model_json.document(value.fields())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {str(name): _json_member(name, item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [_json_value(item) for item in value]

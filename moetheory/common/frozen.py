@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from moetheory.common.text import short_repr
 
 
 class Frozen:
-    """A base of frozen dataclasses: arrays are read-only, also in copies and after unpickling.
+    """A base of frozen dataclasses: their arrays and dictionaries are read-only, also in copies.
 
     NumPy's own copies and pickles are writable, so that arrays are made read-only anew wherever an
     object begins. The `repr` has at most ten lines of a hundred characters.
@@ -29,11 +30,17 @@ class Frozen:
     """
 
     def __post_init__(self) -> None:
-        freeze(vars(self))
+        self.__setstate__(vars(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a view of a dictionary cannot be pickled
+        fields = vars(self).items()
+        return {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in fields}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        freeze(state)
+        for name, value in list(state.items()):
+            freeze(value)
+            vars(self)[name] = MappingProxyType(value) if isinstance(value, dict) else value
 
     def __repr__(self) -> str:
         return short_repr(self)

@@ -205,6 +205,8 @@ class _Abridged(reprlib.Repr):
         text = f"<{len(x)} entries: {', '.join(keys)}{more}>"
         return text if len(text) <= self.size else f"<{len(x)} entries>"
 
+    repr_mappingproxy = repr_dict
+
     def repr_ndarray(self, x: NDArray[Any], level: int) -> str:
         """The first and last entries, or type and shape where these are too long."""
         with np.printoptions(threshold=2 * _ITEMS, edgeitems=2, linewidth=10**6):

@@ -84,6 +84,17 @@ def test_arrays_stay_read_only(name):
         assert not any(array.flags.writeable for array in found), copied
 
 
+@pytest.mark.parametrize("name", ["Sweep", "Audit", "Descent"])
+def test_dictionaries_stay_read_only(name):
+    made = MADE[name]()
+    for copied, function in COPIES.items():
+        held = [each for each in vars(function(made)).values() if isinstance(each, Mapping)]
+        assert held, copied
+        for each in held:
+            with pytest.raises(TypeError, match="does not support item assignment"):
+                each["dense"] = 5
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_reprs_fit_a_screen(name):
     text = repr(MADE[name]())
