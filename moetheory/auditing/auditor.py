@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,7 @@ def audit(
     intercept: bool = True,
     center: bool = False,
     rng: RNG = None,
-    progress: Callable[[int, int], object] | bool | None = None,
+    progress: Report | bool | None = None,
 ) -> Audit:
     r"""Compare dense and experts on data under feature noise, by theory and by measurement.
 

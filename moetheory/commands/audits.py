@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from moetheory.commands.outputs import (
 )
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.common import terminal, text
-from moetheory.common.errors import ArgumentError, Column
 from moetheory.common.terminal import note, show
 from moetheory.datafile import Data, read_data, require_finite
 
@@ -47,8 +44,7 @@ def run_audit(options: argparse.Namespace) -> int:
     _require_output_files(options)
     data = _audited_data(options)
     with (
-        refusals(options),
-        _columns_by_name(data),
+        refusals(options, columns=data.names),
         terminal.Progress(f"audit {options.file}", unit="rows") as progress,
     ):
         result = audit(
@@ -108,20 +104,6 @@ def _audited_data(options: argparse.Namespace) -> Data:
             return data
     except OSError as error:
         raise BadInputError(f"{str(error.filename)!r} cannot be read: {error.strerror}") from None
-
-
-@contextmanager
-def _columns_by_name(data: Data) -> Iterator[None]:
-    """Name columns of features in error messages as the file names them."""
-    try:
-        yield
-    except ArgumentError as error:
-        names = data.names
-        parts = (
-            f"column {names[part.number]!r}" if isinstance(part, Column) and names else part
-            for part in error.args
-        )
-        raise type(error)(*parts) from None
 
 
 def _results_for_json(result: Audit, data: Data) -> dict[str, Any]:

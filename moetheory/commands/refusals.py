@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from moetheory.commands.options import test_time_options
-from moetheory.common.errors import ArgumentError, Call, Mention, NoClosedForm, as_text
+from moetheory.common.errors import ArgumentError, Call, Column, Mention, NoClosedForm, as_text
 from moetheory.datafile.contents import DataArgumentError
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.perturbation import Perturbation
@@ -28,20 +28,27 @@ class BadInputError(Exception):
 def refusals(
     options: argparse.Namespace,
     errors: type[Exception] | tuple[type[Exception], ...] = ValueError,
+    *,
+    columns: Sequence[str] | None = None,
     **called: str,
 ) -> Iterator[None]:
     """Turn ``errors`` into `BadInputError`, with options in place of arguments.
 
-    ``called`` names the option of an argument, or gives words for it.
+    ``called`` names the option of an argument, or gives words for it; ``columns`` are the names of
+    the columns of a file.
     """
     try:
         yield
     except errors as error:
-        raise BadInputError(in_options(error, options, {**ARGUMENTS, **called})) from None
+        message = in_options(error, options, {**ARGUMENTS, **called}, columns)
+        raise BadInputError(message) from None
 
 
 def in_options(
-    error: Exception, options: argparse.Namespace, called: Mapping[str, str] = ARGUMENTS
+    error: Exception,
+    options: argparse.Namespace,
+    called: Mapping[str, str] = ARGUMENTS,
+    columns: Sequence[str] | None = None,
 ) -> str:
     """The message of the library with options, and their values as they are typed.
 
@@ -57,6 +64,8 @@ def in_options(
         match part:
             case Mention():
                 return _mention_in_words(part, options, called)
+            case Column(number) if columns is not None:
+                return f"column {columns[number]!r}"
             case Call(code) if code.startswith("simulate("):
                 return "run moetheory simulate with the same options"
             case Dense() | MoE():

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from moetheory.common.errors import ArgumentTypeError
 from moetheory.common.escapes import printable
+from moetheory.common.validation import shown
 
 Report = Callable[[int, int], object]
 
@@ -98,16 +99,19 @@ def reporting(progress: Any, title: str, *, unit: str = "replicates") -> Iterato
     ...     report is None
     True
     """
-    if progress is None or progress is False:
-        yield None
-    elif progress is True:
+    require_progress(progress)
+    if progress is True:
         with Progress(title, unit=unit, always=True) as line:
             yield line
-    elif callable(progress):
-        yield progress
     else:
+        yield progress if callable(progress) else None
+
+
+def require_progress(progress: Any) -> None:
+    """Refuse what `reporting` cannot use, before the work."""
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
         raise ArgumentTypeError(
-            "progress", f"must be a function, True, False or None, got {progress!r}"
+            "progress", f"must be a function, True, False or None, got {shown(progress)}"
         )
 
 

@@ -157,13 +157,6 @@ def text(name: str, value: Any) -> str:
     return value
 
 
-def function(name: str, value: Any) -> Any:
-    """``value``, which must be something that can be called."""
-    if not callable(value):
-        raise ArgumentTypeError(name, f"must be a function, got {shown(value)}")
-    return value
-
-
 def file_path(name: str, value: Any) -> Path:
     """``value`` as a path; it must be a string or a path of strings, and not empty."""
     if isinstance(value, str | os.PathLike):
@@ -235,13 +228,11 @@ def regular_array(name: str, value: ArrayLike) -> NDArray[Any]:
     if isinstance(value, Sized) and not isinstance(value, np.ndarray) and len(value) > LONGEST:
         raise ArgumentError(name, f"must have at most {LONGEST} members, got {len(value)}")
     try:
-        array = np.asanyarray(value)  # an object may turn into a masked array
-        refuse_masks(name, array)
-        return np.asarray(array)
-    except ArgumentError:
-        raise
+        array = np.asanyarray(value)
     except (ValueError, TypeError):
         raise ArgumentError(name, "must be a regular array, got rows of unequal length") from None
+    refuse_masks(name, array)  # an object may turn into a masked array
+    return np.asarray(array)
 
 
 def refuse_masks(name: str, value: object) -> None:

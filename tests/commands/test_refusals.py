@@ -74,6 +74,11 @@ def test_options_stand_for_arguments_and_all_else_stays(error, expected):
     assert in_options(error, OPTIONS, ARGUMENTS) == expected
 
 
+def test_columns_have_the_names_of_their_file():
+    error = ArgumentError("features", "must vary, got ", Column(1))
+    assert in_options(error, OPTIONS, columns=["a", "b"]) == "features must vary, got column 'b'"
+
+
 def test_the_place_in_a_sweep_stays_in_front():
     error = ArgumentError("samples", "must be")
     error.place = "at experts=2: "

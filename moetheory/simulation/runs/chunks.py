@@ -26,8 +26,8 @@ from moetheory.simulation.runs.checkpoint import Checkpoint
 from moetheory.simulation.runs.execution import carry_out
 
 MIN_REPLICATES = 100  # replicates before an observed sem may end a run
-# of `target_sem`: a day of one processor for what is fastest to draw, years for training sets
-MOST_REPLICATES = 10**12
+# replicates: a day of one processor for what is fastest to draw, years for training sets
+MOST_FOR_TARGET = 10**12
 KEPT = 1000  # replicates whose values are kept: of so few the skewness of the mean still counts
 KEPT_BYTES = 2**26  # a larger workspace is not kept for the next run
 
@@ -166,7 +166,7 @@ def run_and_merge(
     Raises
     ------
     ArgumentError
-        By what was drawn so far, ``target_sem`` would take more than `MOST_REPLICATES`.
+        By what was drawn so far, ``target_sem`` would take more than `MOST_FOR_TARGET`.
     """
     missing = itertools.filterfalse(frozenset(ready).__contains__, run.indices())
     merged: Tally | None = None
@@ -201,17 +201,17 @@ def _largest_sem(tally: Tally) -> float:
 
 
 def _refuse_endless(tallies: Sequence[Tally], target_sem: float) -> None:
-    """Refuse a target that would take one of several runs more than `MOST_REPLICATES`."""
+    """Refuse a target that would take one of several runs more than `MOST_FOR_TARGET`."""
     known = [each for each in tallies if each.replicates >= MIN_REPLICATES]
     # the standard deviation of a replicate, which is the sem of a single one
     worst = max((_largest_sem(each) * math.sqrt(each.replicates) for each in known), default=0.0)
     if worst == 0.0:
         return
-    most = math.log10(MOST_REPLICATES)
+    most = math.log10(MOST_FOR_TARGET)
     # in logarithms: the number may be beyond all floats
     needed = 2.0 * (math.log10(worst) - math.log10(target_sem))
     if needed > most:
-        least = worst * math.sqrt(2.0 / MOST_REPLICATES)  # of half of them, as this is an estimate
+        least = worst * math.sqrt(2.0 / MOST_FOR_TARGET)  # of half of them, as this is an estimate
         raise ArgumentError(
             "target_sem",
             f"must be at least about {least:.1e}: {target_sem:.3g} would take about "

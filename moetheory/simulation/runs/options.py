@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any, TypedDict
@@ -12,12 +11,13 @@ import numpy as np
 
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention
 from moetheory.common.seeding import RNG, require_rng
+from moetheory.common.terminal import Report, require_progress
 from moetheory.common.validation import count, file_path, number, shown
 from moetheory.problem.sample_counts import checked_replicates
 
 MEMORY = 256 * 2**20
 WORKERS = 10_000  # processes that are started for a call, at most
-Progress = Callable[[int, int], object]
+Progress = Report
 
 
 class ExecutionKeywords(TypedDict, total=False):
@@ -82,7 +82,7 @@ class ExecutionOptions:
         checked["executor"] = _checked_executor(self.executor)
         checked["memory"] = count("memory", self.memory, minimum=1)
         require_rng(self.rng)
-        _check_progress(self.progress)
+        require_progress(self.progress)
         if self.checkpoint is not None:
             file_path("checkpoint", self.checkpoint)
         for name, value in checked.items():
@@ -118,11 +118,3 @@ def _checked_executor(executor: Any) -> Executor | int | None:
         "must be a concurrent.futures.Executor, a number of processes or None, "
         f"got {shown(executor)}",
     )
-
-
-def _check_progress(progress: Any) -> None:
-    """Refuse anything but something that can be called, a bool, or None."""
-    if not (progress is None or isinstance(progress, bool) or callable(progress)):
-        raise ArgumentTypeError(
-            "progress", f"must be a function, True, False or None, got {shown(progress)}"
-        )

@@ -11,7 +11,7 @@ import pytest
 import moetheory as mt
 from moetheory.common.errors import ArgumentError
 from moetheory.simulation.runs import chunks
-from moetheory.simulation.runs.chunks import MIN_REPLICATES, MOST_REPLICATES
+from moetheory.simulation.runs.chunks import MIN_REPLICATES, MOST_FOR_TARGET
 
 MODEL = mt.BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
 BOTH = [mt.Dense(), mt.MoE()]
@@ -36,11 +36,11 @@ def test_what_it_would_take_is_told_and_the_smallest_target():
     for target in (1e-100, 1e-9):
         least, exponent = told(target)
         assert exponent == pytest.approx(math.log10(1000 * (sem / target) ** 2), abs=0.6)
-        assert 1.0 < least / (sem * math.sqrt(1000 / MOST_REPLICATES)) < 2.0
+        assert 1.0 < least / (sem * math.sqrt(1000 / MOST_FOR_TARGET)) < 2.0
 
 
 def test_the_smallest_target_that_is_told_is_taken(monkeypatch):
-    monkeypatch.setattr(chunks, "MOST_REPLICATES", 10**5)
+    monkeypatch.setattr(chunks, "MOST_FOR_TARGET", 10**5)
     with pytest.raises(ArgumentError, match="at least about") as caught:
         mt.simulate(BOTH, MODEL, samples=40, target_sem=1e-9, rng=0)
     least = float(str(caught.value).replace(":", "").split()[6])
