@@ -16,7 +16,7 @@ BREAK_EVENS = {
     "test noise variance": {"over": "test_noise_variance"},
     "misrouting rate": {"over": "misrouting"},
     "misrouting rate, drag 1": {"over": "misrouting", "drag": DRAG},
-    "overlap": {"over": "leakage"},
+    "amplitude of leakage": {"over": "leakage"},
     "erasure probability": {"over": "erasure"},
     "radius of a shift": {"over": "radius"},
 }

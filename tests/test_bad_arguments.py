@@ -136,6 +136,7 @@ PARAMETERS = {
     "noise_variances": ([0.5, 1.0], ZEROS | {"fraction"}),
     "label_noise_variance": (0.0, ZEROS | {"fraction"}),
     "leakage_variances": (0.0, ZEROS | {"fraction"}),
+    "interference_variances": (0.0, ZEROS | {"fraction"}),
     "signal_energy": (1.0, {"fraction"}),
     "label_power": (1.0, ZEROS | {"fraction"}),
     "erasure": (0.0, ZEROS),
@@ -163,6 +164,7 @@ PARAMETERS = {
     "coefficients": ([1.0, 1.0], set()),
     "rotations": (None, set()),
     "covariances": ([np.eye(2), np.eye(2)], set()),
+    "noise_covariances": ([np.eye(2), np.eye(2)], set()),
     "features": (SAMPLE.features, set()),
     "labels": (SAMPLE.labels, set()),
     "groups": (SAMPLE.groups, set()),
@@ -179,8 +181,11 @@ PARAMETERS = {
 PARAMETERS |= {
     "spiked_spectrum.noise": ("own", set()),
     "Perturbation.noise_variance": (None, ZEROS | {"fraction"}),
+    "Perturbation.interference_variances": (None, ZEROS | {"fraction"}),
     "Perturbation.noise_of.own": (1.0, ZEROS | {"fraction"}),
+    "Perturbation.interference_of.own": (1.0, ZEROS | {"fraction"}),
     "sweep.model": (MODEL, {"function", "class"}),
+    "BlockModel.from_covariances.noise_variance": (None, set()),
     "BlockModel.from_covariances.coefficients": ([np.ones(2), np.ones(2)], set()),
     "Learned.samples": (None, set()),
     "Estimates.[].position": (0, {"zero", "negative"}),
@@ -214,6 +219,7 @@ PARAMETERS |= {
     "block_models.strict": (None, {"true", "false"}),
     "block_models.noiseless": (False, {"true", "false"}),
     "block_models.zeros": (True, {"true", "false"}),
+    "block_models.uniform": (None, {"true", "false"}),
 }
 # what is public beside the names of the package
 MORE = {
@@ -228,7 +234,10 @@ MORE = {
 }
 # classes that a user makes; the others are results
 MADE = (mt.BlockModel, mt.Dense, mt.MoE, mt.Soft, mt.TopK, mt.Learned, mt.Perturbation)
-NEEDED = ("blocks_of.samples",)  # though they have a default
+NEEDED = (
+    "blocks_of.samples",
+    "BlockModel.from_covariances.noise_covariances",
+)  # though they have a default
 FREE = ("changes",)  # any names of other parameters
 
 

@@ -21,7 +21,18 @@ def test_options_are_kept(model):
     assert np.all(model.group_probabilities > 0)
     assert np.all(np.abs(np.log2(model.signal_variances)) <= 4)
     assert np.all(model.coefficients != 0)
-    assert model.noise_variance > 0
+    assert np.all(np.asarray(model.noise_variance) > 0)
+
+
+@given(block_models(uniform=True))
+def test_uniform_models_have_one_noise_variance(model):
+    assert isinstance(model.noise_variance, float)
+    assert not model.interferes
+
+
+@given(block_models(uniform=False))
+def test_other_models_have_more(model):
+    assert model.interferes or len(set(model.noise_variance.tolist())) > 1
 
 
 @given(block_models(strict=False))
@@ -39,9 +50,19 @@ def test_what_should_vary_varies():
         lambda m: 0.0 in m.signal_variances,
         lambda m: m.signal_variances.max() > 2**15 * m.signal_variances.min() > 0,
         lambda m: m.label_noise_variance > 0,
+        lambda m: m.interferes and isinstance(m.noise_variance, float),
+        lambda m: m.interferes and not isinstance(m.noise_variance, float),
+        lambda m: not (m.interferes or isinstance(m.noise_variance, float)),
+        lambda m: not m.interferes and isinstance(m.noise_variance, float),
+        lambda m: m.interferes and m.strict and 0.0 in m.interference_variances,
     ):
         find(block_models(), condition, settings=UNSHRUNK)
-    find(block_models(noiseless=True), lambda m: m.noise_variance == 0, settings=UNSHRUNK)
+    find(block_models(noiseless=True), lambda m: m.noiseless, settings=UNSHRUNK)
+    find(
+        block_models(noiseless=True),
+        lambda m: 0.0 in np.atleast_1d(m.noise_variance) and not m.noiseless,
+        settings=UNSHRUNK,
+    )
 
 
 @given(block_models(exponents=132, noiseless=True))
@@ -61,6 +82,7 @@ def test_exponents_beyond_the_range_are_refused():
         ("strict", 0, "True or False"),
         ("noiseless", 1, "True or False"),
         ("zeros", None, "True or False"),
+        ("uniform", 1, "True or False"),
         ("max_experts", 0, "at least 1"),
         ("max_block", 2.5, "an integer"),
         ("exponents", True, "an integer"),
@@ -70,6 +92,17 @@ def test_what_no_argument_may_be_is_refused_at_once(name, bad, wanted):
     with pytest.raises(ValueError, match=f"^{name} must be {wanted}, got") as error:
         block_models(**{name: bad})
     assert error.value.argument == name
+
+
+def test_one_coordinate_has_one_noise_variance():
+    with pytest.raises(ValueError, match=r"\Auniform must not be False with one"):
+        block_models(max_experts=1, max_block=1, uniform=False)
+
+
+@given(block_models(max_experts=1, uniform=False))
+def test_one_group_has_several_noise_variances_and_no_interference(model):
+    assert not model.interferes
+    assert len(set(model.noise_variance.tolist())) > 1
 
 
 def test_failures_shrink_to_ones():

@@ -18,9 +18,10 @@ def group_share(energies: FloatArray, groups: IntArray) -> float:
 
 
 def equivalent_leakage(energies: FloatArray, groups: IntArray) -> float:
-    r"""The overlap :math:`\alpha`: the root of mean energies off the groups over those in them.
+    r"""The amplitude :math:`\alpha` of a leakage that has the energies off the groups.
 
-    Mean energies are summed over the blocks; infinite if no block has energy in its group.
+    The root of mean energies off the groups over those in them, both summed over the blocks;
+    infinite if no block has energy in its group.
     """
     count, experts = energies.shape
     if experts == 1:

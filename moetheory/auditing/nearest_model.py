@@ -21,20 +21,22 @@ def nearest_model(
     r"""The block model nearest to data, by risks of experts and second moments of coordinates.
 
     In the eigenbasis of :math:`C_g`, the second moment of group g on its own block (about its mean
-    if there is an intercept): signal variances :math:`\lambda` are its eigenvalues, coefficients
-    are those of the best expert without noise, and leakage :math:`\nu` makes
-    :math:`p \lambda + (1 - p) \nu` the second moment of all samples. Then :math:`\omega^2`
-    gives the model's experts, told the groups, the risk of the data's experts at every noise
-    variance. Where :math:`\omega^2` would be negative it is 0, and all leakage is smaller by the
-    factor that keeps that risk: labels do not depend on what leaks as they do on what experts see.
+    if there is an intercept): signal variances :math:`\lambda` are its eigenvalues, coefficients b
+    are those of the best expert without noise, and leakage :math:`\nu` and interference
+    :math:`\kappa` make :math:`p \lambda + (1 - p) (\nu + \kappa)` the second moment of all
+    samples. The part of it that is leakage, the same for all coordinates, is what labels read: it
+    gives :math:`\mathbb E\,y\,x^\top b` its value over all samples. Then :math:`\omega^2` gives
+    the model's experts, told the groups, the risk of the data's experts at every noise variance.
+    Where :math:`\omega^2` would be negative it is 0, and less of the energy is leakage.
 
     Source: docs/theory.md §9. Blocks stand in the model one after the other; ``rotations`` lead
     back to the features of each, in their order. A model whose numbers are out of range is returned
     as the error that says so.
     """
-    second = overall.centred(intercept).second
+    every = overall.centred(intercept)
     parts = []
-    unexplained = from_leakage = 0.0  # parts of the risk of experts without noise
+    unexplained = 0.0  # the risk of the data's experts without noise
+    idle_power = idle_covariance = 0.0  # of b'x while the blocks are inactive, and with the labels
     for g, moments in enumerate(group_moments):
         p = moments.count / overall.count
         own = moments.centred(intercept)
@@ -44,14 +46,17 @@ def nearest_model(
         b = np.where(resolved, along / np.where(resolved, spectrum, 1.0), 0.0)
         spectrum = np.maximum(spectrum, 0.0)
         block = np.flatnonzero(block_of == g)
-        all_samples = np.einsum("ij,ik,kj->j", basis, second[np.ix_(block, block)], basis)
-        off = np.maximum(all_samples - p * spectrum, 0.0)  # (1 - p) times the leakage
+        all_samples = np.einsum("ij,ik,kj->j", basis, every.second[np.ix_(block, block)], basis)
+        off = np.maximum(all_samples - p * spectrum, 0.0)  # (1 - p) times the idle variance
         unexplained += p * max(own.label - float(along @ b), 0.0)
-        from_leakage += float(off @ b**2)
+        idle_power += float(off @ b**2)
+        idle_covariance += float((basis.T @ every.cross[block] - p * along) @ b)
         parts.append((p, spectrum, b, off / (1.0 - p) if p < 1.0 else 0.0 * off, basis))
-    probabilities, spectra, coefficients, leakages, bases = zip(*parts, strict=True)
-    leakage_factor = min(1.0, unexplained / from_leakage) if from_leakage > 0.0 else 1.0
-    label_noise = max(unexplained - from_leakage, 0.0)
+    probabilities, spectra, coefficients, idle, bases = zip(*parts, strict=True)
+    from_leakage = min(max(idle_covariance, 0.0), idle_power, unexplained)
+    read = from_leakage / idle_power if idle_power > 0.0 else 1.0  # by labels: leakage
+    idle_variances = np.concatenate(idle)
+    label_noise = unexplained - from_leakage
     try:
         return BlockModel(
             probabilities,
@@ -59,7 +64,8 @@ def nearest_model(
             limits.without_rounding(np.concatenate(spectra)),
             limits.without_rounding(np.concatenate(coefficients)),
             noise_variance,
-            leakage_variances=limits.without_rounding(leakage_factor * np.concatenate(leakages)),
+            leakage_variances=limits.without_rounding(read * idle_variances),
+            interference_variances=limits.without_rounding((1.0 - read) * idle_variances),
             label_noise_variance=label_noise if label_noise >= limits.SQUARES[0] else 0.0,
             rotations=bases,
         )

@@ -43,9 +43,9 @@ class Audit(Columns):
     chance_share : float
         The share if blocks and groups had nothing to do with each other.
     leakage : float
-        Equivalent overlap :math:`\alpha`: off their groups blocks have :math:`\alpha^2` times
-        the mean square that they have in them. 0 for strict blocks, ``inf`` if blocks are zero
-        in their groups.
+        Amplitude :math:`\alpha` of the equivalent leakage: off their groups blocks have
+        :math:`\alpha^2` times the mean square that they have in them, whether labels depend on
+        it or not. 0 for strict blocks, ``inf`` if blocks are zero in their groups.
     nearest : BlockModel or OutOfRangeError
         What `model` returns or raises.
     predictors : mapping of str to Predictor

@@ -59,7 +59,12 @@ EQUAL_COEFFICIENT_NORMS = Assumption(
     lambda model: _all_equal(_coefficient_energies(model)),
 )
 SOME_SIGNAL = Assumption("positive signal energy", lambda model: bool(model.signal_variances.any()))
-SOME_NOISE = Assumption("feature noise", lambda model: model.noise_variance > 0.0)
+SOME_NOISE = Assumption("feature noise", lambda model: bool(np.any(model.noise_variance)))
+NO_INTERFERENCE = Assumption("no interference", lambda model: not model.interferes)
+ONE_NOISE = Assumption(
+    "one noise variance for all coordinates, and no interference",
+    lambda model: isinstance(model.noise_variance, float) and not model.interferes,
+)
 SEVERAL_GROUPS = Assumption("several groups", lambda model: model.experts > 1)
 SOME_LABEL_SIGNAL = Assumption(
     "labels that depend on the features", lambda model: model.label_power > 0.0

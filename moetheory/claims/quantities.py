@@ -132,8 +132,14 @@ def log_uniform(rng: np.random.Generator, *names: str) -> dict[str, float]:
     return {name: float(10.0 ** rng.uniform(-2.0, 2.0)) for name in names}
 
 
+def noise_of(model: BlockModel) -> float:
+    """The noise variance of a model that has one for all coordinates."""
+    assert isinstance(model.noise_variance, float)
+    return model.noise_variance
+
+
 def draw_direction(rng: np.random.Generator, *more: str) -> dict[str, float]:
-    """Random values of the symbols of a direction without leakage, and of ``more`` symbols."""
+    """Random values of the symbols of a direction in strict blocks, and of ``more`` symbols."""
     p = float(rng.uniform(0.01, 0.99))
     return {"p": p, **log_uniform(rng, "lambda_", "b", "sigma2", *more)}
 
@@ -154,10 +160,10 @@ class Direction:
         Optimal coefficients of dense and MoE.
     moment, active : sympy.Expr
         h = pλ + (1-p)ν, and pλ, the part of h while the block is active.
-    coefficient, signal, leakage, noise, probability : sympy.Symbol
-        b, λ, ν (0 without leakage), σ² and p.
-    leaking : bool
-        Whether ν is a symbol.
+    coefficient, signal, leakage, noise, interference, probability : sympy.Symbol
+        b, λ, ν (0 without leakage), σ², κ (0 without interference) and p.
+    leaking, interfering : bool
+        Whether ν and κ are symbols.
     """
 
     dense: sympy.Expr
@@ -173,8 +179,15 @@ class Direction:
     signal: sympy.Symbol
     leakage: sympy.Expr
     noise: sympy.Symbol
+    interference: sympy.Expr
     probability: sympy.Symbol
     leaking: bool
+    interfering: bool
+
+    @property
+    def more_symbols(self) -> list[str]:
+        """The names of the symbols of leakage and interference, if any."""
+        return ["nu"] * self.leaking + ["kappa"] * self.interfering
 
     def claim(
         self,
@@ -191,7 +204,8 @@ class Direction:
         The random models are those in which one direction alone has labels: all of them, unless
         ``domain`` and ``draw`` restrict the values of the symbols. The risks of any model are
         sums of such terms, so that the ``scope`` is by default any model (with strict blocks,
-        unless the direction leaks). With a ``domain`` of its own a claim must say its scope.
+        unless the direction leaks, and without interference, unless it interferes). With a
+        ``domain`` of its own a claim must say its scope.
         """
         import sympy
 
@@ -200,12 +214,20 @@ class Direction:
         return Symbolic(
             left=left,
             right=right,
-            scope=scope or ("any model" if self.leaking else "any strict model"),
+            scope=scope or self._scope,
             domain=domain or {self.probability: 1 / (1 + sympy.Symbol("t", positive=True))},
-            draw=draw or (lambda rng: draw_direction(rng, *["nu"] * self.leaking)),
+            draw=draw or (lambda rng: draw_direction(rng, *self.more_symbols)),
             model=model or one_direction_model,
-            covers=lambda given: self.leaking or given.strict,
+            covers=lambda given: (
+                (self.leaking or given.strict) and (self.interfering or not given.interferes)
+            ),
         )
+
+    @property
+    def _scope(self) -> str:
+        """The models whose risks are sums of such terms, in words."""
+        models = "any model" if self.leaking else "any strict model"
+        return models if self.interfering else f"{models} without interference"
 
     def noise_gains(self) -> tuple[sympy.Expr, sympy.Expr]:
         """The noise gains N of dense and MoE: the risk that a unit of test noise adds."""
@@ -215,27 +237,29 @@ class Direction:
         """The terms of dense and MoE excess risk with the noise variance ``noise`` at test time."""
         b, active, unseen = self.coefficient, self.active, self.moment - self.active
         noise_gains = self.noise_gains()
-        dense = self.moment * (b - self.dense_fit) ** 2 + noise * noise_gains[0]
+        idle = (1 - self.probability) * self.interference
+        dense = self.moment * (b - self.dense_fit) ** 2 + (noise + idle) * noise_gains[0]
         moe = active * (b - self.moe_fit) ** 2 + unseen * b**2 + noise * noise_gains[1]
         return dense, moe
 
 
-def direction(*, leaking: bool) -> Direction:
-    """The terms of one direction in the symbols p, lambda_, b, sigma2 and, if leaking, nu."""
+def direction(*, leaking: bool, interfering: bool = False) -> Direction:
+    """The terms of one direction in the symbols p, lambda_, b, sigma2 and, if any, nu and kappa."""
     import sympy
 
     p, lambda_, b, sigma2 = sympy.symbols("p lambda_ b sigma2", positive=True)
     nu = sympy.Symbol("nu", positive=True) if leaking else sympy.Integer(0)
+    kappa = sympy.Symbol("kappa", positive=True) if interfering else sympy.Integer(0)
     q = 1 - p
-    h = p * lambda_ + q * nu
-    filtered = p * sigma2**2 * (lambda_ - nu) ** 2 / ((h + sigma2) * (lambda_ + sigma2))
+    h, idle, noise = p * lambda_ + q * nu, sigma2 + kappa, sigma2 + q * kappa
+    filtered = p * (lambda_ * idle - nu * sigma2) ** 2 / ((h + noise) * (lambda_ + sigma2))
     return Direction(
-        dense=b**2 * h * sigma2 / (h + sigma2),
+        dense=b**2 * h * noise / (h + noise),
         moe=b**2 * (p * lambda_ * sigma2 / (lambda_ + sigma2) + q * nu),
-        gap=q * b**2 * (filtered - nu**2) / (nu + sigma2),
+        gap=q * b**2 * (filtered - nu**2) / (nu + idle),
         bound=b**2 * (p * sigma2 + q * nu),
         null=b**2 * h,
-        dense_fit=b * h / (h + sigma2),
+        dense_fit=b * h / (h + noise),
         moe_fit=b * lambda_ / (lambda_ + sigma2),
         moment=h,
         active=p * lambda_,
@@ -243,8 +267,10 @@ def direction(*, leaking: bool) -> Direction:
         signal=lambda_,
         leakage=nu,
         noise=sigma2,
+        interference=kappa,
         probability=p,
         leaking=leaking,
+        interfering=interfering,
     )
 
 
@@ -258,4 +284,5 @@ def one_direction_model(values: Values) -> BlockModel:
         [values["b"], 0.0],
         values["sigma2"],
         leakage_variances=[nu, 0.0],
+        interference_variances=[values.get("kappa", 0.0), 0.0],
     )

@@ -22,6 +22,7 @@ MODEL_OPTIONS: dict[str, Any] = {
     "label_power": 1.0,
     "decay": 0.0,
     "leakage_variances": 0.0,
+    "interference_variances": 0.0,
     "label_noise_variance": 0.0,
 }
 
@@ -58,14 +59,13 @@ def required_model(options: argparse.Namespace) -> BlockModel:
     return model
 
 
-def isotropic(options: argparse.Namespace, experts: int | None = None) -> BlockModel:
-    """The iso-parameter model of the options, with ``experts`` instead of theirs if given."""
+def isotropic(options: argparse.Namespace, **changes: Any) -> BlockModel:
+    """The iso-parameter model of the options, with ``changes`` instead of theirs."""
     values = {
         name: default if getattr(options, name) is None else getattr(options, name)
         for name, default in MODEL_OPTIONS.items()
     }
-    if experts is not None:
-        values["experts"] = experts
+    values.update(changes)
     if values["experts"] is None:
         values["experts"] = max(k for k in range(1, 17) if values["dim"] % k == 0)
     if values["signal_energy"] is None:
@@ -98,6 +98,7 @@ def perturbation(
     with refusals(
         options,
         noise_variance="test_noise_variance",
+        interference_variances="test_interference_variances",
         rate="misrouting",
         experts="the number of experts with --misrouting",
     ):
@@ -108,6 +109,7 @@ def perturbation(
             noise=law(given["noise_law"]) if "noise_law" in given else None,
             erasure=given.get("erasure", 0.0),
             radius=given.get("radius", 0.0),
+            interference_variances=given.get("test_interference_variances"),
         )
 
 

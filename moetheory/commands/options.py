@@ -16,7 +16,10 @@ Number = TypeVar("Number", int, float)
 
 GATES = "hard, soft[:T], top-k, learned[:N[:full]], oracle"  # as --gate takes them
 NOISE_LAWS = "normal, uniform, laplace, student-t:DF"  # as --noise-law takes them
-TEST_TIME = ("test_noise_variance", "misrouting", "drag", "noise_law", "erasure", "radius")
+TEST_TIME = (
+    *("test_noise_variance", "test_interference_variances", "misrouting", "drag"),
+    *("noise_law", "erasure", "radius"),
+)
 
 
 class Command(NamedTuple):
@@ -221,7 +224,12 @@ def add_model(parser: argparse.ArgumentParser, text: str) -> None:
         ("signal-energy", "S", "clean energy of a sample (D)"),
         ("label-power", "V", "clean label power (1)"),
         ("decay", "A", "eigenvalues of a block fall like rank^-A (0)"),
-        ("leakage-variances", "NU", "variance of a coordinate off its block (0)"),
+        ("leakage-variances", "NU", "clean variance of a coordinate off its block (0)"),
+        (
+            "interference-variances",
+            "KAPPA",
+            "more noise variance of a coordinate off its block (0)",
+        ),
         ("label-noise-variance", "W2", "label noise variance (0)"),
     ):
         group.add_argument(f"--{name}", type=real, metavar=metavar, help=text)
@@ -290,6 +298,12 @@ def add_test_time(parser: argparse.ArgumentParser) -> None:
     number = {"type": real}
     for name, metavar, options, text in (
         ("test-noise-variance", "X", number, "feature noise variance (that of training)"),
+        (
+            "test-interference-variances",
+            "KAPPA",
+            number,
+            "more noise variance of a coordinate off its block (that of training)",
+        ),
         ("misrouting", "EPS", number, "misrouting rate, spread evenly over the wrong groups (0)"),
         ("drag", "ETA", number, "signal of the wrong group in a misrouted input, as a factor (0)"),
         ("noise-law", "LAW", {"type": noise_law}, f"{NOISE_LAWS} with DF > 2 (normal)"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -21,12 +22,19 @@ EXIT_CODES = (
 )
 
 
+class _Help(argparse.HelpFormatter):
+    """Help in which no name, of a theorem or an option, is broken at a hyphen."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors take one line, and which takes options by their whole names alone."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # an abbreviation would mean something else, or nothing, once there are more options
-        super().__init__(*args, **{"allow_abbrev": False, **kwargs})
+        super().__init__(*args, **{"allow_abbrev": False, "formatter_class": _Help, **kwargs})
         # also -1e-3, -.5,2 and -inf are values, which argparse would take for options
         self._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
 

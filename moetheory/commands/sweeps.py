@@ -49,7 +49,8 @@ FIELDS = ("over", "columns", "replicates", "entropy")  # of the result, for JSON
 MOST_THRESHOLDS = 8  # around which sample sizes are denser
 QUANTITIES = (
     *("experts", "noise_variance", "samples", "steps"),
-    *("test_noise_variance", "misrouting", "leakage", "erasure", "radius"),
+    *("leakage", "interference", "overlap"),
+    *("test_noise_variance", "misrouting", "erasure", "radius"),
 )
 ARGUMENT_NAMES = {  # of swept quantities where the library refuses their values
     "samples": "values",
@@ -120,7 +121,13 @@ def _refuse_contradictions(options: argparse.Namespace, given: Mapping[str, Any]
     """Refuse options of `sweep` that contradict each other."""
     over = options.over
     clashes = (
-        ("leakage-variances", over == "leakage" and options.leakage_variances is not None),
+        *(
+            (
+                f"{name}-variances",
+                over == name and getattr(options, f"{name}_variances") is not None,
+            )
+            for name in ("leakage", "interference")
+        ),
         ("misrouting", over == "experts" and "misrouting" in given),
         (over.replace("_", "-"), over in given),
     )
@@ -146,13 +153,13 @@ def default_values(over: str, model: BlockModel) -> list[Any]:
         return sample_sizes(model)
     if over == "steps":
         return [int(t) for t in np.unique(np.rint(np.geomspace(1, 1000, 25)))]
-    noise, values = model.noise_variance or 1.0, np.arange(11) / 10
+    noise, values = float(np.mean(model.noise_variance)) or 1.0, np.arange(11) / 10
     match over:
         case "noise_variance":
             values = noise * np.logspace(-2, 2, 17)
         case "test_noise_variance":
             values = noise * np.logspace(-1, 2, 13)
-        case "leakage":
+        case "leakage" | "interference" | "overlap":
             values = np.arange(21) / 20
         case "erasure":
             values = np.arange(10) / 10
@@ -172,17 +179,19 @@ def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], in
         if getattr(options, name) is not None:
             raise BadInputError(f"--over experts cannot be combined with --{name}")
     with refusals(options):
-        dim = isotropic(options, experts=1).dim
+        dim = isotropic(options, experts=1, interference_variances=0.0).dim
     values = options.values
-    # so many experts a top-k gate needs
+    # so many experts a top-k gate needs, and interference two
     fewest = max((gate.k for gate in options.gate if isinstance(gate, TopK)), default=1)
+    if options.interference_variances:
+        fewest = max(fewest, 2)
     if values is None:
         values = [k for k in divisors(dim) if k >= min(fewest, dim)]
     elif any(value != int(value) for value in values):
         raise BadInputError("--values must be integers when sweeping over experts")
 
     def source(experts: int) -> BlockModel:
-        return isotropic(options, experts)
+        return isotropic(options, experts=experts)
 
     return source, [int(value) for value in values], dim
 
@@ -252,18 +261,21 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         default="experts",
         metavar="NAME",
         help="experts (default); noise_variance; samples, the size of the training sets; steps of "
-        "gradient descent, in closed form or with --samples simulated; leakage, "
-        "the overlap alpha with which the clean variances off the block are alpha^2 times those "
-        "on it; or at test time test_noise_variance, misrouting, erasure, radius",
+        "gradient descent, in closed form or with --samples simulated; leakage, the amplitude "
+        "alpha with which the clean variances off the block are alpha^2 times those on it; "
+        "interference, the same with more noise off the block, or overlap, with more noise in all "
+        "coordinates, in place of the clean variances; or at test time test_noise_variance, "
+        "misrouting, erasure, radius",
     )
     parser.add_argument(
         "--values",
         type=numbers,
         metavar="A,B,...",
-        help="default: all K that divide dim (from that of a top-k gate on); noise from 1/100, "
-        "at test time 1/10, to 100 times the model's; samples from D/8 to 8 D, denser around the "
-        "interpolation thresholds; steps from 1 to 1000; misrouting and leakage from 0 to 1, "
-        "erasure to 0.9, radius to 2 sqrt(risk of predicting zero)/|coefficients|",
+        help="default: all K that divide dim (from that of a top-k gate on, with interference from "
+        "2 on); noise from 1/100, at test time 1/10, to 100 times the model's; samples from D/8 to "
+        "8 D, denser around the interpolation thresholds; steps from 1 to 1000; leakage, "
+        "interference, overlap and misrouting from 0 to 1, erasure to 0.9, radius to "
+        "2 sqrt(risk of predicting zero)/|coefficients|",
     )
     add_model(parser, "an iso-parameter model unless --model is given")
     add_gates(parser)

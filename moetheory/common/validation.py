@@ -294,6 +294,17 @@ def scalar_or_vector(
     return np.broadcast_to(np.float64(number(name, value, minimum=minimum)), (length,))
 
 
+def number_or_vector(
+    name: str, value: ArrayLike, *, length: int | None = None, minimum: float = -math.inf
+) -> float | FloatArray:
+    """``value`` as a float, also where all entries are equal, or as a read-only array (length,)."""
+    if regular_array(name, value).ndim == 0:
+        return number(name, value, minimum=minimum)
+    array = vector(name, value, length=length, minimum=minimum)
+    first = array[:1]
+    return float(first[0]) if first.size and np.all(array == first) else array
+
+
 def _checked_minimum(name: str, array: FloatArray, minimum: float) -> FloatArray:
     """``array`` itself, made read-only; ValueError if an entry is below ``minimum``."""
     bad = np.flatnonzero(array < minimum)

@@ -26,15 +26,18 @@ _AXES = {
     "steps": "steps t of gradient descent",
     "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
     "misrouting": r"misrouting rate $\varepsilon$",
-    "leakage": r"overlap $\alpha$",
+    "leakage": r"leakage $\alpha$",
+    "interference": r"interference $\alpha$",
+    "overlap": r"overlap $\alpha$",
     "erasure": r"erasure probability $\tau$",
     "radius": "radius of the worst-case shift",
 }
 SIZE = (6.4, 4.4)  # of a new figure, inches
 COUNTS = ("samples", "steps")
 RATES = ("misrouting", "erasure")
+AMPLITUDES = ("leakage", "interference", "overlap")
 LINEAR_RISKS = (*RATES, "test_noise_variance")  # over these risks are straight lines
-DECADES = 10.0  # a span of overlaps and radii, or of steps from 0, that is drawn logarithmically
+DECADES = 10.0  # a span of amplitudes and radii, or of steps from 0, drawn logarithmically
 RATE_TICKS = 6  # at most, so that small ones have room for their digits
 FEW_TICKS, MANY_DECADES = 4, 1e4  # values that are all named; a span of powers of ten alone
 MANY_ENTRIES, LONG_ENTRY = 6, 20  # of a legend, which is then above; letters, of three columns
@@ -219,7 +222,7 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
 
 def _scale_axes(ax: Axes, over: str, x: NDArray[Any], heights: NDArray[Any]) -> None:
     """Scale positive values logarithmically, except rates, short spans and straight lines."""
-    narrow = over in ("leakage", "radius") and x[-1] < DECADES * x[0]
+    narrow = over in (*AMPLITUDES, "radius") and x[-1] < DECADES * x[0]
     in_decades = np.all(x > 0) and over not in RATES and not narrow
     if in_decades:
         ax.set_xscale("log")

@@ -31,6 +31,8 @@ SYMBOLS = {
     "test_noise_variance": r"$\sigma_o^2$",
     "misrouting": r"$\varepsilon$",
     "leakage": r"$\alpha$",
+    "interference": r"$\alpha$",
+    "overlap": r"$\alpha$",
     "erasure": r"$\tau$",
     "radius": "radius",
 }

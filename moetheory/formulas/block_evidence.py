@@ -2,11 +2,11 @@ r"""The evidence of a block for its group, and the law of the evidence (docs/the
 
 .. math:: \log W_j = a_j + z_j, \qquad
           a_j = \log p_j - \tfrac12\sum_{m \in j}\log(1+r_m), \qquad
-          z_j = \tfrac12\sum_{m \in j}\frac{r_m}{1+r_m}\,\frac{\bar x_m^2}{\sigma^2},
-          \qquad r = \lambda/\sigma^2,
+          z_j = \tfrac12\sum_{m \in j}\frac{r_m}{1+r_m}\,\frac{\bar x_m^2}{n_m+\kappa_m},
+          \qquad r = \frac{\lambda-\kappa}{n+\kappa} \ge 0,
 
 :math:`W_j` proportional to the posterior probability of group j. While block j is inactive
-:math:`\bar x_m^2 = \sigma^2\chi^2_1`, while it is active :math:`\sigma^2(1+r_m)\chi^2_1`: either
+:math:`\bar x_m^2 = (n_m+\kappa_m)\chi^2_1`, while it is active :math:`1+r_m` times as much: either
 way the evidence z is a weighted sum of chi-squares.
 """
 
@@ -31,8 +31,8 @@ class Block(NamedTuple):
     degrees : (I,) array
         How many coordinates have each r.
     inactive_q : (I,) array
-        :math:`\sigma^2\sum\theta_m^2` over the coordinates of each r: their part of the mean of
-        :math:`q = \sum_m\theta_m^2\bar x_m^2` while the block is inactive.
+        :math:`\sum(n_m+\kappa_m)\theta_m^2` over the coordinates of each r: their part of the mean
+        of :math:`q = \sum_m\theta_m^2\bar x_m^2` while the block is inactive.
     """
 
     log_prior: float

@@ -64,15 +64,16 @@ def moments(
     signal: FloatArray,
     leakage: FloatArray,
     coefficients: FloatArray,
-    noise: float,
+    noise: Any,
+    idle_noise: Any,
     unexplained: FloatArray,
     a: Any,
     c: Any,
 ) -> EquivalentMoments:
     r"""Mean and variance of each fitted coefficient.
 
-    With :math:`S_{gm}` equal to :math:`\lambda` on and :math:`\nu` off the block,
-    :math:`C = S + \sigma^2` and
+    With :math:`S_{gm}` equal to :math:`\lambda` on and :math:`\nu` off the block, the noise
+    :math:`N_{gm}` equal to n on and :math:`n+\kappa` off it, :math:`C = S + N` and
 
     .. math:: \bar\beta_m = b_m\frac{\sum_g w_g S_{gm}}{D_m}, \qquad
               G_{gh} = \sum_m \frac{C_{gm}C_{hm}}{D_m^2}, \qquad
@@ -89,13 +90,13 @@ def moments(
         As for `equivalent_weights.weights`.
     signal, leakage, coefficients : (d,) arrays
         :math:`\lambda, \nu, b`, in the order of the layout.
-    noise : float
-        :math:`\sigma^2`.
+    noise, idle_noise : (d,) arrays or scalars
+        :math:`n` and :math:`n+\kappa`, in the order of the layout.
     unexplained : (sets, k) array
         Variance of the label that is independent of the coordinates of the set: label noise and,
         for an expert, the signal that leaks into the blocks of others.
     """
-    own, other = signal + noise, leakage + noise
+    own, other = signal + noise, leakage + idle_noise
     # in such units of w and c, which do not matter below, weights are of the order of counts
     unit = isotropic_weight(layout, counts, own, other, a, c)
     a, c = a * unit, c / unit
@@ -104,10 +105,10 @@ def moments(
     varies = d_m > 0.0
     positive_d = np.where(varies, d_m, 1.0)
     beta = coefficients * (layout.sum_over_groups(w, signal, leakage) / positive_d)
-    lost_share = (layout.per_coordinate(c) + layout.sum_over_groups(w, noise, noise)) / positive_d
-    error = np.where(varies, coefficients * lost_share, coefficients)  # b - beta
-    passed_noise, squared = noise * beta**2, error**2
-    risks = signal * squared + passed_noise, leakage * squared + passed_noise
+    noise_part = layout.per_coordinate(c) + layout.sum_over_groups(w, noise, idle_noise)
+    error = np.where(varies, coefficients * (noise_part / positive_d), coefficients)  # b - beta
+    squared_fit, squared = beta**2, error**2
+    risks = signal * squared + noise * squared_fit, leakage * squared + idle_noise * squared_fit
     e = layout.sum_over_coordinates(*risks) + unexplained
     ratios = over_denominator(own, other, d_m)
     gram = layout.gram(*ratios)
@@ -118,7 +119,10 @@ def moments(
         return layout.sum_over_groups(_apply(p, errors), *ratios) / positive_d
 
     root = np.sqrt(positive_d)
-    gradients = (signal * error - noise * beta) / root, (leakage * error - noise * beta) / root
+    gradients = (
+        (signal * error - noise * beta) / root,
+        (leakage * error - idle_noise * beta) / root,
+    )
     variance_part, mean_part, through_w = _next_order(layout, counts, w, ratios, gradients, p, e)
     parts = zip(ratios, gradients, strict=True)
     through_d = layout.sum_over_coordinates(

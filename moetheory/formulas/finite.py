@@ -68,7 +68,8 @@ def strong_signal_risk(
               (n-s-1)/(n-d-1) & s < d < n-1, \\
               (d-s-1)/(d-n-1) & d > n+1 . \end{cases}
 
-    This is a risk: the excess risk is less by :math:`\omega^2`. Block g has :math:`s_g` coordinates
+    All coordinates have the noise variance :math:`\sigma^2`, in every group. This is a risk: the
+    excess risk is less by :math:`\omega^2`. Block g has :math:`s_g` coordinates
     with signal, :math:`s = \sum_gs_g`, :math:`n = \sum_gn_g`. The other :math:`d-s` coordinates
     are noise alone, and the last factor is what fitting them costs.
 
@@ -175,14 +176,15 @@ def dense_rate(
     signal: FloatArray,
     leakage: FloatArray,
     coefficients: FloatArray,
-    noise: float,
+    noise: Any,
+    interference: Any,
     label_noise: float,
     *,
     fixed: bool,
 ) -> float:
     r"""The limit of :math:`n(\mathbb E R_n - R)` for dense least squares.
 
-    .. math:: \operatorname{tr}(H^{-1}J), \qquad H = \operatorname{diag}(h+\sigma^2), \qquad
+    .. math:: \operatorname{tr}(H^{-1}J), \qquad H = \operatorname{diag}(h+\bar n), \qquad
               J = \sum_g p_g (r_g C_g + C_g\Delta_g\Delta_g^\top C_g),
 
     where :math:`r_g` is the risk in group g of the dense optimum :math:`\hat b`,
@@ -197,22 +199,27 @@ def dense_rate(
         :math:`p_g`.
     signal, leakage, coefficients : (d,) arrays
         :math:`\lambda, \nu, b`, in the order of the layout.
-    noise, label_noise : float
-        :math:`\sigma^2, \omega^2`.
+    noise, interference : (d,) arrays or scalars
+        :math:`n, \kappa`, in the order of the layout.
+    label_noise : float
+        :math:`\omega^2`.
     fixed : bool
         Whether the numbers of samples of the groups are fixed.
     """
     p = group_probabilities.reshape(layout.shape)
+    share = layout.per_coordinate(p)
     moment = layout.sum_over_groups(p, signal, leakage)
-    total = population.shrinkage_denominator(moment, noise)
+    mean_noise = population.mean_noise(share, noise, interference)
+    idle_noise = noise + interference
+    total = population.shrinkage_denominator(moment, mean_noise)
     optimum = coefficients / total * moment
-    error = coefficients / total * population.lost_numerator(moment, noise)
+    error = coefficients / total * population.lost_numerator(moment, mean_noise)
     contributions = population.dense_contributions(
-        layout.per_coordinate(p), signal, leakage, coefficients, noise
+        share, signal, leakage, coefficients, noise, interference, 0.0
     )
     risk = layout.sum_over_coordinates(*contributions)
-    trace = layout.sum_over_coordinates((signal + noise) / total, (leakage + noise) / total)
-    own, other = signal * error - noise * optimum, leakage * error - noise * optimum  # C Delta
+    trace = layout.sum_over_coordinates((signal + noise) / total, (leakage + idle_noise) / total)
+    own, other = signal * error - noise * optimum, leakage * error - idle_noise * optimum  # C Delta
     form = layout.sum_over_coordinates(own**2 / total, other**2 / total)
     times = 1.0 if fixed else 2.0
     return float(np.sum(p * ((risk + label_noise) * trace + times * form)))

@@ -1,10 +1,10 @@
-r"""Differences of risks and of noise gains that keep their digits (docs/theory.md §2 and §7).
+r"""Differences of risks and of noise gains that keep their digits (docs/theory.md §2, §7, §10).
 
 Arguments and symbols are those of `population`, in the order of `population.gap`: all arrays
 broadcast over leading axes, ``group_probabilities`` (..., K), ``block_of`` (d,), the others
-(..., d) or (..., 1), and results have shape (...). With :math:`h = p\lambda + q\nu`,
-:math:`\hat b = bh/(h+\sigma^2+\mu)` are the optimal coefficients of dense, and
-:math:`\theta = b\lambda/(\lambda+\sigma^2+\mu)` are those of the experts.
+(..., d) or (..., 1), and results have shape (...). With :math:`h = p\lambda + q\nu` and
+:math:`\bar n = n + q\kappa`, :math:`\hat b = bh/(h+\bar n+\mu)` are the optimal coefficients of
+dense, and :math:`\theta = b\lambda/(\lambda+n+\mu)` are those of the experts.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
 from moetheory.formulas.population import (
     lost_numerator,
+    mean_noise,
     second_moment,
     shrinkage_denominator,
 )
@@ -30,27 +31,37 @@ def gap_without_test_noise(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike = 0.0,
     dense_ridge: ArrayLike = 0.0,
     expert_ridge: ArrayLike = 0.0,
 ) -> FloatArray:
-    r"""Dense minus MoE excess risk at :math:`\sigma_o = 0`, shape (...).
+    r"""Dense minus MoE excess risk where the test has no noise but interference, shape (...).
 
-    .. math:: \sum_m h(b-\hat b)^2 - p\lambda(b-\theta)^2 - q\nu b^2
-              = \sum_m b^2\Big(p\lambda(u-v)(u+v) - q\nu(1-u^2)\Big), \qquad
-              u - v = \frac{q(\lambda-\nu)\sigma^2+\lambda\mu'-h\mu}
-              {(h+\sigma^2+\mu')(\lambda+\sigma^2+\mu)},
+    .. math:: \sum_m h(b-\hat b)^2 + q\kappa\hat b^2 - p\lambda(b-\theta)^2 - q\nu b^2
+              = \sum_m b^2\Big(p\lambda(u-v)(u+v) - q\nu(1-u^2) + q\kappa(1-u)^2\Big),
 
-    with the lost shares :math:`u = (\sigma^2+\mu')/(h+\sigma^2+\mu')` and
-    :math:`v = (\sigma^2+\mu)/(\lambda+\sigma^2+\mu)`, :math:`\mu'` the ridge of dense and
+    .. math:: u - v = \frac{q((\lambda-\nu)n+\lambda\kappa)+\lambda\mu'-h\mu}
+              {(h+\bar n+\mu')(\lambda+n+\mu)},
+
+    with the lost shares :math:`u = (\bar n+\mu')/(h+\bar n+\mu')` and
+    :math:`v = (n+\mu)/(\lambda+n+\mu)`, :math:`\mu'` the ridge of dense and
     :math:`\mu` that of the experts. With little noise in training both risks are small, so they
     are not subtracted. Arguments as for `population.gap`; docs/theory.md §7.
     """
 
     def terms(
-        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, dense_ridge: Any, ridge: Any
+        p: Any,
+        signal: Any,
+        leakage: Any,
+        b: Any,
+        noise: Any,
+        interference: Any,
+        dense_ridge: Any,
+        ridge: Any,
     ) -> tuple[FloatArray, ...]:
         moment = second_moment(p, signal, leakage)
-        dense_penalty, penalty = noise + dense_ridge, noise + ridge
+        dense_penalty = mean_noise(p, noise, interference) + dense_ridge
+        penalty = noise + ridge
         dense = shrinkage_denominator(moment, dense_penalty)
         expert = shrinkage_denominator(signal, penalty)
         u = lost_numerator(moment, dense_penalty) / dense
@@ -59,10 +70,13 @@ def gap_without_test_noise(
         unseen = b**2 * leakage * moment / dense * (1.0 + u)
         common = common_ridge(dense_ridge, ridge)
         by_share = scaled * ((noise + common) / expert) * (signal - leakage) - unseen
+        if np.any(interference):
+            by_share = by_share + scaled * (signal / expert) * interference
+            by_share = by_share + b**2 * interference * np.square(moment / dense)
         by_ridge = signal / expert * (dense_ridge - common) - moment / expert * (ridge - common)
         return by_share, scaled * by_ridge
 
-    arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
+    arrays = (signal, leakage, coefficients, noise, interference, dense_ridge, expert_ridge)
     return _by_share_and_ridge(terms, group_probabilities, block_of, *arrays)
 
 
@@ -73,41 +87,55 @@ def gap_of_noise_gains(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike = 0.0,
     dense_ridge: ArrayLike = 0.0,
     expert_ridge: ArrayLike = 0.0,
+    units: ArrayLike = 1.0,
 ) -> FloatArray:
     r"""Noise gain of dense minus that of the MoE from its factors, shape (...).
 
-    .. math:: \sum_m\hat b^2 - p\theta^2 = \sum_m b^2\,(u-v)(u+v), \quad
-              u - v = \frac{(1-\sqrt p)h\lambda + \sigma^2(h-\sqrt p\lambda)
+    .. math:: \sum_m t_m(\hat b^2 - p\theta^2) = \sum_m t_mb^2\,(u-v)(u+v), \quad
+              u - v = \frac{(1-\sqrt p)h\lambda + n(h-\sqrt p\lambda) - q\sqrt p\lambda\kappa
                             + h\mu - \sqrt p\lambda\mu'}
-                           {(h+\sigma^2+\mu')(\lambda+\sigma^2+\mu)},
+                           {(h+\bar n+\mu')(\lambda+n+\mu)},
 
     .. math:: 1-\sqrt p = \frac q{1+\sqrt p}, \qquad
               h-\sqrt p\lambda = q\Big(\nu-\frac{\sqrt p}{1+\sqrt p}\lambda\Big),
 
-    with the kept shares :math:`u = h/(h+\sigma^2+\mu')` and
-    :math:`v = \sqrt p\lambda/(\lambda+\sigma^2+\mu)`. Arguments as for
-    `gap_without_test_noise`; docs/theory.md §7.
+    with the kept shares :math:`u = h/(h+\bar n+\mu')` and
+    :math:`v = \sqrt p\lambda/(\lambda+n+\mu)`, and the ``units`` :math:`t_m` of the test noise.
+    Arguments as for `gap_without_test_noise`; docs/theory.md §7.
     """
 
     def terms(
-        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, dense_ridge: Any, ridge: Any
+        p: Any,
+        signal: Any,
+        leakage: Any,
+        b: Any,
+        noise: Any,
+        interference: Any,
+        dense_ridge: Any,
+        ridge: Any,
+        units: Any,
     ) -> tuple[FloatArray, ...]:
         moment, root = second_moment(p, signal, leakage), np.sqrt(p)
-        dense_denominator = shrinkage_denominator(moment, noise + dense_ridge)
+        dense_penalty = mean_noise(p, noise, interference) + dense_ridge
+        dense_denominator = shrinkage_denominator(moment, dense_penalty)
         expert_denominator = shrinkage_denominator(signal, noise + ridge)
         surplus = leakage - root / (1.0 + root) * signal
         dense, expert = moment / dense_denominator, signal / expert_denominator
         lower = dense * expert / (1.0 + root)
         common = common_ridge(dense_ridge, ridge)
         lower = lower + (noise + common) / dense_denominator * (surplus / expert_denominator)
-        scaled = b**2 * (dense + root * expert)
+        if np.any(interference):
+            lower = lower - root * expert * (interference / dense_denominator)
+        scaled = units * b**2 * (dense + root * expert)
         by_ridge = dense * ((ridge - common) / expert_denominator)
         by_ridge = by_ridge - root * expert * ((dense_ridge - common) / dense_denominator)
         return scaled * lower, scaled * by_ridge
 
-    arrays = (signal, leakage, coefficients, noise, dense_ridge, expert_ridge)
+    ridges = dense_ridge, expert_ridge
+    arrays = (signal, leakage, coefficients, noise, interference, *ridges, units)
     return _by_share_and_ridge(terms, group_probabilities, block_of, *arrays)
 
 
@@ -139,22 +167,26 @@ def dense_ridge_excess(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike,
     ridge: ArrayLike,
     other: ArrayLike = 0.0,
 ) -> FloatArray:
     r"""Excess of dense with a ridge over dense with another or none, shape (...).
 
     .. math:: \sum_mb^2h^2\frac{\mu-\mu'}{(H+\mu)(H+\mu')}
-              \Big(\frac\mu{H+\mu}+\frac{\mu'}{H+\mu'}\Big), \qquad H = h+\sigma^2 ,
+              \Big(\frac\mu{H+\mu}+\frac{\mu'}{H+\mu'}\Big), \qquad H = h+\bar n ,
 
     one positive sum if the ridge :math:`\mu` is larger than the ``other`` ridge :math:`\mu'`.
     Arguments as for `population.gap`, and both ridges; docs/theory.md §2.
     """
 
-    def term(p: Any, signal: Any, leakage: Any, b: Any, *penalties: Any) -> FloatArray:
-        return np.asarray(b**2 * _ridge_loss(second_moment(p, signal, leakage), *penalties))
+    def term(
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *ridges: Any
+    ) -> FloatArray:
+        noise = mean_noise(p, noise, interference)
+        return np.asarray(b**2 * _ridge_loss(second_moment(p, signal, leakage), noise, *ridges))
 
-    arrays = (signal, leakage, coefficients, noise, ridge, other)
+    arrays = (signal, leakage, coefficients, noise, interference, ridge, other)
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
@@ -165,6 +197,7 @@ def expert_ridge_excess(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike,
     ridge: ArrayLike,
     other: ArrayLike = 0.0,
 ) -> FloatArray:
@@ -174,10 +207,12 @@ def expert_ridge_excess(
     :math:`b^2`, whatever leaks: no expert sees it. Arguments as there; docs/theory.md §2.
     """
 
-    def term(p: Any, signal: Any, _: Any, b: Any, *penalties: Any) -> FloatArray:
-        return np.asarray(p * b**2 * _ridge_loss(signal, *penalties))
+    def term(
+        p: Any, signal: Any, _: Any, b: Any, noise: Any, interference: Any, *ridges: Any
+    ) -> FloatArray:
+        return np.asarray(p * b**2 * _ridge_loss(signal, noise, *ridges))
 
-    arrays = (signal, leakage, coefficients, noise, ridge, other)
+    arrays = (signal, leakage, coefficients, noise, interference, ridge, other)
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
@@ -195,21 +230,35 @@ def dense_noise_gain_difference(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike,
     ridge: ArrayLike,
     other: ArrayLike,
+    units: ArrayLike = 1.0,
 ) -> FloatArray:
     r"""Noise gain of dense with a ridge minus that with another, shape (...).
 
-    .. math:: \sum_m\frac{bh(\mu'-\mu)}{(h+\sigma^2+\mu)(h+\sigma^2+\mu')}(\hat b+\hat b') .
+    .. math:: \sum_mt_m\frac{bh(\mu'-\mu)}{(h+\bar n+\mu)(h+\bar n+\mu')}(\hat b+\hat b') .
 
-    Arguments as for `dense_ridge_excess`; docs/theory.md §7.
+    Arguments as for `dense_ridge_excess`, and the ``units`` of `gap_of_noise_gains`;
+    docs/theory.md §7.
     """
 
-    def term(p: Any, signal: Any, leakage: Any, b: Any, *penalties: Any) -> FloatArray:
-        difference, total = kept_shares(second_moment(p, signal, leakage), *penalties)
-        return np.asarray(b**2 * difference * total)
+    def term(
+        p: Any,
+        signal: Any,
+        leakage: Any,
+        b: Any,
+        noise: Any,
+        interference: Any,
+        ridge: Any,
+        other: Any,
+        units: Any,
+    ) -> FloatArray:
+        moment, noise = second_moment(p, signal, leakage), mean_noise(p, noise, interference)
+        difference, total = kept_shares(moment, noise, ridge, other)
+        return np.asarray(units * b**2 * difference * total)
 
-    arrays = (signal, leakage, coefficients, noise, ridge, other)
+    arrays = (signal, leakage, coefficients, noise, interference, ridge, other, units)
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
@@ -220,8 +269,10 @@ def expert_noise_gain_difference(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike,
     ridge: ArrayLike,
     other: ArrayLike,
+    units: ArrayLike = 1.0,
 ) -> FloatArray:
     r"""Noise gain of the MoE with a ridge minus that with another, shape (...).
 
@@ -229,18 +280,28 @@ def expert_noise_gain_difference(
     :math:`b^2`. Arguments as there; docs/theory.md §7.
     """
 
-    def term(p: Any, signal: Any, _: Any, b: Any, *penalties: Any) -> FloatArray:
-        difference, total = kept_shares(signal, *penalties)
-        return np.asarray(p * b**2 * difference * total)
+    def term(
+        p: Any,
+        signal: Any,
+        _: Any,
+        b: Any,
+        noise: Any,
+        interference: Any,
+        ridge: Any,
+        other: Any,
+        units: Any,
+    ) -> FloatArray:
+        difference, total = kept_shares(signal, noise, ridge, other)
+        return np.asarray(units * p * b**2 * difference * total)
 
-    arrays = (signal, leakage, coefficients, noise, ridge, other)
+    arrays = (signal, leakage, coefficients, noise, interference, ridge, other, units)
     return sums.total(term, group_probabilities, block_of, *arrays)
 
 
 def kept_shares(moment: Any, noise: Any, ridge: Any, other: Any) -> tuple[Any, Any]:
-    r"""The kept shares :math:`v/(v+\sigma^2+\mu)` of two ridges: their difference and their sum.
+    r"""The kept shares :math:`v/(v+n+\mu)` of two ridges: their difference and their sum.
 
-    The difference comes from that of the ridges. The arguments are :math:`v, \sigma^2, \mu, \mu'`.
+    The difference comes from that of the ridges. The arguments are :math:`v, n, \mu, \mu'`.
     """
     ridged, unlike = (shrinkage_denominator(moment, noise + each) for each in (ridge, other))
     difference = (other - ridge) / ridged * (moment / unlike)

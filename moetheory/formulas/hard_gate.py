@@ -11,7 +11,7 @@ active and :math:`g_j = f_j\,E[q_j \mid \zeta]` while inactive, for :math:`j \ne
           E[q_j;\,g\to j] = \int g_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta .
 
 A group is *signal-free* if its block has no signal, or if the group is never drawn: no block is
-active for its samples.
+active for its samples. Groups that are recognised for certain are left out.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class HardRouting(NamedTuple):
 def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatArray:
     r"""Bound on the probability of misrouting, equal isotropic blocks and equal probabilities.
 
-    .. math:: (K-1)\,I_{1/(1+\varrho)}(s/2, s/2), \qquad \varrho = 1 + \lambda/\sigma^2,
+    .. math:: (K-1)\,I_{1/(1+\varrho)}(s/2, s/2), \qquad
+              \varrho = \frac{\lambda+n}{n+\kappa} \ge 1,
 
     I the regularised incomplete beta function: K-1 times the probability that the energy of one
     inactive block exceeds that of the active one. Not capped at 1. The arguments are

@@ -105,10 +105,8 @@ def _at_step(n: int, s: int, step: int | None) -> tuple[float, float]:
 def _by_equivalent(n: int, s: int, a: float, c: float, b: float, residual: float) -> float:
     """The excess risk by the equivalent, with all coefficients equal to b and this residual."""
     layout = BlockLayout(np.zeros(s, dtype=np.int64), 1, coupled=False)
-    coefficients = np.full(s, b)
+    arrays = np.ones(s), np.zeros(s), np.full(s, b)
     counts, unexplained, a_column, c_column = np.array([n, residual, a, c]).reshape(4, 1, 1)
-    found = equivalent.moments(
-        layout, counts, np.ones(s), np.zeros(s), coefficients, 0.0, unexplained, a_column, c_column
-    )
-    _, error, variance = with_correction(found, coefficients)
+    found = equivalent.moments(layout, counts, *arrays, 0.0, 0.0, unexplained, a_column, c_column)
+    _, error, variance = with_correction(found, arrays[-1])
     return float(np.sum(np.square(error) + variance))

@@ -31,6 +31,11 @@ class BlockLosses(NamedTuple):
         block is active, inactive.
     noise_gain : (..., K) array
         :math:`\sum c^2`, what each unit of noise variance adds to the risk.
+    noise : (..., K) array
+        :math:`\sum u_mc_m^2`, what each unit of the noise's scale adds to the risk: coordinate m
+        has the variance :math:`u_m` times the scale.
+    interference : (..., K) array
+        :math:`\sum\kappa c^2`, what interference adds to the risk while the block is inactive.
     drag_gain : (..., K) array
         :math:`\sum\lambda c^2`, what each unit of :math:`\eta^2` adds to the risk.
     null_active, null_inactive : (..., K) arrays
@@ -40,6 +45,8 @@ class BlockLosses(NamedTuple):
     active: FloatArray
     inactive: FloatArray
     noise_gain: FloatArray
+    noise: FloatArray
+    interference: FloatArray
     drag_gain: FloatArray
     null_active: FloatArray
     null_inactive: FloatArray
@@ -75,6 +82,8 @@ def block_losses(
     mean: ArrayLike,
     coefficient_error: ArrayLike,
     variance: ArrayLike = 0.0,
+    noise_units: FloatArray | None = None,
+    interference: ArrayLike = 0.0,
 ) -> BlockLosses:
     r"""The expected `BlockLosses` of random coefficients c, such as fitted ones.
 
@@ -93,10 +102,24 @@ def block_losses(
         :math:`E\,c` and :math:`\operatorname{Var} c`.
     coefficient_error : (..., d) array or scalar
         :math:`b - E\,c`, given apart: it keeps its digits where the mean is close to b.
+    noise_units : (d,) array, optional
+        :math:`u`; 1 in all coordinates if not given.
+    interference : (d,) array or scalar
+        :math:`\kappa`.
     """
+    interferes = bool(np.any(interference))
+    noises = [] if noise_units is None else [noise_units]
+    noises += [np.asarray(interference)] * interferes
 
     def terms(
-        _: Any, signal: Any, leakage: Any, b: Any, mean: Any, error: Any, variance: Any
+        _: Any,
+        signal: Any,
+        leakage: Any,
+        b: Any,
+        mean: Any,
+        error: Any,
+        variance: Any,
+        *noises: Any,
     ) -> tuple[FloatArray, ...]:
         squared_error = np.square(error) + variance
         squared_fit, squared_truth = np.square(mean) + variance, np.square(b)
@@ -107,26 +130,43 @@ def block_losses(
             signal * squared_fit,
             signal * squared_truth,
             leakage * squared_truth,
+            *(each * squared_fit for each in noises),
         )
 
-    arrays = (signal, leakage, coefficients, mean, coefficient_error, variance)
-    return BlockLosses(*sums.by_block(terms, group_probabilities, block_of, *arrays))
+    arrays = (signal, leakage, coefficients, mean, coefficient_error, variance, *noises)
+    active, inactive, noise_gain, drag_gain, null_active, null_inactive, *passed = sums.by_block(
+        terms, group_probabilities, block_of, *arrays
+    )
+    return BlockLosses(
+        active=active,
+        inactive=inactive,
+        noise_gain=noise_gain,
+        noise=noise_gain if noise_units is None else passed[0],
+        interference=passed[-1] if interferes else np.zeros_like(noise_gain),
+        drag_gain=drag_gain,
+        null_active=null_active,
+        null_inactive=null_inactive,
+    )
 
 
 def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
     r"""The parts of the risk of dense for an input of group i that is routed to group j.
 
-    .. math:: R_{i\to j} = \sum_m S_{im}(b-c)^2 + \sigma_o^2\|c\|^2
+    .. math:: R_{i\to j} = \sum_m (S_{im}(b-c)^2 + n_mc^2) + \sum_{m\notin i}\kappa c^2
               + \eta^2\sum_{m\in j}\lambda c^2 \;(j \ne i) .
 
     Parameters
     ----------
     losses : BlockLosses
     noise, drag : float
-        :math:`\sigma_o^2` and :math:`\eta`.
+        The scale of the noise, :math:`n_m = \mathrm{noise}\cdot u_m`, and :math:`\eta`.
     """
-    gain = np.broadcast_to(losses.noise_gain.sum(axis=-1, keepdims=True), losses.noise_gain.shape)
-    risk = losses.active + sum_over_others(losses.inactive) + times(noise, gain)
+    gain = passed = _total(losses.noise_gain)
+    if losses.noise is not losses.noise_gain:
+        passed = _total(losses.noise)
+    risk = losses.active + sum_over_others(losses.inactive) + times(noise, passed)
+    if losses.interference.any():
+        risk = risk + sum_over_others(losses.interference)
     nothing = np.zeros_like(losses.null_inactive)
     return RoutedLosses(risk, risk, times(drag**2, losses.drag_gain), nothing, gain)
 
@@ -134,23 +174,20 @@ def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses
 def expert_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
     r"""The parts of the risk of experts for an input of group i that goes to expert j.
 
-    .. math:: i \to i: \sum_{m\in i}\big(\lambda(b-c)^2 + \sigma_o^2c^2\big)
+    .. math:: i \to i: \sum_{m\in i}\big(\lambda(b-c)^2 + nc^2\big)
               + \sum_{m\notin i}\nu b^2, \qquad
               i \to j: \sum_{m\in i}\lambda b^2
-              + \sum_{m\in j}\big(\nu(b-c)^2 + (\eta^2\lambda+\sigma_o^2)c^2\big)
+              + \sum_{m\in j}\big(\nu(b-c)^2 + (\eta^2\lambda+n+\kappa)c^2\big)
               + \sum_{m\notin i,j}\nu b^2 .
 
-    Parameters
-    ----------
-    losses : BlockLosses
-    noise, drag : float
-        :math:`\sigma_o^2` and :math:`\eta`.
+    Arguments as for `dense_routed`.
     """
-    passed = times(noise, losses.noise_gain)
+    passed = times(noise, losses.noise)
+    idle = losses.inactive + passed + times(drag**2, losses.drag_gain)
     return RoutedLosses(
         correct=losses.active + passed + sum_over_others(losses.null_inactive),
         own_block=losses.null_active,
-        routed_block=losses.inactive + passed + times(drag**2, losses.drag_gain),
+        routed_block=idle + losses.interference if losses.interference.any() else idle,
         other_blocks=losses.null_inactive,
         noise_gain=losses.noise_gain,
     )
@@ -226,6 +263,11 @@ def adversarial(
         risk = routed.own_block + routed.routed_block[..., j, np.newaxis] + rest
         total = total + wrong[:, j] * worst(risk, routed.noise_gain[..., j, np.newaxis])
     return np.asarray(total)
+
+
+def _total(values: FloatArray) -> FloatArray:
+    """The sum over the blocks, as often as there are blocks."""
+    return np.broadcast_to(values.sum(axis=-1, keepdims=True), values.shape)
 
 
 def _split(confusion: FloatArray) -> tuple[FloatArray, FloatArray]:

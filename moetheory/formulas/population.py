@@ -1,11 +1,13 @@
-r"""Population-optimal coefficients and their excess risks (docs/theory.md §2 and §3).
+r"""Population-optimal coefficients and their excess risks (docs/theory.md §2, §3, §10).
 
 Arrays broadcast: ``group_probabilities`` (..., K), ``block_of`` (d,), the others (..., d) or
 (..., 1), so that a ``noise_variance`` of shape (G, 1) gives G risks in one call. Memory stays
 bounded whatever d and G are (see `sums`). Throughout, for coordinate m of block g:
 :math:`p = p_g`, :math:`q = 1-p`, :math:`\lambda` and :math:`\nu` its clean variance while the
-block is active and inactive, :math:`h = p\lambda + q\nu`, :math:`b` its coefficient,
-:math:`\sigma^2` the noise variance and :math:`\mu` the ridge.
+block is active and inactive, :math:`h = p\lambda + q\nu`, :math:`b` its coefficient, :math:`n` and
+:math:`n+\kappa` the variance of its noise while the block is active and inactive,
+:math:`\bar n = n + q\kappa`, and :math:`\mu` the ridge. With :math:`n = \sigma^2` and
+:math:`\kappa = 0`, these are the formulas of §2; the others are in §10.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ def shrinkage_denominator(variance: Any, penalty: Any) -> Any:
         ridge.
     """
     total = variance + penalty
-    if np.any(np.equal(penalty, 0.0)):
+    if np.min(penalty) == 0.0:
         return np.where(np.equal(total, 0.0), 1.0, total)
     return total
 
@@ -45,7 +47,7 @@ def lost_numerator(variance: Any, penalty: Any) -> Any:
     At :math:`v = c = 0` the numerator is 1, as is `shrinkage_denominator`: all is lost. Arguments
     as for `shrinkage_denominator`.
     """
-    if np.any(np.equal(penalty, 0.0)):
+    if np.min(penalty) == 0.0:
         return np.where(np.equal(variance + penalty, 0.0), 1.0, penalty)
     return penalty
 
@@ -61,64 +63,128 @@ def second_moment(probability: Any, signal: Any, leakage: Any) -> FloatArray:
     return np.asarray(moment)
 
 
+def mean_noise(probability: Any, noise: Any, interference: Any) -> Any:
+    r"""Noise variance of a coordinate over the mixture, :math:`\bar n = n + (1-p)\kappa`.
+
+    The arguments are :math:`p, n, \kappa`.
+    """
+    if not np.any(interference):
+        return noise
+    return noise + (1.0 - probability) * interference
+
+
+def with_ridge(noise: Any, ridge: Any) -> Any:
+    r"""What shrinks a coefficient, :math:`n+\mu`; without ridge it is ``noise`` itself."""
+    return noise + ridge if np.any(ridge) else noise
+
+
 def dense_coefficients(
-    probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any, ridge: Any = 0.0
+    probability: Any,
+    signal: Any,
+    leakage: Any,
+    coefficient: Any,
+    noise: Any,
+    interference: Any,
+    ridge: Any,
 ) -> FloatArray:
-    r"""Dense coefficients :math:`\hat b = b\,h/(h+\sigma^2+\mu)`, the best on all of x̄.
+    r"""Dense coefficients :math:`\hat b = b\,h/(h+\bar n+\mu)`, the best on all of x̄.
 
     Parameters
     ----------
-    probability, signal, leakage, coefficient, noise, ridge : arrays or scalars
-        :math:`p, \lambda, \nu, b, \sigma^2, \mu` of each coordinate.
+    probability, signal, leakage, coefficient, noise, interference, ridge : arrays or scalars
+        :math:`p, \lambda, \nu, b, n, \kappa, \mu` of each coordinate.
     """
     moment = second_moment(probability, signal, leakage)
-    return np.asarray(coefficient / shrinkage_denominator(moment, noise + ridge) * moment)
+    penalty = with_ridge(mean_noise(probability, noise, interference), ridge)
+    return np.asarray(coefficient / shrinkage_denominator(moment, penalty) * moment)
 
 
 def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:
-    r"""Expert coefficients :math:`\theta = b\,\lambda/(\lambda+\sigma^2+\mu)`, the best on a block.
+    r"""Expert coefficients :math:`\theta = b\,\lambda/(\lambda+n+\mu)`, the best on a block.
 
     Parameters
     ----------
     signal, coefficient, noise, ridge : arrays or scalars
-        :math:`\lambda, b, \sigma^2, \mu` of each coordinate.
+        :math:`\lambda, b, n, \mu` of each coordinate.
     """
     return np.asarray(coefficient / shrinkage_denominator(signal, noise + ridge) * signal)
 
 
 def dense_contributions(
-    probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any, ridge: Any = 0.0
+    probability: Any,
+    signal: Any,
+    leakage: Any,
+    coefficient: Any,
+    noise: Any,
+    interference: Any,
+    ridge: Any,
 ) -> tuple[FloatArray, FloatArray]:
     r"""What a coordinate adds to the dense excess risk while its block is active, inactive.
 
-    :math:`\lambda(b-\hat b)^2 + \sigma^2\hat b^2` and :math:`\nu(b-\hat b)^2 + \sigma^2\hat b^2`.
-    Without ridge their mean is :math:`b^2h\sigma^2/(h+\sigma^2)`. Arguments as for
+    :math:`\lambda(b-\hat b)^2 + n\hat b^2` and :math:`\nu(b-\hat b)^2 + (n+\kappa)\hat b^2`.
+    Without ridge their mean is :math:`b^2h\bar n/(h+\bar n)`. Arguments as for
     `dense_coefficients`.
     """
-    moment, penalty = second_moment(probability, signal, leakage), noise + ridge
+    moment = second_moment(probability, signal, leakage)
+    penalty = with_ridge(mean_noise(probability, noise, interference), ridge)
     scaled = coefficient / shrinkage_denominator(moment, penalty)
-    passed_noise = np.square(scaled * moment) * noise
+    squared_fit = np.square(scaled * moment)
+    passed_noise = squared_fit * noise
     squared_error = np.square(scaled * lost_numerator(moment, penalty))
     active = squared_error * signal + passed_noise
+    if np.any(interference):
+        passed_noise = passed_noise + squared_fit * interference
     inactive = squared_error * leakage + passed_noise if np.any(leakage) else passed_noise
     return active, inactive
 
 
 def expert_contributions(
-    probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any, ridge: Any = 0.0
+    probability: Any,
+    signal: Any,
+    leakage: Any,
+    coefficient: Any,
+    noise: Any,
+    interference: Any,
+    ridge: Any,
 ) -> tuple[FloatArray, FloatArray]:
     r"""What a coordinate adds to the excess risk of oracle-routed experts, active and inactive.
 
-    :math:`\lambda(b-\theta)^2 + \sigma^2\theta^2 = \theta(\sigma^2 b + \mu(b-\theta))` with
-    :math:`\theta = b\lambda/(\lambda+\sigma^2+\mu)`, and :math:`\nu b^2`: the other experts do
-    not see the coordinate. Arguments as for `dense_coefficients`.
+    :math:`\lambda(b-\theta)^2 + n\theta^2 = \theta(nb + \mu(b-\theta))` with
+    :math:`\theta = b\lambda/(\lambda+n+\mu)`, and :math:`\nu b^2`: the other experts do
+    not see the coordinate, nor its interference. Arguments as for `dense_coefficients`.
     """
-    scaled = coefficient / shrinkage_denominator(signal, noise + ridge)
-    factor = coefficient * noise  # sigma^2 b + mu (b - theta)
+    penalty = with_ridge(noise, ridge)
+    scaled = coefficient / shrinkage_denominator(signal, penalty)
+    factor = coefficient * noise  # n b + mu (b - theta)
     if np.any(ridge):
-        factor = factor + ridge * lost_numerator(signal, noise + ridge) * scaled
+        factor = factor + ridge * lost_numerator(signal, penalty) * scaled
     inactive = np.square(coefficient) * leakage if np.any(leakage) else 0.0
     return scaled * signal * factor, np.asarray(inactive)
+
+
+def full_expert_contributions(
+    probability: Any,
+    signal: Any,
+    leakage: Any,
+    coefficient: Any,
+    noise: Any,
+    interference: Any,
+    ridge: Any,
+) -> tuple[FloatArray, FloatArray]:
+    r"""What a coordinate adds to the excess risk of experts that know the group and see all of x̄.
+
+    Without ridge :math:`b^2\lambda n/(\lambda+n)` while its block is active, and
+    :math:`b^2\nu(n+\kappa)/(\nu+n+\kappa)` while it is not: an expert for each of both cases.
+    Arguments as for `dense_coefficients`.
+    """
+    active, _ = expert_contributions(
+        probability, signal, 0.0, coefficient, noise, interference, ridge
+    )
+    idle_noise = noise + interference
+    inactive, _ = expert_contributions(
+        probability, leakage, 0.0, coefficient, idle_noise, interference, ridge
+    )
+    return active, inactive
 
 
 def excess(
@@ -132,13 +198,13 @@ def excess(
     Parameters
     ----------
     contributions : callable
-        `dense_contributions` or `expert_contributions`.
+        `dense_contributions`, `expert_contributions` or `full_expert_contributions`.
     group_probabilities : (..., K) array
         :math:`p_g`.
     block_of : (d,) integer array
         The block of each coordinate.
     *arrays : (..., d) or (..., 1) arrays or scalars
-        :math:`\lambda, \nu, b, \sigma^2` and, if any, :math:`\mu`.
+        :math:`\lambda, \nu, b, n, \kappa, \mu`.
     """
 
     def term(probability: FloatArray, *rest: Any) -> FloatArray:
@@ -172,14 +238,16 @@ def gap(
     leakage: ArrayLike,
     coefficients: ArrayLike,
     noise: ArrayLike,
+    interference: ArrayLike = 0.0,
 ) -> FloatArray:
     r"""Dense minus MoE excess risk (no ridge) without subtracting the risks, shape (...).
 
-    .. math:: \sum_m q b^2 \Big( \frac{p\,\sigma^4 (\lambda-\nu)^2}
-              {(h+\sigma^2)(\lambda+\sigma^2)(\nu+\sigma^2)} - \frac{\nu^2}{\nu+\sigma^2} \Big),
+    .. math:: \sum_m q b^2 \Big( \frac{p\,(\lambda(n+\kappa)-\nu n)^2}
+              {(h+\bar n)(\lambda+n)(\nu+n+\kappa)} - \frac{\nu^2}{\nu+n+\kappa} \Big),
 
     for strict blocks the positive
-    :math:`\sum_m pq\,\sigma^2b^2\lambda^2/((p\lambda+\sigma^2)(\lambda+\sigma^2))`.
+    :math:`\sum_m pq\,(n+\kappa)b^2\lambda^2/((p\lambda+\bar n)(\lambda+n))`. The first part is
+    the `full_expert_gap`, the second the leaked signal that no expert sees.
 
     Parameters
     ----------
@@ -187,26 +255,57 @@ def gap(
         :math:`p_g`.
     block_of : (d,) integer array
         The block of each coordinate.
-    signal, leakage, coefficients, noise : (..., d) or (..., 1) arrays or scalars
-        :math:`\lambda, \nu, b, \sigma^2`.
+    signal, leakage, coefficients, noise, interference : (..., d) or (..., 1) arrays or scalars
+        :math:`\lambda, \nu, b, n, \kappa`.
     """
-    arrays = (signal, leakage, coefficients, noise)
-    return sums.total_over_others(_gap_term, group_probabilities, block_of, *arrays)
+    arrays = (signal, leakage, coefficients, noise, interference)
+
+    def term(p: Any, signal: Any, leakage: Any, b: Any, *noises: Any) -> FloatArray:
+        unseen = leakage * (leakage / shrinkage_denominator(leakage, sum(noises)))
+        return np.asarray(b**2 * (_jensen_gap(p, signal, leakage, *noises) - unseen))
+
+    return sums.total_over_others(term, group_probabilities, block_of, *arrays)
 
 
-def _gap_term(
-    probability: Any, signal: Any, leakage: Any, coefficient: Any, noise: Any
+def full_expert_gap(
+    group_probabilities: ArrayLike,
+    block_of: IntArray,
+    signal: ArrayLike,
+    leakage: ArrayLike,
+    coefficients: ArrayLike,
+    noise: ArrayLike,
+    interference: ArrayLike = 0.0,
 ) -> FloatArray:
-    """The term of one coordinate in the sum of `gap`, over q."""
+    r"""Dense excess risk minus that of experts that know the group and see all of x̄, (...).
+
+    .. math:: \sum_m b^2\frac{pq\,(\lambda(n+\kappa)-\nu n)^2}
+              {(h+\bar n)(\lambda+n)(\nu+n+\kappa)} \ge 0 .
+
+    No ridge; arguments as for `gap`.
+    """
+    arrays = (signal, leakage, coefficients, noise, interference)
+
+    def term(p: Any, signal: Any, leakage: Any, b: Any, *noises: Any) -> FloatArray:
+        return np.asarray(b**2 * _jensen_gap(p, signal, leakage, *noises))
+
+    return sums.total_over_others(term, group_probabilities, block_of, *arrays)
+
+
+def _jensen_gap(
+    probability: Any, signal: Any, leakage: Any, noise: Any, interference: Any
+) -> FloatArray:
+    """The term of one coordinate in the sum of `full_expert_gap`, over q and for b = 1."""
     moment = second_moment(probability, signal, leakage)
-    leakage_denominator = shrinkage_denominator(leakage, noise)
-    dense_lost = lost_numerator(moment, noise) / shrinkage_denominator(moment, noise)
-    leakage_lost = lost_numerator(leakage, noise) / leakage_denominator
+    dense = shrinkage_denominator(moment, mean_noise(probability, noise, interference))
+    active = shrinkage_denominator(signal, noise)
+    idle = shrinkage_denominator(leakage, noise + interference)
     contrast = signal - leakage
-    jensen_gap = probability * contrast * (contrast / shrinkage_denominator(signal, noise))
-    jensen_gap = jensen_gap * dense_lost * leakage_lost
-    unseen = leakage * (leakage / leakage_denominator)
-    return np.asarray(coefficient**2 * (jensen_gap - unseen))
+    if np.any(interference):
+        contrast = signal * interference + noise * contrast
+        return np.asarray(probability * (contrast / dense) * (contrast / idle) / active)
+    # shares, so that no square of the noise is needed
+    lost, lost_idle = lost_numerator(moment, noise) / dense, lost_numerator(leakage, noise) / idle
+    return np.asarray(probability * contrast * (contrast / active) * lost * lost_idle)
 
 
 def moe_bound(
@@ -218,7 +317,7 @@ def moe_bound(
 ) -> FloatArray:
     r"""Upper bound on the MoE excess risk, shape (...).
 
-    :math:`\sum_m p\,\sigma^2 b^2 + q\,\nu b^2`; strict blocks:
+    :math:`\sum_m p\,n b^2 + q\,\nu b^2`; strict blocks and one noise variance:
     :math:`\sigma^2\sum_g p_g\|b_g\|^2`, in the iso-parameter regime
     :math:`V(d\sigma^2/S)/K`. Arguments as for `gap`.
     """

@@ -76,7 +76,7 @@ def expert_law_fits(
     draws : ExpertDraws
     block_of : (d,) integer array
     optimum, observed_variances : (d,) arrays
-        :math:`\theta` and :math:`\operatorname{diag} C = \lambda + \sigma^2`, positive, and
+        :math:`\theta` and :math:`\operatorname{diag} C = \lambda + n`, positive, and
         equal within a block that has fewer samples than coordinates.
     residual_variances : (K,) array
         :math:`\rho_g`.

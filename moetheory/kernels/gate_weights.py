@@ -1,7 +1,7 @@
 r"""Weights that gates give to the experts, and the excess losses of these weights.
 
-Arrays are (K, n) for n inputs. Blocks are strict, squares :math:`\bar x_m^2` and energies
-:math:`u_j=\|\bar x_j\|^2` in units of the noise variance. Source: docs/theory.md §6.
+Arrays are (K, n) for n inputs. Blocks are strict, squares :math:`\bar x_m^2` are in units of the
+noise variance while the block of m is inactive. Source: docs/theory.md §6.
 """
 
 from __future__ import annotations
@@ -74,19 +74,44 @@ def score_terms(
     group_probabilities: FloatArray,
     block_of: IntArray,
     signal_variances: FloatArray,
-    noise_variance: float,
+    noise_variance: float | FloatArray,
+    interference_variances: float | FloatArray = 0.0,
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Constants (K,) and slopes (d,) of the log scores, for σ² > 0.
+    r"""Constants (K,) and slopes (d,) of the log scores.
 
-    .. math:: \log W_j = \log\frac{p_j}{\max p} - \tfrac12\sum_{m\in j}\log(1+\lambda_m/\sigma^2)
-              + \sum_{m\in j} \frac{\bar x_m^2}{\sigma^2}\frac{\lambda_m}{2(\lambda_m+\sigma^2)}
+    .. math:: \log W_j = \log\frac{p_j}{\max p}
+              - \tfrac12\sum_{m\in j}\log\frac{\lambda_m+n_m}{n_m+\kappa_m}
+              + \sum_{m\in j} \frac{\bar x_m^2}{n_m+\kappa_m}
+                \frac{\lambda_m-\kappa_m}{2(\lambda_m+n_m)}
+
+    Coordinates with :math:`\lambda+n = 0` or :math:`n+\kappa = 0` are left out.
     """
-    logarithms = np.log1p(signal_variances / noise_variance)
+    logarithms = log_variance_ratios(signal_variances, noise_variance, interference_variances)
     log_volumes = np.bincount(block_of, logarithms, minlength=len(group_probabilities))
-    slopes = signal_variances / (signal_variances + noise_variance) / 2.0
+    active, idle = signal_variances + noise_variance, noise_variance + interference_variances
+    slopes = np.zeros(len(active))
+    surplus = signal_variances - interference_variances
+    np.divide(surplus, active, out=slopes, where=(active > 0.0) & (idle > 0.0))
+    slopes /= 2.0
     # relative to the largest: equal groups then differ by as little as their volumes do
     relative = group_probabilities / group_probabilities.max()
     return log_probabilities(relative) - log_volumes / 2.0, slopes
+
+
+def log_variance_ratios(
+    signal_variances: FloatArray,
+    noise_variance: float | FloatArray,
+    interference_variances: float | FloatArray,
+) -> FloatArray:
+    r"""The logarithms of :math:`(\lambda+n)/(n+\kappa)`, (d,), without cancellation.
+
+    0 where the numerator or the denominator is 0.
+    """
+    surplus = np.asarray(signal_variances - interference_variances)
+    least = np.minimum(signal_variances, interference_variances) + noise_variance
+    change = np.zeros(len(surplus))
+    np.divide(np.abs(surplus), least, out=change, where=least > 0.0)
+    return np.copysign(np.log1p(change), surplus)
 
 
 def log_probabilities(probabilities: FloatArray) -> FloatArray:
@@ -96,20 +121,17 @@ def log_probabilities(probabilities: FloatArray) -> FloatArray:
     return logarithms
 
 
-def noiseless_scores(
-    energies: FloatArray, log_probabilities: FloatArray, without_signal: BoolArray
-) -> FloatArray:
-    """Log scores (K, n) for σ² = 0: a block that is not zero is active, the others are not.
+def decided_scores(scores: FloatArray, certain: BoolArray, impossible: BoolArray) -> FloatArray:
+    """Log scores (K, n) where the input decides that groups are certain or impossible, (K, n).
 
-    If all blocks are zero, only groups whose signal is always zero are possible:
-    ``without_signal`` (K,). ``energies`` are (K, n), ``log_probabilities`` (K,).
+    A group that is certain excludes those that are not. ``scores``, (K, n) or (K, 1), decide
+    among groups that are possible, or among all groups if none is possible.
     """
-    seen = energies > 0.0
-    possible = without_signal & (log_probabilities > -np.inf)
+    possible = np.where(impossible, -np.inf, scores)
     # a signal so small that its square is zero is no reason to know of no group at all
-    prior = np.where(possible, log_probabilities, -np.inf) if possible.any() else log_probabilities
-    certain = np.where(seen, 0.0, -np.inf)
-    return np.where(seen.any(axis=0), certain, prior[:, np.newaxis])
+    possible = np.where((possible > -np.inf).any(axis=0), possible, scores)
+    decided = np.where(certain, 0.0, -np.inf)
+    return np.where(certain.any(axis=0), decided, possible)
 
 
 def posterior(scores: FloatArray, temperature: float = 1.0) -> Weights:

@@ -80,17 +80,19 @@ def draw_inputs(
     signal_variances: FloatArray,
     leakage_variances: FloatArray | None,
     coefficients: FloatArray,
-    noise_variance: float,
+    noise_variance: float | FloatArray,
     label_noise_variance: float,
+    interference_variances: float | FloatArray = 0.0,
 ) -> Inputs:
     """One noisy input for each of ``groups``, (rows,), routed to its own expert.
 
-    ``leakage_variances`` are None for strict blocks, which then cost no draws off the block.
+    ``leakage_variances`` are None for strict blocks, which then cost no draws off the block. The
+    variances of noise and interference are (d,), or numbers that hold for all coordinates.
     """
     shape = len(groups), len(block_of)
     features = rng.standard_normal(shape)
-    features *= np.sqrt(noise_variance)
     own = BlockEntries.of(block_of, groups)
+    scale_noise(features, own, noise_variance, interference_variances)
     clean = rng.standard_normal(len(own.flat)) * np.sqrt(signal_variances)[own.columns]
     labels = own.sums(clean * coefficients[own.columns])
     if leakage_variances is not None:
@@ -101,6 +103,23 @@ def draw_inputs(
     features.reshape(-1)[own.flat] += clean
     labels += np.sqrt(label_noise_variance) * rng.standard_normal(len(groups))
     return Inputs(features, labels, own)
+
+
+def scale_noise(
+    noise: FloatArray,
+    own: BlockEntries,
+    noise_variance: float | FloatArray,
+    interference_variances: float | FloatArray,
+) -> None:
+    """Bring noise (rows, d) of variance 1 to n on the ``own`` entries, n + κ off them, in place."""
+    if not np.any(interference_variances):
+        noise *= np.sqrt(noise_variance)
+        return
+    entries = noise.reshape(-1)
+    deviations = np.sqrt(np.broadcast_to(noise_variance, noise.shape[1:]))
+    active = entries[own.flat] * deviations[own.columns]
+    noise *= np.sqrt(noise_variance + interference_variances)
+    entries[own.flat] = active
 
 
 def prediction_errors(
@@ -146,15 +165,17 @@ def prediction_errors(
     return np.stack(errors)
 
 
-def clean_variances(
-    block_of: IntArray, signal_variances: FloatArray, leakage_variances: FloatArray, experts: int
+def group_variances(
+    block_of: IntArray, active: float | FloatArray, inactive: float | FloatArray, experts: int
 ) -> FloatArray:
-    r"""Clean variance of every coordinate in every group, shape (K, d).
+    r"""A variance of every coordinate in every group, shape (K, d).
 
-    :math:`S_{gm} = \lambda_m` on the block of group g, :math:`\nu_m` off it.
+    It is ``active`` on the block of the group and ``inactive`` off it. The clean variances
+    :math:`S_{gm}` are :math:`\lambda_m` and :math:`\nu_m`, those of the noise
+    :math:`N_{gm}` are :math:`n_m` and :math:`n_m + \kappa_m`.
     """
     own = block_of == np.arange(experts)[:, np.newaxis]
-    return np.where(own, signal_variances, leakage_variances)
+    return np.where(own, active, inactive)
 
 
 def draw_training_sets(
@@ -162,7 +183,7 @@ def draw_training_sets(
     groups: IntArray,
     variances: FloatArray,
     coefficients: FloatArray,
-    noise_variance: float,
+    noise_variances: float | FloatArray,
     label_noise_variance: float,
 ) -> tuple[FloatArray, FloatArray]:
     r"""Noisy features :math:`\bar X`, shape (R, n, d), and labels y, shape (R, n).
@@ -175,12 +196,17 @@ def draw_training_sets(
     groups : (R, n) integer array
         The group of each sample of each of R training sets.
     variances : (K, d) array
-        S, as `clean_variances` gives it.
+        S, as `group_variances` gives it.
+    noise_variances : float, (d,) array or (K, d) array
+        N: one for all, of each coordinate, or as `group_variances` gives it.
     """
     shape = (*groups.shape, len(coefficients))
     features = rng.standard_normal(shape) * np.sqrt(variances)[groups]
     # a dot product per sample: one matrix product would span the training sets
     labels: FloatArray = np.vecdot(features, coefficients)
     labels += np.sqrt(label_noise_variance) * rng.standard_normal(groups.shape)
-    features += np.sqrt(noise_variance) * rng.standard_normal(shape)
+    deviations = np.sqrt(noise_variances)
+    # without interference the noise does not depend on the group
+    by_sample = deviations[groups] if deviations.ndim > 1 else deviations
+    features += by_sample * rng.standard_normal(shape)
     return features, labels

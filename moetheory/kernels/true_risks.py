@@ -11,22 +11,27 @@ def group_risks(
     predictors: FloatArray,
     variances: FloatArray,
     coefficients: FloatArray,
-    noise_variance: float,
+    noise_variances: float | FloatArray,
     label_noise_variance: float,
 ) -> FloatArray:
     r"""True risk of linear predictors given the group, shape (..., K).
 
-    .. math:: \sum_m S_{gm}(b_m-\hat\beta_{gm})^2 + \sigma^2\|\hat\beta_g\|^2 + \omega^2 .
+    .. math:: \sum_m \big(S_{gm}(b_m-\hat\beta_{gm})^2 + N_{gm}\hat\beta_{gm}^2\big) + \omega^2 .
 
     Parameters
     ----------
     predictors : (..., K, d) array, or (..., 1, d) for one that serves all groups
         :math:`\hat\beta_g`, applied to an input of group g; zero where an expert does not look.
     variances : (K, d) array
-        S, as `clean_variances` gives it.
+        S, as `group_variances` gives it.
+    noise_variances : float, (d,) array or (K, d) array
+        N: one for all, of each coordinate, or as `group_variances` gives it.
     """
     signal_loss = np.vecdot(np.square(coefficients - predictors), variances)
-    noise = noise_variance * np.vecdot(predictors, predictors)
+    if np.ndim(noise_variances) == 0:
+        noise = noise_variances * np.vecdot(predictors, predictors)
+    else:
+        noise = np.vecdot(np.square(predictors), noise_variances)
     risks: FloatArray = signal_loss + noise + label_noise_variance
     return risks
 
@@ -36,18 +41,20 @@ def expert_risks(
     block_of: IntArray,
     signal_variances: FloatArray,
     coefficients: FloatArray,
-    noise_variance: float,
+    noise_variance: float | FloatArray,
     unseen: FloatArray,
 ) -> FloatArray:
     r"""True risk of every expert on its own group, shape (..., K).
 
-    .. math:: \sum_{m \in g} \big(\lambda_m (b_m-\hat\beta_m)^2 + \sigma^2\hat\beta_m^2\big)
+    .. math:: \sum_{m \in g} \big(\lambda_m (b_m-\hat\beta_m)^2 + n_m\hat\beta_m^2\big)
               + u_g .
 
     Parameters
     ----------
     fits : (..., d) array
         Coefficients :math:`\hat\beta`, each coordinate by the expert of its block.
+    noise_variance : float or (d,) array
+        :math:`n`, that of each coordinate while its block is active.
     unseen : (K,) array
         :math:`u_g = \sum_{m \notin g} b_m^2\nu_m + \omega^2`, what no expert g can learn.
     """

@@ -59,8 +59,8 @@ def optimal_routed_losses(
 
     An estimator with a gate has the losses of its experts.
     """
-    losses = optimal_losses(estimator, model)
+    losses = optimal_losses(estimator, model, under)
     if under.erasure:
         mean = unchecked_optimal_coefficients(estimator, model)
-        losses = erasure.erased(losses, under.erasure, *erasure_terms(model, mean))
+        losses = erasure.erased(losses, under.erasure, erasure_terms(model, under, mean))
     return routed_losses(losses, estimator, model, under)

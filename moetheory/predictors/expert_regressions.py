@@ -22,7 +22,7 @@ class Regressions(NamedTuple):
     counts : integers
         Training samples :math:`n_g`.
     sizes : integers
-        Coordinates that vary, :math:`\lambda + \sigma^2 > 0`: their number is :math:`s_g`.
+        Coordinates that vary, :math:`\lambda + n > 0`: their number is :math:`s_g`.
     leaked_variance : floats
         :math:`\sum_{m \notin g} b^2\nu`, label variance that leaks from the other blocks.
     residual_excess, residual : floats
@@ -31,7 +31,7 @@ class Regressions(NamedTuple):
     energy : floats
         :math:`\theta_g^\top C_g\theta_g`, variance of the best prediction.
     isotropic : booleans
-        Whether :math:`C_g = \operatorname{diag}(\lambda + \sigma^2)` is a multiple of the
+        Whether :math:`C_g = \operatorname{diag}(\lambda + n)` is a multiple of the
         identity on the coordinates that vary.
     """
 
@@ -51,14 +51,15 @@ class Regressions(NamedTuple):
     @classmethod
     def of(cls, model: BlockModel, samples: Any) -> Regressions:
         """The regressions of the experts of ``model``, with ``samples`` as `risk` takes them."""
-        noise = model.noise_variance
         inherent, inactive = sums.by_block(
-            population.expert_contributions, *formula_arguments(model)
+            population.expert_contributions, *formula_arguments(model), 0.0
         )
         leaked_variance = sums.sum_over_others(inactive)
         excess = inherent + leaked_variance
 
-        def terms(_: Any, signal: FloatArray, coefficient: FloatArray) -> tuple[FloatArray, ...]:
+        def terms(
+            _: Any, signal: FloatArray, coefficient: FloatArray, noise: Any
+        ) -> tuple[FloatArray, ...]:
             predicted = population.expert_coefficients(signal, coefficient, noise)
             return predicted * coefficient * signal, np.greater(signal + noise, 0.0) * 1.0
 
@@ -68,8 +69,9 @@ class Regressions(NamedTuple):
             model.block_of,
             model.signal_variances,
             model.coefficients,
+            model.noise_variance,
         )
-        noisy_variances = model.signal_variances + noise
+        noisy_variances = model.signal_variances + model.noise_variance
         least, most = np.full(model.experts, np.inf), np.zeros(model.experts)
         np.minimum.at(
             least, model.block_of, np.where(noisy_variances > 0.0, noisy_variances, np.inf)

@@ -17,7 +17,8 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
 
     Dense: :math:`\hat b_m = b_m h_m/(h_m+\sigma^2+\mu)`. MoE: coordinate m of expert
     :math:`g(m)`, :math:`\theta_m = b_m\lambda_m/(\lambda_m+\sigma^2+\mu)`. Zero where
-    variance, noise and ridge are all zero. Source: docs/theory.md §2.
+    variance, noise and ridge are all zero. In general :math:`\sigma^2` is :math:`n_m`, and for
+    dense the mean noise :math:`n_m + (1-p)\kappa_m`. Source: docs/theory.md §2 and §10.
 
     Examples
     --------
@@ -41,25 +42,27 @@ def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> F
         leakage_of(model),
         model.coefficients,
         model.noise_variance,
+        interference_of(model),
         estimator.ridge,
     )
 
 
 def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
     """The true coefficients less the optimal coefficients, (d,), without cancellation."""
-    moment = model.signal_variances
+    moment, noise = model.signal_variances, model.noise_variance
     if not isinstance(estimator, MoE):
         p = model.group_probabilities[model.block_of]
         moment = population.second_moment(p, moment, leakage_of(model))
-    penalty = model.noise_variance + estimator.ridge
+        noise = population.mean_noise(p, noise, interference_of(model))
+    penalty = noise + estimator.ridge
     scaled = model.coefficients / population.shrinkage_denominator(moment, penalty)
     return np.asarray(scaled * population.lost_numerator(moment, penalty))
 
 
 def formula_arguments(
     model: BlockModel,
-) -> tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, float]:
-    r"""The arguments :math:`p, g(m), \lambda, \nu, b, \sigma^2` of formulas such as `gap`."""
+) -> tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, Any, Any]:
+    r"""The arguments :math:`p, g(m), \lambda, \nu, b, n, \kappa` of formulas such as `gap`."""
     return (
         model.group_probabilities,
         model.block_of,
@@ -67,9 +70,15 @@ def formula_arguments(
         leakage_of(model),
         model.coefficients,
         model.noise_variance,
+        interference_of(model),
     )
 
 
 def leakage_of(model: BlockModel) -> Any:
     """The leakage variances, or a scalar zero for strict blocks, which lets formulas skip them."""
     return 0.0 if model.strict else model.leakage_variances
+
+
+def interference_of(model: BlockModel) -> Any:
+    """The interference variances, or a scalar zero where there are none: formulas skip them."""
+    return model.interference_variances if model.interferes else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from moetheory.formulas import erasure, perturbed
 from moetheory.formulas.perturbed import BlockLosses, RoutedLosses
 from moetheory.predictors.optimal import (
     coefficient_errors,
+    interference_of,
     leakage_of,
     unchecked_optimal_coefficients,
 )
@@ -34,6 +36,20 @@ def require_defined_perturbation(
         raise ArgumentError(
             "confusion",
             f"must have {model.experts} rows, one for each group, got {len(under.confusion)}",
+        )
+    for name in ("noise_variance", "interference_variances"):
+        given = getattr(under, name)
+        if np.ndim(given) and len(given) != model.dim:
+            raise ArgumentError(
+                name,
+                f"must be a number or {model.dim} of them, one for each coordinate, "
+                f"got {len(given)}",
+            )
+    if model.experts == 1 and np.any(under.interference_of(0.0)):
+        raise ArgumentError(
+            "interference_variances",
+            "must be 0 for one group, whose block is never inactive, got ",
+            under,
         )
     if routes_by_input(estimator) and (under.confusion is not None or under.radius):
         what = "confusion" if under.confusion is not None else "radius"
@@ -63,6 +79,7 @@ def require_normal_errors(under: Perturbation, instead: object) -> None:
 
 def block_losses(
     model: BlockModel,
+    under: Perturbation,
     mean: Any,
     coefficient_error: Any,
     variance: Any = 0.0,
@@ -71,8 +88,9 @@ def block_losses(
 ) -> BlockLosses:
     """The block losses of fitted coefficients (..., d), from their mean and variance.
 
-    ``coefficient_error`` are the true coefficients less the mean. ``coefficients`` are the true
-    coefficients where they differ from those of the model.
+    The noise is that ``under`` the perturbation. ``coefficient_error`` are the true coefficients
+    less the mean. ``coefficients`` are the true coefficients where they differ from those of the
+    model.
     """
     return perturbed.block_losses(
         model.group_probabilities,
@@ -83,45 +101,60 @@ def block_losses(
         mean,
         coefficient_error,
         variance,
+        *_test_noise(model, under)[1:],
     )
 
 
-def optimal_losses(estimator: Estimator, model: BlockModel) -> BlockLosses:
-    """The block losses of the population optimum."""
+def _test_noise(model: BlockModel, under: Perturbation) -> tuple[float, Any, Any]:
+    """The scale of the test noise, its units, and the interference at test time.
+
+    One noise variance is a scale, in which all have the unit 1 (None); several have the scale 1.
+    """
+    noise, interference = under.noise_variance, under.interference_variances
+    noise = model.noise_variance if noise is None else noise
+    interference = interference_of(model) if interference is None else interference
+    return (noise, None, interference) if isinstance(noise, float) else (1.0, noise, interference)
+
+
+def optimal_losses(
+    estimator: Estimator, model: BlockModel, under: Perturbation = UNCHANGED
+) -> BlockLosses:
+    """The block losses of the population optimum, with the noise ``under`` a perturbation."""
     mean = unchecked_optimal_coefficients(estimator, model)
-    return block_losses(model, mean, coefficient_errors(estimator, model))
+    return block_losses(model, under, mean, coefficient_errors(estimator, model))
 
 
-def correlated_blocks(model: BlockModel) -> NDArray[np.bool_]:
+def correlated_blocks(model: BlockModel, under: Perturbation) -> NDArray[np.bool_]:
     """The mask (K,) of blocks with coordinates that are correlated before the rotation."""
     result = np.zeros(model.experts, dtype=bool)
+    variances = [np.broadcast_to(each, model.dim) for each in _test_variances(model, under)]
     for g, basis in enumerate(model.rotations or ()):
         own = model.block_of == g
-        anisotropic = (
-            np.ptp(model.signal_variances[own]) + np.ptp(model.leakage_variances[own]) > 0.0
-        )
+        anisotropic = any(np.ptp(each[own]) > 0.0 for each in variances)
         # a basis that only reorders coordinates has one entry in each column
         result[g] = anisotropic and np.count_nonzero(basis) > len(basis)
     return result
 
 
+def _test_variances(model: BlockModel, under: Perturbation) -> tuple[Any, ...]:
+    """The variances of which `erasure.erased` needs to know whether coordinates are correlated."""
+    _, units, interference = _test_noise(model, under)
+    clean = model.signal_variances, model.leakage_variances
+    return *clean, 1.0 if units is None else units, interference
+
+
 def erasure_terms(
-    model: BlockModel, mean: FloatArray, variance: Any = 0.0
-) -> tuple[FloatArray, FloatArray]:
-    """The terms that erasure adds for correlated coordinates, block active and inactive, (..., K).
+    model: BlockModel, under: Perturbation, mean: FloatArray, variance: Any = 0.0
+) -> Sequence[Any]:
+    """The terms that erasure adds for correlated coordinates, as `erasure.erased` takes them.
 
     After the rotation the coefficients have this mean, and uncorrelated errors of this variance.
     """
     if model.rotations is None:
-        nothing = np.zeros((*np.shape(mean)[:-1], model.experts))
-        return nothing, nothing
+        return erasure.UNCORRELATED
+    variances = _test_variances(model, under)
     return erasure.independence_variances(
-        model.rotations,
-        model.block_of,
-        model.signal_variances,
-        model.leakage_variances,
-        mean,
-        variance,
+        model.rotations, model.block_of, variances, mean, variance
     )
 
 
@@ -130,7 +163,7 @@ def routed_losses(
 ) -> RoutedLosses:
     """The losses of inputs of each group, routed to each expert, with test noise and drag."""
     route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
-    return route(losses, under.noise_of(model.noise_variance), under.drag)
+    return route(losses, _test_noise(model, under)[0], under.drag)
 
 
 def perturbed_excess(
@@ -138,11 +171,11 @@ def perturbed_excess(
     estimator: Estimator,
     model: BlockModel,
     under: Perturbation,
-    added_by_erasure: tuple[FloatArray, FloatArray] | None = None,
+    added_by_erasure: Sequence[Any] = erasure.UNCORRELATED,
 ) -> FloatArray:
-    """Excess risk given the group, (..., K); ``added_by_erasure`` are `erasure_terms`, if any."""
+    """Excess risk given the group, (..., K); ``added_by_erasure`` are `erasure_terms`."""
     if under.erasure:
-        losses = erasure.erased(losses, under.erasure, *(added_by_erasure or ()))
+        losses = erasure.erased(losses, under.erasure, added_by_erasure)
     routed = routed_losses(losses, estimator, model, under)
     if under.radius:
         omega = model.label_noise_variance

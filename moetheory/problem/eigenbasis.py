@@ -22,6 +22,24 @@ def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArra
     It may be asymmetric and have negative eigenvalues up to rounding: 1e-10 of the largest entry
     and of the largest eigenvalue, in single precision 1e-5.
     """
+    _, eigenvalues, basis = _decomposed(name, covariance)
+    return np.maximum(eigenvalues, 0.0), basis
+
+
+def semidefinite(name: str, covariance: ArrayLike) -> FloatArray:
+    """A covariance without what rounding made of it: symmetric, with no negative eigenvalue.
+
+    It may be off by as much as in `diagonalise`. Small variances keep their digits beside large
+    ones: no entry changes, unless an eigenvalue is more negative than double precision explains.
+    """
+    matrix, eigenvalues, basis = _decomposed(name, covariance)
+    if eigenvalues[0] < -len(matrix) * np.finfo(np.float64).eps * eigenvalues[-1]:
+        return np.asarray((basis * np.maximum(eigenvalues, 0.0)) @ basis.T)
+    return matrix
+
+
+def _decomposed(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """A covariance, symmetric, with its eigenvalues (ascending) and its eigenvectors."""
     matrix, tolerance = (
         real_array(name, covariance),
         by_precision(covariance, TOLERANCE, SINGLE_TOLERANCE),
@@ -29,7 +47,8 @@ def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArra
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
         raise ArgumentError(name, f"must be a square matrix, got shape {matrix.shape}")
     asymmetry = float(np.abs(matrix - matrix.T).max())
-    eigenvalues, basis = np.linalg.eigh(matrix / 2.0 + matrix.T / 2.0)
+    symmetric = matrix / 2.0 + matrix.T / 2.0
+    eigenvalues, basis = np.linalg.eigh(symmetric)
     smallest = f"its smallest eigenvalue is {eigenvalues[0]:.6g}"
     if asymmetry > tolerance * np.abs(matrix).max():
         raise ArgumentError(
@@ -39,7 +58,25 @@ def diagonalise(name: str, covariance: ArrayLike) -> tuple[FloatArray, FloatArra
         )
     if eigenvalues[0] < -tolerance * max(abs(eigenvalues[0]), eigenvalues[-1]):
         raise ArgumentError(name, f"must be positive semidefinite, but {smallest}")
-    return np.maximum(eigenvalues, 0.0), basis
+    return symmetric, eigenvalues, basis
+
+
+def positive_definite(name: str, covariance: ArrayLike, size: int) -> tuple[FloatArray, FloatArray]:
+    """The positive eigenvalues (ascending) and eigenvectors of a matrix of shape (size, size)."""
+    eigenvalues, basis = diagonalise(name, covariance)
+    if len(eigenvalues) != size:
+        raise ArgumentError(
+            name,
+            f"must have the shape of the signal's covariance, {(size, size)}, got {basis.shape}",
+        )
+    tolerance = by_precision(covariance, TOLERANCE, SINGLE_TOLERANCE)
+    if eigenvalues[0] <= tolerance * eigenvalues[-1]:
+        raise ArgumentError(
+            name,
+            "must be positive definite, but its smallest eigenvalue is "
+            f"{eigenvalues[0]:.6g} beside {eigenvalues[-1]:.6g}",
+        )
+    return eigenvalues, basis
 
 
 def orthogonal(rotations: Sequence[ArrayLike], sizes: IntArray) -> tuple[FloatArray, ...]:

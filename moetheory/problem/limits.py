@@ -32,17 +32,34 @@ def noise_limits(block_of: IntArray, signal: FloatArray, leakage: FloatArray) ->
     return max(NUMBERS[0], RATIOS[0] * energy), min(NUMBERS[1], RATIOS[1] * energy)
 
 
-def check_noise(noise: float, block_of: IntArray, signal: FloatArray, leakage: FloatArray) -> None:
+def check_noise(
+    noise: float | FloatArray,
+    interference: FloatArray,
+    block_of: IntArray,
+    signal: FloatArray,
+    leakage: FloatArray,
+) -> None:
     """Refuse feature noise that is too small or too large beside the signal."""
     energy = _signal_energy(block_of, signal, leakage)
-    low, high = (ratio * energy for ratio in RATIOS)
-    if energy and noise and not (1.0 - SLACK) * low <= noise <= (1.0 + SLACK) * high:
-        raise OutOfRangeError(
-            "noise_variance",
-            f"must be 0 or between {RATIOS[0]:g} and {RATIOS[1]:g} times the "
-            f"largest signal energy of a group, {energy:g}: between {low:g} and {high:g}, "
-            f"got {noise:g}",
-        )
+    if energy == 0.0:
+        return
+    least, most = RATIOS
+    for name, given, low in (
+        ("noise_variance", np.atleast_1d(noise), least * energy),
+        ("interference_variances", distinct(interference), 0.0),
+    ):
+        high = most * energy
+        bad = (given != 0.0) & ~(((1.0 - SLACK) * low <= given) & (given <= (1.0 + SLACK) * high))
+        if bad.any():
+            times = f"between {least:g} and {most:g}" if low else f"at most {most:g}"
+            range_ = f"between {low:g} and {high:g}" if low else f"at most {high:g}"
+            at = int(np.argmax(bad))
+            place = "" if given.size == 1 else f" at index {at}"
+            raise OutOfRangeError(
+                name,
+                f"must be 0 or {times} times the largest signal energy of a group, "
+                f"{energy:g}: {range_}, got {given[at]:g}{place}",
+            )
 
 
 def _signal_energy(block_of: IntArray, signal: FloatArray, leakage: FloatArray) -> float:

@@ -12,7 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
+from moetheory.common.errors import (
+    ArgumentError,
+    ArgumentKeyError,
+    ArgumentTypeError,
+    Mention,
+)
 from moetheory.common.seeding import RNG, generator_of
 from moetheory.common.text import code, fits_screen, short_repr
 from moetheory.common.validation import (
@@ -21,6 +26,7 @@ from moetheory.common.validation import (
     distinct,
     file_path,
     number,
+    number_or_vector,
     read_only,
     regular_array,
     scalar_or_vector,
@@ -40,6 +46,7 @@ _FIELDS = (
     "coefficients",
     "noise_variance",
     "leakage_variances",
+    "interference_variances",
     "label_noise_variance",
     "rotations",
 )
@@ -49,6 +56,7 @@ _LIMITS: dict[str, Limits] = {
     "coefficients": limits.NUMBERS,
     "noise_variance": limits.NUMBERS,
     "leakage_variances": limits.NUMBERS,
+    "interference_variances": limits.NUMBERS,
     "label_noise_variance": limits.SQUARES,
 }
 
@@ -73,7 +81,9 @@ class BlockModel:
     :math:`x` are independent and Gaussian: variance :math:`\lambda_m` for the coordinates
     :math:`m` of block :math:`g`, :math:`\nu_m` (leakage, zero for strict blocks) for the others.
     The sample is observed as :math:`\bar x = x + e`, :math:`e \sim N(0, \sigma^2 I_d)`, with label
-    :math:`y = x^\top b + \varepsilon`, :math:`\varepsilon \sim N(0, \omega^2)`.
+    :math:`y = x^\top b + \varepsilon`, :math:`\varepsilon \sim N(0, \omega^2)`. In general the
+    noise :math:`e_m` has variance :math:`n_m` while the block of m is active, and
+    :math:`n_m + \kappa_m` (interference) while it is not.
 
     Parameters
     ----------
@@ -86,10 +96,15 @@ class BlockModel:
         :math:`\lambda`, variance of each clean coordinate while its block is active.
     coefficients : (d,) array
         :math:`b`, the true linear coefficients.
-    noise_variance : float
-        :math:`\sigma^2`, variance (not standard deviation) of the feature noise.
+    noise_variance : float or (d,) array
+        :math:`\sigma^2`, variance (not standard deviation) of the feature noise, or
+        :math:`n`, that of each coordinate. The attribute is a float where all are equal.
     leakage_variances : float or (d,) array
         :math:`\nu`, variance of each clean coordinate while its block is inactive.
+    interference_variances : float or (d,) array
+        :math:`\kappa`, variance of the noise that each coordinate has in addition while its
+        block is inactive. No label depends on it. A model of one group has no inactive block,
+        so that its interference must be zero.
     label_noise_variance : float
         :math:`\omega^2`.
     rotations : sequence of K orthogonal (s_g, s_g) arrays, optional
@@ -107,10 +122,11 @@ class BlockModel:
     -----
     Every probability, variance and coefficient is 0 or has a size from 1e-40 to 1e40, the label
     noise variance is 0 or from 1e-80 to 1e80. The feature noise is 0 or from 1e-15 to 1e15 times
-    the largest signal energy :math:`\mathbb E\|x\|^2` of a group, unless there is no signal.
+    the largest signal energy :math:`\mathbb E\|x\|^2` of a group, unless there is no signal;
+    interference is at most 1e15 times this energy.
 
     Models are frozen: the arrays are copies and read-only, also after unpickling. Models compare
-    by value and can be dictionary keys. Source: docs/theory.md §1.
+    by value and can be dictionary keys. Source: docs/theory.md §1 and §10.
 
     Examples
     --------
@@ -123,12 +139,14 @@ class BlockModel:
     block_of: IntArray
     signal_variances: FloatArray
     coefficients: FloatArray
-    noise_variance: float
+    noise_variance: float | FloatArray
     leakage_variances: FloatArray
+    interference_variances: FloatArray
     label_noise_variance: float
     rotations: tuple[FloatArray, ...] | None
     sizes: IntArray
     strict: bool
+    interferes: bool
 
     def __init__(
         self,
@@ -136,27 +154,24 @@ class BlockModel:
         block_of: ArrayLike,
         signal_variances: ArrayLike,
         coefficients: ArrayLike,
-        noise_variance: float,
+        noise_variance: ArrayLike,
         *,
         leakage_variances: ArrayLike = 0.0,
+        interference_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
         rotations: Sequence[ArrayLike] | None = None,
     ) -> None:
         probabilities = vector("group_probabilities", group_probabilities, minimum=0.0)
         probabilities = normalised("group_probabilities", group_probabilities, probabilities)
         read_only(probabilities)
-        blocks = _checked_blocks(block_of, len(probabilities))
+        blocks = checked_blocks(block_of, len(probabilities))
         dim = len(blocks)
         sizes = np.bincount(blocks, minlength=len(probabilities))
-        if not sizes.all():
-            empty = int(np.argmin(sizes))
-            raise ArgumentError(
-                "block_of",
-                f"must give every expert a coordinate, got none for {empty} "
-                f"(of {len(probabilities)} experts)",
-            )
         read_only(sizes)
         leakage = scalar_or_vector("leakage_variances", leakage_variances, length=dim, minimum=0.0)
+        interference = scalar_or_vector(
+            "interference_variances", interference_variances, length=dim, minimum=0.0
+        )
         values: dict[str, Any] = {
             "group_probabilities": probabilities,
             "block_of": blocks,
@@ -164,21 +179,31 @@ class BlockModel:
                 "signal_variances", signal_variances, length=dim, minimum=0.0
             ),
             "coefficients": vector("coefficients", coefficients, length=dim),
-            "noise_variance": number("noise_variance", noise_variance, minimum=0.0),
+            "noise_variance": number_or_vector(
+                "noise_variance", noise_variance, length=dim, minimum=0.0
+            ),
             "leakage_variances": leakage,
+            "interference_variances": interference,
             "label_noise_variance": number(
                 "label_noise_variance", label_noise_variance, minimum=0.0
             ),
             "rotations": None if rotations is None else eigenbasis.orthogonal(rotations, sizes),
             "sizes": sizes,
             "strict": not distinct(leakage).any(),
+            "interferes": bool(distinct(interference).any()),
         }
         for name, within in _LIMITS.items():
             zero_or_within(name, values[name], within)
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if self.interferes and len(sizes) == 1:
+            raise ArgumentError(
+                "interference_variances",
+                "must be 0 for one group, whose block is never inactive, "
+                f"got {distinct(interference).max():g}",
+            )
         limits.check_noise(
-            self.noise_variance, blocks, self.signal_variances, self.leakage_variances
+            self.noise_variance, interference, blocks, self.signal_variances, leakage
         )
 
     # --- constructors -------------------------------------------------------------------------
@@ -188,11 +213,12 @@ class BlockModel:
         cls,
         dim: int,
         experts: int,
-        noise_variance: float,
+        noise_variance: ArrayLike,
         *,
         signal_energy: float = 1.0,
         label_power: float = 1.0,
         leakage_variances: ArrayLike = 0.0,
+        interference_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
     ) -> BlockModel:
         r"""A model of the iso-parameter regime: K equal isotropic blocks share d coordinates.
@@ -204,13 +230,13 @@ class BlockModel:
         ----------
         dim, experts : int
             d, at most 2²⁷, and K, which must divide d.
-        noise_variance : float
-            :math:`\sigma^2`.
+        noise_variance : float or (d,) array
+            :math:`\sigma^2`, or that of each coordinate.
         signal_energy : float
             :math:`S = \operatorname{tr}\Sigma_g`, positive.
         label_power : float
             :math:`V`, the variance of the labels without label noise, leakage included.
-        leakage_variances, label_noise_variance
+        leakage_variances, interference_variances, label_noise_variance
             As for `BlockModel`.
 
         Examples
@@ -227,6 +253,7 @@ class BlockModel:
             signal_energy=signal_energy,
             label_power=label_power,
             leakage_variances=leakage_variances,
+            interference_variances=interference_variances,
             label_noise_variance=label_noise_variance,
         )
 
@@ -235,12 +262,13 @@ class BlockModel:
         cls,
         dim: int,
         experts: int,
-        noise_variance: float,
+        noise_variance: ArrayLike,
         *,
         decay: float,
         signal_energy: float = 1.0,
         label_power: float = 1.0,
         leakage_variances: ArrayLike = 0.0,
+        interference_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
     ) -> BlockModel:
         r"""A model of K equal blocks with eigenvalues as :math:`\mathrm{rank}^{-\mathrm{decay}}`.
@@ -261,6 +289,7 @@ class BlockModel:
             ),
             noise_variance=noise_variance,
             leakage_variances=leakage_variances,
+            interference_variances=interference_variances,
             label_noise_variance=label_noise_variance,
         )
 
@@ -269,10 +298,12 @@ class BlockModel:
         cls,
         covariances: Sequence[ArrayLike],
         coefficients: Sequence[ArrayLike],
-        noise_variance: float,
+        noise_variance: float | None = None,
         *,
+        noise_covariances: Sequence[ArrayLike] | None = None,
         group_probabilities: ArrayLike | None = None,
         leakage_variances: ArrayLike = 0.0,
+        interference_variances: ArrayLike = 0.0,
         label_noise_variance: float = 0.0,
     ) -> BlockModel:
         r"""A model of correlated blocks, from K covariance matrices that are diagonalised once.
@@ -282,17 +313,29 @@ class BlockModel:
         ``rotations[g]`` is :math:`U_g`: a block's features ``z`` (in the order the model keeps
         them) are ``rotations[g] @ z`` in the original coordinates.
 
+        With ``noise_covariances`` :math:`N_g`, correlated noise inside each block, the block is
+        whitened: :math:`N_g^{-1/2}\Sigma_gN_g^{-1/2} = U_g\Lambda_gU_g^\top`, and the model's
+        coordinates are :math:`z = U_g^\top N_g^{-1/2}x`. Their noise variance is 1, their
+        coefficients are :math:`U_g^\top N_g^{1/2}\beta_g`. Labels, population risks without ridge
+        and least squares on at least as many samples as coordinates are those of the original
+        coordinates. Ridge, least squares of minimum norm, gradient descent, and at test time
+        another noise variance, erasure and a worst-case shift act on z: they are other estimators
+        and other perturbations than in the original coordinates. The model has no ``rotations``.
+
         Parameters
         ----------
         covariances : K symmetric positive semidefinite (s_g, s_g) arrays
         coefficients : K arrays of shape (s_g,)
             :math:`\beta_g`, in the original coordinates.
-        noise_variance : float
+        noise_variance : float, optional
+            :math:`\sigma^2`. It or ``noise_covariances`` must be given, and not both.
+        noise_covariances : K symmetric positive definite (s_g, s_g) arrays, optional
+            :math:`N_g`, the covariance of the noise in block g while it is active.
         group_probabilities : (K,) array, optional
             Equal if not given.
-        leakage_variances, label_noise_variance
-            As for `BlockModel`; a leakage array is in the eigen-coordinates. The overlap
-            :math:`\alpha` of every block is
+        leakage_variances, interference_variances, label_noise_variance
+            As for `BlockModel`; arrays are in the coordinates of the model. Leakage of amplitude
+            :math:`\alpha` in every block is
             ``model.replace(leakage_variances=alpha**2 * model.signal_variances)``.
 
         Raises
@@ -301,8 +344,9 @@ class BlockModel:
             `BlockModel` refuses an argument, or a covariance is not square, not symmetric
             (largest difference beyond 1e-10 of the largest entry, float32: 1e-5) or not positive
             semidefinite (smallest eigenvalue below -1e-10 of the largest, float32: -1e-5). The
-            message says which, and the
-            smallest eigenvalue.
+            message says which, and the smallest eigenvalue. A noise covariance is singular, its
+            smallest eigenvalue at most 1e-10 of the largest (float32: 1e-5), or not of the shape
+            of the block's covariance.
 
         Examples
         --------
@@ -310,11 +354,32 @@ class BlockModel:
         ...     [[[2.0, 1.0], [1.0, 2.0]], [[4.0]]], [[1.0, 0.0], [3.0]], noise_variance=1.0)
         >>> model.signal_variances.round(12).tolist(), model.sizes.tolist()
         ([1.0, 3.0, 4.0], [2, 1])
+
+        The noise of two sensors is correlated; what they have in common is the signal:
+
+        >>> correlated = BlockModel.from_covariances(
+        ...     [[[1.0, 1.0], [1.0, 1.0]], [[4.0]]], [[1.0, 1.0], [3.0]],
+        ...     noise_covariances=[[[1.0, 0.5], [0.5, 1.0]], [[2.0]]])
+        >>> correlated.signal_variances.round(12).tolist(), correlated.noise_variance
+        ([0.0, 1.333333333333, 2.0], 1.0)
         """
+        if (noise_variance is None) == (noise_covariances is None):
+            given = "neither" if noise_variance is None else "both"
+            raise ArgumentError(
+                "noise_variance",
+                "or ",
+                Mention("noise_covariances"),
+                f" must be given, got {given}",
+            )
         return cls(
-            **model_families.from_covariances(covariances, coefficients, group_probabilities),
-            noise_variance=noise_variance,
+            **model_families.from_covariances(
+                covariances, coefficients, noise_covariances, group_probabilities
+            ),
+            noise_variance=(
+                1.0 if noise_variance is None else number("noise_variance", noise_variance)
+            ),
             leakage_variances=leakage_variances,
+            interference_variances=interference_variances,
             label_noise_variance=label_noise_variance,
         )
 
@@ -329,6 +394,18 @@ class BlockModel:
     def experts(self) -> int:
         """The number K of groups, of blocks and of experts."""
         return len(self.group_probabilities)
+
+    @property
+    def idle_noise(self) -> float | FloatArray:
+        r"""The noise variance while the block is inactive, :math:`n + \kappa`: a float or (d,)."""
+        if not self.interferes:
+            return self.noise_variance
+        return self.noise_variance + self.interference_variances
+
+    @property
+    def noiseless(self) -> bool:
+        """Whether no coordinate ever has noise."""
+        return not (self.interferes or np.any(self.noise_variance))
 
     @property
     def label_power(self) -> float:
@@ -370,7 +447,10 @@ class BlockModel:
         variances = np.where(active, self.signal_variances, self.leakage_variances)
         clean = generator.standard_normal((n, self.dim)) * np.sqrt(variances)
         label_noise = np.sqrt(self.label_noise_variance) * generator.standard_normal(n)
-        noise = np.sqrt(self.noise_variance) * generator.standard_normal((n, self.dim))
+        noise_variance = self.noise_variance
+        if self.interferes:
+            noise_variance = np.where(active, noise_variance, self.idle_noise)
+        noise = np.sqrt(noise_variance) * generator.standard_normal((n, self.dim))
         return Sample(clean + noise, clean @ self.coefficients + label_noise, groups)
 
     # --- value semantics ----------------------------------------------------------------------
@@ -410,9 +490,10 @@ class BlockModel:
         }
         if self.rotations is not None:
             fields["rotations"] = [basis.tolist() for basis in self.rotations]
-        leakage = self.leakage_variances
-        if not np.diff(leakage).any():
-            fields["leakage_variances"] = float(leakage[0])
+        for name in ("leakage_variances", "interference_variances"):
+            values = getattr(self, name)
+            if not np.diff(values).any():
+                fields[name] = float(values[0])
         parts = [
             f"{name}={value!r}"
             for name, value in fields.items()
@@ -427,10 +508,15 @@ class BlockModel:
         >>> BlockModel.isotropic(1024, 8, noise_variance=0.5).summary
         'BlockModel dim=1024 experts=8 noise_variance=0.5 null_risk=1'
         """
+        noise = self.noise_variance
+        noise_text = (
+            f"{noise:g}" if isinstance(noise, float) else f"{noise.min():g}..{noise.max():g}"
+        )
         leaking = "" if self.strict else " leaking"
+        interfering = " interfering" if self.interferes else ""
         return (
             f"BlockModel dim={self.dim} experts={self.experts} "
-            f"noise_variance={self.noise_variance:g} null_risk={self.null_risk:g}{leaking}"
+            f"noise_variance={noise_text} null_risk={self.null_risk:g}{leaking}{interfering}"
         )
 
     def fields(self) -> dict[str, Any]:
@@ -480,8 +566,8 @@ def _rebuild(fields: dict[str, Any]) -> BlockModel:
     return BlockModel(**fields)
 
 
-def _checked_blocks(block_of: ArrayLike, experts: int) -> IntArray:
-    """``block_of`` as a new read-only array (d,) of integers from 0 to ``experts`` - 1."""
+def checked_blocks(block_of: ArrayLike, experts: int) -> IntArray:
+    """``block_of`` as a new read-only array (d,) of integers, each of 0 to ``experts`` - 1."""
     given = regular_array("block_of", block_of)
     if given.ndim != 1 or given.size == 0:
         raise ArgumentError("block_of", f"must have shape (d,) with d > 0, got {given.shape}")
@@ -495,5 +581,12 @@ def _checked_blocks(block_of: ArrayLike, experts: int) -> IntArray:
             f"got {given[bad[0]]} at index {bad[0]}",
         )
     blocks = given.astype(np.int64)
+    sizes = np.bincount(blocks, minlength=experts)
+    if not sizes.all():
+        raise ArgumentError(
+            "block_of",
+            f"must give every expert a coordinate, got none for {int(np.argmin(sizes))} "
+            f"(of {experts} experts)",
+        )
     read_only(blocks)
     return blocks

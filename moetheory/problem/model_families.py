@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import ArgumentError, Mention, OutOfRangeError
 from moetheory.common.validation import (
     count,
@@ -83,6 +84,7 @@ def power_law(
 def from_covariances(
     covariances: Sequence[ArrayLike],
     coefficients: Sequence[ArrayLike],
+    noise_covariances: Sequence[ArrayLike] | None,
     group_probabilities: ArrayLike | None,
 ) -> dict[str, Any]:
     """The fields of `BlockModel.from_covariances` that it does not take as they are given."""
@@ -90,17 +92,18 @@ def from_covariances(
     if not matrices:
         raise ArgumentError("covariances", "must hold at least one matrix, got none")
     diagonal = [eigenbasis.diagonalise(f"covariances[{g}]", c) for g, c in enumerate(matrices)]
+    if noise_covariances is not None:
+        diagonal = _whitened(diagonal, noise_covariances)
     if len(betas) != len(matrices):
         raise ArgumentError(
             "coefficients",
             f"must hold one vector for each of the {len(matrices)} covariances, got {len(betas)}",
         )
-    spectra, bases, rotated = [], [], []
+    spectra, rotated = [], []
     for g, ((eigenvalues, basis), beta) in enumerate(zip(diagonal, betas, strict=True)):
         given = vector(f"coefficients[{g}]", beta, length=len(eigenvalues))
         zero_or_within(f"coefficients[{g}]", given, limits.NUMBERS)
         spectra.append(limits.without_rounding(eigenvalues))
-        bases.append(basis)
         rotated.append(limits.without_rounding(basis.T @ given))
         for name, values in (
             (f"covariances[{g}] (its eigenvalues)", spectra[g]),
@@ -117,5 +120,35 @@ def from_covariances(
         "block_of": np.repeat(np.arange(experts), [len(spectrum) for spectrum in spectra]),
         "signal_variances": np.concatenate(spectra),
         "coefficients": np.concatenate(rotated),
-        "rotations": bases,
+        # the basis of whitened coordinates is not orthogonal
+        "rotations": None if noise_covariances is not None else [basis for _, basis in diagonal],
     }
+
+
+def _whitened(
+    diagonal: Sequence[tuple[FloatArray, FloatArray]], noise_covariances: Sequence[ArrayLike]
+) -> list[tuple[FloatArray, FloatArray]]:
+    r"""The eigenvalues and the basis of each block where its noise is the identity.
+
+    With the covariance :math:`\Sigma = V\Lambda V^\top` (given as :math:`\Lambda, V`), the noise
+    covariance N, and the singular values of :math:`N^{-1/2}V\Lambda^{1/2} = UDW^\top`, the clean
+    covariance of :math:`z = U^\top N^{-1/2}x` is :math:`D^2`. The basis is :math:`N^{1/2}U`, by
+    which :math:`x = N^{1/2}Uz` and coefficients become :math:`U^\top N^{1/2}\beta`.
+    """
+    noises = members("noise_covariances", noise_covariances)
+    if len(noises) != len(diagonal):
+        raise ArgumentError(
+            "noise_covariances",
+            f"must hold one matrix for each of the {len(diagonal)} covariances, got {len(noises)}",
+        )
+    whitened = []
+    for g, (noise, (spectrum, basis)) in enumerate(zip(noises, diagonal, strict=True)):
+        variances, noise_basis = eigenbasis.positive_definite(
+            f"noise_covariances[{g}]", noise, len(spectrum)
+        )
+        deviations = np.sqrt(variances)
+        root = (noise_basis.T @ basis) * np.sqrt(spectrum) / deviations[:, np.newaxis]
+        left, singular, _ = np.linalg.svd(root)
+        # ascending, as without correlated noise
+        whitened.append((singular[::-1] ** 2, (noise_basis * deviations) @ left[:, ::-1]))
+    return whitened

@@ -16,7 +16,8 @@ from moetheory.common.validation import shown
 LONGEST_INTEGER = 4000  # characters, beyond all floats
 LARGEST = 2**30  # bytes of a file that is read
 _FORMAT = "moetheory.BlockModel"
-_SCHEMA = 1
+_SCHEMA = 2
+_ABSENT = {1: {"interference_variances": 0.0}}  # of files of older schemas: fields with their value
 _SHOWN = 8  # the most keys that a message lists
 _DEPTH = 3  # of nested lists: the matrices of rotations
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # how a file in UTF-16 begins, or in UTF-32
@@ -48,7 +49,9 @@ def read(path: Path, names: Collection[str]) -> dict[str, Any]:
     content = _parsed(path)
     if not isinstance(content, dict):
         raise ValueError(f"{place} must hold a JSON object, got a {type(content).__name__}")
-    wanted = {"format", "schema", *names}
+    schema = content.get("schema")
+    absent = _ABSENT.get(schema, {}) if type(schema) is int else {}
+    wanted = {"format", "schema", *names} - set(absent)
     for problem, keys in (
         ("unknown", set(content) - wanted),
         ("missing", wanted - set(content)),
@@ -59,12 +62,12 @@ def read(path: Path, names: Collection[str]) -> dict[str, Any]:
             )
     kind = (content.pop("format"), content.pop("schema"))
     # for Python 1 and True and 1.0 are equal
-    if kind != (_FORMAT, _SCHEMA) or type(kind[1]) is not int:
-        raise ValueError(f"{place} must be a {_FORMAT} of schema {_SCHEMA}, got {shown(kind)}")
+    if kind[0] != _FORMAT or type(schema) is not int or schema not in (*_ABSENT, _SCHEMA):
+        raise ValueError(f"{place} must be a {_FORMAT} of schema 1 to {_SCHEMA}, got {shown(kind)}")
     for name, value in content.items():
         if isinstance(value, list):
             _require_numbers(f"{place}: {name}", value, _DEPTH)
-    return content
+    return {**absent, **content}
 
 
 def named(path: Path) -> str:

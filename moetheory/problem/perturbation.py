@@ -16,6 +16,7 @@ from moetheory.common.text import code, fits_screen
 from moetheory.common.validation import (
     count,
     number,
+    number_or_vector,
     read_only,
     real_array,
     shown,
@@ -27,6 +28,7 @@ from moetheory.problem.probabilities import normalised
 
 MOST_DEVIATIONS = 1e8  # a mean of more would leave few digits of the noise drawn around it
 MOST_CONFUSED = 2**14  # groups of a confusion matrix: 2 GiB
+MOST_VARIANCES_SHOWN = 16  # the most variances that are written out
 MOST_GROUPS_SHOWN = 16  # the largest confusion matrix that may be written out
 
 
@@ -46,8 +48,9 @@ class Perturbation(Frozen):
 
     Parameters
     ----------
-    noise_variance : float, optional
-        :math:`\sigma_o^2`; the noise variance of the model if not given.
+    noise_variance : float or (d,) array, optional
+        :math:`\sigma_o^2`, or that of each coordinate; the noise variance of the model if not
+        given. The attribute is a float where all are equal.
     confusion : (K, K) array, optional
         The misrouting matrix. Row i holds the probabilities with which an input of group i is
         taken for each group j, whatever the input is. Rows sum to 1 within 1e-9 (float32: 1e-6)
@@ -61,6 +64,10 @@ class Perturbation(Frozen):
     erasure : float
         The probability :math:`\tau` with which each coordinate is dropped (set to zero),
         independently. For a model with ``rotations`` these are the coordinates before the rotation.
+    interference_variances : float or (d,) array, optional
+        The variance of the noise that each coordinate has in addition while its block is inactive
+        (that of the group of the input, also if it is misrouted); the interference of the model
+        if not given.
     radius : float
         The length :math:`\delta_{\max}`. Every test input is shifted by the vector of at most this
         length that makes the squared error largest. For oracle routing and dense only.
@@ -97,26 +104,25 @@ class Perturbation(Frozen):
     0.5555556
     """
 
-    noise_variance: float | None
+    noise_variance: float | FloatArray | None
     confusion: FloatArray | None
     drag: float
     noise: Any
     erasure: float
     radius: float
+    interference_variances: float | FloatArray | None
 
     def __init__(
         self,
-        noise_variance: float | None = None,
+        noise_variance: ArrayLike | None = None,
         confusion: ArrayLike | None = None,
         drag: float = 0.0,
         *,
         noise: Any = None,
         erasure: float = 0.0,
         radius: float = 0.0,
+        interference_variances: ArrayLike | None = None,
     ) -> None:
-        if noise_variance is not None:
-            noise_variance = number("noise_variance", noise_variance, minimum=0.0)
-            zero_or_within("noise_variance", noise_variance, limits.NUMBERS)
         drag = checked_drag(drag)
         if drag and confusion is None:
             raise ArgumentError(
@@ -129,12 +135,15 @@ class Perturbation(Frozen):
         radius = number("radius", radius, minimum=0.0)
         zero_or_within("radius", radius, limits.LENGTHS)
         for name, value in {
-            "noise_variance": noise_variance,
+            "noise_variance": _checked_variances("noise_variance", noise_variance),
             "confusion": None if confusion is None else _checked_confusion(confusion),
             "drag": drag,
             "noise": None if noise is None else _checked_noise(noise),
             "erasure": number("erasure", erasure, minimum=0.0, below=1.0),
             "radius": radius,
+            "interference_variances": _checked_variances(
+                "interference_variances", interference_variances
+            ),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -148,12 +157,13 @@ class Perturbation(Frozen):
     def _code(self, confusion: str | None) -> str:
         """The call that makes this perturbation, with a text for its confusion matrix."""
         parts = {
-            "noise_variance": self.noise_variance,
+            "noise_variance": _variances_text(self.noise_variance),
             "confusion": confusion,
             "drag": self.drag or None,
             "noise": None if self.noise is None else _distribution_text(self.noise),
             "erasure": self.erasure or None,
             "radius": self.radius or None,
+            "interference_variances": _variances_text(self.interference_variances),
         }
         given = ", ".join(f"{name}={value}" for name, value in parts.items() if value is not None)
         return code(f"Perturbation({given})")
@@ -169,7 +179,11 @@ class Perturbation(Frozen):
     def __hash__(self) -> int:
         confusion = None if self.confusion is None else self.confusion.tobytes()
         law = None if self.noise is None else self.noise.dist.name
-        given = (self.noise_variance, confusion, self.drag, law, self.erasure, self.radius)
+        variances = (
+            each.tobytes() if isinstance(each, np.ndarray) else each
+            for each in (self.noise_variance, self.interference_variances)
+        )
+        given = (*variances, confusion, self.drag, law, self.erasure, self.radius)
         return hash(("Perturbation", *given))
 
     def replace(self, **changes: Any) -> Perturbation:
@@ -179,16 +193,37 @@ class Perturbation(Frozen):
                 raise ArgumentKeyError(name, f"is unknown: replace() takes {', '.join(vars(self))}")
         return Perturbation(**{**vars(self), **changes})
 
-    def noise_of(self, own: float) -> float:
+    def noise_of(self, own: ArrayLike) -> float | FloatArray:
         r"""The test noise variance :math:`\sigma_o^2`, for a model with noise variance ``own``."""
-        own = number("own", own, minimum=0.0)
+        own = number_or_vector("own", own, minimum=0.0)
         return own if self.noise_variance is None else self.noise_variance
+
+    def interference_of(self, own: ArrayLike) -> float | FloatArray:
+        """The interference at test time, for a model with interference variances ``own``."""
+        own = number_or_vector("own", own, minimum=0.0)
+        return own if self.interference_variances is None else self.interference_variances
 
     def taken(self, shares: FloatArray) -> FloatArray:
         """The shares of inputs taken for each group, (K,), from the true ``shares``."""
         length = None if self.confusion is None else len(self.confusion)
         shares = vector("shares", shares, length=length)
         return shares if self.confusion is None else np.asarray(shares @ self.confusion)
+
+
+def _checked_variances(name: str, given: ArrayLike | None) -> float | FloatArray | None:
+    """``given`` as a float or an array of variances; None as it is."""
+    if given is None:
+        return None
+    variances = number_or_vector(name, given, minimum=0.0)
+    zero_or_within(name, variances, limits.NUMBERS)
+    return variances
+
+
+def _variances_text(variances: float | FloatArray | None) -> str | None:
+    """The variances as code, or their number if they are many; None as it is."""
+    if isinstance(variances, np.ndarray) and len(variances) > MOST_VARIANCES_SHOWN:
+        return f"<{len(variances)} numbers>"
+    return None if variances is None else repr(getattr(variances, "tolist", lambda: variances)())
 
 
 def checked_drag(drag: float) -> float:

@@ -101,10 +101,11 @@ def simulate(
     drawn as what the fit depends on, which does not grow with n, and nothing is tested on data:
     the risk of a fit is the quadratic form
 
-    .. math:: \sum_g p_g \Big( \sum_m S_{gm}(b_m-\hat\beta_{gm})^2
-              + \sigma^2\|\hat\beta_g\|^2 \Big) + \omega^2,
+    .. math:: \sum_g p_g \sum_m \big( S_{gm}(b_m-\hat\beta_{gm})^2
+              + N_{gm}\hat\beta_{gm}^2 \big) + \omega^2,
 
-    :math:`S_{gm}` the clean variance (:math:`\lambda_m` on block g, :math:`\nu_m` off it) and
+    :math:`S_{gm}` the clean variance (:math:`\lambda_m` on block g, :math:`\nu_m` off it),
+    :math:`N_{gm}` that of the noise (:math:`n_m` on, :math:`n_m+\kappa_m` off) and
     :math:`\hat\beta_g` what an input of group g meets: :math:`\hat\beta`, or expert g on its
     block and zero off it; with ``under`` the one that it becomes there (docs/theory.md §7).
 
@@ -126,8 +127,9 @@ def simulate(
         risks given the squares ("identity"), for all estimators. With ``samples``: "law": experts
         without ridge, their coefficients drawn from their law, about 1 number a coordinate.
         "statistics": rows that have the normal equations of the training set in law, at most
-        2 d for dense (strict blocks) and :math:`s_g` for an expert. "data": every sample, which
-        is what all estimators then share, so that their differences are paired.
+        2 d for dense (strict blocks without interference) and :math:`s_g` for an expert.
+        "data": every sample, which is what all estimators then share, so that their differences
+        are paired.
     replicates : int, optional
         From 2 to 10¹⁵, and of test samples or inputs 2 for each group; if not given 1000
         training sets or 100 000 test samples or inputs.

@@ -76,32 +76,43 @@ def heavy_tail(
     labels = regressions.null_excess + model.label_noise_variance
     if not np.any(labels[regressions.counts > 0] > 0.0):
         return None  # nothing to fit
-    if model.noise_variance == 0.0:
-        return _noiseless_dense_tail(regressions.counts, model)
-    return _regression_tail("", int(regressions.counts.sum()), model.dim)
+    if np.all(model.noise_variance):
+        return _regression_tail("", int(regressions.counts.sum()), model.dim)
+    return _partly_noisy_dense_tail(regressions.counts, model)
 
 
-def _noiseless_dense_tail(samples: IntArray, model: BlockModel) -> HeavyTail | None:
-    """The heavy tail of dense on clean features, σ² = 0.
+def _partly_noisy_dense_tail(samples: IntArray, model: BlockModel) -> HeavyTail | None:
+    """The heavy tail of dense where some coordinates have no noise while their block is active.
 
-    A coordinate that does not leak varies in the samples of its own group alone. These
+    A coordinate has variance λ + n in the samples of its own group and ν + n + κ in all others.
+    Where only the first is positive, it varies in the samples of its own group alone. These
     coordinates take as many samples of their group; what is left fits those that all groups see.
+    Where that is too few for them, the samples of a group use both kinds of coordinates.
     """
-    if model.label_noise_variance == 0.0:
-        return None  # labels are fitted exactly
-    leaks = model.leakage_variances > 0.0
+    if _labels_are_fitted_exactly(model):
+        return None
+    common = (model.leakage_variances > 0.0) | (np.asarray(model.idle_noise) > 0.0)
     private = np.bincount(
-        model.block_of, ~leaks & (model.signal_variances > 0.0), minlength=model.experts
+        model.block_of, ~common & (model.signal_variances > 0.0), minlength=model.experts
     ).astype(np.int64)
+    shared = int(np.count_nonzero(common))
+    left = int(np.maximum(samples - private, 0).sum())
+    fitted = private if left >= shared else private + shared
     parts = [
-        _regression_tail(f"group {g} has ", int(samples[g]), int(private[g]))
+        _regression_tail(f"group {g} has ", int(samples[g]), int(fitted[g]))
         for g in np.flatnonzero((samples > 0) & (private > 0))
     ]
-    if leaks.any():
-        left = int(np.maximum(samples - private, 0).sum())
-        parts.append(_regression_tail("all groups have ", left, int(np.count_nonzero(leaks))))
+    if shared and left:
+        parts.append(_regression_tail("all groups have ", left, shared))
     found = [part for part in parts if part is not None]
     return min(found, key=lambda part: get_args(Moment).index(part.infinite)) if found else None
+
+
+def _labels_are_fitted_exactly(model: BlockModel) -> bool:
+    """Whether labels are a linear function of the noisy features: no error is left to fit."""
+    signal = (model.signal_variances > 0.0) | (model.leakage_variances > 0.0)
+    noisy_signal = signal & (model.coefficients != 0.0) & (np.asarray(model.idle_noise) > 0.0)
+    return model.label_noise_variance == 0.0 and not noisy_signal.any()
 
 
 def _regression_tail(who: str, samples: int, coordinates: int) -> HeavyTail | None:

@@ -18,6 +18,7 @@ from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.errors import RareGroupWarning
 from moetheory.kernels import stratum_counts
 from moetheory.predictors.error_variances import ErrorCases, error_cases
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.predictors.routing_bounds import routing_error_bound
 from moetheory.problem.estimators import Estimator, MoE, routes_by_input
@@ -131,9 +132,21 @@ def _signal_powers(model: BlockModel) -> FloatArray:
     return np.asarray(model.coefficients**2 * model.signal_variances)
 
 
+def _routing_costs(model: BlockModel) -> FloatArray:
+    r"""A bound on what a coordinate costs if its expert is not chosen and if it is, wrongly, (d,).
+
+    .. math:: \theta^2(\lambda+n) + \theta^2(n+\kappa) \le b^2\lambda + \theta^2\kappa .
+    """
+    costs = _signal_powers(model)
+    if model.interferes:
+        theta = unchecked_optimal_coefficients(MoE(), model)
+        costs = costs + theta**2 * model.interference_variances
+    return costs
+
+
 def _gate_errs_unseen(estimates: Estimates, place: int, model: BlockModel) -> bool:
     """Whether what a gate loses comes from a few of the inputs, and more may be unseen."""
-    costs = block_sums(_signal_powers(model), model.block_of)
+    costs = block_sums(_routing_costs(model), model.block_of)
     sem, mean = _sem(estimates, place), float(estimates.means[place])
     bound = routing_error_bound(model, costs)
     if bound <= NEVER * mean:

@@ -17,6 +17,8 @@ from moetheory.common.validation import count
 from moetheory.predictors.spiked_design import Design
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
+from moetheory.problem.sample_counts import counts_of
+from moetheory.simulation.methods.base import group_noise_variances
 
 REPLICATES = 100
 # part of the reproducibility contract: numbers in the matrices of a chunk
@@ -83,15 +85,17 @@ def simulate_spectrum(
 
     .. math:: \bar X = X + E,\quad E_{ij} \sim N(0, \sigma^2/n),
 
-    for dense the whole matrix, for expert g its :math:`n_g` rows and :math:`s_g` columns,
-    decomposed by a plain singular value decomposition: no formula is used. X has the singular
-    values :math:`\ell_m = (n_g/n)\lambda_m` in coordinate directions, as good as any others in
-    isotropic noise.
+    or in general :math:`N(0, N_{gj}/n)`, the noise of coordinate j in the group of row i; for
+    dense the whole matrix, for expert g its :math:`n_g` rows and :math:`s_g` columns,
+    decomposed by a plain singular value decomposition: no formula is used. X has the squared
+    singular values :math:`\ell_m = (n_g/n)\lambda_m`; right singular vectors are coordinates, left
+    ones are rows of the group, as good as any others of that group.
 
     Observed singular values are matched with spikes by order within a predictor. Spikes that
     are equal share: each gets their mean squared singular value, and the sum of its squared
     overlaps with their vectors. Spikes that are closer than the fluctuations, of order
-    :math:`n^{-1/2}`, are told apart no better than their order is.
+    :math:`n^{-1/2}`, are told apart no better than their order is. Noise of several variances may
+    change this order, and a loud coordinate without signal may come before a spike.
 
     Parameters
     ----------
@@ -136,6 +140,7 @@ def simulate_spectrum(
     True
     """
     design = Design.of(estimator, model, samples)
+    counts = counts_of(samples, model)
     most = MOST_NUMBERS // max(4 * len(design.signal), 1)  # of results, which are all kept
     total = count("replicates", replicates, minimum=2, maximum=most)
     largest = float(np.max(design.rows.astype(np.float64) * design.columns))
@@ -152,12 +157,13 @@ def simulate_spectrum(
             # in falling order, like singular values
             own = own[np.argsort(-design.signal[own])]
             shape = int(design.rows[predictor]), int(design.columns[predictor])
+            deviations = _noise_deviations(design, model, counts, predictor, own)
             chunk = max(1, CHUNK // math.prod(shape))
             for number, start in enumerate(range(0, total, chunk)):
                 noise = stream(entropy, number, (predictor,)).standard_normal(
                     (min(chunk, total - start), *shape)
                 )
-                noise *= math.sqrt(model.noise_variance / design.samples)
+                noise *= deviations
                 found[:, start : start + chunk, own] = _decompositions(design.signal[own], noise)
     raw, values, left, right = found
     condition, contraction = design.conditioning(raw)
@@ -172,6 +178,28 @@ def simulate_spectrum(
         replicates=total,
         entropy=entropy,
     )
+
+
+def _noise_deviations(
+    design: Design, model: BlockModel, counts: IntArray, predictor: int, own: IntArray
+) -> float | FloatArray:
+    """Standard deviations of the noise that a predictor observes: one, or one for each entry.
+
+    The spikes ``own`` have the first rows and columns, in their order.
+    """
+    variances = group_noise_variances(model)
+    if isinstance(variances, float):
+        return math.sqrt(variances / design.samples)
+    dense = len(design.rows) == 1
+    spikes, groups = design.coordinates[own], design.groups[own]
+    seen = np.flatnonzero(dense | (model.block_of == predictor))
+    columns = np.concatenate([spikes, np.setdiff1d(seen, spikes)])
+    all_groups = np.arange(model.experts)
+    others = np.where(dense | (all_groups == predictor), counts, 0)
+    others = others - np.bincount(groups, minlength=model.experts)
+    rows = np.concatenate([groups, np.repeat(all_groups, others)])
+    by_group = np.broadcast_to(variances, (model.experts, model.dim))
+    return np.asarray(np.sqrt(by_group[rows[:, np.newaxis], columns] / design.samples))
 
 
 def _decompositions(signal: FloatArray, matrices: FloatArray) -> FloatArray:

@@ -15,10 +15,16 @@ from moetheory.predictors.perturbed_risks import require_defined_perturbation
 from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
+from moetheory.theory.order_changes import AMPLITUDES
 
-NUMBERS = ("noise_variance", "leakage_variances", "label_noise_variance")  # of a model
+NUMBERS = (  # of a model
+    "noise_variance",
+    "leakage_variances",
+    "interference_variances",
+    "label_noise_variance",
+)
 PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
-QUANTITIES = (*NUMBERS, "leakage", "samples", "steps", *PERTURBED)
+QUANTITIES = (*NUMBERS, *AMPLITUDES, "samples", "steps", *PERTURBED)
 
 
 class SweepPoint(NamedTuple):
@@ -81,14 +87,22 @@ def _point(
     with named(name):
         if over in PERTURBED:
             under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
-        elif over == "leakage":
-            overlap = number(over, value, minimum=0.0, below=1e150)  # it will be squared
-            model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
+        elif over in AMPLITUDES:
+            amplitude = number(over, value, minimum=0.0, below=1e150)  # it will be squared
+            model = _with_amplitude(model, over, amplitude)
         elif over in NUMBERS:
             model = model.replace(**{over: value})
         elif over != "samples":
             raise ArgumentError("over", f"must be one of {', '.join(QUANTITIES)}, got {over!r}")
     return SweepPoint(name, model, samples, under)
+
+
+def _with_amplitude(model: BlockModel, over: str, amplitude: float) -> BlockModel:
+    r"""The model with leakage, interference or overlap of an ``amplitude`` :math:`\alpha`."""
+    variances = amplitude**2 * model.signal_variances
+    if over == "overlap":
+        return model.replace(noise_variance=model.noise_variance + variances)
+    return model.replace(**{f"{over}_variances": variances})
 
 
 def _perturbed(

@@ -63,9 +63,12 @@ def sweep(
         The model, or a factory ``value -> model``.
     over : str
         "samples", the size of the training sets; "steps" of gradient descent, with risks in closed
-        form, or with ``samples`` simulated; "leakage", the overlap :math:`\alpha` that makes the
-        leakage variances :math:`\alpha^2` times the signal variances; a constructor argument of
-        the model that takes one number; or what a `Perturbation` has at test time:
+        form, or with ``samples`` simulated; "leakage" or "interference", the amplitude
+        :math:`\alpha` that makes the leakage variances, or the interference variances,
+        :math:`\alpha^2` times the signal variances; "overlap", the amplitude :math:`\alpha` with
+        which every coordinate has :math:`\alpha^2` times its signal variance as noise beside that
+        of the model; a constructor argument of the model that takes one number; or what a
+        `Perturbation` has at test time:
         "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
         `even_confusion`; "erasure", :math:`\tau`; "radius", :math:`\delta_{\max}`. With a factory
         only "samples" is more than the name of the column, which may be anything but "steps".

@@ -30,7 +30,7 @@ from moetheory.problem.model import BlockModel
 
 def _symbolic() -> Symbolic:
     """Both sides for one direction; risks are sums over directions, so that it covers any model."""
-    one = direction(leaking=True)
+    one = direction(leaking=True, interfering=True)
     return one.claim(one.moe, one.null, scope="any model")
 
 

@@ -29,7 +29,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moetheory.claims import spiked_designs as designs
-from moetheory.claims.assumptions import SOME_NOISE, SOME_SIGNAL, STRICT_BLOCKS, Assumption
+from moetheory.claims.assumptions import (
+    ONE_NOISE,
+    SOME_NOISE,
+    SOME_SIGNAL,
+    STRICT_BLOCKS,
+    Assumption,
+)
 from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Side, Theorem
 from moetheory.claims.domains import Values
@@ -258,7 +264,7 @@ THEOREM = Theorem(
     ),
     guarantee="limit at a fixed number of spikes, fluctuations n^(-1/2); order of kappa as stated",
     source="[SNB] Theorem 4.7; docs/theory.md §8",
-    assumptions=(STRICT_BLOCKS, SOME_SIGNAL, FEW_SPIKES, SOME_NOISE),
+    assumptions=(STRICT_BLOCKS, ONE_NOISE, SOME_SIGNAL, FEW_SPIKES, SOME_NOISE),
     claims=(
         _claim_about_design(
             "a stronger spike is seen as a stronger one",

@@ -35,6 +35,7 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.claims.assumptions import (
+    ONE_NOISE,
     SEVERAL_GROUPS,
     SOME_LABEL_SIGNAL,
     SOME_NOISE,
@@ -241,6 +242,7 @@ THEOREM = Theorem(
     source="docs/theory.md §6",
     assumptions=(
         STRICT_BLOCKS,
+        ONE_NOISE,
         SOME_LABEL_SIGNAL,
         SOME_NOISE,
         SEVERAL_GROUPS,

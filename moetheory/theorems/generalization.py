@@ -5,10 +5,13 @@ Statement:
     labels that depend on the features,
 
     .. math:: R_{\mathrm{dense}} - R_{\mathrm{MoE}}
-              = \sum_m \frac{p(1-p)\,\sigma^2b^2\lambda^2}{(p\lambda+\sigma^2)(\lambda+\sigma^2)}
-              \ge 0 .
+              = \sum_m \frac{p(1-p)\,(n+\kappa)b^2\lambda^2}{(p\lambda+\bar n)(\lambda+n)} \ge 0,
+              \qquad \bar n = n + (1-p)\kappa .
 
-    With a single group both sides of the ordering are equal and the gap is zero.
+    With one noise variance and no interference :math:`n+\kappa`, n and :math:`\bar n` are
+    :math:`\sigma^2`. With a single group both sides of the ordering are equal and the gap is zero.
+    This is the special case of strict blocks, in which experts on their own block see all that
+    matters; ``noise-filter`` is the theorem for any covariances of signal and noise.
 
 Guarantee:
     - Ordering :math:`R_{\mathrm{MoE}} \le R_{\mathrm{dense}}`: proved by certificate, direction by
@@ -37,7 +40,7 @@ def _difference(model: BlockModel) -> float:
 
 def _ordering() -> Symbolic:
     """The risks of MoE and dense for one direction."""
-    one = direction(leaking=False)
+    one = direction(leaking=False, interfering=True)
     return one.claim(one.moe, one.dense)
 
 
@@ -45,7 +48,7 @@ def _gap_claim(name: str, *, leaking: bool) -> Claim:
     """The claim that the difference of the risks is the closed form of the gap."""
 
     def symbolic() -> Symbolic:
-        one = direction(leaking=leaking)
+        one = direction(leaking=leaking, interfering=True)
         return one.claim(one.dense - one.moe, one.gap)
 
     return Claim(
@@ -65,11 +68,12 @@ THEOREM = Theorem(
         "With strict blocks and oracle routing, the population-optimal mixture of linear experts "
         "never has a larger excess risk than the population-optimal dense linear predictor. The "
         "gap is zero only if every direction that carries label signal belongs to a group of "
-        "probability zero or one."
+        "probability zero or one, or has no noise while its block is inactive. The theorem "
+        "noise-filter is the general case."
     ),
     latex=(
-        r"R_{\mathrm{dense}} - R_{\mathrm{MoE}} = \sum_m \frac{p(1-p)\,\sigma^2 b^2\lambda^2}"
-        r"{(p\lambda+\sigma^2)(\lambda+\sigma^2)} \ge 0"
+        r"R_{\mathrm{dense}} - R_{\mathrm{MoE}} = \sum_m \frac{p(1-p)\,(n+\kappa) b^2\lambda^2}"
+        r"{(p\lambda+\bar n)(\lambda+n)} \ge 0"
     ),
     guarantee="identity, hence a tight ordering",
     source="[SNB] Theorem 4.2; docs/theory.md §2",

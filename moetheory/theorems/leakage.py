@@ -1,4 +1,4 @@
-r"""Where blocks overlap the MoE misses what leaks, and beyond some overlap dense is better.
+r"""Where blocks leak the MoE misses what leaks, and beyond some leakage dense is better.
 
 Statement:
     With leakage :math:`\nu = \alpha^2\lambda` in inactive blocks,
@@ -7,7 +7,7 @@ Statement:
               \frac{\partial}{\partial\nu}(R_{\mathrm{dense}} - R_{\mathrm{MoE}}) < 0, \quad
               R_{\mathrm{dense}}(1) \le R_{\mathrm{MoE}}(1),
 
-    so one overlap below 1 separates where MoE and where dense is better.
+    so one amplitude :math:`\alpha` below 1 separates where MoE and where dense is better.
 
 Guarantee:
     - Exact equality of the MoE's loss: proved by certificate, checked by simulation, also with a
@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.claims.assumptions import SEVERAL_GROUPS, SOME_LABEL_SIGNAL
+from moetheory.claims.assumptions import NO_INTERFERENCE, SEVERAL_GROUPS, SOME_LABEL_SIGNAL
 from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem, accepted_models, as_trained
 from moetheory.claims.domains import Values
@@ -50,28 +50,28 @@ from moetheory.problem.model import BlockModel
 from moetheory.theory.order_changes import crossover
 
 
-def _leaking(model: BlockModel, overlap: float) -> BlockModel:
-    """The model with an overlap alpha of its blocks."""
-    return model.replace(leakage_variances=overlap**2 * model.signal_variances)
+def _leaking(model: BlockModel, amplitude: float) -> BlockModel:
+    """The model with leakage of an amplitude alpha."""
+    return model.replace(leakage_variances=amplitude**2 * model.signal_variances)
 
 
-def _given_and_leaking(overlap: float) -> Points:
-    """The points of a claim: the user's model, and that with an overlap."""
+def _given_and_leaking(amplitude: float) -> Points:
+    """The points of a claim: the user's model, and that with leakage of an amplitude."""
 
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        leakages = (model.leakage_variances, overlap**2 * model.signal_variances)
+        leakages = (model.leakage_variances, amplitude**2 * model.signal_variances)
         models = accepted_models(lambda nu: model.replace(leakage_variances=nu), leakages)
         return list(dict.fromkeys(models))
 
     return points
 
 
-def _overlap_label(model: BlockModel) -> str:
-    """The overlap, or K if no single overlap leads to the leakage, as the name of a point."""
+def _amplitude_label(model: BlockModel) -> str:
+    """The amplitude, or K if no single one leads to the leakage, as the name of a point."""
     signal, leakage = model.signal_variances, model.leakage_variances
-    overlap = math.sqrt(float(leakage.max()) / (float(signal.max()) or 1.0))
-    if np.allclose(leakage, overlap**2 * signal, rtol=1e-9, atol=0.0):
-        return f"α={overlap:.3g}"
+    amplitude = math.sqrt(float(leakage.max()) / (float(signal.max()) or 1.0))
+    if np.allclose(leakage, amplitude**2 * signal, rtol=1e-9, atol=0.0):
+        return f"α={amplitude:.3g}"
     return f"K={model.experts}"
 
 
@@ -85,9 +85,9 @@ def _strict_excess_and_leaked_signal(model: BlockModel) -> float:
     return moe_excess(strict) + float(leaked @ model.coefficients**2)
 
 
-def _loss_identity() -> Symbolic:
+def _loss_identity(*, interfering: bool) -> Symbolic:
     """The MoE's excess risk with leakage, and with strict blocks plus the leaked signal."""
-    one, strict = direction(leaking=True), direction(leaking=False)
+    one, strict = (direction(leaking=each, interfering=interfering) for each in (True, False))
     return one.claim(one.moe, strict.moe + (one.moment - one.active) * one.coefficient**2)
 
 
@@ -121,7 +121,7 @@ def _sum_across(pair: Any, dense: int) -> float:
     return dense_excess(pair[dense]) + moe_excess(pair[1 - dense])
 
 
-def _full_overlap() -> Symbolic:
+def _full_leakage() -> Symbolic:
     """The risks of dense and MoE where nu = lambda."""
     one = direction(leaking=True)
     alike = {one.leakage: one.signal}
@@ -136,42 +136,45 @@ def _full_overlap() -> Symbolic:
 
 
 @lru_cache(maxsize=32)
-def _crossover_overlap(model: BlockModel) -> float:
-    """The overlap from which on dense is better; 0 if dense is never worse."""
+def _crossover_amplitude(model: BlockModel) -> float:
+    """The amplitude from which on dense is better; 0 if dense is never worse."""
     return crossover(Dense(), MoE(), model, over="leakage")
 
 
 def _crossover_claim(factor: float) -> Claim:
-    """The claim on which is better at ``factor`` times the overlap of the crossover."""
+    """The claim on which is better at ``factor`` times the amplitude of the crossover."""
 
     def points(model: BlockModel) -> Sequence[BlockModel]:
-        end = _crossover_overlap(model)
+        end = _crossover_amplitude(model)
         return [_leaking(model, factor * end)] if 0.0 < end < math.inf else []
 
-    return crossover_claim(factor, as_trained, points, _overlap_label)
+    return crossover_claim(factor, as_trained, points, _amplitude_label)
 
 
-LOSS = Claim(
-    name="MoE == MoE of strict blocks + sum (1-p) nu b^2",
-    relation="==",
-    left=moe_excess,
-    right=_strict_excess_and_leaked_signal,
-    symbolic=_loss_identity,
-    weights=weight_of(MoE()),
-    resolution=PERTURBED,
-    control=1.01,
-    points=_given_and_leaking(0.5),
-    simulated=_given_and_leaking(0.5),
-    label=_overlap_label,
-)
+def _loss_claim(*, interfering: bool) -> Claim:
+    """The claim of what the mixture loses by leakage, whatever else disturbs the features."""
+    return Claim(
+        name="MoE == MoE of strict blocks + sum (1-p) nu b^2",
+        relation="==",
+        left=moe_excess,
+        right=_strict_excess_and_leaked_signal,
+        symbolic=lambda: _loss_identity(interfering=interfering),
+        weights=weight_of(MoE()),
+        resolution=PERTURBED,
+        control=1.01,
+        points=_given_and_leaking(0.5),
+        simulated=_given_and_leaking(0.5),
+        label=_amplitude_label,
+    )
+
 
 THEOREM = Theorem(
     statement=(
         "When coordinates leak with variance nu while their block is inactive, the mixture's loss "
-        "is graceful: it is what it does not see, linear in nu, so quadratic in the overlap "
+        "is graceful: it is what it does not see, linear in nu, so quadratic in the amplitude "
         "alpha, nu = alpha^2 lambda. Dense loses less by it: its disadvantage falls strictly with "
         "nu, in every direction with labels and p < 1, and has changed sign before alpha = 1. So "
-        "there is one overlap, below 1, beyond which the mixture is LESS robust than dense."
+        "there is one amplitude, below 1, beyond which the mixture is LESS robust than dense."
     ),
     latex=(
         r"R_{\mathrm{MoE}}(\alpha) = R_{\mathrm{MoE}}(0) + \alpha^2\sum_m(1-p)\lambda b^2,\quad "
@@ -180,9 +183,9 @@ THEOREM = Theorem(
     ),
     guarantee="identity; one crossover",
     source="docs/theory.md §2",
-    assumptions=(SEVERAL_GROUPS, SOME_LABEL_SIGNAL),
+    assumptions=(SEVERAL_GROUPS, SOME_LABEL_SIGNAL, NO_INTERFERENCE),
     claims=(
-        LOSS,
+        _loss_claim(interfering=False),
         Claim(
             name="dense(nu+u) + MoE(nu) <= dense(nu) + MoE(nu+u)",
             relation="<=",
@@ -198,14 +201,14 @@ THEOREM = Theorem(
             relation="<=",
             left=dense_excess,
             right=moe_excess,
-            symbolic=_full_overlap,
+            symbolic=_full_leakage,
             control=0.5,
             points=lambda model: [_leaking(model, 1.0)],
-            label=_overlap_label,
+            label=_amplitude_label,
         ),
         _crossover_claim(0.8),
         _crossover_claim(1.25),
     ),
-    otherwise=(LOSS,),
+    otherwise=(_loss_claim(interfering=True),),
     example=lambda: uneven_model(1.0),
 )

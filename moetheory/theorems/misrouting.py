@@ -92,11 +92,12 @@ def _moe_sum(drag: float) -> Side:
     def total(model: BlockModel) -> float:
         matrix = _confusion(model.experts)
         signal, noise = model.signal_variances, model.noise_variance
+        idle_noise = noise + model.interference_variances
         theta = optimal_coefficients(MoE(), model)
         errors = coefficient_errors(MoE(), model)
         pairs = np.add.outer(
             _block_sums(model, signal * model.coefficients**2),
-            _block_sums(model, (drag**2 * signal + noise) * theta**2),
+            _block_sums(model, (drag**2 * signal + idle_noise) * theta**2),
         )
         np.fill_diagonal(pairs, _block_sums(model, signal * errors**2 + noise * theta**2))
         return float(model.group_probabilities @ np.vecdot(matrix, pairs))
@@ -126,17 +127,19 @@ def _roles_identity(estimator: Estimator, drag: float) -> Symbolic:
     """
     import sympy
 
-    one = direction(leaking=False)
+    one = direction(leaking=False, interfering=True)
     p, signal, noise, b = one.probability, one.signal, one.noise, one.coefficient
+    idle_noise = noise + one.interference
     wrong, taken, t, v, w = sympy.symbols("wrong taken t v w", positive=True)
     eta2 = sympy.Rational(drag) ** 2
     if isinstance(estimator, Dense):
         c = one.dense_fit
-        squared = p * signal * (b - c) ** 2 + noise * c**2 + taken * eta2 * signal * c**2
+        own = p * (signal * (b - c) ** 2 + noise * c**2)
+        squared = own + ((1 - p) * idle_noise + taken * eta2 * signal) * c**2
         formula = one.dense + taken * eta2 * signal * one.dense_fit**2
     else:
         c = one.moe_fit
-        pulled = (eta2 * signal + noise) * c**2
+        pulled = (eta2 * signal + idle_noise) * c**2
         own = signal * (b - c) ** 2 + noise * c**2
         squared = p * ((1 - wrong) * own + wrong * signal * b**2) + taken * pulled
         formula = (1 - wrong) * one.moe + wrong * one.null + taken * pulled
@@ -163,7 +166,7 @@ def _draw_roles(rng: np.random.Generator, confusion: Callable[[int], FloatArray]
         "taken": float(p @ errors[:, group]),
         "group": group,
         "probabilities": p,
-        **log_uniform(rng, "lambda_", "b", "sigma2"),
+        **log_uniform(rng, "lambda_", "b", "sigma2", "kappa"),
     }
 
 
@@ -176,6 +179,7 @@ def _labels_of_one_direction(values: Values) -> BlockModel:
         np.where(own, values["lambda_"], 1.0),
         np.where(own, values["b"], 0.0),
         values["sigma2"],
+        interference_variances=np.where(own, values["kappa"], 0.0),
     )
 
 
@@ -214,10 +218,10 @@ def _always_misrouted_claim(name: str, left: Estimator | None, drag: float) -> C
     def symbolic() -> Symbolic:
         import sympy
 
-        one = direction(leaking=False)
+        one = direction(leaking=False, interfering=True)
         taken, t, v = sympy.symbols("taken t v", positive=True)
         pulled = int(drag**2) * one.signal
-        moe = one.null + taken * (pulled + one.noise) * one.moe_fit**2
+        moe = one.null + taken * (pulled + one.noise + one.interference) * one.moe_fit**2
         dense = one.dense + taken * pulled * one.dense_fit**2
         return one.claim(
             one.null if left is None else dense,
@@ -241,7 +245,7 @@ def _always_misrouted_claim(name: str, left: Estimator | None, drag: float) -> C
 
 def _oracle_below_null() -> Symbolic:
     """The risks of the oracle-routed MoE and of predicting zero."""
-    one = direction(leaking=False)
+    one = direction(leaking=False, interfering=True)
     return one.claim(one.moe, one.null)
 
 
@@ -281,7 +285,7 @@ THEOREM = Theorem(
         "most 1, beyond which the mixture is LESS robust than dense."
     ),
     latex=(
-        r"R_{i\to j} = \sum_{m\in i}\lambda b^2 + \sum_{m\in j}(\eta^2\lambda+\sigma^2)\theta^2 "
+        r"R_{i\to j} = \sum_{m\in i}\lambda b^2 + \sum_{m\in j}(\eta^2\lambda+n+\kappa)\theta^2 "
         r"\ge \sum_{m\in i}\lambda b^2 \ge \rho_i,\quad "
         r"R_{\mathrm{dense}}(M) = R_{\mathrm{dense}} + "
         r"\eta^2\sum_ip_i\sum_{j\ne i}M_{ij}\sum_{m\in j}\lambda\hat b^2"

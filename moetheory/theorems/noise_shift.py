@@ -40,6 +40,7 @@ from moetheory.claims.quantities import (
     direction,
     excess_under,
     log_uniform,
+    noise_of,
     one_direction_model,
     ordering_claim,
     uneven_model,
@@ -81,7 +82,7 @@ def _moe_gain(model: BlockModel) -> float:
 def _line_claims(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim, Claim]:
     """Two claims that the risk is linear in the test noise: at 0 and at 4 times the noise."""
     which = 0 if isinstance(estimator, Dense) else 1
-    name, gain = (("dense", _dense_gain), ("MoE", _moe_gain))[which]
+    name = ("dense", "MoE")[which]
     suffix = " with leakage" if leaking else ""
     noiseless = excess_under(estimator, NO_NOISE)
 
@@ -89,13 +90,19 @@ def _line_claims(estimator: Estimator, *, leaking: bool = False) -> tuple[Claim,
         return risk(estimator, model).excess
 
     def above(model: BlockModel) -> float:
-        return own(model) + 3.0 * model.noise_variance * gain(model)
+        return own(model) + 3.0 * passed(model)
 
     def below(model: BlockModel) -> float:
-        return noiseless(model) + model.noise_variance * gain(model)
+        return noiseless(model) + passed(model)
+
+    def passed(model: BlockModel) -> float:
+        share = 1.0 if which == 0 else model.group_probabilities[model.block_of]
+        squares = share * optimal_coefficients(estimator, model) ** 2
+        return float(np.sum(model.noise_variance * squares))
 
     def symbols(start: int, end: int) -> Symbolic:
-        one = direction(leaking=leaking)
+        # the theorem assumes one noise variance; with leakage, any noise is allowed for
+        one = direction(leaking=leaking, interfering=leaking)
         at = {n: one.at_noise(n * one.noise)[which] for n in (0, 4)}
         at[1] = (one.dense, one.moe)[which]
         return one.claim(at[end], at[start] + (end - start) * one.noise * one.noise_gains()[which])
@@ -145,7 +152,7 @@ def _all_strong(model: BlockModel) -> Sequence[BlockModel]:
     strengths = _strengths(model)
     if not len(strengths):
         return []
-    if strengths.min() >= model.noise_variance:
+    if strengths.min() >= noise_of(model):
         return [model]
     return [model.replace(noise_variance=float(strengths.min()) / SAFETY)]
 
@@ -155,7 +162,7 @@ def _all_weak(model: BlockModel) -> Sequence[BlockModel]:
     strengths = _strengths(model)
     if not len(strengths):
         return []
-    if strengths.max() <= model.noise_variance:
+    if strengths.max() <= noise_of(model):
         return [model]
     return [model.replace(noise_variance=SAFETY * float(strengths.max()))]
 
@@ -310,6 +317,7 @@ THEOREM = Theorem(
     source="[SNB] Theorem 4.3; docs/theory.md §7",
     assumptions=(
         given.STRICT_BLOCKS,
+        given.ONE_NOISE,
         given.SEVERAL_GROUPS,
         given.SOME_LABEL_SIGNAL,
         given.SOME_NOISE,

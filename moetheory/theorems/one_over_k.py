@@ -32,7 +32,7 @@ from moetheory.claims import assumptions as given
 from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Theorem, accepted_models
 from moetheory.claims.domains import Values
-from moetheory.claims.quantities import dense_excess, direction, log_uniform, moe_excess
+from moetheory.claims.quantities import dense_excess, direction, log_uniform, moe_excess, noise_of
 from moetheory.formulas import population
 from moetheory.problem.model import BlockModel
 from moetheory.theory.risks import moe_bound
@@ -101,7 +101,7 @@ def _arguments(model: BlockModel) -> dict[str, float]:
         "dim": model.dim,
         "signal_energy": _energy(model),
         "label_power": model.label_power,
-        "noise": model.noise_variance,
+        "noise": noise_of(model),
     }
 
 
@@ -183,6 +183,7 @@ THEOREM = Theorem(
         given.EQUAL_SIZES,
         given.EQUAL_VARIANCES,
         given.EQUAL_COEFFICIENT_NORMS,
+        given.ONE_NOISE,
         given.SOME_SIGNAL,
         given.SOME_LABEL_SIGNAL,
         given.SOME_NOISE,

@@ -31,7 +31,7 @@ from moetheory.claims.declaration import Claim, Theorem, accepted_models
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.fresh_inputs import inputs_of
 from moetheory.claims.outcomes import estimate_outcome
-from moetheory.claims.quantities import log_uniform, misrouting, with_more_noise
+from moetheory.claims.quantities import log_uniform, misrouting, noise_of, with_more_noise
 from moetheory.problem.gates import Hard
 from moetheory.problem.model import BlockModel
 from moetheory.results.estimates import Estimate
@@ -53,7 +53,7 @@ def _exponential_bound(model: BlockModel) -> float:
     .. math:: I_x(a,a) \le \frac{(x(1-x))^a}{(1-2x)\,a\,B(a,a)}
               \le \frac{(4x(1-x))^a}{(1-2x)\,2\sqrt{\pi a}} .
     """
-    surplus = float(model.signal_variances[0]) / model.noise_variance  # the ratio less 1
+    surplus = float(model.signal_variances[0]) / noise_of(model)  # the ratio less 1
     size = model.dim / model.experts
     base = 4.0 * (1.0 + surplus) / (2.0 + surplus) ** 2
     front = (2.0 + surplus) / surplus / math.sqrt(2.0 * math.pi * size)
@@ -201,6 +201,7 @@ THEOREM = Theorem(
         given.EQUAL_PROBABILITIES,
         given.EQUAL_SIZES,
         given.EQUAL_VARIANCES,
+        given.ONE_NOISE,
         given.SOME_SIGNAL,
         given.SOME_NOISE,
         given.SEVERAL_GROUPS,

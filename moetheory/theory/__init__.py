@@ -12,16 +12,19 @@ from moetheory.theory.perturbation_crossovers import sharp_snr_condition
 from moetheory.theory.rates import excess_rate
 from moetheory.theory.risk_distributions import RiskDistribution
 from moetheory.theory.risks import gap, mmse, moe_bound, risk
+from moetheory.theory.second_moments import CovarianceRisks, covariance_risks
 from moetheory.theory.spiked_spectra import SpikedSpectrum, spiked_spectrum
 from moetheory.theory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
 
 __all__ = [
     "BestExperts",
+    "CovarianceRisks",
     "OptimalRidge",
     "RiskDistribution",
     "SpikedSpectrum",
     "best_experts",
     "contraction_factor",
+    "covariance_risks",
     "crossover",
     "crossovers",
     "descent",

@@ -9,8 +9,12 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError
 from moetheory.formulas import contraction
-from moetheory.formulas.population import second_moment
-from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
+from moetheory.formulas.population import mean_noise, second_moment
+from moetheory.predictors.optimal import (
+    interference_of,
+    leakage_of,
+    unchecked_optimal_coefficients,
+)
 from moetheory.problem.descent_schedule import CheckedStepSize, TrainingMode
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel
@@ -140,7 +144,9 @@ class Trajectory:
 def _moments_and_shares(estimator: Estimator, model: BlockModel) -> tuple[FloatArray, FloatArray]:
     """Second moments that each direction is learned from, and its share of the samples, (d,)."""
     p = model.group_probabilities[model.block_of]
-    signal = model.signal_variances
+    signal, noise = model.signal_variances, model.noise_variance
     if isinstance(estimator, Dense):
-        signal, p = second_moment(p, signal, leakage_of(model)), np.ones_like(p)
-    return signal + model.noise_variance, p
+        signal = second_moment(p, signal, leakage_of(model))
+        noise = mean_noise(p, noise, interference_of(model))
+        p = np.ones_like(p)
+    return signal + noise, p

@@ -44,10 +44,11 @@ def descent(
 
     .. math:: \sum_m w_m\beta_m^2\big((H_m-\mu)(1-aH_m)^{2t} + 2\mu\,(1-aH_m)^t\big) .
 
-    Dense: :math:`H = h+\sigma^2+\mu`, :math:`\beta = \hat b`, :math:`w = 1`. Experts, each on its
-    own samples: :math:`H = \lambda+\sigma^2+\mu`, :math:`\beta = \theta`, :math:`w = p`. Experts
-    that learn jointly, on one loss over the mixture: the same sum with :math:`1 - a\,pH` for
-    :math:`1 - aH`, slower by their share.
+    Dense: :math:`H = h+\bar n+\mu` with the mean noise :math:`\bar n = n+q\kappa`,
+    :math:`\beta = \hat b`, :math:`w = 1`. Experts, each on its own samples:
+    :math:`H = \lambda+n+\mu`, :math:`\beta = \theta`, :math:`w = p`. Experts that learn jointly, on
+    one loss over the mixture: the same sum with :math:`1 - a\,pH` for :math:`1 - aH`, slower by
+    their share.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def descent(
 
     Notes
     -----
-    The formulas hold with leakage too. Source: docs/theory.md §8; [SNB] on convergence.
+    The formulas hold with leakage and interference too. Source: docs/theory.md §8 and §10; [SNB]
+    on convergence.
 
     Examples
     --------

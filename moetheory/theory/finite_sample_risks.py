@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import Call, NoClosedForm
+from moetheory.formulas.erasure import UNCORRELATED
 from moetheory.formulas.perturbed import BlockLosses
-from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.perturbed_risks import (
     UNCHANGED,
     block_losses,
@@ -56,7 +57,7 @@ def fitted_risk(
 def leading_excess(model: BlockModel, samples: Any) -> float:
     """Excess risk of dense least squares by the deterministic equivalent, without the 1/n term."""
     counts, arranged = counts_of(samples, model), ModelInLayout.of(model, coupled=True)
-    leading = block_losses(model, *leading_dense_moments(arranged, counts))
+    leading = block_losses(model, UNCHANGED, *leading_dense_moments(arranged, counts))
     return float(model.group_probabilities @ perturbed_excess(leading, Dense(), model, UNCHANGED))
 
 
@@ -75,7 +76,7 @@ def _risk_on_counts(
 
 def _separates_into_blocks(model: BlockModel) -> bool:
     """Whether dense least squares separates into the regressions of the experts."""
-    return model.experts == 1 or (model.strict and model.noise_variance == 0.0)
+    return model.experts == 1 or (model.strict and model.noiseless)
 
 
 def _experts_risk(
@@ -87,18 +88,18 @@ def _experts_risk(
 ) -> Risk:
     """The risk of least squares in every block, with ``penalty`` (K,) on the Gram matrices."""
     moments, uncorrelated, exact, integrated = experts_moments(penalty, model, counts)
-    added_by_erasure = None
+    added_by_erasure: Sequence[Any] = UNCORRELATED
     if under.erasure and model.rotations is not None:
-        if np.any(correlated_blocks(model) & ~uncorrelated):
+        if np.any(correlated_blocks(model, under) & ~uncorrelated):
             raise _no_erasure_formula(estimator, counts)
         # an infinite variance stays infinite, whatever erasure adds
         finite = np.where(np.isinf(moments.variance), 0.0, moments.variance)
-        added_by_erasure = erasure_terms(model, moments.mean, finite)
+        added_by_erasure = erasure_terms(model, under, moments.mean, finite)
     weights = model.group_probabilities
     if isinstance(estimator, MoE):
         weights = under.taken(weights)
-    elif under.noise_variance or under.drag:  # else a block matters only for its own group
-        weights = np.ones(model.experts)
+    elif under.drag or np.any(under.noise_of(0.0)) or np.any(under.interference_of(0.0)):
+        weights = np.ones(model.experts)  # else a block matters only for its own group
     met = weights > 0.0
     exactness: Exactness = "exact" if np.all(exact[met]) else "quadrature"
     if not np.all((exact | integrated)[met]):
@@ -108,15 +109,18 @@ def _experts_risk(
 
 def _dense_risk(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
     """The risk of one predictor on all coordinates."""
-    signal, leakage, ridge = model.signal_variances, model.leakage_variances, estimator.ridge
-    if ridge == 0.0 and model.noise_variance == 0.0 and np.any((signal > 0.0) != (leakage > 0.0)):
-        raise ArithmeticError("without noise, coordinates must leak all or none")
-    if under.erasure and np.any(correlated_blocks(model)):
+    arranged, ridge = ModelInLayout.of(model, coupled=True), estimator.ridge
+    varies, varies_idle = (variances > 0.0 for variances in arranged.noisy)
+    if ridge == 0.0 and np.any(varies != varies_idle):
+        raise ArithmeticError(
+            "without ridge, a coordinate must vary while its block is active and while it is not, "
+            "or never"
+        )
+    if under.erasure and np.any(correlated_blocks(model, under)):
         raise _no_erasure_formula(estimator, counts)
-    arranged = ModelInLayout.of(model, coupled=True)
     surplus = arranged.surplus(counts)
     if ridge == 0.0 and abs(surplus) <= 1.0:
-        if _has_residual(model, counts):
+        if arranged.has_residual(counts):
             infinite = np.full(model.experts, np.inf)
             return _total_risk(model, infinite, np.zeros(model.experts), "exact")
         if surplus == 0.0:
@@ -125,13 +129,6 @@ def _dense_risk(estimator: Dense, model: BlockModel, counts: IntArray, under: Pe
             surplus = float(counts.sum())
     moments = dense_moments(ridge, arranged, counts, ridge > 0.0 or surplus > 0.0)
     return _risk_of_moments(estimator, model, under, moments, "asymptotic")
-
-
-def _has_residual(model: BlockModel, counts: IntArray) -> bool:
-    """Whether any group with samples has labels that no coefficients reproduce."""
-    if model.noise_variance == 0.0 or model.label_noise_variance > 0.0:
-        return model.label_noise_variance > 0.0
-    return bool(np.any(Regressions.of(model, counts).null_excess[counts > 0] > 0.0))
 
 
 def _no_erasure_formula(estimator: Estimator, counts: IntArray) -> NoClosedForm:
@@ -150,7 +147,7 @@ def _risk_of_moments(
     under: Perturbation,
     moments: FittedMoments,
     exactness: Exactness,
-    added_by_erasure: tuple[FloatArray, FloatArray] | None = None,
+    added_by_erasure: Sequence[Any] = UNCORRELATED,
 ) -> Risk:
     """The risk of fits with these moments.
 
@@ -159,17 +156,19 @@ def _risk_of_moments(
     by accident, or be small beside what is missing.
     """
 
-    def risks(losses: BlockLosses, added: Any = None) -> FloatArray:
+    def risks(losses: BlockLosses, added: Sequence[Any] = UNCORRELATED) -> FloatArray:
         return perturbed_excess(losses, estimator, model, under, added)
 
     def losses_of(mean: Any, error: Any, variance: FloatArray) -> BlockLosses:
-        return _losses_with_infinities(model, mean, error, variance)
+        return _losses_with_infinities(model, under, mean, error, variance)
 
     excess = risks(losses_of(*moments[:3]), added_by_erasure)
     error = np.zeros(model.experts)
     if exactness != "exact":
         leading = risks(losses_of(*moments[3:6]), added_by_erasure)
-        off = _losses_with_infinities(model, 0.0, 0.0, moments.error_variance, coefficients=0.0)
+        off = _losses_with_infinities(
+            model, under, 0.0, 0.0, moments.error_variance, coefficients=0.0
+        )
         finite = np.isfinite(excess)
         correction = np.where(finite, excess, 0.0) - np.where(finite, leading, 0.0)
         error = np.abs(correction) + risks(off)
@@ -177,16 +176,21 @@ def _risk_of_moments(
 
 
 def _losses_with_infinities(
-    model: BlockModel, mean: Any, mean_error: Any, variance: FloatArray, **coefficients: Any
+    model: BlockModel,
+    under: Perturbation,
+    mean: Any,
+    mean_error: Any,
+    variance: FloatArray,
+    **coefficients: Any,
 ) -> BlockLosses:
     """The `block_losses` of variances that may be infinite; infinite times zero is zero."""
     infinite = np.isinf(variance)
     losses = block_losses(
-        model, mean, mean_error, np.where(infinite, 0.0, variance), **coefficients
+        model, under, mean, mean_error, np.where(infinite, 0.0, variance), **coefficients
     )
     if not infinite.any():
         return losses
-    infinite_losses = block_losses(model, 0.0, 0.0, infinite * 1.0, coefficients=0.0)
+    infinite_losses = block_losses(model, under, 0.0, 0.0, infinite * 1.0, coefficients=0.0)
     return BlockLosses(
         *(np.where(r > 0.0, np.inf, loss) for r, loss in zip(infinite_losses, losses, strict=True))
     )

@@ -59,24 +59,33 @@ class ModelInLayout(NamedTuple):
     signal: FloatArray
     leakage: FloatArray
     coefficients: FloatArray
-    noise: float
+    noise: Any
+    idle_noise: Any
     label_noise: float
 
     @classmethod
     def of(cls, model: BlockModel, *, coupled: bool) -> ModelInLayout:
         """The arrays of ``model``; ``coupled`` for one predictor, else for one in each block."""
         layout = BlockLayout(model.block_of, model.experts, coupled=coupled)
-        arrays = (model.signal_variances, model.leakage_variances, model.coefficients)
-        signal, leakage, b = map(layout.sort, arrays)
-        return cls(layout, signal, leakage, b, model.noise_variance, model.label_noise_variance)
+        return cls(
+            layout=layout,
+            signal=layout.sort(model.signal_variances),
+            leakage=layout.sort(model.leakage_variances),
+            coefficients=layout.sort(model.coefficients),
+            noise=layout.sort(model.noise_variance),
+            idle_noise=layout.sort(model.idle_noise),
+            label_noise=model.label_noise_variance,
+        )
 
     @property
     def noisy(self) -> tuple[FloatArray, FloatArray]:
         """The variances with noise, on and off the block."""
-        return self.signal + self.noise, self.leakage + self.noise
+        return self.signal + self.noise, self.leakage + self.idle_noise
 
-    def best(self, clean: FloatArray) -> FloatArray:
-        """The best coefficients for inputs of these clean variances."""
+    @property
+    def best(self) -> FloatArray:
+        """The best coefficients for inputs of the block's own group."""
+        clean = self.signal
         kept = np.divide(clean, clean + self.noise, out=np.zeros(clean.shape), where=clean > 0.0)
         return np.asarray(self.coefficients * kept)
 
@@ -90,11 +99,22 @@ class ModelInLayout(NamedTuple):
         varies = self.layout.sum_over_groups(present, *self.noisy) > 0.0
         return float(counts.sum()) - float(np.count_nonzero(varies))
 
+    def has_residual(self, counts: IntArray) -> bool:
+        """Whether there are samples with labels that no coefficients reproduce.
+
+        There are none if the true coefficients are seen without noise, wherever they matter.
+        """
+        present = (counts.reshape(self.layout.shape) > 0).astype(np.float64)
+        matters = self.layout.sum_over_groups(present, self.signal, self.leakage) > 0.0
+        disturbed = self.layout.sum_over_groups(present, self.noise, self.idle_noise) > 0.0
+        lost = np.any((self.coefficients != 0.0) & matters & disturbed)
+        return bool(lost) or self.label_noise > 0.0
+
     def equivalent(
         self, counts: IntArray, unexplained: FloatArray, a: Any, c: Any
     ) -> EquivalentMoments:
         """The moments of `equivalent.moments`, in the order of the layout, as the arguments."""
-        arrays = (self.signal, self.leakage, self.coefficients, self.noise)
+        arrays = (self.signal, self.leakage, self.coefficients, self.noise, self.idle_noise)
         return equivalent.moments(self.layout, self.samples(counts), *arrays, unexplained, a, c)
 
 
@@ -113,7 +133,7 @@ def dense_moments(
         c.item(),
         found,
         variance,
-        arranged.best(arranged.signal),
+        arranged.best,
     )
     leading = found.mean, found.coefficient_error, found.variance
     moments = mean, error, variance, *leading, off
@@ -261,7 +281,7 @@ def _asymptotic_moments(
     counts = np.where(known, 0, regressions.counts)
     found = arranged.equivalent(counts, *arguments)
     mean, error, variance = with_correction(found, arranged.coefficients)
-    own, best = arranged.noisy[0], arranged.best(arranged.signal)
+    own, best = arranged.noisy[0], arranged.best
     residual = regressions.residual.reshape(column)
     risk = residual + arranged.layout.sum_over_block(own * np.square(best - found.mean))
     share = np.divide(residual, risk, out=np.zeros(column), where=risk > 0.0)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas import hard_gate, soft_gate
-from moetheory.formulas.block_evidence import Block
-from moetheory.predictors.optimal import unchecked_optimal_coefficients
-from moetheory.problem.estimators import MoE, require_strict
+from moetheory.problem.estimators import require_strict
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import RoutingMatrix
-
-LEAST_RATIO, MOST_RATIO = 1e-100, 1e100  # of signal to noise; beyond, squares overflow
+from moetheory.theory.group_classes import GroupClasses
 
 
 class GateLosses(NamedTuple):
@@ -34,7 +29,8 @@ def gate_losses(gate: Gate, model: BlockModel) -> GateLosses:
     Raises
     ------
     NoClosedForm
-        The gate is not equivalent to `Oracle`, `Hard` or `Soft` at temperature 1.
+        The gate is not equivalent to `Oracle`, `Hard` or `Soft` at temperature 1, or the model has
+        interference that is louder than the signal.
     ValueError
         The model leaks.
     """
@@ -42,23 +38,21 @@ def gate_losses(gate: Gate, model: BlockModel) -> GateLosses:
     if isinstance(gate, Oracle) or model.experts == 1:
         return GateLosses(np.zeros(model.experts), 0.0)
     require_strict(model)
+    simulation = Call(f"simulate(MoE(gate={gate!r}), model)")
     if gate not in (Hard(), Soft()):
-        raise NoClosedForm(
-            f"no formula is known for {gate!r}; ", Call(f"simulate(MoE(gate={gate!r}), model)")
-        )
-    classes = _GroupClasses.of(model)
-    if model.noise_variance == 0.0 or not classes.blocks:
-        # each sample is sent to its own expert, or has no signal to be predicted
-        return GateLosses(classes.per_group(np.zeros(len(classes.blocks)), 0.0), 0.0)
+        raise NoClosedForm(f"no formula is known for {gate!r}; ", simulation)
+    classes = GroupClasses.of(model, simulation)
+    if not classes.blocks:
+        return GateLosses(classes.losses_without_evidence(one_hot=gate == Hard()), 0.0)
     if gate == Hard():
         hard = hard_gate.hard_routing(
-            classes.blocks, classes.counts, classes.signal_free_probabilities.max(initial=0.0)
+            classes.blocks, classes.counts, classes.silent_probabilities.max(initial=0.0)
         )
         return GateLosses(classes.per_group(hard.excess, hard.signal_free_excess), hard.error)
-    arguments = classes.blocks, classes.counts, float(classes.signal_free_probabilities.sum())
+    arguments = classes.blocks, classes.counts, float(classes.silent_probabilities.sum())
     soft = soft_gate.soft_losses(*arguments)
     signal_free_excess = (
-        soft_gate.signal_free_loss(*arguments) if np.any(classes.class_of < 0) else 0.0
+        soft_gate.signal_free_loss(*arguments) if np.any(classes.has_no_evidence) else 0.0
     )
     return GateLosses(classes.per_group(soft.per_class, signal_free_excess), soft.error)
 
@@ -86,7 +80,8 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     Raises
     ------
     NoClosedForm
-        The gate is another one; `simulate_routing` simulates gates that pick one expert.
+        The gate is another one, or the model has interference that is louder than the signal;
+        `simulate_routing` simulates gates that pick one expert.
     ValueError
         The model leaks.
 
@@ -111,17 +106,18 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     if isinstance(gate, Oracle) or model.experts == 1:
         return RoutingMatrix(np.eye(model.experts), shares, 0.0)
     require_strict(model)
+    simulation = Call(f"simulate_routing({gate!r}, model)")
     if gate != Hard():
         raise NoClosedForm(
             f"the routing matrix is known for Oracle() and Hard(), got {gate!r}; gates that pick "
             "one expert can be simulated: ",
-            Call(f"simulate_routing({gate!r}, model)"),
+            simulation,
         )
-    classes = _GroupClasses.of(model)
-    if model.noise_variance == 0.0 or not classes.blocks:
-        return RoutingMatrix(classes.noiseless_matrix(model), shares, 0.0)
+    classes = GroupClasses.of(model, simulation)
+    if not classes.blocks:
+        return RoutingMatrix(classes.matrix_without_evidence(model), shares, 0.0)
     routing = hard_gate.hard_routing(
-        classes.blocks, classes.counts, classes.signal_free_probabilities.max(initial=0.0)
+        classes.blocks, classes.counts, classes.silent_probabilities.max(initial=0.0)
     )
     return RoutingMatrix(classes.matrix(routing), shares, routing.error)
 
@@ -129,14 +125,15 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
 def misrouting_bound(model: BlockModel) -> float:
     r"""Union bound on the misrouting probability of the Bayes router for equal isotropic blocks.
 
-    .. math:: (K-1)\,I_{1/(1+r)}(s/2, s/2), \qquad r = 1 + \lambda/\sigma^2,
+    .. math:: (K-1)\,I_{1/(1+r)}(s/2, s/2), \qquad r = \frac{\lambda+n}{n+\kappa} \ge 1,
 
     I the regularised incomplete beta function. The bound may exceed 1. Source: docs/theory.md §6.
 
     Raises
     ------
     NoClosedForm
-        Blocks differ in size or variance, or groups in probability.
+        Blocks differ in size or variance, or groups in probability, or interference is louder than
+        the signal.
 
     Examples
     --------
@@ -146,121 +143,18 @@ def misrouting_bound(model: BlockModel) -> float:
     """
     model = checked_model(model)
     require_strict(model)
-    alike = (model.group_probabilities, model.sizes, model.signal_variances)
-    if any(np.ptp(each) > 1e-11 * each.max() for each in alike):
+    signal, interference = model.signal_variances, model.interference_variances
+    alike = (model.group_probabilities, model.sizes, signal, model.noise_variance, interference)
+    surplus = float(signal[0] - interference[0])
+    if surplus < 0.0 or any(np.ptp(each) > 1e-11 * np.max(each) for each in alike):
         raise NoClosedForm(
-            "the bound is known for equal blocks of one signal variance and equal group "
-            f"probabilities, got {model!r}"
+            "the bound is known for equal blocks of one signal variance, one noise variance and "
+            "one interference, at most the signal variance, and for equal group probabilities, "
+            f"got {model!r}"
         )
-    noise, signal = model.noise_variance, float(model.signal_variances[0])
-    if noise == 0.0:
-        return 0.0 if signal > 0.0 else float(model.experts - 1)
+    idle_noise = float(np.ravel(model.idle_noise)[0])
+    if idle_noise == 0.0:
+        return 0.0 if surplus > 0.0 else float(model.experts - 1)
     return float(
-        hard_gate.union_bound(model.experts, model.dim / model.experts, 1 + signal / noise)
+        hard_gate.union_bound(model.experts, model.dim / model.experts, 1 + surplus / idle_noise)
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _GroupClasses:
-    """The groups of a model, in classes of groups with the same blocks and probabilities.
-
-    Attributes
-    ----------
-    blocks : list of C Block
-        The distinct blocks with signal of groups that are drawn, one for each class.
-    counts : (C,) integer array
-        The number of groups in each class.
-    class_of : (K,) integer array
-        The class of each group; -1 for groups without signal, -2 for groups that are never drawn.
-    signal_free_probabilities : array
-        Probabilities of the groups that are drawn and have no signal.
-    most_probable_signal_free : int
-        The most probable group without signal, the first of several; -1 if there is none.
-    prediction_energy : (K,) array
-        Mean of :math:`\\sum\\theta^2\\bar x^2` over the block of the group for its samples.
-    """
-
-    blocks: list[Block]
-    counts: IntArray
-    class_of: IntArray
-    signal_free_probabilities: FloatArray
-    most_probable_signal_free: int
-    prediction_energy: FloatArray
-
-    @classmethod
-    def of(cls, model: BlockModel) -> _GroupClasses:
-        """The classes of the groups of ``model``."""
-        noise, p = model.noise_variance, model.group_probabilities
-        theta2 = np.square(unchecked_optimal_coefficients(MoE(), model))
-        prediction_energy = block_sums(theta2 * (model.signal_variances + noise), model.block_of)
-        signal = block_sums(model.signal_variances, model.block_of) > 0.0
-        class_of = np.where(p > 0.0, -1, -2)
-        index_of: dict[tuple[float, bytes], int] = {}
-        blocks: list[Block] = []
-        order = np.argsort(model.block_of, kind="stable")
-        described = np.stack([model.signal_variances[order], theta2[order]])
-        ends = np.cumsum(model.sizes)
-        for g in np.flatnonzero(signal & (p > 0.0)).tolist():
-            arrays = described[:, ends[g] - model.sizes[g] : ends[g]]
-            key = (p[g], arrays.tobytes())
-            if key not in index_of:
-                index_of[key] = len(blocks)
-                blocks.append(_block(float(p[g]), arrays[0], arrays[1], noise))
-            class_of[g] = index_of[key]
-        counts = np.bincount(class_of[class_of >= 0], minlength=len(blocks))
-        signal_free = np.flatnonzero(class_of == -1)
-        most_probable_signal_free = (
-            int(signal_free[np.argmax(p[signal_free])]) if signal_free.size else -1
-        )
-        return cls(
-            blocks, counts, class_of, p[signal_free], most_probable_signal_free, prediction_energy
-        )
-
-    def per_group(self, per_class: FloatArray, signal_free_excess: float) -> FloatArray:
-        """The excess risk given the group, (K,), from the excess of each class."""
-        drawn = self.class_of >= 0
-        losses = np.full(len(self.class_of), signal_free_excess)
-        losses[drawn] = per_class[self.class_of[drawn]]
-        losses[self.class_of == -2] += self.prediction_energy[self.class_of == -2]
-        return losses
-
-    def matrix(self, routing: hard_gate.HardRouting) -> FloatArray:
-        """The routing matrix, (K, K), from the routing probabilities of the classes."""
-        drawn = np.flatnonzero(self.class_of >= 0)
-        rest = np.flatnonzero(self.class_of < 0)
-        class_index = self.class_of[drawn]
-        result = np.zeros((len(self.class_of), len(self.class_of)))
-        result[np.ix_(drawn, drawn)] = routing.to_other[np.ix_(class_index, class_index)]
-        result[drawn, drawn] = routing.to_own[class_index]
-        result[np.ix_(rest, drawn)] = routing.signal_free_to_block[class_index]
-        if self.most_probable_signal_free >= 0:
-            result[drawn, self.most_probable_signal_free] = routing.to_signal_free[class_index]
-            result[rest, self.most_probable_signal_free] = routing.signal_free_to_signal_free
-        return result
-
-    def noiseless_matrix(self, model: BlockModel) -> FloatArray:
-        """The routing matrix without noise, or without any signal: (K, K) zeros and ones."""
-        target = np.arange(len(self.class_of))
-        target_of_rest = self.most_probable_signal_free
-        if target_of_rest < 0:
-            # a sample of a group that is never drawn is zero in all blocks: the block with the
-            # fewest coordinates wins, then the largest density at zero
-            drawn = np.flatnonzero(self.class_of >= 0)
-            blocks = [self.blocks[c] for c in self.class_of[drawn]]
-            fewest = [float(block.degrees.sum()) for block in blocks]
-            density = np.array([b.log_prior - 0.5 * b.degrees @ np.log(b.ratios) for b in blocks])
-            target_of_rest = int(drawn[np.lexsort((-density, np.array(fewest)))[0]])
-        target[self.class_of < 0] = target_of_rest
-        return np.eye(len(target))[target]
-
-
-def _block(p: float, lambdas: FloatArray, theta2: FloatArray, noise: float) -> Block:
-    """The block of a group of probability p, with equal variances put together."""
-    distinct, value_index, degrees = np.unique(lambdas, return_inverse=True, return_counts=True)
-    q = np.asarray(noise * np.bincount(value_index, theta2), dtype=np.float64)  # while inactive
-    # without noise only the order of the ratios matters
-    with np.errstate(over="ignore", under="ignore"):
-        ratios = distinct / noise if noise > 0.0 else distinct
-    ratios = np.clip(ratios, LEAST_RATIO, MOST_RATIO)
-    has_signal, multiplicities = distinct > 0.0, degrees.astype(np.float64)
-    return Block(math.log(p), ratios[has_signal], multiplicities[has_signal], q[has_signal])

@@ -18,7 +18,7 @@ from moetheory.problem.model import BlockModel
 from moetheory.theory.gate_risks import gate_losses
 from moetheory.theory.risks import unchecked_risk
 
-Arguments = tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, float]  # of formulas
+Arguments = tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, Any, Any]  # of formulas
 Formula = Callable[..., FloatArray]
 
 ROUNDING = 1e-14  # relative, of what a lead is the sum of
@@ -80,8 +80,10 @@ def oracle_lead(a: Estimator, b: Estimator, arguments: Arguments) -> float:
         float(gaps.dense_ridge_excess(*arguments, dense.ridge, 0.0)),
         -float(gaps.expert_ridge_excess(*arguments, moe.ridge, 0.0)),
     ]
-    in_noise = arguments[-1] * lead_in_noise(dense, moe, arguments)
-    by_noise = [lead_without_test_noise(dense, moe, arguments), in_noise]
+    by_noise = [
+        lead_without_test_noise(dense, moe, arguments),
+        _lead_in_own_noise(dense, moe, arguments),
+    ]
     terms = min([from_gap, by_noise], key=_size)
     found = math.fsum(terms)
     return found if dense is a else -found
@@ -93,17 +95,30 @@ def _size(terms: list[float]) -> float:
 
 
 def lead_without_test_noise(a: Estimator, b: Estimator, arguments: Arguments) -> float:
-    """The `oracle_lead` where test inputs have no noise."""
+    """The `oracle_lead` where test inputs have no noise but that of interference."""
     if isinstance(a, Dense) == isinstance(b, Dense):
         # two terms of one sign: a ridge lets less noise through
-        return oracle_lead(a, b, arguments) - arguments[-1] * lead_in_noise(a, b, arguments)
+        return oracle_lead(a, b, arguments) - _lead_in_own_noise(a, b, arguments)
     return _difference(a, b, arguments, gaps.gap_without_test_noise)
 
 
-def lead_in_noise(a: Estimator, b: Estimator, arguments: Arguments) -> float:
-    r"""The difference :math:`N_a - N_b` of noise gains: the slope of the lead over test noise."""
+def lead_in_noise(
+    a: Estimator, b: Estimator, arguments: Arguments, units: float | FloatArray = 1.0
+) -> float:
+    r"""The difference :math:`N_a - N_b` of noise gains: the slope of the lead over test noise.
+
+    The variances of the noise are the slope's variable times ``units``.
+    """
     of_kinds = gaps.dense_noise_gain_difference, gaps.expert_noise_gain_difference
-    return _difference(a, b, arguments, gaps.gap_of_noise_gains, of_kinds)
+    return _difference(a, b, arguments, gaps.gap_of_noise_gains, of_kinds, units)
+
+
+def _lead_in_own_noise(a: Estimator, b: Estimator, arguments: Arguments) -> float:
+    """What the noise of the model, interference left out, adds to the lead."""
+    noise = arguments[5]
+    if isinstance(noise, float):
+        return noise * lead_in_noise(a, b, arguments)
+    return lead_in_noise(a, b, arguments, noise)
 
 
 def lead_in_misrouting(a: Estimator, b: Estimator, arguments: Arguments, drag: float) -> float:
@@ -118,7 +133,7 @@ def _difference(
     arguments: Arguments,
     between: Formula,
     of_kinds: tuple[Formula, Formula] | None = None,
-    *more: float,
+    *more: float | FloatArray,
 ) -> float:
     """A formula for ``a`` minus that for ``b``: of dense and experts, or of one kind."""
     ridges = a.ridge, b.ridge

@@ -16,6 +16,7 @@ from moetheory.problem.perturbation import checked_drag
 from moetheory.theory import perturbation_crossovers, sample_crossovers
 from moetheory.theory.leads import PER_DECADE, Order, lead, order_on_grid
 
+AMPLITUDES = ("leakage", "interference", "overlap")
 OVER = (
     "samples",
     "noise_variance",
@@ -23,7 +24,7 @@ OVER = (
     "misrouting",
     "erasure",
     "radius",
-    "leakage",
+    *AMPLITUDES,
 )
 LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least signal variance and the largest variance
 
@@ -46,7 +47,8 @@ def crossover(
     that of ``a``. For every smaller value, ``b`` is better. For larger values ``b`` may be better
     again: `crossovers` returns all values at which the order changes.
 
-    - "noise_variance": :math:`\sigma^2`, in training and test;
+    - "noise_variance": :math:`\sigma^2`, one noise variance of all coordinates, in training and
+      test;
     - "test_noise_variance": :math:`\sigma_o^2` at test time alone, where risks are linear:
 
       .. math:: \sigma_o^{2*} = \sigma^2 + \frac{R_a-R_b}{N_b-N_a}, \qquad
@@ -58,8 +60,12 @@ def crossover(
     - "erasure": the probability :math:`\tau` with which a coordinate is dropped; matters only
       where the coordinates of a block are correlated;
     - "radius": the radius :math:`\delta_{\max}` of the worst-case shift; leads are quadratic in it;
-    - "leakage": the overlap :math:`\alpha`, where coordinates leak with variance
-      :math:`\nu = \alpha^2\lambda` instead of the leakage of the model.
+    - "leakage": the amplitude :math:`\alpha` of leakage, :math:`\nu = \alpha^2\lambda` instead of
+      the leakage of the model;
+    - "interference": the amplitude :math:`\alpha` of interference,
+      :math:`\kappa = \alpha^2\lambda` instead of that of the model;
+    - "overlap": the overlap :math:`\alpha`, which adds the variance :math:`\alpha^2\lambda` to the
+      noise of every coordinate, whether its block is active or not.
 
     Parameters
     ----------
@@ -93,7 +99,7 @@ def crossover(
     -----
     How each value is found, and what may be missed, is described in `crossovers`. Where an expert
     has as many samples as coordinates, give or take one, its risk is infinite, so with ``b=MoE()``
-    the largest n is at least there. Source: docs/theory.md §4, §6 and §7; [SNB] Theorems 4.3
+    the largest n is at least there. Source: docs/theory.md §4, §6, §7 and §10; [SNB] Theorems 4.3
     and 4.4.
 
     Examples
@@ -171,8 +177,9 @@ def crossovers(
 
     - "noise_variance": from 10⁻⁶ times the least signal variance that is not zero to 10⁴ times
       the largest variance, at four values a decade, as far as a model may have them.
-    - "leakage": 0 and overlaps from 10⁻¹⁰ to 10³⁰, at four values a decade. Without a ridge the
-      lead of ``MoE()`` over ``Dense()`` falls strictly with leakage, so that there is only one.
+    - "leakage", "interference", "overlap": 0 and :math:`\alpha` from 10⁻¹⁰ to 10³⁰, at four values
+      a decade. Without a ridge the lead of ``MoE()`` over ``Dense()`` falls strictly with leakage,
+      so that there is only one change, and never falls with interference.
     - "samples": no fitted estimator is better than its population optimum, so once the risk of
       one is below the optimum of the other, it stays better. Below that n, up to 400 sample sizes
       in geometric progression are compared, and the sizes at the thresholds of experts. Largest
@@ -244,7 +251,7 @@ def _order(
             return perturbation_crossovers.over_erasure(a, b, model)
         case "radius":
             return perturbation_crossovers.over_radius(a, b, model)
-    return perturbation_crossovers.over_leakage(a, b, model)
+    return perturbation_crossovers.over_amplitude(a, b, model, over)
 
 
 def _over_noise_variance(a: Estimator, b: Estimator, model: BlockModel) -> Order:

@@ -1,4 +1,4 @@
-"""The order over test-time perturbations and leakage, one function for each quantity."""
+"""The order over test-time perturbations and amplitudes, one function for each quantity."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.formulas.sums import sum_over_others
-from moetheory.predictors.optimal import formula_arguments, unchecked_optimal_coefficients
-from moetheory.predictors.perturbed_risks import erasure_terms, optimal_losses
+from moetheory.predictors.optimal import (
+    formula_arguments,
+    interference_of,
+    unchecked_optimal_coefficients,
+)
+from moetheory.predictors.perturbed_risks import UNCHANGED, erasure_terms, optimal_losses
 from moetheory.problem import limits
 from moetheory.problem.estimators import Dense, Estimator
 from moetheory.problem.model import BlockModel, checked_model
@@ -30,13 +34,15 @@ from moetheory.theory.leads import (
 )
 from moetheory.theory.risks import unchecked_risk
 
-OVERLAPS = (1e-10, 1e30)  # the smallest overlap that is compared beside 0, and the largest
+AMPLITUDES = (1e-10, 1e30)  # the smallest that is compared beside 0, and the largest
 MOST_NOISE = 2.0**60  # test noise, relative to noise or signal of training
 NO_TEST_NOISE = Perturbation(noise_variance=0.0)
 
 
 def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
     r"""The directions with :math:`\lambda_m \ge \sigma^2/\sqrt{p}`, booleans (d,).
+
+    With interference :math:`\lambda_m \ge \big(n_m+(1+\sqrt p)\kappa_m\big)/\sqrt p`.
 
     With strict blocks, the noise gain of an expert in such a direction is at most that of dense,
     :math:`p\,\theta_m^2 \le \hat b_m^2`. In any other direction the noise gain of the expert is
@@ -52,8 +58,9 @@ def sharp_snr_condition(model: BlockModel) -> NDArray[np.bool_]:
     array([False,  True,  True])
     """
     model = checked_model(model)
-    p = model.group_probabilities[model.block_of]
-    return np.asarray(np.sqrt(p) * model.signal_variances >= model.noise_variance)
+    root = np.sqrt(model.group_probabilities[model.block_of])
+    needed = model.noise_variance + (1.0 + root) * interference_of(model)
+    return np.asarray(root * model.signal_variances >= needed)
 
 
 def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any) -> Order:
@@ -63,7 +70,7 @@ def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any)
         start = lead_without_test_noise(a, b, arguments)
         return linear_order(start, lead_in_noise(a, b, arguments))
     # at this noise the risks are nothing but noise, so that the slopes keep their digits
-    scale = max(model.noise_variance, float(model.signal_variances.max())) or 1.0
+    scale = max(float(np.max(model.noise_variance)), float(model.signal_variances.max())) or 1.0
     far = min(MOST_NOISE * scale, limits.NUMBERS[1])
     noisy = Perturbation(noise_variance=far)
     return _fitted_order(a, b, model, samples, NO_TEST_NOISE, noisy, far, math.inf)
@@ -108,16 +115,26 @@ def over_erasure(a: Estimator, b: Estimator, model: BlockModel) -> Order:
     return linear_order(lead(a, b, model), slope, math.nextafter(1.0, 0.0))
 
 
-def over_leakage(a: Estimator, b: Estimator, model: BlockModel) -> Order:
-    r"""The order over the overlap :math:`\alpha`, :math:`\nu = \alpha^2\lambda`, on a grid."""
-    p, block_of, signal, _, coefficients, noise = formula_arguments(model)
+def over_amplitude(a: Estimator, b: Estimator, model: BlockModel, over: str) -> Order:
+    r"""The order over an amplitude :math:`\alpha`, on a grid.
 
-    def lead_at(overlap: float) -> float:
-        # not through a model, which refuses the smallest leakage and the largest
-        return oracle_lead(a, b, (p, block_of, signal, overlap**2 * signal, coefficients, noise))
+    :math:`\alpha^2\lambda` is the leakage ("leakage"), the interference ("interference"), or is
+    added to the noise ("overlap").
+    """
+    p, block_of, signal, leakage, coefficients, noise, interference = formula_arguments(model)
 
-    steps = PER_DECADE * round(math.log10(OVERLAPS[1] / OVERLAPS[0])) + 1
-    return order_on_grid(lead_at, [0.0, *np.geomspace(*OVERLAPS, steps).tolist()])
+    def lead_at(amplitude: float) -> float:
+        # not through a model, which refuses the smallest variances and the largest
+        added = amplitude**2 * signal
+        variances = {
+            "leakage": (added, coefficients, noise, interference),
+            "interference": (leakage, coefficients, noise, added),
+            "overlap": (leakage, coefficients, noise + added, interference),
+        }
+        return oracle_lead(a, b, (p, block_of, signal, *variances[over]))
+
+    steps = PER_DECADE * round(math.log10(AMPLITUDES[1] / AMPLITUDES[0])) + 1
+    return order_on_grid(lead_at, [0.0, *np.geomspace(*AMPLITUDES, steps).tolist()])
 
 
 def _fitted_order(
@@ -156,7 +173,11 @@ def _radius_slope(estimator: Estimator, model: BlockModel) -> float:
 
 def _erasure_cost(estimator: Estimator, model: BlockModel) -> float:
     """The mean over groups of the terms that erasure adds for correlated coordinates."""
-    active, inactive = erasure_terms(model, unchecked_optimal_coefficients(estimator, model))
+    if model.rotations is None:
+        return 0.0
+    coefficients = unchecked_optimal_coefficients(estimator, model)
+    clean, leaked, noise, added = erasure_terms(model, UNCHANGED, coefficients)
+    per_group = clean + noise
     if isinstance(estimator, Dense):
-        active = active + sum_over_others(inactive)
-    return float(model.group_probabilities @ active)
+        per_group = per_group + sum_over_others(leaked + noise + added)
+    return float(model.group_probabilities @ per_group)

@@ -8,6 +8,7 @@ from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas.block_layout import BlockLayout
 from moetheory.formulas.finite import dense_rate
 from moetheory.predictors.expert_regressions import Regressions
+from moetheory.predictors.optimal import interference_of
 from moetheory.problem.estimators import Estimator, MoE, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import Counts, checked_counts
@@ -65,7 +66,8 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
         layout.sort(model.signal_variances),
         layout.sort(model.leakage_variances),
         layout.sort(model.coefficients),
-        model.noise_variance,
+        layout.sort(model.noise_variance),
+        layout.sort(interference_of(model)),
         model.label_noise_variance,
         fixed=drawn == "fixed",
     )

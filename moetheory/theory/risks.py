@@ -8,6 +8,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.common.validation import choice
 from moetheory.formulas import population
+from moetheory.formulas.erasure import UNCORRELATED
 from moetheory.predictors.optimal import (
     formula_arguments,
     leakage_of,
@@ -47,11 +48,15 @@ def risk(
 ) -> Risk:
     r"""Risk on fresh noisy inputs, of the population optimum or expected after fitting.
 
-    Without ``samples``, and with :math:`h = p\lambda + (1-p)\nu` and no ridge, excess risk
+    Without ``samples``, and with :math:`h = p\lambda + (1-p)\nu`,
+    :math:`\bar n = n + (1-p)\kappa` and no ridge, excess risk
 
-    .. math:: \text{dense: } \sum_m \frac{b^2 h\sigma^2}{h+\sigma^2}, \qquad
-              \text{MoE: } \sum_m \Big( \frac{p\,b^2\lambda\sigma^2}{\lambda+\sigma^2}
-                           + (1-p)\nu b^2 \Big).
+    .. math:: \text{dense: } \sum_m \frac{b^2 h\bar n}{h+\bar n}, \qquad
+              \text{MoE: } \sum_m \Big( \frac{p\,b^2\lambda n}{\lambda+n}
+                           + (1-p)\nu b^2 \Big),
+
+    with the noise variance :math:`n = \sigma^2` and the interference :math:`\kappa` of each
+    coordinate.
 
     With ``samples`` it is the mean over training sets of the risk of minimum-norm least squares (or
     of ridge regression). An expert with more samples than coordinates and residual variance
@@ -99,7 +104,7 @@ def risk(
 
     Notes
     -----
-    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2 and §4;
+    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2, §4, §10;
     [SNB] Theorem 4.2.
 
     Examples
@@ -200,8 +205,9 @@ def _perturbed_optimal_risk(estimator: Estimator, model: BlockModel, under: Pert
             call,
         )
     require_normal_errors(under, call)
-    fit, losses = unchecked_optimal_coefficients(estimator, model), optimal_losses(estimator, model)
-    added_by_erasure = erasure_terms(model, fit) if under.erasure else None
+    fit = unchecked_optimal_coefficients(estimator, model)
+    losses = optimal_losses(estimator, model, under)
+    added_by_erasure = erasure_terms(model, under, fit) if under.erasure else UNCORRELATED
     per_group = perturbed_excess(losses, estimator, model, under, added_by_erasure)
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
@@ -241,9 +247,9 @@ def gap(model: BlockModel) -> float:
     r"""Risk of dense minus risk of the oracle-routed MoE, without ridge, from its positive form.
 
     For strict blocks it is
-    :math:`\sum_m p(1-p)\sigma^2b^2\lambda^2/((p\lambda+\sigma^2)(\lambda+\sigma^2)) \ge 0`, with
-    full relative accuracy however small it is beside the risks. With leakage the gap can be
-    negative. Source: docs/theory.md §2.
+    :math:`\sum_m p(1-p)(n+\kappa)b^2\lambda^2/((p\lambda+\bar n)(\lambda+n)) \ge 0`,
+    :math:`\bar n = n+(1-p)\kappa`, with full relative accuracy however small it is beside the
+    risks. With leakage the gap can be negative. Source: docs/theory.md §2 and §10.
 
     Examples
     --------
@@ -261,8 +267,9 @@ def unchecked_gap(model: BlockModel) -> float:
 def moe_bound(model: BlockModel) -> float:
     r"""The general upper bound on the excess risk of oracle-routed experts without ridge.
 
-    The bound is :math:`\sigma^2\sum_g p_g\|b_g\|^2`, plus :math:`\sum_m (1-p)\nu b^2` from leakage
-    into blocks that no expert sees. In the iso-parameter regime it is :math:`V(d\sigma^2/S)/K`.
+    The bound is :math:`\sum_m p\,nb^2 = \sigma^2\sum_g p_g\|b_g\|^2`, plus
+    :math:`\sum_m (1-p)\nu b^2` from leakage into blocks that no expert sees. In the iso-parameter
+    regime it is :math:`V(d\sigma^2/S)/K`.
     Source: docs/theory.md §3.
 
     Examples

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.common.frozen import Frozen
 from moetheory.common.validation import choice
 from moetheory.formulas import spiked
 from moetheory.predictors.spiked_design import Design
-from moetheory.problem.estimators import Estimator
+from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
 
 Noise = Literal["own", "common"]
@@ -106,7 +107,8 @@ def spiked_spectrum(
         The model has leakage, the estimator a ridge; a group has fewer samples, but some, than
         coordinates with signal; ``noise`` is neither.
     NoClosedForm
-        The gate is not `Oracle`.
+        The gate is not `Oracle`, or the predictor observes noise of more than one variance: there
+        are several, or interference, which experts with their own noise do not see.
 
     Notes
     -----
@@ -129,12 +131,22 @@ def spiked_spectrum(
     """
     choice("noise", noise, NOISES)
     design = Design.of(estimator, model, samples)
+    own_noise = isinstance(estimator, MoE) and noise == "own"
+    variance = model.noise_variance
+    if not isinstance(variance, float) or (model.interferes and not own_noise):
+        what = "interference_variances" if isinstance(variance, float) else "noise_variance"
+        raise NoClosedForm(
+            "the spectrum of a fixed design is known for noise of one variance, got several in ",
+            Mention(what),
+            "; ",
+            Call(f"simulate_spectrum({estimator!r}, model, samples)"),
+        )
     rows, columns = design.rows.astype(np.float64), design.columns
     if noise == "common":
         rows, columns = np.full_like(rows, design.samples), np.full_like(columns, model.dim)
     undefined = np.full(rows.shape, np.nan)
     aspects = np.divide(columns, rows, out=undefined, where=rows > 0.0)
-    variances = model.noise_variance * (rows / design.samples)
+    variances = variance * (rows / design.samples)
     spikes = design.signal, aspects[design.predictor_of], variances[design.predictor_of]
     values = spiked.observed(*spikes)
     condition, contraction = design.conditioning(values)

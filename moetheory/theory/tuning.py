@@ -12,12 +12,13 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, Mention, NoClosedForm, OutOfRangeError
 from moetheory.common.text import short_repr
-from moetheory.common.validation import count
+from moetheory.common.validation import count, number
 from moetheory.formulas import population
 from moetheory.formulas.finite import estimation_cost
 from moetheory.predictors.expert_regressions import Regressions
+from moetheory.predictors.optimal import interference_of
 from moetheory.problem import limits
-from moetheory.problem.estimators import Estimator, checked_oracle
+from moetheory.problem.estimators import Dense, Estimator, checked_oracle
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
@@ -102,7 +103,9 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
 
     p = model.group_probabilities[model.block_of]
     second_moments = p * model.signal_variances + (1.0 - p) * model.leakage_variances
-    variances = second_moments + model.noise_variance
+    # no expert sees interference
+    interference = interference_of(model) if isinstance(estimator, Dense) else 0.0
+    variances = second_moments + population.mean_noise(p, model.noise_variance, interference)
     scale = float(variances.mean()) or 1.0
     low, high = map(float, DECADES)
     if variances.any():
@@ -176,17 +179,17 @@ def best_experts(
 
     dim = count("dim", dim, minimum=1, maximum=MOST_COORDINATES)
     samples = count("samples", samples, minimum=1)
+    noise = number("noise_variance", noise_variance, minimum=0.0)
     # checks the other arguments; in this regime they do not depend on the size of the model
     smallest = BlockModel.isotropic(
         1,
         1,
-        noise_variance,
+        noise,
         signal_energy=signal_energy,
         label_power=label_power,
         label_noise_variance=label_noise_variance,
     )
-    energy, power = float(signal_energy), float(label_power)
-    noise, omega = smallest.noise_variance, smallest.label_noise_variance
+    energy, power, omega = float(signal_energy), float(label_power), smallest.label_noise_variance
     if energy / dim < limits.NUMBERS[0]:
         raise OutOfRangeError(
             "signal_energy",

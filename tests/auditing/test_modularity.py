@@ -32,7 +32,7 @@ def test_leakage_is_off_over_on():
     assert equivalent_leakage(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1])) == math.inf
 
 
-def test_the_overlap_of_a_model_comes_back():
+def test_the_amplitude_of_a_model_comes_back():
     model = mt.BlockModel.power_law(12, 3, 0.0, decay=1.0, signal_energy=12.0)
     model = model.replace(leakage_variances=0.3**2 * model.signal_variances)
     drawn = model.sample(100_000, rng=0)

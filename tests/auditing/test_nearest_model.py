@@ -12,7 +12,10 @@ NOISE = np.array([0.0, 0.01, 0.6, 40.0])
 
 
 def population(model, basis):
-    """Moments without sampling error, blocks turned by ``basis`` and not side by side."""
+    """Moments without sampling error, blocks turned by ``basis`` and not side by side.
+
+    The features are noisy if the model is, with noise as its blocks are active and not.
+    """
     order = np.random.default_rng(0).permutation(model.dim)
     turn = np.zeros((model.dim, model.dim))
     for g in range(model.experts):
@@ -21,13 +24,16 @@ def population(model, basis):
     turn = turn[order]  # features of the data from the coordinates of the model
     p, b = model.group_probabilities, model.coefficients
     group_moments, blocks = [], model.block_of[order]
-    second = np.zeros(model.dim)
+    second, covariance = np.zeros(model.dim), np.zeros(model.dim)
     for g in range(model.experts):
-        clean = np.where(model.block_of == g, model.signal_variances, model.leakage_variances)
-        second += p[g] * clean
+        active = model.block_of == g
+        clean = np.where(active, model.signal_variances, model.leakage_variances)
+        noisy = clean + np.where(active, model.noise_variance, model.idle_noise)
+        second += p[g] * noisy
+        covariance += p[g] * clean * b
         block = np.flatnonzero(blocks == g)
         count = round(p[g] * COUNT)
-        scatter, cross = (turn * clean) @ turn.T, turn @ (clean * b)
+        scatter, cross = (turn * noisy) @ turn.T, turn @ (clean * b)
         label = clean @ b**2 + model.label_noise_variance
         group_moments.append(
             SampleMoments(
@@ -39,9 +45,13 @@ def population(model, basis):
                 count * label,
             )
         )
-    cross = turn @ (second * b)
     overall = SampleMoments(
-        COUNT, np.zeros(model.dim), 0.0, COUNT * (turn * second) @ turn.T, COUNT * cross, 0.0
+        COUNT,
+        np.zeros(model.dim),
+        0.0,
+        COUNT * (turn * second) @ turn.T,
+        COUNT * turn @ covariance,
+        0.0,
     )
     return group_moments, overall, blocks
 
@@ -52,9 +62,15 @@ def turned(sizes, seed=0):
 
 
 @pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("interference", [0.0, 0.5])
 @pytest.mark.parametrize("leakage", [0.0, 0.2])
-def test_the_moments_of_a_model_give_the_model(generic, leakage, intercept):
-    true = generic(0.4, leakage_variances=leakage, label_noise_variance=0.3)
+def test_the_moments_of_a_model_give_the_model(generic, leakage, interference, intercept):
+    true = generic(
+        0.0,
+        leakage_variances=leakage,
+        interference_variances=interference,
+        label_noise_variance=0.3,
+    )
     moments = population(true, turned(true.sizes))
     found = nearest_model(*moments, intercept, 0.7)
     assert found.noise_variance == 0.7
@@ -63,7 +79,7 @@ def test_the_moments_of_a_model_give_the_model(generic, leakage, intercept):
     # along the eigenvectors in increasing order, which here are those of each block reversed
     for g in range(3):
         mine, theirs = found.block_of == g, np.flatnonzero(true.block_of == g)[::-1]
-        for name, _size in (("signal_variances", 1.0), ("leakage_variances", 1.0)):
+        for name in ("signal_variances", "leakage_variances", "interference_variances"):
             np.testing.assert_allclose(
                 getattr(found, name)[mine], getattr(true, name)[theirs], rtol=1e-10, atol=1e-10
             )
@@ -78,10 +94,42 @@ def test_the_moments_of_a_model_give_the_model(generic, leakage, intercept):
             assert value == pytest.approx(truth, rel=1e-10)
 
 
+@pytest.mark.parametrize("leakage", [0.0, 0.5])
+def test_noise_that_features_have_is_interference_and_dense_has_its_risk(generic, leakage):
+    """Of isotropic blocks that leak alike, or of any strict ones: against plain linear algebra."""
+    true = generic([0.3, 5.0, 0.02, 0.4, 0.1, 2.0, 0.7, 0.01, 1.0], label_noise_variance=0.3)
+    if leakage:
+        true = mt.BlockModel(
+            true.group_probabilities,
+            true.block_of,
+            [2.0] * 9,
+            true.coefficients,
+            0.7,
+            leakage_variances=leakage,
+            interference_variances=0.3,
+            label_noise_variance=0.3,
+        )
+    group_moments, overall, blocks = population(true, turned(true.sizes))
+    found = nearest_model(group_moments, overall, blocks, True, 0.7)
+    assert found.strict == (leakage == 0.0)
+    assert found.interferes
+    np.testing.assert_allclose(
+        np.sort(found.leakage_variances + found.interference_variances),
+        np.sort(true.leakage_variances + true.idle_noise),
+        rtol=1e-9,
+    )
+    second, cross = overall.scatter / COUNT, overall.cross / COUNT
+    for noise in NOISE:
+        explained = cross @ np.linalg.solve(second + noise * np.eye(9), cross)
+        value = mt.risk(mt.Dense(), found.replace(noise_variance=noise)).value
+        assert value == pytest.approx(true.null_risk - explained, rel=1e-9)
+
+
 def test_rotations_lead_back_to_the_features(generic):
     true = generic(0.4, leakage_variances=0.2, label_noise_variance=0.3)
     group_moments, overall, blocks = population(true, turned(true.sizes))
     found = nearest_model(group_moments, overall, blocks, True, 0.7)
+    assert len(found.rotations) == 3
     for g, basis in enumerate(found.rotations):
         mine = found.block_of == g
         second = (basis * found.signal_variances[mine]) @ basis.T
@@ -134,15 +182,67 @@ def test_told_experts_of_the_model_have_the_risk_of_those_of_the_data(intercept)
 
 
 def test_the_model_has_the_second_moments_of_all_samples_along_its_axes():
+    """And of the labels: the variance in the groups, and the covariance with what experts say."""
     features, labels, groups, block_of = skewed()
+    idle = groups[:, np.newaxis] != block_of
+    features += 1.5 * idle * np.random.default_rng(1).normal(size=features.shape)
     found = mt.audit(features, labels, groups=groups, block_of=block_of, rng=0)
     model, training = found.model, ~found.held_out
     p = model.group_probabilities[model.block_of]
-    second = p * model.signal_variances + (1 - p) * model.leakage_variances
+    clean = p * model.signal_variances + (1 - p) * model.leakage_variances
+    second = clean + (1 - p) * model.interference_variances
+    assert not model.strict
+    assert model.interferes
+    y, said = labels[training], np.zeros(training.sum())
     for g in range(3):
-        x = features[training][:, block_of == g]
+        x, mine = features[training][:, block_of == g], model.block_of == g
         along = (x - x.mean(axis=0)) @ model.rotations[g]
-        np.testing.assert_allclose(second[model.block_of == g], along.var(axis=0), rtol=1e-10)
+        said += along @ model.coefficients[mine]
+        np.testing.assert_allclose(second[mine], along.var(axis=0), rtol=1e-10)
+    assert said @ y / len(y) == pytest.approx(clean @ model.coefficients**2, rel=1e-10)
+    within = [labels[training & (groups == g)].var() for g in range(3)]
+    assert model.null_risk == pytest.approx(model.group_probabilities @ within, rel=1e-10)
+
+
+def dense_error(model, features, labels):
+    """How far dense's risk of the model is from that of the data, relative, at most of `NOISE`."""
+    x, y = features - features.mean(axis=0), labels - labels.mean()
+    second, cross = x.T @ x / len(x), x.T @ y / len(x)
+    errors = []
+    for noise in NOISE:
+        explained = cross @ np.linalg.solve(second + noise * np.eye(len(cross)), cross)
+        risk = mt.risk(mt.Dense(), model.replace(noise_variance=noise)).value
+        errors.append(abs(risk / (y.var() - explained) - 1.0))
+    return max(errors)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"noise_variance": 0.5},
+        {"interference_variances": 0.5},
+        {"noise_variance": 0.5, "leakage_variances": 0.2},
+    ],
+)
+def test_energy_that_labels_do_not_read_is_no_leakage(generic, changes):
+    """Taken for leakage, the same energy puts dense's risk ten times as far from the data's."""
+    true = generic(**{"noise_variance": 0.0, "label_noise_variance": 0.3, **changes})
+    sample = true.sample(20_000, rng=0)
+    training = np.arange(20_000) > 1
+    model = mt.audit(
+        sample.features,
+        sample.labels,
+        groups=sample.groups,
+        block_of=true.block_of,
+        held_out=~training,
+        noise_variances=[1.0],
+        repeats=1,
+        rng=0,
+    ).model
+    data = sample.features[training], sample.labels[training]
+    idle = model.leakage_variances + model.interference_variances
+    leaking = model.replace(leakage_variances=idle, interference_variances=0.0)
+    assert dense_error(model, *data) < 0.1 * dense_error(leaking, *data)
 
 
 def test_directions_in_which_nothing_varies_have_no_coefficient():
@@ -169,6 +269,7 @@ def test_where_leakage_would_cost_more_than_there_is_to_lose_it_is_smaller():
     ).model
     assert model.label_noise_variance == 0.0
     assert np.all(model.leakage_variances > 0.0)
+    assert np.all(model.interference_variances > model.leakage_variances)
     for noise in NOISE:
         expected = 0.0
         for g in range(2):
@@ -184,6 +285,7 @@ def test_one_expert_has_no_leakage():
     found = mt.audit(features, labels, block_of=[7] * 8, rng=0)
     assert found.model.experts == 1
     np.testing.assert_array_equal(found.model.leakage_variances, 0.0)
+    assert not found.model.interferes
     assert mt.risk(mt.Dense(), found.model).value == pytest.approx(
         mt.risk(mt.MoE(), found.model).value
     )

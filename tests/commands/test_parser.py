@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+import moetheory as mt
+
 SMALL = ("--dim", "6", "--experts", "3")
 
 
@@ -24,6 +26,15 @@ def test_a_negative_number_is_a_value(run, arguments, message):
     code, out, err = run(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+@pytest.mark.parametrize("columns", range(60, 90, 3))
+def test_help_breaks_no_name(run, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = run("check", "--help")[1].splitlines()
+    assert not any(line.endswith("-") for line in lines)
+    words = [word.rstrip(",;") for line in lines for word in line.split()]
+    assert set(mt.catalogue) <= set(words)
 
 
 def test_a_negative_number_in_any_form_is_taken(run):

@@ -11,11 +11,13 @@ SMALL = ("--dim", "6", "--experts", "3")
 SIMULATE = ("simulate", *SMALL, "--seed", "1")
 BOTH = [mt.Dense(), mt.MoE()]
 PERTURBED = (
-    *("--test-noise-variance", "2", "--misrouting", "0.25", "--drag", "0.5"),
+    *("--test-noise-variance", "2", "--test-interference-variances", "0.75"),
+    *("--misrouting", "0.25", "--drag", "0.5"),
     *("--noise-law", "student-t:5", "--erasure", "0.125"),
 )
 GIVEN = {
     "test_noise_variance": 2.0,
+    "test_interference_variances": 0.75,
     "misrouting": 0.25,
     "drag": 0.5,
     "noise_law": "student-t:5",
@@ -25,7 +27,14 @@ GIVEN = {
 
 @pytest.fixture(scope="module")
 def under():
-    return mt.Perturbation(2.0, mt.even_confusion(3, 0.25), 0.5, noise=stats.t(5), erasure=0.125)
+    return mt.Perturbation(
+        2.0,
+        mt.even_confusion(3, 0.25),
+        0.5,
+        noise=stats.t(5),
+        erasure=0.125,
+        interference_variances=0.75,
+    )
 
 
 def test_risk_at_test_time(run, small, under, cells_of):
@@ -34,8 +43,9 @@ def test_risk_at_test_time(run, small, under, cells_of):
     for row, estimator in zip(cells_of(out)[1:], BOTH, strict=True):
         assert row[1] == f"{mt.risk(estimator, small, under=under).value:.6g}"
     assert (
-        "\n\ntested under test noise variance 2, misrouting 0.25, drag 0.5, noise law student-t:5, "
-        "erasure 0.125; below: unperturbed\ndense - MoE"
+        "\n\ntested under test noise variance 2, test interference variances 0.75, "
+        "misrouting 0.25, drag 0.5, noise law student-t:5, erasure 0.125; below: unperturbed\n"
+        "dense - MoE"
     ) in out
     assert f"{mt.gap(small):.6g}" in out
     document = json.loads(run("risk", *SMALL, *PERTURBED, "--samples", "60", "--json")[1])
@@ -54,19 +64,25 @@ def test_risk_at_test_time(run, small, under, cells_of):
         (("--radius", "0.5", "--noise-law", "normal"), mt.Perturbation(radius=0.5)),
         (("--misrouting", "1"), mt.Perturbation(confusion=mt.even_confusion(3, 1.0))),
         (("--erasure", "0"), mt.Perturbation()),
+        (
+            ("--test-interference-variances", "2"),
+            mt.Perturbation(interference_variances=2.0),
+        ),
         (("--noise-law", "uniform"), mt.Perturbation()),
     ],
 )
 def test_risk_with_one_option_of_test_time(run, small, option, under):
     document = json.loads(run("risk", *SMALL, *option, "--json")[1])
-    assert document["results"]["moe"]["risk"] == mt.risk(mt.MoE(), small, under=under).value
+    for estimator in BOTH:
+        risk = document["results"][estimator.label]["risk"]
+        assert risk == mt.risk(estimator, small, under=under).value
 
 
 def test_simulate_at_test_time(run, small, under):
     asked = (*SIMULATE, *PERTURBED, "--replicates", "300")
     code, out, err = run(*asked)
     assert (code, err) == (0, "")
-    assert "\n\ntested under test noise variance 2, misrouting 0.25, drag 0.5, noise law" in out
+    assert "\n\ntested under test noise variance 2, test interference variances 0.75, misr" in out
     document = json.loads(run(*asked, "--json")[1])
     assert document["under"] == GIVEN
     estimates = mt.simulate(BOTH, small, under=under, replicates=300, rng=1)
@@ -87,6 +103,14 @@ def test_simulate_at_test_time(run, small, under):
         (("--test-noise-variance", "-1"), "--test-noise-variance must be at least 0, got -1"),
         (("--test-noise-variance", "x"), "argument --test-noise-variance: must be a number"),
         (("--test-noise-variance", "nan"), "--test-noise-variance must be finite, got nan"),
+        (
+            ("--test-interference-variances", "-1"),
+            "--test-interference-variances must be at least 0, got -1",
+        ),
+        (
+            ("--interference-variances", "-1"),
+            "--interference-variances must be at least 0, got -1",
+        ),
         (("--drag", "1"), "--drag needs --misrouting"),
         (("--noise-law", "student:2"), "no noise law 'student:2'; did you mean 'student-t:5'?"),
         (("--noise-law", "student-t"), "no noise law 'student-t'; did you mean 'student-t:5'?"),
@@ -155,6 +179,19 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
             ("sweep", "--over", "leakage", "--leakage-variances", "0.1"),
             "--over leakage cannot be combined with --leakage-variances",
         ),
+        (
+            ("sweep", "--over", "interference", "--interference-variances", "0.1"),
+            "--over interference cannot be combined with --interference-variances",
+        ),
+        (
+            ("sweep", "--over", "interference", "--experts", "1"),
+            "at interference=0.05: --interference-variances must be 0 for one group, whose block",
+        ),
+        (
+            ("sweep", "--over", "experts", "--interference-variances", "1", "--values", "1,2"),
+            "--interference-variances must be 0 for one group, whose block is never inactive, got",
+        ),
+        (("sweep", "--over", "overlap", "--values", "-1"), "at overlap=-1.0: --values must be at"),
         (("sweep", "--over", "erasure", "--drag", "1"), "--drag needs --misrouting"),
         *(
             (("sweep", "--over", over, "--gate", "hard"), message)
@@ -227,7 +264,9 @@ def test_help_names_the_options_of_test_time(run, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     code, out, _ = run(command, "--help")
     assert code == 0
-    for option in ("--test-noise-variance X", "--misrouting EPS", "--drag ETA", "--noise-law LAW"):
+    for option in ("--test-noise-variance X", "--test-interference-variances KAPPA"):
+        assert f"  {option}" in out
+    for option in ("--misrouting EPS", "--drag ETA", "--noise-law LAW"):
         assert f"  {option}" in out
     assert "normal, uniform, laplace, student-t:DF with DF > 2" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80

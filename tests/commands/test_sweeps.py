@@ -149,6 +149,21 @@ def test_a_sweep_starts_where_its_gates_are_defined(run):
     assert (code, [line.split(",")[0] for line in out.splitlines()[1:]]) == (0, ["2", "3", "6"])
 
 
+def test_a_sweep_with_interference_starts_where_there_is_some(run):
+    options = ("--replicates", "0", "--json", "--interference-variances")
+    document = json.loads(run("sweep", "--dim", "6", *options, "0.5")[1])
+    columns = document["results"]["columns"]
+    assert columns["experts"] == [2, 3, 6]
+    for label, estimator in (("dense", mt.Dense()), ("moe", mt.MoE())):
+        worlds = [
+            mt.BlockModel.isotropic(6, k, 1.0, signal_energy=6.0, interference_variances=0.5)
+            for k in (2, 3, 6)
+        ]
+        assert columns[label] == [mt.risk(estimator, world).excess for world in worlds]
+    none = json.loads(run("sweep", "--dim", "6", *options, "0")[1])
+    assert none["results"]["columns"]["experts"] == [1, 2, 3, 6]
+
+
 def test_a_sweep_draws_fewer_training_sets_of_full_routers(run):
     one = ("sweep", "--dim", "6", "--values", "3", "--json", "--gate")
     for gate, replicates in (("learned:90:full", 200), ("learned:90", 2000), ("learned", 2000)):
@@ -173,6 +188,8 @@ def test_a_sweep_with_gates_through_a_pipe(monkeypatch, capsys):
         ("test_noise_variance", 0.1, 100.0, 13),
         ("misrouting", 0.0, 1.0, 11),
         ("leakage", 0.0, 1.0, 21),
+        ("interference", 0.0, 1.0, 21),
+        ("overlap", 0.0, 1.0, 21),
         ("erasure", 0.0, 0.9, 10),
         ("radius", 0.0, 2.0, 11),
     ],
@@ -187,7 +204,7 @@ def test_sweep_over_what_differs_at_test_time(run, tmp_path, small, over, first,
     assert len(values) == length
     np.testing.assert_allclose([values[0], values[-1]], [first, last], rtol=1e-12)
     expected = mt.sweep(small, over, values, BOTH)
-    assert ("bound" in rows[0]) == (over == "leakage")
+    assert ("bound" in rows[0]) == (over in ("leakage", "interference", "overlap"))
     for label in ("dense", "moe"):
         assert [float(row[label]) for row in rows] == expected[label].tolist()
         assert all(float(row[f"{label}_sem"]) > 0.0 for row in rows)
@@ -203,6 +220,9 @@ def test_default_radii_know_the_scale_of_the_coefficients(generic):
     nothing = model.replace(coefficients=np.zeros(9), noise_variance=0.0)
     assert sweeps.default_values("radius", nothing)[-1] == 1.0
     assert sweeps.default_values("test_noise_variance", nothing)[-1] == 100.0
+    many = model.replace(noise_variance=np.arange(9.0))
+    for over in ("noise_variance", "test_noise_variance"):
+        assert sweeps.default_values(over, many)[-1] == pytest.approx(400.0, rel=1e-14)
 
 
 def test_a_sweep_under_a_perturbation(run, small):

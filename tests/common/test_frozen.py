@@ -32,6 +32,9 @@ MADE = {
     "RiskDistribution": lambda: mt.risk_distribution(MOE, MODEL, 40),
     "OptimalRidge": lambda: mt.optimal_ridge(MOE, MODEL, 40),
     "BestExperts": lambda: mt.best_experts(64, 300, 1.0),
+    "CovarianceRisks": lambda: mt.covariance_risks(
+        [np.eye(40)] * 2, [np.eye(40)] * 2, np.ones(40), block_of=np.arange(40) % 2
+    ),
     "Contraction": lambda: mt.contraction_factor(MOE, LARGE),
     "Descent": lambda: mt.descent(MOE, MODEL, range(3000)),
     "SpikedSpectrum": lambda: mt.spiked_spectrum(MOE, MODEL, 40),

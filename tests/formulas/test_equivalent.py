@@ -13,6 +13,7 @@ import pytest
 from mpmath import mp
 
 import moetheory as mt
+from general_noise import variances
 from moetheory.common.errors import NoClosedForm
 from moetheory.formulas import equivalent, equivalent_weights
 from moetheory.formulas.block_layout import BlockLayout
@@ -21,30 +22,37 @@ from moetheory.theory.finite_sample_risks import fitted_risk, leading_excess
 
 
 def world(sizes=(3, 5, 2), noise=0.4, leakage=0.2, label_noise=0.3, seed=0):
-    """A model in which no two numbers are equal, with interleaved blocks."""
+    """A model in which no two numbers are equal, with interleaved blocks.
+
+    ``noise`` None: that of each coordinate is another, and there is interference.
+    """
     rng = np.random.default_rng(seed)
     d, k = sum(sizes), len(sizes)
     p = 1.0 + rng.random(k)
-    return mt.BlockModel(
+    model = mt.BlockModel(
         p / p.sum(),
         rng.permutation(np.repeat(np.arange(k), sizes)),
         0.3 + 3.0 * rng.random(d),
         rng.standard_normal(d),
-        noise,
+        1.0 if noise is None else noise,
         leakage_variances=leakage * (0.5 + rng.random(d)) if leakage else 0.0,
         label_noise_variance=label_noise,
+    )
+    if noise is not None or k == 1:
+        return model
+    return model.replace(
+        noise_variance=rng.permutation(np.geomspace(0.01, 100.0, d)),
+        interference_variances=3.0 * rng.random(d),
     )
 
 
 def seen(model):
     """What dense sees in each group: C_g, best coefficients, residual variance."""
     parts = []
-    for g in range(model.experts):
-        clean = np.where(model.block_of == g, model.signal_variances, model.leakage_variances)
-        best = model.coefficients * clean / (clean + model.noise_variance)
+    for clean, noise in zip(*variances(model), strict=True):
+        best = model.coefficients * clean / (clean + noise)
         rest = model.coefficients @ np.diag(clean) @ (model.coefficients - best)
-        covariance = np.diag(clean + model.noise_variance)
-        parts.append((covariance, best, rest + model.label_noise_variance))
+        parts.append((np.diag(clean + noise), best, rest + model.label_noise_variance))
     return parts
 
 
@@ -59,16 +67,11 @@ def solve_whole(model, counts, ridge):
     """The excess risk of dense by the equivalent, in each group."""
     layout = BlockLayout(model.block_of, model.experts, coupled=True)
     found = equivalent.EquivalentMoments(*map(layout.unsort, solve_moments(model, counts, ridge)))
-    clean = np.where(
-        model.block_of == np.arange(model.experts)[:, np.newaxis],
-        model.signal_variances,
-        model.leakage_variances,
-    )
-    noise, whole = model.noise_variance, clean + model.noise_variance
-    error = found.coefficient_error
+    clean, noise = variances(model)
+    whole, error = clean + noise, found.coefficient_error
     pull = clean * error - noise * found.mean
     return Orders(
-        (clean @ error**2 + noise * np.sum(found.mean**2) + whole @ found.variance)[None],
+        (clean @ error**2 + noise @ found.mean**2 + whole @ found.variance)[None],
         (whole @ found.variance_correction - 2.0 * pull @ found.mean_correction)[None],
     )
 
@@ -81,7 +84,7 @@ def solve_moments(model, counts, ridge):
         layout,
         n.reshape(layout.shape),
         *map(layout.sort, (model.signal_variances, model.leakage_variances, model.coefficients)),
-        model.noise_variance,
+        *map(layout.sort, (model.noise_variance, model.idle_noise)),
         np.full(layout.shape, model.label_noise_variance),
         np.full((1, 1), float(over)),
         np.full((1, 1), n.sum() * ridge if over else 1.0),
@@ -156,7 +159,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("noise", [0.4, 0.02])
+@pytest.mark.parametrize("noise", [0.4, 0.02, None])
 @pytest.mark.parametrize("leakage", [0.2, 0.0])
 @pytest.mark.parametrize("case", CASES)
 def test_the_leading_order_is_that_of_a_plain_fixed_point(case, leakage, noise):
@@ -244,8 +247,8 @@ class Energy:
         start = equivalent_weights.weights(
             (layout := BlockLayout(model.block_of, model.experts, coupled=True)),
             np.array([counts], dtype=float),
-            layout.sort(model.signal_variances) + model.noise_variance,
-            layout.sort(model.leakage_variances) + model.noise_variance,
+            layout.sort(model.signal_variances + model.noise_variance),
+            layout.sort(model.leakage_variances + model.idle_noise),
             np.full((1, 1), float(self.a)),
             np.full((1, 1), float(self.c)),
         )[0]
@@ -305,13 +308,14 @@ class Energy:
         return [float((a - b - c + d) / (4 * h * h)) for a, b, c, d in corners]
 
 
+@pytest.mark.parametrize("noise", [0.3, None])
 @pytest.mark.parametrize(
     ("counts", "ridge"),
     [((4, 7), 0.0), ((1, 2), 0.0), ((4, 3), 0.3), ((12, 0), 0.0), ((1, 9), 0.0), ((0, 3), 0.5)],
 )
-def test_both_orders_are_derivatives_of_the_free_energy(counts, ridge):
+def test_both_orders_are_derivatives_of_the_free_energy(counts, ridge, noise):
     """∂²/∂t∂ε of Φ₀ and of ½ ln det(I − diag(w²/n) G), in each group."""
-    model = world((2, 3), noise=0.3, leakage=0.2, label_noise=0.25, seed=3)
+    model = world((2, 3), noise, leakage=0.2, label_noise=0.25, seed=3)
     answer = solve_whole(model, counts, ridge)
     with mp.workdps(40):
         for h in range(2):
@@ -404,9 +408,10 @@ def close(one, other, relabel=slice(None), scale=1.0):
 SOME = [((6, 9, 11), 0.0), ((1, 2, 1), 0.0), ((3, 5, 2), 0.2), ((0, 9, 8), 0.0)]
 
 
+@pytest.mark.parametrize("noise", [0.4, None])
 @pytest.mark.parametrize(("counts", "ridge"), SOME)
-def test_names_of_groups_and_order_of_coordinates_do_not_matter(counts, ridge):
-    model = world()
+def test_names_of_groups_and_order_of_coordinates_do_not_matter(counts, ridge, noise):
+    model = world(noise=noise)
     order, relabel = np.random.default_rng(1).permutation(model.dim), np.array([2, 0, 1])
     back = np.argsort(relabel)
     permuted = mt.BlockModel(
@@ -414,8 +419,9 @@ def test_names_of_groups_and_order_of_coordinates_do_not_matter(counts, ridge):
         relabel[model.block_of[order]],
         model.signal_variances[order],
         model.coefficients[order],
-        model.noise_variance,
+        np.broadcast_to(model.noise_variance, model.dim)[order],
         leakage_variances=model.leakage_variances[order],
+        interference_variances=model.interference_variances[order],
         label_noise_variance=model.label_noise_variance,
     )
     there = solve_whole(permuted, np.array(counts)[back], ridge)

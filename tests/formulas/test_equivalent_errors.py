@@ -20,7 +20,8 @@ def alone(signal, n, ridge, b, residual_noise=0.0):
     layout = BlockLayout(np.zeros(s, dtype=int), 1, coupled=False)
     own, best = signal + NOISE, b * signal / (signal + NOISE)
     counts, unexplained, a, c = np.array([n, residual_noise, 1.0, ridge]).reshape(4, 1, 1)
-    found = equivalent.moments(layout, counts, signal, np.zeros(s), b, NOISE, unexplained, a, c)
+    arrays = signal, np.zeros(s), b
+    found = equivalent.moments(layout, counts, *arrays, NOISE, NOISE, unexplained, a, c)
     mean, _, variance = with_correction(found, b)
     rho = residual_noise + b @ (best * NOISE)
     share = rho / (rho + own @ np.square(best - found.mean))
@@ -68,7 +69,9 @@ def coupled(seed, scale=1.0, order=None, relabel=(0, 1, 2)):
     noise, ridge = scale * NOISE, scale * 0.02 * 11
     rows = counts.reshape(1, 3)
     a, c = np.ones((1, 1)), np.full((1, 1), ridge)
-    found = equivalent.moments(layout, rows, signal, leakage, b, noise, np.full((1, 3), 0.1), a, c)
+    unexplained = np.full((1, 3), 0.1)
+    arrays = signal, leakage, b, noise, noise
+    found = equivalent.moments(layout, rows, *arrays, unexplained, a, c)
     _, _, variance = with_correction(found, b)
     best = b * signal / (signal + noise)
     own, other = signal + noise, leakage + noise
@@ -103,7 +106,7 @@ def test_a_block_that_does_not_vary_misses_nothing():
     signal, b = np.array([0.0, 1.0, 1.0]), np.ones(3)
     counts, a, c = np.array([[4.0], [5.0]]), np.ones((2, 1)), np.full((2, 1), 0.3)
     found = equivalent.moments(
-        layout, counts, signal, np.zeros(3), b, 0.0, np.full((2, 1), 0.1), a, c
+        layout, counts, signal, np.zeros(3), b, 0.0, 0.0, np.full((2, 1), 0.1), a, c
     )
     _, _, variance = with_correction(found, b)
     shift, off = shift_alone(layout, counts, signal, found, variance, np.ones(3), b)

@@ -35,32 +35,32 @@ def by_matrices(bases, variances, mean, variance, lost=1.0):
 
 
 def test_the_variance_of_independent_coordinates_by_full_matrices():
-    bases, signal, leakage, mean, variance = rotated()
-    found = erasure.independence_variances(bases, BLOCK_OF, signal, leakage, mean, variance)
-    for one, variances in zip(found, (signal, leakage), strict=True):
+    bases, *variances, mean, variance = rotated()
+    variances += [np.geomspace(1e-2, 1e2, 8)[[3, 7, 0, 5, 1, 6, 2, 4]], 1.0]  # of noise; equal
+    found = erasure.independence_variances(bases, BLOCK_OF, variances, mean, variance)
+    assert len(found) == 4
+    for one, each in zip(found[:3], variances[:3], strict=True):
         assert one.shape == (*LEAD, 3)
         scale = np.abs(one[..., [0, 2]]).max()
         assert np.all(one[..., 1] == 0.0)  # one coordinate alone
-        expected = by_matrices(bases, variances, mean, variance)
+        expected = by_matrices(bases, each, mean, variance)
         np.testing.assert_allclose(one, expected, rtol=1e-10, atol=1e-13 * scale)
-        wrong = by_matrices(bases, variances, mean, variance, lost=0.5)
+        wrong = by_matrices(bases, each, mean, variance, lost=0.5)
         assert not np.allclose(one, wrong, rtol=1e-10, atol=1e-13 * scale)
+    assert found[3].tolist() == np.zeros((*LEAD, 3)).tolist()
 
 
 def test_every_argument_broadcasts():
-    bases, signal, leakage, mean, variance = rotated()
-    several = signal * np.array([1.0, 2.0, 5.0])[:, np.newaxis]
-    found = erasure.independence_variances(
-        bases, BLOCK_OF, several, leakage, mean[:, :1], variance[0, 0]
-    )
+    """Means (2, 1, 8) and variances (3, 8) of fits: (2, 3, 3) results for each variance."""
+    bases, *variances, mean, variance = rotated()
+    arguments = bases, BLOCK_OF, variances
+    found = erasure.independence_variances(*arguments, mean[:, :1], variance[0])
     for at in itertools.product(*map(range, LEAD)):
-        alone = erasure.independence_variances(
-            bases, BLOCK_OF, several[at[1]], leakage, mean[at[0], 0], variance[0, 0]
-        )
+        alone = erasure.independence_variances(*arguments, mean[at[0], 0], variance[0, at[1]])
         for one, other in zip(found, alone, strict=True):
             np.testing.assert_allclose(one[at], other, rtol=1e-13)
-    fixed = erasure.independence_variances(bases, BLOCK_OF, signal, leakage, mean[0, 0])
-    expected = by_matrices(bases, signal, mean[0, 0], np.zeros(8))
+    fixed = erasure.independence_variances(*arguments, mean[0, 0])
+    expected = by_matrices(bases, variances[0], mean[0, 0], np.zeros(8))
     np.testing.assert_allclose(fixed[0][[0, 2]], expected[[0, 2]], rtol=1e-10)
 
 
@@ -69,7 +69,7 @@ def test_variances_that_are_nearly_equal_keep_their_digits():
     bases, _, _, mean, variance = rotated()
     mean, variance = mean[0, 0], variance[0, 0]
     uneven = 1.0 + 2.0**-27 * np.arange(8.0)
-    arguments = bases, BLOCK_OF, uneven, np.ones(8), mean, variance
+    arguments = bases, BLOCK_OF, (uneven, np.ones(8)), mean, variance
     found, even = erasure.independence_variances(*arguments)
     assert even.tolist() == [0.0, 0.0, 0.0]
     for g in (0, 2):
@@ -94,25 +94,36 @@ def test_variances_that_are_nearly_equal_keep_their_digits():
 def test_erased_coordinates_by_enumeration(probability):
     """One block of three correlated coordinates: every form is a mean over eight masks."""
     rng = np.random.default_rng(4)
-    signal, leakage = (h @ h.T for h in rng.standard_normal((2, 3, 3)))
+    signal, leakage, noise, idle = (h @ h.T for h in rng.standard_normal((4, 3, 3)))
     b, w = rng.standard_normal((2, 3))
 
-    def form(matrix, v):
-        return np.array([v @ matrix @ v])
+    def forms(v):
+        """Those of `BlockLosses`, in its order."""
+        matrices = (signal, b - v), (leakage, b - v), (np.eye(3), v), (noise, v), (idle, v)
+        matrices += (signal, v), (signal, b), (leakage, b)
+        return np.array([[u @ matrix @ u] for matrix, u in matrices])
 
-    def uneven(matrix):
-        return np.array([np.diag(matrix) @ w**2]) - form(matrix, w)
-
-    kept = BlockLosses(
-        form(signal, b - w), form(leakage, b - w), form(np.eye(3), w), form(signal, w),
-        form(signal, b), form(leakage, b),
-    )  # fmt: skip
-    found = erasure.erased(kept, probability, uneven(signal), uneven(leakage))
-    expected = np.zeros((4, 1))
+    added = [
+        np.array([np.diag(matrix) @ w**2 - w @ matrix @ w])
+        for matrix in (signal, leakage, noise, idle)
+    ]
+    kept = BlockLosses(*forms(w))
+    found = erasure.erased(kept, probability, added)
+    expected = np.zeros((8, 1))
     for mask in itertools.product((0, 1), repeat=3):
         chance = (1 - probability) ** sum(mask) * probability ** (3 - sum(mask))
-        v = w * mask
-        terms = form(signal, b - v), form(leakage, b - v), form(np.eye(3), v), form(signal, v)
-        expected += chance * np.array(terms)
-    np.testing.assert_allclose(found[:4], expected, rtol=1e-12)
+        expected += chance * forms(w * mask)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert (found.null_active, found.null_inactive) == (kept.null_active, kept.null_inactive)
+    for part in range(4):  # every added term is needed
+        without = [0.0 if at == part else each for at, each in enumerate(added)]
+        lost = erasure.erased(kept, probability, without)
+        assert np.allclose(lost, expected, rtol=1e-12) == (probability == 0.0)
+
+
+def test_the_noise_of_one_variance_is_erased_with_the_gain():
+    """In rotated coordinates it is uncorrelated: the two forms stay one."""
+    one = np.array([2.0, 3.0])
+    found = erasure.erased(BlockLosses(*[one] * 8), 0.25, (0.1, 0.2, 0.0, 0.4))
+    assert found.noise is found.noise_gain
+    assert found.noise_gain.tolist() == [1.5, 2.25]

@@ -7,6 +7,7 @@ import pytest
 from scipy import integrate, special, stats
 
 import moetheory as mt
+from general_noise import GENERAL, variances
 from moetheory.formulas import equivalent_correction
 from moetheory.formulas.finite import (
     estimation_cost,
@@ -330,23 +331,18 @@ def world(seed, leakage=0.2, label_noise=0.3):
 def matrix_rate(model, times, seed):
     """tr(H⁻¹J) with full matrices in a basis that is no eigenbasis."""
     turn = np.linalg.qr(np.random.default_rng(seed).standard_normal((model.dim, model.dim)))[0]
-    noise, b = model.noise_variance * np.eye(model.dim), turn @ model.coefficients
-    clean = [
-        turn @ np.diag(diagonal) @ turn.T
-        for diagonal in np.where(
-            model.block_of == np.arange(model.experts)[:, np.newaxis],
-            model.signal_variances,
-            model.leakage_variances,
-        )
-    ]
-    p = model.group_probabilities
-    h = sum(q * c for q, c in zip(p, clean, strict=True)) + noise
-    best = np.linalg.solve(h, (h - noise) @ b)
+    p, b = model.group_probabilities, turn @ model.coefficients
+    clean, noise = (
+        np.array([turn @ np.diag(diagonal) @ turn.T for diagonal in each])
+        for each in variances(model)
+    )
+    h = np.tensordot(p, clean + noise, 1)
+    best = np.linalg.solve(h, np.tensordot(p, clean, 1) @ b)
     j = 0.0
-    for q, c in zip(p, clean, strict=True):
-        risk = (b - best) @ c @ (b - best) + best @ noise @ best + model.label_noise_variance
-        pull = c @ b - (c + noise) @ best  # CΔ
-        j = j + q * (risk * (c + noise) + times * np.outer(pull, pull))
+    for q, c, n in zip(p, clean, noise, strict=True):
+        risk = (b - best) @ c @ (b - best) + best @ n @ best + model.label_noise_variance
+        pull = c @ b - (c + n) @ best  # CΔ
+        j = j + q * (risk * (c + n) + times * np.outer(pull, pull))
     return np.trace(np.linalg.solve(h, j))
 
 
@@ -357,6 +353,13 @@ def test_the_rate_of_dense_is_a_trace_of_full_matrices(seed, leakage, counts, ti
     model = world(seed, leakage, label_noise=0.3 * (seed % 2))
     expected = matrix_rate(model, times, seed)
     assert excess_rate(mt.Dense(), model, counts) == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize(("counts", "times"), [("fixed", 1.0), ("multinomial", 2.0)])
+@pytest.mark.parametrize("name", GENERAL)
+def test_the_rate_of_dense_is_this_trace_for_noise_in_general(name, counts, times):
+    expected = matrix_rate(GENERAL[name], times, seed=4)
+    assert excess_rate(mt.Dense(), GENERAL[name], counts) == pytest.approx(expected, rel=1e-11)
 
 
 def rates_at(estimator, model, n):

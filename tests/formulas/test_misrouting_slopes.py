@@ -15,15 +15,30 @@ KINDS = {
 }
 
 
-def world(seed, *, leaks=True, noise=None):
-    """The arguments p, block of, λ, ν, b, σ² of a generic model, its blocks interleaved."""
+SPREAD = np.geomspace(0.01, 100.0, 9)[[4, 0, 7, 2, 8, 5, 1, 6, 3]]
+NOISES = ["one", "several", "interference", "loud interference"]
+
+
+def world(seed, *, leaks=True, noise=None, noises="one"):
+    """The arguments p, block of, λ, ν, b, n, κ of a generic model, its blocks interleaved."""
     rng = np.random.default_rng(seed)
     p = rng.dirichlet([3.0] * len(SIZES))
     block_of = rng.permutation(np.repeat(range(len(SIZES)), SIZES))
     signal = np.exp(rng.standard_normal(9))
     leakage = leaks * 0.3 * signal * rng.random(9) * (np.arange(9) > 0)
     drawn = np.exp(rng.standard_normal())
-    return p, block_of, signal, leakage, rng.standard_normal(9), noise or drawn
+    noise, b = noise or drawn, rng.standard_normal(9)
+    loudness = rng.random(9) * (np.arange(9) != 2)
+    match noises:
+        case "one":
+            return p, block_of, signal, leakage, b, noise, 0.0
+        case "several":
+            interference = 0.0
+        case "interference":
+            interference = noise * loudness
+        case "loud interference":
+            interference = signal * loudness
+    return p, block_of, signal, leakage, b, noise * SPREAD, interference
 
 
 def difference(name, arguments, ridge, other, drag):
@@ -32,26 +47,29 @@ def difference(name, arguments, ridge, other, drag):
 
 def exact(name, arguments, ridge, other, drag, lost=1):
     """The difference as it is subtracted, to 120 digits; ``lost=2`` doubles one part."""
-    p, block_of, *arrays, noise = arguments
+    p, block_of, *arrays = arguments
     with mp.workdps(120):
-        p, signal, leakage, b = ([mp.mpf(x) for x in each] for each in (p, *arrays))
+        signal, leakage, b, noise, interference = (
+            [mp.mpf(x) for x in np.broadcast_to(each, len(block_of))] for each in arrays
+        )
+        p = [mp.mpf(x) for x in p]
         p = [x / sum(p) for x in p]
-        noise, drag, others = mp.mpf(noise), mp.mpf(drag), len(p) - 1
+        drag, others = mp.mpf(drag), len(p) - 1
 
         def slope(kind, penalty):
             total = mp.mpf(0)
             for m, g in enumerate(block_of):
-                q, v, leak = p[g], signal[m], leakage[m]
-                h = q * v + (1 - q) * leak
+                q, v, leak, n, idle = p[g], signal[m], leakage[m], noise[m], interference[m]
+                h, mean = q * v + (1 - q) * leak, n + (1 - q) * idle
                 wrong = (1 - q) / others
                 if kind is mt.Dense:
-                    fit = b[m] * h / (h + noise + mp.mpf(penalty))
+                    fit = b[m] * h / (h + mean + mp.mpf(penalty))
                     total += wrong * drag**2 * v * fit**2
                 else:
-                    fit = b[m] * v / (v + noise + mp.mpf(penalty))
-                    total += q * (v * b[m] ** 2 - v * (b[m] - fit) ** 2 - noise * fit**2)
+                    fit = b[m] * v / (v + n + mp.mpf(penalty))
+                    total += q * (v * b[m] ** 2 - v * (b[m] - fit) ** 2 - n * fit**2)
                     total += wrong * (leak * (b[m] - fit) ** 2 - leak * b[m] ** 2)
-                    total += wrong * (noise + drag**2 * v) * fit**2
+                    total += wrong * (n + idle + drag**2 * v) * fit**2
             return total
 
         one, another = KINDS[name]
@@ -60,10 +78,15 @@ def exact(name, arguments, ridge, other, drag, lost=1):
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("leaks", [True, False])
+@pytest.mark.parametrize("noises", NOISES)
 @pytest.mark.parametrize("seed", range(4))
-def test_differences_are_those_of_risks_at_rates_0_and_1(name, leaks, seed):
-    p, block_of, signal, leakage, b, noise = world(seed, leaks=leaks)
-    model = mt.BlockModel(p, block_of, signal, b, noise, leakage_variances=leakage)
+def test_differences_are_those_of_risks_at_rates_0_and_1(name, leaks, noises, seed):
+    arguments = world(seed, leaks=leaks, noises=noises)
+    p, block_of, signal, leakage, b, noise, interference = arguments
+    model = mt.BlockModel(
+        p, block_of, signal, b, noise,
+        leakage_variances=leakage, interference_variances=interference,
+    )  # fmt: skip
     slopes = []
     for kind, ridge in zip(KINDS[name], (0.7, 0.2), strict=True):
         ends = (
@@ -71,7 +94,7 @@ def test_differences_are_those_of_risks_at_rates_0_and_1(name, leaks, seed):
         )
         start, end = (mt.risk(kind(ridge=ridge), model, under=under).value for under in ends)
         slopes.append(end - start)
-    found = difference(name, world(seed, leaks=leaks), 0.7, 0.2, 1.3)
+    found = difference(name, arguments, 0.7, 0.2, 1.3)
     assert found == pytest.approx(slopes[0] - slopes[1], rel=1e-10)
 
 
@@ -79,9 +102,10 @@ def test_differences_are_those_of_risks_at_rates_0_and_1(name, leaks, seed):
 @pytest.mark.parametrize("ridges", [(1e-9, 1.000001e-9), (1e9, 1e9 + 1.0), (1e-9, 1e9)])
 @pytest.mark.parametrize("drag", [1.3, 1e6, 1e12])
 @pytest.mark.parametrize("noise", [1e-12, 1e-4, 1e4, 1e12])
+@pytest.mark.parametrize("noises", ["one", *NOISES[2:]])
 @pytest.mark.parametrize("leaks", [True, False])
-def test_differences_that_cancel_have_the_digits_of_120(name, ridges, drag, noise, leaks):
-    arguments = world(5, leaks=leaks, noise=noise)
+def test_differences_that_cancel_have_the_digits_of_120(name, ridges, drag, noise, noises, leaks):
+    arguments = world(5, leaks=leaks, noise=noise, noises=noises)
     found = difference(name, arguments, *ridges, drag)
     assert found == pytest.approx(exact(name, arguments, *ridges, drag), rel=1e-12, abs=0.0)
     wrong = exact(name, arguments, *ridges, drag, lost=2)
@@ -90,10 +114,11 @@ def test_differences_that_cancel_have_the_digits_of_120(name, ridges, drag, nois
 
 @pytest.mark.parametrize("drag", [0.0, 1.0, 1e3, 1e6, 1e9, 1e12])
 @pytest.mark.parametrize("noise", [1e-15, 1e-12, 1e-3, 1.0, 1e6, 1e15])
+@pytest.mark.parametrize("noises", ["one", "interference"])
 @pytest.mark.parametrize("ridges", [(0.0, 0.0), (1e-6, 1e-6), (3.0, 0.5)])
-def test_dense_and_experts_in_strict_blocks_differ_by_positive_parts(drag, noise, ridges):
+def test_dense_and_experts_in_strict_blocks_differ_by_positive_parts(drag, noise, noises, ridges):
     """A ridge of dense that is no smaller; a group that is rare, and hence others that are not."""
-    p, *rest = world(9, leaks=False, noise=noise)
+    p, *rest = world(9, leaks=False, noise=noise, noises=noises)
     p[0] *= 1e-9
     arguments = p / p.sum(), *rest
     name = "gap_of_misrouting_slopes"
@@ -104,10 +129,11 @@ def test_dense_and_experts_in_strict_blocks_differ_by_positive_parts(drag, noise
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_argument_broadcasts_over_leading_axes(name):
+@pytest.mark.parametrize("noises", NOISES)
+def test_every_argument_broadcasts_over_leading_axes(name, noises):
     """Two priors, three noises, five ridges and drags: (2, 3, 5) results of one call."""
-    p, block_of, signal, leakage, b, noise = world(6)
-    priors, noises = np.stack([p, p[::-1]]), noise * np.array([0.1, 1.0, 1e3])
+    p, block_of, signal, leakage, b, noise, interference = world(6, noises=noises)
+    priors, levels = np.stack([p, p[::-1]]), np.array([0.1, 1.0, 1e3])
     ridges, drags = np.array([0.0, 0.1, 0.5, 1.0, 2.0]), np.array([0.0, 0.3, 1.0, 2.0, 9.0])
     found = getattr(misrouting_slopes, name)(
         priors.reshape(2, 1, 1, 3),
@@ -115,23 +141,33 @@ def test_every_argument_broadcasts_over_leading_axes(name):
         signal,
         leakage,
         b,
-        noises.reshape(3, 1, 1),
+        noise * levels.reshape(3, 1, 1),
+        interference * levels.reshape(3, 1, 1),
         ridges.reshape(5, 1),
         0.2,
         drags.reshape(5, 1),
     )
     assert found.shape == (2, 3, 5)
     for i, j, k in np.ndindex(found.shape):
-        alone = priors[i], block_of, signal, leakage, b, noises[j]
+        noisy = levels[j] * noise, levels[j] * interference
+        alone = priors[i], block_of, signal, leakage, b, *noisy
         expected = difference(name, alone, ridges[k], 0.2, drags[k])
         assert found[i, j, k] == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_coordinates_that_never_vary_add_nothing(name):
-    p, block_of, signal, _, b, _ = world(8, leaks=False)
-    still, without = np.where(np.arange(9) == 3, 0.0, signal), np.delete(np.arange(9), 3)
+@pytest.mark.parametrize("noises", NOISES)
+def test_coordinates_that_never_vary_add_nothing(name, noises):
+    p, block_of, signal, _, b, noise, interference = world(8, leaks=False, noises=noises)
+    changes = np.where(np.arange(9) == 3, 0.0, 1.0)
+    if noises == "one":
+        noise = 0.0
+    still = p, block_of, signal * changes, 0.0, b, noise * changes, interference * changes
+    reduced = [
+        np.delete(each, 3) if np.ndim(each) else each
+        for each in (block_of, signal, 0.0, b, noise, interference)
+    ]
     for ridges in ((0.0, 0.3), (0.7, 0.2)):
-        one = difference(name, (p, block_of, still, 0.0, b, 0.0), *ridges, 1.3)
-        reduced = p, block_of[without], signal[without], 0.0, b[without], 0.0
-        assert one == pytest.approx(difference(name, reduced, *ridges, 1.3), rel=1e-12, abs=1e-300)
+        one, other = (difference(name, each, *ridges, 1.3) for each in (still, (p, *reduced)))
+        assert np.isfinite(one)
+        assert one == pytest.approx(other, rel=1e-12, abs=1e-300)

@@ -18,7 +18,7 @@ LEAD = (5, 2)
 def losses():
     """Losses of 5 × 2 predictors on four blocks; the null losses are the same for all."""
     rng = np.random.default_rng(0)
-    *fitted, own, other = rng.random((6, *LEAD, 4))
+    *fitted, own, other = rng.random((8, *LEAD, 4))
     return BlockLosses(*fitted, own[0, 0], other[0, 0])
 
 
@@ -31,7 +31,8 @@ def error(losses, at, i, j, moe, noise, drag):
         there = losses.null_active if k == i else losses.null_inactive
         total += missed[(*at, k)] if seen else there[k]
         if seen:
-            total += noise * losses.noise_gain[(*at, k)]
+            total += noise * losses.noise[(*at, k)]
+            total += losses.interference[(*at, k)] * (k != i)
             gain += losses.noise_gain[(*at, k)]
             if k == j and i != j:
                 total += drag**2 * losses.drag_gain[(*at, k)]
@@ -76,7 +77,8 @@ def test_a_block_that_is_large_and_explained_costs_no_digits(radius):
     """Expert 1 knows its block: 10²⁰ of signal there, and no difference of it."""
     other = np.array([0.0, 1e20, 0.0])
     none = np.zeros(3)
-    losses = BlockLosses(none, none, np.full(3, 0.25), none, np.array([1e-3, 1.0, 2.0]), other)
+    own, gain = np.array([1e-3, 1.0, 2.0]), np.full(3, 0.25)
+    losses = BlockLosses(none, none, gain, gain, none, none, own, other)
     routed = perturbed.expert_routed(losses, 1.0, 0.0)
     confusion = np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.9, 0.1]])
     found = (
@@ -151,22 +153,23 @@ def test_zero_times_infinity_is_zero():
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 @pytest.mark.parametrize("drag", [0.0, 1.5])
-def test_an_infinite_expert_is_met_by_whom_it_meets(noise, drag):
-    """Expert 2 is infinite, in what noise and drag pass only."""
+@pytest.mark.parametrize("interferes", [True, False])
+def test_an_infinite_expert_is_met_by_whom_it_meets(noise, drag, interferes):
+    """Expert 2 is infinite, in what noise, interference and drag pass only."""
     none, one = np.zeros(4), np.ones(4)
     far = np.array([1.0, 1.0, np.inf, 1.0])
-    losses = BlockLosses(one, none, far, far, one, none)
+    losses = BlockLosses(one, none, far, far, far if interferes else none, far, one, none)
     found = perturbed.excess(perturbed.expert_routed(losses, noise, drag), CONFUSION)
     meets = (CONFUSION[:, 2] > 0) & (noise > 0)
-    if drag:
+    if drag or interferes:
         meets |= (CONFUSION[:, 2] > 0) & (np.arange(4) != 2)
     assert np.isinf(found).tolist() == meets.tolist()
     dense = perturbed.excess(perturbed.dense_routed(losses, noise, drag), CONFUSION)
     if noise:
         assert np.all(np.isinf(dense))
     else:
-        wrong = (CONFUSION[:, 2] > 0) & (np.arange(4) != 2) & (drag > 0)
-        assert np.isinf(dense).tolist() == wrong.tolist()
+        wrong = (CONFUSION[:, 2] > 0) & (drag > 0) | interferes
+        assert np.isinf(dense).tolist() == (wrong & (np.arange(4) != 2)).tolist()
 
 
 # --- losses from moments -----------------------------------------------------------------------
@@ -183,30 +186,68 @@ def moments():
     return signal, leakage * (BLOCK_OF > 0), b, mean, variance
 
 
-def coin_losses(signal, leakage, b, mean, variance, lost=1.0):
+UNITS = np.geomspace(1e-2, 1e2, 7)[[3, 1, 6, 0, 5, 2, 4]]
+INTERFERENCE = np.array([0.3, 0.0, 1.2, 0.6, 4.0, 0.1, 0.9])
+NOISES = {
+    "one": (None, 0.0),
+    "several": (UNITS, 0.0),
+    "one, interference": (None, INTERFERENCE),
+    "several, interference": (UNITS, INTERFERENCE),
+    "equal interference": (UNITS, 0.7),
+}
+
+
+def coin_losses(signal, leakage, b, mean, variance, units, interference, lost=1.0):
     """The forms of coefficients that are mean ± deviation by a coin, coordinate by coordinate."""
-    found = np.zeros((6, *LEAD, 3))
+    found = {name: np.zeros((*LEAD, 3)) for name in BlockLosses._fields}
+    units = np.ones(7) if units is None else units
+    interference = np.broadcast_to(interference, 7)
     for m, g in enumerate(BLOCK_OF):
         for sign in (-1.0, 1.0):
             c = mean[..., m] + sign * np.sqrt(variance[..., m])
-            forms = signal[m] * (b[m] - c) ** 2, leakage[m] * (b[m] - c) ** 2
-            forms += c**2, signal[m] * c**2, signal[m] * b[m] ** 2, leakage[m] * b[m] ** 2
-            for form, value in enumerate(forms):
-                found[form, ..., g] += 0.5 * value * (lost if form in (1, 3) else 1.0)
+            forms = {
+                "active": signal[m] * (b[m] - c) ** 2,
+                "inactive": lost * leakage[m] * (b[m] - c) ** 2,
+                "noise_gain": c**2,
+                "noise": lost * units[m] * c**2,
+                "interference": lost * interference[m] * c**2,
+                "drag_gain": lost * signal[m] * c**2,
+                "null_active": signal[m] * b[m] ** 2,
+                "null_inactive": leakage[m] * b[m] ** 2,
+            }
+            for name, value in forms.items():
+                found[name][..., g] += 0.5 * value
     return found
 
 
-def match(found, expected):
-    pairs = zip(found, expected, strict=True)
-    return all(np.allclose(one, other, rtol=1e-12) for one, other in pairs)
-
-
-def test_losses_of_random_coefficients_are_means_over_a_coin():
+@pytest.mark.parametrize("noises", NOISES)
+def test_losses_of_random_coefficients_are_means_over_a_coin(noises):
     signal, leakage, b, mean, variance = moments()
-    found = perturbed.block_losses(P, BLOCK_OF, signal, leakage, b, mean, b - mean, variance)
-    assert found.active.shape == (*LEAD, 3)
-    assert match(found, coin_losses(signal, leakage, b, mean, variance))
-    assert not match(found, coin_losses(signal, leakage, b, mean, variance, lost=0.99))
+    found = perturbed.block_losses(
+        P, BLOCK_OF, signal, leakage, b, mean, b - mean, variance, *NOISES[noises]
+    )
+    assert found.active.shape == found.noise.shape == found.interference.shape == (*LEAD, 3)
+    expected, wrong = (
+        coin_losses(signal, leakage, b, mean, variance, *NOISES[noises], lost=lost)
+        for lost in (1.0, 0.99)
+    )
+    for name, values in found._asdict().items():
+        np.testing.assert_allclose(values, expected[name], rtol=1e-12, err_msg=name)
+        same = name not in ("inactive", "noise", "interference", "drag_gain")
+        silent = name == "interference" and not np.any(NOISES[noises][1])
+        assert np.allclose(values, wrong[name], rtol=1e-12) == (same or silent)
+
+
+def test_one_noise_variance_is_a_scale_or_a_unit():
+    """Scale 0.3 and no units, or scale 1 and every unit 0.3: the same risks."""
+    signal, leakage, b, mean, variance = moments()
+    arguments = signal, leakage, b, mean, b - mean, variance
+    for route in (perturbed.dense_routed, perturbed.expert_routed):
+        one, other = (
+            perturbed.pairs(route(perturbed.block_losses(P, BLOCK_OF, *arguments, u), scale, 1.5))
+            for u, scale in ((None, 0.3), (np.full(7, 0.3), 1.0))
+        )
+        np.testing.assert_allclose(one, other, rtol=1e-14)
 
 
 def test_an_error_that_is_given_apart_keeps_its_digits():

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from general_noise import STRICT
 from moetheory import kernels
 from moetheory.common.arrays import block_sums
 
@@ -177,14 +178,19 @@ def test_tiny_losses_keep_their_digits():
     assert cold.rest[0] == pytest.approx(np.exp(-9.0) / (1 + np.exp(-9.0)), rel=1e-12, abs=0.0)
 
 
-def test_without_noise_the_block_that_is_not_zero_is_active():
-    energies = np.array([[1e-300, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    logs = kernels.log_probabilities(np.array([0.2, 0.4, 0.1, 0.3]))
-    silent = np.array([False, False, True, True])
-    weights = kernels.posterior(kernels.noiseless_scores(energies, logs, silent)).full(4)
+def test_what_is_certain_excludes_the_rest_and_what_is_impossible_is_left_out():
+    seen = np.array([[1e-300, 0.0, 0.0], [0.0, 5.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]) > 0.0
+    logs = kernels.log_probabilities(np.array([0.2, 0.4, 0.1, 0.3]))[:, np.newaxis]
+    impossible = ~seen & np.array([[True], [True], [False], [False]])
+    weights = kernels.posterior(kernels.decided_scores(logs, seen, impossible)).full(4)
     np.testing.assert_allclose(weights.T, [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.25, 0.75]])
-    none = kernels.posterior(kernels.noiseless_scores(energies, logs, np.zeros(4, dtype=bool)))
+    # if no group is possible, nothing is known
+    none = kernels.posterior(kernels.decided_scores(logs, seen, ~seen))
     np.testing.assert_allclose(none.full(4)[:, 2], [0.2, 0.4, 0.1, 0.3])
+    # scores of each input decide among what is possible
+    scores = logs + np.array([[0.0, 0.0, 9.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    found = kernels.posterior(kernels.decided_scores(scores, seen, impossible)).full(4)
+    np.testing.assert_allclose(found[:, 2], np.array([0, 0, 1, 3 * np.e]) / (1 + 3 * np.e))
 
 
 def test_scores_are_log_densities(generic):
@@ -203,3 +209,41 @@ def test_scores_are_log_densities(generic):
         relative = model.group_probabilities[g] / model.group_probabilities.max()
         wanted = np.log(relative) + density - noise
         np.testing.assert_allclose(scores[g], wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("loudness", [1.0, 10.0])
+def test_scores_are_log_densities_whatever_the_noise(loudness):
+    """For some coordinates, interference that is 10 times as loud is louder than the signal."""
+    from scipy import stats
+
+    p, block_of = STRICT.group_probabilities, STRICT.block_of
+    signal, noise = STRICT.signal_variances, STRICT.noise_variance
+    interference = loudness * STRICT.interference_variances
+    idle = noise + interference
+    constants, slopes = kernels.score_terms(p, block_of, signal, noise, interference)
+    inputs = 2.0 * np.random.default_rng(0).standard_normal((50, 9))
+    scores = constants + block_sums(slopes * inputs**2 / idle, block_of)
+    none = stats.norm.logpdf(inputs, scale=np.sqrt(idle)).sum(axis=1)
+    for g in range(3):
+        variances = np.where(block_of == g, signal + noise, idle)
+        density = stats.norm.logpdf(inputs, scale=np.sqrt(variances)).sum(axis=1)
+        wanted = np.log(p[g] / p.max()) + density - none
+        np.testing.assert_allclose(scores[:, g], wanted, rtol=1e-11, atol=1e-12)
+
+
+def test_coordinates_that_may_be_still_are_left_out_of_the_scores():
+    signal, noise = np.array([0.0, 2.0, 0.0, 1.0]), np.array([0.0, 0.0, 0.0, 1.0])
+    interference, blocks = np.array([3.0, 0.0, 0.0, 0.0]), np.array([0, 0, 0, 1])
+    found = kernels.score_terms(np.array([0.5, 0.5]), blocks, signal, noise, interference)
+    np.testing.assert_allclose(found[0], [0.0, -0.5 * np.log(2.0)])
+    np.testing.assert_allclose(found[1], [0.0, 0.0, 0.0, 0.25])
+
+
+@pytest.mark.parametrize("signal", [0.0, 1e-12, 1.0 - 1e-12, 1.0, 1.5, 1e12])
+@pytest.mark.parametrize("noise", [1e-15, 1.0, 1e15])
+def test_logarithms_of_variance_ratios_keep_their_digits(signal, noise):
+    with mpmath.workdps(60):
+        exact = float(mpmath.log((mpmath.mpf(signal) + noise) / (mpmath.mpf(noise) + 1)))
+    found = kernels.log_variance_ratios(np.array([signal]), noise, np.array([1.0]))
+    # the difference of the two variances is rounded
+    assert found[0] == pytest.approx(exact, rel=1e-12, abs=0.0)

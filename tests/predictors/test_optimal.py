@@ -7,18 +7,21 @@ import pytest
 from hypothesis import given
 
 import moetheory as mt
-from moetheory.predictors.optimal import coefficient_errors, leakage_of
+from general_noise import variances
+from moetheory.predictors.optimal import (
+    coefficient_errors,
+    formula_arguments,
+    interference_of,
+    leakage_of,
+)
 from moetheory.strategies import block_models
 
 
 @given(block_models(noiseless=True))
 def test_dense_coefficients_solve_the_normal_equations(model):
-    p = model.group_probabilities[model.block_of]
-    h = p * model.signal_variances + (1 - p) * model.leakage_variances
+    h, noise = (model.group_probabilities @ each for each in variances(model))
     weights = mt.optimal_coefficients(mt.Dense(ridge=0.25), model)
-    np.testing.assert_allclose(
-        (h + model.noise_variance + 0.25) * weights, h * model.coefficients, rtol=1e-13
-    )
+    np.testing.assert_allclose((h + noise + 0.25) * weights, h * model.coefficients, rtol=1e-13)
 
 
 @given(block_models(noiseless=True))
@@ -37,18 +40,16 @@ def test_expert_coefficients_solve_theirs_on_the_own_block(model):
 def test_what_the_coefficients_miss_has_all_its_digits(model, kind, ridge):
     """In rational numbers, which lose nothing where the two are all but equal."""
     missed = coefficient_errors(kind(ridge=ridge), model)
-    for m, block in enumerate(model.block_of):
-        signal, leakage, p, b, noise = map(
-            Fraction,
-            (
-                model.signal_variances[m],
-                model.leakage_variances[m],
-                model.group_probabilities[block],
-                model.coefficients[m],
-                model.noise_variance + ridge,
-            ),
-        )
-        moment = p * signal + (1 - p) * leakage if kind is mt.Dense else signal
+    noises = np.broadcast_to(model.noise_variance, model.dim)
+    arrays = model.signal_variances, model.leakage_variances, model.coefficients
+    arrays += noises, model.interference_variances
+    for m, (block, *values) in enumerate(zip(model.block_of, *arrays, strict=True)):
+        p = Fraction(model.group_probabilities[block])
+        moment, leakage, b, noise, interference = map(Fraction, values)
+        if kind is mt.Dense:
+            moment = p * moment + (1 - p) * leakage
+            noise += (1 - p) * interference
+        noise += Fraction(ridge)
         best = b * moment / (moment + noise) if moment + noise else 0
         assert missed[m] == pytest.approx(float(b - best), rel=1e-13, abs=0.0)
 
@@ -69,3 +70,20 @@ def test_one_coefficient_for_each_coordinate_and_a_real_estimator(generic, estim
 def test_strict_blocks_leak_a_scalar_zero(generic):
     assert leakage_of(generic()) == 0.0
     assert leakage_of(generic(leakage_variances=0.5)).tolist() == [0.5] * 9
+
+
+def test_quiet_blocks_interfere_a_scalar_zero(generic):
+    assert interference_of(generic()) == 0.0
+    assert interference_of(generic(interference_variances=0.5)).tolist() == [0.5] * 9
+
+
+def test_the_arguments_of_formulas_are_those_of_the_model(generic):
+    model = generic(leakage_variances=0.2, interference_variances=np.arange(9.0))
+    arguments = formula_arguments(model)
+    names = "group_probabilities", "block_of", "signal_variances", "leakage_variances"
+    names += "coefficients", "noise_variance", "interference_variances"
+    assert all(
+        np.array_equal(each, getattr(model, name))
+        for name, each in zip(names, arguments, strict=True)
+    )
+    assert type(arguments[5]) is float

@@ -14,6 +14,25 @@ CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 RICH = {"noise_variance": 0.9, "confusion": CONFUSION, "drag": 0.6}
 BOTH = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.3), mt.MoE(ridge=0.3)]
 SIZES = (2, 3, 2)
+NOISE = np.array([0.3, 10.0, 0.01, 0.1, 3.0, 100.0, 0.03])  # unequal within every block
+INTERFERENCE = np.array([0.8, 0.0, 0.5, 2.0, 0.3, 1.1, 0.4])
+OTHER_NOISE = np.array([1.0, 0.0, 0.05, 2.0, 7.0, 0.4, 0.02])
+NOISES = {
+    "one": {},
+    "several": {"noise_variance": NOISE},
+    "interference": {"interference_variances": INTERFERENCE},
+    "several, interference": {"noise_variance": NOISE, "interference_variances": INTERFERENCE},
+}
+# what may change at test time, beside confusion, drag and erasure
+TEST_NOISES = [
+    {},
+    {"noise_variance": 0.9},
+    {"noise_variance": OTHER_NOISE},
+    {"interference_variances": 0.0},
+    {"noise_variance": 0.0, "interference_variances": 0.6},
+    {"noise_variance": OTHER_NOISE, "interference_variances": INTERFERENCE[::-1]},
+]
+MISLED = {"confusion": CONFUSION, "drag": 0.6}
 
 
 def matrices(seed=1):
@@ -49,74 +68,114 @@ def by_masks(model, estimator, under, covariances, betas, fitted=None):
     ``fitted`` are means and covariances of the coefficients, if they are not the optimal ones.
     """
     ends = np.cumsum((0, *SIZES))
-    leaks = [
-        u @ np.diag(model.leakage_variances[a:b]) @ u.T
-        for u, a, b in zip(model.rotations, ends, ends[1:], strict=False)
-    ]
+
+    def turned_back(variances):
+        variances = np.broadcast_to(variances, 7)
+        return [
+            u @ np.diag(variances[a:b]) @ u.T
+            for u, a, b in zip(model.rotations, ends, ends[1:], strict=False)
+        ]
+
+    def in_groups(active, inactive):
+        pairs = list(zip(active, inactive, strict=True))
+        return [whole([c if g == i else n for g, (c, n) in enumerate(pairs)]) for i in range(3)]
+
+    def noise_in_groups(noise, interference):
+        return in_groups(turned_back(noise), turned_back(noise + interference))
+
     beta, block = np.concatenate(betas), np.repeat(range(3), SIZES)
-    clean = [
-        whole([c if g == i else n for g, (c, n) in enumerate(zip(covariances, leaks, strict=True))])
-        for i in range(3)
-    ]
-    eye, ridge, p = np.eye(7), estimator.ridge, model.group_probabilities
-    moment = sum(q * c for q, c in zip(p, clean, strict=True))
+    clean = in_groups(covariances, turned_back(model.leakage_variances))
+    ridge, p = estimator.ridge * np.eye(7), model.group_probabilities
+    own = model.noise_variance, model.interference_variances
     if isinstance(estimator, mt.MoE):
-        moment = whole(covariances)
-    fit = np.linalg.solve(moment + (model.noise_variance + ridge) * eye, moment @ beta)
-    spread = np.zeros((7, 7))
+        moment, noise = whole(covariances), whole(turned_back(own[0]))
+    else:
+        moment, noise = (np.einsum("g,gij->ij", p, x) for x in (clean, noise_in_groups(*own)))
+    fit, spread = np.linalg.solve(moment + noise + ridge, moment @ beta), np.zeros((7, 7))
     if fitted is not None:
         fit, spread = fitted
     second = np.outer(fit, fit) + spread
-    noise = model.noise_variance if under.noise_variance is None else under.noise_variance
+    given = under.noise_variance, under.interference_variances
+    test_noise = noise_in_groups(
+        *(mine if new is None else new for mine, new in zip(own, given, strict=True))
+    )
     confusion = np.eye(3) if under.confusion is None else under.confusion
     risks = np.full(3, model.label_noise_variance)
     for i, j in itertools.product(range(3), repeat=2):
         pulled = np.where(np.outer(block == j, block == j), whole(covariances), 0.0) * (i != j)
-        seen = clean[i] + under.drag**2 * pulled + noise * eye
-        for mask in itertools.product((0.0, 1.0), repeat=7):
-            kept = np.array(mask) * (block == j if isinstance(estimator, mt.MoE) else 1.0)
+        seen = clean[i] + under.drag**2 * pulled + test_noise[i]
+        used = block == j if isinstance(estimator, mt.MoE) else np.ones(7)
+        masks = [[1.0] * 7] if under.erasure == 0.0 else itertools.product((0.0, 1.0), repeat=7)
+        for mask in masks:
+            kept = np.array(mask) * used
             chance = np.prod(np.where(mask, 1 - under.erasure, under.erasure))
             one = beta @ clean[i] @ beta - 2 * beta @ clean[i] @ (kept * fit)
             one += np.sum(seen * second * np.outer(kept, kept))
-            risks[i] += confusion[i][j] * chance * one
+            norm = np.sqrt(np.sum((kept * fit) ** 2))
+            omega = model.label_noise_variance
+            shifted = 2 * under.radius * np.sqrt(2 / np.pi * (one + omega)) * norm
+            risks[i] += confusion[i][j] * chance * (one + shifted + (under.radius * norm) ** 2)
     return risks
 
 
 @pytest.mark.parametrize("estimator", BOTH)
 @pytest.mark.parametrize("leaks", [True, False])
-def test_erasure_of_correlated_coordinates_is_a_mean_over_masks(estimator, leaks):
+@pytest.mark.parametrize("noises", NOISES)
+def test_risks_by_full_matrices_and_enumeration(estimator, leaks, noises):
+    """Optimal predictors, test noise, confusion with drag, and worst-case shifts."""
     covariances, betas = matrices()
-    model = turned() if leaks else turned(leakage_variances=0.0)
-    for rest in ({}, RICH):
+    model = (turned() if leaks else turned(leakage_variances=0.0)).replace(**NOISES[noises])
+    for noise, rest in itertools.product(TEST_NOISES, ({}, MISLED)):
+        for radius in (0.0, 0.7):
+            under = mt.Perturbation(**noise, **rest, radius=radius)
+            expected = by_masks(model, estimator, under, covariances, betas)
+            found = mt.risk(estimator, model, under=under)
+            np.testing.assert_allclose(found.per_group, expected, rtol=1e-10)
+            assert found.value == pytest.approx(model.group_probabilities @ expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("estimator", BOTH)
+@pytest.mark.parametrize("leaks", [True, False])
+@pytest.mark.parametrize("noises", NOISES)
+def test_erasure_of_correlated_coordinates_is_a_mean_over_masks(estimator, leaks, noises):
+    covariances, betas = matrices()
+    model = (turned() if leaks else turned(leakage_variances=0.0)).replace(**NOISES[noises])
+    for rest in ({}, RICH, {**TEST_NOISES[-1], **MISLED}):
         under = mt.Perturbation(**rest, erasure=0.3)
         expected = by_masks(model, estimator, under, covariances, betas)
         result = mt.risk(estimator, model, under=under)
         np.testing.assert_allclose(result.per_group, expected, rtol=1e-12)
         assert result.value == pytest.approx(model.group_probabilities @ expected, rel=1e-12)
-        # and it does matter which coordinates are erased
+        # and it does matter which coordinates are erased, a million times the tolerance
         straight = mt.risk(estimator, model.replace(rotations=None), under=under)
-        assert np.abs(straight.per_group / expected - 1).max() > 5e-3
+        assert np.abs(straight.per_group / expected - 1).max() > 1e-6
 
 
-def test_erasure_of_fitted_experts_is_a_mean_over_masks():
+@pytest.mark.parametrize("noises", NOISES)
+def test_erasure_of_fitted_experts_is_a_mean_over_masks(noises):
     """β̂ of mean θ and covariance ρC⁻¹/(n-s-1), in the coordinates before the rotation."""
     covariances, betas = matrices()
-    model, counts = turned(), np.array([5, 9, 30])
+    model, counts = turned().replace(**NOISES[noises]), np.array([5, 9, 30])
+    own_noise = np.broadcast_to(model.noise_variance, 7)
+    noisy = [
+        c + u @ np.diag(own_noise[g == model.block_of]) @ u.T
+        for g, (c, u) in enumerate(zip(covariances, model.rotations, strict=True))
+    ]
     theta = [
-        np.linalg.solve(c + 0.4 * np.eye(len(c)), c @ b)
-        for c, b in zip(covariances, betas, strict=True)
+        np.linalg.solve(seen, c @ b) for seen, c, b in zip(noisy, covariances, betas, strict=True)
     ]
     rho = mt.risk(mt.MoE(), model).per_group
     spreads = [
-        r * np.linalg.inv(c + 0.4 * np.eye(len(c))) / (n - len(c) - 1)
-        for r, c, n in zip(rho, covariances, counts, strict=True)
+        r * np.linalg.inv(seen) / (n - len(seen) - 1)
+        for r, seen, n in zip(rho, noisy, counts, strict=True)
     ]
     fitted = np.concatenate(theta), whole(spreads)
-    under = mt.Perturbation(**RICH, erasure=0.3)
-    expected = by_masks(model, mt.MoE(), under, covariances, betas, fitted)
-    result = mt.risk(mt.MoE(), model, samples=counts, under=under)
-    np.testing.assert_allclose(result.per_group, expected, rtol=1e-12)
-    assert (result.exactness, result.error) == ("exact", 0.0)
+    for rest in (RICH, {**TEST_NOISES[-1], **MISLED}):
+        under = mt.Perturbation(**rest, erasure=0.3)
+        expected = by_masks(model, mt.MoE(), under, covariances, betas, fitted)
+        result = mt.risk(mt.MoE(), model, samples=counts, under=under)
+        np.testing.assert_allclose(result.per_group, expected, rtol=1e-12)
+        assert (result.exactness, result.error) == ("exact", 0.0)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -144,16 +203,22 @@ def test_what_is_only_reordered_or_isotropic_is_not_correlated():
         leakage_variances=0.1,
         label_noise_variance=0.2,
     )
-    assert correlated_blocks(turned()).tolist() == [True, True, True]
-    assert (
-        correlated_blocks(model).tolist()
-        == correlated_blocks(flat).tolist()
-        == [False, False, False]
-    )
-    # leakage alone may be: turned blocks of equal variances that leak unequally
+    every, none, plain = [True, True, True], [False, False, False], mt.Perturbation()
+    assert correlated_blocks(turned(), plain).tolist() == every
+    assert correlated_blocks(model, plain).tolist() == none
+    assert correlated_blocks(flat, plain).tolist() == none
+    # leakage or noise alone may be: turned blocks of equal variances that leak unequally
     leaks = turned().replace(signal_variances=1.0 + turned().block_of)
-    assert correlated_blocks(leaks).tolist() == [True, True, True]
-    assert not correlated_blocks(leaks.replace(leakage_variances=0.1)).any()
+    even = leaks.replace(leakage_variances=0.1)
+    assert correlated_blocks(leaks, plain).tolist() == every
+    assert correlated_blocks(even, plain).tolist() == none
+    for noise in NOISES.values():
+        noisy = even.replace(**noise)
+        assert correlated_blocks(noisy, plain).tolist() == [bool(noise)] * 3
+        # what matters is the noise that is erased, that of the test
+        assert correlated_blocks(even, mt.Perturbation(**noise)).tolist() == [bool(noise)] * 3
+        quiet = mt.Perturbation(noise_variance=0.4, interference_variances=0.2)
+        assert correlated_blocks(noisy, quiet).tolist() == none
     under = mt.Perturbation(**RICH, erasure=0.3)
     for estimator in BOTH:
         for samples in (None, 40, [1, 9, 2], [9, 1, 0]):
@@ -176,9 +241,19 @@ def test_what_is_not_known_of_correlated_coordinates_is_refused(estimator, sampl
 # --- what must not matter, and how it depends on what does -------------------------------------
 
 
-@pytest.fixture
-def leaky(generic):
-    return generic(leakage_variances=np.linspace(0.3, 0.1, 9), label_noise_variance=0.2)
+LEAKY_NOISE = {
+    "one": {},
+    "general": {
+        "noise_variance": np.geomspace(0.01, 100.0, 9)[[5, 1, 8, 3, 6, 0, 4, 7, 2]],
+        "interference_variances": np.array([0.8, 0.0, 0.5, 2.0, 0.3, 1.1, 0.4, 0.7, 0.2]),
+    },
+}
+
+
+@pytest.fixture(params=LEAKY_NOISE)
+def leaky(generic, request):
+    model = generic(leakage_variances=np.linspace(0.3, 0.1, 9), label_noise_variance=0.2)
+    return model.replace(**LEAKY_NOISE[request.param])
 
 
 FITS = [None, [30, 1, 9], 40]
@@ -192,33 +267,41 @@ def per_group(estimator, model, samples, **what):
 @pytest.mark.parametrize("estimator", BOTH)
 def test_names_of_groups_and_order_of_coordinates_do_not_matter(leaky, estimator, samples):
     order, relabel = np.random.default_rng(1).permutation(9), np.array([2, 0, 1])
-    back = np.argsort(relabel)
+    back, noise = np.argsort(relabel), np.linspace(0.0, 3.0, 9)
     permuted = mt.BlockModel(
         leaky.group_probabilities[back],
         relabel[leaky.block_of[order]],
         leaky.signal_variances[order],
         leaky.coefficients[order],
-        leaky.noise_variance,
+        np.broadcast_to(leaky.noise_variance, 9)[order],
         leakage_variances=leaky.leakage_variances[order],
+        interference_variances=leaky.interference_variances[order],
         label_noise_variance=0.2,
     )
     counts = np.array(samples)[back] if isinstance(samples, list) else samples
     confusion = np.array(CONFUSION)[np.ix_(back, back)]
     extras = [{"erasure": 0.2}] + [{"radius": 0.7}] * (samples is None)
-    for extra in extras:
-        one = per_group(estimator, leaky, samples, **RICH, **extra)
-        other = per_group(estimator, permuted, counts, **{**RICH, "confusion": confusion}, **extra)
+    arrays = {"noise_variance": noise, "interference_variances": noise[::-1]}
+    for extra, changed in itertools.product(extras, (RICH, {**MISLED, **arrays})):
+        moved = {name: changed[name][order] for name in arrays if changed is not RICH}
+        one = per_group(estimator, leaky, samples, **changed, **extra)
+        there = {**changed, **moved, "confusion": confusion}
+        other = per_group(estimator, permuted, counts, **there, **extra)
         np.testing.assert_allclose(one, other[relabel], rtol=1e-9 if samples else 1e-12)
 
 
 @pytest.mark.parametrize("samples", FITS)
 @pytest.mark.parametrize("estimator", BOTH)
-def test_only_erasure_minds_a_rotation(estimator, samples):
-    model = turned()
+@pytest.mark.parametrize("noises", NOISES)
+def test_only_erasure_minds_a_rotation(estimator, samples, noises):
+    model = turned().replace(**NOISES[noises])
     straight = model.replace(rotations=None)
-    for extra in [{}] + [{"radius": 0.7}] * (samples is None):
-        one, other = (per_group(estimator, m, samples, **RICH, **extra) for m in (model, straight))
-        np.testing.assert_array_equal(one, other)
+    for changed in (RICH, {**TEST_NOISES[-1], **MISLED}):
+        for extra in [{}] + [{"radius": 0.7}] * (samples is None):
+            one, other = (
+                per_group(estimator, m, samples, **changed, **extra) for m in (model, straight)
+            )
+            np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("samples", FITS)
@@ -241,21 +324,25 @@ def test_erasure_leads_straight_to_the_null_risk(leaky, estimator, samples):
 @pytest.mark.parametrize("samples", FITS)
 @pytest.mark.parametrize("estimator", BOTH)
 def test_errors_noise_and_the_square_of_drag_add_up(leaky, estimator, samples):
-    """Linear in the error rate, in the noise variance and in η²."""
+    """Linear in the error rate, in the noise variances, in the interference and in η²."""
+    shape = np.geomspace(0.01, 100.0, 9)
 
-    def at(rate, noise, drag):
+    def at(rate, noise, interference, drag):
         confusion = mt.even_confusion(3, rate)
-        return per_group(
-            estimator, leaky, samples, noise_variance=noise, confusion=confusion, drag=drag
-        )
+        variances = {"noise_variance": noise, "interference_variances": interference}
+        return per_group(estimator, leaky, samples, **variances, confusion=confusion, drag=drag)
 
-    for middle, ends in (
-        (at(0.3, 1.0, 0.5), (at(0.0, 1.0, 0.5), at(0.6, 1.0, 0.5))),
-        (at(0.3, 1.0, 0.5), (at(0.3, 0.0, 0.5), at(0.3, 2.0, 0.5))),
-        (at(0.3, 1.0, 1.0), (at(0.3, 1.0, 0.0), at(0.3, 1.0, np.sqrt(2.0)))),
+    middle = (0.3, 1.0, 0.7, 1.0)
+    for low, high in (
+        ((0.0, 1.0, 0.7, 1.0), (0.6, 1.0, 0.7, 1.0)),
+        ((0.3, 0.0, 0.7, 1.0), (0.3, 2.0, 0.7, 1.0)),
+        ((0.3, 1.0 - shape / 100.0, 0.7, 1.0), (0.3, 1.0 + shape / 100.0, 0.7, 1.0)),
+        ((0.3, 1.0, 0.0, 1.0), (0.3, 1.0, 1.4, 1.0)),
+        ((0.3, 1.0, 0.7 - shape / 200.0, 1.0), (0.3, 1.0, 0.7 + shape / 200.0, 1.0)),
+        ((0.3, 1.0, 0.7, 0.0), (0.3, 1.0, 0.7, np.sqrt(2.0))),
     ):
-        np.testing.assert_allclose(middle, np.mean(ends, axis=0), rtol=1e-12)
-    np.testing.assert_array_equal(at(0.3, 1.0, 0.5), at(0.3, 1.0, -0.5))
+        np.testing.assert_allclose(at(*middle), np.mean([at(*low), at(*high)], axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(at(0.3, 1.0, 0.7, 0.5), at(0.3, 1.0, 0.7, -0.5))
 
 
 def test_a_radius_costs_at_least_and_at_most_what_triangles_say(leaky):
@@ -314,3 +401,32 @@ def test_a_small_risk_beside_a_large_one_keeps_its_digits():
 def test_what_has_no_closed_form_says_what_to_call(generic, estimator, what, samples, needed):
     with pytest.raises(mt.NoClosedForm, match=f"^{re.escape(needed)}$"):
         mt.risk(estimator, generic(), samples=samples, under=mt.Perturbation(**what))
+
+
+@pytest.mark.parametrize("estimator", [mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard())])
+@pytest.mark.parametrize("name", ["noise_variance", "interference_variances"])
+@pytest.mark.parametrize("length", [8, 10])
+def test_variances_have_one_number_for_each_coordinate_of_the_model(
+    generic, estimator, name, length
+):
+    under = mt.Perturbation(**{name: np.arange(float(length))})
+    needed = f"{name} must be a number or 9 of them, one for each coordinate, got {length}"
+    for verb in (mt.risk, mt.simulate):
+        with pytest.raises(ValueError, match=f"^{re.escape(needed)}$"):
+            verb(estimator, generic(), under=under)
+
+
+@pytest.mark.parametrize("interference", [0.5, [0.0, 0.5]])
+@pytest.mark.parametrize("estimator", [mt.Dense(), mt.MoE()])
+def test_one_group_meets_no_interference(estimator, interference):
+    model = mt.BlockModel([1.0], [0, 0], [1.0, 2.0], [1.0, -1.0], [0.1, 0.2])
+    under = mt.Perturbation(interference_variances=interference)
+    needed = (
+        "interference_variances must be 0 for one group, whose block is never inactive, got "
+        f"Perturbation(interference_variances={interference})"
+    )
+    for verb in (mt.risk, mt.simulate):
+        with pytest.raises(ValueError, match=f"^{re.escape(needed)}$"):
+            verb(estimator, model, under=under)
+    none = mt.Perturbation(interference_variances=0.0)
+    assert mt.risk(estimator, model, under=none).value == mt.risk(estimator, model).value

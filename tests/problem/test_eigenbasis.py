@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moetheory import BlockModel
-from moetheory.problem.eigenbasis import diagonalise, orthogonal
+from moetheory.problem.eigenbasis import diagonalise, orthogonal, semidefinite
 
 PAIR = [[2.0, 1.0], [1.0, 2.0]]
 NEGATIVE = "c must be positive semidefinite, but its smallest eigenvalue is "
@@ -43,6 +43,17 @@ def test_rounding_below_zero_is_clipped_and_rounding_off_symmetry_forgiven(scale
     assert below.tolist() == [0.0, scale]
     uneven, _ = diagonalise("c", scale * np.array([[2.0, 1.0 + 1e-12], [1.0, 2.0]]))
     np.testing.assert_allclose(uneven, [scale, 3.0 * scale], rtol=1e-11)
+
+
+def test_a_covariance_keeps_its_entries_unless_an_eigenvalue_is_negative():
+    graded = np.diag([1e12, 3e-12])
+    np.testing.assert_array_equal(semidefinite("c", graded), graded)
+    uneven = semidefinite("c", [[2.0, 1.0 + 1e-12], [1.0, 2.0]])
+    np.testing.assert_array_equal(uneven, uneven.T)
+    np.testing.assert_allclose(semidefinite("c", np.diag([1.0, -1e-12])), np.diag([1.0, 0.0]))
+    assert semidefinite("c", np.diag([1.0, -1e-12]))[1, 1] == 0.0
+    with refuses(NEGATIVE + "-1"):
+        semidefinite("c", [[1.0, 2.0], [2.0, 1.0]])
 
 
 def test_single_precision_is_forgiven_what_it_rounds_and_no_more():

@@ -133,3 +133,21 @@ def test_correlated_blocks_refuse_what_the_user_gave(covariance, coefficients, n
     message = f"{name} must be 0 or between 1e-40 and 1e+40, got {value}"
     with pytest.raises(OutOfRangeError, match=f"^{re.escape(message)}"):
         BlockModel.from_covariances([covariance], [coefficients], 1.0)
+
+
+def test_each_variance_of_noise_is_compared_with_the_signal():
+    energy = 5.0  # of group 1
+    least, most = 1e-15 * energy, 1e15 * energy
+    BlockModel(**{**GIVEN, "noise_variance": [0.0, least, most]}, interference_variances=most)
+    BlockModel(**GIVEN, interference_variances=[0.0, 1e-40, most])  # may be small
+    for bad in (0.9 * least, 1.1 * most):
+        with refuses(
+            "noise_variance must be 0 or between 1e-15 and 1e+15 times the largest signal energy "
+            f"of a group, 5: between 5e-15 and 5e+15, got {bad:g} at index 2"
+        ):
+            BlockModel(**{**GIVEN, "noise_variance": [0.0, 1.0, bad]})
+    with refuses(
+        "interference_variances must be 0 or at most 1e+15 times the largest signal energy of a "
+        "group, 5: at most 5e+15, got 5.5e+15 at index 1"
+    ):
+        BlockModel(**GIVEN, interference_variances=[0.0, 1.1 * most, 1.0])

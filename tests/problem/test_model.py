@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from moetheory import BlockModel
+from moetheory import BlockModel, Dense, MoE, risk
 from moetheory.common.text import fits_screen
 from moetheory.common.validation import shown
 from moetheory.strategies import block_models
@@ -24,6 +24,7 @@ ARRAYS = {
     "coefficients": [1.0, -1.5, 2.0],
     "leakage_variances": [0.25, 0.125, 0.5],
 }
+NOISES = {"noise_variance": [0.5, 8.0, 0.001], "interference_variances": [0.0, 3.0, 0.25]}
 ROTATIONS = [[[0.0, 1.0], [-1.0, 0.0]], [[-1.0]]]
 NUMBERS = {"noise_variance": 0.5, "label_noise_variance": 0.75}
 
@@ -60,13 +61,19 @@ def test_bad_vectors_are_refused(name, value, message):
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", [True, "1", None, 1j, [0.5], np.array([1.0]), [[1], [1, 2]]])
-def test_variances_of_noise_are_single_real_numbers(name, value):
+@pytest.mark.parametrize("value", [True, "1", None, 1j])
+def test_variances_of_noise_are_real_numbers(name, value):
     with refuses(f"{name} must be a real number, got {shown(value)}"):
         build(**{name: value})
 
 
-@pytest.mark.parametrize("name", [*NUMBERS, "leakage_variances"])
+@pytest.mark.parametrize("value", [[0.5], np.array([1.0]), [1.0] * 3, [[1], [1, 2]]])
+def test_label_noise_has_a_single_variance(value):
+    with refuses(f"label_noise_variance must be a real number, got {shown(value)}"):
+        build(label_noise_variance=value)
+
+
+@pytest.mark.parametrize("name", [*NUMBERS, "leakage_variances", "interference_variances"])
 @pytest.mark.parametrize("value", [-1, NAN, INF])
 def test_variances_are_finite_and_not_negative(name, value):
     with refuses(f"{name} must be {'at least 0' if value == -1 else 'finite'}, got {value}"):
@@ -87,6 +94,17 @@ def test_variances_are_finite_and_not_negative(name, value):
         ("leakage_variances", [1.0, 1.0], "must have shape (3,), got (2,)"),
         ("leakage_variances", [[0], [0, 1]], "must be a regular array, got rows of unequal"),
         ("leakage_variances", True, "must be a real number, got True"),
+        ("noise_variance", [1.0, 1.0], "must have shape (3,), got (2,)"),
+        ("noise_variance", [1.0], "must have shape (3,), got (1,)"),
+        ("noise_variance", [[1.0, 1.0, 1.0]], "must have shape (3,), got (1, 3)"),
+        ("noise_variance", [1.0, -1.0, 0.0], "must be at least 0, got -1 at index 1"),
+        ("noise_variance", [1.0, 2.0, INF], "must be finite, got inf at index 2"),
+        ("noise_variance", [[0], [0, 1]], "must be a regular array, got rows of unequal"),
+        ("noise_variance", ["a", "b", "c"], "must hold real numbers, got <U1 values"),
+        ("interference_variances", [1.0, 1.0], "must have shape (3,), got (2,)"),
+        ("interference_variances", [1.0, -1.0, 0.0], "must be at least 0, got -1 at index 1"),
+        ("interference_variances", [1.0, NAN, 0.0], "must be finite, got nan at index 1"),
+        ("interference_variances", "1", "must be a real number, got '1'"),
         ("block_of", [0, 0, 2], "must lie in 0..1 (one block per group), got 2 at index 2"),
         ("block_of", [0, -1, 1], "must lie in 0..1 (one block per group), got -1 at index 1"),
         ("block_of", [0.0, 0.0, 1.0], "must hold integers, got float64 values"),
@@ -120,6 +138,11 @@ equal_blocks = [BlockModel.isotropic, partial(BlockModel.power_law, decay=1.0)]
         ({"label_power": -2}, "label_power must be at least 0, got -2"),
         ({"noise_variance": -1}, "noise_variance must be at least 0, got -1"),
         ({"leakage_variances": [1, 2]}, "leakage_variances must have shape (6,), got (2,)"),
+        ({"noise_variance": [1, 2]}, "noise_variance must have shape (6,), got (2,)"),
+        (
+            {"experts": 1, "interference_variances": 0.5},
+            "interference_variances must be 0 for one group, whose block is never inactive, got 0",
+        ),
         ({"label_noise_variance": NAN}, "label_noise_variance must be finite, got nan"),
     ],
 )
@@ -134,6 +157,38 @@ def test_power_law_refuses_bad_decays(decay, needed):
         BlockModel.power_law(4, 2, 1.0, decay=decay)
 
 
+def test_one_group_has_no_interference():
+    single = {"group_probabilities": [1.0], "block_of": [0, 0, 0], "rotations": None}
+    message = "interference_variances must be 0 for one group, whose block is never inactive, got 3"
+    with refuses(message) as error:
+        build(**single, interference_variances=[0.0, 3.0, 0.25])
+    assert error.value.argument == "interference_variances"
+    assert not build(**single, interference_variances=[0.0] * 3).interferes
+    # with two groups, even if one is never drawn, there is an inactive block
+    assert build(group_probabilities=[1.0, 0.0], interference_variances=3.0).interferes
+
+
+def test_noise_has_one_variance_or_many():
+    for one in (0.5, np.float32(0.5), [0.5, 0.5, 0.5], np.full(3, 0.5)):
+        assert type(build(noise_variance=one).noise_variance) is float
+    plain, model = build(), build(**NOISES)
+    assert model.noise_variance.tolist() == NOISES["noise_variance"]
+    assert model.interference_variances.tolist() == NOISES["interference_variances"]
+    assert model.idle_noise.tolist() == [0.5, 11.0, 0.251]
+    assert plain.idle_noise is plain.noise_variance
+    assert plain.interference_variances.tolist() == [0.0] * 3
+    assert (model.interferes, plain.interferes) == (True, False)
+    for changes, noiseless in (
+        ({}, False),
+        ({"noise_variance": 0.0}, True),
+        ({"noise_variance": [0.0, 0.0, 1e-3]}, False),
+        ({"noise_variance": 0.0, "interference_variances": [0.0, 0.0, 1.0]}, False),
+    ):
+        assert build(**changes).noiseless is noiseless
+    assert build(noise_variance=[0.5, 8.0, 0.001]).summary.split()[3] == "noise_variance=0.001..8"
+    assert model.summary.endswith(" leaking interfering")
+
+
 def test_label_power_is_the_null_risk_without_label_noise():
     assert build().null_risk == build().label_power + NUMBERS["label_noise_variance"]
     assert build(label_noise_variance=1e30).label_power == build().label_power
@@ -143,12 +198,12 @@ def test_label_power_is_the_null_risk_without_label_noise():
 
 
 def test_the_callers_arrays_are_copied():
-    mine = {name: np.array(value) for name, value in ARRAYS.items()}
+    mine = {name: np.array(value) for name, value in (ARRAYS | NOISES).items()}
     rotations = [np.array(rotation) for rotation in ROTATIONS]
     model = build(**mine, rotations=rotations)
     for array in (*mine.values(), *rotations):
         array[...] = 7
-    assert model == build()
+    assert model == build(**NOISES)
 
 
 @pytest.mark.parametrize(
@@ -157,13 +212,14 @@ def test_the_callers_arrays_are_copied():
     ids=["itself", "pickle", "copy", "deepcopy"],
 )
 def test_arrays_are_read_only_also_in_copies(remade):
-    model = remade(build())
+    model = remade(build(**NOISES))
     assert len(model.rotations) == 2
-    for array in (*(getattr(model, name) for name in ARRAYS), model.sizes, *model.rotations):
+    arrays = [getattr(model, name) for name in ARRAYS | NOISES]
+    for array in (*arrays, model.sizes, *model.rotations):
         with pytest.raises(ValueError, match="read-only"):
             array[...] = 0
-    assert model == build()
-    assert hash(model) == hash(build())
+    assert model == build(**NOISES)
+    assert hash(model) == hash(build(**NOISES))
 
 
 @given(block_models(noiseless=True))
@@ -191,6 +247,11 @@ def test_attributes_are_frozen(name):
         ("signal_variances", [0.0, 1.0, 1.0], [-0.0, 1.0, 1.0]),
         ("coefficients", [0.0, 1.0, 1.0], [-0.0, 1.0, 1.0]),
         ("noise_variance", 0.0, -0.0),
+        ("noise_variance", 0.5, [0.5, 0.5, 0.5]),
+        ("noise_variance", [0.0, 1.0, 2.0], [-0.0, 1.0, 2.0]),
+        ("noise_variance", [0.0, 0.0, 0.0], -0.0),
+        ("interference_variances", 0.25, [0.25, 0.25, 0.25]),
+        ("interference_variances", [0.0, 1.0, 1.0], [-0.0, 1.0, 1.0]),
         ("label_noise_variance", 0.0, -0.0),
         ("rotations", [np.eye(2), [[1]]], [[[1, -0.0], [-0.0, 1]], [[1.0]]]),
     ],
@@ -210,6 +271,9 @@ def test_equal_values_make_equal_models_and_dictionary_keys(name, one, other):
         ("coefficients", [1.0, 1.5, 2.0]),
         ("noise_variance", 0.25),
         ("leakage_variances", 0.0),
+        ("noise_variance", [0.5, 0.5, np.nextafter(0.5, 1.0)]),
+        ("interference_variances", [0.0, 0.0, 1e-6]),
+        ("interference_variances", 0.125),
         ("label_noise_variance", 0.0),
         ("rotations", None),
         ("rotations", [np.eye(2), [[-1.0]]]),
@@ -270,6 +334,8 @@ def test_the_repr_of_a_sample_fits_a_screen():
 
 SMALL = [
     build(),
+    build(**NOISES),
+    build(interference_variances=1 / 3, noise_variance=[1 / 3, 0.1, 0.2]),
     BlockModel.isotropic(16, 4, 0.1),
     BlockModel.power_law(9, 3, 0.1, decay=1 / 3, leakage_variances=1 / 7),
     BlockModel.from_covariances(
@@ -340,6 +406,133 @@ def test_null_risk_is_the_direct_sum(model):
     assert model.null_risk == pytest.approx(expected, rel=1e-12, abs=0.0)
 
 
+# --- correlated noise -----------------------------------------------------------------------------
+
+
+def correlated(seed=0):
+    """Covariances of signal (one of them singular) and noise of three blocks, and coefficients."""
+    rng = np.random.default_rng(seed)
+    signals, noises, coefficients = [], [], []
+    for size, rank, scale in ((3, 3, 1.0), (2, 2, 0.1), (4, 2, 30.0)):
+        root, noise_root = rng.normal(size=(size, rank)), rng.normal(size=(size, size))
+        signals.append(scale * root @ root.T)
+        noises.append(0.3 * noise_root @ noise_root.T + 0.1 * np.eye(size))
+        coefficients.append(rng.normal(size=size))
+    return signals, noises, coefficients
+
+
+@pytest.mark.parametrize("interference", [0.0, 0.7])
+def test_correlated_noise_is_whitened_without_a_change_of_any_risk(interference):
+    """Population risks and label moments against plain matrices in the original coordinates.
+
+    Interference of one variance in whitened coordinates is that multiple of the noise covariance.
+    """
+    signals, noises, coefficients = correlated()
+    p, omega = [0.2, 0.5, 0.3], 0.4
+    model = BlockModel.from_covariances(
+        signals,
+        coefficients,
+        noise_covariances=noises,
+        group_probabilities=p,
+        interference_variances=interference,
+        label_noise_variance=omega,
+    )
+    assert (model.noise_variance, model.rotations) == (1.0, None)
+    assert model.sizes.tolist() == [3, 2, 4]
+    assert np.sum(model.signal_variances[model.block_of == 2] > 1e-9) == 2
+    b, block_of = np.concatenate(coefficients), np.repeat(range(3), [3, 2, 4])
+    moments, noise_moments = [], []
+    for g in range(3):
+        moment, noise = np.zeros((9, 9)), np.zeros((9, 9))
+        for h in range(3):
+            at = np.ix_(block_of == h, block_of == h)
+            moment[at] = signals[h] * (h == g)
+            noise[at] = noises[h] * (1.0 if h == g else 1.0 + interference)
+        moments.append(moment)
+        noise_moments.append(noise)
+    mean, mean_noise = (np.tensordot(p, each, 1) for each in (moments, noise_moments))
+    dense = np.linalg.solve(mean + mean_noise, mean @ b)
+    of_dense = [
+        (b - dense) @ moment @ (b - dense) + dense @ noise @ dense + omega
+        for moment, noise in zip(moments, noise_moments, strict=True)
+    ]
+    of_experts = [
+        beta @ s @ beta - beta @ s @ np.linalg.solve(s + n, s @ beta) + omega
+        for s, n, beta in zip(signals, noises, coefficients, strict=True)
+    ]
+    for estimator, expected in ((Dense(), of_dense), (MoE(), of_experts)):
+        found = risk(estimator, model)
+        np.testing.assert_allclose(found.per_group, expected, rtol=1e-10)
+        assert found.value == pytest.approx(np.dot(p, expected), rel=1e-11)
+    assert model.null_risk == pytest.approx(b @ mean @ b + omega, rel=1e-12)
+
+
+def test_white_noise_as_a_covariance_is_the_same_problem_in_its_unit():
+    signals, _, coefficients = correlated()
+    plain = BlockModel.from_covariances(signals, coefficients, 0.4)
+    white = BlockModel.from_covariances(
+        signals, coefficients, noise_covariances=[0.4 * np.eye(len(s)) for s in signals]
+    )
+    np.testing.assert_allclose(
+        0.4 * white.signal_variances, plain.signal_variances, rtol=1e-12, atol=1e-12
+    )
+    for estimator in (Dense(), MoE()):
+        assert risk(estimator, white).value == pytest.approx(risk(estimator, plain).value)
+
+
+@pytest.mark.parametrize(
+    ("noises", "message"),
+    [
+        (
+            [np.eye(2)],
+            "noise_covariances must hold one matrix for each of the 2 covariances, got 1",
+        ),
+        (
+            [np.eye(2), np.eye(2)],
+            "noise_covariances[1] must have the shape of the signal's covariance, (1, 1), "
+            "got (2, 2)",
+        ),
+        (
+            [np.ones((2, 2)), [[1.0]]],
+            "noise_covariances[0] must be positive definite, but its smallest eigenvalue is ",
+        ),
+        ([np.eye(2), [[0.0]]], "noise_covariances[1] must be positive definite, but its smallest"),
+        ([-np.eye(2), [[1.0]]], "noise_covariances[0] must be positive semidefinite, but its "),
+        ([[[1.0, 0.5], [0.0, 1.0]], [[1.0]]], "noise_covariances[0] must be symmetric"),
+        ([np.ones(2), [[1.0]]], "noise_covariances[0] must be a square matrix, got shape (2,)"),
+        (5, "noise_covariances must be a sequence of arrays, got 5"),
+    ],
+)
+def test_bad_covariances_of_noise_are_refused(noises, message):
+    with refuses(message):
+        BlockModel.from_covariances(
+            [np.eye(2), [[1.0]]], [[1.0, 1.0], [1.0]], noise_covariances=noises
+        )
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (True, "must be a real number, got True"),
+        ([1.0, 1.0, 1.0], "must be a real number, got [1.0, 1.0, 1.0]"),
+        (-1.0, "must be at least 0, got -1"),
+        (NAN, "must be finite, got nan"),
+    ],
+)
+def test_blocks_that_are_rotated_have_one_noise_variance(value, message):
+    with refuses(f"noise_variance {message}"):
+        BlockModel.from_covariances([np.eye(2), [[1.0]]], [[1.0, 1.0], [1.0]], value)
+
+
+def test_noise_is_given_once():
+    arguments = [np.eye(2), [[1.0]]], [[1.0, 1.0], [1.0]]
+    message = "noise_variance or noise_covariances must be given, got "
+    with refuses(message + "neither"):
+        BlockModel.from_covariances(*arguments)
+    with refuses(message + "both"):
+        BlockModel.from_covariances(*arguments, 1.0, noise_covariances=[np.eye(2), [[1.0]]])
+
+
 # --- samples --------------------------------------------------------------------------------------
 
 
@@ -379,10 +572,14 @@ def test_without_any_noise_strict_features_vanish_off_block_and_labels_are_linea
     np.testing.assert_allclose(data.labels, data.features @ model.coefficients, atol=1e-12)
 
 
-@pytest.mark.parametrize("leakage", [0.0, ARRAYS["leakage_variances"]], ids=["strict", "leaking"])
-def test_sample_moments_are_those_of_the_theory(leakage):
+@pytest.mark.parametrize(
+    "changes",
+    [{"leakage_variances": 0.0}, {}, NOISES, NOISES | {"leakage_variances": 0.0}],
+    ids=["strict", "leaking", "leaking and interfering", "interfering"],
+)
+def test_sample_moments_are_those_of_the_theory(changes):
     """Each group's first and second moments of (x̄, y, 1), by z; 1 % on a variance would show."""
-    model, n = build(leakage_variances=leakage), 2_000_000
+    model, n = build(**changes), 2_000_000
     data = model.sample(n, rng=1)
     values = np.stack([*data.features.T, data.labels, np.ones(n)])
     for g, p in enumerate(model.group_probabilities):
@@ -390,7 +587,9 @@ def test_sample_moments_are_those_of_the_theory(leakage):
         assert abs(mine.shape[1] - n * p) < 5.0 * math.sqrt(n * p * (1.0 - p))
         b, own = model.coefficients, model.block_of == g
         h = np.where(own, model.signal_variances, model.leakage_variances)
-        theory = np.diag([*(h + model.noise_variance), b**2 @ h + model.label_noise_variance, 1.0])
+        noise = np.broadcast_to(model.noise_variance, 3)
+        noise = np.where(own, noise, noise + model.interference_variances)
+        theory = np.diag([*(h + noise), b**2 @ h + model.label_noise_variance, 1.0])
         theory[:3, 3] = h * b
         for i in range(4):
             for j in range(i, 5):

@@ -24,6 +24,10 @@ AWKWARD = BlockModel(
     leakage_variances=[0.0, 0.1 + 0.2, 1.7976931348623157e38, 2.2250738585072014e-38],
     label_noise_variance=1e-80,
 )
+NOISY = AWKWARD.replace(
+    noise_variance=[math.pi * 1e30, 1.0 / 3.0 * 1e26, 0.0, 1e40],
+    interference_variances=[0.1 + 0.2, 0.0, 2.2250738585072014e-38, math.e * 1e39],
+)
 ROTATED = BlockModel.from_covariances(
     [[[2.0, 1.0], [1.0, 3.0]], [[0.1]]], [[1.0, 0.3], [math.pi]], 0.1
 )
@@ -32,9 +36,9 @@ ROTATED = BlockModel.from_covariances(
 def bits(model):
     rotations = None if model.rotations is None else [r.tobytes() for r in model.rotations]
     vectors = [model.group_probabilities, model.block_of, model.signal_variances]
-    vectors += [model.coefficients, model.leakage_variances]
-    numbers = [model.noise_variance.hex(), model.label_noise_variance.hex()]
-    return [vector.tobytes() for vector in vectors], numbers, rotations
+    vectors += [model.coefficients, model.leakage_variances, model.interference_variances]
+    vectors += [np.asarray(model.noise_variance), np.asarray(model.label_noise_variance)]
+    return [(vector.shape, vector.tobytes()) for vector in vectors], rotations
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def refusal(path):
     return str(error.value)
 
 
-@pytest.mark.parametrize("model", [AWKWARD, ROTATED], ids=["awkward", "rotated"])
+@pytest.mark.parametrize("model", [AWKWARD, NOISY, ROTATED], ids=["awkward", "noisy", "rotated"])
 @pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
 def test_the_way_there_and_back_keeps_every_bit(tmp_path, model, kind):
     place = kind(tmp_path / "model.json")
@@ -77,6 +81,28 @@ def test_the_way_there_and_back_keeps_every_bit_of_any_model(
     for variant in (model, model.replace(noise_variance=noise, label_noise_variance=label_noise)):
         variant.to_json(file)
         assert bits(BlockModel.from_json(file)) == bits(variant)
+
+
+def test_a_file_holds_a_noise_variance_as_it_is_and_interference_in_full(path):
+    document = json.loads(path.read_text())
+    assert (document["schema"], document["noise_variance"]) == (2, 0.1)
+    assert document["interference_variances"] == [0.0] * 3
+    NOISY.to_json(path)
+    document = json.loads(path.read_text())
+    assert document["noise_variance"] == NOISY.noise_variance.tolist()
+    assert document["interference_variances"] == NOISY.interference_variances.tolist()
+
+
+def test_files_of_the_first_schema_are_read(path):
+    """They know no interference, and their noise has one variance."""
+    document = json.loads(path.read_text())
+    first = {k: v for k, v in document.items() if k != "interference_variances"} | {"schema": 1}
+    path.write_text(json.dumps(first))
+    assert bits(BlockModel.from_json(path)) == bits(ROTATED)
+    path.write_text(json.dumps(document | {"schema": 1}))
+    assert "unknown: interference_variances" in refusal(path)
+    path.write_text(json.dumps(first | {"schema": 2}))
+    assert refusal(path).endswith("; missing: interference_variances")
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(path):
@@ -121,12 +147,16 @@ def test_a_file_of_something_else_is_refused(path, content, message):
     ("change", "message"),
     [
         ({"extra": 1, "dim": 3}, "unknown: dim, extra"),
-        ({"format": "another"}, "must be a moetheory.BlockModel of schema 1, got ('another', 1)"),
-        ({"schema": 2}, "must be a moetheory.BlockModel of schema 1, got ('moetheory.BlockM"),
-        ({"schema": True}, "of schema 1, got ('moetheory.BlockModel', True)"),
-        ({"schema": 1.0}, "of schema 1, got ('moetheory.BlockModel', 1.0)"),
-        ({"schema": "1"}, "of schema 1, got ('moetheory.BlockModel', '1')"),
-        ({"schema": [1] * 5000}, "of schema 1, got ('moeth"),
+        (
+            {"format": "another"},
+            "must be a moetheory.BlockModel of schema 1 to 2, got ('another', 2)",
+        ),
+        ({"schema": 3}, "must be a moetheory.BlockModel of schema 1 to 2, got ('moetheory.Bl"),
+        ({"schema": 0}, "of schema 1 to 2, got ('moetheory.BlockModel', 0)"),
+        ({"schema": True}, "of schema 1 to 2, got ('moetheory.BlockModel', True)"),
+        ({"schema": 2.0}, "of schema 1 to 2, got ('moetheory.BlockModel', 2.0)"),
+        ({"schema": "2"}, "of schema 1 to 2, got ('moetheory.BlockModel', '2')"),
+        ({"schema": [2] * 5000}, "of schema 1 to 2, got ('moeth"),
         ({"coefficients": [1, True, 2]}, "coefficients must hold numbers, got True at index 1"),
         ({"coefficients": [1, None, 2]}, "coefficients must hold numbers, got None at index 1"),
         # as an array, each would be as long as the longest
@@ -138,6 +168,11 @@ def test_a_file_of_something_else_is_refused(path, content, message):
         ({"rotations": [[[[1]]]]}, "rotations[0][0] must hold numbers, got [1] at index 0"),
         ({"block_of": [0, 10**30, 1]}, "block_of must hold integers"),
         ({"noise_variance": 10**400}, "noise_variance must be finite"),
+        ({"noise_variance": [1.0, 2.0]}, "noise_variance must have shape (3,), got (2,)"),
+        ({"noise_variance": [1, "2", 3]}, "noise_variance must hold numbers, got '2' at index 1"),
+        ({"noise_variance": [1, -2, 3]}, "noise_variance must be at least 0, got -2 at index 1"),
+        ({"interference_variances": [1, 2]}, "interference_variances must have shape (3,), got (2"),
+        ({"interference_variances": -1}, "interference_variances must be at least 0, got -1"),
         ({"noise_variance": True}, "noise_variance must be a real number, got True"),
         ({"noise_variance": {"a": 1}}, "noise_variance must be a real number, got {'a': 1}"),
         ({"coefficients": [1, 1e300, 2]}, "coefficients must be 0 or between 1e-40 and 1e+40"),
@@ -176,7 +211,7 @@ def test_a_byte_order_mark_is_read(path):
 
 
 def test_a_key_that_is_there_twice_is_refused(path):
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 1, "noise_variance": 7'))
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 2, "noise_variance": 7'))
     assert "must have each key once, got 'noise_variance' twice" in refusal(path)
 
 

@@ -213,6 +213,18 @@ def test_rows_are_divided_by_their_sums():
         ({"noise_variance": math.nan}, "noise_variance must be finite, got nan"),
         ({"noise_variance": math.inf}, "noise_variance must be finite, got inf"),
         ({"noise_variance": True}, "noise_variance must be a real number, got True"),
+        ({"noise_variance": [1.0, -1.0]}, "noise_variance must be at least 0, got -1 at index 1"),
+        ({"noise_variance": [1.0, math.nan]}, "noise_variance must be finite, got nan at index 1"),
+        (
+            {"noise_variance": [1.0, 1e50]},
+            "noise_variance must be 0 or between 1e-40 and 1e+40, got 1e+50 at index 1",
+        ),
+        ({"interference_variances": -1}, "interference_variances must be at least 0, got -1"),
+        (
+            {"interference_variances": [1.0, -1.0]},
+            "interference_variances must be at least 0, got -1 at index 1",
+        ),
+        ({"interference_variances": "1"}, "interference_variances must be a real number, got '1'"),
         ({"drag": 0.3}, "drag needs confusion, the groups to be dragged to, got drag=0.3"),
         ({"drag": math.inf, "confusion": [[1.0]]}, "drag must be finite, got inf"),
         ({"drag": None, "confusion": [[1.0]]}, "drag must be a real number, got None"),
@@ -280,6 +292,8 @@ CODED = [
     Perturbation(1 / 3, erasure=0.1),
     Perturbation(confusion=[[2 / 3, 1 / 3], [0.1, 0.9]], drag=1 / 7),
     Perturbation(confusion=even_confusion(5, 0.1), radius=2.0),
+    Perturbation([1 / 3, 2.0, 0.1], interference_variances=[0.0, 1 / 7, 3.0]),
+    Perturbation(interference_variances=2.0),
 ]
 
 
@@ -294,9 +308,20 @@ def test_a_large_matrix_is_told_by_its_shape():
     assert repr(under) == "Perturbation(confusion=<100 x 100>, drag=0.5)"
 
 
+def test_many_variances_are_told_by_their_number():
+    under = Perturbation(np.arange(20.0), interference_variances=np.arange(17.0))
+    assert repr(under) == (
+        "Perturbation(noise_variance=<20 numbers>, interference_variances=<17 numbers>)"
+    )
+
+
 HISTOGRAMS = [stats.rv_histogram(np.histogram([1.0, 2.0, last]))() for last in (3.0, 3.0, 4.0)]
 EQUAL = [
     ({"noise_variance": 2.0}, {"noise_variance": 2}),
+    ({"noise_variance": [2.0, 2.0]}, {"noise_variance": 2.0}),
+    ({"noise_variance": [2.0, -0.0]}, {"noise_variance": np.array([2, 0])}),
+    ({"interference_variances": [0.5, 0.5]}, {"interference_variances": 0.5}),
+    ({"interference_variances": [0.5, 1]}, {"interference_variances": (0.5, 1.0)}),
     ({"confusion": np.eye(2), "drag": 0.1}, {"confusion": [[1, 0], [0, 1]], "drag": 0.1}),
     ({"noise": stats.t(5)}, {"noise": stats.t(df=5)}),
     ({"noise": stats.laplace()}, {"noise": stats.laplace(0, scale=1.0)}),
@@ -306,6 +331,12 @@ EQUAL = [
 DIFFERENT = [
     ({"noise_variance": 2.0}, {"noise_variance": 2.5}),
     ({"noise_variance": 2.0}, {}),
+    ({"noise_variance": [2.0, 2.5]}, {"noise_variance": 2.0}),
+    ({"noise_variance": [2.0, 2.5]}, {"noise_variance": [2.5, 2.0]}),
+    ({"noise_variance": [2.0, 2.5]}, {"noise_variance": [2.0, 2.5, 2.5]}),
+    ({"interference_variances": 0.0}, {}),
+    ({"interference_variances": [0.5, 1.0]}, {"interference_variances": [1.0, 0.5]}),
+    ({"interference_variances": 0.5}, {"noise_variance": 0.5}),
     ({"confusion": np.eye(2)}, {"confusion": np.eye(3)}),
     ({"confusion": np.eye(2)}, {}),
     ({"confusion": even_confusion(2, 0.1)}, {"confusion": even_confusion(2, 0.2)}),
@@ -364,6 +395,25 @@ def test_nothing_can_be_changed_not_even_in_a_copy(copied):
 def test_the_noise_is_that_of_the_model_if_not_given():
     assert Perturbation().noise_of(0.7) == 0.7
     assert Perturbation(0.0).noise_of(0.7) == 0.0
+    own = np.array([0.7, 0.2])
+    assert Perturbation().noise_of(own).tolist() == Perturbation(own).noise_of(3.0).tolist()
+    assert Perturbation(2.0).interference_of(own).tolist() == own.tolist()
+    assert Perturbation(interference_variances=own).interference_of(0.0).tolist() == own.tolist()
+    assert Perturbation(interference_variances=0.0).interference_of(own) == 0.0
+
+
+@pytest.mark.parametrize(
+    "copied", [lambda it: it, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_its_variances_are_read_only_copies(copied):
+    noise, interference = np.array([1.0, 2.0]), np.array([0.0, 3.0])
+    made = Perturbation(noise, interference_variances=interference)
+    noise[0] = interference[0] = 7.0
+    under = copied(made)
+    assert under == Perturbation([1.0, 2.0], interference_variances=[0.0, 3.0])
+    for array in (under.noise_variance, under.interference_variances):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 5.0
 
 
 @pytest.mark.parametrize(("experts", "rate"), [(2, 0.3), (5, 1.0), (7, 0.0), (4, 0.75)])

@@ -13,9 +13,10 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import linalg, stats
 
 import moetheory as mt
+from general_noise import LEAKING, STRICT
 from moetheory import kernels
 from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs, confused_groups
@@ -24,10 +25,12 @@ from moetheory.simulation.plans import families
 ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.5), mt.MoE(ridge=0.5)]
 
 
-@pytest.fixture(scope="module", params=[0.0, 0.3])
+@pytest.fixture(scope="module", params=[0.0, 0.3, LEAKING], ids=["0", "0.3", "general noise"])
 def simulated(generic, request):
-    """A model with this leakage, and estimates on it."""
-    model = generic(leakage_variances=request.param, label_noise_variance=0.2)
+    """A model, or the generic one with this leakage, and estimates on it."""
+    model = request.param
+    if isinstance(model, float):
+        model = generic(leakage_variances=model, label_noise_variance=0.2)
     return model, mt.simulate(ESTIMATORS, model, replicates=1_250_000, rng=11)
 
 
@@ -135,6 +138,18 @@ PERTURBED = {
         2_200_000,
     ),
     "a shift": ("leaky", mt.Perturbation(0.6, CONFUSION, 0.7, radius=0.4), 1_100_000),
+    "general noise": (
+        "correlated",
+        mt.Perturbation(
+            [0.1, 2.0, 0.5, 0.03, 1.0, 0.3],
+            CONFUSION,
+            0.5,
+            noise=stats.laplace(3, 2),
+            erasure=0.2,
+            interference_variances=[0.4, 0.0, 1.5, 0.7, 0.2, 2.5],
+        ),
+        2_400_000,
+    ),
 }
 
 
@@ -148,9 +163,10 @@ def test_perturbed_inputs_agree_with_theory(request, agrees, pool, case):
         theory = mt.risk(estimator, model, under=under)
         assert agrees(estimate.mean, estimate.sem, replicates, theory.value)
         # a theory that forgets one of its parts is noticed
-        for part, nothing in (("drag", 0.0), ("erasure", 0.0), ("radius", 0.0)):
-            if getattr(under, part):
-                less = mt.risk(estimator, model, under=under.replace(**{part: nothing}))
+        for part in ("drag", "erasure", "radius", "interference_variances"):
+            given = getattr(under, part)
+            if given is not None and np.any(given):
+                less = mt.risk(estimator, model, under=under.replace(**{part: 0.0}))
                 assert abs(estimate.z(less)) > 10.0
 
 
@@ -166,6 +182,27 @@ def test_noise_has_its_law_in_the_original_coordinates(correlated, law):
     assert min(stats.kstest(column, law.cdf).pvalue for column in noise.T) > 1e-6
     correlation = np.corrcoef(noise.T) - np.eye(6)
     assert np.abs(correlation).max() < 6.0 / math.sqrt(len(noise))
+
+
+def test_noise_of_several_variances_is_the_root_of_its_covariance_times_draws(correlated):
+    """The same draws as for variance 1: in the original coordinates they are multiplied by √N."""
+    n, kappa = np.linspace(0.1, 2.0, 6), np.linspace(3.0, 0.0, 6)
+    law = stats.laplace(3, 2)
+    plain, found = (
+        in_original_coordinates(
+            correlated,
+            exposed_features(
+                mt.Perturbation(each, noise=law, interference_variances=more),
+                correlated,
+                np.zeros((50, 6)),
+            ),
+        )
+        for each, more in ((1.0, 0.0), (n, kappa))
+    )
+    turn = in_original_coordinates(correlated, np.eye(6)).T
+    covariance = turn @ np.diag(n + kappa * (correlated.block_of != 0)) @ turn.T
+    root = linalg.sqrtm(covariance)
+    np.testing.assert_allclose(found, plain @ root, rtol=1e-10, atol=1e-12)
 
 
 def test_erasure_drops_original_coordinates_and_leaves_the_others_as_they_are(correlated):
@@ -514,6 +551,7 @@ def test_models_that_differ_in_their_noise_share_the_draws(generic, method):
     """Each model gets the bits that it would get alone."""
     first = generic(label_noise_variance=0.1)
     models = [first, generic(0.8, label_noise_variance=0.1), first.replace(noise_variance=0.0)]
+    models.append(first.replace(noise_variance=STRICT.noise_variance))
     models.append(first)  # the same object once more
     arguments = {"samples": ABOVE, "replicates": 2000, "rng": 3, "method": method}
     together = mt.simulate(BOTH, models, **arguments)
@@ -525,9 +563,25 @@ def test_models_that_differ_in_their_noise_share_the_draws(generic, method):
     assert dense.difference(0, 1).sem < 0.8 * math.hypot(dense[0].sem, dense[1].sem)
 
 
+@pytest.mark.parametrize("method", [None, "data"])
+def test_models_that_interfere_share_the_draws(method):
+    models = [STRICT, STRICT.replace(noise_variance=0.5)]
+    arguments = {"samples": ABOVE, "replicates": 200, "rng": 3, "method": method}
+    together = mt.simulate(BOTH, models, **arguments)
+    for model, estimates in zip(models, together, strict=True):
+        assert_same_bits(estimates, mt.simulate(BOTH, model, **arguments))
+
+
+def test_models_that_differ_in_their_interference_are_refused():
+    """Their training sets are reduced to rows of other shapes."""
+    models = [STRICT, STRICT.replace(interference_variances=0.0)]
+    with pytest.raises(ValueError, match=r"differ only in noise_variance; model\[1\] differs"):
+        mt.simulate(mt.Dense(), models)
+
+
 def test_population_models_share_the_draws(generic):
     """Of each group as many as the most demanding of the models asks for."""
-    models = [generic(), generic(), generic(0.8)]
+    models = [generic(), generic(), generic(np.linspace(0.4, 1.2, 9))]
     together = mt.simulate(mt.Dense(), models, replicates=2000, rng=3)
     assert together[0].mean == together[1].mean
     assert together.difference(0, 2).sem < 0.5 * math.hypot(together[0].sem, together[2].sem)

@@ -126,3 +126,59 @@ def test_labels_count_where_there_are_samples():
     )
     assert heavy_tail(mt.Dense(), model, [4, 4]) == HeavyTail("8 samples for 8 coordinates", "mean")
     assert heavy_tail(mt.Dense(), model, [8, 0]) is None
+
+
+def partly_noisy(private, shared, **changes):
+    """Coordinates without noise, ``private`` in each block, and ``shared`` noisy ones."""
+    groups = len(private)
+    block_of = np.concatenate([np.repeat(range(groups), private), np.arange(shared) % groups])
+    noise = np.repeat([0.0, 1.0], [sum(private), shared])
+    dim = len(block_of)
+    model = mt.BlockModel(np.ones(groups) / groups, block_of, np.ones(dim), np.ones(dim), noise)
+    return model.replace(**{"label_noise_variance": 1.0, **changes})
+
+
+PARTLY_NOISY = {
+    "private, near": ([3, 6], [2, 2], 1, "group 0 has 3 samples for 2 coordinates"),
+    "shared, near": ([4, 4], [2, 2], 3, "all groups have 4 samples for 3 coordinates"),
+    "private, too few": ([2, 8], [4, 1], 2, "group 0 has 2 samples for 4 coordinates"),
+    "shared, too few": ([3, 2], [2, 0], 5, "all groups have 3 samples for 5 coordinates"),
+    "all too few": ([2, 2], [3, 4], 1, "group 0 has 2 samples for 4 coordinates"),
+}
+
+
+@pytest.mark.parametrize("case", PARTLY_NOISY)
+def test_noise_in_some_coordinates_couples_the_groups_there(case):
+    """The smallest singular value is below ε with probability ~ ε^(distance+1), by Hill."""
+    samples, private, shared, cause = PARTLY_NOISY[case]
+    model = partly_noisy(private, shared)
+    assert heavy_tail(mt.Dense(), model, samples).cause == cause
+    have, need = (int(word) for word in cause.split() if word.isdigit() and word != "0")
+    groups = np.repeat([0, 1], samples)
+    seen = np.sqrt((model.block_of == groups[:, np.newaxis]) + model.noise_variance)
+    features = seen * np.random.default_rng(0).standard_normal((100_000, *seen.shape))
+    squares = np.linalg.eigvalsh(features.mT @ features)
+    smallest = np.sort(squares[:, -np.linalg.matrix_rank(features[0])])[:400]
+    exponent = 2.0 / np.log(smallest[-1] / smallest).mean()
+    assert round(exponent) == abs(have - need) + 1
+
+
+def test_interference_lets_all_groups_see_a_coordinate():
+    quiet = partly_noisy([3, 4], 0)
+    assert heavy_tail(mt.Dense(), quiet, [4, 30]).cause == "group 0 has 4 samples for 3 coordinates"
+    noisy = quiet.replace(interference_variances=0.5)
+    assert heavy_tail(mt.Dense(), noisy, [4, 30]) is None
+    assert heavy_tail(mt.Dense(), noisy, [4, 5]).cause == (
+        "all groups have 9 samples for 7 coordinates"
+    )
+
+
+def test_labels_without_an_error_are_fitted_exactly():
+    """Noise where no label comes from is no error."""
+    model = partly_noisy([3, 4], 2, label_noise_variance=0.0)
+    assert heavy_tail(mt.Dense(), model, [4, 30]) is not None
+    silent = model.replace(coefficients=np.repeat([1.0, 0.0], [7, 2]))
+    assert heavy_tail(mt.Dense(), silent, [4, 30]) is None
+    # signal elsewhere, and a coefficient where there is never any
+    dead = np.where(model.noise_variance > 0.0, 0.0, model.signal_variances)
+    assert heavy_tail(mt.Dense(), model.replace(signal_variances=dead), [4, 30]) is None

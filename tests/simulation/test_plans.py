@@ -1,12 +1,14 @@
 """Every route against training sets drawn sample by sample, and which one is chosen."""
 
 import math
+from importlib import import_module
 
 import numpy as np
 import pytest
 from scipy import stats
 
 import moetheory as mt
+from general_noise import LEAKING
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation import fitted_risks
@@ -17,7 +19,7 @@ from moetheory.simulation.methods.statistics_rows import GroupedRows, JointRows,
 from moetheory.simulation.plans import families
 
 LEVEL = 1e-6  # that any of at most COMPARISONS comparisons of this file fails by chance
-COMPARISONS = 300
+COMPARISONS = 500
 SETS = 6000
 RIDGES = [mt.Dense(), mt.Dense(ridge=0.2), mt.MoE(), mt.MoE(ridge=0.2)]
 
@@ -55,6 +57,8 @@ def assert_same_law(here, there):
     assert stats.ks_2samp(here, there, method="asymp").pvalue > tail
 
 
+LOUD = {"noise_variance": np.logspace(2, -2, 9)[[3, 8, 0, 5, 7, 1, 4, 2, 6]]}
+IDLE = np.array([0.5, 0.0, 2.0, 0.1, 0.0, 30.0, 1.0, 0.3, 0.7])
 CASES = {
     "more samples than coordinates": ({}, [8, 20, 14], "fixed", JointRows, LawRoute),
     "label noise": ({"label_noise_variance": 0.3}, [8, 20, 14], "fixed", JointRows, LawRoute),
@@ -71,6 +75,35 @@ CASES = {
     "leakage, few samples": ({"leakage_variances": 0.3}, [2, 7, 4], "fixed", SampleRows, LawRoute),
     "drawn counts": ({"label_noise_variance": 0.3}, 30, "multinomial", JointRows, None),
     "leakage, drawn counts": ({"leakage_variances": 0.3}, 30, "multinomial", GroupedRows, None),
+    "noise of each coordinate": (LOUD, [8, 20, 14], "fixed", JointRows, LawRoute),
+    "some without noise": (
+        {"noise_variance": np.where(np.arange(9) % 2, 0.0, 0.6), "label_noise_variance": 0.3},
+        [1, 20, 14],
+        "fixed",
+        JointRows,
+        None,
+    ),
+    "interference": (
+        LOUD | {"interference_variances": IDLE},
+        [8, 20, 14],
+        "fixed",
+        GroupedRows,
+        LawRoute,
+    ),
+    "interference, few samples": (
+        {"interference_variances": IDLE, "label_noise_variance": 0.3},
+        [2, 7, 4],
+        "fixed",
+        SampleRows,
+        LawRoute,
+    ),
+    "interference, leakage, drawn counts": (
+        LOUD | {"interference_variances": IDLE, "leakage_variances": 0.3},
+        30,
+        "multinomial",
+        GroupedRows,
+        None,
+    ),
 }
 
 
@@ -80,6 +113,7 @@ def test_risks_have_the_law_of_training_sets_drawn_in_full(generic, case):
     compare(generic(**changes), samples, counts, layout, experts)
 
 
+FILLED = np.linspace(0.2, 1.2, 18)
 WIDE = {
     "fewer samples than coordinates": ({}, [2, 3], "fixed", RotatedRows, LawRoute),
     "one group in excess": ({"sizes": (2, 14)}, [6, 3], "fixed", RotatedRows, LawRoute),
@@ -87,6 +121,15 @@ WIDE = {
     "leakage": ({"leakage_variances": 0.2}, [2, 3], "fixed", SampleRows, LawRoute),
     "anisotropic": ({"signal_variances": np.linspace(2, 1, 18)}, [2, 3], "fixed", SampleRows, None),
     "drawn counts": ({}, 5, "multinomial", SampleRows, LawRoute),
+    # signal and noise together are isotropic, neither is alone
+    "noise fills up": (
+        {"signal_variances": FILLED, "noise_variance": np.repeat([2.4, 1.3], (8, 10)) - FILLED},
+        [2, 3],
+        "fixed",
+        SampleRows,
+        LawRoute,
+    ),
+    "interference": ({"interference_variances": 0.5}, [2, 3], "fixed", SampleRows, LawRoute),
 }
 
 
@@ -149,7 +192,7 @@ def leaky(generic):
     return generic(leakage_variances=0.2 / np.arange(1.0, 10.0), label_noise_variance=0.2)
 
 
-def correlated():
+def correlated(**changes):
     """Blocks with covariances in full."""
     rng = np.random.default_rng(1)
     factors = [rng.standard_normal((size, size)) for size in (2, 4, 3)]
@@ -159,7 +202,7 @@ def correlated():
         0.4,
         group_probabilities=[0.2, 0.5, 0.3],
         label_noise_variance=0.2,
-    )
+    ).replace(**changes)
 
 
 PERTURBED = {
@@ -168,13 +211,21 @@ PERTURBED = {
     "plain": (SampleRows, leaky, [4, 1, 3]),
     "rotated": (RotatedRows, lambda generic: shuffled(), [3, 4]),
     "correlated coordinates": (JointRows, lambda generic: correlated(), [12, 20, 14]),
+    "general noise": (GroupedRows, lambda generic: LEAKING, [12, 20, 24]),
+    "correlated noise": (JointRows, lambda generic: correlated(**LOUD), [12, 20, 14]),
 }
 PARTS = {"erasure": 0.3, "radius": 0.4}  # each for itself: together there is no closed form
 
 
 def perturbed(model, part):
-    confusion = CONFUSION if model.experts == 3 else TWO
-    return mt.Perturbation(0.9, confusion, 0.7, **{part: PARTS[part]})
+    three = model.experts == 3
+    confusion, noise, more = CONFUSION if three else TWO, 0.9, {}
+    if isinstance(model.noise_variance, np.ndarray):
+        noise, more = np.linspace(0.1, 2.0, 9), {"interference_variances": IDLE}
+    elif not three:  # one variance in each block: its coordinates may still be rotated
+        noise = np.array([0.9, 0.2])[model.block_of]
+        more = {"interference_variances": np.array([0.0, 0.5])[model.block_of]}
+    return mt.Perturbation(noise, confusion, 0.7, **{part: PARTS[part]}, **more)
 
 
 @pytest.mark.parametrize("case", PERTURBED)
@@ -204,7 +255,14 @@ def test_without_changes_and_with_erasure_risks_are_what_they_are_made_of(generi
 def quadratic_forms(model, dense, moe, under):
     """Risk given the group (2, K), pair of groups by pair, from covariances in full."""
     p, d = model.experts, model.dim
-    q, r, noise = under.erasure, under.radius, under.noise_of(model.noise_variance) * np.eye(d)
+    q, r = under.erasure, under.radius
+    noise, idle = (
+        np.broadcast_to(each, d)
+        for each in (
+            under.noise_of(model.noise_variance),
+            under.interference_of(model.interference_variances),
+        )
+    )
     b, found, turn = model.coefficients, np.zeros((2, p)), np.eye(d)
     for g, basis in enumerate(model.rotations or ()):
         own = np.flatnonzero(model.block_of == g)
@@ -216,7 +274,7 @@ def quadratic_forms(model, dense, moe, under):
         for j in range(p):
             own = model.block_of == j
             pulled = np.diag(own * model.signal_variances) * under.drag**2 * (i != j)
-            seen = clean + pulled + noise
+            seen = clean + pulled + np.diag(noise + idle * (model.block_of != i))
             for k, w in enumerate((dense, own * moe)):
                 # erasure keeps 1 - q of a product with the label, (1 - q)² of one of two features
                 own_part = turn.T @ np.diag(np.diag(turn @ seen @ turn.T)) @ turn
@@ -333,11 +391,22 @@ def test_conjugate_gradients_are_for_groups_that_all_have_plenty_of_samples():
     assert list(map(bool, steps.values())) == [True, False, False, False]
 
 
-def test_conjugate_gradients_and_solving_agree_on_the_same_draws(monkeypatch):
-    model = mt.BlockModel.power_law(80, 4, 0.3, decay=1.0, leakage_variances=0.01)
+@pytest.mark.parametrize(
+    "noises",
+    [
+        {"noise_variance": 0.3, "leakage_variances": 0.01},
+        {"noise_variance": np.logspace(-2, 2, 80)},
+        {"noise_variance": 0.3, "interference_variances": np.logspace(2, -2, 80)},
+    ],
+)
+def test_conjugate_gradients_and_solving_agree_on_the_same_draws(monkeypatch, noises):
+    """The columns have the lengths that are expected: no set needs the other solver."""
+    model = mt.BlockModel.power_law(80, 4, decay=1.0, **noises)
     estimators = [mt.Dense(), mt.Dense(ridge=0.1)]
     arguments = {"samples": 4000, "replicates": 20, "rng": 0}
-    iterated = fitted_risks(estimators, model, **arguments)
+    with monkeypatch.context() as patch:
+        patch.setattr(import_module("moetheory.kernels.least_squares"), "normal_fits", None)
+        iterated = fitted_risks(estimators, model, **arguments)
     plan = families(estimators, (model,), counts_of(4000, model), "fixed", None)
     assert plan[0].route.iterations > 0
     monkeypatch.setattr(

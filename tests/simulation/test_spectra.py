@@ -43,10 +43,14 @@ def plainly(rng, rows, columns, signal, noise):
     ):
         left, _ = np.linalg.qr(rng.standard_normal((own_rows, len(squares))))
         right, _ = np.linalg.qr(rng.standard_normal((own_columns, len(squares))))
+        if np.ndim(noise):  # then coordinates are directions like no others
+            right = np.eye(own_columns)[:, -len(squares) :]
         part = slice(top, top + own_rows), slice(first, first + own_columns)
         clean[part] = left @ np.diag(np.sqrt(squares)) @ right.T
         axes.append((part, left, right))
-    seen = clean + np.sqrt(noise / n) * rng.standard_normal(clean.shape)
+    # one variance, or those of each group and coordinate
+    by_row = np.repeat(noise, rows, axis=0) if np.ndim(noise) else noise
+    seen = clean + np.sqrt(by_row / n) * rng.standard_normal(clean.shape)
     whole = np.linalg.svd(seen)
     dense, experts = [], []
     rank = dict(zip(np.argsort(-np.concatenate(signal)).tolist(), range(9), strict=False))
@@ -83,6 +87,31 @@ def test_directions_and_rows_do_not_matter():
             sem = np.hypot(theirs.std(axis=0) / np.sqrt(replicates), draws.sem)
             assert np.all(np.abs(theirs.mean(axis=0) - draws.mean) < 5 * sem)
             assert np.all(sem < 0.05 * draws.mean)
+
+
+def test_noise_is_that_of_the_row_and_the_column():
+    rng, replicates = np.random.default_rng(4), 400
+    rows, columns, signal = (14, 10), (5, 7), ([6.0, 1.5], [3.0])
+    variances, noise = np.zeros(12), np.linspace(0.1, 0.9, 12)
+    variances[[3, 4, 11]] = np.array([6.0, 1.5, 3.0]) * 24 / np.array([14, 14, 10])
+    blocks = np.repeat([0, 1], columns)
+    idle = np.where(variances > 0.0, 1.0, np.linspace(0.6, 0.0, 12))
+    model = mt.BlockModel(
+        [0.5, 0.5], blocks, variances, np.ones(12), noise, interference_variances=idle
+    )
+    by_group = noise + idle * (blocks != np.array([[0], [1]]))
+    plain = np.array([plainly(rng, rows, columns, signal, by_group) for _ in range(replicates)])
+    quiet = model.replace(interference_variances=0.0)
+    for index, estimator in enumerate((mt.Dense(), mt.MoE())):
+        found = mt.simulate_spectrum(estimator, model, rows, replicates=4 * replicates, rng=0)
+        for part, draws in enumerate((found.values, found.left, found.right)):
+            theirs = plain[:, index, :, part]
+            sem = np.hypot(theirs.std(axis=0) / np.sqrt(replicates), draws.sem)
+            assert np.all(np.abs(theirs.mean(axis=0) - draws.mean) < 5 * sem)
+            assert np.all(sem < 0.05 * draws.mean)
+        same = mt.simulate_spectrum(estimator, quiet, rows, replicates=4 * replicates, rng=0)
+        # experts never see interference
+        assert np.array_equal(same.values.values, found.values.values) == (index == 1)
 
 
 def test_experts_are_not_observed_like_dense():

@@ -22,12 +22,16 @@ def test_closed_forms_over_a_factory():
     assert (result.replicates, result.entropy) == (0, None)
 
 
-@pytest.mark.parametrize("field", ["noise_variance", "label_noise_variance", "leakage_variances"])
+@pytest.mark.parametrize(
+    "field",
+    ["noise_variance", "label_noise_variance", "leakage_variances", "interference_variances"],
+)
 def test_a_field_of_the_model(field):
     values = [0.1, 0.7]
-    result = mt.sweep(iso(4), field, values, [mt.MoE()])
-    wanted = [mt.risk(mt.MoE(), iso(4).replace(**{field: v})).excess for v in values]
-    assert result["moe"].tolist() == wanted
+    result = mt.sweep(iso(4), field, values)
+    for estimator in (mt.Dense(), mt.MoE()):
+        wanted = [mt.risk(estimator, iso(4).replace(**{field: v})).excess for v in values]
+        assert result[estimator.label].tolist() == wanted
 
 
 def test_simulated_columns_hold_excess_risks_and_replay(agrees):
@@ -233,13 +237,55 @@ def test_drag_is_that_of_misrouting(generic):
         assert result["moe"].tolist() == [each.excess for each in risks]
 
 
-def test_leakage_is_the_overlap_of_blocks(generic):
-    model, alphas = generic(), [0.0, 0.3, 1.5]
-    result = mt.sweep(model, "leakage", alphas)
-    worlds = [model.replace(leakage_variances=a**2 * model.signal_variances) for a in alphas]
+@pytest.mark.parametrize("noise", [0.4, np.geomspace(0.01, 10.0, 9)], ids=["one", "many"])
+@pytest.mark.parametrize("over", ["leakage", "interference", "overlap"])
+def test_amplitudes_are_roots_of_shares_of_the_signal(generic, over, noise):
+    model, alphas = generic(noise, leakage_variances=0.2, interference_variances=0.3), [0, 0.3, 1.5]
+    result = mt.sweep(model, over, alphas)
+    worlds = []
+    for alpha in alphas:
+        variances = alpha**2 * model.signal_variances
+        changed = {
+            "leakage": {"leakage_variances": variances},
+            "interference": {"interference_variances": variances},
+            "overlap": {"noise_variance": noise + variances},
+        }
+        worlds.append(model.replace(**changed[over]))
     assert result["moe"].tolist() == [mt.risk(mt.MoE(), each).excess for each in worlds]
     assert result["dense"].tolist() == [mt.risk(mt.Dense(), each).excess for each in worlds]
     assert result["bound"].tolist() == [mt.moe_bound(each) for each in worlds]
+    assert (len(set(result["moe"])) == 1) == (over == "interference")  # which no expert sees
+    assert np.all(np.diff(result["dense"]) > 0.0)
+
+
+@pytest.mark.parametrize("over", ["leakage", "interference", "overlap"])
+def test_simulated_amplitudes_agree_with_theory(agrees, generic, over):
+    result = mt.sweep(generic(), over, [0.8], replicates=1_500_000, rng=4)
+    for label in ("dense", "moe"):
+        columns = (result[f"{label}{end}"][0] for end in ("_simulated", "_sem"))
+        assert agrees(*columns, result.replicates, result[label][0])
+
+
+@pytest.mark.parametrize(
+    ("over", "value", "message"),
+    [
+        ("leakage", -1.0, "leakage must be at least 0, got -1"),
+        ("interference", -0.5, "interference must be at least 0, got -0.5"),
+        ("overlap", 1e200, r"overlap must be less than 1e\+150, got 1e\+200"),
+        ("interference_variances", -1.0, "interference_variances must be at least 0, got -1"),
+    ],
+)
+def test_amplitudes_and_variances_are_not_negative(generic, over, value, message):
+    with pytest.raises(ValueError, match=f"^at {over}=.*: {message}$"):
+        mt.sweep(generic(), over, [0.5, value])
+
+
+def test_one_group_has_no_interference_to_sweep_over():
+    assert len(mt.sweep(iso(1), "interference", [0.0])) == 1
+    with pytest.raises(
+        ValueError, match=r"^at interference=0\.5: interference_variances must be 0"
+    ):
+        mt.sweep(iso(1), "interference", [0.0, 0.5])
 
 
 def test_fitted_estimators_are_perturbed_too(generic):

@@ -23,6 +23,7 @@ DEGENERATE = {
     "K = 1, leakage": mt.BlockModel([1.0], [0], [1.0], [1.0], 0.7, leakage_variances=0.1),
     "K = d": mt.BlockModel([0.2, 0.3, 0.5], [0, 1, 2], [1.0, 2.0, 0.5], [1.0, -1.0, 2.0], 0.7),
     "d = 1": mt.BlockModel([1.0], [0], [1.0], [1.0], 0.7),
+    "contrasts": mt.BlockModel([0.5, 0.5], [0, 1, 0, 1], [2.0] * 4, [1.0, -1.0, -0.5, 0.5], 0.7),
     "no labels": UNEVEN.replace(coefficients=np.zeros(10)),
     "label noise alone": UNEVEN.replace(coefficients=np.zeros(10), label_noise_variance=0.3),
     "no noise": UNEVEN.replace(noise_variance=0.0),
@@ -126,7 +127,7 @@ def test_every_wrong_variant_is_violated_on_models_of_the_users(name):
     theorem, wrong = without_simulation(name)
     models = [
         DEGENERATE[case]
-        for case in ("uneven", "regime", "spikes", "K = d", "labels in one block")
+        for case in ("uneven", "regime", "spikes", "K = d", "contrasts", "labels in one block")
         if (name, case) not in COSTLY
         and all(assumption.holds(DEGENERATE[case]) for assumption in theorem.assumptions)
     ]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moetheory as mt
+from general_noise import GENERAL, LEAKING, variances
 from moetheory.strategies import block_models
 
 ESTIMATORS = [mt.Dense(), mt.MoE(), mt.Dense(ridge=0.7), mt.MoE(ridge=0.7)]
@@ -27,21 +28,18 @@ class Plain:
             own = np.flatnonzero(model.block_of == g)
             basis = np.eye(len(own)) if model.rotations is None else model.rotations[g]
             turn[np.ix_(own, own)] = basis
-        variances = [
-            np.where(model.block_of == g, model.signal_variances, model.leakage_variances)
-            for g in range(model.experts)
-        ]
-        self.clean = [turn @ np.diag(each) @ turn.T for each in variances]
+        self.clean, self.noise = (
+            [turn @ np.diag(each) @ turn.T for each in of_groups] for of_groups in variances(model)
+        )
         self.truth = turn @ model.coefficients
-        noise = model.noise_variance * np.eye(d)
         ridge = estimator.ridge * np.eye(d)
         if isinstance(estimator, mt.Dense):
-            mixed = sum(w * each for w, each in zip(p, self.clean, strict=True))
+            mixed, noise = np.tensordot(p, self.clean, 1), np.tensordot(p, self.noise, 1)
             self.systems = [(mixed + noise + ridge, mixed @ self.truth)]
             self.masks = [np.ones(d, bool)]
         else:
             self.systems, self.masks = [], [model.block_of == g for g in range(model.experts)]
-            for clean, mask in zip(self.clean, self.masks, strict=True):
+            for clean, noise, mask in zip(self.clean, self.noise, self.masks, strict=True):
                 # the expert sees its own block alone
                 seen = np.outer(mask, mask)
                 target = np.where(mask, (clean * seen) @ self.truth, 0.0)
@@ -54,12 +52,10 @@ class Plain:
         found = []
         for t in range(max(steps) + 1):
             if t in steps:
+                answering = fits if len(fits) > 1 else fits * model.experts
                 risks = [
-                    (self.truth - fit) @ clean @ (self.truth - fit)
-                    + model.noise_variance * fit @ fit
-                    for clean, fit in zip(
-                        self.clean, fits if len(fits) > 1 else fits * model.experts, strict=True
-                    )
+                    (self.truth - fit) @ clean @ (self.truth - fit) + fit @ noise @ fit
+                    for clean, noise, fit in zip(self.clean, self.noise, answering, strict=True)
                 ]
                 found.append(model.group_probabilities @ risks)
             for i, (system, target) in enumerate(self.systems):
@@ -101,6 +97,27 @@ def test_each_at_its_own_best_step(generic, estimator, leakage):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: each.label)
+@pytest.mark.parametrize("name", GENERAL)
+def test_noise_in_general(name, estimator):
+    """Dense descends on h + n̄; what interferes changes neither experts nor their steps."""
+    model = GENERAL[name]
+    plain = Plain(model, estimator)
+    found, factor = mt.descent(estimator, model, STEPS), mt.contraction_factor(estimator, model)
+    sizes = plain.best_steps()
+    np.testing.assert_allclose(found.excess, plain.excess(STEPS, sizes), rtol=1e-11)
+    np.testing.assert_allclose(found.step_size, sizes if len(sizes) > 1 else sizes[0], rtol=1e-13)
+    assert found.excess[0] == pytest.approx(model.label_power, rel=1e-13)
+    silent = model.replace(interference_variances=0.0)
+    same = isinstance(estimator, mt.MoE) or not model.interferes
+    assert (mt.contraction_factor(estimator, silent).value == factor.value) == same
+    assert np.array_equal(mt.descent(estimator, silent, STEPS).excess, found.excess) == same
+    share = {"tolerance": 0.3, "relative": True}
+    steps = mt.steps_to(estimator, model, **share)
+    gained = mt.descent(estimator, model, [0, steps - 1, steps]).remaining
+    assert gained[2] <= 0.3 * gained[0] < gained[1]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda each: each.label)
 def test_rotated_blocks_and_a_common_step(estimator):
     model = turned_model()
     plain = Plain(model, estimator)
@@ -109,9 +126,10 @@ def test_rotated_blocks_and_a_common_step(estimator):
     np.testing.assert_allclose(found.excess, expected, rtol=1e-11)
 
 
+@pytest.mark.parametrize("general", [False, True])
 @pytest.mark.parametrize("ridge", [0.0, 0.7])
-def test_joint_descent_is_that_of_one_loss_over_the_mixture(generic, ridge):
-    model = generic(leakage_variances=0.2)
+def test_joint_descent_is_that_of_one_loss_over_the_mixture(generic, ridge, general):
+    model = LEAKING if general else generic(leakage_variances=0.2)
     plain = Plain(model, mt.MoE(ridge=ridge))
     p = model.group_probabilities
     curvature = np.concatenate(
@@ -121,7 +139,7 @@ def test_joint_descent_is_that_of_one_loss_over_the_mixture(generic, ridge):
         ]
     )
     best = 2.0 / (curvature.max() + curvature.min())
-    for size in ("optimal", 0.4):
+    for size in ("optimal", 0.02 if general else 0.4):
         a = best if size == "optimal" else size
         found = mt.descent(mt.MoE(ridge=ridge), model, STEPS, step_size=size, training="joint")
         np.testing.assert_allclose(found.excess, plain.excess(STEPS, a * p), rtol=1e-11)

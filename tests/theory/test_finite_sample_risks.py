@@ -9,6 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 import moetheory as mt
+from general_noise import GENERAL, LEAKING, PER_COORDINATE, STRICT, variances
 from moetheory.results.estimates import student_quantile
 from moetheory.theory.finite_sample_risks import leading_excess
 
@@ -17,9 +18,8 @@ from moetheory.theory.finite_sample_risks import leading_excess
 
 def plain(model):
     """Clean and noisy variances, kept share of b, and residual variance of each group."""
-    inside = model.block_of == np.arange(model.experts)[:, np.newaxis]
-    clean = np.where(inside, model.signal_variances, model.leakage_variances)
-    noisy = clean + model.noise_variance
+    clean, noise = variances(model)
+    noisy = clean + noise
     kept = np.divide(clean, noisy, out=np.zeros_like(clean), where=noisy > 0)
     rest = (model.coefficients**2 * clean * (1 - kept)).sum(axis=1)
     return clean, noisy, kept, rest + model.label_noise_variance
@@ -735,9 +735,13 @@ def exposures(model, under, first, second, moe):
     ``first`` is E b̂, ``second`` E b̂²; what is infinite times zero is zero.
     """
     b, q = model.coefficients, under.erasure
-    noise = model.noise_variance if under.noise_variance is None else under.noise_variance
+    changes = {
+        name: getattr(under, name)
+        for name in ("noise_variance", "interference_variances")
+        if getattr(under, name) is not None
+    }
+    clean, noise = variances(model.replace(**changes))
     confusion = np.eye(model.experts) if under.confusion is None else under.confusion
-    clean = plain(model)[0]
     risks = np.zeros((*first.shape[:-1], model.experts)) + model.label_noise_variance
     for i, j in itertools.product(range(model.experts), repeat=2):
         if confusion[i][j] == 0.0:
@@ -745,7 +749,7 @@ def exposures(model, under, first, second, moe):
         there = model.block_of == j
         used = there | (not moe)
         drag = under.drag**2 * model.signal_variances * there * (i != j)
-        seen = (clean[i] + noise + drag) * used
+        seen = (clean[i] + noise[i] + drag) * used
         passed = np.where(seen > 0.0, seen, 1.0) * np.where(seen > 0.0, second, 0.0)
         one = clean[i] * b**2 - 2 * (1 - q) * clean[i] * used * b * first + (1 - q) * passed
         risks[..., i] += confusion[i][j] * one.sum(axis=-1)
@@ -979,3 +983,209 @@ def test_a_refusal_names_the_perturbation_too(leaky):
         mt.risk(mt.Dense(), leaky, samples=40, under=under, require="exact")
     call = "simulate(Dense(ridge=0.0), model, samples=40, under=Perturbation(noise_variance=2.0))"
     assert str(refusal.value).endswith(f"call {call}")
+
+
+# --- noise in general --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_experts_are_exact_whatever_the_noise_and_do_not_see_interference(name):
+    model, n = GENERAL[name], np.array([40, 8, 7])
+    risk = mt.risk(mt.MoE(), model, samples=n)
+    expected = unexplained_by_experts(model) * (n - 1) / (n - model.sizes - 1)
+    np.testing.assert_allclose(risk.per_group, expected, rtol=1e-12)
+    assert (risk.exactness, risk.error) == ("exact", 0.0)
+    silent = model.replace(interference_variances=0.0)
+    for estimator, samples in ((mt.MoE(), n), (mt.MoE(), [1, 2, 9]), (mt.MoE(ridge=0.2), n)):
+        one, other = (mt.risk(estimator, each, samples=samples) for each in (model, silent))
+        assert (one.value, one.error) == (other.value, other.error)
+        np.testing.assert_array_equal(one.per_group, other.per_group)
+
+
+def level(flat):
+    """Blocks in which signal and noise differ while their sum does not; with interference."""
+    share = 0.5 + 0.45 * np.sin(np.arange(21.0))
+    total = flat.signal_variances
+    return flat.replace(
+        signal_variances=share * total,
+        noise_variance=(1.0 - share) * total,
+        interference_variances=0.3,
+    )
+
+
+def test_a_block_is_isotropic_if_signal_and_noise_add_up_to_one_variance(flat):
+    """Below the threshold ρ(1 + n/(s-n-1)) + E(1-n/s), with ridge by an integral."""
+    model, n, s = level(flat), np.array([1, 7, 4]), flat.sizes
+    _, noisy, kept, _ = plain(model)
+    own = (model.block_of, np.arange(21))
+    energy = np.bincount(model.block_of, (model.coefficients * kept[own]) ** 2 * noisy[own])
+    risk = mt.risk(mt.MoE(), model, samples=n)
+    expected = unexplained_by_experts(model) * (1 + n / (s - n - 1)) + energy * (1 - n / s)
+    np.testing.assert_allclose(risk.per_group, expected, rtol=1e-12)
+    assert (risk.exactness, risk.error) == ("exact", 0.0)
+    assert mt.risk(mt.MoE(ridge=0.1), model, samples=n).exactness == "quadrature"
+    # equal signal is not enough
+    uneven = flat.replace(noise_variance=np.linspace(0.3, 0.5, 21))
+    assert mt.risk(mt.MoE(), uneven, samples=n).exactness == "asymptotic"
+
+
+@pytest.mark.parametrize("leakage", [0.0, LEAKING.leakage_variances])
+@pytest.mark.parametrize("counts", [(9, 40, 11), (30, 20, 12)])
+def test_least_squares_does_not_mind_the_units_of_the_coordinates(counts, leakage):
+    """Without interference (λ, ν, b, n) is (λ/n, ν/n, b√n, 1)."""
+    model = PER_COORDINATE.replace(leakage_variances=leakage)
+    n = model.noise_variance
+    scaled = model.replace(
+        signal_variances=model.signal_variances / n,
+        leakage_variances=model.leakage_variances / n,
+        coefficients=model.coefficients * np.sqrt(n),
+        noise_variance=1.0,
+    )
+    for estimator in (mt.Dense(), mt.MoE()):
+        one, other = (mt.risk(estimator, each, samples=counts) for each in (model, scaled))
+        np.testing.assert_allclose(one.per_group, other.per_group, rtol=1e-9)
+        rates = [mt.excess_rate(estimator, each) for each in (model, scaled)]
+        assert rates[0] == pytest.approx(rates[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize(
+    ("counts", "ridge"),
+    [
+        ((5, 12, 8), 0.0),
+        ((30, 50, 2), 0.0),
+        ((0, 15, 6), 0.0),
+        ((1, 2, 2), 0.0),
+        ((4, 0, 1), 0.0),
+        ((3, 4, 2), 0.3),
+        ((1, 1, 0), 0.02),
+        ((9, 2, 20), 2.0),
+    ],
+)
+def test_the_error_of_dense_covers_what_is_simulated_for_noise_in_general(name, counts, ridge):
+    model = GENERAL[name]
+    risk = mt.risk(mt.Dense(ridge=ridge), model, samples=counts)
+    assert covered(risk, averaged_risks(model, counts, 20_000, 4, ridge))
+
+
+def drawn_fits(model, counts, sets, rng):
+    """Training sets of ``counts`` from `BlockModel.sample`: features and labels of each group."""
+    rows = [sets * n for n in counts]
+    share = model.group_probabilities
+    needed = int(1.02 * max(r / q for r, q in zip(rows, share, strict=True))) + 1000
+    sample = model.sample(needed, rng)
+    for g, (n, r) in enumerate(zip(counts, rows, strict=True)):
+        of_group = np.flatnonzero(sample.groups == g)[:r]
+        assert len(of_group) == r
+        features = sample.features[of_group].reshape(sets, n, model.dim)
+        yield features, sample.labels[of_group].reshape(sets, n)
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_fits_of_drawn_samples_have_these_risks(agrees, mean_and_sem, name):
+    """`sample`, normal equations, the true risk term by term: experts to 1 %, and dense."""
+    model, counts, ridge = GENERAL[name], [12, 30, 18], 0.05
+    sets = list(drawn_fits(model, counts, 20_000, rng=3))
+    clean, noise = variances(model)
+    b, d = model.coefficients, model.dim
+
+    def fitted(x, y, penalty):
+        gram = x.mT @ x + penalty * np.eye(x.shape[-1])
+        return np.linalg.solve(gram, x.mT @ y[..., np.newaxis])[..., 0]
+
+    x, y = (np.concatenate(each, axis=1) for each in zip(*sets, strict=True))
+    own = model.block_of == np.arange(model.experts)[:, np.newaxis]
+    experts = np.zeros((len(x), d))
+    for g, (features, labels) in enumerate(sets):
+        experts[:, own[g]] = fitted(features[..., own[g]], labels, 0.0)
+    least_squares, shrunk = fitted(x, y, 0.0), fitted(x, y, 60 * ridge)
+    for estimator, fits, used in (
+        (mt.MoE(), experts, own),
+        (mt.Dense(), least_squares, np.ones_like(own)),
+        (mt.Dense(ridge=ridge), shrunk, np.ones_like(own)),
+    ):
+        risks = model.label_noise_variance + sum(
+            p * ((b - fits * u) ** 2 @ s + (fits * u) ** 2 @ n)
+            for p, u, s, n in zip(model.group_probabilities, used, clean, noise, strict=True)
+        )
+        risk = mt.risk(estimator, model, samples=counts)
+        if estimator == mt.MoE():
+            assert agrees(*mean_and_sem(risks), risk.value)
+        else:
+            assert covered(risk, risks)
+            assert risk.error < 0.03 * risk.value
+
+
+LOUDER = {
+    "one noise": mt.Perturbation(noise_variance=3.0),
+    "louder": mt.Perturbation(noise_variance=2.0 * STRICT.noise_variance[::-1]),
+    "interference": mt.Perturbation(interference_variances=np.linspace(2.0, 0.0, 9)),
+    "both, erased": mt.Perturbation(
+        noise_variance=np.linspace(0.0, 3.0, 9), interference_variances=1.5, erasure=0.3
+    ),
+    "routed": mt.Perturbation(
+        confusion=[[0.7, 0.1, 0.2], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]],
+        drag=0.7,
+        interference_variances=np.linspace(0.0, 4.0, 9),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOUDER)
+@pytest.mark.parametrize("name", GENERAL)
+def test_general_noise_at_test_time_too(name, case):
+    """Experts exactly, dense within its error, by another route."""
+    model, under, p = GENERAL[name], LOUDER[case], GENERAL[name].group_probabilities
+    experts = mt.risk(mt.MoE(), model, samples=(4, 50, 10), under=under)
+    expected = exposures(model, under, *exact_moments(model, (4, 50, 10)), moe=True)
+    np.testing.assert_allclose(experts.per_group, expected, rtol=1e-11)
+    for counts, ridge in (((6, 12, 9), 0.0), ((2, 2, 1), 0.0), ((3, 4, 2), 0.3)):
+        risk = mt.risk(mt.Dense(ridge=ridge), model, samples=counts, under=under)
+        first, second = averaged_moments(model, counts, 12_000, 5, ridge)
+        assert covered(risk, exposures(model, under, first, second, moe=False) @ p)
+
+
+def test_interference_alone_leaves_a_residual():
+    """n = ω² = 0: where both groups are seen, no coefficients fit both; one group has none."""
+    model = mt.BlockModel(
+        [0.5, 0.5],
+        [0, 0, 1, 1],
+        [1.0, 2.0, 1.5, 0.7],
+        [1.0, -1.0, 0.5, 2.0],
+        0.0,
+        interference_variances=[0.5, 0.3, 0.2, 0.8],
+    )
+    for counts in ([2, 2], [3, 1], [2, 1], [2, 3]):
+        risk = mt.risk(mt.Dense(), model, samples=counts)
+        assert (risk.value, risk.exactness) == (math.inf, "exact")
+    risk = mt.risk(mt.Dense(), model, samples=[4, 0])
+    # b on its own block and nothing on the other: κb² and λb² are lost in the other group
+    np.testing.assert_allclose(risk.per_group, [0.0, 0.8 + 1.5 * 0.25 + 0.7 * 4.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("quiet", [0, 3])
+def test_a_coordinate_that_varies_only_on_or_off_its_block_is_refused(quiet):
+    """Without ridge; with ridge it is answered within its error."""
+    noise, interference = STRICT.noise_variance.copy(), np.zeros(9)
+    noise[quiet] = 0.0
+    on = STRICT.replace(noise_variance=noise, interference_variances=interference)
+    interference[quiet], signal = 0.7, STRICT.signal_variances.copy()
+    signal[quiet] = 0.0
+    off = on.replace(signal_variances=signal, interference_variances=interference)
+    for model in (on, off):
+        with pytest.raises(mt.NoClosedForm, match=r"must vary while its block is active.*simulate"):
+            mt.risk(mt.Dense(), model, samples=(9, 20, 12))
+        risk = mt.risk(mt.Dense(ridge=0.2), model, samples=(9, 20, 12))
+        assert covered(risk, averaged_risks(model, (9, 20, 12), 5000, 2, 0.2))
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_many_samples_approach_the_rate_for_noise_in_general(name):
+    model, counts = GENERAL[name], np.array([2, 5, 3])
+    optimum, rate = mt.risk(mt.Dense(), model).excess, mt.excess_rate(mt.Dense(), model)
+    off = [
+        10 * n * (mt.risk(mt.Dense(), model, samples=n * counts).excess - optimum) / rate - 1.0
+        for n in (1000, 10_000)
+    ]
+    assert 1e-5 < abs(off[0]) < 0.02
+    assert off[1] == pytest.approx(off[0] / 10, rel=0.1)

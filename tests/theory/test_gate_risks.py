@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import integrate, special, stats
 
+from general_noise import PER_COORDINATE, STRICT
 from moetheory import (
     BlockModel,
     Dense,
@@ -311,8 +312,8 @@ def plain(model, n, rng):
     lam, noise = model.signal_variances, model.noise_variance
     theta = model.coefficients * lam / (lam + noise)
     members = np.eye(model.experts)[model.block_of]
-    ratio = lam / noise
-    evidence = 0.5 * data.features**2 * (1 / noise - 1 / (lam + noise)) - 0.5 * np.log1p(ratio)
+    active, idle = lam + noise, noise + model.interference_variances
+    evidence = 0.5 * data.features**2 * (1 / idle - 1 / active) - 0.5 * np.log(active / idle)
     scores = np.log(model.group_probabilities) + evidence @ members
     predictions = (data.features * theta) @ members
     weights = special.softmax(scores, axis=1)
@@ -322,12 +323,13 @@ def plain(model, n, rng):
     return (hard - data.labels) ** 2, (soft - data.labels) ** 2, data.groups, chosen
 
 
-def test_anisotropic_risks_equal_a_plain_simulation(generic, agrees, mean_and_sem):
-    model = generic(1.2, label_noise_variance=0.05)
+@pytest.mark.parametrize(("noise", "parts"), [("one", 14), ("general", 36)])
+def test_anisotropic_risks_equal_a_plain_simulation(generic, agrees, mean_and_sem, noise, parts):
+    model = generic(1.2, label_noise_variance=0.05) if noise == "one" else STRICT
     rng = np.random.default_rng(11)
     hard, soft, groups, chosen = (
         np.concatenate(parts)
-        for parts in zip(*(plain(model, 10**5, rng) for _ in range(14)), strict=True)
+        for parts in zip(*(plain(model, 10**5, rng) for _ in range(parts)), strict=True)
     )
     assert agrees(*mean_and_sem(hard), risk(ROUTED, model).value)
     assert agrees(*mean_and_sem(soft), mmse(model).value)
@@ -335,6 +337,133 @@ def test_anisotropic_risks_equal_a_plain_simulation(generic, agrees, mean_and_se
     assert agrees(
         *mean_and_sem((chosen[in_two] != 2) * 1.0), routing_matrix(Hard(), model).per_group[2]
     )
+
+
+# --- noise in general -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [STRICT, PER_COORDINATE])
+@pytest.mark.parametrize("gate", [Hard(), Soft()])
+def test_general_noise_is_one_noise_in_other_units(model, gate):
+    r"""Idle noise 1, active variance (λ+n)/(n+κ), and energies θ²(n+κ) of the predictions."""
+    lam, noise, idle = model.signal_variances, model.noise_variance, model.idle_noise
+    surplus = (lam - model.interference_variances) / idle
+    sizes = model.coefficients * lam / (lam + noise) * np.sqrt(idle)
+    unit = model.replace(
+        noise_variance=1.0,
+        interference_variances=0.0,
+        signal_variances=surplus,
+        coefficients=sizes * (1.0 + surplus) / surplus,
+    )
+    found, expected = (gate_losses(gate, each).per_group for each in (model, unit))
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
+    found, expected = (routing_matrix(Hard(), each).matrix for each in (model, unit))
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+def still(model, block, coordinate):
+    """The model with no noise in one coordinate of a block."""
+    index = np.flatnonzero(model.block_of == block)[coordinate]
+    noise, interference = (
+        np.where(np.arange(model.dim) == index, 0.0, each)
+        for each in (model.noise_variance, model.interference_variances)
+    )
+    return model.replace(noise_variance=noise, interference_variances=interference)
+
+
+@pytest.mark.parametrize("gate", [Hard(), Soft()])
+def test_a_group_with_a_coordinate_without_noise_is_out_of_the_question(gate):
+    """The others are routed as in a model without that group."""
+    model, kept = still(STRICT, 2, 1), STRICT.block_of != 2
+    rest = BlockModel(
+        STRICT.group_probabilities[:2] / STRICT.group_probabilities[:2].sum(),
+        *(
+            getattr(STRICT, name)[kept]
+            for name in ("block_of", "signal_variances", "coefficients", "noise_variance")
+        ),
+        interference_variances=STRICT.interference_variances[kept],
+    )
+    found, expected = gate_losses(gate, model).per_group, gate_losses(gate, rest).per_group
+    assert found[2] == 0.0
+    np.testing.assert_allclose(found[:2], expected, rtol=1e-11)
+    matrix = np.zeros((3, 3))
+    matrix[:2, :2], matrix[2, 2] = routing_matrix(Hard(), rest).matrix, 1.0
+    np.testing.assert_allclose(routing_matrix(Hard(), model).matrix, matrix, rtol=1e-11)
+    # in little noise n the coordinate is as small as its noise with a probability of order √n
+    some, little = (
+        gate_losses(
+            gate, model.replace(noise_variance=np.maximum(model.noise_variance, noise))
+        ).per_group
+        for noise in (1e-10, 1e-14)
+    )
+    assert some[2] > 50.0 * little[2] > 0.0
+    np.testing.assert_allclose(little[:2], expected, rtol=1e-5)
+
+
+def test_groups_that_are_all_certain_lose_nothing():
+    model = still(still(still(STRICT, 0, 0), 1, 2), 2, 0)
+    for estimator in (ROUTED, SOFT):
+        assert risk(estimator, model).excess == risk(MoE(), model).excess
+    assert np.array_equal(routing_matrix(Hard(), model).matrix, np.eye(3))
+
+
+def test_interference_as_loud_as_the_signal_leaves_the_probabilities():
+    """Weights do not depend on the input, and the identity of §6 is a sum."""
+    model = STRICT.replace(interference_variances=STRICT.signal_variances)
+    p, lam, noise = model.group_probabilities, model.signal_variances, model.noise_variance
+    theta2 = (model.coefficients * lam / (lam + noise)) ** 2
+    q = np.bincount(model.block_of, theta2 * (lam + noise))  # in any group
+    for gate, w in ((Hard(), np.array([0.0, 1.0, 0.0])), (Soft(), p)):
+        expected = [(1 - w[g]) ** 2 * q[g] + w**2 @ q - w[g] ** 2 * q[g] for g in range(3)]
+        np.testing.assert_allclose(gate_losses(gate, model).per_group, expected, rtol=1e-13)
+        # continuous: nearly as loud is nearly the same, for a gate that is not at a tie
+        quieter = model.replace(interference_variances=(1.0 - 1e-9) * lam)
+        near = gate_losses(gate, quieter).per_group
+        np.testing.assert_allclose(near, expected, rtol=1e-4)
+    assert routing_matrix(Hard(), model).matrix.tolist() == [[0.0, 1.0, 0.0]] * 3
+
+
+@pytest.mark.parametrize("gate", [Hard(), Soft()])
+def test_a_coordinate_may_be_without_evidence(gate):
+    def loud(factor):
+        loudness = np.where(np.arange(9) == 5, factor * 1.8, STRICT.interference_variances)
+        return gate_losses(gate, STRICT.replace(interference_variances=loudness)).per_group
+
+    np.testing.assert_allclose(loud(1.0), loud(1.0 - 1e-9), rtol=1e-7)
+
+
+LOUDER = STRICT.replace(interference_variances=10.0 * STRICT.interference_variances)
+HIDDEN = STRICT.replace(
+    interference_variances=np.where(STRICT.block_of == 2, STRICT.signal_variances, 0.0)
+)
+IN_PART = still(still(STRICT, 0, 0), 1, 2).replace(group_probabilities=[0.4, 0.6, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (LOUDER, "interference_variances above the signal variance, as in coordinate 0; "),
+        (HIDDEN, "interference_variances equal to the signal variances of block 2 and not of all"),
+        (IN_PART, "noise_variance 0 in a part of a block, if a group has probability 0; "),
+    ],
+)
+def test_noise_without_a_formula_names_the_simulation(model, message):
+    with pytest.raises(
+        NoClosedForm, match=rf"{message}.*call simulate\(MoE\(gate=Hard\(\)\), model"
+    ):
+        risk(ROUTED, model)
+    with pytest.raises(NoClosedForm, match=rf"{message}.*call simulate_routing\(Hard\(\), model"):
+        routing_matrix(Hard(), model)
+    with pytest.raises(NoClosedForm, match=message):
+        mmse(model)
+
+
+def test_interference_is_of_no_account_in_groups_that_are_never_drawn():
+    never = STRICT.replace(group_probabilities=[0.4, 0.0, 0.6])
+    loud = np.where(STRICT.block_of == 1, 99.0, STRICT.interference_variances)
+    for estimator in (ROUTED, SOFT):
+        found = risk(estimator, never.replace(interference_variances=loud))
+        assert found.value == risk(estimator, never).value
 
 
 # --- structure ------------------------------------------------------------------------------------
@@ -384,6 +513,8 @@ def test_units_do_not_matter(power):
 @settings(max_examples=8)
 @given(block_models(strict=True, exponents=6, max_experts=4, max_block=3))
 def test_ordering_and_rows(model):
+    quiet = np.minimum(model.interference_variances, 0.5 * model.signal_variances)
+    model = model.replace(interference_variances=quiet)
     oracle, soft, hard, dense = (risk(e, model) for e in (MoE(), SOFT, ROUTED, Dense()))
     slack = 1e-11 * model.null_risk + soft.error + hard.error
     assert oracle.excess <= soft.excess <= hard.excess + slack
@@ -554,8 +685,24 @@ def test_union_bound_is_not_tight_where_errors_are_rare_because_the_noise_is_sma
     assert bound_over_exact(4, 3, 1e9) == pytest.approx(16 / 13, rel=1e-6)
 
 
+def test_union_bound_is_tight_for_two_blocks_with_interference():
+    model = BlockModel.isotropic(12, 2, 0.3, signal_energy=12.0).replace(interference_variances=0.4)
+    expected = special.betainc(3.0, 3.0, 1.0 / (1.0 + 2.3 / 0.7))
+    assert misrouting_bound(model) == pytest.approx(expected, rel=1e-13)
+    assert routing_matrix(Hard(), model).misrouting == pytest.approx(expected, rel=1e-11)
+    no_noise = model.replace(noise_variance=0.0)
+    expected = special.betainc(3.0, 3.0, 1.0 / (1.0 + 2.0 / 0.4))
+    assert misrouting_bound(no_noise) == pytest.approx(expected, rel=1e-13)
+
+
 def test_union_bound_is_refused_where_it_is_not_known():
-    for change in ({"group_probabilities": [0.2, 0.8]}, {"signal_variances": [1.0, 1.0, 1.0, 2.0]}):
+    for change in (
+        {"group_probabilities": [0.2, 0.8]},
+        {"signal_variances": [1.0, 1.0, 1.0, 2.0]},
+        {"noise_variance": [1.0, 1.0, 1.0, 2.0]},
+        {"interference_variances": [0.0, 0.0, 0.0, 0.1]},
+        {"interference_variances": 3.0},
+    ):
         with pytest.raises(NoClosedForm, match=r"^the bound is known for equal blocks"):
             misrouting_bound(BlockModel.isotropic(4, 2, 1.0).replace(**change))
     assert misrouting_bound(BlockModel.isotropic(4, 2, 0.0)) == 0.0

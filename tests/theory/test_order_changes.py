@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from general_noise import GENERAL, STRICT
 from moetheory.results.estimates import student_quantile
 from moetheory.theory.order_changes import crossover, crossovers
 
@@ -58,6 +59,16 @@ def test_every_n_up_to_and_beyond_it_agrees(a, b):
             seen.append(n)
             assert last_not_better(a, b, model, max(60, int(1.5 * n))) == n
     assert len(seen) >= 3
+
+
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize(("a", "b"), PAIRS)
+def test_every_n_agrees_for_noise_in_general(name, a, b):
+    n = crossover(a, b, GENERAL[name], over="samples")
+    if n < math.inf:
+        assert last_not_better(a, b, GENERAL[name], max(60, int(1.5 * n))) == n
+    else:
+        assert mt.risk(b, GENERAL[name]).excess >= mt.risk(a, GENERAL[name]).excess
 
 
 @pytest.mark.parametrize(("a", "b"), PAIRS)
@@ -131,7 +142,9 @@ def test_estimators_too_close_to_tell_are_refused():
 
 @pytest.mark.parametrize("over", ["Samples", "n", "", None, 3, "noise"])
 def test_other_quantities_are_refused(rare, over):
-    with pytest.raises(ValueError, match=r"^over must be one of samples, .*leakage, got"):
+    with pytest.raises(
+        ValueError, match=r"^over must be one of samples, .*leakage, interference, overlap, got"
+    ):
         crossover(mt.Dense(), mt.MoE(), rare, over=over)
 
 
@@ -195,6 +208,25 @@ def test_leakage_lets_dense_win_where_there_is_little_noise_and_experts_where_th
     end = crossover(mt.MoE(), mt.Dense(), model, over="noise_variance")
     assert mt.gap(model.replace(noise_variance=0.99 * end)) < 0.0
     assert mt.gap(model.replace(noise_variance=1.01 * end)) > 0.0
+
+
+def test_one_noise_variance_replaces_those_of_coordinates_and_interference_stays():
+    model = mt.BlockModel(
+        [0.3, 0.7], [0, 1, 1], [2.0, 0.5, 1.0], [1.0, -2.0, 0.5], [0.01, 1.0, 100.0],
+        leakage_variances=0.1, interference_variances=[0.01, 0.02, 0.03],
+    )  # fmt: skip
+    end = crossover(mt.MoE(), mt.Dense(), model, over="noise_variance")
+    assert mt.gap(model.replace(noise_variance=0.99 * end)) < 0.0
+    assert mt.gap(model.replace(noise_variance=1.01 * end)) > 0.0
+    one = model.replace(noise_variance=3.0)
+    assert crossover(mt.MoE(), mt.Dense(), one, over="noise_variance") == end
+    quiet = model.replace(interference_variances=0.0)
+    assert crossover(mt.MoE(), mt.Dense(), quiet, over="noise_variance") > 1.01 * end
+
+
+def test_interference_keeps_the_lead_of_experts_at_any_noise():
+    assert crossovers(mt.Dense(), mt.MoE(), STRICT, over="noise_variance") == ()
+    assert crossover(mt.Dense(), mt.MoE(), STRICT, over="noise_variance") == math.inf
 
 
 def test_without_signal_nothing_is_better(generic):
@@ -381,3 +413,13 @@ def test_a_tie_at_the_start_is_decided_by_what_follows(over):
         assert crossovers(*pair, model, over=over) == ()
     assert crossover(mt.Dense(), mt.MoE(), model, over=over) == 0.0
     assert crossover(mt.MoE(), mt.Dense(), model, over=over) == math.inf
+
+
+def test_a_tie_that_interference_ends():
+    """Without noise dense is as good as the experts, until features are disturbed."""
+    model = mt.BlockModel([0.4, 0.6], [0, 1], [1.0, 2.0], [1.0, 1.0], 0.0)
+    for over in ("interference", "overlap"):
+        for pair in ((mt.Dense(), mt.MoE()), (mt.MoE(), mt.Dense())):
+            assert crossovers(*pair, model, over=over) == ()
+        assert crossover(mt.Dense(), mt.MoE(), model, over=over) == math.inf
+        assert crossover(mt.MoE(), mt.Dense(), model, over=over) == 0.0

@@ -9,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
+from general_noise import LEAKING, variances
 from moetheory import BlockModel, Dense, MoE, NoClosedForm
 from moetheory.formulas import finite
 from moetheory.predictors.expert_regressions import Regressions
@@ -76,6 +77,26 @@ def test_mean_is_the_exact_formula(generic, counts):
     law = risk_distribution(MoE(), model, counts)
     assert law.mean == pytest.approx(model.group_probabilities @ each, rel=1e-13)
     np.testing.assert_allclose([e.mean for e in law.experts], each, rtol=1e-13)
+
+
+def test_the_law_for_noise_in_general():
+    """ρ (1 + χ²/χ²) with ρ = Σ λn/(λ+n) b² + leakage: no expert sees interference."""
+    counts, p = np.array([7, 30, 12]), LEAKING.group_probabilities
+    clean, noise = variances(LEAKING)
+    own = LEAKING.block_of == np.arange(3)[:, np.newaxis]
+    lost = np.where(own, clean * noise / (clean + noise), clean)
+    rho = lost @ LEAKING.coefficients**2 + LEAKING.label_noise_variance
+    law = risk_distribution(MoE(), LEAKING, counts)
+    s, nu = LEAKING.sizes, counts - LEAKING.sizes + 1
+    for expert, each in zip(law.experts, zip(rho, s, nu, strict=True), strict=True):
+        residual, first, second = each
+        x = residual * (1 + first / second * special.fdtri(first, second, 0.9))
+        assert expert.quantile(0.9) == pytest.approx(x, rel=1e-9)
+    assert law.mean == pytest.approx(p @ (rho * (1 + s / (nu - 2))), rel=1e-12)
+    silent = LEAKING.replace(interference_variances=0.0)
+    assert risk_distribution(MoE(), silent, counts).quantile(0.9) == law.quantile(0.9)
+    bounds = [high_probability_bound(each, counts, 0.1).value for each in (LEAKING, silent)]
+    assert bounds[0] == bounds[1]
 
 
 @pytest.mark.parametrize("counts", [[12, 15, 4, 0], [9, 3, 20, 1], [1, 2, 3, 1]])

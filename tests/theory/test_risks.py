@@ -1,6 +1,5 @@
 """Risks against exact linear algebra, rational arithmetic and each other."""
 
-import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -9,41 +8,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import moetheory as mt
+from general_noise import variances
 from moetheory.strategies import block_models
 
 
-def matrix_risks(model, covariances, leakages, betas, ridge=0.0):
-    """Excess risks by normal equations on full matrices, per group: (dense, MoE)."""
-    sizes, p = [len(beta) for beta in betas], model.group_probabilities
-    edges = np.cumsum([0, *sizes])
-    dim, beta = edges[-1], np.concatenate(betas)
-    noise = model.noise_variance * np.eye(dim)
-    clean = []
-    for g in range(len(sizes)):
-        matrix = np.zeros((dim, dim))
-        for j, (low, high) in enumerate(itertools.pairwise(edges)):
-            matrix[low:high, low:high] = covariances[j] if j == g else leakages[j]
-        clean.append(matrix)
+def matrix_risks(p, block_of, clean, noise, beta, ridge=0.0):
+    """Excess risks by normal equations on full matrices (K, d, d), per group: (dense, MoE)."""
+    penalty = ridge * np.eye(len(beta))
 
     def excess(weights, g):
-        return float((beta - weights) @ clean[g] @ (beta - weights) + weights @ noise @ weights)
+        missed = beta - weights
+        return float(missed @ clean[g] @ missed + weights @ noise[g] @ weights)
 
-    mixture = np.einsum("g,gij->ij", p, clean)
-    dense = np.linalg.solve(mixture + noise + ridge * np.eye(dim), mixture @ beta)
+    mixture, mean_noise = (np.einsum("g,gij->ij", p, each) for each in (clean, noise))
+    dense = np.linalg.solve(mixture + mean_noise + penalty, mixture @ beta)
     experts = []
-    for g, (low, high) in enumerate(itertools.pairwise(edges)):
-        seen = clean[g][low:high, low:high] + noise[low:high, low:high]
-        theta = np.zeros(dim)
-        theta[low:high] = np.linalg.solve(
-            seen + ridge * np.eye(high - low), clean[g][low:high] @ beta
-        )
+    for g in range(len(p)):
+        own, theta = np.flatnonzero(block_of == g), np.zeros(len(beta))
+        seen = (clean[g] + noise[g] + penalty)[np.ix_(own, own)]
+        theta[own] = np.linalg.solve(seen, clean[g][own] @ beta)
         experts.append(excess(theta, g))
-    return np.array([excess(dense, g) for g in range(len(sizes))]), np.array(experts)
+    return np.array([excess(dense, g) for g in range(len(p))]), np.array(experts)
+
+
+def turned(model, seed):
+    """Matrices of clean features and of noise, and coefficients, each block in another basis."""
+    rng, basis = np.random.default_rng(seed), np.zeros((model.dim, model.dim))
+    for g, size in enumerate(model.sizes):
+        own = np.flatnonzero(model.block_of == g)
+        basis[np.ix_(own, own)] = np.linalg.qr(rng.standard_normal((size, size)))[0]
+    clean, noise = ([basis @ np.diag(v) @ basis.T for v in each] for each in variances(model))
+    return np.array(clean), np.array(noise), basis @ model.coefficients
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.7])
-@pytest.mark.parametrize("overlap", [0.0, 0.4])
-def test_correlated_blocks_equal_direct_matrix_algebra(ridge, overlap):
+@pytest.mark.parametrize("amplitude", [0.0, 0.4])
+def test_correlated_blocks_equal_direct_matrix_algebra(ridge, amplitude):
     rng = np.random.default_rng(5)
     sizes, p = (1, 3, 5), np.array([0.15, 0.25, 0.6])
     roots = [rng.standard_normal((s, s + 1)) for s in sizes]
@@ -52,27 +52,67 @@ def test_correlated_blocks_equal_direct_matrix_algebra(ridge, overlap):
     model = mt.BlockModel.from_covariances(
         covariances, betas, 0.8, group_probabilities=p, label_noise_variance=0.3
     )
-    model = model.replace(leakage_variances=overlap**2 * model.signal_variances)
-    leakages = [overlap**2 * covariance for covariance in covariances]
-    wanted = matrix_risks(model, covariances, leakages, betas, ridge)
+    model = model.replace(leakage_variances=amplitude**2 * model.signal_variances)
+    clean = np.zeros((3, 9, 9))
+    for g, own in enumerate((slice(1), slice(1, 4), slice(4, 9))):
+        clean[:, own, own] = amplitude**2 * covariances[g]
+        clean[g, own, own] = covariances[g]
+    noise = np.array([0.8 * np.eye(9)] * 3)
+    wanted = matrix_risks(p, model.block_of, clean, noise, np.concatenate(betas), ridge)
+    require_risks(model, wanted, ridge)
+
+
+def require_risks(model, wanted, ridge):
+    """Risks, and without ridge the gap, are those ``wanted`` to ten digits."""
+    p, omega = model.group_probabilities, model.label_noise_variance
     for estimator, groups in zip((mt.Dense(ridge), mt.MoE(ridge=ridge)), wanted, strict=True):
         got = mt.risk(estimator, model)
-        np.testing.assert_allclose(got.per_group - 0.3, groups, rtol=1e-10)
+        np.testing.assert_allclose(got.per_group - omega, groups, rtol=1e-10)
         assert got.excess == pytest.approx(p @ groups, rel=1e-10)
-        assert got.value == pytest.approx(p @ groups + 0.3, rel=1e-10)
+        assert got.value == pytest.approx(p @ groups + omega, rel=1e-10)
     if not ridge:
         assert mt.gap(model) == pytest.approx(p @ (wanted[0] - wanted[1]), rel=1e-10)
 
 
+def general(experts, *, leaks=True, interferes=True):
+    """A generic model with interleaved blocks, its noise variances over four decades."""
+    rng = np.random.default_rng(experts)
+    sizes = rng.integers(1, 5, experts)
+    d = sizes.sum()
+    signal = np.exp(rng.standard_normal(d))
+    return mt.BlockModel(
+        rng.dirichlet([3.0] * experts),
+        rng.permutation(np.repeat(np.arange(experts), sizes)),
+        signal,
+        rng.standard_normal(d),
+        rng.permutation(np.geomspace(0.01, 100.0, d)),
+        leakage_variances=0.4 * leaks * signal * rng.random(d),
+        interference_variances=2.0 * interferes * signal * rng.random(d),
+        label_noise_variance=0.1,
+    )
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.7])
+@pytest.mark.parametrize("leaks", [True, False])
+@pytest.mark.parametrize("interferes", [True, False])
+@pytest.mark.parametrize("experts", [2, 3, 4, 5])
+def test_noise_in_general_equals_direct_matrix_algebra(experts, ridge, leaks, interferes):
+    model = general(experts, leaks=leaks, interferes=interferes)
+    p, block_of = model.group_probabilities, model.block_of
+    require_risks(model, matrix_risks(p, block_of, *turned(model, experts), ridge), ridge)
+    # and dense does pay for interference, the mixture does not
+    quiet = model.replace(interference_variances=0.0)
+    assert (mt.risk(mt.Dense(), model).excess > mt.risk(mt.Dense(), quiet).excess) == interferes
+    np.testing.assert_array_equal(
+        *(mt.risk(mt.MoE(ridge=ridge), each).per_group for each in (model, quiet))
+    )
+
+
 @given(block_models())
 def test_diagonal_models_equal_direct_matrix_algebra(model):
-    order = [np.flatnonzero(model.block_of == g) for g in range(model.experts)]
-    wanted = matrix_risks(
-        model,
-        [np.diag(model.signal_variances[m]) for m in order],
-        [np.diag(model.leakage_variances[m]) for m in order],
-        [model.coefficients[m] for m in order],
-    )
+    clean, noise = (np.array([np.diag(v) for v in each]) for each in variances(model))
+    p, block_of = model.group_probabilities, model.block_of
+    wanted = matrix_risks(p, block_of, clean, noise, model.coefficients)
     scale = max(model.null_risk, 1.0)
     for estimator, groups in zip((mt.Dense(), mt.MoE()), wanted, strict=True):
         got = mt.risk(estimator, model).per_group - model.label_noise_variance
@@ -101,21 +141,19 @@ def test_gap_and_bound_with_leakage(model):
 
 def exact_gap(model):
     """Dense minus MoE risk in rational arithmetic, from the two risks themselves."""
-    noise, result = Fraction(model.noise_variance), Fraction(0)
-    for m, g in enumerate(model.block_of.tolist()):
-        p, lam, b = (
-            Fraction(float(x))
-            for x in (
-                model.group_probabilities[g],
-                model.signal_variances[m],
-                model.coefficients[m],
-            )
-        )
-        nu = Fraction(float(model.leakage_variances[m]))
-        h = p * lam + (1 - p) * nu
-        if noise:
-            result += b**2 * noise * (h / (h + noise) - p * lam / (lam + noise))
-        result -= b**2 * (1 - p) * nu
+
+    def parallel(x, y):
+        return x * y / (x + y) if x + y else Fraction(0)
+
+    result = Fraction(0)
+    noises = np.broadcast_to(model.noise_variance, model.dim)
+    arrays = model.signal_variances, model.leakage_variances, model.coefficients
+    arrays += noises, model.interference_variances
+    for g, *values in zip(model.block_of.tolist(), *arrays, strict=True):
+        p = Fraction(float(model.group_probabilities[g]))
+        lam, nu, b, noise, kappa = (Fraction(float(x)) for x in values)
+        h, mean = p * lam + (1 - p) * nu, noise + (1 - p) * kappa
+        result += b**2 * (parallel(h, mean) - p * parallel(lam, noise) - (1 - p) * nu)
     return result
 
 
@@ -144,13 +182,20 @@ def test_one_expert_is_the_dense_estimator(model):
 
 @given(block_models(strict=True))
 def test_without_noise_only_label_noise_is_left(model):
-    model = model.replace(noise_variance=0.0)
+    model = model.replace(noise_variance=0.0, interference_variances=0.0)
     seen = model.group_probabilities[model.block_of] > 0
     for estimator in (mt.Dense(), mt.MoE()):
         assert mt.risk(estimator, model).value == model.label_noise_variance
     for weights in (mt.optimal_coefficients(e, model) for e in (mt.Dense(), mt.MoE())):
         active = seen & (model.signal_variances > 0)
         np.testing.assert_allclose(weights[active], model.coefficients[active], rtol=1e-14)
+
+
+def test_without_noise_experts_know_all_and_interference_is_left_to_dense():
+    model = general(3, leaks=False).replace(noise_variance=0.0)
+    assert mt.risk(mt.MoE(), model).excess == 0.0
+    assert mt.risk(mt.Dense(), model).excess == mt.gap(model) > 0.1
+    np.testing.assert_array_equal(mt.optimal_coefficients(mt.MoE(), model), model.coefficients)
 
 
 @given(block_models(noiseless=True), st.randoms(use_true_random=False))
@@ -167,7 +212,7 @@ def test_permuting_groups_permutes_what_depends_on_them(model, random):
         np.testing.assert_allclose(after.per_group, before.per_group[order], rtol=1e-13)
 
 
-@given(block_models(strict=True, zeros=False), st.integers(0, 2**32 - 1))
+@given(block_models(strict=True, zeros=False, uniform=True), st.integers(0, 2**32 - 1))
 def test_rotating_a_block_changes_nothing(model, seed):
     rng = np.random.default_rng(seed)
     covariances, betas = [], []

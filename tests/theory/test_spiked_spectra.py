@@ -194,6 +194,32 @@ def test_a_gate_that_looks_is_refused(verb):
         verb(mt.MoE(gate=mt.Hard()), GENERIC, 50)
 
 
+@pytest.mark.parametrize(
+    ("estimator", "noise", "changes", "name"),
+    [
+        (mt.Dense(), "own", {"noise_variance": np.linspace(0.5, 1.0, 28)}, "noise_variance"),
+        (mt.MoE(), "own", {"noise_variance": np.linspace(0.5, 1.0, 28)}, "noise_variance"),
+        (mt.Dense(), "own", {"interference_variances": 0.3}, "interference_variances"),
+        (mt.MoE(), "common", {"interference_variances": 0.3}, "interference_variances"),
+    ],
+)
+def test_noise_of_several_variances_is_simulated(estimator, noise, changes, name):
+    model = sparse({3: 2.0, 12: 4.0}).replace(**changes)
+    call = rf"several in {name}; call simulate_spectrum\({type(estimator).__name__}\("
+    with pytest.raises(mt.NoClosedForm, match=call):
+        mt.spiked_spectrum(estimator, model, 60, noise=noise)
+    assert mt.simulate_spectrum(estimator, model, 60, replicates=2, rng=0).replicates == 2
+
+
+def test_experts_do_not_see_interference():
+    model = sparse({3: 2.0, 12: 4.0})
+    here, there = (
+        mt.spiked_spectrum(mt.MoE(), each, 60)
+        for each in (model, model.replace(interference_variances=0.3))
+    )
+    assert here.values.tolist() == there.values.tolist()
+
+
 @pytest.mark.parametrize("noise", ["other", None, 1.0, ["own"]])
 def test_unknown_readings_are_refused(noise):
     with pytest.raises(ValueError, match='noise must be "own" or "common", got'):

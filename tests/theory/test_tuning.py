@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from general_noise import GENERAL
 from moetheory.common.errors import OutOfRangeError
 from moetheory.theory.tuning import best_experts, optimal_ridge
 
@@ -48,6 +49,20 @@ def test_the_best_ridge_is_a_minimum(generic, estimator, samples):
         other = mt.risk(kind(ridge=factor * tuned.ridge), model, samples=samples).excess
         assert tuned.risk.excess <= other * (1 + 1e-12)
     assert tuned.risk.excess <= model.label_power
+
+
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize("estimator", both())
+def test_the_best_ridge_for_noise_in_general(name, estimator):
+    model, kind = GENERAL[name], type(estimator)
+    tuned = optimal_ridge(estimator, model, 40)
+    assert 0.0 < tuned.ridge < math.inf
+    for factor in (0.0, 0.01, 0.9, 1.1, 100.0):
+        other = mt.risk(kind(ridge=factor * tuned.ridge), model, samples=40).excess
+        assert tuned.risk.excess < other
+    if estimator == mt.MoE():  # no expert sees interference, however loud
+        louder = model.replace(interference_variances=1e9)
+        assert optimal_ridge(estimator, louder, 40).ridge == tuned.ridge
 
 
 @pytest.mark.parametrize("coefficients", [(1.0, 1.0), (3.0, -4.0)])

@@ -13,6 +13,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
+from moetheory.formulas.erasure import UNCORRELATED
 from moetheory.kernels import Workspace
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.perturbed_risks import block_losses, erasure_terms, perturbed_excess
@@ -141,8 +142,17 @@ def identical_streams(rng: np.random.Generator, times: int) -> list[np.random.Ge
 
 def group_clean_variances(model: BlockModel) -> FloatArray:
     """Clean variance of every coordinate in every group, (K, d)."""
-    return kernels.clean_variances(
+    return kernels.group_variances(
         model.block_of, model.signal_variances, model.leakage_variances, model.experts
+    )
+
+
+def group_noise_variances(model: BlockModel) -> float | FloatArray:
+    """Noise variance of every coordinate in every group, (K, d); one or (d,) if groups share it."""
+    if not model.interferes:
+        return model.noise_variance
+    return kernels.group_variances(
+        model.block_of, model.noise_variance, model.idle_noise, model.experts
     )
 
 
@@ -156,7 +166,7 @@ def dense_fit_risks(
         fits[..., np.newaxis, :],
         group_clean_variances(model),
         model.coefficients,
-        model.noise_variance,
+        group_noise_variances(model),
         model.label_noise_variance,
     )
 
@@ -196,8 +206,8 @@ def perturbed_fit_risks(
     def losses(here: slice) -> FloatArray:
         fit = fits[..., here, :]
         true = coefficients[here] if coefficients.ndim > 1 else coefficients
-        found = block_losses(model, fit, true - fit, coefficients=true)
-        added_by_erasure = erasure_terms(model, fit) if under.erasure else None
+        found = block_losses(model, under, fit, true - fit, coefficients=true)
+        added_by_erasure = erasure_terms(model, under, fit) if under.erasure else UNCORRELATED
         return perturbed_excess(found, estimator, model, under, added_by_erasure)
 
     # not all at once: there are about twenty arrays between fits and risks

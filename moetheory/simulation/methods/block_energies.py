@@ -15,7 +15,8 @@ from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.cached import cached
 from moetheory.formulas.population import expert_contributions
 from moetheory.kernels import QuadraticForms
-from moetheory.predictors.optimal import unchecked_optimal_coefficients
+from moetheory.kernels.gate_weights import BoolArray
+from moetheory.predictors.optimal import interference_of, unchecked_optimal_coefficients
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
 
@@ -24,22 +25,23 @@ from moetheory.problem.model import BlockModel
 class SquaresLayout:
     """The squares drawn for an input: those of all coordinates, or their sums over blocks.
 
-    The sums (chi-squares) are enough where each block has one variance. Arrays are (U, n) for n
-    inputs and U units: the d coordinates, ordered by block, or the K blocks.
+    The sums (chi-squares) are enough where each block has one variance while it is active, and
+    one while it is not. Arrays are (U, n) for n inputs and U units: the d coordinates, ordered by
+    block, or the K blocks.
     """
 
     sizes: IntArray
     block_of_unit: IntArray
 
     @classmethod
-    def of(cls, model: BlockModel, *, coordinates: bool = False) -> SquaresLayout:
-        """The layout of ``model``: sums where they are enough, unless ``coordinates`` is true."""
-        blocks = np.arange(model.experts)
-        if not coordinates:
-            first = np.unique(model.block_of, return_index=True)[1]
-            same = model.signal_variances == model.signal_variances[first][model.block_of]
-            coordinates = not same.all()
-        return cls(model.sizes, np.repeat(blocks, model.sizes) if coordinates else blocks)
+    def of(cls, *models: BlockModel, coordinates: bool = False) -> SquaresLayout:
+        """The layout of ``models`` that share draws, which differ in their noise alone.
+
+        Sums where they are enough for each of the models, unless ``coordinates`` is true.
+        """
+        sizes, blocks = models[0].sizes, np.arange(models[0].experts)
+        coordinates = coordinates or not all(map(_has_equal_coordinates, models))
+        return cls(sizes, np.repeat(blocks, sizes) if coordinates else blocks)
 
     @property
     def units(self) -> int:
@@ -90,11 +92,22 @@ class SquaresLayout:
         return sums
 
 
+def _has_equal_coordinates(model: BlockModel) -> bool:
+    """Whether all coordinates of a block have the same variances."""
+    first = np.unique(model.block_of, return_index=True)[1]
+    variances = model.signal_variances, model.noise_variance, interference_of(model)
+    return all(
+        np.array_equal(each, each[first][model.block_of])
+        for each in variances
+        if isinstance(each, np.ndarray)
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class SquaredInputModel:
     """One model in terms of squared coordinates: scores of the gate and forms of the losses.
 
-    Squares are in units of σ², or of 1 where σ² is zero.
+    Squares are in units of the variance while the block is inactive, or of 1 where that is zero.
     """
 
     model: BlockModel
@@ -103,10 +116,11 @@ class SquaredInputModel:
         default_factory=dict
     )
 
-    @property
-    def square_unit(self) -> float:
-        """Unit of the squares: σ², or 1 where σ² is zero."""
-        return self.model.noise_variance or 1.0
+    @cached
+    def square_unit(self) -> float | FloatArray:
+        r"""Unit of the squares, :math:`n+\kappa` or 1 where that is zero: a float or (d,)."""
+        idle = self.model.idle_noise
+        return np.where(idle > 0.0, idle, 1.0) if isinstance(idle, np.ndarray) else idle or 1.0
 
     @cached
     def oracle_risks(self) -> FloatArray:
@@ -116,7 +130,7 @@ class SquaredInputModel:
         """
         model = self.model
         active, _ = expert_contributions(
-            1.0, model.signal_variances, 0.0, model.coefficients, model.noise_variance
+            1.0, model.signal_variances, 0.0, model.coefficients, model.noise_variance, 0.0, 0.0
         )
         return block_sums(active, model.block_of) + model.label_noise_variance
 
@@ -126,18 +140,25 @@ class SquaredInputModel:
         own = self.model.noise_variance + self.model.signal_variances
         return self.squares.unit_weights(own / self.square_unit, self.model.block_of)
 
+    @cached
+    def inactive_variances(self) -> FloatArray:
+        """Variance of a coordinate while its block is inactive, in `square_unit`: 1 or 0, (U,)."""
+        idle = np.broadcast_to(self.model.idle_noise, self.model.dim)
+        return self.squares.unit_weights((idle > 0.0).astype(np.float64), self.model.block_of)
+
     def input_squares(self, draws: FloatArray, groups: IntArray, *, keep_draws: bool) -> FloatArray:
         """Squares of inputs of ``groups`` (n,) made from squares ``draws`` of standard normals.
 
         They may overwrite ``draws`` unless ``keep_draws``.
         """
-        noise = self.model.noise_variance / self.square_unit
+        active, inactive = self.active_variances[:, np.newaxis], self.inactive_variances
         if not self.squares.sums_blocks:
             own = self.squares.block_of_unit[:, np.newaxis] == groups
-            return draws * np.where(own, self.active_variances[:, np.newaxis], noise)
+            return draws * np.where(own, active, inactive[:, np.newaxis])
         place = (groups, np.arange(len(groups)))
         own = draws[place] * self.active_variances[groups]
-        squares = np.zeros_like(draws) if noise == 0.0 else draws.copy() if keep_draws else draws
+        squares = draws.copy() if keep_draws else draws
+        squares[inactive == 0.0] = 0.0
         squares[place] = own
         return squares
 
@@ -145,22 +166,52 @@ class SquaredInputModel:
     def _score_terms(self) -> tuple[FloatArray, FloatArray]:
         model = self.model
         constants, slopes = kernels.score_terms(
-            model.group_probabilities, model.block_of, model.signal_variances, model.noise_variance
+            model.group_probabilities,
+            model.block_of,
+            model.signal_variances,
+            model.noise_variance,
+            interference_of(model),
         )
         return constants[:, np.newaxis], self.squares.unit_weights(slopes, model.block_of)
+
+    @cached
+    def _still(self) -> list[tuple[bool, BoolArray, FloatArray]]:
+        """Coordinates that are zero while their block is inactive (False), or while it is active.
+
+        For each of both that there are: which blocks have some, (K,), and 1 for their units, (U,).
+        """
+        model, found = self.model, []
+        variances = np.broadcast_arrays(
+            model.idle_noise, model.noise_variance + model.signal_variances
+        )
+        for state in (0, 1):
+            still = (variances[state] == 0.0) & (variances[1 - state] > 0.0)
+            # where nothing has noise, any block that is not zero is active
+            units = variances[state] == 0.0 if model.noiseless and not state else still
+            if units.any():
+                blocks = block_sums(still.astype(np.float64), model.block_of) > 0.0
+                weights = self.squares.unit_weights(units.astype(np.float64), model.block_of)
+                found.append((bool(state), blocks[:, np.newaxis], weights))
+        return found
 
     def scores(self, squares: FloatArray) -> FloatArray:
         """Log scores of the groups, (K, n), from squares of inputs (U, n)."""
         model = self.model
-        if model.noise_variance == 0.0:
-            without_signal = block_sums(model.signal_variances, model.block_of) == 0.0
-            energies = self.squares.block_forms(np.ones(self.squares.units), squares)
-            logs = kernels.log_probabilities(model.group_probabilities)
-            return kernels.noiseless_scores(energies, logs, without_signal)
-        constants, slopes = self._score_terms
-        scores = self.squares.block_forms(slopes, squares)
-        scores += constants
-        return scores
+        if model.noiseless:
+            scores = kernels.log_probabilities(model.group_probabilities)[:, np.newaxis]
+        else:
+            constants, slopes = self._score_terms
+            scores = self.squares.block_forms(slopes, squares)
+            scores += constants
+        if not self._still:
+            return scores
+        certain = impossible = np.zeros((model.experts, squares.shape[1]), dtype=bool)
+        for while_active, blocks, weights in self._still:
+            moves = self.squares.block_forms(weights, squares) > 0.0
+            rests = blocks & ~moves
+            certain = certain | (rests if while_active else moves)
+            impossible = impossible | (moves if while_active else rests)
+        return kernels.decided_scores(scores, certain, impossible)
 
     @cached
     def _optimal_form(self) -> tuple[FloatArray, FloatArray]:

@@ -15,6 +15,7 @@ from moetheory.simulation.methods.base import (
     dense_fit_risks,
     expert_fit_risks,
     group_clean_variances,
+    group_noise_variances,
     identical_streams,
 )
 
@@ -63,7 +64,7 @@ class DataRoute(TrainingRoute):
             groups,
             group_clean_variances(model),
             model.coefficients,
-            model.noise_variance,
+            group_noise_variances(model),
             model.label_noise_variance,
         )
         risks = []

@@ -83,7 +83,7 @@ class IdentityRoute(StratifiedInputs):
     @cached
     def squares(self) -> SquaresLayout:
         """The squares that are drawn."""
-        return SquaresLayout.of(self.models[0])
+        return SquaresLayout.of(*self.models)
 
     @cached
     def input_models(self) -> list[SquaredInputModel]:

@@ -103,7 +103,7 @@ class LearnedRoute:
     @cached
     def input_models(self) -> list[SquaredInputModel]:
         """Each model in terms of squared coordinates."""
-        squares = SquaresLayout.of(self.models[0])
+        squares = SquaresLayout.of(*self.models)
         return [SquaredInputModel(model, squares) for model in self.models]
 
     @cached

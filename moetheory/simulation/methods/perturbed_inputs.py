@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,8 +12,16 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.kernels import BlockEntries, Inputs
+from moetheory.predictors.optimal import interference_of
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
+
+
+class Noises(NamedTuple):
+    """Variances of noise n and of interference κ: numbers or (d,) arrays."""
+
+    noise_variance: float | FloatArray
+    interference_variances: float | FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,24 +29,29 @@ class PerturbedInputs:
     """The perturbation ``under`` applied to drawn inputs of ``model``.
 
     In this order: confusion, drag, noise, erasure, worst-case shift. Normal noise comes with the
-    inputs, which must be drawn with noise variance `drawn_noise`.
+    inputs, which must be drawn with the noise `drawn_noise`.
     """
 
     under: Perturbation
     model: BlockModel
 
     @property
-    def drawn_noise(self) -> float:
-        """Variance of normal noise in the given inputs; zero if the noise has another law."""
-        return self._variance if self.under.noise is None else 0.0
+    def drawn_noise(self) -> Noises:
+        """The variances of normal noise in the given inputs; zero if the noise has another law."""
+        return self._noises if self.under.noise is None else Noises(0.0, 0.0)
 
-    @property
-    def _variance(self) -> float:
-        return self.under.noise_of(self.model.noise_variance)
+    @cached
+    def _noises(self) -> Noises:
+        model = self.model
+        return Noises(
+            self.under.noise_of(model.noise_variance),
+            self.under.interference_of(interference_of(model)),
+        )
 
     def __call__(self, rng: np.random.Generator, groups: IntArray, inputs: Inputs) -> Inputs:
         """Inputs of ``groups`` as predictors get them; the given features are overwritten."""
-        features, labels, routed, _ = inputs
+        features, labels, own, _ = inputs
+        routed = own
         if self.under.confusion is not None:
             confused = confused_groups(rng, groups, self.under.confusion)
             routed = BlockEntries.of(self.model.block_of, confused)
@@ -45,7 +59,7 @@ class PerturbedInputs:
                 dragged = np.repeat(confused != groups, self.model.sizes[confused])
                 self._drag(rng, features, routed.flat[dragged], routed.columns[dragged])
         if self.under.noise is not None:
-            features += self._noise(rng, features.shape)
+            features += self._noise(rng, features.shape, own)
         if self.under.erasure:
             features = self._erased(rng, features)
         return Inputs(features, labels, routed, self.under.radius)
@@ -58,16 +72,27 @@ class PerturbedInputs:
 
     @cached
     def _noise_law(self) -> tuple[float, float]:
-        """The mean of the given law, and the factor that gives its draws the wanted variance."""
+        """The mean and the variance of the given law."""
         mean, variance = (float(moment) for moment in self.under.noise.stats(moments="mv"))
-        return mean, math.sqrt(self._variance / variance)
+        return mean, variance
 
-    def _noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-        """Noise of the given law, independent in the original coordinates."""
-        mean, scale = self._noise_law
-        noise = self.under.noise.rvs(size=shape, random_state=rng) - mean
-        noise *= scale
-        return self._rotated(noise, back=True)
+    def _noise(
+        self, rng: np.random.Generator, shape: tuple[int, ...], own: BlockEntries
+    ) -> FloatArray:
+        r"""Noise of the given law, of inputs with the ``own`` entries active.
+
+        Independent draws :math:`\xi` in the original coordinates become :math:`N^{1/2}\xi`,
+        N the covariance of the noise there: where variances differ, it is not diagonal.
+        """
+        mean, variance = self._noise_law
+        noise: FloatArray = self.under.noise.rvs(size=shape, random_state=rng) - mean
+        noise_variance, interference = self._noises
+        one_variance = isinstance(noise_variance, float) and not np.any(interference)
+        noise *= math.sqrt((noise_variance if one_variance else 1.0) / variance)
+        noise = self._rotated(noise, back=True)
+        if not one_variance:
+            kernels.scale_noise(noise, own, noise_variance, interference)
+        return noise
 
     def _erased(self, rng: np.random.Generator, features: FloatArray) -> FloatArray:
         features = self._rotated(features)

@@ -11,7 +11,7 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.kernels import Workspace
-from moetheory.predictors.optimal import unchecked_optimal_coefficients
+from moetheory.predictors.optimal import interference_of, unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE, routes_by_input
 from moetheory.problem.gates import Gate
 from moetheory.problem.model import BlockModel
@@ -47,11 +47,15 @@ class FeatureGate:
     def _order(self) -> IntArray:
         return np.argsort(self.model.block_of, kind="stable")
 
+    @cached
+    def _square_unit(self) -> float | FloatArray:
+        """The unit of the squares: a float, or (d, 1) in order of the blocks."""
+        unit = self._input_model.square_unit
+        return unit[self._order, np.newaxis] if isinstance(unit, np.ndarray) else unit
+
     def __call__(self, features: FloatArray) -> FloatArray:
         """Weights of the experts for each row of ``features``."""
-        scores = self._input_model.scores(
-            np.square(features[:, self._order].T) / self._input_model.square_unit
-        )
+        scores = self._input_model.scores(np.square(features[:, self._order].T) / self._square_unit)
         weights = gate_weights(self.gate, kernels.posterior(scores), scores)
         return weights.full(self.model.experts)
 
@@ -141,6 +145,8 @@ class PopulationRoute(StratifiedInputs):
     def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
         """Errors of all estimators of model ``number`` on inputs of ``groups``, (E, rows)."""
         model, perturb = self.models[number], self._perturbations[number]
+        noises = (model.noise_variance, interference_of(model))
+        noise, interference = noises if perturb is None else perturb.drawn_noise
         inputs = kernels.draw_inputs(
             rng,
             groups,
@@ -148,8 +154,9 @@ class PopulationRoute(StratifiedInputs):
             model.signal_variances,
             None if model.strict else model.leakage_variances,
             model.coefficients,
-            model.noise_variance if perturb is None else perturb.drawn_noise,
+            noise,
             model.label_noise_variance,
+            interference,
         )
         if perturb is not None:
             inputs = perturb(rng, groups, inputs)

@@ -7,6 +7,7 @@ are drawn here: about :math:`\sum_j s_j^2` numbers for its moments of the blocks
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.common.errors import ArgumentError
 from moetheory.kernels.gate_weights import BoolArray
+from moetheory.predictors.optimal import interference_of
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import MOST_SAMPLES, counts_of
@@ -23,22 +25,49 @@ from moetheory.problem.sample_counts import MOST_SAMPLES, counts_of
 BATCH = 1 << 19  # numbers in the inputs, their scores and the moments of a batch
 
 
+class _VarianceRatios(NamedTuple):
+    r"""Variances of coordinates while active over inactive, :math:`(\lambda+n)/(n+\kappa)`.
+
+    Square roots and logarithms, (d,), coordinates ordered by block.
+    """
+
+    roots: FloatArray
+    logarithms: FloatArray
+
+    @classmethod
+    def of(cls, model: BlockModel) -> _VarianceRatios:
+        signal, noise, interference = (
+            model.signal_variances,
+            model.noise_variance,
+            interference_of(model),
+        )
+        logarithms = kernels.log_variance_ratios(signal, noise, interference)
+        ratios = (signal + noise) / model.idle_noise if model.interferes else 1.0 + signal / noise
+        order = np.argsort(model.block_of, kind="stable")
+        return cls(np.sqrt(ratios)[order], logarithms[order])
+
+
 @dataclass(frozen=True, eq=False)
 class Router:
-    """A learned gate on ``models`` that differ only in their noise variance; draws its choices."""
+    """A learned gate on ``models`` that differ only in their noise; draws its choices."""
 
     gate: Learned
     models: tuple[BlockModel, ...]
 
     def require_samples(self) -> None:
         """Raise ValueError if the moments that the router would estimate have no inverse."""
-        if any(each.noise_variance == 0.0 for each in self.models):
-            raise ArgumentError(
-                "noise_variance",
-                "must be greater than 0 for ",
-                self.gate,
-                ", got 0: the moments that the gate would estimate have no inverse",
+        for model in self.models:
+            still = (np.asarray(model.idle_noise) == 0.0) | (
+                np.asarray(model.signal_variances + model.noise_variance) == 0.0
             )
+            if still.any():
+                where = "" if still.all() else f" in coordinate {np.argmax(still)}"
+                raise ArgumentError(
+                    "noise_variance",
+                    "must be greater than 0 for ",
+                    self.gate,
+                    f", got 0{where}: the moments that the gate would estimate have no inverse",
+                )
         assert self.gate.samples is not None
         if not self._suffices(self.gate.samples):
             raise ArgumentError(
@@ -57,6 +86,10 @@ class Router:
     @cached
     def _possible(self) -> IntArray:
         return np.flatnonzero(self.models[0].group_probabilities)
+
+    @cached
+    def _variance_ratios(self) -> list[_VarianceRatios]:
+        return [_VarianceRatios.of(model) for model in self.models]
 
     def _suffices(self, samples: int) -> bool:
         if len(self._possible) == 1:  # nothing to learn
@@ -115,12 +148,9 @@ class Router:
         scores = [np.full((experts, inputs), -np.inf) for _ in self.models]
         own = groups[..., np.newaxis] == np.repeat(np.arange(experts), self.models[0].sizes)
         draw = self._group_scores if self.gate.moments == "full" else self._block_scores
-        ratios = [
-            model.signal_variances[np.argsort(model.block_of, kind="stable")] / model.noise_variance
-            for model in self.models
-        ]
         for j in self._possible:
-            for score, each in zip(scores, draw(rng, int(j), normals, own, ratios), strict=True):
+            found = draw(rng, int(j), normals, own, self._variance_ratios)
+            for score, each in zip(scores, found, strict=True):
                 score[j] = np.log(self.counts[j]) + each.reshape(-1)
         return [score.argmax(axis=0) for score in scores]
 
@@ -130,7 +160,7 @@ class Router:
         j: int,
         normals: FloatArray,
         own: BoolArray,
-        ratios: list[FloatArray],
+        ratios: list[_VarianceRatios],
     ) -> list[FloatArray]:
         r"""Log scores of group j for each model, (R, T): :math:`\tfrac12(\log\det\hat C_0
         - \log\det\hat C_1 + \bar x_j^\top(\hat C_0^{-1} - \hat C_1^{-1})\bar x_j)`.
@@ -146,11 +176,11 @@ class Router:
         volume = half_log_det_off - half_log_det_on + size * np.log(active / idle) / 2.0
         result = []
         for ratio in ratios:
-            scale = np.sqrt(1.0 + ratio[block])
+            scale = ratio.roots[block]
             seen = np.where(own[..., block], normals[..., block], normals[..., block] / scale)
             energy = idle * np.square((seen * scale) @ off).sum(axis=-1)
             energy -= active * np.square(seen @ on).sum(axis=-1)
-            energy += (2.0 * volume - np.log1p(ratio[block]).sum())[:, np.newaxis]
+            energy += (2.0 * volume - ratio.logarithms[block].sum())[:, np.newaxis]
             result.append(energy / 2.0)
         return result
 
@@ -160,21 +190,22 @@ class Router:
         j: int,
         normals: FloatArray,
         own: BoolArray,
-        ratios: list[FloatArray],
+        ratios: list[_VarianceRatios],
     ) -> list[FloatArray]:
         r"""Log scores :math:`-\tfrac12(\log\det\hat C_j + \bar x^\top\hat C_j^{-1}\bar x)`, (R, T).
 
-        The scores are those of group j for each model; :math:`\hat C_j` is in units of σ².
+        The scores are those of group j for each model; :math:`\hat C_j` is in units of
+        the variances while the blocks are inactive.
         """
         count, dim = int(self.counts[j]), normals.shape[-1]
         root, half_log_det = _inverse_wishart_roots(rng, len(normals), count, dim)
         here = np.repeat(np.arange(len(self.counts)), self.models[0].sizes) == j
         result = []
         for ratio in ratios:
-            scale = np.sqrt(1.0 + ratio)
+            scale = ratio.roots
             seen = normals * np.where(own, scale, 1.0) / np.where(here, scale, 1.0)
             energy = count * np.square(seen @ root).sum(axis=-1)
-            volume = 2.0 * half_log_det - dim * np.log(count) + np.log1p(ratio[here]).sum()
+            volume = 2.0 * half_log_det - dim * np.log(count) + ratio.logarithms[here].sum()
             result.append(-(energy + volume[:, np.newaxis]) / 2.0)
         return result
 

@@ -11,9 +11,14 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.formulas.population import second_moment
+from moetheory.formulas.population import mean_noise, second_moment
 from moetheory.kernels import Workspace
-from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
+from moetheory.predictors.optimal import (
+    interference_of,
+    leakage_of,
+    unchecked_optimal_coefficients,
+)
+from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import TrainingRoute, expert_fit_risks, ridges
@@ -37,23 +42,30 @@ class DenseStatisticsRoute(TrainingRoute):
         """The row layout with the fewest rows."""
         model, most_samples = self.models[0], self.most_samples
         if self.total >= model.dim:
-            if model.strict:
+            if model.strict and not model.interferes:
                 fewest = most_samples if self.counts == "fixed" else np.zeros_like(most_samples)
                 return JointRows(model, fewest, most_samples, self.total)
             grouped = GroupedRows(model, most_samples)
             if grouped.rows < self.total:
                 return grouped
-        elif self.fits == 1 and model.strict and self.counts == "fixed" and self._isotropic:
+        elif self.fits == 1 and model.strict and self.counts == "fixed" and self._rotatable:
             # of a part of the fit it draws the direction: two fits would get the same one
             return RotatedRows(model, self.samples)
         return SampleRows(model, self.total)
 
     @property
-    def _isotropic(self) -> bool:
-        """Whether every block has one signal variance, compared exactly, not up to the noise."""
-        model = self.models[0]
-        first = model.signal_variances[np.unique(model.block_of, return_index=True)[1]]
-        return bool(np.all(model.signal_variances == first[model.block_of]))
+    def _rotatable(self) -> bool:
+        """Whether every block has one signal variance, compared exactly, and one noise variance.
+
+        In training that of the noise must be the same for all blocks.
+        """
+        model, under = self.models[0], self.under or UNCHANGED
+        if model.interferes or np.ndim(model.noise_variance) > 0:
+            return False
+        test_noise = under.noise_of(model.noise_variance), under.interference_of(0.0)
+        one_each = np.unique(model.block_of, return_index=True)[1][model.block_of]
+        variances = np.broadcast_arrays(model.signal_variances, *test_noise)
+        return all(np.array_equal(each, each[one_each]) for each in variances)
 
     @cached
     def iterations(self) -> int:
@@ -111,9 +123,8 @@ class DenseStatisticsRoute(TrainingRoute):
     def _moments(self, model: BlockModel) -> FloatArray:
         """Mean squares of the noisy coordinates, (d,); 1 where they are 0."""
         shares = (self.samples / self.total)[model.block_of]
-        moments = model.noise_variance + second_moment(
-            shares, model.signal_variances, leakage_of(model)
-        )
+        noise = mean_noise(shares, model.noise_variance, interference_of(model))
+        moments = noise + second_moment(shares, model.signal_variances, leakage_of(model))
         return np.where(moments > 0.0, moments, 1.0)
 
 
@@ -172,6 +183,7 @@ class ExpertStatisticsRoute(TrainingRoute):
     ) -> Iterator[ExpertRows]:
         """Rows of every expert for each model, from the same draws; ``counts`` are (R, K)."""
         optima = [unchecked_optimal_coefficients(MoE(), model) for model in self.models]
+        spreads = [np.sqrt(each.signal_variances + each.noise_variance) for each in self.models]
         most_samples = self.most_samples
         for g in range(self.models[0].experts):
             own = np.flatnonzero(self.models[0].block_of == g)
@@ -181,10 +193,10 @@ class ExpertStatisticsRoute(TrainingRoute):
             roots = work.array("roots", (len(counts), count, len(own)))
             kernels.wishart_roots(rng, counts[:, g], roots)
             normals = rng.standard_normal((len(counts), count))
-            for number, (model, optimum, regression) in enumerate(
-                zip(self.models, optima, self.regressions, strict=True)
+            for number, (spread, optimum, regression) in enumerate(
+                zip(spreads, optima, self.regressions, strict=True)
             ):
-                deviations = np.sqrt(model.signal_variances[own] + model.noise_variance)
+                deviations = spread[own]
                 targets = np.vecdot(roots, deviations * optimum[own])
                 targets += np.sqrt(regression.residual[g]) * normals
                 yield ExpertRows(number, g, own, roots * deviations, targets, counts[:, g])

@@ -44,6 +44,8 @@ class RotatedDraws(NamedTuple):
 class RotatedRows(RowLayout):
     r"""Rows for strict isotropic blocks, :math:`\bar X \to (T + \sigma F,\; \sigma B^\top)`, n < d.
 
+    For one noise variance :math:`\sigma^2` and no interference.
+
     A rotation of the coordinates of block g turns the clean features of its group into
     :math:`\min(n_g, s_g)` columns that are not zero, :math:`\sqrt{\lambda_g}U_g^\top` with
     :math:`U_g^\top U_g \sim \mathrm{Wishart}_{n_g}(s_g, I)`, and its coefficients into a vector

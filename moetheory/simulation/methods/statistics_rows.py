@@ -19,7 +19,11 @@ from moetheory.formulas.population import expert_coefficients, expert_contributi
 from moetheory.kernels import Workspace
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.simulation.methods.base import dense_fit_risks, group_clean_variances
+from moetheory.simulation.methods.base import (
+    dense_fit_risks,
+    group_clean_variances,
+    group_noise_variances,
+)
 
 
 class RowsAndTargets(NamedTuple):
@@ -73,14 +77,15 @@ class JointDraws(NamedTuple):
 
 
 class JointRows(RowLayout):
-    r"""Rows for strict blocks, :math:`\bar X \to (T + \sigma F,\; \sigma U)`, at most 2d.
+    r"""Rows for strict blocks without interference, :math:`\bar X \to (T + FD,\; UD)`, at most 2d.
 
     A rotation of the samples of group g turns their clean features into
     :math:`\min(n_g, s_g)` rows :math:`R_g\Sigma_g^{1/2}` that are not zero, with
     :math:`R_g^\top R_g \sim \mathrm{Wishart}(n_g, I)`. T holds these blocks, F is standard
-    normal. U is a root of :math:`\mathrm{Wishart}_d(n - \mathrm{rows}\,T)` and stands for the
-    noise in the other rows. Targets are :math:`T\beta` and 0, plus label noise, whose law a
-    rotation does not change.
+    normal, and D is diagonal with the deviations :math:`\sqrt{n_m}` of the noise: :math:`\sigma I`
+    for one noise variance. U is a root of :math:`\mathrm{Wishart}_d(n - \mathrm{rows}\,T)`, and UD
+    stands for the noise in the other rows. Targets are :math:`T\beta` and 0, plus label noise,
+    whose law a rotation does not change.
     """
 
     def __init__(
@@ -130,7 +135,7 @@ class JointRows(RowLayout):
     def rows_and_targets(
         self, draws: JointDraws, model: BlockModel, work: Workspace, overwrite: bool = True
     ) -> RowsAndTargets:
-        """Rows F + T/σ and U, in units of σ."""
+        """Rows F + T/σ and U in units of σ, or FD + T and UD where noise variances differ."""
         noise, parts, unit = scaled_noise(draws.noise, draws.other_noise, model, work, overwrite)
         # targets of rows of noise alone are label noise: without label noise they are left out
         target_rows = sum(part.shape[1] for part in parts) if self.noisy_labels else self.clean_rows
@@ -158,6 +163,11 @@ def scaled_noise(
         copy = work.array("noise of one model", noise.shape)
         np.copyto(copy, noise)
         noise = copy
+    if not isinstance(model.noise_variance, float):
+        deviations = np.sqrt(model.noise_variance)
+        noise *= deviations
+        out = other_noise if overwrite else work.array("other of one model", other_noise.shape)
+        return noise, (noise, np.multiply(other_noise, deviations, out=out)), 1.0
     if model.noise_variance == 0.0:
         noise[:] = 0.0
         return noise, (noise,), 1.0
@@ -254,10 +264,10 @@ class _GroupRegressions(NamedTuple):
 
 def _group_regressions(model: BlockModel) -> _GroupRegressions:
     """The regressions of all groups: arrays (K, d), (K,), (K, d)."""
-    clean = group_clean_variances(model)
-    coefficients, noise = model.coefficients, model.noise_variance
+    clean, noise = group_clean_variances(model), group_noise_variances(model)
+    coefficients = model.coefficients
     # given the group, dense is like an expert on all coordinates
     optimum = expert_coefficients(clean, coefficients, noise)
-    excess, _ = expert_contributions(1.0, clean, 0.0, coefficients, noise)
+    excess, _ = expert_contributions(1.0, clean, 0.0, coefficients, noise, 0.0, 0.0)
     residual_deviation = excess.sum(axis=-1) + model.label_noise_variance
     return _GroupRegressions(np.sqrt(clean + noise), np.sqrt(residual_deviation), optimum)

@@ -31,7 +31,7 @@ class StratifiedInputs:
     Attributes
     ----------
     models : tuple of M BlockModel
-        Equal but for the noise variance; they use the same draws.
+        Equal but for their noise; they use the same draws.
     estimators : tuple of E Dense or MoE
     under : Perturbation, optional
     """

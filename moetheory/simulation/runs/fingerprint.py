@@ -33,7 +33,7 @@ def run_identity(
         "moetheory": __version__,
         "numpy": np.__version__,
         "entropy": entropy,
-        "model": [_digest(model.fields()) for model in models],
+        "model": [_digest(_fields(model)) for model in models],
         "estimators": [repr(estimator) for estimator in estimators],
         "samples": None if samples is None else samples.tolist(),
         "counts": counts,
@@ -43,11 +43,25 @@ def run_identity(
     return found if schedule is None else found | {"schedule": repr(schedule)}
 
 
+def _fields(model: BlockModel) -> dict[str, Any]:
+    """The fields of a model; a model without interference is what it was before there was any."""
+    fields = model.fields()
+    return (
+        fields
+        if model.interferes
+        else {name: value for name, value in fields.items() if name != "interference_variances"}
+    )
+
+
 def _beyond_repr(under: Perturbation) -> dict[str, Any]:
     """Parts of a perturbation that its repr hides: quantiles tell laws of one name apart."""
     noise = under.noise
     quantiles = None if noise is None else noise.ppf([0.01, 0.2, 0.4, 0.5, 0.7, 0.99])
-    return {"confusion": under.confusion, "noise": quantiles}
+    found = {"confusion": under.confusion, "noise": quantiles}
+    for name in ("noise_variance", "interference_variances"):
+        if np.ndim(getattr(under, name)):
+            found[name] = getattr(under, name)
+    return found
 
 
 def _digest(fields: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from scipy import stats
 
 import moetheory as mt
+from general_noise import STRICT
 from moetheory.common.seeding import stream
 from moetheory.problem.gates import Hard, Learned, Soft, TopK
 from moetheory.simulation import simulate_routing
@@ -39,17 +40,17 @@ def means(estimators, model, **options):
     return np.array([estimate.mean for estimate in estimates])
 
 
-def test_the_identity_agrees_with_plain_data(generic, agrees, mean_and_sem):
-    """Densities from SciPy, predictions and squared errors written out.
+LOUD = STRICT.replace(interference_variances=10.0 * STRICT.interference_variances)
 
-    Less those of the oracle on the same labels, whose mean is known: much of the spread is theirs.
+
+def squares_above_the_oracle(model, cases, data):
+    """Densities from SciPy, predictions and squared errors written out, for gate and ridge.
+
+    Less those of the oracle on the same labels: much of the spread is theirs.
     """
-    model = generic(1.2, label_noise_variance=0.1)
-    data = model.sample(700_000, rng=3)
+    active, idle = model.noise_variance + model.signal_variances, model.idle_noise
     covariances = [
-        stats.Covariance.from_diagonal(
-            model.noise_variance + np.where(model.block_of == g, model.signal_variances, 0.0)
-        )
+        stats.Covariance.from_diagonal(np.where(model.block_of == g, active, idle))
         for g in range(3)
     ]
     densities = np.stack(
@@ -59,26 +60,39 @@ def test_the_identity_agrees_with_plain_data(generic, agrees, mean_and_sem):
         ],
         axis=1,
     )
-    experts = np.eye(3)[densities.argmax(axis=1)]
     posterior = np.exp(densities - densities.max(axis=1, keepdims=True))
     posterior /= posterior.sum(axis=1, keepdims=True)
-    cold = posterior**2 / (posterior**2).sum(axis=1, keepdims=True)
-    cases = [(Hard(), experts, 0.0), (Soft(0.5), cold, 0.0), (Soft(), posterior, 0.3)]
-    estimators = [mt.MoE(gate, ridge) for gate, _, ridge in cases]
-    estimates = mt.simulate(estimators, model, replicates=600_000, rng=4)
+    weights = {
+        Hard(): np.eye(3)[densities.argmax(axis=1)],
+        Soft(0.5): posterior**2 / (posterior**2).sum(axis=1, keepdims=True),
+        Soft(): posterior,
+    }
 
     def squares(weights, ridge=0.0):
-        kept = model.signal_variances / (model.signal_variances + model.noise_variance + ridge)
+        kept = model.signal_variances / (active + ridge)
         experts = np.eye(3)[model.block_of] * (model.coefficients * kept)[:, np.newaxis]
         return (data.labels - np.vecdot(data.features @ experts, weights)) ** 2
 
-    oracle, known = squares(np.eye(3)[data.groups]), mt.risk(mt.MoE(), model).value
-    for (_, weights, ridge), estimate in zip(cases, estimates, strict=True):
-        plain = squares(weights, ridge)
-        mean, sem, n = mean_and_sem(known + plain - oracle)
+    oracle = squares(np.eye(3)[data.groups])
+    return [squares(weights[gate], ridge) - oracle for gate, ridge in cases], oracle
+
+
+@pytest.mark.parametrize(("noise", "parts"), [("one", 7), ("general", 25)])
+def test_the_identity_agrees_with_plain_data(generic, agrees, mean_and_sem, noise, parts):
+    """In general, interference is louder than the signal of some coordinates."""
+    model = generic(1.2, label_noise_variance=0.1) if noise == "one" else LOUD
+    cases, rng = [(Hard(), 0.0), (Soft(0.5), 0.0), (Soft(), 0.3)], np.random.default_rng(3)
+    found = [squares_above_the_oracle(model, cases, model.sample(10**5, rng)) for _ in range(parts)]
+    above = np.concatenate([each for each, _ in found], axis=1)
+    oracle = np.concatenate([each for _, each in found])
+    estimators = [mt.MoE(gate, ridge) for gate, ridge in cases]
+    estimates = mt.simulate(estimators, model, replicates=600_000, rng=4)
+    known = mt.risk(mt.MoE(), model).value
+    for excess, estimate in zip(above, estimates, strict=True):
+        mean, sem, n = mean_and_sem(known + excess)
         assert agrees(mean, math.hypot(sem, estimate.sem), n, estimate.mean)
         each = estimate.sem * math.sqrt(estimate.replicates)
-        assert each < 0.3 * plain.std() * math.sqrt(1.25)
+        assert each < 0.3 * (oracle + excess).std() * math.sqrt(1.25)
 
 
 def test_the_identity_agrees_with_the_long_way(blocks, agrees, pool):
@@ -102,6 +116,89 @@ def test_the_identity_agrees_with_theory_where_no_gate_sees_the_input(generic, b
         assert exact.mean == pytest.approx(mt.risk(mt.MoE(), model).value, rel=1e-13)
         assert exact.sem < 1e-15
         np.testing.assert_allclose(exact.per_group, mt.risk(mt.MoE(), model).per_group, rtol=1e-13)
+
+
+@pytest.mark.parametrize("interference", [0.4, 8.0])
+def test_energies_are_enough_where_blocks_have_one_noise_each(blocks, agrees, interference):
+    """Both layouts of the same law, with interference below and above the signal."""
+    model = blocks.replace(
+        noise_variance=np.repeat([0.02, 0.4, 5.0], [2, 4, 3]),
+        interference_variances=np.repeat([interference, 0.1, 0.3], [2, 4, 3]),
+    )
+    last = np.eye(9)[0] * 1e-15
+    nearly = [
+        model.replace(**{name: getattr(model, name) * (1.0 + last)})
+        for name in ("noise_variance", "interference_variances")
+    ]
+    routes = [IdentityRoute((each,), tuple(ALL)) for each in (model, *nearly)]
+    assert [route.cost for route in routes] == [3, 9, 9]
+    here, *there = (
+        mt.simulate(MIXTURES[:2], each, replicates=1_000_000, rng=1) for each in (model, *nearly)
+    )
+    for other in there:
+        for a, b in zip(here, other, strict=True):
+            assert agrees(b.mean, math.hypot(a.sem, b.sem), b.replicates, a.mean)
+
+
+def test_models_that_share_draws_have_one_layout(blocks):
+    unequal = blocks.replace(noise_variance=np.linspace(0.1, 0.9, 9))
+    for models in ((blocks, unequal), (unequal, blocks)):
+        assert IdentityRoute(models, tuple(ALL)).cost == 9
+
+
+def test_coordinates_that_are_still_in_one_state_tell_the_group(agrees):
+    """Without noise while the block is inactive, or while it is active and has no signal there."""
+    noise, quiet = STRICT.noise_variance, STRICT.interference_variances
+    one = STRICT.replace(
+        noise_variance=np.where(np.arange(9) == 3, 0.0, noise), interference_variances=quiet
+    )
+    both = one.replace(
+        noise_variance=np.where(np.isin(np.arange(9), [0, 3]), 0.0, noise),
+        signal_variances=np.where(np.arange(9) == 0, 0.0, STRICT.signal_variances),
+    )
+    assert quiet[3] == 0.0 < quiet[0]
+    for gate in (Hard(), Soft()):
+        exact = mt.risk(mt.MoE(gate), one)
+        found = mt.simulate(mt.MoE(gate), one, replicates=400_000, rng=4)
+        assert agrees(found.mean, found.sem, found.replicates, exact.value)
+        assert found.per_group[2] == pytest.approx(exact.per_group[2], rel=1e-12)
+        # two groups are known for certain, and so is the third
+        known = mt.simulate(mt.MoE(gate), both, replicates=1000, rng=4)
+        assert known.mean == pytest.approx(mt.risk(mt.MoE(), both).value, rel=1e-12)
+    matrix = simulate_routing(Hard(), both, replicates=1000, rng=0).matrix
+    np.testing.assert_allclose(matrix, np.eye(3), atol=1e-12)
+
+
+def squares_under(noise, interference, rows, rng):
+    """Squared errors of the hard and the soft gate of `STRICT` on inputs with another noise."""
+    lam, b, p = STRICT.signal_variances, STRICT.coefficients, STRICT.group_probabilities
+    groups = rng.choice(3, rows, p=p)
+    own = STRICT.block_of == groups[:, np.newaxis]
+    clean = rng.standard_normal((rows, 9)) * np.where(own, np.sqrt(lam), 0.0)
+    added = np.sqrt(np.where(own, noise, noise + interference))
+    seen = clean + rng.standard_normal((rows, 9)) * added
+    labels = clean @ b + math.sqrt(0.2) * rng.standard_normal(rows)
+    active, idle = STRICT.noise_variance + lam, STRICT.idle_noise
+    members = np.eye(3)[STRICT.block_of]
+    evidence = 0.5 * seen**2 * (1.0 / idle - 1.0 / active) - 0.5 * np.log(active / idle)
+    scores = np.log(p) + evidence @ members
+    soft = np.exp(scores - scores.max(axis=1, keepdims=True))
+    soft /= soft.sum(axis=1, keepdims=True)
+    hard = np.eye(3)[scores.argmax(axis=1)]
+    experts = (seen * (b * lam / active)) @ members
+    return [(labels - np.vecdot(weights, experts)) ** 2 for weights in (hard, soft)]
+
+
+def test_gates_under_other_noise_keep_their_posterior(agrees, mean_and_sem):
+    """Scores in the noise of training, inputs in that of the test, written out."""
+    rng = np.random.default_rng(6)
+    noise, interference = 10.0 ** rng.uniform(-1.0, 1.0, (2, 9))
+    under = mt.Perturbation(noise_variance=noise, interference_variances=interference)
+    parts = [squares_under(noise, interference, 10**5, rng) for _ in range(24)]
+    found = mt.simulate(MIXTURES[:2], STRICT, under=under, replicates=3_000_000, rng=2)
+    for plain, estimate in zip(np.concatenate(parts, axis=1), found, strict=True):
+        mean, sem, n = mean_and_sem(plain)
+        assert agrees(mean, math.hypot(sem, estimate.sem), n, estimate.mean)
 
 
 def test_energies_do_what_coordinates_do(blocks):

@@ -43,12 +43,18 @@ def fitted_choices(train, test, blocks, moments):
     return np.argmax(scores, axis=0)
 
 
-def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem):
+@pytest.mark.parametrize("noise", ["one", "general"])
+def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem, noise):
     """Training sets and test sets drawn, experts known, squared errors on labels.
 
     Less those of the oracle on the same labels, whose mean is known: most of the spread is theirs.
     """
-    n, sets, tests = 60, 6000, 250
+    if noise == "general":  # interference below and above the signal
+        small = small.replace(
+            noise_variance=[0.02, 3.0, 0.5, 0.1, 8.0],
+            interference_variances=[1.5, 6.0, 0.2, 4.0, 0.0],
+        )
+    n, sets, tests = 60, 6000 if noise == "one" else 12_000, 250
     counts = counts_of(n, small)
     pool, test = small.sample(5 * n * sets // 3, rng=0), small.sample(sets * tests, rng=1)
     train = []
@@ -67,7 +73,7 @@ def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem):
     for moments in ("blocks", "full"):
         chosen = fitted_choices(train, inputs, small.block_of, moments)
         mean, sem, _ = mean_and_sem(known + (squares(chosen) - oracle).mean(axis=1))
-        estimate = mt.simulate(mt.MoE(Learned(n, moments)), small, replicates=30_000, rng=1)
+        estimate = mt.simulate(mt.MoE(Learned(n, moments)), small, replicates=5 * sets, rng=1)
         assert agrees(mean, math.hypot(sem, estimate.sem), sets, estimate.mean)
 
 
@@ -157,6 +163,14 @@ def test_what_cannot_be_learned_is_refused(small):
     )
     with pytest.raises(ValueError, match=message):
         mt.simulate(mt.MoE(Learned(40)), [small, still])
+    in_part = small.replace(noise_variance=[1.0, 1.0, 0.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match=f"{message} in coordinate 2: the moments"):
+        mt.simulate(mt.MoE(Learned(40)), in_part)
+    interfering = in_part.replace(interference_variances=0.3)
+    assert math.isfinite(mt.simulate(mt.MoE(Learned(40)), interfering, rng=0, replicates=9).mean)
+    unheard = interfering.replace(signal_variances=[4.0, 2.0, 0.0, 3.0, 2.0])
+    with pytest.raises(ValueError, match=f"{message} in coordinate 2: the moments"):
+        mt.simulate(mt.MoE(Learned(40)), unheard)
     assert mt.simulate(mt.MoE(Learned()), still, rng=0).mean == 0.0
     with pytest.raises(ValueError, match="must have strict blocks"):
         mt.simulate(mt.MoE(Learned(40)), small.replace(leakage_variances=0.1))

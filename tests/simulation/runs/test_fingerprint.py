@@ -55,6 +55,8 @@ def test_another_model_is_another_run(generic):
         ("label_noise_variance", 1e-80),
         ("coefficients", np.roll(generic().coefficients, 1)),
         ("rotations", tuple(np.eye(size) for size in generic().sizes)),
+        ("noise_variance", np.linspace(0.3, 0.5, 9)),
+        ("interference_variances", 1e-40),
     ):
         assert of(generic().replace(**{field: value})) != here
     assert of((generic(), generic())) != here
@@ -62,6 +64,7 @@ def test_another_model_is_another_run(generic):
 
 def test_another_perturbation_is_another_run(generic):
     bars = [stats.rv_histogram((np.array(h), np.array([0, 1, 2]))) for h in ([1, 1], [1, 2])]
+    many = np.linspace(0.1, 1.0, 20)
     perturbations = [
         mt.Perturbation(noise_variance=0.4),
         mt.Perturbation(noise_variance=0.4 + 1e-16),
@@ -70,6 +73,13 @@ def test_another_perturbation_is_another_run(generic):
         mt.Perturbation(confusion=mt.even_confusion(3, 0.1), drag=0.5),
         mt.Perturbation(noise=stats.t(5)),
         mt.Perturbation(noise=stats.t(6)),
+        mt.Perturbation(interference_variances=0.0),
+        mt.Perturbation(interference_variances=0.4),
+        # too many to be written out
+        mt.Perturbation(noise_variance=many),
+        mt.Perturbation(noise_variance=many[::-1]),
+        mt.Perturbation(interference_variances=many),
+        mt.Perturbation(interference_variances=many[::-1]),
         *(mt.Perturbation(noise=law()) for law in bars),
     ]
     assert repr(perturbations[-1]) == repr(perturbations[-2])
