@@ -242,7 +242,7 @@ def test_what_is_checked_otherwise_holds_for_any_model(model):
             assert claim.relation == "<=" or left >= right - rounding
 
 
-@given(block_models(strict=True, zeros=False))
+@given(block_models(strict=True, zeros=False, uniform=True))
 @settings(max_examples=25)
 def test_one_over_k_holds_for_any_regime(model):
     """Dimension, noise and signal of a random model, in the iso-parameter regime."""

@@ -354,7 +354,7 @@ def random_strict_models(number):
 def test_hard_routing_leads_in_little_noise_and_dense_in_much():
     """What misrouting costs is o(σ²) beside the gap; the limit of σ²(hard - dense) is bounded."""
     seen = set()
-    for model in random_strict_models(18):
+    for model in random_strict_models(10):
         p, signal = model.group_probabilities, model.signal_variances
         least, most = signal[signal > 0.0].min(), signal.max()
         shares = []

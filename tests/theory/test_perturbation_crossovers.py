@@ -83,12 +83,12 @@ def random_models(number, noises="one", leakage=0.02):
 def models_over(over, noises):
     """Random models, some of which have a crossover: experts must lose to win again by noise."""
     leakage = 0.5 if over in ("interference", "overlap") else 0.02
-    return random_models(15 if noises == "one" else 6, noises, leakage)
+    return random_models(15 if noises == "one" and over in QUANTITIES[:4] else 5, noises, leakage)
 
 
 @pytest.mark.parametrize("over", QUANTITIES)
 @pytest.mark.parametrize(("a", "b"), PAIRS)
-@pytest.mark.parametrize("noises", NOISES)
+@pytest.mark.parametrize("noises", ["one", "several, interference"])
 def test_the_order_changes_there_and_nowhere_before(a, b, over, noises):
     met = set()
     for index, model in enumerate(models_over(over, noises)):
