@@ -62,8 +62,7 @@ SOME_SIGNAL = Assumption("positive signal energy", lambda model: bool(model.sign
 SOME_NOISE = Assumption("feature noise", lambda model: bool(np.any(model.noise_variance)))
 NO_INTERFERENCE = Assumption("no interference", lambda model: not model.interferes)
 ONE_NOISE = Assumption(
-    "one noise variance for all coordinates, and no interference",
-    lambda model: isinstance(model.noise_variance, float) and not model.interferes,
+    "one noise variance for all coordinates", lambda model: isinstance(model.noise_variance, float)
 )
 SEVERAL_GROUPS = Assumption("several groups", lambda model: model.experts > 1)
 SOME_LABEL_SIGNAL = Assumption(

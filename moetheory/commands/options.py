@@ -228,7 +228,7 @@ def add_model(parser: argparse.ArgumentParser, text: str) -> None:
         (
             "interference-variances",
             "KAPPA",
-            "more noise variance of a coordinate off its block (0)",
+            "extra noise variance of a coordinate off its block (0)",
         ),
         ("label-noise-variance", "W2", "label noise variance (0)"),
     ):
@@ -302,7 +302,7 @@ def add_test_time(parser: argparse.ArgumentParser) -> None:
             "test-interference-variances",
             "KAPPA",
             number,
-            "more noise variance of a coordinate off its block (that of training)",
+            "extra noise variance of a coordinate off its block (that of training)",
         ),
         ("misrouting", "EPS", number, "misrouting rate, spread evenly over the wrong groups (0)"),
         ("drag", "ETA", number, "signal of the wrong group in a misrouted input, as a factor (0)"),

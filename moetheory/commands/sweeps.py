@@ -144,7 +144,17 @@ def _model_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], int]
     if options.over == "experts":
         return _factory_and_values(options)
     model = required_model(options)
+    _say_what_is_replaced(options.over, model)
     return model, options.values or default_values(options.over, model), model.dim
+
+
+def _say_what_is_replaced(over: str, model: BlockModel) -> None:
+    """Say which variances of the model the values of the sweep take the place of."""
+    several = not isinstance(model.noise_variance, float)
+    if several and over in ("noise_variance", "test_noise_variance"):
+        note(f"--over {over} replaces the {model.dim} noise variances of the model by one")
+    elif (over == "leakage" and not model.strict) or (over == "interference" and model.interferes):
+        note(f"--over {over} replaces the {over} variances of the model")
 
 
 def default_values(over: str, model: BlockModel) -> list[Any]:
@@ -263,9 +273,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="experts (default); noise_variance; samples, the size of the training sets; steps of "
         "gradient descent, in closed form or with --samples simulated; leakage, the amplitude "
         "alpha with which the clean variances off the block are alpha^2 times those on it; "
-        "interference, the same with more noise off the block, or overlap, with more noise in all "
-        "coordinates, in place of the clean variances; or at test time test_noise_variance, "
-        "misrouting, erasure, radius",
+        "interference or overlap, the amplitude alpha with which alpha^2 times these clean "
+        "variances is noise: off the block, or added to the noise everywhere; or at test time "
+        "test_noise_variance, misrouting, erasure, radius",
     )
     parser.add_argument(
         "--values",

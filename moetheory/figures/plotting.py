@@ -26,9 +26,9 @@ _AXES = {
     "steps": "steps t of gradient descent",
     "test_noise_variance": f"test noise variance {SYMBOLS['test_noise_variance']}",
     "misrouting": r"misrouting rate $\varepsilon$",
-    "leakage": r"leakage $\alpha$",
-    "interference": r"interference $\alpha$",
-    "overlap": r"overlap $\alpha$",
+    "leakage": r"leakage $\alpha$ ($\nu = \alpha^2\lambda$)",
+    "interference": r"interference $\alpha$ ($\kappa = \alpha^2\lambda$)",
+    "overlap": r"overlap $\alpha$ (noise $+\,\alpha^2\lambda$)",
     "erasure": r"erasure probability $\tau$",
     "radius": "radius of the worst-case shift",
 }

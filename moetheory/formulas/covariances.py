@@ -114,7 +114,8 @@ def excess(
 
     ``fit`` and ``missed``, (..., d), are w and :math:`b-w`.
     """
-    return _quadratic_form(signal, missed) + _quadratic_form(noise, fit)
+    found = _quadratic_form(signal, missed) + _quadratic_form(noise, fit)
+    return np.maximum(found, 0.0)  # a semidefinite matrix may have lost that by rounding
 
 
 def parallel_sum(first: FloatArray, second: FloatArray) -> FloatArray:

@@ -48,8 +48,8 @@ def require_defined_perturbation(
     if model.experts == 1 and np.any(under.interference_of(0.0)):
         raise ArgumentError(
             "interference_variances",
-            "must be 0 for one group, whose block is never inactive, got ",
-            under,
+            "must be 0 for one group, whose block is never inactive, got "
+            f"{np.max(under.interference_of(0.0)):g}",
         )
     if routes_by_input(estimator) and (under.confusion is not None or under.radius):
         what = "confusion" if under.confusion is not None else "radius"

@@ -54,6 +54,14 @@ def points_of(
         )
     if under is not None and not isinstance(under, Perturbation):
         raise ArgumentTypeError("under", f"must be a Perturbation, got {shown(under)}")
+    if isinstance(model, BlockModel):
+        if over not in QUANTITIES:
+            raise ArgumentError("over", f"must be one of {', '.join(QUANTITIES)}, got {over!r}")
+        if over == "interference" and model.experts == 1:
+            raise ArgumentError(
+                "over",
+                'must not be "interference" for one group, whose block is never inactive',
+            )
     return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
 
 
@@ -92,8 +100,6 @@ def _point(
             model = _with_amplitude(model, over, amplitude)
         elif over in NUMBERS:
             model = model.replace(**{over: value})
-        elif over != "samples":
-            raise ArgumentError("over", f"must be one of {', '.join(QUANTITIES)}, got {over!r}")
     return SweepPoint(name, model, samples, under)
 
 

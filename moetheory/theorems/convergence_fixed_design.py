@@ -30,6 +30,7 @@ import numpy as np
 
 from moetheory.claims import spiked_designs as designs
 from moetheory.claims.assumptions import (
+    NO_INTERFERENCE,
     ONE_NOISE,
     SOME_NOISE,
     SOME_SIGNAL,
@@ -264,7 +265,14 @@ THEOREM = Theorem(
     ),
     guarantee="limit at a fixed number of spikes, fluctuations n^(-1/2); order of kappa as stated",
     source="[SNB] Theorem 4.7; docs/theory.md §8",
-    assumptions=(STRICT_BLOCKS, ONE_NOISE, SOME_SIGNAL, FEW_SPIKES, SOME_NOISE),
+    assumptions=(
+        STRICT_BLOCKS,
+        ONE_NOISE,
+        NO_INTERFERENCE,
+        SOME_SIGNAL,
+        FEW_SPIKES,
+        SOME_NOISE,
+    ),
     claims=(
         _claim_about_design(
             "a stronger spike is seen as a stronger one",

@@ -27,6 +27,7 @@ Reference:
 from __future__ import annotations
 
 from moetheory.claims.assumptions import (
+    NO_INTERFERENCE,
     ONE_NOISE,
     SEVERAL_GROUPS,
     SOME_LABEL_SIGNAL,
@@ -106,7 +107,14 @@ THEOREM = Theorem(
     ),
     guarantee="sharp threshold in each direction; at own best steps an example on either side",
     source="[SNB] on convergence; docs/theory.md §8",
-    assumptions=(STRICT_BLOCKS, ONE_NOISE, SOME_LABEL_SIGNAL, SOME_NOISE, SEVERAL_GROUPS),
+    assumptions=(
+        STRICT_BLOCKS,
+        ONE_NOISE,
+        NO_INTERFERENCE,
+        SOME_LABEL_SIGNAL,
+        SOME_NOISE,
+        SEVERAL_GROUPS,
+    ),
     claims=(
         *contraction_claims(steeper=DENSE, flatter=JOINT),
         *(COMMON_STEP.closed_form_claim(learner, 2) for learner in (DENSE, JOINT)),

@@ -35,6 +35,7 @@ import numpy as np
 
 from moetheory import kernels
 from moetheory.claims.assumptions import (
+    NO_INTERFERENCE,
     ONE_NOISE,
     SEVERAL_GROUPS,
     SOME_LABEL_SIGNAL,
@@ -243,6 +244,7 @@ THEOREM = Theorem(
     assumptions=(
         STRICT_BLOCKS,
         ONE_NOISE,
+        NO_INTERFERENCE,
         SOME_LABEL_SIGNAL,
         SOME_NOISE,
         SEVERAL_GROUPS,

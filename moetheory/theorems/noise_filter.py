@@ -79,7 +79,7 @@ def _full_expert_excess(model: BlockModel) -> float:
 
 
 def _filter_gap(model: BlockModel) -> float:
-    """Dense's excess risk minus that of experts that see all coordinates, in positive form."""
+    """Dense's excess risk minus that of full experts, in positive form."""
     return float(population.full_expert_gap(*formula_arguments(model)))
 
 
@@ -226,8 +226,8 @@ def _example() -> BlockModel:
 
 THEOREM = Theorem(
     statement=(
-        "Linear predictors that know the group and see all coordinates never have a larger "
-        "excess risk than one predictor for all groups, whatever the covariances of signal and "
+        "Full experts, which know the group and see all coordinates, never have a larger excess "
+        "risk than one linear predictor for all groups, whatever the covariances of signal and "
         "noise are. They gain where groups differ in the ratio of signal to noise. So routing is "
         "a filter of noise. Experts that see their own block alone lose of this gain what the "
         "leaked signal is worth, and with strict blocks nothing."
@@ -242,7 +242,7 @@ THEOREM = Theorem(
     assumptions=(SOME_LABEL_SIGNAL, SOME_NOISE),
     claims=(
         Claim(
-            name="experts that see all <= dense",
+            name="full experts <= dense",
             relation="<=",
             left=_full_expert_excess,
             right=dense_excess,
@@ -251,7 +251,7 @@ THEOREM = Theorem(
             control=0.5,
         ),
         Claim(
-            name="dense - experts that see all == filtered noise",
+            name="dense - full experts == filtered noise",
             relation="==",
             left=lambda model: dense_excess(model) - _full_expert_excess(model),
             right=_filter_gap,
@@ -260,7 +260,7 @@ THEOREM = Theorem(
             scale=Scale("risk", dense_excess),
         ),
         Claim(
-            name="MoE - experts that see all == sum q b^2 nu^2/(nu+n+kappa)",
+            name="MoE - full experts == sum q b^2 nu^2/(nu+n+kappa)",
             relation="==",
             left=lambda model: moe_excess(model) - _full_expert_excess(model),
             right=_unseen,
@@ -270,7 +270,7 @@ THEOREM = Theorem(
             scale=Scale("risk", moe_excess),
         ),
         Claim(
-            name="dense == experts that see all if lambda/n = nu/(n+kappa)",
+            name="dense == full experts if lambda/n = nu/(n+kappa)",
             relation="==",
             left=dense_excess,
             right=_full_expert_excess,
@@ -282,7 +282,7 @@ THEOREM = Theorem(
         ),
         claim_about(
             _example(),
-            name="E[S:N] <= E[S]:E[N] for random covariances",
+            name="mean of S:N <= mean S : mean N, random covariances",
             relation="<=",
             left=lambda model: _largest_share(),
             right=lambda model: 1.0,

@@ -318,6 +318,7 @@ THEOREM = Theorem(
     assumptions=(
         given.STRICT_BLOCKS,
         given.ONE_NOISE,
+        given.NO_INTERFERENCE,
         given.SEVERAL_GROUPS,
         given.SOME_LABEL_SIGNAL,
         given.SOME_NOISE,

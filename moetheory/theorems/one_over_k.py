@@ -184,6 +184,7 @@ THEOREM = Theorem(
         given.EQUAL_VARIANCES,
         given.EQUAL_COEFFICIENT_NORMS,
         given.ONE_NOISE,
+        given.NO_INTERFERENCE,
         given.SOME_SIGNAL,
         given.SOME_LABEL_SIGNAL,
         given.SOME_NOISE,

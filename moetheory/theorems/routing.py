@@ -202,6 +202,7 @@ THEOREM = Theorem(
         given.EQUAL_SIZES,
         given.EQUAL_VARIANCES,
         given.ONE_NOISE,
+        given.NO_INTERFERENCE,
         given.SOME_SIGNAL,
         given.SOME_NOISE,
         given.SEVERAL_GROUPS,

@@ -14,9 +14,9 @@ Statement:
     :math:`\tau = \sigma^2(1-\rho)\frac{1+(K-1)\rho}{1+(K-2)\rho}`, never more than dense.
 
 Guarantee:
-    - Exact equalities (dense, and experts that see all): proved by certificate for K = 2 to 4.
+    - Exact equalities (dense, and full experts): proved by certificate for K = 2 to 4.
     - Orders on either side of the tie, and at it: proved by certificate for any K; so is that
-      experts that see all are never worse than dense.
+      full experts are never worse than dense.
     - All are evaluated by linear algebra on the covariances and checked by simulation.
 
 Reference:
@@ -250,7 +250,7 @@ THEOREM = Theorem(
         "Dense uses them; an expert that sees its own block alone cannot. With K equal groups, "
         "noise of correlation rho between blocks and coefficients that sum to zero over them, "
         "dense is better than the mixture for all rho > 1 - 1/K, whatever signal and noise are. "
-        "Experts that see all coordinates are never worse than dense."
+        "Full experts, which see all coordinates, are never worse than dense."
     ),
     latex=(
         r"R_{\mathrm{dense}} = \|b\|^2\,\tfrac{\lambda}{K}:\sigma^2(1-\rho),\quad "
@@ -268,11 +268,12 @@ THEOREM = Theorem(
         given.SOME_LABEL_SIGNAL,
         given.SOME_NOISE,
         given.ONE_NOISE,
+        given.NO_INTERFERENCE,
         Assumption("coefficients that sum to zero over the blocks", _sum_to_zero),
     ),
     claims=(
         _identity_claim("dense == |b|^2 (lambda/K : noise (1-rho))", DENSE),
-        _identity_claim("experts that see all == |b|^2/K (lambda : tau)", FULL),
+        _identity_claim("full experts == |b|^2/K (lambda : tau)", FULL),
         _ordering_claim("MoE <= dense at 1-rho = 1.25/K", MOE, DENSE, BEFORE, "before"),
         Claim(
             name="dense == MoE at 1-rho = 1/K",
@@ -285,7 +286,7 @@ THEOREM = Theorem(
             label=_label(TIE),
         ),
         _ordering_claim("dense <= MoE at 1-rho = 0.8/K", DENSE, MOE, BEYOND, "beyond"),
-        _ordering_claim("experts that see all <= dense", FULL, DENSE, BEYOND, "any"),
+        _ordering_claim("full experts <= dense", FULL, DENSE, BEYOND, "any"),
     ),
     example=lambda: BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, -1.0], 10.0),
 )

@@ -185,7 +185,7 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         ),
         (
             ("sweep", "--over", "interference", "--experts", "1"),
-            "at interference=0.05: --interference-variances must be 0 for one group, whose block",
+            '--over must not be "interference" for one group, whose block is never inactive',
         ),
         (
             ("sweep", "--over", "experts", "--interference-variances", "1", "--values", "1,2"),

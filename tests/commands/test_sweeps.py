@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from general_noise import LEAKING, PER_COORDINATE, STRICT
 from moetheory import cli
 from moetheory.commands import sweeps
 
@@ -162,6 +163,25 @@ def test_a_sweep_with_interference_starts_where_there_is_some(run):
         assert columns[label] == [mt.risk(estimator, world).excess for world in worlds]
     none = json.loads(run("sweep", "--dim", "6", *options, "0")[1])
     assert none["results"]["columns"]["experts"] == [1, 2, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("over", "model", "line"),
+    [
+        ("noise_variance", PER_COORDINATE, "replaces the 9 noise variances of the model by one"),
+        ("test_noise_variance", STRICT, "replaces the 9 noise variances of the model by one"),
+        ("leakage", LEAKING, "replaces the leakage variances of the model"),
+        ("interference", STRICT, "replaces the interference variances of the model"),
+        ("leakage", STRICT, ""),
+        ("interference", PER_COORDINATE, ""),
+        ("overlap", LEAKING, ""),
+    ],
+)
+def test_a_sweep_says_which_variances_of_the_model_it_replaces(run, tmp_path, over, model, line):
+    path = tmp_path / "model.json"
+    model.to_json(path)
+    code, _, err = run("sweep", "--over", over, "--model", str(path), "--replicates", "0")
+    assert (code, err) == (0, f"--over {over} {line}\n" if line else "")
 
 
 def test_a_sweep_draws_fewer_training_sets_of_full_routers(run):

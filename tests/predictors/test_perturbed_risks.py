@@ -422,8 +422,7 @@ def test_one_group_meets_no_interference(estimator, interference):
     model = mt.BlockModel([1.0], [0, 0], [1.0, 2.0], [1.0, -1.0], [0.1, 0.2])
     under = mt.Perturbation(interference_variances=interference)
     needed = (
-        "interference_variances must be 0 for one group, whose block is never inactive, got "
-        f"Perturbation(interference_variances={interference})"
+        "interference_variances must be 0 for one group, whose block is never inactive, got 0.5"
     )
     for verb in (mt.risk, mt.simulate):
         with pytest.raises(ValueError, match=f"^{re.escape(needed)}$"):

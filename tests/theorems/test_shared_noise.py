@@ -100,7 +100,7 @@ def test_it_holds_for_a_model_of_the_users():
         ({"signal_variances": [1.0, 1.0, 1.0, 2.0]}, "one signal variance"),
         ({"group_probabilities": [0.4, 0.6]}, "equal group probabilities"),
         ({"leakage_variances": 0.1}, "strict blocks"),
-        ({"interference_variances": 0.1}, "one noise variance for all coordinates, and no"),
+        ({"interference_variances": 0.1}, "no interference"),
         ({"noise_variance": [1.0, 1.0, 1.0, 2.0]}, "one noise variance for all coordinates"),
         ({"block_of": [0, 0, 0, 1]}, "blocks of equal size"),
         ({"noise_variance": 0.0}, "feature noise"),
