@@ -18,6 +18,7 @@ from moetheory.claims.outcomes import Mean, inequality_outcome, mean_outcome
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
+NAMES = ("dense", "MoE", "full experts")
 DENSE, MOE, FULL = range(3)  # FULL: experts that see all coordinates
 INPUTS = 1_000_000
 ROWS = 1 << 20  # numbers that are drawn at once
@@ -61,14 +62,15 @@ def ordered(left: int, right: int, unshared: float) -> Experiment:
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         inputs = inputs_of(setting, model, INPUTS)
         errors = _squared_errors(model, unshared / model.experts, inputs, setting.entropy)
-        simulated = float(errors[left].mean())
-        return inequality_outcome(
-            simulated,
+        outcome = inequality_outcome(
+            float(errors[left].mean()),
             Mean.of(setting.control * errors[right] - errors[left]),
             setting,
             resolution=RESOLUTION,
-            scale=simulated,
+            scale=float(errors[right].mean()),
         )
+        # the left side may be so much smaller that errors of its size take millions of inputs
+        return outcome._replace(relative_to=NAMES[right])
 
     return experiment
 

@@ -102,7 +102,7 @@ def perturbation(
         rate="misrouting",
         experts="the number of experts with --misrouting",
     ):
-        return Perturbation(
+        result = Perturbation(
             given.get("test_noise_variance"),
             even_confusion(experts, given["misrouting"]) if "misrouting" in given else None,
             given.get("drag", 0.0),
@@ -111,6 +111,13 @@ def perturbation(
             radius=given.get("radius", 0.0),
             interference_variances=given.get("test_interference_variances"),
         )
+        if experts == 1 and result.interference_variances:
+            raise ArgumentError(
+                "interference_variances",
+                "must be 0 for one group, whose block is never inactive, "
+                f"got {result.interference_variances:g}",
+            )
+        return result
 
 
 def mixtures_with_gates(options: argparse.Namespace, ridge: float = 0.0) -> list[MoE]:

@@ -20,6 +20,9 @@ ARGUMENTS = {  # whose options have other names, or that need more words
 }
 
 
+VARIANCES = ("noise_variance", "_variances")  # of a model, which may come from a file
+
+
 class BadInputError(Exception):
     """An input that cannot be used; the message is one line."""
 
@@ -91,7 +94,8 @@ def _mention_in_words(part: Mention, options: argparse.Namespace, called: Mappin
     name = called.get(part.argument, part.argument)
     if name == "under" and (words := _perturbation_in_words(options)):
         return words
-    if not hasattr(options, name):
+    of_file = getattr(options, "model", None) is not None and name.endswith(VARIANCES)
+    if not hasattr(options, name) or (of_file and getattr(options, name) is None):
         return name if name in called.values() else str(part)
     value = part.value if part.has_value else ()
     if isinstance(value, list | tuple):  # as they are typed after an option

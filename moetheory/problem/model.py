@@ -17,6 +17,7 @@ from moetheory.common.errors import (
     ArgumentKeyError,
     ArgumentTypeError,
     Mention,
+    OutOfRangeError,
 )
 from moetheory.common.seeding import RNG, generator_of
 from moetheory.common.text import code, fits_screen, short_repr
@@ -342,11 +343,11 @@ class BlockModel:
         ------
         ValueError
             `BlockModel` refuses an argument, or a covariance is not square, not symmetric
-            (largest difference beyond 1e-10 of the largest entry, float32: 1e-5) or not positive
-            semidefinite (smallest eigenvalue below -1e-10 of the largest, float32: -1e-5). The
-            message says which, and the smallest eigenvalue. A noise covariance is singular, its
-            smallest eigenvalue at most 1e-10 of the largest (float32: 1e-5), or not of the shape
-            of the block's covariance.
+            (two entries differ by more than 1e-10, float32: 1e-5) or not positive
+            semidefinite (an eigenvalue below -1e-10, float32: -1e-5). The message says which, and
+            the smallest eigenvalue. A noise covariance is singular (an eigenvalue of at most 1e-10,
+            float32: 1e-5), or not of the shape of the block's covariance. These limits are for
+            matrices with the diagonal scaled to ones.
 
         Examples
         --------
@@ -371,17 +372,27 @@ class BlockModel:
                 Mention("noise_covariances"),
                 f" must be given, got {given}",
             )
-        return cls(
-            **model_families.from_covariances(
-                covariances, coefficients, noise_covariances, group_probabilities
-            ),
-            noise_variance=(
-                1.0 if noise_variance is None else number("noise_variance", noise_variance)
-            ),
-            leakage_variances=leakage_variances,
-            interference_variances=interference_variances,
-            label_noise_variance=label_noise_variance,
+        fields = model_families.from_covariances(
+            covariances, coefficients, noise_covariances, group_probabilities
         )
+        try:
+            return cls(
+                **fields,
+                noise_variance=(
+                    1.0 if noise_variance is None else number("noise_variance", noise_variance)
+                ),
+                leakage_variances=leakage_variances,
+                interference_variances=interference_variances,
+                label_noise_variance=label_noise_variance,
+            )
+        except OutOfRangeError as error:
+            if noise_variance is None and error.argument == "noise_variance":
+                raise OutOfRangeError(
+                    "noise_covariances",
+                    "must be such that the largest signal energy of a group, in units of the "
+                    f"noise, is between {limits.RATIOS[0]:g} and {limits.RATIOS[1]:g}",
+                ) from None
+            raise
 
     # --- what follows from the fields ---------------------------------------------------------
 
@@ -400,7 +411,9 @@ class BlockModel:
         r"""The noise variance while the block is inactive, :math:`n + \kappa`: a float or (d,)."""
         if not self.interferes:
             return self.noise_variance
-        return self.noise_variance + self.interference_variances
+        variances = self.noise_variance + self.interference_variances
+        read_only(variances)
+        return variances
 
     @property
     def noiseless(self) -> bool:

@@ -91,9 +91,11 @@ def from_covariances(
     matrices, betas = members("covariances", covariances), members("coefficients", coefficients)
     if not matrices:
         raise ArgumentError("covariances", "must hold at least one matrix, got none")
-    diagonal = [eigenbasis.diagonalise(f"covariances[{g}]", c) for g, c in enumerate(matrices)]
     if noise_covariances is not None:
-        diagonal = _whitened(diagonal, noise_covariances)
+        diagonal, place = _whitened(matrices, noise_covariances), "in units of the noise"
+    else:
+        diagonal = [eigenbasis.diagonalise(f"covariances[{g}]", c) for g, c in enumerate(matrices)]
+        place = "its eigenvalues"
     if len(betas) != len(matrices):
         raise ArgumentError(
             "coefficients",
@@ -106,7 +108,7 @@ def from_covariances(
         spectra.append(limits.without_rounding(eigenvalues))
         rotated.append(limits.without_rounding(basis.T @ given))
         for name, values in (
-            (f"covariances[{g}] (its eigenvalues)", spectra[g]),
+            (f"covariances[{g}] ({place})", spectra[g]),
             (f"coefficients[{g}] (in the eigenbasis)", rotated[g]),
         ):
             zero_or_within(name, values, limits.NUMBERS)
@@ -126,29 +128,34 @@ def from_covariances(
 
 
 def _whitened(
-    diagonal: Sequence[tuple[FloatArray, FloatArray]], noise_covariances: Sequence[ArrayLike]
+    covariances: Sequence[ArrayLike], noise_covariances: Sequence[ArrayLike]
 ) -> list[tuple[FloatArray, FloatArray]]:
     r"""The eigenvalues and the basis of each block where its noise is the identity.
 
-    With the covariance :math:`\Sigma = V\Lambda V^\top` (given as :math:`\Lambda, V`), the noise
-    covariance N, and the singular values of :math:`N^{-1/2}V\Lambda^{1/2} = UDW^\top`, the clean
-    covariance of :math:`z = U^\top N^{-1/2}x` is :math:`D^2`. The basis is :math:`N^{1/2}U`, by
-    which :math:`x = N^{1/2}Uz` and coefficients become :math:`U^\top N^{1/2}\beta`.
+    With the covariance :math:`\Sigma`, a root of that of the noise, :math:`N = RR^\top`, and
+    :math:`R^{-1}\Sigma^{1/2} = UDW^\top`, the clean covariance of :math:`z = U^\top R^{-1}x` is
+    :math:`D^2`. The basis is RU, by which :math:`x = RUz` and coefficients become
+    :math:`(RU)^\top\beta`.
     """
+    signals = [eigenbasis.semidefinite(f"covariances[{g}]", c) for g, c in enumerate(covariances)]
     noises = members("noise_covariances", noise_covariances)
-    if len(noises) != len(diagonal):
+    if len(noises) != len(covariances):
         raise ArgumentError(
             "noise_covariances",
-            f"must hold one matrix for each of the {len(diagonal)} covariances, got {len(noises)}",
+            f"must hold one matrix for each of the {len(covariances)} covariances, "
+            f"got {len(noises)}",
         )
     whitened = []
-    for g, (noise, (spectrum, basis)) in enumerate(zip(noises, diagonal, strict=True)):
-        variances, noise_basis = eigenbasis.positive_definite(
-            f"noise_covariances[{g}]", noise, len(spectrum)
-        )
-        deviations = np.sqrt(variances)
-        root = (noise_basis.T @ basis) * np.sqrt(spectrum) / deviations[:, np.newaxis]
-        left, singular, _ = np.linalg.svd(root)
+    for g, (noise, signal) in enumerate(zip(noises, signals, strict=True)):
+        root, inverse = eigenbasis.inverse_root(f"noise_covariances[{g}]", noise, len(signal))
+        for name, matrix in (("covariances", signal), ("noise_covariances", root @ root.T)):
+            variances = limits.without_rounding(np.diagonal(matrix))
+            zero_or_within(f"{name}[{g}] (its diagonal)", variances, limits.NUMBERS)
+        # the noise's deviations as units: small variances keep their digits beside large ones
+        unit = np.sqrt(np.square(root).sum(axis=1))
+        eigenvalues, basis = np.linalg.eigh(signal / np.outer(unit, unit))
+        spread = basis * np.sqrt(np.maximum(eigenvalues, 0.0))
+        left, singular, _ = np.linalg.svd((inverse * unit) @ spread)
         # ascending, as without correlated noise
-        whitened.append((singular[::-1] ** 2, (noise_basis * deviations) @ left[:, ::-1]))
+        whitened.append((singular[::-1] ** 2, root @ left[:, ::-1]))
     return whitened

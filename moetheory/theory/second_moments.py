@@ -82,8 +82,8 @@ def covariance_risks(
     Raises
     ------
     ValueError
-        A matrix is not symmetric and positive semidefinite within 1e-10, or of another shape
-        than the first; a number lies outside the range of a `BlockModel`.
+        A matrix is not symmetric and positive semidefinite within 1e-10 with its diagonal scaled to
+        ones, or of another shape than the first; a number lies outside the range of a `BlockModel`.
 
     Notes
     -----

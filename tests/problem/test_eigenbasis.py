@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from moetheory import BlockModel
-from moetheory.problem.eigenbasis import diagonalise, orthogonal, semidefinite
+from moetheory.problem.eigenbasis import diagonalise, inverse_root, orthogonal, semidefinite
 
 PAIR = [[2.0, 1.0], [1.0, 2.0]]
 NEGATIVE = "c must be positive semidefinite, but its smallest eigenvalue is "
@@ -54,6 +54,25 @@ def test_a_covariance_keeps_its_entries_unless_an_eigenvalue_is_negative():
     assert semidefinite("c", np.diag([1.0, -1e-12]))[1, 1] == 0.0
     with refuses(NEGATIVE + "-1"):
         semidefinite("c", [[1.0, 2.0], [2.0, 1.0]])
+
+
+def test_units_of_coordinates_hide_no_fault():
+    """A loud coordinate beside a matrix that is none, or is one, changes nothing."""
+    for loud in (1.0, 1e6, 1e12):
+        matrix = np.diag([loud, 1.0, 1.0])
+        matrix[1, 2] = matrix[2, 1] = 3.0
+        for check in (diagonalise, semidefinite):
+            with refuses(NEGATIVE + "-2"):
+                check("c", matrix)
+        matrix[1, 2], matrix[2, 1] = 0.9, 0.1
+        with refuses("c must be symmetric"):
+            semidefinite("c", matrix)
+    for share in (1.0, 1e-12, 1e-30):
+        root, inverse = inverse_root("c", np.diag([1.0, share]), 2)
+        np.testing.assert_allclose(root @ root.T, np.diag([1.0, share]), rtol=1e-14)
+        np.testing.assert_allclose(inverse @ root, np.eye(2), atol=1e-14)
+        with refuses("c must be positive definite"):
+            inverse_root("c", [[1.0, share**0.5], [share**0.5, share]], 2)
 
 
 def test_single_precision_is_forgiven_what_it_rounds_and_no_more():
