@@ -96,7 +96,7 @@ def best_fit(
     seen : (..., d) array, optional
         1 for a coordinate that is seen, else 0; by default all are seen.
     """
-    total, hidden = signal + noise, 0.0 * coefficients
+    total, hidden, shown = signal + noise, 0.0 * coefficients, 1.0 if seen is None else seen
     clean, lost = np.matvec(signal, coefficients), np.matvec(noise, coefficients)
     if seen is not None:
         total = total * (seen[..., :, np.newaxis] * seen[..., np.newaxis, :])
@@ -104,7 +104,8 @@ def best_fit(
         lost = np.matvec(noise, coefficients * seen) - np.matvec(signal, hidden)
         clean, lost = clean * seen, lost * seen
     both = _solved(total, np.stack(np.broadcast_arrays(clean, lost), axis=-1))
-    return both[..., 0], both[..., 1] + hidden
+    # eigenvectors have rounding errors in coordinates that are not seen, whatever their units
+    return shown * both[..., 0], shown * both[..., 1] + hidden
 
 
 def excess(

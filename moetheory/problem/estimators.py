@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
 from moetheory.common.validation import number, shown, zero_or_within
 from moetheory.problem import limits
 from moetheory.problem.gates import Gate, Oracle, checked_gate
@@ -144,11 +144,15 @@ def checked_oracle(estimator: Estimator, what: str) -> Estimator:
     return estimator
 
 
-def require_oracle(estimator: Estimator, what: str) -> None:
-    """Refuse gates other than `Oracle`, with which ``what`` has no closed form."""
+def require_oracle(estimator: Estimator, what: str, instead: Call | None = None) -> None:
+    """Refuse gates other than `Oracle`, with which ``what`` has no closed form.
+
+    The message ends with the call that helps, if it is given.
+    """
     if routes_by_input(estimator):
+        more = () if instead is None else ("; ", instead)
         raise NoClosedForm(
-            f"{what} is known for dense and for oracle routing only, got ", estimator
+            f"{what} is known for dense and for oracle routing only, got ", estimator, *more
         )
 
 

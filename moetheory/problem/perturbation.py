@@ -19,6 +19,7 @@ from moetheory.common.validation import (
     number_or_vector,
     read_only,
     real_array,
+    regular_array,
     shown,
     vector,
     zero_or_within,
@@ -50,7 +51,7 @@ class Perturbation(Frozen):
     ----------
     noise_variance : float or (d,) array, optional
         :math:`\sigma_o^2`, or that of each coordinate; the noise variance of the model if not
-        given. The attribute is a float where all are equal.
+        given.
     confusion : (K, K) array, optional
         The misrouting matrix. Row i holds the probabilities with which an input of group i is
         taken for each group j, whatever the input is. Rows sum to 1 within 1e-9 (float32: 1e-6)
@@ -214,7 +215,9 @@ def _checked_variances(name: str, given: ArrayLike | None) -> float | FloatArray
     """``given`` as a float or an array of variances; None as it is."""
     if given is None:
         return None
-    variances = number_or_vector(name, given, minimum=0.0)
+    # not one number for equal ones: their length must be that of the model
+    several = regular_array(name, given).ndim > 0
+    variances = (vector if several else number)(name, given, minimum=0.0)
     zero_or_within(name, variances, limits.NUMBERS)
     return variances
 

@@ -90,9 +90,9 @@ def _point(
     name = f"{over}={value}"
     if over == "samples":
         samples = value
-    if not isinstance(model, BlockModel):
-        return SweepPoint(name, checked_model(model(value)), samples, under)
     with named(name):
+        if not isinstance(model, BlockModel):
+            return SweepPoint(name, checked_model(model(value)), samples, under)
         if over in PERTURBED:
             under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
         elif over in AMPLITUDES:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from moetheory.common.errors import ArgumentError, Mention
+from moetheory.common.errors import ArgumentError, Call, Mention
 from moetheory.common.validation import choice
 from moetheory.problem import limits
 from moetheory.problem.estimators import Estimator, checked_estimator, require_oracle
@@ -240,8 +240,10 @@ def _order(
         return sample_crossovers.over_samples(a, b, model)
     if over == "noise_variance":
         return _over_noise_variance(a, b, model)
+    # a gate's errors go with the input, so that misrouting and radius are not defined for it
+    call = None if over in ("misrouting", "radius") else Call(f'sweep(model, "{over}", ...)')
     for each in (a, b):
-        require_oracle(each, f"the crossover over {over}")
+        require_oracle(each, f"the crossover over {over}", call)
     match over:
         case "test_noise_variance":
             return perturbation_crossovers.over_test_noise(a, b, model, samples)

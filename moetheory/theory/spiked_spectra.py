@@ -134,10 +134,12 @@ def spiked_spectrum(
     own_noise = isinstance(estimator, MoE) and noise == "own"
     variance = model.noise_variance
     if not isinstance(variance, float) or (model.interferes and not own_noise):
-        what = "interference_variances" if isinstance(variance, float) else "noise_variance"
+        one = isinstance(variance, float)
         raise NoClosedForm(
-            "the spectrum of a fixed design is known for noise of one variance, got several in ",
-            Mention(what),
+            "the spectrum of a fixed design is known for noise of one variance in all rows and "
+            "columns, got ",
+            Mention("interference_variances") if one else "several in ",
+            "" if one else Mention("noise_variance"),
             "; ",
             Call(f"simulate_spectrum({estimator!r}, model, samples)"),
         )

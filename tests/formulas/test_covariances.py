@@ -245,3 +245,28 @@ def test_the_parallel_sum_is_jointly_concave_for_matrices():
 def test_half_of_it_is_not():
     rng = np.random.default_rng(9)
     assert min(concavity(rng, wrong=True) for _ in range(300)) < -0.1
+
+
+@pytest.mark.parametrize("unit", [1e-15, 1e9, 1e15, 1e18])
+def test_units_of_coordinates_change_nothing(unit):
+    """With interleaved blocks, what experts do not see stays out whatever the units are."""
+    rng = np.random.default_rng(0)
+    signal, noise = (np.stack([each @ each.T] * 2) for each in rng.normal(size=(2, 6, 6)))
+    p, blocks = np.array([0.5, 0.5]), np.array([0, 1, 1, 0, 0, 1])
+    one = p, signal, noise, np.ones(6)
+    other = p, signal * unit**2, noise * unit**2, np.ones(6) / unit
+    for formula, more in (
+        (covariances.dense_excess, ()),
+        (covariances.full_expert_excess, ()),
+        (covariances.block_expert_excess, (blocks,)),
+    ):
+        expected = formula(*one, *more)[0]
+        assert formula(*other, *more)[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_loud_noise_leaves_the_risk_of_predicting_zero():
+    rng = np.random.default_rng(0)
+    signal, noise = (np.stack([each @ each.T] * 2) for each in rng.normal(size=(2, 6, 6)))
+    p, blocks, b = np.array([0.5, 0.5]), np.array([0, 1, 1, 0, 0, 1]), np.ones(6)
+    found = covariances.block_expert_excess(p, signal, 1e30 * noise, b, blocks)[0]
+    assert found == pytest.approx(b @ signal[0] @ b, rel=1e-12)

@@ -406,10 +406,11 @@ def test_what_has_no_closed_form_says_what_to_call(generic, estimator, what, sam
 @pytest.mark.parametrize("estimator", [mt.Dense(), mt.MoE(), mt.MoE(gate=mt.Hard())])
 @pytest.mark.parametrize("name", ["noise_variance", "interference_variances"])
 @pytest.mark.parametrize("length", [8, 10])
+@pytest.mark.parametrize("equal", [False, True])
 def test_variances_have_one_number_for_each_coordinate_of_the_model(
-    generic, estimator, name, length
+    generic, estimator, name, length, equal
 ):
-    under = mt.Perturbation(**{name: np.arange(float(length))})
+    under = mt.Perturbation(**{name: np.ones(length) if equal else np.arange(float(length))})
     needed = f"{name} must be a number or 9 of them, one for each coordinate, got {length}"
     for verb in (mt.risk, mt.simulate):
         with pytest.raises(ValueError, match=f"^{re.escape(needed)}$"):
