@@ -59,7 +59,8 @@ EQUAL_COEFFICIENT_NORMS = Assumption(
     lambda model: _all_equal(_coefficient_energies(model)),
 )
 SOME_SIGNAL = Assumption("positive signal energy", lambda model: bool(model.signal_variances.any()))
-SOME_NOISE = Assumption("feature noise", lambda model: not model.noiseless)
+SOME_NOISE = Assumption("feature noise", lambda model: bool(np.any(model.noise_variance)))
+ANY_NOISE = Assumption("feature noise or interference", lambda model: not model.noiseless)
 NO_INTERFERENCE = Assumption("no interference", lambda model: not model.interferes)
 ONE_NOISE = Assumption(
     "one noise variance for all coordinates", lambda model: isinstance(model.noise_variance, float)

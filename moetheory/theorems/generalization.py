@@ -25,7 +25,7 @@ Reference:
 
 from __future__ import annotations
 
-from moetheory.claims.assumptions import SOME_LABEL_SIGNAL, SOME_NOISE, STRICT_BLOCKS
+from moetheory.claims.assumptions import ANY_NOISE, SOME_LABEL_SIGNAL, STRICT_BLOCKS
 from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Scale, Theorem
 from moetheory.claims.quantities import dense_excess, direction, moe_excess, uneven_model
@@ -77,7 +77,7 @@ THEOREM = Theorem(
     ),
     guarantee="identity, hence a tight ordering",
     source="[SNB] Theorem 4.2; docs/theory.md §2",
-    assumptions=(STRICT_BLOCKS, SOME_LABEL_SIGNAL, SOME_NOISE),
+    assumptions=(STRICT_BLOCKS, SOME_LABEL_SIGNAL, ANY_NOISE),
     claims=(
         Claim(
             name="MoE <= dense",

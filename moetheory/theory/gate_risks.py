@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas import hard_gate, soft_gate
-from moetheory.problem.estimators import MoE, require_strict
+from moetheory.problem.estimators import require_strict
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.results.risks import RoutingMatrix
@@ -23,10 +23,10 @@ class GateLosses(NamedTuple):
     error: float
 
 
-def gate_losses(estimator: MoE, model: BlockModel) -> GateLosses:
-    """The excess risk of routing by the gate over the oracle, for experts without ridge.
+def gate_losses(gate: Gate, model: BlockModel, ridge: float = 0.0) -> GateLosses:
+    """The excess risk of routing by ``gate`` over the oracle, for experts without ridge.
 
-    The ridge of the ``estimator`` matters for the call alone that a refusal names.
+    A ``ridge`` is for the call that a refusal names, and for nothing else.
 
     Raises
     ------
@@ -36,12 +36,12 @@ def gate_losses(estimator: MoE, model: BlockModel) -> GateLosses:
     ValueError
         The model leaks.
     """
-    gate = resolved(estimator.gate, model.experts)
+    gate = resolved(gate, model.experts)
     if isinstance(gate, Oracle) or model.experts == 1:
         return GateLosses(np.zeros(model.experts), 0.0)
     require_strict(model)
-    simulated = repr(estimator) if estimator.ridge else f"MoE(gate={gate!r})"
-    simulation = Call(f"simulate({simulated}, model)")
+    more = f", ridge={ridge}" if ridge else ""
+    simulation = Call(f"simulate(MoE(gate={gate!r}{more}), model)")
     if gate not in (Hard(), Soft()):
         raise NoClosedForm(f"no formula is known for {gate!r}; ", simulation)
     classes = GroupClasses.of(model, simulation)

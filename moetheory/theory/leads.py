@@ -60,7 +60,7 @@ def _excess_over_best(estimator: Estimator, model: BlockModel) -> tuple[float, f
     if estimator.ridge:
         best_excess = unchecked_risk(MoE(), model).excess
         return unchecked_risk(estimator, model).excess - best_excess, ROUNDING * best_excess
-    losses = gate_losses(estimator, model)
+    losses = gate_losses(estimator.gate, model)
     excess = float(np.vecdot(model.group_probabilities, losses.per_group))
     return excess, losses.error * excess
 

@@ -177,7 +177,7 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     omega = model.label_noise_variance
     if isinstance(estimator, Dense) or not routes_by_input(estimator):
         return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
-    losses = gate_losses(estimator, model)
+    losses = gate_losses(estimator.gate, model, estimator.ridge)
     if estimator.ridge > 0.0:
         raise NoClosedForm(
             "no formula is known for ",

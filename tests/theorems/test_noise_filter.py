@@ -56,7 +56,15 @@ def test_random_covariances_come_close_to_the_bound():
 
 def test_without_noise_there_is_nothing_to_filter():
     model = GENERAL["strict"].replace(noise_variance=0.0, interference_variances=0.0)
-    assert mt.check("noise-filter", model, rng=0).reason == "feature noise"
+    assert mt.check("noise-filter", model, rng=0).reason == "feature noise or interference"
+
+
+def test_interference_alone_is_filtered_too():
+    """Full experts do not err; what they cannot be measured against is settled by the proof."""
+    model = GENERAL["strict"].replace(noise_variance=0.0)
+    verdict = mt.check("noise-filter", model, rng=0)
+    assert (verdict.status, verdict.claims[0].points) == ("holds", ())
+    assert mt.gap(model) == pytest.approx(mt.risk(mt.Dense(), model).excess, rel=1e-14)
 
 
 def test_one_group_has_no_other_to_be_told_from():

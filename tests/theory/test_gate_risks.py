@@ -157,7 +157,7 @@ def _digits():
 
 def gained(estimator, model):
     """Excess over the oracle."""
-    return float(model.group_probabilities @ gate_losses(estimator, model).per_group)
+    return float(model.group_probabilities @ gate_losses(estimator.gate, model).per_group)
 
 
 def test_hard_gate_equals_mpmath():
