@@ -83,7 +83,7 @@ def random_models(number, noises="one", leakage=0.02):
 def models_over(over, noises):
     """Random models, some of which have a crossover: experts must lose to win again by noise."""
     leakage = 0.5 if over in ("interference", "overlap") else 0.02
-    return random_models(15 if noises == "one" and over in QUANTITIES[:4] else 5, noises, leakage)
+    return random_models(10 if noises == "one" and over in QUANTITIES[:4] else 4, noises, leakage)
 
 
 @pytest.mark.parametrize("over", QUANTITIES)
