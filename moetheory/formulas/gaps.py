@@ -50,15 +50,9 @@ def gap_without_test_noise(
     """
 
     def terms(
-        p: Any,
-        signal: Any,
-        leakage: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        dense_ridge: Any,
-        ridge: Any,
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *ridges: Any
     ) -> tuple[FloatArray, ...]:
+        dense_ridge, ridge = ridges
         moment = second_moment(p, signal, leakage)
         dense_penalty = mean_noise(p, noise, interference) + dense_ridge
         penalty = noise + ridge
@@ -108,16 +102,9 @@ def gap_of_noise_gains(
     """
 
     def terms(
-        p: Any,
-        signal: Any,
-        leakage: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        dense_ridge: Any,
-        ridge: Any,
-        units: Any,
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *more: Any
     ) -> tuple[FloatArray, ...]:
+        dense_ridge, ridge, units = more
         moment, root = second_moment(p, signal, leakage), np.sqrt(p)
         dense_penalty = mean_noise(p, noise, interference) + dense_ridge
         dense_denominator = shrinkage_denominator(moment, dense_penalty)
@@ -244,16 +231,9 @@ def dense_noise_gain_difference(
     """
 
     def term(
-        p: Any,
-        signal: Any,
-        leakage: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        ridge: Any,
-        other: Any,
-        units: Any,
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *more: Any
     ) -> FloatArray:
+        ridge, other, units = more
         moment, noise = second_moment(p, signal, leakage), mean_noise(p, noise, interference)
         difference, total = kept_shares(moment, noise, ridge, other)
         return np.asarray(units * b**2 * difference * total)
@@ -281,16 +261,9 @@ def expert_noise_gain_difference(
     """
 
     def term(
-        p: Any,
-        signal: Any,
-        _: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        ridge: Any,
-        other: Any,
-        units: Any,
+        p: Any, signal: Any, _: Any, b: Any, noise: Any, interference: Any, *more: Any
     ) -> FloatArray:
+        ridge, other, units = more
         difference, total = kept_shares(signal, noise, ridge, other)
         return np.asarray(units * p * b**2 * difference * total)
 

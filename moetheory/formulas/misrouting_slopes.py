@@ -54,15 +54,9 @@ def gap_of_misrouting_slopes(
     """
 
     def terms(
-        p: Any,
-        signal: Any,
-        leakage: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        dense_ridge: Any,
-        ridge: Any,
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *ridges: Any
     ) -> tuple[FloatArray, ...]:
+        dense_ridge, ridge = ridges
         moment = second_moment(p, signal, leakage)
         expert = shrinkage_denominator(signal, noise + ridge)
         dense = shrinkage_denominator(moment, mean_noise(p, noise, interference) + dense_ridge)
@@ -110,15 +104,9 @@ def dense_misrouting_slope_difference(
     """
 
     def terms(
-        p: Any,
-        signal: Any,
-        leakage: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        ridge: Any,
-        other: Any,
+        p: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *ridges: Any
     ) -> tuple[FloatArray, ...]:
+        ridge, other = ridges
         moment, noise = second_moment(p, signal, leakage), mean_noise(p, noise, interference)
         difference, total = kept_shares(moment, noise, ridge, other)
         return (b**2 * signal * difference * total,)
@@ -157,15 +145,9 @@ def expert_misrouting_slope_difference(
     """
 
     def terms(
-        _: Any,
-        signal: Any,
-        leakage: Any,
-        b: Any,
-        noise: Any,
-        interference: Any,
-        ridge: Any,
-        other: Any,
+        _: Any, signal: Any, leakage: Any, b: Any, noise: Any, interference: Any, *ridges: Any
     ) -> tuple[FloatArray, ...]:
+        ridge, other = ridges
         difference, total = kept_shares(signal, noise, ridge, other)
         ridged, unlike = (shrinkage_denominator(signal, noise + each) for each in (ridge, other))
         lost_to_ridge = ridge / ridged + other / unlike
