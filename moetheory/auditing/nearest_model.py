@@ -10,6 +10,8 @@ from moetheory.common.errors import OutOfRangeError
 from moetheory.problem import limits
 from moetheory.problem.model import BlockModel
 
+ROUNDING = 1e-12  # of a covariance, beside a larger one that it is a part of
+
 
 def nearest_model(
     group_moments: list[SampleMoments],
@@ -36,7 +38,8 @@ def nearest_model(
     every = overall.centred(intercept)
     parts = []
     unexplained = 0.0  # the risk of the data's experts without noise
-    idle_power = idle_covariance = 0.0  # of b'x while the blocks are inactive, and with the labels
+    # of b'x while the blocks are inactive, and with the labels; and what the latter is a part of
+    idle_power = idle_covariance = covariance = 0.0
     for g, moments in enumerate(group_moments):
         p = moments.count / overall.count
         own = moments.centred(intercept)
@@ -51,9 +54,12 @@ def nearest_model(
         unexplained += p * max(own.label - float(along @ b), 0.0)
         idle_power += float(off @ b**2)
         idle_covariance += float((basis.T @ every.cross[block] - p * along) @ b)
+        covariance += p * float(np.abs(along) @ np.abs(b))
         parts.append((p, spectrum, b, off / (1.0 - p) if p < 1.0 else 0.0 * off, basis))
     probabilities, spectra, coefficients, idle, bases = zip(*parts, strict=True)
-    from_leakage = min(max(idle_covariance, 0.0), idle_power, unexplained)
+    if idle_covariance <= ROUNDING * covariance:  # strict blocks stay strict
+        idle_covariance = 0.0
+    from_leakage = min(idle_covariance, idle_power, unexplained)
     read = from_leakage / idle_power if idle_power > 0.0 else 1.0  # by labels: leakage
     idle_variances = np.concatenate(idle)
     label_noise = unexplained - from_leakage
