@@ -24,6 +24,11 @@ PER_COORDINATE = STRICT.replace(interference_variances=0.0)
 GENERAL = {"strict": STRICT, "leaking": LEAKING, "per coordinate": PER_COORDINATE}
 
 
+SIZES = (2, 4, 3)
+SPREAD = np.geomspace(0.01, 100.0, 9)[[4, 0, 7, 2, 8, 5, 1, 6, 3]]
+NOISES = ["one", "several", "interference", "loud interference"]
+
+
 def variances(model: BlockModel) -> tuple[np.ndarray, np.ndarray]:
     """The clean and the noise variance of each coordinate in each group, two arrays (K, d)."""
     active = model.block_of == np.arange(model.experts)[:, np.newaxis]
@@ -32,3 +37,25 @@ def variances(model: BlockModel) -> tuple[np.ndarray, np.ndarray]:
         np.where(active, model.signal_variances, model.leakage_variances),
         np.where(active, model.noise_variance, idle_noise),
     )
+
+
+def world(seed, *, leaks=True, noise=None, noises="one"):
+    """The arguments p, block of, λ, ν, b, n, κ of a generic model, its blocks interleaved."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet([3.0] * len(SIZES))
+    block_of = rng.permutation(np.repeat(range(len(SIZES)), SIZES))
+    signal = np.exp(rng.standard_normal(9))
+    leakage = leaks * 0.3 * signal * rng.random(9) * (np.arange(9) > 0)
+    drawn = np.exp(rng.standard_normal())
+    noise, b = noise or drawn, rng.standard_normal(9)
+    loudness = rng.random(9) * (np.arange(9) != 2)
+    match noises:
+        case "one":
+            return p, block_of, signal, leakage, b, noise, 0.0
+        case "several":
+            interference = 0.0
+        case "interference":
+            interference = noise * loudness
+        case "loud interference":
+            interference = signal * loudness
+    return p, block_of, signal, leakage, b, noise * SPREAD, interference

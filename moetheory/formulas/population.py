@@ -35,10 +35,7 @@ def shrinkage_denominator(variance: Any, penalty: Any) -> Any:
         :math:`v`, the clean variance or second moment; :math:`c`, the noise variance plus the
         ridge.
     """
-    total = variance + penalty
-    if np.min(penalty) == 0.0:
-        return np.where(np.equal(total, 0.0), 1.0, total)
-    return total
+    return shrinkage(variance, penalty)[0]
 
 
 def lost_numerator(variance: Any, penalty: Any) -> Any:

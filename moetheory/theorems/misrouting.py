@@ -92,12 +92,11 @@ def _moe_sum(drag: float) -> Side:
     def total(model: BlockModel) -> float:
         matrix = _confusion(model.experts)
         signal, noise = model.signal_variances, model.noise_variance
-        idle_noise = noise + model.interference_variances
         theta = optimal_coefficients(MoE(), model)
         errors = coefficient_errors(MoE(), model)
         pairs = np.add.outer(
             _block_sums(model, signal * model.coefficients**2),
-            _block_sums(model, (drag**2 * signal + idle_noise) * theta**2),
+            _block_sums(model, (drag**2 * signal + model.idle_noise) * theta**2),
         )
         np.fill_diagonal(pairs, _block_sums(model, signal * errors**2 + noise * theta**2))
         return float(model.group_probabilities @ np.vecdot(matrix, pairs))

@@ -86,8 +86,7 @@ def _filter_gap(model: BlockModel) -> float:
 def _unseen(model: BlockModel) -> float:
     """The reduction of the risk by leaked signal that experts on their own block do not see."""
     leakage = model.leakage_variances
-    idle_noise = model.noise_variance + model.interference_variances
-    kept = leakage / population.shrinkage_denominator(leakage, idle_noise)
+    kept = leakage / population.shrinkage_denominator(leakage, model.idle_noise)
     q = 1.0 - model.group_probabilities[model.block_of]
     return float(np.sum(q * model.coefficients**2 * leakage * kept))
 

@@ -4,35 +4,11 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from general_noise import NOISES, world
 from moetheory.formulas import gaps
 
-SIZES = (2, 4, 3)
 RIDGE, OTHER = 0.7, 0.2
-SPREAD = np.geomspace(0.01, 100.0, 9)[[4, 0, 7, 2, 8, 5, 1, 6, 3]]
 UNITS = np.array([0.3, 2.0, 1.1, 0.0, 5.0, 0.8, 1.7, 0.1, 3.0])
-NOISES = ["one", "several", "interference", "loud interference"]
-
-
-def world(seed, *, leaks=True, noise=None, noises="one"):
-    """The arguments p, block of, λ, ν, b, n, κ of a generic model, its blocks interleaved."""
-    rng = np.random.default_rng(seed)
-    p = rng.dirichlet([3.0] * len(SIZES))
-    block_of = rng.permutation(np.repeat(range(len(SIZES)), SIZES))
-    signal = np.exp(rng.standard_normal(9))
-    leakage = leaks * 0.3 * signal * rng.random(9) * (np.arange(9) > 0)
-    drawn = np.exp(rng.standard_normal())
-    noise, b = noise or drawn, rng.standard_normal(9)
-    loudness = rng.random(9) * (np.arange(9) != 2)
-    match noises:
-        case "one":
-            return p, block_of, signal, leakage, b, noise, 0.0
-        case "several":
-            interference = 0.0
-        case "interference":
-            interference = noise * loudness
-        case "loud interference":
-            interference = signal * loudness
-    return p, block_of, signal, leakage, b, noise * SPREAD, interference
 
 
 class Matrices:
