@@ -132,6 +132,8 @@ PARAMETERS = {
     "ridge": (0.0, ZEROS | {"fraction"}),
     "k": (1, set()),
     "temperature": (1.0, {"fraction"}),
+    "assignment": ((0, 1), set()),
+    "shared": (False, {"true", "false"}),
     "noise_variance": (1.0, ZEROS | {"fraction"}),
     "noise_variances": ([0.5, 1.0], ZEROS | {"fraction"}),
     "label_noise_variance": (0.0, ZEROS | {"fraction"}),

@@ -1,9 +1,13 @@
 r"""Risks when the test differs from training (docs/theory.md §7).
 
-Given the group i and the group j that an input is routed to, the error of linear coefficients c
-is a sum of independent terms, one for each coordinate. All risks therefore follow from a few
-quadratic forms of c on each block: `BlockLosses`. These forms are linear in the mean and the
-variance of c, so fitted coefficients enter through their first two moments.
+An input of group i that is taken for one of group j meets the expert of j, and the error of
+linear coefficients c is a sum of independent terms, one for each coordinate. All risks therefore
+follow from a few quadratic forms of c on each block: `BlockLosses`. These forms are linear in the
+mean and the variance of c, so fitted coefficients enter through their first two moments.
+
+Expert e(g) serves group g. It sees the blocks of all groups that it serves: dense is one expert
+for all groups, a mixture has one for each. Off these blocks the predictor has the coefficients of
+a shared expert (docs/theory.md §11), or zero.
 
 Arrays have shape (..., K): leading axes are for several predictors, the last for blocks and,
 in what is returned, for the group of the input.
@@ -16,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.formulas import sums
 from moetheory.formulas.sums import sum_over_others
 
@@ -53,22 +57,29 @@ class BlockLosses(NamedTuple):
 
 
 class RoutedLosses(NamedTuple):
-    r"""The parts of the excess risk :math:`R_{i\to j}` of an input of group i, routed to expert j.
+    r"""The parts of the excess risk :math:`R_{i\to j}` of an input of group i, taken for group j.
 
     Attributes
     ----------
+    expert_of : (K,) integer array
+        The expert e(g), 0 to E-1, that serves each group.
     correct : (..., K) array
         :math:`R_{i\to i}`.
-    own_block, routed_block, other_blocks : (..., K) arrays
-        For :math:`j \ne i` the risk is own_block[i] + routed_block[j] + the sum of other_blocks[k]
-        over all k that are neither i nor j.
+    drag : (..., K) array
+        For :math:`j \ne i` that the expert of i serves too, the risk is correct[i] + drag[j].
+    own_blocks, routed_blocks : (..., K) arrays
+    other_blocks : (..., E) array
+        If another expert serves j, the risk is own_blocks[i] + routed_blocks[j] + the sum of
+        other_blocks[e] over all e that are neither e(i) nor e(j).
     noise_gain : (..., K) array
-        :math:`\|c\|^2` of the predictor that answers: of expert j, or of dense.
+        :math:`\|c\|^2` of the predictor that answers for group j.
     """
 
+    expert_of: IntArray
     correct: FloatArray
-    own_block: FloatArray
-    routed_block: FloatArray
+    drag: FloatArray
+    own_blocks: FloatArray
+    routed_blocks: FloatArray
     other_blocks: FloatArray
     noise_gain: FloatArray
 
@@ -149,47 +160,67 @@ def block_losses(
     )
 
 
-def dense_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
-    r"""The parts of the risk of dense for an input of group i that is routed to group j.
+def routed(
+    losses: BlockLosses,
+    noise: float,
+    drag: float,
+    expert_of: IntArray,
+    shared: BlockLosses | None = None,
+) -> RoutedLosses:
+    r"""The parts of the risk for an input of group i that is taken for group j.
 
-    .. math:: R_{i\to j} = \sum_m (S_{im}(b-c)^2 + n_mc^2) + \sum_{m\notin i}\kappa c^2
-              + \eta^2\sum_{m\in j}\lambda c^2 \;(j \ne i) .
+    With the coefficients c on the blocks of the expert e(j), and w off them,
+
+    .. math:: R_{i\to j} = \sum_{m\in e(j)} \big(S_{im}(b-c)^2 + N_{im}c^2\big)
+              + \sum_{m\notin e(j)} \big(S_{im}(b-w)^2 + N_{im}w^2\big)
+              + \eta^2\sum_{m\in j}\lambda c^2 \;(j \ne i),
+
+    S and N the variances of signal and noise: :math:`\lambda, n` on block i,
+    :math:`\nu, n+\kappa` off it.
 
     Parameters
     ----------
     losses : BlockLosses
+        Those of c.
     noise, drag : float
         The scale of the noise, :math:`n_m = \mathrm{noise}\cdot u_m`, and :math:`\eta`.
+    expert_of : (K,) integer array
+        e, from 0 to E-1. All 0 for dense, 0 to K-1 for one expert a group.
+    shared : BlockLosses, optional
+        Those of w; without them w is zero.
     """
-    gain = passed = _total(losses.noise_gain)
-    if losses.noise is not losses.noise_gain:
-        passed = _total(losses.noise)
-    risk = losses.active + sum_over_others(losses.inactive) + times(noise, passed)
-    if losses.interference.any():
-        risk = risk + sum_over_others(losses.interference)
-    nothing = np.zeros_like(losses.null_inactive)
-    return RoutedLosses(risk, risk, times(drag**2, losses.drag_gain), nothing, gain)
 
+    def within(values: FloatArray) -> FloatArray:
+        """The sum over the other blocks of the same expert."""
+        return _sum_within(values, expert_of)
 
-def expert_routed(losses: BlockLosses, noise: float, drag: float) -> RoutedLosses:
-    r"""The parts of the risk of experts for an input of group i that goes to expert j.
+    def elsewhere(values: FloatArray) -> FloatArray:
+        """The sum over the blocks of all other experts."""
+        return sum_over_others(_sum_by(values, expert_of))[..., expert_of]
 
-    .. math:: i \to i: \sum_{m\in i}\big(\lambda(b-c)^2 + nc^2\big)
-              + \sum_{m\notin i}\nu b^2, \qquad
-              i \to j: \sum_{m\in i}\lambda b^2
-              + \sum_{m\in j}\big(\nu(b-c)^2 + (\eta^2\lambda+n+\kappa)c^2\big)
-              + \sum_{m\notin i,j}\nu b^2 .
-
-    Arguments as for `dense_routed`.
-    """
     passed = times(noise, losses.noise)
-    idle = losses.inactive + passed + times(drag**2, losses.drag_gain)
+    active, idle = losses.active, losses.inactive + passed
+    correct = active + within(losses.inactive) + times(noise, _total(losses.noise, expert_of))
+    gain = _total(losses.noise_gain, expert_of)
+    if losses.interference.any():
+        correct = correct + within(losses.interference)
+        idle = idle + losses.interference
+    missed, unseen = losses.null_active, losses.null_inactive
+    if shared is not None:
+        passed = times(noise, shared.noise)
+        missed, unseen = shared.active + passed, shared.inactive + passed
+        if shared.interference.any():
+            unseen = unseen + shared.interference
+        gain = gain + elsewhere(shared.noise_gain)
+    drags = times(drag**2, losses.drag_gain)
     return RoutedLosses(
-        correct=losses.active + passed + sum_over_others(losses.null_inactive),
-        own_block=losses.null_active,
-        routed_block=idle + losses.interference if losses.interference.any() else idle,
-        other_blocks=losses.null_inactive,
-        noise_gain=losses.noise_gain,
+        expert_of=expert_of,
+        correct=correct + elsewhere(unseen),
+        drag=drags,
+        own_blocks=missed + within(unseen),
+        routed_blocks=_total(idle, expert_of) + drags,
+        other_blocks=_sum_by(unseen, expert_of),
+        noise_gain=gain,
     )
 
 
@@ -204,26 +235,33 @@ def excess(routed: RoutedLosses, confusion: FloatArray | None) -> FloatArray:
     """
     if confusion is None:
         return routed.correct
-    right, wrong = _split(confusion)
-    error_rate = wrong.sum(axis=-1)
-    infinite = np.isinf(routed.routed_block)
-    elsewhere = np.matvec(wrong, np.where(infinite, 0.0, routed.routed_block))
-    elsewhere = np.where(np.matvec(wrong, infinite * 1.0) > 0.0, np.inf, elsewhere)
-    # [i, k]: how often block k is neither that of the input nor that of its expert
-    neither = sum_over_others(wrong)
-    np.fill_diagonal(neither, 0.0)
-    elsewhere = elsewhere + np.matvec(neither, routed.other_blocks)
+    same = routed.expert_of[:, np.newaxis] == routed.expert_of
+    served, wrong = np.where(same, confusion, 0.0), np.where(same, 0.0, confusion)
+    dragged = served - np.diag(np.diagonal(served))
+    # [i, e]: how often the blocks of e are neither those of the expert of i nor of that it meets
+    neither = sum_over_others(_sum_by(wrong, routed.expert_of))
+    np.put_along_axis(neither, routed.expert_of[:, np.newaxis], 0.0, axis=1)
     return np.asarray(
-        times(right, routed.correct) + times(error_rate, routed.own_block) + elsewhere
+        times(served.sum(axis=-1), routed.correct)
+        + _means(dragged, routed.drag)
+        + times(wrong.sum(axis=-1), routed.own_blocks)
+        + _means(wrong, routed.routed_blocks)
+        + np.matvec(neither, routed.other_blocks)
     )
 
 
 def pairs(routed: RoutedLosses) -> FloatArray:
-    r"""Excess risk of an input of group i that is routed to group j, shape (..., K, K)."""
-    same = np.eye(routed.other_blocks.shape[-1], dtype=bool)
-    rest = sum_over_others(np.where(same, 0.0, routed.other_blocks[..., np.newaxis, :]))
-    wrong = routed.own_block[..., np.newaxis] + routed.routed_block[..., np.newaxis, :] + rest
-    return np.where(same, routed.correct[..., np.newaxis], wrong)
+    r"""Excess risk of an input of group i that is taken for group j, shape (..., K, K)."""
+    experts = routed.other_blocks.shape[-1]
+    others = np.where(np.eye(experts, dtype=bool), 0.0, routed.other_blocks[..., np.newaxis, :])
+    rest = sum_over_others(others)[..., routed.expert_of[:, np.newaxis], routed.expert_of]
+    wrong = routed.own_blocks[..., np.newaxis] + routed.routed_blocks[..., np.newaxis, :] + rest
+    return np.where(
+        routed.expert_of[:, np.newaxis] == routed.expert_of,
+        routed.correct[..., np.newaxis]
+        + np.where(np.eye(len(routed.expert_of)), 0.0, routed.drag[..., np.newaxis, :]),
+        wrong,
+    )
 
 
 def adversarial(
@@ -256,24 +294,49 @@ def adversarial(
 
     if confusion is None:
         return worst(routed.correct, routed.noise_gain)
-    right, wrong = _split(confusion)
-    total = right * worst(routed.correct, routed.noise_gain)
-    for j in range(len(right)):  # a column at a time: all pairs would be K times the memory
-        rest = sum_over_others(np.where(np.arange(len(right)) == j, 0.0, routed.other_blocks))
-        risk = routed.own_block + routed.routed_block[..., j, np.newaxis] + rest
-        total = total + wrong[:, j] * worst(risk, routed.noise_gain[..., j, np.newaxis])
+    total = np.diagonal(confusion) * worst(routed.correct, routed.noise_gain)
+    groups, experts = np.arange(len(confusion)), np.arange(routed.other_blocks.shape[-1])
+    for j, e in enumerate(routed.expert_of):  # all pairs at once would be K times the memory
+        rest = sum_over_others(np.where(experts == e, 0.0, routed.other_blocks))
+        risk = np.where(
+            routed.expert_of == e,
+            routed.correct + routed.drag[..., j, np.newaxis],
+            routed.own_blocks
+            + routed.routed_blocks[..., j, np.newaxis]
+            + rest[..., routed.expert_of],
+        )
+        chances = np.where(groups == j, 0.0, confusion[:, j])
+        total = total + chances * worst(risk, routed.noise_gain[..., j, np.newaxis])
     return np.asarray(total)
 
 
-def _total(values: FloatArray) -> FloatArray:
-    """The sum over the blocks, as often as there are blocks."""
-    return np.broadcast_to(values.sum(axis=-1, keepdims=True), values.shape)
+def _means(weights: FloatArray, values: FloatArray) -> FloatArray:
+    """The sums of values (..., K) with weights (K, K); zero times infinity is zero."""
+    infinite = np.isinf(values)
+    finite = np.matvec(weights, np.where(infinite, 0.0, values))
+    return np.where(np.matvec(weights, infinite * 1.0) > 0.0, np.inf, finite)
 
 
-def _split(confusion: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The diagonal of a confusion matrix, and the matrix without its diagonal."""
-    right = np.diagonal(confusion)
-    return right, confusion - np.diag(right)
+def _sum_by(values: FloatArray, expert_of: IntArray) -> FloatArray:
+    """Sums of values (..., K) over the groups that each expert serves, (..., E)."""
+    if np.array_equal(expert_of, np.arange(len(expert_of))):
+        return values
+    return block_sums(values, expert_of)
+
+
+def _total(values: FloatArray, expert_of: IntArray) -> FloatArray:
+    """The sum over all groups that the expert of a group serves, (..., K)."""
+    return _sum_by(values, expert_of)[..., expert_of]
+
+
+def _sum_within(values: FloatArray, expert_of: IntArray) -> FloatArray:
+    """The sum over the other groups that the expert of a group serves, (..., K)."""
+    sums = np.zeros_like(values)
+    served = np.bincount(expert_of)
+    for expert in np.flatnonzero(served > 1):
+        own = expert_of == expert
+        sums[..., own] = sum_over_others(values[..., own])
+    return sums
 
 
 def times(factor: Any, values: FloatArray) -> FloatArray:

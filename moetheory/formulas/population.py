@@ -105,6 +105,25 @@ def dense_coefficients(
     return np.asarray(coefficient / shrinkage_denominator(moment, penalty) * moment)
 
 
+def dense_errors(
+    probability: Any,
+    signal: Any,
+    leakage: Any,
+    coefficient: Any,
+    noise: Any,
+    interference: Any,
+    ridge: Any,
+) -> FloatArray:
+    r"""The errors :math:`b-\hat b = b(\bar n+\mu)/(h+\bar n+\mu)`, not by a difference.
+
+    Arguments as for `dense_coefficients`.
+    """
+    moment = second_moment(probability, signal, leakage)
+    penalty = with_ridge(mean_noise(probability, noise, interference), ridge)
+    denominator, lost = shrinkage(moment, penalty)
+    return np.asarray(coefficient / denominator * lost)
+
+
 def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:
     r"""Expert coefficients :math:`\theta = b\,\lambda/(\lambda+n+\mu)`, the best on a block.
 
@@ -114,6 +133,70 @@ def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 
         :math:`\lambda, b, n, \mu` of each coordinate.
     """
     return np.asarray(coefficient / shrinkage_denominator(signal, noise + ridge) * signal)
+
+
+def coefficients_beside_shared(
+    used: Any,
+    probability: Any,
+    signal: Any,
+    leakage: Any,
+    coefficient: Any,
+    noise: Any,
+    interference: Any,
+    ridge: Any,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    r"""Coefficients of experts beside a shared one that sees all coordinates.
+
+    They minimise, over c on the blocks of the expert and w off them,
+
+    .. math:: P\big(h(b-c)^2 + \bar nc^2 + \mu(c-w)^2\big)
+              + Q\big(\nu(b-w)^2 + (n+\kappa)w^2\big) + \mu w^2, \qquad Q = 1-P,
+
+    w the shared coefficient and c - w that of the expert. Without ridge c is as in
+    `dense_coefficients` and :math:`w = b\,\nu/(\nu+n+\kappa)`.
+
+    Parameters
+    ----------
+    used : array or scalar
+        P, the probability that the expert of the coordinate is used.
+    probability, signal, leakage, coefficient, noise, interference, ridge : arrays or scalars
+        p, the probability that the block is active while the expert is used, and
+        :math:`\lambda, \nu, b, n, \kappa, \mu` of each coordinate.
+
+    Returns
+    -------
+    (c, b - c, w, b - w)
+        None of them by a difference.
+    """
+    moment = second_moment(probability, signal, leakage)
+    penalty = mean_noise(probability, noise, interference)
+    idle = noise + interference
+    if not np.any(ridge):
+        on, lost_on = shrinkage(moment, penalty)
+        off, lost_off = shrinkage(leakage, idle)
+        parts = (moment / on, lost_on / on, leakage / off, lost_off / off)
+    else:
+        unused, tied = 1.0 - used, used * ridge
+        kept, lost = unused * leakage, unused * idle + ridge
+        on, off = moment + penalty, kept + lost
+        determinant = on * (off + tied) + ridge * off
+        parts = (
+            (moment * (off + tied) + ridge * kept) / determinant,
+            (penalty * (off + tied) + ridge * lost) / determinant,
+            (kept * (on + ridge) + tied * moment) / determinant,
+            (lost * (on + ridge) + tied * penalty) / determinant,
+        )
+    c, lost, w, missed = (np.asarray(coefficient * part) for part in parts)
+    return c, lost, w, missed
+
+
+def expert_errors(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:
+    r"""The errors :math:`b-\theta = b(n+\mu)/(\lambda+n+\mu)`, not by a difference.
+
+    Arguments as for `expert_coefficients`.
+    """
+    denominator, lost = shrinkage(signal, noise + ridge)
+    return np.asarray(coefficient / denominator * lost)
 
 
 def dense_contributions(

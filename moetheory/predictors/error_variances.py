@@ -11,10 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.formulas import erasure, perturbed
-from moetheory.formulas.perturbed import RoutedLosses
-from moetheory.predictors.optimal import unchecked_optimal_coefficients
-from moetheory.predictors.perturbed_risks import erasure_terms, optimal_losses, routed_losses
+from moetheory.formulas import perturbed
+from moetheory.predictors.perturbed_risks import optimal_routed_losses
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -50,17 +48,3 @@ def error_cases(estimator: Estimator, model: BlockModel, under: Perturbation) ->
         return ErrorCases(ones, routed.correct[:, np.newaxis], shifts[:, np.newaxis])
     variances = perturbed.pairs(routed)
     return ErrorCases(under.confusion, variances, np.broadcast_to(shifts, variances.shape))
-
-
-def optimal_routed_losses(
-    estimator: Estimator, model: BlockModel, under: Perturbation
-) -> RoutedLosses:
-    """The losses of optimal predictors, routed to each expert, with test noise, drag and erasure.
-
-    An estimator with a gate has the losses of its experts.
-    """
-    losses = optimal_losses(estimator, model, under)
-    if under.erasure:
-        mean = unchecked_optimal_coefficients(estimator, model)
-        losses = erasure.erased(losses, under.erasure, erasure_terms(model, under, mean))
-    return routed_losses(losses, estimator, model, under)

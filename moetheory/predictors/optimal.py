@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import population
-from moetheory.problem.estimators import Estimator, MoE, checked_estimator
+from moetheory.problem.estimators import (
+    Dense,
+    Estimator,
+    MoE,
+    checked_estimator,
+    experts_of,
+    one_each,
+    simplest,
+)
 from moetheory.problem.model import BlockModel, checked_model
 
 
 def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
-    r"""The population-optimal coefficients, shape (d,).
+    r"""The population-optimal coefficients, shape (d,), with a shared expert (2, d).
 
     Dense: :math:`\hat b_m = b_m h_m/(h_m+\sigma^2+\mu)`. MoE: coordinate m of expert
     :math:`g(m)`, :math:`\theta_m = b_m\lambda_m/(\lambda_m+\sigma^2+\mu)`. Zero where
     variance, noise and ridge are all zero. In general :math:`\sigma^2` is :math:`n_m`, and for
-    dense the mean noise :math:`n_m + (1-p)\kappa_m`. Source: docs/theory.md §2 and §10.
+    dense the mean noise :math:`n_m + (1-p)\kappa_m`.
+
+    An expert e that serves several groups has the coefficients of dense for these groups alone,
+    with :math:`p_g/p_e` in place of :math:`p_g`. With a shared expert the first row holds its
+    coefficients, without ridge :math:`b_m\nu_m/(\nu_m+n_m+\kappa_m)`, the second row those of the
+    other experts, which add to them. Source: docs/theory.md §2, §10 and §11.
 
     Examples
     --------
@@ -27,36 +40,79 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
     >>> optimal_coefficients(Dense(), model), optimal_coefficients(MoE(), model)
     (array([0.5       , 0.66666667]), array([0.66666667, 0.8       ]))
     """
-    return unchecked_optimal_coefficients(checked_estimator(estimator), checked_model(model))
+    estimator = simplest(checked_estimator(estimator), checked_model(model))
+    found = unchecked_optimal_coefficients(estimator, model)
+    shared = shared_coefficients(estimator, model)
+    return found if shared is None else np.stack([shared.values, found - shared.values])
 
 
 def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
-    """The `optimal_coefficients` of arguments that have been checked."""
+    """What an input meets on the blocks of its expert, (d,), that of the shared one included.
+
+    Without a shared expert, the `optimal_coefficients` of arguments that have been checked.
+    """
     if isinstance(estimator, MoE):
-        return population.expert_coefficients(
-            model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
-        )
-    return population.dense_coefficients(
-        model.group_probabilities[model.block_of],
-        model.signal_variances,
-        leakage_of(model),
-        model.coefficients,
-        model.noise_variance,
-        interference_of(model),
-        estimator.ridge,
-    )
+        if one_each(estimator):
+            return population.expert_coefficients(
+                model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
+            )
+        if estimator.shared:
+            return _beside_shared(estimator, model)[0]
+    return population.dense_coefficients(*_served_arguments(estimator, model))
 
 
 def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
-    """The true coefficients less the optimal coefficients, (d,), without cancellation."""
-    moment, noise = model.signal_variances, model.noise_variance
-    if not isinstance(estimator, MoE):
-        p = model.group_probabilities[model.block_of]
-        moment = population.second_moment(p, moment, leakage_of(model))
-        noise = population.mean_noise(p, noise, interference_of(model))
-    penalty = noise + estimator.ridge
-    scaled = model.coefficients / population.shrinkage_denominator(moment, penalty)
-    return np.asarray(scaled * population.lost_numerator(moment, penalty))
+    """The true coefficients less those of `unchecked_optimal_coefficients`, not by a difference."""
+    if isinstance(estimator, MoE):
+        if one_each(estimator):
+            return population.expert_errors(
+                model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
+            )
+        if estimator.shared:
+            return _beside_shared(estimator, model)[1]
+    return population.dense_errors(*_served_arguments(estimator, model))
+
+
+class SharedCoefficients(NamedTuple):
+    """Coefficients of a shared expert and their ``errors``, the true ones less them, (d,) each."""
+
+    values: FloatArray
+    errors: FloatArray
+
+
+def shared_coefficients(estimator: Estimator, model: BlockModel) -> SharedCoefficients | None:
+    """The coefficients of the shared expert: all that an input meets off its expert's blocks."""
+    if isinstance(estimator, MoE) and estimator.shared:
+        return SharedCoefficients(*_beside_shared(estimator, model)[2:])
+    return None
+
+
+def _beside_shared(estimator: MoE, model: BlockModel) -> tuple[FloatArray, ...]:
+    """The result of `population.coefficients_beside_shared`."""
+    experts = experts_of(estimator, model)
+    used = np.bincount(experts, model.group_probabilities)[experts]
+    return population.coefficients_beside_shared(
+        used[model.block_of], *_served_arguments(estimator, model)
+    )
+
+
+def _served_arguments(estimator: Estimator, model: BlockModel) -> tuple[Any, ...]:
+    """The arguments of `population.dense_coefficients` for the groups of each expert alone."""
+    _, block_of, *arrays = formula_arguments(model)
+    return block_activity(estimator, model)[block_of], *arrays, estimator.ridge
+
+
+def block_activity(estimator: Estimator, model: BlockModel) -> FloatArray:
+    r"""The probability that a block is active while its expert is used, :math:`p_g/p_e`, (K,).
+
+    The groups of an expert that is never used count as equally frequent.
+    """
+    p = model.group_probabilities
+    if isinstance(estimator, Dense):
+        return p
+    experts = experts_of(estimator, model)
+    used, served = np.bincount(experts, p)[experts], np.bincount(experts)[experts]
+    return np.where(used > 0.0, p / np.where(used > 0.0, used, 1.0), 1.0 / served)
 
 
 def formula_arguments(

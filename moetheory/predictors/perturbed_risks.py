@@ -17,9 +17,10 @@ from moetheory.predictors.optimal import (
     coefficient_errors,
     interference_of,
     leakage_of,
+    shared_coefficients,
     unchecked_optimal_coefficients,
 )
-from moetheory.problem.estimators import Dense, Estimator, routes_by_input
+from moetheory.problem.estimators import Estimator, experts_of, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
@@ -158,12 +159,48 @@ def erasure_terms(
     )
 
 
-def routed_losses(
-    losses: BlockLosses, estimator: Estimator, model: BlockModel, under: Perturbation
+def optimal_routed_losses(
+    estimator: Estimator, model: BlockModel, under: Perturbation = UNCHANGED
 ) -> RoutedLosses:
-    """The losses of inputs of each group, routed to each expert, with test noise and drag."""
-    route = perturbed.dense_routed if isinstance(estimator, Dense) else perturbed.expert_routed
-    return route(losses, _test_noise(model, under)[0], under.drag)
+    """The losses of optimal predictors, routed to each expert, with test noise, drag and erasure.
+
+    An estimator with a gate has the losses of its experts.
+    """
+    fit = unchecked_optimal_coefficients(estimator, model)
+    losses = _erased(optimal_losses(estimator, model, under), model, under, fit)
+    shared, of_shared = shared_coefficients(estimator, model), None
+    if shared is not None:
+        of_shared = _erased(block_losses(model, under, *shared), model, under, shared.values)
+    return _routed(losses, estimator, model, under, of_shared)
+
+
+def _erased(
+    losses: BlockLosses, model: BlockModel, under: Perturbation, fit: FloatArray
+) -> BlockLosses:
+    """The losses of the coefficients ``fit`` with the erasure of ``under``."""
+    if not under.erasure:
+        return losses
+    return erasure.erased(losses, under.erasure, erasure_terms(model, under, fit))
+
+
+def _routed(
+    losses: BlockLosses,
+    estimator: Estimator,
+    model: BlockModel,
+    under: Perturbation,
+    shared: BlockLosses | None = None,
+) -> RoutedLosses:
+    """The losses of inputs of each group, taken for each group, with test noise and drag."""
+    noise, _, _ = _test_noise(model, under)
+    return perturbed.routed(losses, noise, under.drag, experts_of(estimator, model), shared)
+
+
+def routed_excess(routed: RoutedLosses, model: BlockModel, under: Perturbation) -> FloatArray:
+    """Excess risk given the group, (..., K), with confusion and a worst-case shift."""
+    if under.radius:
+        omega = model.label_noise_variance
+        return perturbed.adversarial(routed, under.confusion, omega, under.radius)
+    return perturbed.excess(routed, under.confusion)
 
 
 def perturbed_excess(
@@ -176,8 +213,4 @@ def perturbed_excess(
     """Excess risk given the group, (..., K); ``added_by_erasure`` are `erasure_terms`."""
     if under.erasure:
         losses = erasure.erased(losses, under.erasure, added_by_erasure)
-    routed = routed_losses(losses, estimator, model, under)
-    if under.radius:
-        omega = model.label_noise_variance
-        return perturbed.adversarial(routed, under.confusion, omega, under.radius)
-    return perturbed.excess(routed, under.confusion)
+    return routed_excess(_routed(losses, estimator, model, under), model, under)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
+from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
-from moetheory.common.validation import number, shown, zero_or_within
+from moetheory.common.validation import count, flag, members, number, shown, zero_or_within
 from moetheory.problem import limits
 from moetheory.problem.gates import Gate, Oracle, checked_gate
 from moetheory.problem.model import BlockModel, checked_model
+
+MOST_EXPERTS = 2**27  # the groups of the largest model
+LONGEST_LABEL = 24  # characters of an assignment in a label
 
 
 class Parameters(NamedTuple):
@@ -58,9 +63,13 @@ class Dense:
         return Parameters(dim, float(dim))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MoE:
     r"""K linear experts, expert g on the coordinates of block g, and a gate that weighs them.
+
+    With an ``assignment``, an expert serves several groups: it sees the union of their blocks and
+    is fitted on the samples of all of them. One expert for all groups is `Dense`. With ``shared``
+    there is one more expert, which is always on and sees all coordinates; both are fitted jointly.
 
     Parameters
     ----------
@@ -70,37 +79,147 @@ class MoE:
     ridge : float
         :math:`\mu`, 0 or from 1e-40 to 1e40, added to each expert's second moment: at infinite
         samples the shrinkage of a direction is :math:`\lambda/(\lambda+\sigma^2+\mu)`.
+        With ``shared``, the penalty is :math:`\mu\|w\|^2` on the shared expert and
+        :math:`\mu\sum_ep_e\|u_e\|^2` on the others.
+    assignment : sequence of K integers, optional
+        The expert that serves each group, numbered from 0 without a gap. One expert a group if not
+        given. A gate then gives an expert the posterior weight of all its groups.
+    shared : bool
+        Whether there is a shared expert.
+
+    Notes
+    -----
+    Source: docs/theory.md §2, §11.
 
     Examples
     --------
-    >>> MoE().parameters(BlockModel.isotropic(12, 3, noise_variance=1.0))
-    Parameters(total=12, active=4.0)
+    >>> model = BlockModel.isotropic(12, 3, noise_variance=1.0)
+    >>> MoE().parameters(model), MoE(assignment=(0, 0, 1)).parameters(model)
+    (Parameters(total=12, active=4.0), Parameters(total=12, active=6.666667))
+    >>> MoE(shared=True).parameters(model)
+    Parameters(total=24, active=16.0)
     """
 
     gate: Gate = field(default_factory=Oracle)
     ridge: float = 0.0
+    assignment: tuple[int, ...] | None = None
+    shared: bool = False
 
     def __post_init__(self) -> None:
         checked_gate(self.gate)
         object.__setattr__(self, "ridge", _checked_ridge(self.ridge))
+        if self.assignment is not None:
+            object.__setattr__(self, "assignment", _checked_assignment(self.assignment))
+        object.__setattr__(self, "shared", flag("shared", self.shared))
+
+    def __repr__(self) -> str:
+        # arguments of their default value say nothing
+        given: dict[str, object] = {"gate": self.gate, "ridge": self.ridge}
+        if self.assignment is not None:
+            given["assignment"] = self.assignment
+        if self.shared:
+            given["shared"] = self.shared
+        return f"MoE({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     @property
     def label(self) -> str:
         """A short name for tables and columns."""
-        return _estimator_label("moe", self.gate.label, self.ridge)
+        return _estimator_label(
+            "moe",
+            self.gate.label,
+            self.ridge,
+            "" if self.assignment is None else f"assignment={_assignment_text(self.assignment)}",
+            "shared" if self.shared else "",
+        )
 
     def parameters(self, model: BlockModel) -> Parameters:
         r"""The numbers of coefficients held and used: d and, with `Oracle`, :math:`\sum_g p_g s_g`.
 
-        A gate that uses k experts uses at most the coefficients of the k largest blocks.
+        A gate that uses k experts uses at most the coefficients of the k largest experts. A shared
+        expert adds d to both numbers.
         """
-        used = self.gate.active(checked_model(model).experts)
+        experts = experts_of(self, checked_model(model))
+        sizes = np.bincount(experts, model.sizes)
+        used = self.gate.active(len(sizes))
+        active = np.sort(sizes)[-used:].sum()
         if isinstance(self.gate, Oracle):
-            return Parameters(model.dim, float(model.group_probabilities @ model.sizes))
-        return Parameters(model.dim, float(np.sort(model.sizes)[-used:].sum()))
+            active = model.group_probabilities @ sizes[experts]
+        shared = model.dim if self.shared else 0
+        return Parameters(model.dim + shared, float(active) + shared)
 
 
 Estimator = Dense | MoE
+
+
+def _checked_assignment(assignment: Sequence[int]) -> tuple[int, ...]:
+    """``assignment`` as a tuple of integers from 0 that skip none."""
+    experts = tuple(
+        count(f"assignment[{g}]", expert, maximum=MOST_EXPERTS)
+        for g, expert in enumerate(members("assignment", assignment, of="integers"))
+    )
+    if not experts:
+        raise ArgumentError("assignment", "must name an expert for each group, got none")
+    used = set(experts)
+    if len(used) <= max(used):
+        skipped = next(expert for expert in range(len(experts)) if expert not in used)
+        raise ArgumentError(
+            "assignment",
+            f"must number the experts from 0 and skip none, got {max(used)} and no {skipped}",
+        )
+    return experts
+
+
+def _assignment_text(assignment: tuple[int, ...]) -> str:
+    """An assignment in a label: digits up to ten experts, shortened for many groups."""
+    text = ("" if max(assignment) < 10 else "-").join(map(str, assignment))
+    if len(text) <= LONGEST_LABEL:
+        return text
+    return f"{len(assignment)} groups to {max(assignment) + 1} experts"
+
+
+def experts_of(estimator: Estimator, model: BlockModel) -> IntArray:
+    """The expert, 0 to E-1, that serves each group, (K,); dense counts as one for all groups.
+
+    >>> model = BlockModel.isotropic(12, 3, noise_variance=1.0)
+    >>> [experts_of(each, model).tolist() for each in (Dense(), MoE(), MoE(assignment=(1, 0, 1)))]
+    [[0, 0, 0], [0, 1, 2], [1, 0, 1]]
+    """
+    if isinstance(estimator, Dense):
+        return np.zeros(model.experts, dtype=np.int64)
+    if estimator.assignment is None:
+        return np.arange(model.experts)
+    if len(estimator.assignment) != model.experts:
+        raise ArgumentError(
+            "assignment",
+            f"must have {model.experts} entries, one for each group of the model, "
+            f"got {len(estimator.assignment)}",
+        )
+    return np.array(estimator.assignment)
+
+
+def simplest(estimator: Estimator, model: BlockModel) -> Estimator:
+    """The simplest estimator that is equivalent to ``estimator`` for ``model``.
+
+    An expert for each group needs no assignment. One expert for all is dense, whatever the gate.
+
+    >>> model = BlockModel.isotropic(12, 3, noise_variance=1.0)
+    >>> simplest(MoE(assignment=(1, 0, 2)), model), simplest(MoE(assignment=(0, 0, 0)), model)
+    (MoE(gate=Oracle(), ridge=0.0), Dense(ridge=0.0))
+    """
+    if isinstance(estimator, Dense) or estimator.assignment is None:
+        return estimator
+    experts = len(set(experts_of(estimator, model).tolist()))
+    if experts == model.experts:
+        return replace(estimator, assignment=None)
+    if experts == 1 and not estimator.shared:
+        estimator.gate.active(experts)  # refuses a k that is too large
+        return Dense(estimator.ridge)
+    return estimator
+
+
+def one_each(estimator: Estimator) -> bool:
+    """Whether ``estimator`` is dense, or has one expert for each group and none beside."""
+    return isinstance(estimator, Dense) or (estimator.assignment is None and not estimator.shared)
 
 
 def _checked_ridge(ridge: float) -> float:
@@ -147,16 +266,24 @@ def checked_oracle(estimator: Estimator, what: str) -> Estimator:
 def require_oracle(estimator: Estimator, what: str, instead: Call | None = None) -> None:
     """Refuse gates other than `Oracle`, with which ``what`` has no closed form.
 
-    The message ends with the call that helps, if it is given.
+    Also experts that serve several groups, and a shared one. The message ends with the call that
+    helps, if it is given.
     """
+    more = () if instead is None else ("; ", instead)
     if routes_by_input(estimator):
-        more = () if instead is None else ("; ", instead)
         raise NoClosedForm(
             f"{what} is known for dense and for oracle routing only, got ", estimator, *more
         )
+    if not one_each(estimator):
+        raise NoClosedForm(
+            f"{what} is known for dense and for one expert a group, with none beside, got ",
+            estimator,
+            *more,
+        )
 
 
-def _estimator_label(kind: str, gate: str, ridge: float) -> str:
+def _estimator_label(kind: str, gate: str, ridge: float, *experts: str) -> str:
     """The label of an estimator: its kind, gate and ridge where they are not the default."""
-    said = " ".join(filter(None, (gate, f"ridge={str(ridge).removesuffix('.0')}" * (ridge > 0.0))))
+    ridge_text = f"ridge={str(ridge).removesuffix('.0')}" * (ridge > 0.0)
+    said = " ".join(filter(None, (gate, ridge_text, *experts)))
     return f"{kind}({said})" if said else kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import Call, NoClosedForm
 from moetheory.formulas.erasure import UNCORRELATED
 from moetheory.formulas.perturbed import BlockLosses
+from moetheory.predictors.expert_problems import ExpertProblem, expert_problems
 from moetheory.predictors.perturbed_risks import (
     UNCHANGED,
     block_losses,
@@ -18,7 +19,7 @@ from moetheory.predictors.perturbed_risks import (
     erasure_terms,
     perturbed_excess,
 )
-from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.estimators import Dense, Estimator, MoE, one_each
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import counts_of
@@ -65,6 +66,8 @@ def _risk_on_counts(
     estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation
 ) -> Risk:
     """The expected risk of a fit on ``counts``; ArithmeticError if it cannot be computed."""
+    if not one_each(estimator):
+        return _assigned_risk(estimator, model, counts, under)
     if not isinstance(estimator, Dense):
         return _experts_risk(estimator, estimator.ridge * counts, model, counts, under)
     if _separates_into_blocks(model):
@@ -72,6 +75,38 @@ def _risk_on_counts(
         penalty = np.full(model.experts, estimator.ridge * float(counts.sum()))
         return _experts_risk(estimator, penalty, model, counts, under)
     return _dense_risk(estimator, model, counts, under)
+
+
+def _assigned_risk(
+    estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation
+) -> Risk:
+    """The risk of experts that serve several groups: each solves a dense problem of its own."""
+    per_group, excess, error = np.zeros(model.experts), 0.0, 0.0
+    kinds: set[Exactness] = {"exact"}
+    for problem in expert_problems(estimator, model):
+        part = _part_of_risk(estimator.ridge, problem, counts[problem.groups], under)
+        per_group[problem.groups] = part.per_group
+        used = float(model.group_probabilities[problem.groups].sum())
+        if used > 0.0:
+            excess += used * (part.excess + problem.unseen)
+            error += used * part.error
+            kinds.add(part.exactness)
+    exactness = max(kinds, key=get_args(Exactness).index)
+    if excess == np.inf:
+        exactness, error = "exact", 0.0
+    return Risk(excess + model.label_noise_variance, excess, per_group, exactness, error)
+
+
+def _part_of_risk(
+    ridge: float, problem: ExpertProblem, counts: IntArray, under: Perturbation
+) -> Risk:
+    """The risk of one expert on the groups that it serves; without samples it predicts zero."""
+    estimator, model, there = Dense(ridge), problem.model, problem.under(under)
+    if counts.any():
+        return _risk_on_counts(estimator, model, counts, there)
+    losses = block_losses(model, there, np.zeros(model.dim), model.coefficients)
+    excess = perturbed_excess(losses, estimator, model, there)
+    return _total_risk(model, excess, np.zeros(model.experts), "exact")
 
 
 def _separates_into_blocks(model: BlockModel) -> bool:

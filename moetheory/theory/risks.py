@@ -8,26 +8,23 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.common.validation import choice
 from moetheory.formulas import population
-from moetheory.formulas.erasure import UNCORRELATED
-from moetheory.predictors.optimal import (
-    formula_arguments,
-    leakage_of,
-    unchecked_optimal_coefficients,
-)
+from moetheory.predictors.optimal import formula_arguments, leakage_of
 from moetheory.predictors.perturbed_risks import (
-    erasure_terms,
-    optimal_losses,
-    perturbed_excess,
+    UNCHANGED,
+    optimal_routed_losses,
     require_defined_perturbation,
     require_normal_errors,
+    routed_excess,
 )
 from moetheory.problem.estimators import (
     Dense,
     Estimator,
     MoE,
     checked_estimator,
+    one_each,
     require_oracle,
     routes_by_input,
+    simplest,
 )
 from moetheory.problem.gates import Soft
 from moetheory.problem.model import BlockModel, checked_model
@@ -143,18 +140,36 @@ def unchecked_risk(
     estimator: Estimator, model: BlockModel, samples: Any = None, under: Perturbation | None = None
 ) -> Risk:
     """The `risk` of arguments that have been checked."""
+    estimator = simplest(estimator, model)
     if samples is None:
-        if under is None:
+        if under is None and (one_each(estimator) or routes_by_input(estimator)):
             return _optimal_risk(estimator, model)
-        return _perturbed_optimal_risk(estimator, model, under)
-    require_oracle(estimator, "the risk after fitting on samples")
+        return _perturbed_optimal_risk(estimator, model, under or UNCHANGED)
+    if routes_by_input(estimator):
+        require_oracle(estimator, "the risk after fitting on samples")
     counts = counts_of(samples, model)
+    call = Call(f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})")
+    if isinstance(estimator, MoE) and estimator.shared:
+        raise NoClosedForm(
+            "the risk after fitting on samples is not known with a shared expert, got ",
+            estimator,
+            "; ",
+            call,
+        )
     if under is not None and under.radius:
         raise NoClosedForm(
             "the risk under a worst-case shift is known for infinitely many samples only, got ",
             Mention("samples", samples),
             "; ",
-            Call(f"simulate({estimator!r}, model, samples=..., under=...)"),
+            call,
+        )
+    if under is not None and under.confusion is not None and not one_each(estimator):
+        raise NoClosedForm(
+            "the risk after fitting, with inputs that meet a wrong expert, is known for one expert "
+            "a group, got ",
+            estimator,
+            "; ",
+            call,
         )
     return fitted_risk(estimator, model, counts, under)
 
@@ -173,6 +188,14 @@ def _optimal_excess(estimator: Estimator, model: BlockModel) -> tuple[float, Flo
 
 def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     """The risk of the population optimum, with any gate."""
+    if not one_each(estimator):
+        raise NoClosedForm(
+            "the risk with a gate that routes by the input is known for one expert a group, with "
+            "none beside, got ",
+            estimator,
+            "; ",
+            Call(f"simulate({estimator!r}, model)"),
+        )
     excess, per_group = _optimal_excess(estimator, model)
     omega = model.label_noise_variance
     if isinstance(estimator, Dense) or not routes_by_input(estimator):
@@ -206,10 +229,7 @@ def _perturbed_optimal_risk(estimator: Estimator, model: BlockModel, under: Pert
             call,
         )
     require_normal_errors(under, call)
-    fit = unchecked_optimal_coefficients(estimator, model)
-    losses = optimal_losses(estimator, model, under)
-    added_by_erasure = erasure_terms(model, under, fit) if under.erasure else UNCORRELATED
-    per_group = perturbed_excess(losses, estimator, model, under, added_by_erasure)
+    per_group = routed_excess(optimal_routed_losses(estimator, model, under), model, under)
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
 

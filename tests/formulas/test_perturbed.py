@@ -12,6 +12,13 @@ from moetheory.formulas.perturbed import BlockLosses
 
 CONFUSION = np.array([[0.6, 0.1, 0.3, 0.0], [0.0, 1.0, 0.0, 0.0], [0.5, 0.5, 0, 0], [0.25] * 4])
 LEAD = (5, 2)
+ONE, EACH = np.zeros(4, dtype=int), np.arange(4)  # the expert of each group
+EXPERTS = {
+    "dense": ONE,
+    "one each": EACH,
+    "two": np.array([1, 0, 1, 1]),
+    "three": np.array([2, 0, 1, 0]),
+}
 
 
 @pytest.fixture
@@ -22,29 +29,39 @@ def losses():
     return BlockLosses(*fitted, own[0, 0], other[0, 0])
 
 
-def error(losses, at, i, j, moe, noise, drag):
+def error(losses, at, i, j, experts, noise, drag, shared=None):
     """Excess risk of one predictor and what noise passes, block by block."""
     total = gain = 0.0
     for k in range(4):
-        seen = not moe or k == j
-        missed = losses.active if k == i else losses.inactive
-        there = losses.null_active if k == i else losses.null_inactive
-        total += missed[(*at, k)] if seen else there[k]
-        if seen:
-            total += noise * losses.noise[(*at, k)]
-            total += losses.interference[(*at, k)] * (k != i)
-            gain += losses.noise_gain[(*at, k)]
-            if k == j and i != j:
-                total += drag**2 * losses.drag_gain[(*at, k)]
+        meets = losses if experts[k] == experts[j] else shared
+        if meets is None:
+            total += (losses.null_active if k == i else losses.null_inactive)[k]
+            continue
+        total += (meets.active if k == i else meets.inactive)[(*at, k)]
+        total += noise * meets.noise[(*at, k)]
+        total += meets.interference[(*at, k)] * (k != i)
+        gain += meets.noise_gain[(*at, k)]
+        if k == j and i != j:
+            total += drag**2 * losses.drag_gain[(*at, k)]
     return total, gain
 
 
-@pytest.mark.parametrize("moe", [True, False])
+@pytest.fixture
+def shared_losses():
+    """Losses of 5 × 2 shared experts."""
+    rng = np.random.default_rng(1)
+    return BlockLosses(*rng.random((8, *LEAD, 4)))
+
+
+@pytest.mark.parametrize("served", EXPERTS)
+@pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize("confusion", [CONFUSION, None])
 @pytest.mark.parametrize("radius", [0.0, 0.7])
-def test_risks_of_many_predictors_are_sums_over_blocks_and_groups(losses, moe, confusion, radius):
-    route = perturbed.expert_routed if moe else perturbed.dense_routed
-    routed = route(losses, 0.3, 1.5)
+def test_risks_of_many_predictors_are_sums_over_blocks_and_groups(
+    losses, shared_losses, served, beside, confusion, radius
+):
+    experts, shared = EXPERTS[served], shared_losses if beside else None
+    routed = perturbed.routed(losses, 0.3, 1.5, experts, shared)
     found = (
         perturbed.adversarial(routed, confusion, 0.2, radius)
         if radius
@@ -56,19 +73,20 @@ def test_risks_of_many_predictors_are_sums_over_blocks_and_groups(losses, moe, c
         for i in range(4):
             expected = 0.0
             for j in range(4):
-                risk, gain = error(losses, at, i, j, moe, 0.3, 1.5)
+                risk, gain = error(losses, at, i, j, experts, 0.3, 1.5, shared)
                 crossed = math.sqrt(2 / math.pi * gain * (risk + 0.2))
                 expected += matrix[i, j] * (risk + 2 * radius * crossed + radius**2 * gain)
             assert found[(*at, i)] == pytest.approx(expected, rel=1e-13)
 
 
-@pytest.mark.parametrize("moe", [True, False])
-def test_every_pair_of_groups_has_its_risk(losses, moe):
-    route = perturbed.expert_routed if moe else perturbed.dense_routed
-    found = perturbed.pairs(route(losses, 0.3, 1.5))
+@pytest.mark.parametrize("served", EXPERTS)
+@pytest.mark.parametrize("beside", [False, True])
+def test_every_pair_of_groups_has_its_risk(losses, shared_losses, served, beside):
+    experts, shared = EXPERTS[served], shared_losses if beside else None
+    found = perturbed.pairs(perturbed.routed(losses, 0.3, 1.5, experts, shared))
     assert found.shape == (*LEAD, 4, 4)
     for *at, i, j in itertools.product(*map(range, found.shape)):
-        expected, _ = error(losses, tuple(at), i, j, moe, 0.3, 1.5)
+        expected, _ = error(losses, tuple(at), i, j, experts, 0.3, 1.5, shared)
         assert found[(*at, i, j)] == pytest.approx(expected, rel=1e-13)
 
 
@@ -79,7 +97,7 @@ def test_a_block_that_is_large_and_explained_costs_no_digits(radius):
     none = np.zeros(3)
     own, gain = np.array([1e-3, 1.0, 2.0]), np.full(3, 0.25)
     losses = BlockLosses(none, none, gain, gain, none, none, own, other)
-    routed = perturbed.expert_routed(losses, 1.0, 0.0)
+    routed = perturbed.routed(losses, 1.0, 0.0, np.arange(3))
     confusion = np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.9, 0.1]])
     found = (
         perturbed.adversarial(routed, confusion, 0.0, radius)
@@ -111,12 +129,12 @@ def worst_of_errors(deviation, radius, norm):
 @pytest.mark.parametrize("label_noise", [0.0, 0.7])
 def test_the_worst_shift_by_quadrature(losses, radius, label_noise):
     at = (3, 1)
-    routed = perturbed.expert_routed(losses, 0.3, 1.5)
+    routed = perturbed.routed(losses, 0.3, 1.5, EACH)
     found = perturbed.adversarial(routed, CONFUSION, label_noise, radius)[at]
     for i in range(4):
         expected = 0.0
         for j in range(4):
-            risk, gain = error(losses, at, i, j, True, 0.3, 1.5)
+            risk, gain = error(losses, at, i, j, EACH, 0.3, 1.5)
             deviation, norm = math.sqrt(risk + label_noise), math.sqrt(gain)
             expected += CONFUSION[i, j] * worst_of_errors(deviation, radius, norm)
         assert found[i] + label_noise == pytest.approx(expected, rel=1e-10)
@@ -159,12 +177,12 @@ def test_an_infinite_expert_is_met_by_whom_it_meets(noise, drag, interferes):
     none, one = np.zeros(4), np.ones(4)
     far = np.array([1.0, 1.0, np.inf, 1.0])
     losses = BlockLosses(one, none, far, far, far if interferes else none, far, one, none)
-    found = perturbed.excess(perturbed.expert_routed(losses, noise, drag), CONFUSION)
+    found = perturbed.excess(perturbed.routed(losses, noise, drag, EACH), CONFUSION)
     meets = (CONFUSION[:, 2] > 0) & (noise > 0)
     if drag or interferes:
         meets |= (CONFUSION[:, 2] > 0) & (np.arange(4) != 2)
     assert np.isinf(found).tolist() == meets.tolist()
-    dense = perturbed.excess(perturbed.dense_routed(losses, noise, drag), CONFUSION)
+    dense = perturbed.excess(perturbed.routed(losses, noise, drag, ONE), CONFUSION)
     if noise:
         assert np.all(np.isinf(dense))
     else:
@@ -242,9 +260,13 @@ def test_one_noise_variance_is_a_scale_or_a_unit():
     """Scale 0.3 and no units, or scale 1 and every unit 0.3: the same risks."""
     signal, leakage, b, mean, variance = moments()
     arguments = signal, leakage, b, mean, b - mean, variance
-    for route in (perturbed.dense_routed, perturbed.expert_routed):
+    for experts in (np.zeros(3, dtype=int), np.arange(3), np.array([0, 1, 0])):
         one, other = (
-            perturbed.pairs(route(perturbed.block_losses(P, BLOCK_OF, *arguments, u), scale, 1.5))
+            perturbed.pairs(
+                perturbed.routed(
+                    perturbed.block_losses(P, BLOCK_OF, *arguments, u), scale, 1.5, experts
+                )
+            )
             for u, scale in ((None, 0.3), (np.full(7, 0.3), 1.0))
         )
         np.testing.assert_allclose(one, other, rtol=1e-14)

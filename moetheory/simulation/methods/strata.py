@@ -16,8 +16,8 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.predictors.error_variances import error_cases, optimal_routed_losses
-from moetheory.predictors.perturbed_risks import UNCHANGED
+from moetheory.predictors.error_variances import error_cases
+from moetheory.predictors.perturbed_risks import UNCHANGED, optimal_routed_losses
 from moetheory.problem.estimators import Estimator, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -96,7 +96,7 @@ def error_deviations(estimator: Estimator, model: BlockModel, under: Perturbatio
     omega = model.label_noise_variance
     if routes_by_input(estimator):
         routed = optimal_routed_losses(estimator, model, under)
-        astray = routed.own_block + model.group_probabilities @ routed.routed_block
+        astray = routed.own_blocks + model.group_probabilities @ routed.routed_blocks
         return np.asarray(math.sqrt(2.0) * (omega + (routed.correct + astray) / 2.0))
     chances, variances, shifts = error_cases(estimator, model, under)
     # relative to the largest, so that no square overflows or underflows
