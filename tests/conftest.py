@@ -39,7 +39,7 @@ settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("ci")
 
 LEVEL = 1e-6  # family-wise, over at most COMPARISONS comparisons of the whole suite
-COMPARISONS = 250
+COMPARISONS = 300
 DETECTION = statistics.NormalDist().inv_cdf(0.9)
 
 

@@ -59,6 +59,7 @@ ONE_ESTIMATOR = {
     "risk of a fit": lambda: mt.risk(MOE, MODEL, samples=20),
     "risk under": lambda: mt.risk(DENSE, MODEL, under=ERASED),
     "risk of a fit under": lambda: mt.risk(MOE, MODEL, samples=20, under=ERASED, require="exact"),
+    "misclassification": lambda: mt.misclassification(MOE, MODEL, under=mt.Perturbation(2.0)),
     "excess_rate": lambda: mt.excess_rate(MOE, MODEL),
     "risk_distribution": lambda: mt.risk_distribution(MOE, MODEL, 20),
     "descent": lambda: mt.descent(DENSE, MODEL, [1, 5]),
@@ -73,6 +74,8 @@ NO_ESTIMATOR = {
     "moe_bound": lambda: mt.moe_bound(MODEL),
     "high_probability_bound": lambda: mt.high_probability_bound(MODEL, 20, 0.05),
     "routing_matrix": lambda: mt.routing_matrix(mt.Hard(), MODEL),
+    "best_assignment": lambda: mt.best_assignment(MODEL),
+    "best_assignment of fits": lambda: mt.best_assignment(MODEL, samples=40),
     "misrouting_bound": lambda: mt.misrouting_bound(MODEL),
     "sharp_snr_condition": lambda: mt.sharp_snr_condition(MODEL),
 }

@@ -108,6 +108,7 @@ PARAMETERS = {
     "part": (None, set()),
     "counts": ("fixed", set()),
     "method": (None, set()),
+    "loss": ("squared", set()),
     "require": (None, set()),
     "training": ("own", set()),
     "cost": ("iterations", set()),

@@ -89,6 +89,19 @@ def test_help_names_commands_options_and_exit_codes(run):
         (("risk", *SMALL, "--samples", "0,0,0"), "samples must be at least 1 in total, got 0"),
         (("sweep", "--model", "x.json"), "--over experts cannot be combined with --model"),
         (("sweep", "--experts", "4"), "--over experts cannot be combined with --experts"),
+        (("sweep", "--assignment", "0,0"), "--over experts cannot be combined with --assignment"),
+        (
+            ("sweep", "--over", "steps", "--loss", "sign"),
+            '--loss must be "squared" with --over steps, along which misclassification is not kn',
+        ),
+        (
+            ("sweep", "--over", "steps", "--experts", "2", "--shared"),
+            "with none beside, got moe(shared)",
+        ),
+        (
+            ("sweep", "--over", "samples", "--loss", "sign", "--replicates", "0"),
+            "estimators is known by simulation only; give --replicates, or run moetheory simulate",
+        ),
         (("sweep", "--csv", "no/such/folder.csv"), "no/such is not a directory"),
         (("sweep", "--figure", "a.gif"), "--figure must end in .png, .pdf, .svg, got a.gif"),
     ],

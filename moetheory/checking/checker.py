@@ -203,7 +203,7 @@ def _simulate_all(
             # the law of the errors knows what is rare
             warnings.simplefilter("ignore", RareGroupWarning)
             results[model, under] = simulate(
-                theorem.estimators,
+                theorem.estimators_for(model),
                 without_label_noise(model),
                 under=under(model),
                 replicates=size,

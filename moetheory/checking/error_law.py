@@ -54,9 +54,10 @@ class ErrorLaw:
         weights = np.asarray(claim.weights(model), dtype=np.float64)
         clean, under = without_label_noise(model), claim.under(model)
         _require_normal_errors(under, claim)
-        cases = [error_cases(each, clean, under or UNCHANGED) for each in theorem.estimators]
+        estimators = theorem.estimators_for(clean)
+        cases = [error_cases(each, clean, under or UNCHANGED) for each in estimators]
         chances, risks = cases[0].chances, np.stack([each.variances for each in cases])
-        shares, drawn = group_shares([clean], theorem.estimators, under), clean.group_probabilities
+        shares, drawn = group_shares([clean], estimators, under), clean.group_probabilities
         often = np.divide(drawn, shares, out=np.zeros_like(shares), where=shares > 0.0)
         # relative to the largest part of the mean, so that no square overflows or underflows
         terms = often[:, np.newaxis] * (weights[:, np.newaxis, np.newaxis] * risks)

@@ -22,6 +22,7 @@ from moetheory.problem.perturbation import Perturbation
 
 Side = Callable[[BlockModel], float]
 Under = Callable[[BlockModel], Perturbation | None]
+Estimators = tuple[Estimator, ...]
 T = TypeVar("T")
 
 
@@ -136,7 +137,7 @@ class Claim(_FoundByName):
         ties the expressions to them. Without ``symbolic`` there is no certificate.
     weights : callable, optional
         The simulation of fresh data that measures ``left``, as a weighted sum of the excess risks
-        of `Theorem.estimators`, one weight for each: with (dense, MoE)
+        of the theorem's estimators, one weight for each: with (dense, MoE)
         ``lambda model: (1.0, -1.0)`` is dense minus MoE. Without ``weights`` nothing of this kind
         is simulated.
     under : callable
@@ -255,8 +256,9 @@ class Theorem(_FoundByName):
         one, with unequal blocks, probabilities and variances; symmetry hides wrong formulas.
     otherwise : tuple of Claim
         Claims that hold without the assumptions and are checked when one fails.
-    estimators : tuple
-        The estimators that `Claim.weights` refer to, in this order.
+    estimators : tuple or callable
+        The estimators that `Claim.weights` refer to, in this order; or a function of the model
+        that returns them, if they hang on it.
     name : str
         The name of the theorem's file with dashes; set by the catalogue.
 
@@ -285,7 +287,7 @@ class Theorem(_FoundByName):
     claims: tuple[Claim, ...]
     example: Callable[[], BlockModel]
     otherwise: tuple[Claim, ...] = ()
-    estimators: tuple[Estimator, ...] = (Dense(), MoE())
+    estimators: Estimators | Callable[[BlockModel], Estimators] = (Dense(), MoE())
     name: str = ""
 
     def __repr__(self) -> str:
@@ -297,6 +299,10 @@ class Theorem(_FoundByName):
         for place in ("claims", "otherwise"):
             for index, claim in enumerate(getattr(self, place)):
                 claim.pickled_as(_part, self, place, index)
+
+    def estimators_for(self, model: BlockModel) -> Estimators:
+        """The estimators that are simulated for a model."""
+        return self.estimators(model) if callable(self.estimators) else self.estimators
 
     @property
     def symbolic(self) -> Mapping[str, tuple[Symbolic, ...]]:

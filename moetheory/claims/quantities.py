@@ -274,15 +274,20 @@ def direction(*, leaking: bool, interfering: bool = False) -> Direction:
     )
 
 
-def one_direction_model(values: Values) -> BlockModel:
-    """A model in which one coordinate alone has anything to predict."""
-    p, nu = values["p"], values.get("nu", 0.0)
+def one_direction_model(values: Values, others: Sequence[float] | None = None) -> BlockModel:
+    """A model in which one coordinate alone has anything to predict.
+
+    ``others`` are the probabilities of the groups without labels, of which there is one if they
+    are not given.
+    """
+    shares = [values["p"], *([1.0 - values["p"]] if others is None else others)]
+    zeros = [0.0] * (len(shares) - 1)
     return BlockModel(
-        [p, 1.0 - p],
-        [0, 1],
-        [values["lambda_"], 1.0],
-        [values["b"], 0.0],
+        shares,
+        range(len(shares)),
+        [values["lambda_"], *(1.0 for _ in zeros)],
+        [values["b"], *zeros],
         values["sigma2"],
-        leakage_variances=[nu, 0.0],
-        interference_variances=[values.get("kappa", 0.0), 0.0],
+        leakage_variances=[values.get("nu", 0.0), *zeros],
+        interference_variances=[values.get("kappa", 0.0), *zeros],
     )

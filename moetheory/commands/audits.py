@@ -8,7 +8,8 @@ from typing import Any
 
 from moetheory.auditing import Audit, audit
 from moetheory.commands import reports
-from moetheory.commands.options import Command, add_output, integer, numbers, real
+from moetheory.commands.option_types import integer, numbers, real
+from moetheory.commands.options import Command, add_output
 from moetheory.commands.outputs import (
     COMMENT,
     FIGURES,

@@ -13,7 +13,8 @@ from moetheory.checking.claim_rows import heading
 from moetheory.checking.verdicts import Verdict
 from moetheory.commands import check_reports, reports
 from moetheory.commands.inputs import given_model
-from moetheory.commands.options import Command, add_model, add_output, at_least
+from moetheory.commands.option_types import at_least
+from moetheory.commands.options import Command, add_model, add_output
 from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of

@@ -11,6 +11,7 @@ import numpy as np
 
 from moetheory.commands import reports
 from moetheory.commands.inputs import required_model
+from moetheory.commands.option_types import at_least, positive
 from moetheory.commands.options import (
     Command,
     add_model,
@@ -18,8 +19,6 @@ from moetheory.commands.options import (
     add_ridge,
     add_samples,
     add_step_size,
-    at_least,
-    positive,
 )
 from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text

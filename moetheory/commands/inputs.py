@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from moetheory.commands.options import law
+from moetheory.commands.option_types import law
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.common.errors import ArgumentError
 from moetheory.problem.estimators import MoE
@@ -120,7 +120,20 @@ def perturbation(
         return result
 
 
-def mixtures_with_gates(options: argparse.Namespace, ridge: float = 0.0) -> list[MoE]:
+def more_mixtures(options: argparse.Namespace, ridge: float = 0.0) -> list[MoE]:
+    """The mixtures of ``--gate``, ``--assignment`` and ``--shared``, each once."""
+    mixtures = _with_gates(options, ridge)
+    for experts in dict.fromkeys(options.assignment):
+        mixture = MoE(ridge=ridge, assignment=experts)
+        if mixture.label in [each.label for each in mixtures]:  # which long assignments may share
+            raise BadInputError(
+                f"--assignment must be given once for each label, got {mixture.label} twice"
+            )
+        mixtures.append(mixture)
+    return mixtures + [MoE(ridge=ridge, shared=True)] * options.shared
+
+
+def _with_gates(options: argparse.Namespace, ridge: float) -> list[MoE]:
     """The mixtures of ``--gate``, each once, without the one that the oracle routes."""
     gates = dict.fromkeys(gate for gate in options.gate if not isinstance(gate, Oracle))
     if not gates:

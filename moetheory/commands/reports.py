@@ -12,20 +12,24 @@ from moetheory.commands.provenance import versions
 from moetheory.common.arrays import IntArray
 from moetheory.common.text import number, rounded, table
 from moetheory.problem import model_json
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 
 SCHEMA = 1
 
 
-def simulation_table(results: Mapping[str, Mapping[str, Any]], width: int | None) -> str:
+def simulation_table(
+    results: Mapping[str, Mapping[str, Any]], width: int | None, loss: Loss = "squared"
+) -> str:
     """The table of a simulation, one row an estimator; medians where a variance is infinite."""
+    name = "risk" if loss == "squared" else "misclassification"
     heavy = any(row["sem"] == math.inf for row in results.values())
     rows = []
     for label, row in results.items():
         low, high = (rounded(end, row["sem"]) for end in row["interval"])
         cells = {
             "estimator": label,
-            "risk": rounded(row["mean"], row["sem"]),
+            name: rounded(row["mean"], row["sem"]),
             "sem": f"{row['sem']:.2g}",
             "95 % interval": f"{low} to {high}",
         }
@@ -34,7 +38,8 @@ def simulation_table(results: Mapping[str, Mapping[str, Any]], width: int | None
             cells["median"] = number(row["median"])
             cells["its 95 % interval"] = f"{low} to {high}"
         cells["theory"] = "-" if row["theory"] is None else number(row["theory"])
-        cells["exactness"] = row["exactness"] or "-"
+        if loss == "squared":  # of signs whatever is known is exact
+            cells["exactness"] = row["exactness"] or "-"
         cells["z"] = "-" if row["z"] is None else f"{row['z']:+.2f}"
         rows.append(cells | {"method": row["method"], "replicates": str(row["replicates"])})
     return table(list(rows[0]), [list(row.values()) for row in rows], width)

@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from moetheory.commands import reports
-from moetheory.commands.inputs import mixtures_with_gates, perturbation, required_model
+from moetheory.commands.inputs import more_mixtures, perturbation, required_model
+from moetheory.commands.option_types import at_least, part, positive
 from moetheory.commands.options import (
     Command,
-    add_gates,
+    add_loss,
+    add_mixtures,
     add_model,
     add_output,
     add_ridge,
     add_samples,
     add_test_time,
-    at_least,
-    part,
-    positive,
     test_time_options,
 )
 from moetheory.commands.outputs import require_different
@@ -34,12 +33,12 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import counts_of
 from moetheory.results.estimates import Estimate, Estimates
-from moetheory.results.risks import Risk
+from moetheory.results.risks import Misclassification, Risk
 from moetheory.simulation import simulate
 from moetheory.simulation.methods.route import METHODS, TEST_SAMPLES, TRAINING_SETS
 from moetheory.simulation.runs.checkpoint import merge_checkpoints
 from moetheory.simulation.runs.options import MEMORY
-from moetheory.sweeping import risk_if_known
+from moetheory.sweeping import closed_form_if_known
 
 MIB = 2**20
 
@@ -55,10 +54,10 @@ def run_simulate(options: argparse.Namespace) -> int:
             "moe": MoE(ridge=options.ridge),
         }
         estimators = list(both.values()) if options.only is None else [both[options.only]]
-        estimators += mixtures_with_gates(options, ridge=options.ridge)
+        estimators += more_mixtures(options, ridge=options.ridge)
         estimates = _simulated(estimators, model, under, options)  # refuses what cannot be
         theories = [
-            risk_if_known(estimator, model, options.samples, under)
+            closed_form_if_known(estimator, model, options.samples, under, options.loss)
             if options.counts == "fixed"  # formulas are for given counts
             else None
             for estimator in estimators
@@ -69,7 +68,7 @@ def run_simulate(options: argparse.Namespace) -> int:
         for estimator, estimate, theory in zip(estimators, estimates, theories, strict=True)
     }
     if options.json:
-        asked = {name: getattr(options, name) for name in ("samples", "counts", "part")}
+        asked = {name: getattr(options, name) for name in ("samples", "counts", "loss", "part")}
         show(
             reports.document(
                 "simulate",
@@ -82,7 +81,7 @@ def run_simulate(options: argparse.Namespace) -> int:
             )
         )
         return 0
-    show(reports.simulation_table(results, terminal.width()))
+    show(reports.simulation_table(results, terminal.width(), options.loss))
     show()
     if options.samples is not None:
         show(f"fitted on {_training_sets_in_words(model, options)}")
@@ -128,6 +127,7 @@ def _simulated(
                 model,
                 samples=options.samples,
                 under=under,
+                loss=options.loss,
                 counts=options.counts,
                 method=options.method,
                 replicates=options.replicates,
@@ -163,9 +163,12 @@ def _difference(estimates: Estimates) -> dict[str, Any]:
     }
 
 
-def _json_result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
+def _json_result(estimate: Estimate, theory: Risk | Misclassification | None) -> dict[str, Any]:
+    exactness, error = "exact", 0.0  # of a misclassification
+    if isinstance(theory, Risk):
+        exactness, error = theory.exactness, theory.error
     z = None  # unless theory is exact: its own error would count against the simulation
-    if theory is not None and theory.exactness == "exact" and estimate.sem < math.inf:
+    if theory is not None and exactness == "exact" and estimate.sem < math.inf:
         z = estimate.z(theory.value)
         rounding = 1e-12 * abs(theory.value)  # of a risk that is the same for every draw
         if estimate.sem <= rounding and abs(estimate.mean - theory.value) <= rounding:
@@ -178,8 +181,8 @@ def _json_result(estimate: Estimate, theory: Risk | None) -> dict[str, Any]:
         "median_interval": estimate.median_interval(),
         "per_group": estimate.per_group,
         "theory": theory and theory.value,
-        "exactness": theory and theory.exactness,
-        "error": theory and theory.error,
+        "exactness": theory and exactness,
+        "error": theory and error,
         "z": z,
         "method": estimate.method,
         "replicates": estimate.replicates,
@@ -197,7 +200,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", choices=("dense", "moe"), help="default both; mixtures of --gate are added"
     )
-    add_gates(parser)
+    add_mixtures(parser)
+    add_loss(parser, "squared errors (default), or how often the sign of the label is missed")
     add_ridge(parser)
     add_samples(parser, "fit on N training samples, again for every replicate")
     parser.add_argument(

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from moetheory.commands import reports
 from moetheory.commands.inputs import (
     descent_options,
     isotropic,
-    mixtures_with_gates,
+    more_mixtures,
     perturbation,
     require_counts,
     required_model,
 )
+from moetheory.commands.option_types import at_least, numbers
 from moetheory.commands.options import (
     Command,
     add_descent,
-    add_gates,
+    add_loss,
+    add_mixtures,
     add_model,
     add_output,
     add_samples,
     add_test_time,
-    at_least,
-    numbers,
     test_time_options,
 )
 from moetheory.commands.outputs import COMMENT, FIGURES, require_outputs, save
 from moetheory.commands.refusals import BadInputError, dashed, refusals
+from moetheory.commands.sweep_values import default_values, divisors
 from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal
 from moetheory.common.errors import NoClosedForm
@@ -45,8 +43,7 @@ from moetheory.results.tables import Sweep
 from moetheory.sweeping import sweep
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
-FIELDS = ("over", "columns", "replicates", "entropy")  # of the result, for JSON
-MOST_THRESHOLDS = 8  # around which sample sizes are denser
+FIELDS = ("over", "loss", "columns", "replicates", "entropy")  # of the result, for JSON
 QUANTITIES = (
     *("experts", "noise_variance", "samples", "steps"),
     *("leakage", "interference", "overlap"),
@@ -78,7 +75,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     ):
         first = source if isinstance(source, BlockModel) else source(values[0])
         require_counts(options, first.experts)
-        estimators: list[Estimator] = [Dense(), MoE(), *mixtures_with_gates(options)]
+        estimators: list[Estimator] = [Dense(), MoE(), *more_mixtures(options)]
         result = sweep(
             source,
             options.over,
@@ -87,6 +84,7 @@ def run_sweep(options: argparse.Namespace) -> int:
             samples=options.samples,
             under=perturbation(options, fixed, first.experts),
             drag=drag,
+            loss=options.loss,
             **descent_options(options),
             replicates=_number_of_replicates(options, dim),
             rng=options.seed,
@@ -111,8 +109,9 @@ def _in_words(result: Sweep) -> str:
     """What was drawn, in one line."""
     values, labels = result[result.over], [each.label for each in result.estimators]
     simulated = f"simulated with {result.replicates} replicates" if result.replicates else "theory"
+    what = "misclassification of " if result.loss == "sign" else ""
     return (
-        f"{', '.join(labels)} at {len(values)} values of {result.over}, "
+        f"{what}{', '.join(labels)} at {len(values)} values of {result.over}, "
         f"{min(values):g} to {max(values):g}: {simulated}"
     )
 
@@ -157,36 +156,9 @@ def _say_what_is_replaced(over: str, model: BlockModel) -> None:
         note(f"--over {over} replaces the {over} variances of the model")
 
 
-def default_values(over: str, model: BlockModel) -> list[Any]:
-    """The default values of the swept quantity, other than the number of experts."""
-    if over == "samples":
-        return sample_sizes(model)
-    if over == "steps":
-        return [int(t) for t in np.unique(np.rint(np.geomspace(1, 1000, 25)))]
-    noise, values = float(np.mean(model.noise_variance)) or 1.0, np.arange(11) / 10
-    match over:
-        case "noise_variance":
-            values = noise * np.logspace(-2, 2, 17)
-        case "test_noise_variance":
-            values = noise * np.logspace(-1, 2, 13)
-        case "leakage" | "interference" | "overlap":
-            values = np.arange(21) / 20
-        case "erasure":
-            values = np.arange(10) / 10
-        case "radius":
-            values = _largest_radius(model) * values
-    return list(values.tolist())
-
-
-def _largest_radius(model: BlockModel) -> float:
-    """The radius that changes the best label by twice the root of the risk of predicting zero."""
-    slope = float(np.linalg.norm(model.coefficients))
-    return 2.0 * math.sqrt(model.null_risk) / slope if slope > 0.0 else 1.0
-
-
 def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
-    for name in ("model", "experts"):
-        if getattr(options, name) is not None:
+    for name in ("model", "experts", "assignment"):
+        if getattr(options, name) not in (None, []):
             raise BadInputError(f"--over experts cannot be combined with --{name}")
     with refusals(options):
         dim = isotropic(options, experts=1, interference_variances=0.0).dim
@@ -204,17 +176,6 @@ def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], in
         return isotropic(options, experts=experts)
 
     return source, [int(value) for value in values], dim
-
-
-def divisors(number: int) -> list[int]:
-    """The divisors of a number above 0, in order.
-
-    >>> divisors(12)
-    [1, 2, 3, 4, 6, 12]
-    """
-    small = [k for k in range(1, math.isqrt(number) + 1) if number % k == 0]
-    large = [number // k for k in reversed(small) if k * k < number]
-    return small + large
 
 
 def _number_of_replicates(options: argparse.Namespace, dim: int) -> int | None:
@@ -243,26 +204,6 @@ def quantity(text: str) -> str:
     return text.replace("-", "_")
 
 
-def sample_sizes(model: BlockModel) -> list[int]:
-    """The default sizes of training sets, from d/8 to 8d and denser around the thresholds.
-
-    There are four sizes to the octave. The thresholds are n = d for dense and :math:`n_g = s_g`
-    for the experts. A risk is infinite up to one sample away from a threshold. The first and the
-    last such size and their neighbours are included (for the experts as far as counts follow
-    their shares), so that a figure shows the gap where it is.
-    """
-    d = model.dim
-    near = 2.0 ** np.arange(-6, -2)
-    sizes = [np.geomspace(d / 8, 8 * d, 25), d * (1 - near), d * (1 + near), d + np.arange(-2, 3)]
-    drawn = model.group_probabilities > 0.0
-    groups = np.stack([model.sizes[drawn], model.group_probabilities[drawn]], axis=1)
-    for s, p in np.unique(groups, axis=0)[:MOST_THRESHOLDS]:
-        below, above = math.floor((s - 2) / p), math.ceil((s + 2) / p)
-        sizes.append(np.array([below, below + 1, s / p, above - 1, above]))
-    rounded = np.unique(np.rint(np.concatenate(sizes)))
-    return [int(n) for n in rounded if max(1, d / 8) <= n <= 8 * d]
-
-
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--over",
@@ -288,7 +229,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "2 sqrt(risk of predicting zero)/|coefficients|",
     )
     add_model(parser, "an iso-parameter model unless --model is given")
-    add_gates(parser)
+    add_mixtures(parser)
+    add_loss(
+        parser,
+        "squared errors (default), or how often the sign of the label is missed, of which a "
+        "figure shows the accuracy",
+    )
     add_samples(parser, "estimators fitted on N training samples, not with --over samples")
     add_descent(parser, "with --over steps")
     add_test_time(parser)

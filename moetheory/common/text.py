@@ -18,6 +18,7 @@ from moetheory.common.validation import count
 
 LINES, COLUMNS = 10, 100  # of a repr, at most
 MOST_ROWS = 60  # of a table in a notebook
+UNLESS_DEFAULT = {"repr": "unless default"}  # metadata of a field: when a repr has it
 _ITEMS = 4  # of a sequence that are shown in a repr
 
 
@@ -146,6 +147,12 @@ def fits_screen(text: str) -> bool:
     return len(lines) <= LINES and all(len(line) <= COLUMNS for line in lines)
 
 
+def _is_shown(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether the repr of ``value`` has ``field``."""
+    left_out = field.metadata == UNLESS_DEFAULT and getattr(value, field.name) == field.default
+    return field.repr and not left_out
+
+
 def short_repr(value: Any) -> str:
     """The repr of a dataclass or named tuple on a screen: long arrays and texts are abridged.
 
@@ -157,7 +164,7 @@ def short_repr(value: Any) -> str:
     Place(steps=3, note='xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')
     """
     if dataclasses.is_dataclass(value):
-        names = [field.name for field in dataclasses.fields(value) if field.repr]
+        names = [each.name for each in dataclasses.fields(value) if _is_shown(each, value)]
     else:
         names = list(value._fields)
     text = ""

@@ -11,7 +11,7 @@ from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.sweep_curves import COLOURS, GATE_COLOURS
+from moetheory.figures.sweep_curves import COLOURS, VARIANT_COLOURS
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.results.estimates import student_quantile
 
@@ -31,7 +31,7 @@ class _Look(NamedTuple):
 _LOOKS = {
     "dense": _Look(COLOURS[Dense()], "-", "s", 6.0),
     "moe": _Look(COLOURS[MoE()], "-", "o", 4.5),
-    "moe(hard)": _Look(GATE_COLOURS[0], "-.", "^", 5.5),
+    "moe(hard)": _Look(VARIANT_COLOURS[0], "-.", "^", 5.5),
     "dense(tuned)": _Look(COLOURS[Dense()], ":", "x", 4.0),
     "moe(all)": _Look(COLOURS[MoE()], ":", "+", 5.0),
 }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.labels import NINETY_FIVE, literal
-from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
-from moetheory.problem.gates import Gate, Learned, Oracle, Soft
+from moetheory.problem.estimators import Dense, Estimator, MoE, one_each, routes_by_input
 from moetheory.results.estimates import student_quantile
 from moetheory.results.tables import Sweep
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 COLOURS: dict[Estimator, str] = {Dense(): "#b2432f", MoE(): "#1f5f8b"}
 _OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
-GATE_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
-_GATE_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
+VARIANT_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
+_VARIANT_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
 SYMBOLS = {
     "experts": "K",
     "noise_variance": r"$\sigma^2$",
@@ -48,12 +48,7 @@ class Curve:
 
     @property
     def name(self) -> str:
-        if self.gate is not None:
-            return _gate_in_words(self.gate, self.estimator.ridge)
-        if self.estimator == MoE():
-            among_gates = any(map(routes_by_input, self.sweep.estimators))
-            return "oracle gate" if among_gates else "mixture of experts"
-        return literal(self.estimator.label)
+        return name_in_legend(self.estimator, self.sweep.estimators)
 
     @property
     def name_with_error(self) -> str:
@@ -72,20 +67,20 @@ class Curve:
         return f"{self.name} infinite at {SYMBOLS.get(over, literal(over))} = {values}"
 
     @property
-    def gate(self) -> Gate | None:
-        """The gate that routes by the input, if there is one."""
-        found = self.estimator.gate if isinstance(self.estimator, MoE) else Oracle()
-        return None if isinstance(found, Oracle) else found
+    def is_variant(self) -> bool:
+        """Whether it is a mixture with another gate, with groups that share, or a shared expert."""
+        return routes_by_input(self.estimator) or not one_each(self.estimator)
 
     @property
     def colour(self) -> str:
-        if self.gate is not None:
-            return GATE_COLOURS[(self.order - 2) % len(GATE_COLOURS)]
+        if self.is_variant:
+            return VARIANT_COLOURS[(self.order - 2) % len(VARIANT_COLOURS)]
         return COLOURS.get(self.estimator, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
 
     @property
     def line(self) -> Any:
-        return "-" if self.gate is None else _GATE_LINES[(self.order - 2) % len(_GATE_LINES)]
+        # variants may coincide with what they derive from, which must be seen below
+        return _VARIANT_LINES[(self.order - 2) % len(_VARIANT_LINES)] if self.is_variant else "-"
 
     @property
     def x(self) -> NDArray[Any]:
@@ -93,7 +88,7 @@ class Curve:
 
     @property
     def theory(self) -> NDArray[Any]:
-        return self.sweep.theory(self.estimator)
+        return self._drawn(self.sweep.theory(self.estimator))
 
     @property
     def error(self) -> NDArray[Any] | None:
@@ -108,7 +103,9 @@ class Curve:
     def simulated(self) -> NDArray[Any]:
         """The simulated means; NaN where the expectation is infinite."""
         means = self.sweep.simulated(self.estimator)
-        return np.array([]) if means is None else np.where(np.isinf(self.theory), np.nan, means)
+        if means is None:
+            return np.array([])
+        return np.where(np.isinf(self.theory), np.nan, self._drawn(means))
 
     @property
     def lacks_formula(self) -> bool:
@@ -117,10 +114,14 @@ class Curve:
 
     @property
     def heights(self) -> NDArray[Any]:
-        """All finite risks, of theory and of simulations."""
+        """All finite heights, of theory and of simulations."""
         every = np.concatenate([self.theory, self.simulated])
         finite: NDArray[Any] = every[np.isfinite(every)]
         return finite
+
+    def _drawn(self, column: NDArray[Any]) -> NDArray[Any]:
+        """What is drawn of a column: of misclassifications the accuracy."""
+        return 1.0 - column if self.sweep.loss == "sign" else column
 
     def draw_theory(self, ax: Axes, look: Mapping[str, Any]) -> None:
         """Draw theory as a line; without theory, a thin line joins the simulations."""
@@ -142,8 +143,8 @@ class Curve:
             self.simulated,
             yerr=half,
             fmt=_MARKERS[self.order % len(_MARKERS)],
-            markersize=6.5 - 2.5 * self.order if self.order < 2 else 6 if self.gate else 4,
-            markerfacecolor="none" if self.order == 0 or self.gate else self.colour,
+            markersize=6.5 - 2.5 * self.order if self.order < 2 else 6 if self.is_variant else 4,
+            markerfacecolor="none" if self.order == 0 or self.is_variant else self.colour,
             capsize=3,
             color=self.colour,
             label=self.name_of_simulations,
@@ -186,17 +187,3 @@ class Curve:
         changes = np.flatnonzero(infinite[1:] != infinite[:-1])
         starts, stops = changes[::2], changes[1::2] - 1
         return list(zip(self.x[starts].tolist(), self.x[stops].tolist(), strict=True))
-
-
-def _gate_in_words(gate: Gate, ridge: float) -> str:
-    """The gate and the settings that are not the default, as an entry of a legend."""
-    match gate:
-        case Soft():
-            name, settings = "soft", [f"temperature {gate.temperature:g}"] * (gate != Soft())
-        case Learned():
-            name, settings = "learned", [f"{gate.samples} samples"] * (gate.samples is not None)
-            settings += [f"{gate.moments} moments"] * (gate.moments != "blocks")
-        case _:
-            name, settings = gate.label, []
-    settings += [f"ridge {str(ridge).removesuffix('.0')}"] * (ridge > 0.0)
-    return ", ".join([f"{name} gate", *settings])

@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
+from moetheory.formulas.expert_sums import ExpertSums
 from moetheory.formulas.sums import sum_over_others
 
 
@@ -190,36 +191,31 @@ def routed(
         Those of w; without them w is zero.
     """
 
-    def within(values: FloatArray) -> FloatArray:
-        """The sum over the other blocks of the same expert."""
-        return _sum_within(values, expert_of)
-
-    def elsewhere(values: FloatArray) -> FloatArray:
-        """The sum over the blocks of all other experts."""
-        return sum_over_others(_sum_by(values, expert_of))[..., expert_of]
-
-    passed = times(noise, losses.noise)
-    active, idle = losses.active, losses.inactive + passed
-    correct = active + within(losses.inactive) + times(noise, _total(losses.noise, expert_of))
-    gain = _total(losses.noise_gain, expert_of)
+    served, passed = ExpertSums(expert_of), times(noise, losses.noise)
+    correct = losses.active + served.others(losses.inactive)
+    correct = correct + times(noise, served.total(losses.noise))
+    drags, idle = times(drag**2, losses.drag_gain), losses.inactive + passed
+    gain = served.total(losses.noise_gain)
     if losses.interference.any():
-        correct = correct + within(losses.interference)
+        correct = correct + served.others(losses.interference)
         idle = idle + losses.interference
+    if served.experts == 1:
+        nothing = np.zeros_like(gain)
+        return RoutedLosses(expert_of, correct, drags, nothing, nothing, nothing[..., :1], gain)
     missed, unseen = losses.null_active, losses.null_inactive
     if shared is not None:
         passed = times(noise, shared.noise)
         missed, unseen = shared.active + passed, shared.inactive + passed
         if shared.interference.any():
             unseen = unseen + shared.interference
-        gain = gain + elsewhere(shared.noise_gain)
-    drags = times(drag**2, losses.drag_gain)
+        gain = gain + served.elsewhere(shared.noise_gain)
     return RoutedLosses(
         expert_of=expert_of,
-        correct=correct + elsewhere(unseen),
+        correct=correct + served.elsewhere(unseen),
         drag=drags,
-        own_blocks=missed + within(unseen),
-        routed_blocks=_total(idle, expert_of) + drags,
-        other_blocks=_sum_by(unseen, expert_of),
+        own_blocks=missed + served.others(unseen),
+        routed_blocks=served.total(idle) + drags,
+        other_blocks=served.by_expert(unseen),
         noise_gain=gain,
     )
 
@@ -235,18 +231,20 @@ def excess(routed: RoutedLosses, confusion: FloatArray | None) -> FloatArray:
     """
     if confusion is None:
         return routed.correct
+    served = ExpertSums(routed.expert_of)
     same = routed.expert_of[:, np.newaxis] == routed.expert_of
-    served, wrong = np.where(same, confusion, 0.0), np.where(same, 0.0, confusion)
-    dragged = served - np.diag(np.diagonal(served))
+    right, wrong = np.where(same, confusion, 0.0), np.where(same, 0.0, confusion)
+    found = times(right.sum(axis=-1), routed.correct)
+    if not served.one_each:
+        found = found + _means(right - np.diag(np.diagonal(right)), routed.drag)
+    if served.experts == 1:
+        return found
     # [i, e]: how often the blocks of e are neither those of the expert of i nor of that it meets
-    neither = sum_over_others(_sum_by(wrong, routed.expert_of))
+    neither = sum_over_others(served.by_expert(wrong))
     np.put_along_axis(neither, routed.expert_of[:, np.newaxis], 0.0, axis=1)
+    found = found + times(wrong.sum(axis=-1), routed.own_blocks)
     return np.asarray(
-        times(served.sum(axis=-1), routed.correct)
-        + _means(dragged, routed.drag)
-        + times(wrong.sum(axis=-1), routed.own_blocks)
-        + _means(wrong, routed.routed_blocks)
-        + np.matvec(neither, routed.other_blocks)
+        found + _means(wrong, routed.routed_blocks) + np.matvec(neither, routed.other_blocks)
     )
 
 
@@ -315,28 +313,6 @@ def _means(weights: FloatArray, values: FloatArray) -> FloatArray:
     infinite = np.isinf(values)
     finite = np.matvec(weights, np.where(infinite, 0.0, values))
     return np.where(np.matvec(weights, infinite * 1.0) > 0.0, np.inf, finite)
-
-
-def _sum_by(values: FloatArray, expert_of: IntArray) -> FloatArray:
-    """Sums of values (..., K) over the groups that each expert serves, (..., E)."""
-    if np.array_equal(expert_of, np.arange(len(expert_of))):
-        return values
-    return block_sums(values, expert_of)
-
-
-def _total(values: FloatArray, expert_of: IntArray) -> FloatArray:
-    """The sum over all groups that the expert of a group serves, (..., K)."""
-    return _sum_by(values, expert_of)[..., expert_of]
-
-
-def _sum_within(values: FloatArray, expert_of: IntArray) -> FloatArray:
-    """The sum over the other groups that the expert of a group serves, (..., K)."""
-    sums = np.zeros_like(values)
-    served = np.bincount(expert_of)
-    for expert in np.flatnonzero(served > 1):
-        own = expert_of == expert
-        sums[..., own] = sum_over_others(values[..., own])
-    return sums
 
 
 def times(factor: Any, values: FloatArray) -> FloatArray:

@@ -3,7 +3,13 @@
 Leading axes count replicates; no product or factorisation spans two of them.
 """
 
-from moetheory.kernels.expert_fits import ExpertData, expert_data, expert_fits
+from moetheory.kernels.expert_fits import (
+    ExpertData,
+    JointFits,
+    expert_data,
+    expert_fits,
+    joint_fits,
+)
 from moetheory.kernels.expert_law import draw_expert_law, expert_law_fits
 from moetheory.kernels.gate_weights import (
     QuadraticForms,
@@ -15,6 +21,7 @@ from moetheory.kernels.gate_weights import (
     log_variance_ratios,
     one_hot,
     oracle_losses,
+    pooled_scores,
     posterior,
     score_terms,
     set_apart,
@@ -36,6 +43,7 @@ from moetheory.kernels.least_squares import (
     normal_fits,
     ridge_fit,
 )
+from moetheory.kernels.predictions import Route, prediction_errors, sign_mistakes
 from moetheory.kernels.sampling import (
     BlockEntries,
     Inputs,
@@ -43,7 +51,6 @@ from moetheory.kernels.sampling import (
     draw_inputs,
     draw_training_sets,
     group_variances,
-    prediction_errors,
     scale_noise,
 )
 from moetheory.kernels.strata import LEAST, SPARE, StratifiedMean, stratified_mean, stratum_counts
@@ -58,7 +65,9 @@ __all__ = [
     "BlockEntries",
     "ExpertData",
     "Inputs",
+    "JointFits",
     "QuadraticForms",
+    "Route",
     "Spectrum",
     "StepSizes",
     "StratifiedMean",
@@ -81,6 +90,7 @@ __all__ = [
     "gate_losses",
     "group_risks",
     "group_variances",
+    "joint_fits",
     "least_squares",
     "log_probabilities",
     "log_variance_ratios",
@@ -88,12 +98,14 @@ __all__ = [
     "one_hot",
     "optimal_step_sizes",
     "oracle_losses",
+    "pooled_scores",
     "posterior",
     "prediction_errors",
     "ridge_fit",
     "scale_noise",
     "score_terms",
     "set_apart",
+    "sign_mistakes",
     "spectrum",
     "stratified_mean",
     "stratum_counts",

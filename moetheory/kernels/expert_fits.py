@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.kernels.least_squares import ridge_fit
+from moetheory.kernels.least_squares import least_squares, ridge_fit
 
 
 def expert_fits(
@@ -37,6 +37,53 @@ def expert_fits(
     for _, sets, own, rows, targets in expert_data(features, labels, groups, block_of, experts):
         fits[np.ix_(sets, own)] = ridge_fit(rows, targets, ridge)
     return fits
+
+
+class JointFits(NamedTuple):
+    """Fits of experts beside a shared one: what inputs meet, (R, d) each.
+
+    Attributes
+    ----------
+    own : (R, d) array
+        On the coordinates of the expert of the input: those of both experts together.
+    shared : (R, d) array
+        On all other coordinates: those of the shared expert.
+    """
+
+    own: FloatArray
+    shared: FloatArray
+
+
+def joint_fits(
+    features: FloatArray,
+    labels: FloatArray,
+    groups: IntArray,
+    block_of: IntArray,
+    experts: int,
+    ridge: float,
+) -> JointFits:
+    r"""Experts :math:`u_e` and a shared expert w that sees all coordinates, fitted jointly.
+
+    .. math:: \min_{w,u}\; \frac1n\sum_i\big(y_i - \bar x_i^\top w
+              - \bar x_{i,e(i)}^\top u_{e(i)}\big)^2
+              + \mu\|w\|^2 + \mu\sum_e\frac{n_e}n\|u_e\|^2,
+
+    for :math:`\mu = 0` the solution of minimum norm: least squares on 2d coordinates, of which
+    the second d are those of the own expert and zero elsewhere. Parameters as for `expert_fits`.
+    """
+    own = block_of == groups[..., np.newaxis]
+    design = np.concatenate([features, np.where(own, features, 0.0)], axis=2)
+    sets, rows, dim = features.shape
+    if ridge > 0.0:
+        counts = np.count_nonzero(groups[..., np.newaxis] == np.arange(experts), axis=1)
+        # an expert without samples is zero for any penalty above zero
+        penalties = ridge * np.maximum(counts, 1)[:, block_of]
+        both = np.concatenate([np.full((sets, dim), ridge * rows), penalties], axis=1)
+        penalty_rows = np.sqrt(both)[:, np.newaxis] * np.eye(2 * dim)
+        design = np.concatenate([design, penalty_rows], axis=1)
+        labels = np.concatenate([labels, np.zeros((sets, 2 * dim))], axis=1)
+    fits = least_squares(design, labels)
+    return JointFits(fits[:, :dim] + fits[:, dim:], fits[:, :dim])
 
 
 class ExpertData(NamedTuple):

@@ -134,6 +134,17 @@ def decided_scores(scores: FloatArray, certain: BoolArray, impossible: BoolArray
     return np.where(certain.any(axis=0), decided, possible)
 
 
+def pooled_scores(scores: FloatArray, expert_of: IntArray) -> FloatArray:
+    r"""Log scores of experts, :math:`\log\sum_{j\in e}W_j`, (E, n), from those of groups (K, n).
+
+    ``expert_of`` (K,) names the expert of each group, 0 to E-1.
+    """
+    order = np.argsort(expert_of, kind="stable")
+    starts = np.flatnonzero(np.diff(expert_of[order], prepend=-1))
+    pooled: FloatArray = np.logaddexp.reduceat(scores[order], starts, axis=0)
+    return pooled
+
+
 def posterior(scores: FloatArray, temperature: float = 1.0) -> Weights:
     r"""Weights :math:`\propto W_j^{1/T}` from log scores (K, n), each column with a finite one."""
     highest = scores.max(axis=0)

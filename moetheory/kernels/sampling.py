@@ -1,15 +1,12 @@
-"""Groups, inputs and training sets drawn from a block model, and errors of predictions."""
+"""Groups, inputs and training sets drawn from a block model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-
-Router = Callable[[FloatArray], FloatArray]
 
 
 def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatArray) -> IntArray:
@@ -27,6 +24,8 @@ class BlockEntries(NamedTuple):
 
     Attributes
     ----------
+    blocks : (rows,) integer array
+        The block of each row.
     flat : integer array
         Their indices in the array as a vector.
     columns : integer array
@@ -35,6 +34,7 @@ class BlockEntries(NamedTuple):
         Position in ``flat`` of the first entry of each row.
     """
 
+    blocks: IntArray
     flat: IntArray
     columns: IntArray
     starts: IntArray
@@ -46,7 +46,7 @@ class BlockEntries(NamedTuple):
         flat = np.flatnonzero(block_of == blocks[:, np.newaxis])
         sizes = np.bincount(block_of)[blocks]
         columns = flat - np.repeat(np.arange(0, rows * dim, dim), sizes)
-        return cls(flat, columns, np.cumsum(sizes) - sizes)
+        return cls(blocks, flat, columns, np.cumsum(sizes) - sizes)
 
     def sums(self, values: FloatArray) -> FloatArray:
         """The sum of ``values``, one for each entry, in each row, (rows,)."""
@@ -120,49 +120,6 @@ def scale_noise(
     active = entries[own.flat] * deviations[own.columns]
     noise *= np.sqrt(noise_variance + interference_variances)
     entries[own.flat] = active
-
-
-def prediction_errors(
-    inputs: Inputs,
-    block_of: IntArray,
-    predictors: FloatArray,
-    routed: tuple[bool | Router, ...],
-) -> FloatArray:
-    r"""Errors :math:`y - f(\bar x)`, shape (E, rows); absolute errors after a worst-case shift.
-
-    Parameters
-    ----------
-    inputs : Inputs
-    block_of : (d,) integer array
-    predictors : (E, d) array
-        Coefficients of E linear predictors.
-    routed : E booleans or functions
-        Whether a predictor looks only at the block that the oracle names. A function weighs the
-        parts of the prediction that come from the blocks: (rows, d) features → (K, rows).
-    """
-    features, labels, entries, radius = inputs
-    shown = features.reshape(-1)[entries.flat] if True in routed else features[:0]
-
-    def prediction(weights: FloatArray, route: bool | Router) -> FloatArray:
-        if callable(route):
-            shares = route(features)[block_of, np.arange(len(labels))[:, np.newaxis]]
-            found: FloatArray = np.vecdot(features * shares, weights)
-        elif route:
-            found = entries.sums(shown * weights[entries.columns])
-        else:
-            found = np.vecdot(features, weights)
-        return found
-
-    def worst(errors: FloatArray, weights: FloatArray, route: bool | Router) -> FloatArray:
-        squares = np.square(weights)
-        gain = entries.sums(squares[entries.columns]) if route else squares.sum()
-        return np.abs(errors) + radius * np.sqrt(gain)
-
-    pairs = list(zip(predictors, routed, strict=True))
-    errors = [labels - prediction(*pair) for pair in pairs]
-    if radius:
-        errors = [worst(each, *pair) for each, pair in zip(errors, pairs, strict=True)]
-    return np.stack(errors)
 
 
 def group_variances(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moetheory.common.arrays import IntArray
 from moetheory.formulas.sums import sum_over_others
@@ -70,6 +71,20 @@ def expert_problems(estimator: Estimator, model: BlockModel) -> list[ExpertProbl
             strict=True,
         )
     ]
+
+
+def expert_problem(groups: NDArray[np.bool_], model: BlockModel) -> ExpertProblem:
+    """The problem of one expert that serves ``groups``, a mask (K,).
+
+    >>> model = BlockModel.isotropic(12, 3, noise_variance=1.0)
+    >>> expert_problem(np.array([True, False, True]), model).model.group_probabilities
+    array([0.5, 0.5])
+    """
+    seen = groups[model.block_of]
+    unseen = float((model.coefficients**2 * model.leakage_variances)[~seen].sum())
+    served, coordinates = np.flatnonzero(groups), np.flatnonzero(seen)
+    problem = part(model, served, coordinates, model.label_noise_variance + unseen)
+    return ExpertProblem(served, coordinates, problem, unseen)
 
 
 def _members(experts: IntArray) -> list[IntArray]:

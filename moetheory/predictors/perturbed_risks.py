@@ -102,11 +102,11 @@ def block_losses(
         mean,
         coefficient_error,
         variance,
-        *_test_noise(model, under)[1:],
+        *noise_under(model, under)[1:],
     )
 
 
-def _test_noise(model: BlockModel, under: Perturbation) -> tuple[float, Any, Any]:
+def noise_under(model: BlockModel, under: Perturbation) -> tuple[float, Any, Any]:
     """The scale of the test noise, its units, and the interference at test time.
 
     One noise variance is a scale, in which all have the unit 1 (None); several have the scale 1.
@@ -139,7 +139,7 @@ def correlated_blocks(model: BlockModel, under: Perturbation) -> NDArray[np.bool
 
 def _test_variances(model: BlockModel, under: Perturbation) -> tuple[Any, ...]:
     """The variances of which `erasure.erased` needs to know whether coordinates are correlated."""
-    _, units, interference = _test_noise(model, under)
+    _, units, interference = noise_under(model, under)
     clean = model.signal_variances, model.leakage_variances
     return *clean, 1.0 if units is None else units, interference
 
@@ -191,7 +191,7 @@ def _routed(
     shared: BlockLosses | None = None,
 ) -> RoutedLosses:
     """The losses of inputs of each group, taken for each group, with test noise and drag."""
-    noise, _, _ = _test_noise(model, under)
+    noise, _, _ = noise_under(model, under)
     return perturbed.routed(losses, noise, under.drag, experts_of(estimator, model), shared)
 
 
@@ -214,3 +214,25 @@ def perturbed_excess(
     if under.erasure:
         losses = erasure.erased(losses, under.erasure, added_by_erasure)
     return routed_excess(_routed(losses, estimator, model, under), model, under)
+
+
+def fit_excess(
+    estimator: Estimator,
+    model: BlockModel,
+    under: Perturbation,
+    fits: FloatArray,
+    coefficients: FloatArray,
+    shared_fits: FloatArray | None = None,
+) -> FloatArray:
+    """Excess risk given the group, (..., K), of given coefficients under a perturbation.
+
+    An input meets ``fits`` (..., d) on the blocks of its expert, and off them ``shared_fits``
+    (..., d), or zero. ``coefficients`` are the true ones.
+    """
+
+    def losses(fit: FloatArray) -> BlockLosses:
+        found = block_losses(model, under, fit, coefficients - fit, coefficients=coefficients)
+        return _erased(found, model, under, fit)
+
+    shared = None if shared_fits is None else losses(shared_fits)
+    return routed_excess(_routed(losses(fits), estimator, model, under, shared), model, under)

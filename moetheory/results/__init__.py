@@ -1,16 +1,19 @@
 """Results of the public functions: risks, estimates, risks along descent, tables."""
 
+from moetheory.results.assignments import BestAssignment
 from moetheory.results.descents import Contraction, Descent, DescentEstimate
 from moetheory.results.estimates import Estimate, Estimates
-from moetheory.results.risks import Risk, RoutingMatrix
+from moetheory.results.risks import Misclassification, Risk, RoutingMatrix
 from moetheory.results.tables import Sweep
 
 __all__ = [
+    "BestAssignment",
     "Contraction",
     "Descent",
     "DescentEstimate",
     "Estimate",
     "Estimates",
+    "Misclassification",
     "Risk",
     "RoutingMatrix",
     "Sweep",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import overload
 
 import numpy as np
@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError
 from moetheory.common.frozen import Frozen
-from moetheory.common.text import html_table, with_error
+from moetheory.common.text import UNLESS_DEFAULT, html_table, with_error
 from moetheory.common.validation import index, number, vector
+from moetheory.problem.losses import Loss
 from moetheory.results.risks import Risk
 
 
@@ -43,6 +44,8 @@ class Estimate(Frozen):
     skewness : float
         The skewness of the mean as it was observed, up to 1000 replicates; 0 beyond, where it
         hardly counts.
+    loss : {"squared", "sign"}
+        What the risk is the mean of: squared errors, or wrong signs.
     """
 
     mean: float
@@ -54,6 +57,7 @@ class Estimate(Frozen):
     values: FloatArray | None = None
     degrees: float | None = None
     skewness: float = 0.0
+    loss: Loss = field(default="squared", metadata=UNLESS_DEFAULT)
 
     def __float__(self) -> float:
         return self.mean
@@ -155,6 +159,8 @@ class Estimates(Frozen, Sequence[Estimate]):
         mean and the standard error of the estimates.
     degrees : (E,) array, optional
         Degrees of freedom of each standard error; ``replicates`` - 1 if not given.
+    loss : {"squared", "sign"}
+        What the risks are the means of: squared errors, or wrong signs.
     """
 
     means: FloatArray
@@ -167,6 +173,7 @@ class Estimates(Frozen, Sequence[Estimate]):
     infinite: np.ndarray[tuple[int], np.dtype[np.bool_]]
     values: tuple[FloatArray, ...] | None = None
     degrees: FloatArray | None = None
+    loss: Loss = field(default="squared", metadata=UNLESS_DEFAULT)
 
     def __post_init__(self) -> None:
         if self.degrees is None:
@@ -208,6 +215,7 @@ class Estimates(Frozen, Sequence[Estimate]):
             values=self._values(w, members) if self.infinite.any() else None,
             degrees=float(self.degrees[members].min()),
             skewness=self._skewness(w, members, sem),
+            loss=self.loss,
         )
 
     def difference(self, i: int, j: int) -> Estimate:

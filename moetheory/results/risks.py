@@ -1,4 +1,4 @@
-"""Theoretical results: risks and routing matrices."""
+"""Theoretical results: risks, misclassifications and routing matrices."""
 
 from __future__ import annotations
 
@@ -43,6 +43,35 @@ class Risk(Frozen):
     per_group: FloatArray
     exactness: Exactness = "exact"
     error: float = 0.0
+
+    def __float__(self) -> float:
+        return self.value
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Misclassification(Frozen):
+    """The probability that a prediction has the wrong sign, in theory.
+
+    Attributes
+    ----------
+    value : float
+        The probability that the signs of prediction and label differ.
+    per_group : (K,) array
+        The same probability given the group; NaN for a group that is never drawn and whose labels
+        do not vary.
+
+    Notes
+    -----
+    ``float(misclassification)`` is ``misclassification.value``.
+    """
+
+    value: float
+    per_group: FloatArray
+
+    @property
+    def accuracy(self) -> float:
+        """The probability that the sign is right, 1 - ``value``."""
+        return 1.0 - self.value
 
     def __float__(self) -> float:
         return self.value

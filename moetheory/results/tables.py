@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TextIO
 
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from moetheory.common.files import replacing
 from moetheory.common.frozen import Frozen
 from moetheory.common.validation import file_path, shown
 from moetheory.problem.estimators import Estimator, checked_estimator
+from moetheory.problem.losses import Loss
 
 
 class Columns(Frozen):
@@ -75,7 +76,7 @@ def column_names(estimator: Estimator) -> ColumnNames:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep(Columns):
-    """A table of excess risks over the values of one quantity.
+    """A table of excess risks, or of misclassifications, over the values of one quantity.
 
     Attributes
     ----------
@@ -86,13 +87,16 @@ class Sweep(Columns):
         no formula is known; ``<estimator>_error``: estimate of the error, if any of these
         risks is only asymptotic, and 0 where a risk is exact; ``<estimator>_simulated`` and
         ``<estimator>_sem`` where the risk was simulated; ``bound``: upper bound on the excess
-        risk of ``MoE()`` at infinitely many samples, tested as trained.
+        risk of ``MoE()`` at infinitely many samples, tested as trained. With the loss "sign",
+        misclassifications in place of excess risks, and no bound.
     replicates : int
         The training sets or test samples of each simulated number; 0 without simulation.
     entropy : int or None
         The seed that repeats the simulations.
     estimators : tuple of Dense or MoE
         The estimators, in the order of their columns.
+    loss : {"squared", "sign"}
+        What the estimators are judged by.
 
     Examples
     --------
@@ -108,12 +112,13 @@ class Sweep(Columns):
     replicates: int
     entropy: int | None
     estimators: tuple[Estimator, ...] = ()
+    loss: Loss = field(default="squared", metadata=text.UNLESS_DEFAULT)
 
     def __len__(self) -> int:
         return len(self.columns[self.over])
 
     def theory(self, estimator: Estimator) -> NDArray[Any]:
-        """The excess risks of ``estimator`` in theory."""
+        """The excess risks, or misclassifications, of ``estimator`` in theory."""
         return self.columns[self._names(estimator).theory]
 
     def error(self, estimator: Estimator) -> NDArray[Any] | None:
@@ -121,11 +126,11 @@ class Sweep(Columns):
         return self.columns.get(self._names(estimator).error)
 
     def simulated(self, estimator: Estimator) -> NDArray[Any] | None:
-        """The simulated excess risks of ``estimator``; None without simulation."""
+        """What was simulated of ``estimator``; None without simulation."""
         return self.columns.get(self._names(estimator).simulated)
 
     def sem(self, estimator: Estimator) -> NDArray[Any] | None:
-        """The standard errors of the simulated risks of ``estimator``; None without simulation."""
+        """The standard errors of what was simulated of ``estimator``; None without simulation."""
         return self.columns.get(self._names(estimator).sem)
 
     def _names(self, estimator: Estimator) -> ColumnNames:

@@ -7,13 +7,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import IntArray
-from moetheory.common.errors import ArgumentError, Call, HeavyTailWarning, Mention
+from moetheory.common.errors import ArgumentError, Call, HeavyTailWarning, Mention, NoClosedForm
 from moetheory.common.validation import choice, regular_array
 from moetheory.predictors.perturbed_risks import require_defined_perturbation, require_normal_errors
-from moetheory.problem.estimators import Estimator, checked_estimator, routes_by_input
+from moetheory.predictors.sign_errors import fit_sign_errors, require_signs
+from moetheory.problem.estimators import Dense, Estimator, checked_estimator, routes_by_input
+from moetheory.problem.losses import Loss, checked_loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, checked_counts, counts_of
@@ -68,14 +71,37 @@ def checked_under(
     model: BlockModel,
     samples: ArrayLike | None,
     instead: object = Call("simulate without samples, which tests on data"),
+    loss: Loss = "squared",
 ) -> Perturbation | None:
     """``under``, checked to be defined for all estimators and, for fits, to have a closed form."""
     if under is not None:
         for estimator in estimators:
             require_defined_perturbation(under, estimator, model)
         if samples is not None:
+            if loss == "sign":
+                _require_normal_predictions(under, instead)
             require_normal_errors(under, instead)
     return under
+
+
+def _require_normal_predictions(under: Perturbation, instead: object) -> None:
+    """Refuse what makes predictions of fits other than normal, given the group."""
+    if under.erasure or under.radius or under.noise is not None:
+        raise NoClosedForm(
+            "how often the sign of fits is wrong is known for normal noise, without erasure and "
+            "without a worst-case shift, got ",
+            under,
+            "; ",
+            instead,
+        )
+
+
+def checked_loss_for(loss: Any, models: Sequence[BlockModel]) -> Loss:
+    """``loss`` itself; the labels of all groups must have a sign where signs are compared."""
+    if checked_loss(loss) == "sign":
+        for model in models:
+            require_signs(fit_sign_errors(Dense(), model, None, np.zeros(model.dim)), model)
+    return checked_loss(loss)
 
 
 def checked_samples(
@@ -161,9 +187,10 @@ def heavy_tails(
     samples: IntArray | None,
     counts: Counts,
     under: Perturbation | None,
+    loss: Loss,
 ) -> list[HeavyTail | None]:
     """The heavy tail of the risk of every estimator, or None, model by model."""
-    if samples is None:
+    if samples is None or loss == "sign":
         return [None] * (len(models) * len(estimators))
     return [
         heavy_tail(estimator, model, samples, counts, under)

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG, entropy_of
-from moetheory.problem.estimators import Estimator
+from moetheory.problem.estimators import Estimator, simplest
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, checked_replicates
@@ -20,6 +21,7 @@ from moetheory.results.estimates import Estimate, Estimates
 from moetheory.simulation.arguments import (
     ProblemKeywords,
     checked_estimators,
+    checked_loss_for,
     checked_models,
     checked_samples,
     checked_training_samples,
@@ -32,7 +34,11 @@ from moetheory.simulation.arguments import (
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
-from moetheory.simulation.rare_events import warn_of_rare_errors, warn_of_rare_groups
+from moetheory.simulation.rare_events import (
+    warn_of_rare_errors,
+    warn_of_rare_groups,
+    warn_of_rare_mistakes,
+)
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.chunks import Run
@@ -44,6 +50,7 @@ class SimulateKeywords(ProblemKeywords, total=False):
     """The keyword arguments of `simulate`."""
 
     samples: ArrayLike | None
+    loss: Loss
 
 
 @overload
@@ -69,6 +76,7 @@ def simulate(
     samples: ArrayLike | None = None,
     under: Perturbation | None = None,
     counts: Counts = "fixed",
+    loss: Loss = "squared",
     method: Method | None = None,
     replicates: int | None = None,
     target_sem: float | None = None,
@@ -88,8 +96,9 @@ def simulate(
     of the router and 32 such inputs, or K if there are more groups. Groups are strata: each gets
     two inputs at least, the rest in proportion to :math:`p_g` times the standard deviation of
     its squared errors in theory, so that a rare group that carries the risk is not missed. With
-    ``under`` it averages squared errors for all gates: every input that is drawn meets the
-    perturbation before it is routed.
+    ``under``, and for experts that serve several groups or have a shared one beside them, it
+    averages squared errors for all gates: every input that is drawn meets the perturbation before
+    it is routed.
 
     With ``samples``: averages the true risks of estimators fitted on training sets. A replicate
     is one training set. Dense is fitted on all n samples,
@@ -97,7 +106,10 @@ def simulate(
     .. math:: \hat\beta = \arg\min_\beta \tfrac1n\|\bar X\beta - y\|^2 + \mu\|\beta\|^2,
 
     expert g on the :math:`n_g` samples of its group and the coordinates of its block; with
-    :math:`\mu = 0` it is the solution of minimum norm, without samples zero. Training sets are
+    :math:`\mu = 0` it is the solution of minimum norm, without samples zero. An expert that serves
+    several groups has the samples and the blocks of all of them. A shared expert w and the others,
+    :math:`u_e`, are fitted jointly, with the penalty
+    :math:`\mu\|w\|^2 + \mu\sum_e\tfrac{n_e}n\|u_e\|^2`. Training sets are
     drawn as what the fit depends on, which does not grow with n, and nothing is tested on data:
     the risk of a fit is the quadratic form
 
@@ -106,8 +118,14 @@ def simulate(
 
     :math:`S_{gm}` the clean variance (:math:`\lambda_m` on block g, :math:`\nu_m` off it),
     :math:`N_{gm}` that of the noise (:math:`n_m` on, :math:`n_m+\kappa_m` off) and
-    :math:`\hat\beta_g` what an input of group g meets: :math:`\hat\beta`, or expert g on its
-    block and zero off it; with ``under`` the one that it becomes there (docs/theory.md §7).
+    :math:`\hat\beta_g` what an input of group g meets: :math:`\hat\beta`, or its expert on the
+    blocks of this expert and zero, or w, off them; with ``under`` the one that it becomes there
+    (docs/theory.md §7).
+
+    With ``loss="sign"`` the estimate is the probability that the prediction has not the sign of
+    the label: signs are compared on fresh test samples, a prediction of zero counts one half, and
+    groups get their share :math:`p_g` of the inputs. With ``samples`` it is the mean of the
+    `misclassification` of each fit, in closed form.
 
     Parameters
     ----------
@@ -122,14 +140,18 @@ def simulate(
     counts : {"fixed", "multinomial"}
         How many of n samples a group gets: :math:`n_g \approx p_g n` by largest remainder in
         every training set, or drawn anew for each.
+    loss : {"squared", "sign"}
+        What is averaged: squared errors, or mistakes of sign.
     method : {"population", "identity", "law", "statistics", "data"}, optional
-        None: the cheapest way for each. Without ``samples``: squared errors ("population") or
-        risks given the squares ("identity"), for all estimators. With ``samples``: "law": experts
-        without ridge, their coefficients drawn from their law, about 1 number a coordinate.
+        None: the cheapest way for each. Without ``samples``: losses on test samples
+        ("population") or risks given the squares ("identity": squared errors, one expert a
+        group), for all estimators. With ``samples``: "law": experts without ridge, one a group,
+        their coefficients drawn from their law, about 1 number a coordinate.
         "statistics": rows that have the normal equations of the training set in law, at most
-        2 d for dense (strict blocks without interference) and :math:`s_g` for an expert.
-        "data": every sample, which is what all estimators then share, so that their differences
-        are paired.
+        2 d for dense (strict blocks without interference) and :math:`s_g` for an expert; an
+        expert that serves several groups is dense on these. "data": every sample, which is what
+        all estimators then share, so that their differences are paired. With a shared expert, and
+        for experts of several groups with drawn counts or confusion, there is "data" alone.
     replicates : int, optional
         From 2 to 10¹⁵, and of test samples or inputs 2 for each group; if not given 1000
         training sets or 100 000 test samples or inputs.
@@ -170,11 +192,13 @@ def simulate(
         ``counts="multinomial"`` without ``samples`` or with the samples of each group;
         ``method`` does not apply; a gate that routes by the input with ``samples``, leakage or
         too few samples to learn from; ``under`` with confusion or a radius and such a gate, with
-        `Learned` or with "identity"; ``target_sem`` with infinite variance; ``memory`` too small
+        `Learned` or with "identity"; `Learned` and experts that serve several groups or a shared
+        one; an assignment of another number of groups; signs of labels that do not vary;
+        ``target_sem`` with infinite variance; ``memory`` too small
         for a chunk; ``checkpoint`` damaged or of another run.
     NoClosedForm
         ``samples``, and ``under`` with a radius and errors that are not normal: erasure, or
-        noise of another law.
+        noise of another law. With ``loss="sign"`` also each of these by itself.
     OSError
         ``checkpoint`` cannot be written, or another run uses it, which is found out before the
         work.
@@ -193,21 +217,24 @@ def simulate(
         What carries a risk is rarer than what was drawn, and ``sem`` cannot be trusted: a group
         that few of the training sets with multinomial counts have samples of, or few lack; a
         confusion or an erasure that is rare and dear; or a gate that errs on hardly any of the
-        inputs, or differs from the soft one there (`risk` is then the answer).
+        inputs, or differs from the soft one there (`risk` is then the answer). Of signs: fewer
+        than ten were wrong, or right.
 
     Notes
     -----
     Estimators share their draws with "population", "identity" (those of a learned router its
-    own) and "data". Otherwise those that are dense share theirs, and so do the experts;
-    `Estimates.paired` tells.
+    own) and "data". Otherwise those that are dense share theirs, and so do the experts, and
+    mixtures with the same assignment; `Estimates.paired` tells.
 
-    Work is cut into chunks whose size depends on the model, ``samples`` and the version of this
-    package alone; chunk i is seeded by ``SeedSequence(entropy, spawn_key=(i,))``, of experts in
-    a route of their own by ``spawn_key=(i, 1)``; chunks are merged in order of i. BLAS is held
-    to one thread. So the result has the same bits for any memory, executor and number of
-    workers.
+    Work is cut into chunks whose size depends on the model, the estimators, ``samples`` and the
+    version of this package alone; chunk i is seeded by
+    ``SeedSequence(entropy, spawn_key=(i,))``, of experts in a route of their own by
+    ``spawn_key=(i, 1)``, with an assignment by ``spawn_key=(i, 3, *assignment)``; chunks are
+    merged in order of i. BLAS is held to one thread. So the result has the same bits for any
+    memory, executor and number of workers.
 
-    Source: docs/theory.md §2 (optimal predictors), §4 (fitted ones), §5 (how they are drawn).
+    Source: docs/theory.md §2 (optimal predictors), §4 (fitted ones), §5 (how they are drawn), §11
+    (experts that serve several groups, a shared expert), §12 (signs).
 
     Examples
     --------
@@ -233,8 +260,19 @@ def simulate(
     >>> theory = risk(MoE(), model, samples=40, under=under)
     >>> f"{theory.value:.3f}", abs(worse.z(theory)) < 5
     ('0.555', True)
+
+    Fewer experts than groups, and the signs of their predictions:
+
+    >>> fewer = MoE(assignment=(0, 0, 1, 1))
+    >>> each = simulate(fewer, model, samples=40, rng=0)
+    >>> each.method, round(each.mean, 2)
+    ('statistics', 0.58)
+    >>> simulate([Dense(), fewer, MoE()], model, loss="sign", rng=0).means.round(2)
+    array([0.25, 0.2 , 0.15])
     """
     estimators, models = checked_estimators(estimator), checked_models(model)
+    estimators = [simplest(each, models[0]) for each in estimators]
+    loss = checked_loss_for(loss, models)
     options = ExecutionOptions(
         replicates=replicates,
         target_sem=target_sem,
@@ -245,29 +283,32 @@ def simulate(
         checkpoint=checkpoint,
         part=part,
     )
-    under = checked_under(under, estimators, models[0], samples)
+    under = checked_under(under, estimators, models[0], samples, loss=loss)
     sizes = checked_samples(samples, counts, method, estimators, models[0])
-    heavy = heavy_tails(estimators, models, sizes, counts, under)
+    heavy = heavy_tails(estimators, models, sizes, counts, under, loss)
     infinite = infinite_variances(heavy)
-    plan = families(estimators, models, sizes, counts, method, under)
+    plan = families(estimators, models, sizes, counts, method, under, loss)
     length = options.length(TRAINING_SETS)
     kept = (length or 0) * len(heavy) if any(infinite) else 0  # for medians
     in_flight = max_chunks_in_flight(plan, options.memory, kept)
     warn_of_heavy_tails(heavy, estimators, options.target_sem, length)
-    if sizes is None:
+    if sizes is None and loss == "squared":
         warn_of_heavy_noise(under, options.replicates)
     estimates = run_campaign(
         "simulate",
         plan,
         options,
         in_flight,
-        lambda seed: run_identity(estimators, models, sizes, counts, plan, seed, under),
+        lambda seed: run_identity(estimators, models, sizes, counts, plan, seed, under, loss=loss),
         infinite,
+        loss,
     )
-    if sizes is None:
-        warn_of_rare_errors(estimates, estimators, models, under)
-    else:
+    if sizes is not None:
         warn_of_rare_groups(estimates, models, sizes, counts)
+    elif loss == "sign":
+        warn_of_rare_mistakes(estimates, estimators, len(models))
+    else:
+        warn_of_rare_errors(estimates, estimators, models, under)
     several = isinstance(estimator, Sequence)
     if isinstance(model, Sequence):
         return by_model(estimates, len(models)) if several else estimates
@@ -297,7 +338,8 @@ def fitted_risks(
     >>> risks.shape, bool(np.all(risks > 0.2))
     ((1, 100, 4), True)
     """
-    estimators, models = checked_estimators(estimators), (checked_model(model),)
+    models = (checked_model(model),)
+    estimators = [simplest(each, model) for each in checked_estimators(estimators)]
     sizes = checked_training_samples(samples, counts, method, estimators, model)
     under = checked_under(under, estimators, model, samples)
     total, entropy = checked_replicates(replicates, minimum=1), entropy_of(rng)

@@ -7,13 +7,24 @@ from typing import get_args
 
 from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, Mention
+from moetheory.predictors.expert_problems import expert_problems
 from moetheory.problem.descent_schedule import Schedule
-from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
+from moetheory.problem.estimators import (
+    Dense,
+    Estimator,
+    MoE,
+    experts_of,
+    one_each,
+    require_strict,
+    routes_by_input,
+)
 from moetheory.problem.gates import Learned, MomentKind, resolved
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 from moetheory.simulation.methods.base import TrainingRoute
+from moetheory.simulation.methods.composed import ComposedRoute, ExpertPart
 from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.descent_fits import (
     DataDescentRoute,
@@ -36,25 +47,39 @@ def families(
     counts: Counts,
     method: Method | None,
     under: Perturbation | None = None,
+    loss: Loss = "squared",
 ) -> list[Family]:
     """The families of `simulate`: for every estimator the cheapest method, or ``method``.
 
     ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are.
     """
     if samples is None:
-        return _population_families(tuple(estimators), models, method, under)
+        return _population_families(tuple(estimators), models, method, under, loss)
 
     def family(name: str, members: list[int], route: type[TrainingRoute], *salt: int) -> Family:
         chosen = tuple(estimators[i] for i in members)
-        trained = route(models, chosen, samples, counts, under)
+        trained = route(models, chosen, samples, counts, under, loss)
         return Family(name, tuple(members), trained, salt)
 
     if method == "data":
         return [family("all", list(range(len(estimators))), DataRoute)]
     routed, dense = separated(estimators, models[0])
-    if method == "law" and dense:
+    by_assignment, drawn = _assigned(estimators, counts, under)
+    no_law = [i for i in range(len(estimators)) if i not in routed]
+    if method == "law" and no_law:
         raise ArgumentError(
-            Mention("method", "law"), "is known for MoE, got ", estimators[dense[0]]
+            Mention("method", "law"),
+            "is known for MoE with one expert a group and none beside, got ",
+            estimators[no_law[0]],
+        )
+    if method == "statistics" and drawn:
+        raise ArgumentError(
+            Mention("method", "statistics"),
+            "is not known with a shared expert, and for experts that serve several groups not "
+            "with multinomial counts or confusion, got ",
+            estimators[drawn[0]],
+            "; leave out ",
+            Mention("method"),
         )
     result = []
     if routed:
@@ -71,15 +96,63 @@ def families(
         result.append(law if use_law else family("experts", routed, ExpertStatisticsRoute, 1))
     if dense:
         result.append(family("dense", dense, DenseStatisticsRoute))
+    for number, (assignment, members) in enumerate(by_assignment.items()):
+        chosen = tuple(estimators[i] for i in members)
+        composed = _composed(models, chosen, samples, under, loss)
+        # the salt depends on the assignment alone, so that other estimators do not change its draws
+        result.append(Family(f"assignment {number}", tuple(members), composed, (3, *assignment)))
+    if drawn:
+        result.append(family("data", drawn, DataRoute, 4))
     return result
 
 
 def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:
-    """Indices of the estimators that are simulated as experts and as dense."""
-    all_members = range(len(estimators))
+    """Indices of the estimators that are simulated as experts, one a group, and as dense."""
+    plain = [i for i, each in enumerate(estimators) if one_each(each)]
     # with a single expert dense and mixture are the same regression
-    routed = [i for i in all_members if isinstance(estimators[i], MoE) or model.experts == 1]
-    return routed, [i for i in all_members if i not in routed]
+    routed = [i for i in plain if isinstance(estimators[i], MoE) or model.experts == 1]
+    return routed, [i for i in plain if i not in routed]
+
+
+def _assigned(
+    estimators: Sequence[Estimator], counts: Counts, under: Perturbation | None
+) -> tuple[dict[tuple[int, ...], list[int]], list[int]]:
+    """Indices of the estimators with experts that serve several groups or with a shared one.
+
+    First, by their assignment, those that separate into dense problems; then the others.
+    """
+    by_assignment: dict[tuple[int, ...], list[int]] = {}
+    drawn = []
+    confused = under is not None and under.confusion is not None
+    for i, each in enumerate(estimators):
+        if isinstance(each, MoE) and not one_each(each):
+            if each.assignment is None or each.shared or confused or counts != "fixed":
+                drawn.append(i)
+            else:
+                by_assignment.setdefault(each.assignment, []).append(i)
+    return by_assignment, drawn
+
+
+def _composed(
+    models: tuple[BlockModel, ...],
+    estimators: tuple[Estimator, ...],
+    samples: IntArray,
+    under: Perturbation | None,
+    loss: Loss,
+) -> ComposedRoute:
+    """The route of ``estimators``, which differ only in their ridge: each expert by its own."""
+    ridges = [Dense(each.ridge) for each in estimators]
+    parts = []
+    for problems in zip(*(expert_problems(estimators[0], each) for each in models), strict=True):
+        groups, route = problems[0].groups, None
+        own = tuple(problem.model for problem in problems)
+        there = None if under is None else problems[0].under(under)
+        if samples[groups].any():
+            (dense,) = families(ridges, own, samples[groups], "fixed", None, there, loss)
+            assert isinstance(dense.route, TrainingRoute)
+            route = dense.route
+        parts.append(ExpertPart(groups, own, there, route))
+    return ComposedRoute(models, estimators, samples, "fixed", under, loss, parts=parts)
 
 
 def _population_families(
@@ -87,16 +160,33 @@ def _population_families(
     models: tuple[BlockModel, ...],
     method: Method | None,
     under: Perturbation | None,
+    loss: Loss,
 ) -> list[Family]:
     """The families of population-optimal estimators."""
+    assigned = [each for each in estimators if not one_each(each)]
+    if method == "identity" and (assigned or loss == "sign"):
+        raise ArgumentError(
+            Mention("method", "identity"),
+            "is known for squared errors, and for one expert a group with none beside, got ",
+            assigned[0] if assigned else Mention("loss", loss),
+            "; leave out ",
+            Mention("method"),
+        )
     needs_weights = method == "identity" or any(map(routes_by_input, estimators))
     if needs_weights:
         require_strict(models[0])
     learned: dict[Learned, list[int]] = {}
     for i, estimator in enumerate(estimators):
         if isinstance(estimator, MoE):
-            gate = resolved(estimator.gate, models[0].experts)
+            gate = resolved(estimator.gate, int(experts_of(estimator, models[0]).max()) + 1)
             if isinstance(gate, Learned):
+                if not one_each(estimator):
+                    raise ArgumentError(
+                        "estimator",
+                        "must have one expert a group, and none beside, with a gate that learns, "
+                        "got ",
+                        estimator,
+                    )
                 learned.setdefault(gate, []).append(i)
     if under is not None and method == "identity":
         raise ArgumentError(
@@ -117,14 +207,16 @@ def _population_families(
                 other,
             )
         all_members = tuple(range(len(estimators)))
-        return [Family("all", all_members, PopulationRoute(models, estimators, under), ())]
+        return [Family("all", all_members, PopulationRoute(models, estimators, under, loss), ())]
     result = []
     learned_members = {i for members in learned.values() for i in members}
     if rest := tuple(i for i in range(len(estimators)) if i not in learned_members):
-        identity = IdentityRoute(models, tuple(estimators[i] for i in rest))
-        result.append(Family("all", rest, identity, ()))
+        by_weights = loss == "squared" and not assigned
+        route = IdentityRoute if by_weights else PopulationRoute
+        given = route(models, tuple(estimators[i] for i in rest), loss=loss)
+        result.append(Family("all", rest, given, ()))
     for gate, members in learned.items():
-        router = LearnedRoute(models, tuple(estimators[i] for i in members), gate)
+        router = LearnedRoute(models, tuple(estimators[i] for i in members), gate, loss)
         # the salt depends on the gate alone, so that other estimators do not change its draws
         assert gate.samples is not None
         salt = (2, gate.samples, get_args(MomentKind).index(gate.moments))

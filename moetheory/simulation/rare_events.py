@@ -21,7 +21,7 @@ from moetheory.predictors.error_variances import ErrorCases, error_cases
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.predictors.routing_bounds import routing_error_bound
-from moetheory.problem.estimators import Estimator, MoE, routes_by_input
+from moetheory.problem.estimators import Estimator, MoE, experts_of, routes_by_input
 from moetheory.problem.gates import Soft
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -35,6 +35,7 @@ FEW = 15.0  # degrees of freedom below which intervals of skewed values are too 
 SCARCE = 0.1  # the share of the draws below which an event is rare, however few the draws
 NEGLIGIBLE = 0.1  # standard errors that what was not drawn may shift a mean
 ROUNDING = 1e-12  # relative, of a risk
+FEW_MISTAKES = 10.0  # wrong signs that say how often signs are wrong
 NEVER = 1e-6  # share of a risk that routing errors may cost without a warning
 
 
@@ -50,12 +51,38 @@ def warn_of_rare_groups(
     for g in np.flatnonzero((p > 0.0) & (sets - absent < min(ENOUGH, sets / 2.0))):
         present = sets - absent[g]
         _warn(f"about {present:.2g} of {sets} training sets have a sample of group {g}")
-    # a set without samples of a group predicts nothing for it
+    # a set without samples of a group predicts nothing for it, and guesses its signs
     lost = np.max([block_sums(_signal_powers(model), model.block_of) for model in models], axis=0)
+    lost = np.full_like(lost, 0.5) if estimates.loss == "sign" else lost
     costs = absent / sets * p * lost
     sem, few = float(np.sqrt(np.diagonal(estimates.covariance)).max()), min(ENOUGH, sets * SCARCE)
     for g in np.flatnonzero((absent < few) & (costs > NEGLIGIBLE * sem)):
         _warn(f"about {absent[g]:.2g} of {sets} training sets lack samples of group {g}")
+
+
+def warn_of_rare_mistakes(
+    estimates: Estimates, estimators: Sequence[Estimator], models: int
+) -> None:
+    """Warn of signs that are wrong, or right, on hardly any of the inputs that were drawn.
+
+    A mistake counts 1, however rare its cause: their number says how sure their rate is.
+    """
+    found: dict[str, None] = {}
+    for place, estimator in enumerate([*estimators] * models):
+        wrong = float(estimates.means[place])
+        replicates, sem = float(estimates.replicates[place]), _sem(estimates, place)
+        for rate, word in ((wrong, "wrong"), (1.0 - wrong, "right")):
+            # what learned routers do is a probability, not 0 or 1
+            counted = estimates.methods[place] != "identity"
+            if counted and rate * replicates < FEW_MISTAKES:
+                often = f"about {rate * replicates:.2g} of {replicates:.0f}"
+            elif not counted and few_carry(rate, sem, replicates):
+                often = "hardly any"
+            else:
+                continue
+            found[f"the sign of {estimator.label} is {word} on {often} inputs"] = None
+    for message in found:
+        _warn(message)
 
 
 def warn_of_rare_errors(
@@ -74,7 +101,7 @@ def warn_of_rare_errors(
             found[f"hardly any of the inputs are of the groups that carry the risk of {name}"] = (
                 None
             )
-        if routes_by_input(estimator) and _gate_errs_unseen(estimates, place, model):
+        if routes_by_input(estimator) and _gate_errs_unseen(estimates, place, estimator, model):
             found[f"{name} errs on hardly any of the inputs that were drawn"] = None
         if under is None:
             continue
@@ -144,18 +171,21 @@ def _routing_costs(model: BlockModel) -> FloatArray:
     return costs
 
 
-def _gate_errs_unseen(estimates: Estimates, place: int, model: BlockModel) -> bool:
+def _gate_errs_unseen(
+    estimates: Estimates, place: int, estimator: Estimator, model: BlockModel
+) -> bool:
     """Whether what a gate loses comes from a few of the inputs, and more may be unseen."""
     costs = block_sums(_routing_costs(model), model.block_of)
     sem, mean = _sem(estimates, place), float(estimates.means[place])
-    bound = routing_error_bound(model, costs)
+    experts = experts_of(estimator, model)
+    bound = routing_error_bound(model, costs, experts)
     if bound <= NEVER * mean:
         return False
     replicates = float(estimates.replicates[place])
     if estimates.methods[place] == "identity":
         known = SquaredInputModel(model, SquaresLayout.of(model)).oracle_risks
         return few_carry(mean - float(model.group_probabilities @ known), sem, replicates)
-    events = replicates * routing_error_bound(model, 0.5)
+    events = replicates * routing_error_bound(model, 0.5, experts)
     return events < min(ENOUGH, replicates * SCARCE) and bound > NEGLIGIBLE * sem
 
 
@@ -190,7 +220,9 @@ def _erasure_unseen(
         float(model.group_probabilities @ np.vecdot(found.chances, found.variances))
         for found in (error_cases(estimator, model, each) for each in (under, whole))
     ]
-    used = model.dim if not isinstance(estimator, MoE) else int(model.sizes.max())
+    used = int(np.bincount(experts_of(estimator, model), model.sizes).max())
+    if isinstance(estimator, MoE) and estimator.shared:
+        used = model.dim
     replicates = float(estimates.replicates[place])
     events = -replicates * math.expm1(used * math.log1p(-under.erasure))
     rare = events < min(ENOUGH, replicates * SCARCE)

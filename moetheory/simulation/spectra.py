@@ -18,7 +18,7 @@ from moetheory.predictors.spiked_design import Design
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
-from moetheory.simulation.methods.base import group_noise_variances
+from moetheory.simulation.methods.fit_risks import group_noise_variances
 
 REPLICATES = 100
 # part of the reproducibility contract: numbers in the matrices of a chunk

@@ -1,5 +1,6 @@
 """Tables of theory and simulation side by side."""
 
-from moetheory.sweeping.sweeper import risk_if_known, sweep
+from moetheory.sweeping.closed_forms import closed_form_if_known
+from moetheory.sweeping.sweeper import sweep
 
-__all__ = ["risk_if_known", "sweep"]
+__all__ = ["closed_form_if_known", "sweep"]

@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
 from moetheory.common.validation import number, shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
-from moetheory.problem.estimators import Estimator, MoE, require_strict, routes_by_input
+from moetheory.problem.estimators import (
+    Estimator,
+    MoE,
+    experts_of,
+    require_strict,
+    routes_by_input,
+    simplest,
+)
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.theory.order_changes import AMPLITUDES
@@ -70,11 +77,12 @@ def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint
     for estimator in estimators:
         for point in points:
             with named(point.name):
+                experts = experts_of(estimator, point.model)  # refuse another number of groups
                 if isinstance(estimator, MoE):  # refuse a gate with too many experts
-                    estimator.gate.active(point.model.experts)
+                    estimator.gate.active(int(experts.max()) + 1)
                 if point.under is not None:
                     require_defined_perturbation(point.under, estimator, point.model)
-                if point.samples is None and routes_by_input(estimator):
+                if point.samples is None and routes_by_input(simplest(estimator, point.model)):
                     require_strict(point.model)
 
 

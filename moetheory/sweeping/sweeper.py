@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,11 +11,9 @@ from numpy.typing import ArrayLike
 from moetheory.common.errors import (
     ArgumentError,
     ArgumentTypeError,
-    HeavyTailWarning,
     Mention,
-    NoClosedForm,
 )
-from moetheory.common.seeding import RNG, child, entropy_of, require_rng
+from moetheory.common.seeding import RNG, require_rng
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import (
     members,
@@ -28,16 +25,13 @@ from moetheory.common.validation import (
 )
 from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_training
 from moetheory.problem.estimators import Dense, Estimator, MoE, checked_estimator
+from moetheory.problem.losses import Loss, checked_loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.problem.sample_counts import checked_replicates
-from moetheory.results.estimates import Estimates
-from moetheory.results.risks import Risk
 from moetheory.results.tables import Sweep, column_names
-from moetheory.simulation import simulate
 from moetheory.sweeping.descent_steps import sweep_over_steps
-from moetheory.sweeping.points import SweepPoint, named, points_of, require_defined
-from moetheory.theory.risks import moe_bound, unchecked_risk
+from moetheory.sweeping.points import points_of
+from moetheory.sweeping.tabulation import tabulated
 
 
 def sweep(
@@ -49,6 +43,7 @@ def sweep(
     samples: ArrayLike | None = None,
     under: Perturbation | None = None,
     drag: float = 0.0,
+    loss: Loss = "squared",
     step_size: StepSize = "optimal",
     training: TrainingMode = "own",
     replicates: int | None = None,
@@ -56,6 +51,9 @@ def sweep(
     progress: Report | bool | None = None,
 ) -> Sweep:
     r"""Tabulate the excess risk of each estimator over a quantity, by theory and simulation.
+
+    With ``loss="sign"`` the table holds the misclassification: how often the sign of a prediction
+    is not that of the label.
 
     Parameters
     ----------
@@ -84,6 +82,9 @@ def sweep(
     drag : float
         :math:`\eta` of inputs that are misrouted, with ``over="misrouting"``; the drag of
         ``under`` if not given.
+    loss : {"squared", "sign"}
+        "sign" tabulates `misclassification`, not over "steps". It is known by simulation only
+        where estimators are fitted on ``samples``.
     step_size, training : optional
         With ``over="steps"``, as for `descent`.
     replicates : int, optional
@@ -106,9 +107,10 @@ def sweep(
     ValueError
         An argument is none of the above, or at one of the values an estimator is not defined:
         a gate that routes by the input where the model leaks or inputs are misrouted, `TopK`
-        with more experts than there are, misrouting with one expert; the message says at which.
+        with more experts than there are, an assignment of another number of groups, misrouting
+        with one expert; the message says at which.
     NoClosedForm
-        From `risk`, without ``replicates``.
+        From `risk` or `misclassification`, without ``replicates``.
 
     Examples
     --------
@@ -144,6 +146,12 @@ def sweep(
     >>> result = sweep(model, "steps", [0, 1, 2, 4], step_size=0.2)
     >>> result["dense"].tolist(), result["moe"].tolist()
     ([1.0, 0.68, 0.5648, 0.5084], [1.0, 0.44, 0.3504, 0.3338])
+
+    How often the sign is wrong where blocks overlap:
+
+    >>> result = sweep(model, "overlap", [0.0, 0.5, 1.0], loss="sign")
+    >>> result["dense"].tolist(), result["moe"].tolist()
+    ([0.25, 0.2820, 0.3333], [0.1959, 0.2272, 0.2820])
     """
     if not (isinstance(model, BlockModel) or callable(model)):
         raise ArgumentTypeError(
@@ -158,7 +166,7 @@ def sweep(
     if not labels or len(set(labels)) < len(labels):
         raise ArgumentError("estimators", f"must be different and at least one, got {labels}")
     _require_free_name(over, estimators)
-    drag = number("drag", drag)
+    drag, loss = number("drag", drag), checked_loss(loss)
     require_rng(rng)
     if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
         raise ArgumentError(
@@ -175,7 +183,14 @@ def sweep(
         if over != "steps":
             _require_defaults(over, step_size=(step_size, "optimal"), training=(training, "own"))
             points = points_of(model, over, grid, samples, under, drag)
-            return _tabulated(over, grid, points, estimators, replicates, rng, report)
+            return tabulated(over, grid, points, estimators, loss, replicates, rng, report)
+        if loss == "sign":
+            raise ArgumentError(
+                "loss",
+                'must be "squared" with ',
+                Mention("over", "steps"),
+                ', along which misclassification is not known, got "sign"',
+            )
         return sweep_over_steps(
             model,
             grid,
@@ -203,65 +218,6 @@ def _require_defaults(over: str, **settings: tuple[Any, str]) -> None:
             )
 
 
-def _tabulated(
-    over: str,
-    grid: np.ndarray[Any, Any],
-    points: Sequence[SweepPoint],
-    estimators: Sequence[Estimator],
-    replicates: int | None,
-    rng: RNG,
-    report: Report | None,
-) -> Sweep:
-    """The table of `sweep` at points other than steps of gradient descent."""
-    if replicates is not None:
-        replicates = checked_replicates(replicates)
-    require_defined(estimators, points)
-
-    columns: dict[str, Any] = {over: grid}
-    for estimator in estimators:
-        names = column_names(estimator)
-        risks = [
-            _theoretical_risk(estimator, point, simulated=replicates is not None)
-            for point in points
-        ]
-        columns[names.theory] = np.array([np.nan if r is None else r.excess for r in risks])
-        if any(each is not None and each.exactness == "asymptotic" for each in risks):
-            columns[names.error] = np.array([np.nan if r is None else r.error for r in risks])
-    unperturbed = all(each.samples is None and each.under is None for each in points)
-    if MoE() in estimators and unperturbed:
-        columns["bound"] = np.array([moe_bound(each.model) for each in points])
-    if replicates is None:
-        return Sweep(over, columns, 0, None, tuple(estimators))
-
-    entropy = entropy_of(rng)
-    runs = _simulations(estimators, points, replicates, entropy, report)
-    omega = [each.model.label_noise_variance for each in points]
-    for i, estimator in enumerate(estimators):
-        names = column_names(estimator)
-        columns[names.simulated] = np.array([run[i].mean for run in runs]) - omega
-        columns[names.sem] = np.array([run[i].sem for run in runs])
-    return Sweep(over, columns, int(runs[0].replicates[0]), entropy, tuple(estimators))
-
-
-def risk_if_known(
-    estimator: Estimator,
-    model: BlockModel,
-    samples: ArrayLike | None,
-    under: Perturbation | None,
-) -> Risk | None:
-    """The theoretical risk of arguments that have been checked; None if there is no formula.
-
-    >>> from moetheory import TopK
-    >>> model = BlockModel.isotropic(8, 4, 1.0)
-    >>> risk_if_known(MoE(gate=TopK(2)), model, None, None) is None
-    True
-    """
-    try:
-        return unchecked_risk(estimator, model, samples, under)
-    except NoClosedForm:
-        return None
-
-
 def _require_free_name(over: str, estimators: Sequence[Estimator]) -> None:
     """Refuse a name of the swept quantity that another column may have."""
     if over in {"bound"}.union(*map(column_names, estimators)):
@@ -283,40 +239,3 @@ def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
     if over != "samples":
         return grid.copy()
     return np.array([whole("values", value, minimum=1) for value in grid.tolist()], dtype=np.int64)
-
-
-def _theoretical_risk(estimator: Estimator, point: SweepPoint, *, simulated: bool) -> Risk | None:
-    """The theoretical risk at a point; None if there is no formula but a simulation."""
-    evaluate = risk_if_known if simulated else unchecked_risk
-    with named(point.name):
-        return evaluate(estimator, point.model, point.samples, point.under)
-
-
-def _simulations(
-    estimators: Sequence[Estimator],
-    points: Sequence[SweepPoint],
-    replicates: int,
-    entropy: int,
-    progress: Report | None,
-) -> list[Estimates]:
-    """The simulations at every point, each with a seed of its own."""
-
-    def run(index: int, point: SweepPoint) -> Estimates:
-        def report(done: int, total: int) -> None:
-            if progress is not None:
-                progress(index * total + done, len(points) * total)
-
-        with named(point.name), warnings.catch_warnings():
-            # near a threshold the columns of theory or sem are inf: a warning adds nothing
-            warnings.simplefilter("ignore", HeavyTailWarning)
-            return simulate(
-                estimators,
-                point.model,
-                samples=point.samples,
-                under=point.under,
-                replicates=replicates,
-                rng=child(entropy, index),
-                progress=report,
-            )
-
-    return [run(index, point) for index, point in enumerate(points)]

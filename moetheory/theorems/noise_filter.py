@@ -29,126 +29,51 @@ Reference:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moetheory.claims.assumptions import ANY_NOISE, SOME_LABEL_SIGNAL
-from moetheory.claims.certificates import Symbolic, evaluate
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.declaration import Claim, Scale, Theorem, accepted_models
 from moetheory.claims.domains import Values
 from moetheory.claims.full_expert_inputs import full_expert_experiment
+from moetheory.claims.full_experts import (
+    below_dense,
+    below_dense_by_noise,
+    below_moe_by_leakage,
+    full_direction,
+    leaking,
+    leaking_example,
+)
 from moetheory.claims.quantities import (
-    Direction,
     claim_about,
     dense_excess,
-    direction,
     draw_direction,
     moe_excess,
     one_direction_model,
-    uneven_model,
 )
 from moetheory.common.arrays import FloatArray
-from moetheory.formulas import covariances, population
-from moetheory.predictors.optimal import formula_arguments
+from moetheory.formulas import covariances
 from moetheory.problem.model import BlockModel
-
-if TYPE_CHECKING:
-    import sympy
+from moetheory.theory.full_experts import (
+    filtered_noise,
+    full_expert_excess,
+    full_expert_risks,
+    unseen_signal,
+)
 
 DECADES = 6  # of the eigenvalues of random covariances
 
 
-# --- sides ----------------------------------------------------------------------------------------
-
-
-def _full_expert_risks(model: BlockModel) -> tuple[float, FloatArray]:
-    """Excess risk of experts that know the group and see all coordinates; and given the group."""
-    arguments = *formula_arguments(model), 0.0
-    total, per_group = population.excess_with_groups(
-        population.full_expert_contributions, *arguments
-    )
-    return float(total), per_group
-
-
-def _full_expert_excess(model: BlockModel) -> float:
-    """Excess risk of experts that know the group and see all coordinates."""
-    return _full_expert_risks(model)[0]
-
-
-def _filter_gap(model: BlockModel) -> float:
-    """Dense's excess risk minus that of full experts, in positive form."""
-    return float(population.full_expert_gap(*formula_arguments(model)))
-
-
-def _unseen(model: BlockModel) -> float:
-    """The reduction of the risk by leaked signal that experts on their own block do not see."""
-    leakage = model.leakage_variances
-    kept = leakage / population.shrinkage_denominator(leakage, model.idle_noise)
-    q = 1.0 - model.group_probabilities[model.block_of]
-    return float(np.sum(q * model.coefficients**2 * leakage * kept))
-
-
-# --- certificates: one direction ------------------------------------------------------------------
-
-
-def _direction() -> tuple[Direction, sympy.Expr, sympy.Expr]:
-    """A direction with leakage and interference, full experts' term, and the idle noise."""
-    one = direction(leaking=True, interfering=True)
-    idle, b, q = one.noise + one.interference, one.coefficient, 1 - one.probability
-    active = one.active * one.noise / (one.signal + one.noise)
-    full = b**2 * (active + q * one.leakage * idle / (one.leakage + idle))
-    return one, full, idle
-
-
-def _ordering() -> list[Symbolic]:
-    r"""The risks of full experts and dense, in two cases that cover any model.
-
-    The ratio of signal to noise is larger while the block is active, :math:`\lambda/n \ge
-    \nu/(n+\kappa)`, or while it is not.
-    """
-    import sympy
-
-    one, full, idle = _direction()
-    u, both = sympy.Symbol("u", positive=True), one.claim(full, one.dense)
-
-    def case(larger: sympy.Symbol, value: sympy.Expr) -> Symbolic:
-        def draw(rng: np.random.Generator) -> dict[str, float]:
-            values = draw_direction(rng, "nu", "kappa", "u")
-            return {**values, str(larger): float(evaluate(value, values))}
-
-        return replace(both, domain={**both.domain, larger: value}, draw=draw)
-
-    return [
-        case(one.signal, one.leakage * one.noise / idle + u),
-        case(one.leakage, one.signal * idle / one.noise + u),
-    ]
-
-
-def _filtered() -> Symbolic:
-    """The difference of dense and full experts, and its positive form."""
-    one, full, idle = _direction()
-    p, b, q = one.probability, one.coefficient, 1 - one.probability
-    contrast = one.signal * idle - one.leakage * one.noise
-    mean = one.moment + one.noise + q * one.interference
-    both = (one.signal + one.noise) * (one.leakage + idle)
-    return one.claim(one.dense - full, b**2 * p * q * contrast**2 / (mean * both))
-
-
-def _block_loss() -> Symbolic:
-    """The difference of MoE and full experts, and its positive form."""
-    one, full, idle = _direction()
-    b, q = one.coefficient, 1 - one.probability
-    return one.claim(one.moe - full, q * b**2 * one.leakage**2 / (one.leakage + idle))
+# --- certificates ---------------------------------------------------------------------------------
 
 
 def _equal_ratios() -> Symbolic:
     """The risks of dense and full experts where leakage and idle noise are 1 + u as large."""
     import sympy
 
-    (one, full, _), u = _direction(), sympy.Symbol("u", positive=True)
+    (one, full), u = full_direction(), sympy.Symbol("u", positive=True)
     alike = {one.leakage: (1 + u) * one.signal, one.interference: u * one.noise}
 
     def model(values: Values) -> BlockModel:
@@ -199,12 +124,7 @@ def _random_covariances(rng: np.random.Generator, groups: int, dim: int) -> Floa
 
 def _with_risk(model: BlockModel) -> Sequence[BlockModel]:
     """The user's model if full experts err at all: without noise in active blocks they may not."""
-    return [model] if _full_expert_excess(model) > 0.0 else []
-
-
-def _leaking(model: BlockModel) -> Sequence[BlockModel]:
-    """The user's model if it leaks."""
-    return [] if model.strict else [model]
+    return [model] if full_expert_excess(model) > 0.0 else []
 
 
 def _with_equal_ratios(model: BlockModel) -> Sequence[BlockModel]:
@@ -217,14 +137,6 @@ def _with_equal_ratios(model: BlockModel) -> Sequence[BlockModel]:
             interference_variances=(factor - 1.0) * model.noise_variance,
         ),
         [2.0],
-    )
-
-
-def _example() -> BlockModel:
-    """A model with leakage and interference, all of it unequal."""
-    ranks = np.arange(1.0, 11.0)
-    return uneven_model(
-        0.5, leakage_variances=0.4 / ranks, interference_variances=0.3 + np.sin(ranks) ** 2
     )
 
 
@@ -248,37 +160,37 @@ THEOREM = Theorem(
         Claim(
             name="full experts <= dense",
             relation="<=",
-            left=_full_expert_excess,
+            left=full_expert_excess,
             right=dense_excess,
-            symbolic=_ordering,
-            experiment=full_expert_experiment(lambda model: _full_expert_risks(model)[1]),
+            symbolic=lambda: below_dense(*full_direction()),
+            experiment=full_expert_experiment(lambda model: full_expert_risks(model)[1]),
             points=_with_risk,
             control=0.5,
         ),
         Claim(
             name="dense - full experts == filtered noise",
             relation="==",
-            left=lambda model: dense_excess(model) - _full_expert_excess(model),
-            right=_filter_gap,
-            symbolic=_filtered,
+            left=lambda model: dense_excess(model) - full_expert_excess(model),
+            right=filtered_noise,
+            symbolic=lambda: below_dense_by_noise(*full_direction()),
             control=1.01,
             scale=Scale("risk", dense_excess),
         ),
         Claim(
             name="MoE - full experts == sum q b^2 nu^2/(nu+n+kappa)",
             relation="==",
-            left=lambda model: moe_excess(model) - _full_expert_excess(model),
-            right=_unseen,
-            symbolic=_block_loss,
+            left=lambda model: moe_excess(model) - full_expert_excess(model),
+            right=unseen_signal,
+            symbolic=lambda: below_moe_by_leakage(*full_direction()),
             control=1.01,
-            points=_leaking,
+            points=leaking,
             scale=Scale("risk", moe_excess),
         ),
         Claim(
             name="dense == full experts if lambda/n = nu/(n+kappa)",
             relation="==",
             left=dense_excess,
-            right=_full_expert_excess,
+            right=full_expert_excess,
             symbolic=_equal_ratios,
             weights=lambda model: (1.0, 0.0),
             control=1.01,
@@ -286,7 +198,7 @@ THEOREM = Theorem(
             simulated=_with_equal_ratios,
         ),
         claim_about(
-            _example(),
+            leaking_example(),
             name="mean of S:N <= mean S : mean N, random covariances",
             relation="<=",
             left=lambda model: _largest_share(),
@@ -295,5 +207,5 @@ THEOREM = Theorem(
             label=lambda model: "K = 2 to 4, d = 1 to 8",
         ),
     ),
-    example=_example,
+    example=leaking_example,
 )

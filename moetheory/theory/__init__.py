@@ -4,9 +4,11 @@ Public functions check their arguments; internal callers, whose arguments have b
 function of the same name with the prefix ``unchecked_`` instead.
 """
 
+from moetheory.theory.assignments import best_assignment
 from moetheory.theory.descents import contraction_factor, descent, steps_to
 from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
 from moetheory.theory.gate_risks import misrouting_bound, routing_matrix
+from moetheory.theory.misclassifications import misclassification
 from moetheory.theory.order_changes import crossover, crossovers
 from moetheory.theory.perturbation_crossovers import sharp_snr_condition
 from moetheory.theory.rates import excess_rate
@@ -22,6 +24,7 @@ __all__ = [
     "OptimalRidge",
     "RiskDistribution",
     "SpikedSpectrum",
+    "best_assignment",
     "best_experts",
     "contraction_factor",
     "covariance_risks",
@@ -31,6 +34,7 @@ __all__ = [
     "excess_rate",
     "gap",
     "high_probability_bound",
+    "misclassification",
     "misrouting_bound",
     "mmse",
     "moe_bound",

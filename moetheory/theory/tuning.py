@@ -166,6 +166,9 @@ def best_experts(
 
     Notes
     -----
+    This asks how many groups the world should have, with an expert for each. `best_assignment` asks
+    how many experts should serve the groups of a given model, and which of them share one.
+
     No model is made: the cost is that of the divisors, and of one number for each expert of the
     answer, at most 128 MiB for the largest ``dim``, 2²⁴. Source: docs/theory.md §4.
 

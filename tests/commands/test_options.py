@@ -113,3 +113,36 @@ def test_gates_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):
 def test_help_names_the_gates(run, command):
     words = " ".join(run(command, "--help")[1].split())
     assert "hard, soft[:T], top-k, learned[:N[:full]], oracle" in words
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--assignment", "0,1.5,1"), "argument --assignment: must be integers separated by com"),
+        (("--assignment", ""), "argument --assignment: must be integers separated by commas, got"),
+        (("--assignment",), "argument --assignment: expected one argument"),
+        (("--assignment", "0,0"), "--assignment must have 3 entries, one for each group of the mo"),
+        (("--assignment", "-1,0,1"), "--assignment[0] must be at least 0, got -1"),
+        (("--assignment", "0,2,2"), "--assignment must number the experts from 0 and skip none, g"),
+        (("--shared=2",), "argument --shared: ignored explicit argument '2'"),
+        (("--share",), "no option --share; did you mean --shared?"),
+        (("--loss", "signs"), "argument --loss: invalid choice: 'signs'; did you mean sign?"),
+        (("--loss", "sign", "--label-power", "0"), "the model must have labels that vary in each"),
+    ],
+)
+@pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
+def test_bad_mixtures_and_losses_are_one_line_and_exit_2(run, command, arguments, message):
+    over = ("--over", "overlap") if command == "sweep" else ()
+    code, out, err = run(command, *over, "--dim", "6", "--experts", "3", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_each_assignment_counts_once_and_has_a_label_of_its_own(run):
+    asked = ("risk", "--dim", "31", "--experts", "31", "--json")
+    one, other = (",".join(map(str, (*range(30), last))) for last in (0, 1))
+    twice = json.loads(run(*asked, "--assignment", one, "--assignment", one)[1])["results"]
+    assert list(twice) == ["dense", "moe", "moe(assignment=31 groups to 30 experts)"]
+    code, out, err = run(*asked, "--assignment", one, "--assignment", other)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--assignment must be given once for each label, got moe(assignment=31 groups to" in err

@@ -78,6 +78,15 @@ def test_a_simulation_table_has_medians_where_one_variance_is_infinite():
     assert "   0.5       0.45 to 0.55     0.5  exact      +1.00  law" in second
 
 
+def test_a_simulation_table_of_signs_has_their_name():
+    rows = {"dense": result(theory=None, z=None), "moe": result(mean=0.48, z=-2.0)}
+    assert reports.simulation_table(rows, None, "sign").splitlines() == [
+        "estimator  misclassification    sem   95 % interval  theory      z  method  replicates",
+        "dense                  0.512  0.012  0.488 to 0.536       -      -  law            100",
+        "moe                    0.480  0.012  0.488 to 0.536     0.5  -2.00  law            100",
+    ]
+
+
 def test_counts_in_words():
     assert reports.counts_in_words(np.array([1])) == "1 sample, 1 in each group"
     assert reports.counts_in_words(np.array([5, 0])) == "5 samples, 0 to 5 in each group"

@@ -75,3 +75,54 @@ def test_risk_with_gates(run, cells_of):
     assert list(results) == ["dense", "moe", "moe(soft)"]
     assert results["moe(soft)"]["risk"] == mt.risk(ROUTED[3], model).value
     assert results["moe(soft)"]["active"] == 6
+
+
+def test_risk_of_experts_that_serve_several_groups_and_of_a_shared_one(run, cells_of):
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0, leakage_variances=0.2)
+    asked = ("risk", *SMALL, "--leakage-variances", "0.2", "--ridge", "0.5")
+    code, out, err = run(*asked, "--assignment", "0,1,0", "--shared", "--assignment", "1,0,0")
+    assert (code, err) == (0, "")
+    header, *rows = cells_of(out)
+    mixtures = [
+        mt.MoE(ridge=0.5, assignment=(0, 1, 0)),
+        mt.MoE(ridge=0.5, assignment=(1, 0, 0)),
+        mt.MoE(ridge=0.5, shared=True),
+    ]
+    for row, estimator in zip(rows[2:], mixtures, strict=True):
+        shown, held = dict(zip(header, row, strict=True)), estimator.parameters(model)
+        assert shown["estimator"] == estimator.label
+        assert shown["risk"] == f"{mt.risk(estimator, model).value:.6g}"
+        assert (shown["parameters"], shown["active"]) == (f"{held.total}", f"{held.active:g}")
+
+
+def test_risk_of_signs(run, cells_of):
+    model = mt.BlockModel.isotropic(6, 3, 1.0, signal_energy=6.0)
+    under = mt.Perturbation(confusion=mt.even_confusion(3, 0.25))
+    asked = ("risk", *SMALL, "--loss", "sign", "--misrouting", "0.25", "--shared")
+    code, out, err = run(*asked)
+    assert (code, err) == (0, "")
+    assert out.endswith("\n\ntested under misrouting 0.25\n")
+    header, *rows = cells_of(out)
+    assert header == ["estimator", "misclassification", "accuracy", "parameters", "active"]
+    document = json.loads(run(*asked, "--json")[1])
+    assert document["loss"] == "sign"
+    assert not {"gap", "null_risk", "moe_bound"} & set(document)
+    for row, estimator in zip(rows, [mt.Dense(), mt.MoE(), mt.MoE(shared=True)], strict=True):
+        theory = mt.misclassification(estimator, model, under=under)
+        assert row[1:3] == [f"{theory.value:.6g}", f"{theory.accuracy:.6g}"]
+        result = document["results"][estimator.label]
+        assert (result["misclassification"], result["accuracy"]) == (theory.value, theory.accuracy)
+        assert result["per_group"] == theory.per_group.tolist()
+    assert json.loads(run("risk", *SMALL, "--json")[1])["loss"] == "squared"
+
+
+def test_risk_of_signs_that_are_known_by_simulation_only(run):
+    advice = "run moetheory simulate with the same options\n"
+    for more in (("--samples", "60"), ("--gate", "hard"), ("--erasure", "0.1"), ("--radius", "1")):
+        code, out, err = run("risk", *SMALL, "--loss", "sign", *more)
+        assert (code, out) == (2, "")
+        assert err.endswith(f"; {advice}")
+    assert (
+        "--loss sign cannot be combined with --samples"
+        in run("risk", *SMALL, "--loss", "sign", "--samples", "60")[2]
+    )

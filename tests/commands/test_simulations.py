@@ -171,6 +171,39 @@ def test_simulate_with_gates(run, small, cells_of):
     assert document["results"]["moe(top-2)"]["theory"] is None
 
 
+def test_simulate_signs(run, small, cells_of):
+    every = [*BOTH, mt.MoE(mt.Hard()), mt.MoE(assignment=(0, 1, 0)), mt.MoE(shared=True)]
+    more = ("--gate", "hard", "--assignment", "0,1,0", "--shared")
+    asked = (*SIMULATE, "--loss", "sign", *more, "--replicates", "400")
+    code, out, err = run(*asked)
+    assert (code, err) == (0, "")
+    header, *rows = cells_of(out)
+    assert header == [
+        *("estimator", "misclassification", "sem", "95 % interval", "theory", "z"),
+        *("method", "replicates"),
+    ]
+    document = json.loads(run(*asked, "--json")[1])
+    assert document["loss"] == "sign"
+    estimates = mt.simulate(every, small, loss="sign", replicates=400, rng=1)
+    for row, estimator, estimate in zip(rows, every, estimates, strict=True):
+        shown, result = dict(zip(header, row, strict=True)), document["results"][estimator.label]
+        assert (result["mean"], result["sem"]) == (estimate.mean, estimate.sem)
+        assert shown["method"] == "population"
+        if estimator == every[2]:  # a gate that routes by the input
+            assert (shown["theory"], shown["z"], result["theory"]) == ("-", "-", None)
+        else:
+            theory = mt.misclassification(estimator, small).value
+            assert (shown["theory"], result["theory"]) == (f"{theory:.6g}", theory)
+            assert (result["exactness"], result["error"]) == ("exact", 0.0)
+            assert shown["z"] == f"{estimate.z(theory):+.2f}"
+    fitted = (*SIMULATE, "--loss", "sign", "--samples", "60", "--replicates", "30", "--json")
+    document = json.loads(run(*fitted)[1])
+    estimates = mt.simulate(BOTH, small, samples=60, loss="sign", replicates=30, rng=1)
+    for estimator, estimate in zip(BOTH, estimates, strict=True):
+        result = document["results"][estimator.label]
+        assert (result["mean"], result["theory"]) == (estimate.mean, None)
+
+
 @pytest.mark.parametrize("experts", ["2", "3", "4", "6", "8", "12"])
 def test_simulate_does_not_hold_rounding_against_theory(run, experts):
     # the risk of the oracle's experts is the same for every draw: no standard error
@@ -248,7 +281,10 @@ def test_simulate_help_names_options_defaults_and_exit_codes(run):
         (("--method", "exact"), "argument --method: invalid choice: 'exact'"),
         (("--method", "data"), "--method data needs --samples"),
         (("--method", "population", "--samples", "9"), "--method population draws no tra"),
-        (("--method", "law", "--samples", "9"), "--method law is known for MoE, got dense"),
+        (
+            ("--method", "law", "--samples", "9"),
+            "--method law is known for MoE with one expert a group",
+        ),
         (
             ("--method", "law", "--only", "moe", "--ridge", "1", "--samples", "9"),
             "--method law has no closed form for ridge > 0; leave out --method",

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import os
 import re
 import sys
@@ -14,7 +13,6 @@ import pytest
 import moetheory as mt
 from general_noise import LEAKING, PER_COORDINATE, STRICT
 from moetheory import cli
-from moetheory.commands import sweeps
 
 SMALL = ("--dim", "6", "--experts", "3")
 BOTH = [mt.Dense(), mt.MoE()]
@@ -73,16 +71,6 @@ def test_sweep_over_samples_covers_both_thresholds(run, tmp_path):
     assert {20, 28} <= set(finite)
     assert (int(rows[0]["samples"]), int(rows[-1]["samples"])) == (3, 192)
     assert figure.read_bytes().startswith(b"\x89PNG")
-
-
-def test_default_sample_sizes_look_at_every_threshold():
-    blocks, ones = [0] * 10 + [1] * 10 + [2], np.ones(21)
-    model = mt.BlockModel([0.9, 0.1, 0.0], blocks, ones, ones, 1.0)
-    sizes = sweeps.sample_sizes(model)
-    assert sizes == sorted(set(sizes))
-    for threshold in (21, 10 / 0.9, 10 / 0.1):
-        assert round(threshold) in sizes
-    assert (sizes[0], sizes[-1]) == (3, 168)
 
 
 def test_a_sweep_may_fit_its_estimators(run):
@@ -231,20 +219,6 @@ def test_sweep_over_what_differs_at_test_time(run, tmp_path, small, over, first,
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-def test_default_radii_know_the_scale_of_the_coefficients(generic):
-    model = generic(label_noise_variance=0.5)
-    slope = math.sqrt(np.sum(model.coefficients**2))
-    assert sweeps.default_values("radius", model)[-1] == pytest.approx(
-        2 * math.sqrt(model.null_risk) / slope, rel=1e-14
-    )
-    nothing = model.replace(coefficients=np.zeros(9), noise_variance=0.0)
-    assert sweeps.default_values("radius", nothing)[-1] == 1.0
-    assert sweeps.default_values("test_noise_variance", nothing)[-1] == 100.0
-    many = model.replace(noise_variance=np.arange(9.0))
-    for over in ("noise_variance", "test_noise_variance"):
-        assert sweeps.default_values(over, many)[-1] == pytest.approx(400.0, rel=1e-14)
-
-
 def test_a_sweep_under_a_perturbation(run, small):
     sweep = ("sweep", *SMALL, "--replicates", "0", "--json", "--values", "0.1,0.5")
     asked = ("--over", "misrouting", "--drag", "2", "--erasure", "0.25")
@@ -263,6 +237,24 @@ def test_a_sweep_under_a_perturbation(run, small):
     columns = json.loads(run(*louder)[1])["results"]["columns"]
     assert list(columns) == ["experts", "dense", "moe"]
     assert json.loads(run(*louder[:5], "--json")[1])["under"] is None
+
+
+def test_a_sweep_of_signs(run, small, tmp_path):
+    figure = tmp_path / "accuracy.png"
+    more = ("--assignment", "0,1,0", "--shared", "--loss", "sign")
+    asked = ("sweep", *SMALL, *more, "--over", "overlap", "--values", "0,1", "--seed", "4")
+    code, out, err = run(*asked, "--replicates", "60", "--figure", str(figure))
+    assert (code, err) == (0, f"figure: {figure}\n")
+    every = [*BOTH, mt.MoE(assignment=(0, 1, 0)), mt.MoE(shared=True)]
+    expected = io.StringIO()
+    signs = {"loss": "sign", "replicates": 60, "rng": 4}
+    mt.sweep(small, "overlap", [0.0, 1.0], every, **signs).write_csv(expected)
+    assert out == expected.getvalue()
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    for loss in ("sign", "squared"):
+        document = json.loads(run(*asked, "--replicates", "0", "--loss", loss, "--json")[1])
+        assert document["results"]["loss"] == loss
+        assert ("bound" in document["results"]["columns"]) == (loss == "squared")
 
 
 def test_a_sweep_over_test_noise_with_gates(run):
@@ -329,10 +321,7 @@ def test_a_terminal_gets_no_table_beside_a_figure(in_a_terminal, tmp_path):
     said = f"figure: {figure}\ndense, moe at 4 values of experts, 1 to 6: theory\n"
     assert in_a_terminal(*asked, "--figure", str(figure), columns=80) == (0, said)
     assert in_a_terminal(*asked, columns=80)[1].startswith("experts,dense,moe,bound\n1,")
-
-
-def test_divisors_of_a_large_number_take_no_time():
-    for number in (1, 2, 12, 36, 97, 360, 1001):
-        assert sweeps.divisors(number) == [k for k in range(1, number + 1) if number % k == 0]
-    assert sweeps.divisors(2**31 - 1) == [1, 2**31 - 1]
-    assert len(sweeps.divisors(2**10 * 3**5 * 5**3)) == 11 * 6 * 4
+    _, said = in_a_terminal(*asked, "--loss", "sign", "--figure", str(figure), columns=80)
+    assert said.endswith(
+        "\nmisclassification of dense, moe at 4 values of experts, 1 to 6: theory\n"
+    )

@@ -28,9 +28,11 @@ MADE = {
     "large BlockModel": lambda: LARGE,
     "Perturbation": lambda: mt.Perturbation(confusion=np.eye(40)),
     "Risk": lambda: mt.risk(MOE, LARGE),
+    "Misclassification": lambda: mt.misclassification(MOE, LARGE),
     "RoutingMatrix": lambda: mt.routing_matrix(mt.Hard(), MODEL),
     "RiskDistribution": lambda: mt.risk_distribution(MOE, MODEL, 40),
     "OptimalRidge": lambda: mt.optimal_ridge(MOE, MODEL, 40),
+    "BestAssignment": lambda: mt.best_assignment(MODEL, samples=40),
     "BestExperts": lambda: mt.best_experts(64, 300, 1.0),
     "CovarianceRisks": lambda: mt.covariance_risks(
         [np.eye(40)] * 2, [np.eye(40)] * 2, np.ones(40), block_of=np.arange(40) % 2

@@ -47,6 +47,17 @@ def naive_losses(group, weights, squares, best, used):
     return group * (own + noise.sum(axis=0) - noise)
 
 
+def test_the_weight_of_an_expert_is_that_of_all_its_groups():
+    scores = draw_scores(3, (5, 40), spread=30.0)
+    expert_of = np.array([2, 0, 2, 1, 0])
+    pooled = kernels.posterior(kernels.pooled_scores(scores, expert_of)).full(3)
+    single = kernels.posterior(scores).full(5)
+    wanted = [single[expert_of == e].sum(axis=0) for e in range(3)]
+    np.testing.assert_allclose(pooled, wanted, rtol=1e-12)
+    never = np.full((2, 1), -np.inf)
+    assert kernels.pooled_scores(never, np.array([0, 0])).tolist() == [[-np.inf]]
+
+
 @given(SEEDS, SIZES)
 def test_posterior_is_the_softmax_and_its_parts_sum_to_one(seed, size):
     scores = draw_scores(seed, size)

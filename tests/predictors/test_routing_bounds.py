@@ -58,3 +58,18 @@ def test_coordinates_without_noise_tell_groups_apart_and_those_that_never_vary_d
         overlap = math.sqrt(2.0 * math.sqrt(2.0) / 3.0) * math.sqrt(4.0 / 5.0)
         found = routing_error_bound(model, 0.5)
         assert found == pytest.approx(math.sqrt(0.24) * overlap if noise else 0.0, rel=1e-14)
+
+
+def test_groups_of_one_expert_are_not_confused():
+    """The bound adds up pairs of groups of different experts, each at the cost of its expert."""
+    costs, once = np.array([1.0, 2.0, 4.0]), np.array([1, 0, 1])
+    assert routing_error_bound(STRICT, 0.5, np.array([0, 0, 0])) == 0.0
+    alone = routing_error_bound(STRICT, costs)
+    assert routing_error_bound(STRICT, costs, np.arange(3)) == pytest.approx(alone, rel=1e-14)
+    # the experts cost 2 and 5
+    dear = routing_error_bound(STRICT, costs, once)
+    assert dear == pytest.approx(7.0 * routing_error_bound(STRICT, 0.5, once), rel=1e-12)
+    # every pair is parted by two of the three splits
+    splits = [np.array([0, 0, 1]), once, np.array([1, 0, 0])]
+    total = sum(routing_error_bound(STRICT, 0.5, each) for each in splits)
+    assert total == pytest.approx(2.0 * routing_error_bound(STRICT, 0.5), rel=1e-12)

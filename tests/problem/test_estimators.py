@@ -22,6 +22,13 @@ UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 
         (MoE(), "moe"),
         (MoE(Oracle(), 1e-05), "moe(ridge=1e-05)"),
         (MoE(ridge=np.float64(2.0)), "moe(ridge=2)"),
+        (MoE(assignment=[1, 0, 1]), "moe(assignment=101)"),
+        (
+            MoE(Hard(), 0.5, range(11), shared=True),
+            "moe(hard ridge=0.5 assignment=0-1-2-3-4-5-6-7-8-9-10 shared)",
+        ),
+        (MoE(assignment=[0, 1] * 32), "moe(assignment=64 groups to 2 experts)"),
+        (MoE(shared=np.True_), "moe(shared)"),
     ],
 )
 def test_labels(estimator, label):
@@ -37,6 +44,7 @@ def test_labels(estimator, label):
         MoE(Soft(temperature=1 / 3), ridge=0.1),
         MoE(TopK(2)),
         MoE(Learned(99, "full")),
+        MoE(Hard(), 0.5, np.array([0, 1, 0]), shared=True),
         Hard(),
     ],
 )
@@ -58,6 +66,45 @@ def test_parameters_of_unequal_blocks():
     assert moe == (6, 0.125 * 3 + 0.875 * 2)
     assert (moe.total, moe.active) == moe
     assert [type(part) for part in moe] == [int, float]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "total", "active"),
+    [
+        (MoE(assignment=(0, 0, 1)), 6, 5.0),
+        (MoE(assignment=(1, 0, 1)), 6, 0.125 * 4 + 0.875 * 2),
+        (MoE(Hard(), assignment=(1, 0, 1)), 6, 4.0),
+        (MoE(TopK(2), assignment=(1, 0, 1), shared=True), 12, 12.0),
+        (MoE(shared=True), 12, 6 + 0.125 * 3 + 0.875 * 2),
+    ],
+)
+def test_parameters_of_experts_that_serve_several_groups(estimator, total, active):
+    assert estimator.parameters(UNEVEN) == (total, active)
+
+
+def test_a_gate_chooses_among_the_experts():
+    with pytest.raises(ValueError, match="k must be at most 2, the number of experts, got 3"):
+        MoE(TopK(3), assignment=(1, 0, 1)).parameters(UNEVEN)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ((0, -1, 0), r"assignment\[1\] must be at least 0, got -1"),
+        ((0, 0.5), r"assignment\[1\] must be an integer, got 0.5"),
+        ((0, 1.0), r"assignment\[1\] must be an integer, got 1.0"),
+        ((True, False), r"assignment\[0\] must be an integer, got True"),
+        ((0, 2, 0), "assignment must number the experts from 0 and skip none, got 2 and no 1"),
+        ((1, 1), "assignment must number the experts from 0 and skip none, got 1 and no 0"),
+        ((0, 10**9), r"assignment\[1\] must be at most"),
+        ((), "assignment must name an expert for each group, got none"),
+        ("01", "assignment must be a sequence of integers, got '01'"),
+        (3, "assignment must be a sequence of integers, got 3"),
+    ],
+)
+def test_bad_assignments_are_refused(assignment, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        MoE(assignment=assignment)
 
 
 @pytest.mark.parametrize("kind", [Dense, MoE])
@@ -86,6 +133,7 @@ def test_what_is_no_gate_is_refused(gate):
         (Dense(1), Dense(np.float32(1.0))),
         (MoE(), MoE(gate=Oracle(), ridge=0)),
         (MoE(ridge=0.5), pickle.loads(pickle.dumps(MoE(ridge=0.5)))),
+        (MoE(assignment=np.array([0, 1, 0])), MoE(assignment=(0, 1, 0))),
     ],
 )
 def test_equal_configurations_are_equal_keys(one, other):

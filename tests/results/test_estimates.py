@@ -1,6 +1,7 @@
 """Estimates, their intervals and combinations."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,6 +30,13 @@ def test_a_sequence_of_estimates(estimates):
     assert [e.mean for e in estimates[:1]] == [3.0]
     with pytest.raises(IndexError):
         estimates[2]
+
+
+def test_a_loss_is_shown_where_it_is_not_the_square(estimates):
+    assert "loss" not in repr(estimates) + repr(estimates[0])
+    signs = replace(estimates, loss="sign")
+    assert "loss='sign'" in repr(signs)
+    assert signs[0].loss == signs.difference(0, 1).loss == "sign"
 
 
 def test_results_cannot_be_written_to(estimates):

@@ -89,3 +89,13 @@ def test_a_sweep_writes_every_digit_and_replaces_whole_files(tmp_path):
     for name, column in result.columns.items():
         assert [float(row[name]) for row in rows] == column.tolist()
     assert [p.name for p in tmp_path.iterdir()] == ["sweep.csv"]
+
+
+def test_the_repr_names_a_loss_that_is_not_the_default():
+    squared, signs = (
+        mt.sweep(mt.BlockModel.isotropic(8, 4, 1.0), "noise_variance", [1.0], loss=loss)
+        for loss in ("squared", "sign")
+    )
+    assert (squared.loss, signs.loss) == ("squared", "sign")
+    assert "loss" not in repr(squared)
+    assert "loss='sign'" in repr(signs)

@@ -601,6 +601,49 @@ def test_a_difference_says_whether_it_is_paired(generic):
 # --- heavy tails -------------------------------------------------------------------------------
 
 
+def test_signs_of_several_models_and_their_differences(generic, pool):
+    """The same bits for other workers and memory; differences are paired; nothing is infinite."""
+    models = [generic(), generic(1.5)]
+    estimators = [mt.Dense(), mt.MoE(assignment=(0, 0, 1))]
+    # two chunks, and a few more inputs
+    options = {"loss": "sign", "rng": 1, "replicates": 2 * 58248 + 50}
+    here = mt.simulate(estimators, models, **options)
+    there = mt.simulate(estimators, models, executor=pool, memory=12 * 2**20, **options)
+    for mine, other in zip(here, there, strict=True):
+        assert_same_bits(mine, other)
+        assert mine.loss == "sign"
+        assert 0.0 < mine.difference(0, 1).sem < math.hypot(mine[0].sem, mine[1].sem)
+    for both, noise in zip(here, (0.4, 1.5), strict=True):
+        theory = [mt.misclassification(each, generic(noise)) for each in estimators]
+        assert abs(both.difference(0, 1).z(theory[0].value - theory[1].value)) < 5.0
+    near = mt.simulate(estimators[1], generic(), samples=[3, 4, 3], loss="sign", replicates=50)
+    assert math.isfinite(near.sem)
+
+
+@pytest.mark.parametrize(
+    "under",
+    [mt.Perturbation(radius=0.2), mt.Perturbation(erasure=0.2), mt.Perturbation(noise=stats.t(5))],
+)
+def test_signs_of_fits_are_known_for_normal_predictions(generic, under):
+    with pytest.raises(mt.NoClosedForm, match=r"sign of fits .* call simulate without samples"):
+        mt.simulate(mt.Dense(), generic(), samples=40, under=under, loss="sign")
+    assert mt.simulate(mt.Dense(), generic(), under=under, loss="sign", replicates=99).mean < 1.0
+
+
+def test_labels_that_do_not_vary_have_no_sign(generic):
+    still = np.where(generic().block_of == 1, 0.0, 1.0)
+    model = generic().replace(coefficients=still)
+    for samples in (None, 40):
+        with pytest.raises(ValueError, match=r"must have labels that vary .* of group 1 with"):
+            mt.simulate(mt.MoE(), model, samples=samples, loss="sign")
+    never = model.replace(group_probabilities=[0.5, 0.0, 0.5])
+    options = {"loss": "sign", "replicates": 100, "rng": 0}
+    for samples in (None, [20, 20, 20]):
+        found = mt.simulate(mt.MoE(), never, samples=samples, **options)
+        assert np.isnan(found.per_group).tolist() == [False, True, False]
+        assert 0.0 < found.mean < 0.5
+
+
 def test_infinite_variance_is_named_and_the_median_stands_in(generic):
     with pytest.warns(mt.HeavyTailWarning, match="of moe is infinite: group 1 has 7"):
         estimates = mt.simulate(BOTH, generic(), samples=[8, 7, 14], replicates=4000, rng=0)

@@ -182,3 +182,74 @@ def test_labels_without_an_error_are_fitted_exactly():
     # signal elsewhere, and a coefficient where there is never any
     dead = np.where(model.noise_variance > 0.0, 0.0, model.signal_variances)
     assert heavy_tail(mt.Dense(), model.replace(signal_variances=dead), [4, 30]) is None
+
+
+def test_an_expert_of_several_groups_is_as_heavy_as_dense_on_what_it_serves(generic):
+    """Blocks of 2, 4 and 3 coordinates: an expert of 5, and one of 4."""
+    assigned = mt.MoE(assignment=(1, 0, 1))
+    assert heavy_tail(assigned, generic(), [4, 20, 4]) == HeavyTail(
+        "expert 1 has 8 samples for 5 coordinates", "variance"
+    )
+    assert heavy_tail(assigned, generic(), [40, 4, 40]) == HeavyTail(
+        "group 1 has 4 samples for 4 coordinates", "mean"
+    )
+    assert heavy_tail(assigned, generic(), [2, 20, 9]) is None  # 2 for 2 by itself
+    assert heavy_tail(mt.MoE(ridge=0.1, assignment=(1, 0, 1)), generic(), [4, 4, 4]) is None
+    assert heavy_tail(assigned, generic(), [0, 20, 0]) is None
+    never = generic().replace(group_probabilities=[0.0, 1.0, 0.0])
+    assert heavy_tail(assigned, never, [4, 20, 4]) is None
+    confused = mt.Perturbation(confusion=[[1, 0, 0], [0.1, 0.9, 0], [0, 0, 1]])
+    assert infinite(heavy_tail(assigned, never, [4, 20, 4], under=confused)) == "variance"
+    silent = generic().replace(coefficients=np.zeros(9))
+    assert heavy_tail(assigned, silent, [4, 20, 4]) is None
+    drawn = heavy_tail(assigned, generic(), 40, "multinomial")
+    assert drawn.cause == "expert 0 may get within 3 samples of 4 coordinates"
+    assert heavy_tail(assigned, generic(), 10_000, "multinomial") is None
+
+
+def test_a_partly_noisy_expert_is_named_with_its_own_groups(generic):
+    """One of its groups has coordinates that vary in the samples of this group alone."""
+    noise = np.where(generic().block_of == 2, 0.0, 0.4)
+    model = generic(noise, label_noise_variance=0.2)
+    assigned = mt.MoE(assignment=(1, 0, 1))
+    assert heavy_tail(assigned, model, [40, 40, 5]) == HeavyTail(
+        "group 2 has 5 samples for 3 coordinates", "variance"
+    )
+
+
+def test_a_joint_fit_is_heavy_at_any_of_its_thresholds(generic):
+    """Blocks of 2, 4 and 3 coordinates, each with a coefficient of two experts."""
+    shared = mt.MoE(shared=True)
+    for samples, part, lowest in (
+        ([4, 30, 30], "4 samples for 2 coordinates", "variance"),
+        ([8, 60, 4], "4 samples for 3 coordinates", "mean"),
+        ([5, 40, 6], "11 samples for 9 coordinates", "variance"),
+        ([6, 8, 7], "21 samples for 18 coordinates", "variance"),
+        ([0, 30, 30], None, None),
+        ([1, 3, 2], None, None),
+        ([30, 30, 30], None, None),
+    ):
+        cause = f"a part of the joint fit has {part}"
+        tail = None if part is None else HeavyTail(cause, lowest)
+        assert heavy_tail(shared, generic(), samples) == tail, samples
+    assert heavy_tail(mt.MoE(ridge=0.1, shared=True), generic(), [6, 8, 7]) is None
+    assert heavy_tail(shared, generic().replace(coefficients=np.zeros(9)), [6, 8, 7]) is None
+    drawn = heavy_tail(shared, generic(), 50, "multinomial")
+    assert drawn == HeavyTail(
+        "a part of the joint fit may get within 3 samples of its coordinates", "mean"
+    )
+    assert heavy_tail(shared, generic(), 10_000, "multinomial") is None
+
+
+@pytest.mark.parametrize(("samples", "exponent"), [((4, 30, 30), 1.5), ((6, 8, 7), 2.0)])
+def test_the_tail_of_a_joint_fit_falls_with_the_exponent_of_the_derivation(
+    generic, samples, exponent
+):
+    """P(R > t) ~ t^-(δ+1)/2, by Hill's estimator."""
+    from moetheory.simulation import fitted_risks
+
+    top = 150
+    risks = fitted_risks([mt.MoE(shared=True)], generic(), samples, replicates=15_000, rng=1)[0]
+    ordered = np.sort(risks @ generic().group_probabilities)[-top - 1 :]
+    hill = 1.0 / np.mean(np.log(ordered[1:] / ordered[0]))
+    assert hill == pytest.approx(exponent, rel=0.1 + 4 / math.sqrt(top))

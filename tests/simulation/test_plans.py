@@ -12,7 +12,7 @@ from general_noise import LEAKING
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation import fitted_risks
-from moetheory.simulation.methods.base import dense_fit_risks, expert_fit_risks
+from moetheory.simulation.methods.fit_risks import dense_fit_risks, expert_fit_risks
 from moetheory.simulation.methods.law import LawRoute
 from moetheory.simulation.methods.statistics_rotated import RotatedRows
 from moetheory.simulation.methods.statistics_rows import GroupedRows, JointRows, SampleRows
@@ -461,7 +461,10 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
         ({"method": "law"}, 'method="law" needs samples, .* got none'),
         ({"method": "population", "samples": 30}, "draws no training sets, got samples=30"),
         ({"method": "identity", "samples": 30}, "draws no training sets, got samples=30"),
-        ({"method": "law", "samples": 30}, r'"law" is known for MoE, got Dense\(ridge=0.0\)'),
+        (
+            {"method": "law", "samples": 30},
+            r'"law" is known for MoE with one expert a group and none beside, got Dense\(',
+        ),
         (
             {"method": "law", "samples": 30, "estimator": mt.MoE(ridge=1.0)},
             'method="law" has no closed form for ridge > 0; leave out method',
@@ -470,8 +473,129 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
             {"method": "law", "samples": [1, 2, 30], "estimator": mt.MoE()},
             'method="law" has no closed form for a block with several variances',
         ),
+        (
+            {"method": "law", "samples": 30, "estimator": mt.MoE(assignment=(0, 0, 1))},
+            r'"law" is known for MoE with one expert a group .*, got MoE\(.*assignment=\(0, 0, 1\)',
+        ),
+        (
+            {"method": "statistics", "samples": 30, "estimator": mt.MoE(shared=True)},
+            r'"statistics" is not known with a shared expert, .*shared=True\); leave out method',
+        ),
+        (
+            {
+                "method": "statistics",
+                "samples": 30,
+                "counts": "multinomial",
+                "estimator": mt.MoE(assignment=(0, 0, 1)),
+            },
+            '"statistics" is not known .* not with multinomial counts or confusion, got MoE',
+        ),
+        (
+            {"method": "identity", "estimator": mt.MoE(mt.Hard(), assignment=(0, 0, 1))},
+            r'"identity" is known for .* one expert a group with none beside, got MoE\(gate=Hard',
+        ),
+        (
+            {"method": "identity", "loss": "sign", "estimator": mt.MoE(mt.Hard())},
+            '"identity" is known for squared errors, .* got loss="sign"; leave out method',
+        ),
+        (
+            {"estimator": mt.MoE(mt.Learned(60), shared=True)},
+            "estimator must have one expert a group, and none beside, with a gate that learns, got",
+        ),
+        (
+            {"estimator": mt.MoE(mt.TopK(3), assignment=(0, 0, 1))},
+            "k must be at most 2, the number of experts, got 3",
+        ),
+        (
+            {"estimator": mt.MoE(assignment=(0, 1))},
+            "assignment must have 3 entries, one for each group of the model, got 2",
+        ),
     ],
 )
 def test_bad_methods(generic, arguments, message):
     with pytest.raises(ValueError, match=message):
         mt.simulate(**{"estimator": mt.Dense(), "model": generic(), **arguments})
+
+
+def test_experts_of_several_groups_have_a_route_of_their_own(generic):
+    first, second, joint = (0, 0, 1), (1, 0, 1), mt.MoE(shared=True)
+    estimators = [
+        mt.MoE(assignment=first),
+        mt.Dense(),
+        mt.MoE(ridge=0.1, assignment=second),
+        mt.MoE(),
+        mt.MoE(ridge=0.2, assignment=first),
+        joint,
+    ]
+    given = (generic(),), counts_of(40, generic())
+    found = {each.name: each for each in families(estimators, *given, "fixed", None)}
+    assert {name: each.members for name, each in found.items()} == {
+        "experts": (3,),
+        "dense": (1,),
+        "assignment 0": (0, 4),
+        "assignment 1": (2,),
+        "data": (5,),
+    }
+    assert [found[f"assignment {i}"].salt for i in (0, 1)] == [(3, *first), (3, *second)]
+    assert len({each.salt for each in found.values()}) == 5
+    drawn = families(estimators, *given, "multinomial", None)
+    assert drawn[-1].members == (0, 2, 4, 5)
+    confused = mt.Perturbation(confusion=mt.even_confusion(3, 0.1))
+    assert families(estimators, *given, "fixed", None, confused)[-1].members == (0, 2, 4, 5)
+    (together,) = families(estimators, *given, "fixed", "data")
+    assert together.members == tuple(range(6))
+
+
+def test_without_samples_all_share_the_draws_of_data_where_one_has_to(generic):
+    estimators = [
+        mt.MoE(mt.Soft()),
+        mt.MoE(mt.Soft(), assignment=(0, 0, 1)),
+        mt.MoE(mt.Learned(60)),
+    ]
+    found = mt.simulate(estimators, generic(), replicates=500, rng=0)
+    assert found.methods == ("population", "population", "identity")
+    assert found.paired(0, 1)
+    signs = mt.simulate(estimators[::2], generic(), replicates=500, rng=0, loss="sign")
+    assert signs.methods == ("population", "identity")
+
+
+def test_equivalent_estimators_are_the_same_run(generic):
+    estimators = [
+        mt.MoE(),
+        mt.MoE(assignment=(2, 0, 1)),
+        mt.Dense(),
+        mt.MoE(mt.Hard(), assignment=(0, 0, 0)),
+    ]
+    for samples in (None, 40):
+        found = mt.simulate(estimators, generic(), samples=samples, replicates=50, rng=0)
+        assert found[0].mean == found[1].mean
+        assert found[2].mean == found[3].mean
+    risks = fitted_risks(estimators, generic(), 40, replicates=5, rng=0)
+    np.testing.assert_array_equal(risks[::2], risks[1::2])
+
+
+def test_signs_are_those_of_coefficients_in_their_own_coordinates():
+    """Rotated rows draw fits in other coordinates."""
+    model = wide()
+    for loss, layout in (("squared", RotatedRows), ("sign", SampleRows)):
+        plan = families([mt.Dense()], (model,), np.array([4, 5]), "fixed", None, None, loss)
+        assert type(plan[0].route.layout) is layout
+
+
+@pytest.mark.parametrize(
+    ("model", "samples", "under", "sets"),
+    [
+        (LEAKING, (16, 24, 20), mt.Perturbation(noise_variance=2.0), 4000),
+        (wide(), (7, 5), None, 32_000),
+    ],
+    ids=["enough samples", "few"],
+)
+def test_every_route_gives_the_same_signs(agrees, model, samples, under, sets):
+    """The law and the statistics, against data."""
+    estimators = [mt.Dense(ridge=0.1), mt.MoE()]
+    options = {"samples": samples, "under": under, "loss": "sign", "replicates": sets}
+    here = mt.simulate(estimators, model, rng=1, **options)
+    there = mt.simulate(estimators, model, rng=2, method="data", **options)
+    assert here.methods == ("statistics", "law")
+    for a, b in zip(here, there, strict=True):
+        assert agrees(a.mean, math.hypot(a.sem, b.sem), a.replicates, b.mean)

@@ -138,3 +138,45 @@ def test_routing_of_rare_groups_and_of_sure_gates():
     loud = mt.BlockModel.isotropic(6, 3, 2e15, signal_energy=2.1)
     even = mt.simulate_routing(mt.Hard(), loud, replicates=30_000, rng=0).matrix
     np.testing.assert_allclose(even, np.full((3, 3), 1 / 3), atol=0.02)
+
+
+def test_signs_that_are_hardly_ever_wrong_or_right():
+    model = mt.BlockModel.isotropic(12, 3, 1e-12, signal_energy=4.0)
+    (message,) = told(mt.MoE(), model, loss="sign", replicates=3000)
+    assert message == (
+        "the sign of moe is wrong on about 0 of 3000 inputs: the standard error cannot be "
+        "trusted; take the theory, or more replicates"
+    )
+    far = mt.Perturbation(radius=1e3)
+    (message,) = told(mt.Dense(), model, loss="sign", replicates=3000, under=far)
+    assert "the sign of dense is right on about 0 of 3000 inputs" in message
+    loud = model.replace(noise_variance=1.0)
+    heavy = mt.Perturbation(noise=stats.t(3))  # signs are bounded
+    assert told([mt.Dense(), mt.MoE()], loud, loss="sign", replicates=300, under=heavy) == []
+    learned = mt.MoE(mt.Learned(10**6))
+    (message,) = told(learned, model, loss="sign", replicates=200)
+    assert "the sign of moe(learned samples=1000000) is wrong on hardly any inputs" in message
+    assert told(learned, loud, loss="sign", replicates=200) == []
+
+
+def test_sets_without_samples_of_a_group_guess_its_signs():
+    model = mt.BlockModel([0.9, 0.1], [0, 0, 1, 1], [1.0] * 4, [1.0] * 4, 1.0)
+    options = {"samples": 100, "counts": "multinomial", "replicates": 500}
+    assert told(mt.MoE(), model.replace(label_noise_variance=1.0), loss="sign", **options) == []
+    rare = model.replace(group_probabilities=[1.0 - 1e-4, 1e-4])
+    (message,) = told(mt.MoE(), rare, loss="sign", **options)
+    assert "training sets have a sample of group 1" in message
+
+
+def test_a_gate_may_confuse_the_groups_of_one_expert():
+    """Two groups look alike, and one expert serves both: only the third is rarely mistaken."""
+    blocks, signal = [0, 1, *[2] * 6], [1.0, 1.0, *[100.0] * 6]
+    model = mt.BlockModel([0.3, 0.3, 0.4], blocks, signal, [1.0] * 8, 1.0)
+    options = {"replicates": 200, "method": "population"}
+    (message,) = told(mt.MoE(mt.Hard(), assignment=(0, 0, 1)), model, **options)
+    assert "moe(hard assignment=001) errs on hardly any of the inputs" in message
+    assert told(mt.MoE(mt.Hard()), model, **options) == []
+    never = model.replace(
+        signal_variances=[1.0, 1.0, *[1e8] * 6], coefficients=[1.0] * 2 + [1e-4] * 6
+    )
+    assert told(mt.MoE(mt.Hard(), assignment=(0, 0, 1)), never, **options) == []

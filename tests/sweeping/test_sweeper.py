@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.sweeping import sweeper
 
 
 def iso(experts: int) -> mt.BlockModel:
@@ -371,27 +370,6 @@ def test_what_has_no_formula_when_perturbed_is_simulated(
 def test_perturbations_that_cannot_be(arguments, options, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         mt.sweep(*arguments, **options)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((iso(3), "leakage", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at leakage=0.1: model must"),
-        ((iso(3), "radius", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at radius=0.1: radius needs"),
-        ((iso, "experts", [3, 1], [mt.Dense(), mt.MoE(gate=mt.TopK(2))]), "at experts=1: k must"),
-    ],
-)
-def test_estimators_that_are_not_defined_are_refused_before_the_work(
-    monkeypatch, arguments, message
-):
-    def work(*_, **__):
-        raise AssertionError
-
-    monkeypatch.setattr(sweeper, "unchecked_risk", work)
-    monkeypatch.setattr(sweeper, "simulate", work)
-    for replicates in (None, 9):
-        with pytest.raises(ValueError, match=f"^{message}"):
-            mt.sweep(*arguments, replicates=replicates)
 
 
 def test_progress_runs_over_all_points():

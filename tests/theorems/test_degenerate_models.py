@@ -86,11 +86,13 @@ def test_no_theorem_holds_where_its_wrong_variant_does_not_fail(name, case):
     ("case", "assumption", "theorems"),
     [
         ("K = 1", "several groups", {"leakage", "misrouting", "noise-shift", "gating-order"}),
+        ("K = 1", "several groups", {"experts-and-groups"}),
         ("no labels", "labels that depend on the features", {*ROBUSTNESS, "generalization"}),
         ("label noise alone", "labels that depend on the features", {*ROBUSTNESS, "gating-order"}),
         ("labels of an undrawn group", "labels that depend on the features", {"generalization"}),
         ("no noise", "feature noise", {"noise-shift", "gating-order"}),
         ("no noise", "feature noise or interference", {"generalization", "noise-filter"}),
+        ("no noise", "feature noise or interference", {"experts-and-groups", "shared-expert"}),
         ("regime, no labels", "labels that depend on the features", {"one-over-k"}),
         ("regime, no noise", "feature noise", {"one-over-k", "routing"}),
     ],

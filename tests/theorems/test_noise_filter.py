@@ -1,6 +1,5 @@
 """The noise filter: what experts that see all gain, on models with all that noise may do."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -16,26 +15,6 @@ def test_it_holds_for_models_whose_noise_differs(name):
     assert verdict.status == "inconclusive", verdict.reason
     assert all(point.holds for claim in verdict.claims for point in claim.points)
     assert [len(claim.points) for claim in verdict.claims] == [1, 1, not GENERAL[name].strict, 1, 1]
-
-
-@pytest.mark.parametrize("name", GENERAL)
-def test_experts_that_see_all_are_those_of_the_covariances(name):
-    model = GENERAL[name]
-    own = model.block_of == np.arange(model.experts)[:, np.newaxis]
-    signal = np.where(own, model.signal_variances, model.leakage_variances)
-    noise = model.noise_variance + np.where(own, 0.0, model.interference_variances)
-    found = mt.covariance_risks(
-        *(each[:, :, np.newaxis] * np.eye(model.dim) for each in (signal, noise)),
-        model.coefficients,
-        group_probabilities=model.group_probabilities,
-        block_of=model.block_of,
-    )
-    excess = noise_filter._full_expert_excess(model)
-    assert excess == pytest.approx(found.full_experts.excess, rel=1e-12)
-    gap = found.dense.excess - found.full_experts.excess
-    assert noise_filter._filter_gap(model) == pytest.approx(gap, rel=1e-10)
-    loss = found.block_experts.excess - found.full_experts.excess
-    assert noise_filter._unseen(model) == pytest.approx(loss, rel=1e-10, abs=1e-14)
 
 
 @given(block_models(zeros=False))

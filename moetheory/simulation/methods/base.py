@@ -1,4 +1,4 @@
-"""Base class of the routes over training sets, "law", "statistics" and "data", with true risks."""
+"""Base class of the routes over training sets: "law", "statistics" and "data"."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import ClassVar
 
 import numpy as np
 
-from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.formulas.erasure import UNCORRELATED
 from moetheory.kernels import Workspace
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.perturbed_risks import block_losses, erasure_terms, perturbed_excess
-from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.estimators import Estimator
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
+from moetheory.simulation.methods.fit_risks import SLICE
 from moetheory.simulation.methods.route import TRAINING_SETS
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract: numbers in the matrices of a batch, batches in a chunk
 BATCH = 1 << 20
 BATCHES = 2
-# numbers in the fits whose risks under a perturbation are found together
-SLICE = 1 << 14
+# arrays between the fits and their risks: of squared errors under a perturbation, and of signs
+ARRAYS = 24
+SIGN_ARRAYS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,8 @@ class TrainingRoute(ABC):
     counts : {"fixed", "multinomial"}
     under : Perturbation, optional
         What differs when the fits are tested.
+    loss : {"squared", "sign"}
+        Whether a risk is a mean squared error or the probability of a wrong sign.
     """
 
     models: tuple[BlockModel, ...]
@@ -52,6 +54,7 @@ class TrainingRoute(ABC):
     samples: IntArray
     counts: Counts
     under: Perturbation | None = None
+    loss: Loss = "squared"
 
     method: ClassVar[str]
     default_replicates: ClassVar[int] = TRAINING_SETS
@@ -91,7 +94,8 @@ class TrainingRoute(ABC):
         """Bytes a chunk works in, at most."""
         model = self.models[0]
         values = 3 * self.chunk_size * model.experts + 3 * self.batch * model.dim
-        between = 0 if self.under is None else 24 * max(SLICE, self.fits * model.dim)
+        arrays = SIGN_ARRAYS if self.loss == "sign" else 0 if self.under is None else ARRAYS
+        between = arrays * max(SLICE, self.fits * model.dim)
         return 8 * (6 * self.batch * self.numbers + self.fits * values + between)
 
     def chunk(
@@ -99,7 +103,9 @@ class TrainingRoute(ABC):
     ) -> Tally:
         """Moments of the risks of ``replicates`` training sets."""
         given = self.chunk_risks(rng, replicates, work)
-        overall = np.vecdot(given, self.models[0].group_probabilities)
+        p = self.models[0].group_probabilities
+        # a group that is never drawn may have labels without a sign
+        overall = np.vecdot(np.where(p > 0.0, given, 0.0), p)
         return Tally.of(overall, given, keep=keep)
 
     def chunk_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
@@ -138,81 +144,6 @@ class TrainingRoute(ABC):
 def identical_streams(rng: np.random.Generator, times: int) -> list[np.random.Generator]:
     """``rng`` and copies of its state, so that several models get the same random numbers."""
     return [rng, *(copy.deepcopy(rng) for _ in range(times - 1))]
-
-
-def group_clean_variances(model: BlockModel) -> FloatArray:
-    """Clean variance of every coordinate in every group, (K, d)."""
-    return kernels.group_variances(
-        model.block_of, model.signal_variances, model.leakage_variances, model.experts
-    )
-
-
-def group_noise_variances(model: BlockModel) -> float | FloatArray:
-    """Noise variance of every coordinate in every group, (K, d); one or (d,) if groups share it."""
-    if not model.interferes:
-        return model.noise_variance
-    return kernels.group_variances(
-        model.block_of, model.noise_variance, model.idle_noise, model.experts
-    )
-
-
-def dense_fit_risks(
-    model: BlockModel, fits: FloatArray, under: Perturbation | None = None
-) -> FloatArray:
-    """True risks given the group, (..., K), of dense with coefficients ``fits`` (..., d)."""
-    if under is not None:
-        return perturbed_fit_risks(Dense(), model, fits, model.coefficients, under)
-    return kernels.group_risks(
-        fits[..., np.newaxis, :],
-        group_clean_variances(model),
-        model.coefficients,
-        group_noise_variances(model),
-        model.label_noise_variance,
-    )
-
-
-def expert_fit_risks(
-    model: BlockModel,
-    fits: FloatArray,
-    regressions: Regressions,
-    under: Perturbation | None = None,
-) -> FloatArray:
-    """True risks given the group, (..., K), of experts with coefficients ``fits`` (..., d)."""
-    if under is not None:
-        return perturbed_fit_risks(MoE(), model, fits, model.coefficients, under)
-    return kernels.expert_risks(
-        fits,
-        model.block_of,
-        model.signal_variances,
-        model.coefficients,
-        model.noise_variance,
-        regressions.leaked_variance + model.label_noise_variance,
-    )
-
-
-def perturbed_fit_risks(
-    estimator: Estimator,
-    model: BlockModel,
-    fits: FloatArray,
-    coefficients: FloatArray,
-    under: Perturbation,
-) -> FloatArray:
-    """True risks given the group, (..., R, K), of ``fits`` (..., R, d) under a perturbation.
-
-    The true ``coefficients`` are (d,), or (R, d) where they differ between training sets.
-    """
-    rows = max(1, SLICE * fits.shape[-2] // fits.size)
-
-    def losses(here: slice) -> FloatArray:
-        fit = fits[..., here, :]
-        true = coefficients[here] if coefficients.ndim > 1 else coefficients
-        found = block_losses(model, under, fit, true - fit, coefficients=true)
-        added_by_erasure = erasure_terms(model, under, fit) if under.erasure else UNCORRELATED
-        return perturbed_excess(found, estimator, model, under, added_by_erasure)
-
-    # not all at once: there are about twenty arrays between fits and risks
-    parts = [losses(slice(at, at + rows)) for at in range(0, fits.shape[-2], rows)]
-    return np.concatenate(parts, axis=-2) + model.label_noise_variance
 
 
 def ridges(estimators: Sequence[Estimator]) -> FloatArray:

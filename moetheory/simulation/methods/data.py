@@ -8,15 +8,15 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels import Workspace
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.estimators import Dense, Estimator, MoE, experts_of, one_each
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.methods.base import (
-    TrainingRoute,
+from moetheory.simulation.methods.base import TrainingRoute, identical_streams
+from moetheory.simulation.methods.fit_risks import (
+    assigned_fit_risks,
     dense_fit_risks,
     expert_fit_risks,
     group_clean_variances,
     group_noise_variances,
-    identical_streams,
 )
 
 
@@ -27,9 +27,13 @@ class DataRoute(TrainingRoute):
 
     @property
     def numbers(self) -> int:
-        """Numbers in the features of a training set."""
+        """Numbers in the features of a training set, or in the design of a joint fit."""
         # the risks of dense need arrays of K d numbers
-        return max(self.total, self.models[0].experts) * self.models[0].dim
+        dim, rows = self.models[0].dim, max(self.total, self.models[0].experts)
+        joint = [each.ridge for each in self.estimators if isinstance(each, MoE) and each.shared]
+        if joint:  # coordinates and, with a ridge, penalties of two experts
+            return 2 * dim * (rows + (2 * dim if any(joint) else 0))
+        return rows * dim
 
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """Risks given the group of every estimator, fitted on the same training sets."""
@@ -69,11 +73,14 @@ class DataRoute(TrainingRoute):
         )
         risks = []
         for estimator in self.estimators:
+            if not one_each(estimator):
+                risks.append(self._assigned_risks(estimator, model, features, labels, groups))
+                continue
             fits = self.fitted_coefficients(estimator, features, labels, groups)
             if isinstance(estimator, MoE):
-                risks.append(expert_fit_risks(model, fits, regressions, self.under))
+                risks.append(expert_fit_risks(model, fits, regressions, self.under, self.loss))
             else:
-                risks.append(dense_fit_risks(model, fits, self.under))
+                risks.append(dense_fit_risks(model, fits, self.under, self.loss))
         return risks
 
     def fitted_coefficients(
@@ -86,3 +93,22 @@ class DataRoute(TrainingRoute):
         return kernels.expert_fits(
             features, labels, groups, model.block_of, model.experts, estimator.ridge
         )
+
+    def _assigned_risks(
+        self,
+        estimator: Estimator,
+        model: BlockModel,
+        features: FloatArray,
+        labels: FloatArray,
+        groups: IntArray,
+    ) -> FloatArray:
+        """Risks given the group of experts that serve several groups, or have one beside them."""
+        expert_of = experts_of(estimator, model)
+        experts, block_of = int(expert_of.max()) + 1, expert_of[model.block_of]
+        given = features, labels, expert_of[groups], block_of, experts, estimator.ridge
+        shared = None
+        if isinstance(estimator, MoE) and estimator.shared:
+            fits, shared = kernels.joint_fits(*given)
+        else:
+            fits = kernels.expert_fits(*given)
+        return assigned_fit_risks(estimator, model, fits, shared, self.under, self.loss)

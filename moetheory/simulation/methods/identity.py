@@ -14,7 +14,6 @@ counts (deterministic mixture sampling, Owen and Zhou 2000).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -140,14 +139,17 @@ class IdentityRoute(StratifiedInputs):
                     means[number, each] += by_group
         for number, input_model in enumerate(self.input_models):
             values[number] += p @ input_model.oracle_risks
-        given = risks_given_group(means, self.input_models)
+        known = np.stack([input_model.oracle_risks for input_model in self.input_models])
+        given = risks_given_group(means, p, known)
         drawn = counts / replicates
         return Tally.of_strata(values.reshape(-1, replicates), counts, drawn, given, keep=keep)
 
 
-def risks_given_group(means: FloatArray, input_models: Sequence[SquaredInputModel]) -> FloatArray:
-    """Risks given the group, (M·E, K), from ``means`` (M, E, K) of w_gF_g over inputs."""
-    p = input_models[0].model.group_probabilities
+def risks_given_group(means: FloatArray, p: FloatArray, known: FloatArray) -> FloatArray:
+    """Risks given the group, (M·E, K), from ``means`` (M, E, K) of w_gF_g over inputs.
+
+    ``known`` (M, K) is the part of the risks that is not simulated.
+    """
     given = means / np.where(p > 0.0, p, 1.0)
-    given += np.stack([input_model.oracle_risks for input_model in input_models])[:, np.newaxis]
+    given += known[:, np.newaxis]
     return given.reshape(-1, len(p))

@@ -8,7 +8,8 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
-from moetheory.simulation.methods.base import TrainingRoute, expert_fit_risks, ridges
+from moetheory.simulation.methods.base import TrainingRoute, ridges
+from moetheory.simulation.methods.fit_risks import expert_fit_risks
 
 
 class LawRoute(TrainingRoute):
@@ -54,6 +55,6 @@ class LawRoute(TrainingRoute):
                 model.signal_variances + model.noise_variance,
                 regressions.residual,
             )
-            losses = expert_fit_risks(model, fits, regressions, self.under)
+            losses = expert_fit_risks(model, fits, regressions, self.under, self.loss)
             risks += [losses] * len(self.estimators)
         return np.stack(risks)

@@ -1,8 +1,18 @@
-r"""method="identity" for gates that are `Learned`: routers are drawn, then their inputs."""
+r"""method="identity" for gates that are `Learned`: routers are drawn, then their inputs.
+
+How often the sign is wrong: given an input :math:`\bar x` that is sent to expert j, the label of
+group j is normal with mean :math:`\bar x_j^\top\theta_j` and variance :math:`\rho_j`. The labels
+of other groups do not depend on block j: turning the signs of this block, in training and test,
+changes the prediction, and neither the label nor what the router chooses. So with the prediction f
+
+.. math:: P(\text{wrong} \mid \bar x, j) = w_j\,\Phi\Big(
+          -\operatorname{sgn}(f)\,\frac{\bar x_j^\top\theta_j}{\sqrt{\rho_j}}\Big)
+          + \frac{1-w_j}2 \quad\text{in the mean.}
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -12,8 +22,10 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.kernels import Weights, Workspace
-from moetheory.problem.estimators import Estimator
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
+from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Learned
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
 from moetheory.simulation.methods.identity import risks_given_group
@@ -40,6 +52,9 @@ class RoutedInputs(NamedTuple):
     highest_posterior : (n,) array
         The largest posterior weight.
     squares : (U, n) array
+    normals, groups : (n, d) and (n,) arrays
+        The inputs in units of their standard deviations, coordinates ordered by block, and the
+        groups of which they were drawn.
     """
 
     weights: FloatArray
@@ -47,6 +62,8 @@ class RoutedInputs(NamedTuple):
     group: Weights
     highest_posterior: FloatArray
     squares: FloatArray
+    normals: FloatArray
+    groups: IntArray
 
 
 def inputs_of_router(model: BlockModel, inputs: int = INPUTS) -> int:
@@ -69,15 +86,50 @@ def routed_inputs(
     frequencies = sampling_frequencies(counts, model.group_probabilities)
     groups = np.tile(own, (sets, 1))
     normals = rng.standard_normal((*groups.shape, model.dim))
-    draws = input_models[0].squares.squares_of(normals.reshape(-1, model.dim))
+    flat, drawn = normals.reshape(-1, model.dim), groups.ravel()
+    draws = input_models[0].squares.squares_of(flat)
     result = []
     for input_model, chosen in zip(input_models, router.choices(rng, normals, groups), strict=True):
-        squares = input_model.input_squares(draws, groups.ravel(), keep_draws=True)
+        squares = input_model.input_squares(draws, drawn, keep_draws=True)
         group = kernels.posterior(input_model.scores(squares))
         apart = kernels.set_apart(group, chosen, model.experts)
         weights = 1.0 / (group.mean_of(frequencies) * len(own))
-        result.append(RoutedInputs(weights, chosen, apart, group.largest, squares))
+        result.append(RoutedInputs(weights, chosen, apart, group.largest, squares, flat, drawn))
     return result
+
+
+def sign_losses(
+    estimator: Estimator, input_model: SquaredInputModel, found: RoutedInputs, shares: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    r"""The probability of a wrong sign for each input, (n,), and its mean by group, (K,).
+
+    ``shares`` (n,) are the weights of the inputs in the mean of :math:`w_gP(wrong | g)`.
+    """
+    from scipy import special
+
+    model, group = input_model.model, found.group
+    order = np.argsort(model.block_of, kind="stable")
+    blocks = model.block_of[order]
+    best, used = (
+        np.where(blocks == found.chosen[:, np.newaxis], fit[order], 0.0)
+        for fit in (
+            unchecked_optimal_coefficients(MoE(), model),
+            unchecked_optimal_coefficients(estimator, model),
+        )
+    )
+    active = model.noise_variance + model.signal_variances
+    idle = np.broadcast_to(model.idle_noise, model.dim)
+    drawn = blocks == found.groups[:, np.newaxis]
+    features = found.normals * np.sqrt(np.where(drawn, active[order], idle[order]))
+    margin = np.sign(np.vecdot(features, used)) * np.vecdot(features, best)
+    residual = np.sqrt(input_model.oracle_risks[found.chosen])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wrong = np.where(margin == 0.0, 0.5, special.ndtr(-margin / residual))
+    own = group.largest * wrong
+    assert group.others is not None
+    means = np.einsum("kn,n->k", group.others, shares) / 2.0
+    means += np.bincount(found.chosen, own * shares, minlength=model.experts)
+    return own + group.rest / 2.0, means
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +139,7 @@ class LearnedRoute:
     models: tuple[BlockModel, ...]
     estimators: tuple[Estimator, ...]
     gate: Learned
+    loss: Loss = "squared"
 
     method: ClassVar[str] = "identity"
     default_replicates: ClassVar[int] = TRAINING_SETS
@@ -109,7 +162,7 @@ class LearnedRoute:
     @cached
     def shares(self) -> FloatArray:
         """The share of the inputs that each group gets, (K,)."""
-        return group_shares(self.models, self.estimators)
+        return group_shares(self.models, self.estimators, loss=self.loss)
 
     @property
     def inputs(self) -> int:
@@ -135,7 +188,28 @@ class LearnedRoute:
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
         fits = len(self.models) * len(self.estimators)
-        return self.router.footprint(self.batch, self.inputs) + 8 * 4 * fits * self.chunk_size
+        features = self.batch * self.inputs * self.models[0].dim if self.loss == "sign" else 0
+        numbers = 4 * fits * self.chunk_size + 6 * features
+        return self.router.footprint(self.batch, self.inputs) + 8 * numbers
+
+    @cached
+    def _known_risks(self) -> FloatArray:
+        """The part of the risks given the group that is not simulated, (M, K)."""
+        if self.loss == "sign":
+            return np.zeros((len(self.models), self.models[0].experts))
+        return np.stack([input_model.oracle_risks for input_model in self.input_models])
+
+    def _losses(
+        self, input_model: SquaredInputModel, found: RoutedInputs, shares: FloatArray
+    ) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Losses of each estimator in each input, (n,), and their mean by group, (K,)."""
+        if self.loss == "sign":
+            for estimator in self.estimators:
+                yield sign_losses(estimator, input_model, found, shares)
+        else:
+            gate = kernels.one_hot(found.chosen)
+            for forms in input_model.forms(self.estimators, found.squares):
+                yield kernels.gate_losses(found.group, gate, forms, shares)
 
     def chunk(
         self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False
@@ -148,17 +222,15 @@ class LearnedRoute:
             sets = min(self.batch, replicates - at)
             batch = routed_inputs(rng, self.router, self.input_models, sets, self.shares)
             for number, found in enumerate(batch):
-                input_model = self.input_models[number]
-                gate = kernels.one_hot(found.chosen)
-                for each, forms in enumerate(input_model.forms(self.estimators, found.squares)):
-                    losses, by_group = kernels.gate_losses(
-                        found.group, gate, forms, found.weights / replicates
-                    )
+                known = self._known_risks[number]
+                for each, (losses, by_group) in enumerate(
+                    self._losses(self.input_models[number], found, found.weights / replicates)
+                ):
                     losses *= found.weights
-                    risks = losses.reshape(sets, -1).sum(axis=1) + p @ input_model.oracle_risks
+                    risks = losses.reshape(sets, -1).sum(axis=1) + p @ known
                     values[number, each, at : at + sets] = risks
                     means[number, each] += by_group
-        given = risks_given_group(means, self.input_models)[:, np.newaxis]
+        given = risks_given_group(means, p, self._known_risks)[:, np.newaxis]
         flat = values.reshape(-1, replicates)
         tally = Tally.of(flat, np.broadcast_to(given, (*flat.shape, len(p))), keep=keep)
         return replace(tally, group_counts=np.where(p > 0.0, replicates, 0))

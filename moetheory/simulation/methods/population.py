@@ -1,4 +1,4 @@
-"""method="population": squared errors of population-optimal predictors on fresh test samples."""
+"""method="population": losses of population-optimal predictors on fresh test samples."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.kernels import Workspace
-from moetheory.predictors.optimal import interference_of, unchecked_optimal_coefficients
-from moetheory.problem.estimators import MoE, routes_by_input
+from moetheory.predictors.optimal import (
+    interference_of,
+    shared_coefficients,
+    unchecked_optimal_coefficients,
+)
+from moetheory.problem.estimators import Estimator, MoE, experts_of, one_each, routes_by_input
 from moetheory.problem.gates import Gate
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import identical_streams
@@ -34,10 +38,14 @@ BATCHES = 8
 
 @dataclass(frozen=True, eq=False)
 class FeatureGate:
-    """A gate as a function of noisy features: (rows, d) → weights of the experts (K, rows)."""
+    """A gate as a function of noisy features: (rows, d) → weights of the blocks (K, rows).
+
+    An expert has the posterior weight of all its groups, and a block the weight of its expert.
+    """
 
     gate: Gate
     model: BlockModel
+    expert_of: IntArray
 
     @cached
     def _input_model(self) -> SquaredInputModel:
@@ -54,15 +62,18 @@ class FeatureGate:
         return unit[self._order, np.newaxis] if isinstance(unit, np.ndarray) else unit
 
     def __call__(self, features: FloatArray) -> FloatArray:
-        """Weights of the experts for each row of ``features``."""
+        """The weight of the expert of each block, for each row of ``features``."""
         scores = self._input_model.scores(np.square(features[:, self._order].T) / self._square_unit)
-        weights = gate_weights(self.gate, kernels.posterior(scores), scores)
-        return weights.full(self.model.experts)
+        experts = int(self.expert_of.max()) + 1
+        if experts < len(scores):
+            scores = kernels.pooled_scores(scores, self.expert_of)
+        weights = gate_weights(self.gate, kernels.posterior(scores), scores).full(experts)
+        return weights if experts == self.model.experts else weights[self.expert_of]
 
 
 @dataclass(frozen=True, eq=False)
 class PopulationRoute(StratifiedInputs):
-    """A replicate is one test sample, a value the squared error of one predictor."""
+    """A replicate is one test sample, a value the loss of one predictor."""
 
     method: ClassVar[str] = "population"
 
@@ -90,6 +101,7 @@ class PopulationRoute(StratifiedInputs):
     def footprint(self) -> int:
         """Bytes a chunk works in, at most."""
         arrays = 6 if self.under is None else 9
+        arrays += 0 if all(map(one_each, self.estimators)) else 2  # what each input meets
         fits = len(self.models) * len(self.estimators)
         return 8 * arrays * (self.rows * self.cost + self.batch * fits)
 
@@ -103,16 +115,17 @@ class PopulationRoute(StratifiedInputs):
         ]
 
     @cached
-    def _routes(self) -> list[tuple[bool | FeatureGate, ...]]:
-        return [
-            tuple(
-                FeatureGate(estimator.gate, model)
-                if isinstance(estimator, MoE) and routes_by_input(estimator)
-                else isinstance(estimator, MoE)
-                for estimator in self.estimators
-            )
+    def _shared(self) -> list[list[FloatArray | None]]:
+        """The coefficients of the shared experts of each model, None for estimators without."""
+        found = [
+            [shared_coefficients(estimator, model) for estimator in self.estimators]
             for model in self.models
         ]
+        return [[None if each is None else each.values for each in shared] for shared in found]
+
+    @cached
+    def _routes(self) -> list[list[kernels.Route]]:
+        return [[_route(each, model) for each in self.estimators] for model in self.models]
 
     @cached
     def _perturbations(self) -> list[PerturbedInputs | None]:
@@ -122,7 +135,7 @@ class PopulationRoute(StratifiedInputs):
     def chunk(
         self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False
     ) -> Tally:
-        """Moments of the squared errors of ``replicates`` samples."""
+        """Moments of the losses on ``replicates`` samples."""
         parts = [self._batch(rng, rows, keep) for rows in even_parts(replicates, self.batch)]
         values = np.concatenate([part.values for part in parts], axis=1)
         return replace(merged(parts), values=values)
@@ -131,19 +144,20 @@ class PopulationRoute(StratifiedInputs):
         counts = kernels.stratum_counts(rows, self.shares)
         groups = strata(counts)
         values = np.concatenate(
-            [self._squares(rng, groups[at : at + self.rows]) for at in range(0, rows, self.rows)],
+            [self._losses(rng, groups[at : at + self.rows]) for at in range(0, rows, self.rows)],
             axis=1,
         )
         return Tally.of_strata(values, counts, self.models[0].group_probabilities, keep=keep)
 
-    def _squares(self, rng: np.random.Generator, groups: IntArray) -> FloatArray:
-        """Squared errors on inputs of ``groups``, model by model, (M·E, rows)."""
+    def _losses(self, rng: np.random.Generator, groups: IntArray) -> FloatArray:
+        """Losses on inputs of ``groups``, model by model, (M·E, rows)."""
         streams = enumerate(identical_streams(rng, len(self.models)))
         errors = [self._errors(stream, groups, number) for number, stream in streams]
-        return np.square(np.concatenate(errors))
+        together = np.concatenate(errors)
+        return together if self.loss == "sign" else np.square(together)
 
     def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
-        """Errors of all estimators of model ``number`` on inputs of ``groups``, (E, rows)."""
+        """Errors, or mistakes of sign, of model ``number`` on inputs of ``groups``, (E, rows)."""
         model, perturb = self.models[number], self._perturbations[number]
         noises = (model.noise_variance, interference_of(model))
         noise, interference = noises if perturb is None else perturb.drawn_noise
@@ -160,6 +174,15 @@ class PopulationRoute(StratifiedInputs):
         )
         if perturb is not None:
             inputs = perturb(rng, groups, inputs)
-        return kernels.prediction_errors(
-            inputs, model.block_of, self._predictors[number], self._routes[number]
-        )
+        found = kernels.sign_mistakes if self.loss == "sign" else kernels.prediction_errors
+        predictors, shared = self._predictors[number], self._shared[number]
+        return found(inputs, model.block_of, predictors, self._routes[number], shared)
+
+
+def _route(estimator: Estimator, model: BlockModel) -> kernels.Route:
+    """How ``estimator`` is routed, as `kernels.prediction_errors` takes it."""
+    if isinstance(estimator, MoE) and routes_by_input(estimator):
+        return FeatureGate(estimator.gate, model, experts_of(estimator, model))
+    if not one_each(estimator):
+        return experts_of(estimator, model)
+    return isinstance(estimator, MoE)

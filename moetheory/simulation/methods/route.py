@@ -1,19 +1,21 @@
 """The contract that a method of simulation fulfils: the first file to read in this folder.
 
-A method is a way to draw random numbers whose mean is a risk. Its `Route` describes one such draw,
-a replicate, for some estimators on some models. The engine (``runs/``) asks a route for chunks:
-``chunk(rng, replicates, work, keep)`` draws so many replicates and returns a `Tally` of their
-values.
+A method is a way to draw random numbers whose mean is a risk: a mean squared error, or how often
+the sign is wrong. Its `Route` describes one such draw, a replicate, for some estimators on some
+models. The engine (``runs/``) asks a route for chunks: ``chunk(rng, replicates, work, keep)`` draws
+so many replicates and returns a `Tally` of their values.
 Chunk i has its own generator, and tallies are merged in order of i. The bits of a result depend on
-the seed, the problem (models, estimators, samples, counts, perturbation, method, schedule) and the
-version of the package. They must not depend on memory, executor or number of workers: so
-``chunk_size`` is a function of the models and the samples alone (of `Learned` and of gradient
-descent also of the gate and the steps), and no BLAS call spans two replicates.
+the seed, the problem (models, estimators, samples, counts, perturbation, loss, method, schedule)
+and the version of the package. They must not depend on memory, executor or number of workers: so
+``chunk_size`` is a function of the models and the samples alone (of an assignment, a shared expert,
+`Learned` and gradient descent also of these, the gate and the steps), and no BLAS call spans two
+replicates.
 
 Each string of ``method=`` has one entry file: ``population.py``, ``identity.py``, ``law.py``,
-``statistics.py`` and ``data.py``. Two more files have routes: ``learned_routers.py`` ("identity"
-for gates that are `Learned`) and ``descent_fits.py`` (gradient descent by "statistics" and
-"data"). Helpers: ``tally.py`` (moments), ``base.py`` (routes over training sets),
+``statistics.py`` and ``data.py``. Three more files have routes: ``learned_routers.py`` ("identity"
+for gates that are `Learned`), ``composed.py`` ("statistics" for experts that serve several groups)
+and ``descent_fits.py`` (gradient descent by "statistics" and "data"). Helpers: ``tally.py``
+(moments), ``base.py`` (routes over training sets), ``fit_risks.py`` (risks of their fits),
 ``block_energies.py`` (squared coordinates, for gates), ``router_fits.py`` (for learned gates),
 ``perturbed_inputs.py`` (for "population"), ``statistics_rows.py`` and ``statistics_rotated.py``
 (for "statistics"), ``strata.py`` (how many inputs are drawn of each group). ``plans.py`` above
@@ -87,7 +89,8 @@ class Family:
     Attributes
     ----------
     name : str
-        "all", "experts", "dense" or what a router has learned from.
+        "all", "experts", "dense", "data", the number of an assignment or what a router has learned
+        from.
     members : tuple of int
         Indices of the estimators in the call of `simulate`.
     route : Route

@@ -21,7 +21,8 @@ from moetheory.predictors.optimal import (
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.methods.base import TrainingRoute, expert_fit_risks, ridges
+from moetheory.simulation.methods.base import TrainingRoute, ridges
+from moetheory.simulation.methods.fit_risks import expert_fit_risks
 from moetheory.simulation.methods.statistics_rotated import RotatedRows
 from moetheory.simulation.methods.statistics_rows import (
     GroupedRows,
@@ -57,10 +58,11 @@ class DenseStatisticsRoute(TrainingRoute):
     def _rotatable(self) -> bool:
         """Whether every block has one signal variance, compared exactly, and one noise variance.
 
-        In training that of the noise must be the same for all blocks.
+        In training that of the noise must be the same for all blocks. Signs are counted in the
+        coordinates of the model.
         """
         model, under = self.models[0], self.under or UNCHANGED
-        if model.interferes or np.ndim(model.noise_variance) > 0:
+        if self.loss == "sign" or model.interferes or np.ndim(model.noise_variance) > 0:
             return False
         test_noise = under.noise_of(model.noise_variance), under.interference_of(0.0)
         one_each = np.unique(model.block_of, return_index=True)[1][model.block_of]
@@ -100,7 +102,7 @@ class DenseStatisticsRoute(TrainingRoute):
             overwrite = number == len(self.models)
             rows_and_targets = self.layout.rows_and_targets(draws, model, work, overwrite)
             fits = self.fitted_coefficients(rows_and_targets, model, work)
-            risks.append(self.layout.fit_risks(fits, draws, model, self.under))
+            risks.append(self.layout.fit_risks(fits, draws, model, self.under, self.loss))
         return np.concatenate(risks)
 
     def fitted_coefficients(
@@ -173,7 +175,7 @@ class ExpertStatisticsRoute(TrainingRoute):
         counts = self.draw_counts(rng, replicates)
         fits = self.fitted_coefficients(self.expert_rows(rng, counts, work), replicates, work)
         risks = [
-            expert_fit_risks(model, fit, regression, self.under)
+            expert_fit_risks(model, fit, regression, self.under, self.loss)
             for model, fit, regression in zip(self.models, fits, self.regressions, strict=True)
         ]
         return np.concatenate(risks)

@@ -13,9 +13,10 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.kernels import Workspace
 from moetheory.problem.estimators import Dense
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.simulation.methods.base import perturbed_fit_risks
+from moetheory.simulation.methods.fit_risks import perturbed_fit_risks
 from moetheory.simulation.methods.statistics_rows import (
     RowLayout,
     RowsAndTargets,
@@ -124,6 +125,7 @@ class RotatedRows(RowLayout):
         draws: RotatedDraws,
         model: BlockModel,
         under: Perturbation | None,
+        loss: Loss,
     ) -> FloatArray:
         """True risks given the group, (..., R, K), found in the rotated coordinates."""
         q = self.clean_columns

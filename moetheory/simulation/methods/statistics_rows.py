@@ -17,9 +17,10 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas.population import expert_coefficients, expert_contributions
 from moetheory.kernels import Workspace
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.simulation.methods.base import (
+from moetheory.simulation.methods.fit_risks import (
     dense_fit_risks,
     group_clean_variances,
     group_noise_variances,
@@ -61,10 +62,15 @@ class RowLayout(ABC):
         """Rows and targets for the noise of ``model``; they may ``overwrite`` the draws."""
 
     def fit_risks(
-        self, fits: FloatArray, draws: Any, model: BlockModel, under: Perturbation | None
+        self,
+        fits: FloatArray,
+        draws: Any,
+        model: BlockModel,
+        under: Perturbation | None,
+        loss: Loss,
     ) -> FloatArray:
         """True risks given the group, (..., R, K), of fits (..., R, d)."""
-        return dense_fit_risks(model, fits, under)
+        return dense_fit_risks(model, fits, under, loss)
 
 
 class JointDraws(NamedTuple):

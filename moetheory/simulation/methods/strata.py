@@ -1,7 +1,8 @@
 r"""Groups as strata: how many inputs are drawn of each group, so that none is missed.
 
 A group g gets a share of the inputs in proportion to :math:`p_gs_g` (Neyman), :math:`s_g` the
-standard deviation of the squared errors given the group, and two inputs at least.
+standard deviation of the squared errors given the group, and two inputs at least. Where signs are
+counted, no error is larger than another: the shares are :math:`p_g`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from moetheory.common.cached import cached
 from moetheory.predictors.error_variances import error_cases
 from moetheory.predictors.perturbed_risks import UNCHANGED, optimal_routed_losses
 from moetheory.problem.estimators import Estimator, routes_by_input
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.simulation.methods.route import TEST_SAMPLES
@@ -34,11 +36,13 @@ class StratifiedInputs:
         Equal but for their noise; they use the same draws.
     estimators : tuple of E Dense or MoE
     under : Perturbation, optional
+    loss : {"squared", "sign"}
     """
 
     models: tuple[BlockModel, ...]
     estimators: tuple[Estimator, ...]
     under: Perturbation | None = None
+    loss: Loss = "squared"
 
     @property
     def default_replicates(self) -> int:
@@ -53,13 +57,14 @@ class StratifiedInputs:
     @cached
     def shares(self) -> FloatArray:
         """The share of the inputs that each group gets, (K,)."""
-        return group_shares(self.models, self.estimators, self.under)
+        return group_shares(self.models, self.estimators, self.under, self.loss)
 
 
 def group_shares(
     models: Sequence[BlockModel],
     estimators: Sequence[Estimator],
     under: Perturbation | None = None,
+    loss: Loss = "squared",
 ) -> FloatArray:
     """The share of the inputs that each group gets, (K,); zero for groups of probability zero.
 
@@ -67,6 +72,8 @@ def group_shares(
     asks for.
     """
     p = models[0].group_probabilities
+    if loss == "sign":
+        return np.asarray(p / p.sum())
     shares = np.zeros_like(p)
     for model in models:
         for estimator in estimators:
@@ -97,6 +104,7 @@ def error_deviations(estimator: Estimator, model: BlockModel, under: Perturbatio
     if routes_by_input(estimator):
         routed = optimal_routed_losses(estimator, model, under)
         astray = routed.own_blocks + model.group_probabilities @ routed.routed_blocks
+        astray += routed.other_blocks.sum()
         return np.asarray(math.sqrt(2.0) * (omega + (routed.correct + astray) / 2.0))
     chances, variances, shifts = error_cases(estimator, model, under)
     # relative to the largest, so that no square overflows or underflows

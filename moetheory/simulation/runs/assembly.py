@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
+from moetheory.problem.losses import Loss
 from moetheory.results.estimates import Estimates
 from moetheory.simulation.methods.route import Family
 from moetheory.simulation.methods.tally import Tally
@@ -19,6 +20,7 @@ def assembled(
     models: int,
     infinite: Any,
     entropy: int,
+    loss: Loss = "squared",
 ) -> Estimates:
     """Estimates of all estimators, model by model; families are independent: covariance zero."""
     size = len(infinite)
@@ -54,6 +56,7 @@ def assembled(
         infinite=infinite,
         values=tuple(values),
         degrees=degrees,
+        loss=loss,
     )
 
 
@@ -75,6 +78,7 @@ def by_model(estimates: Estimates, models: int) -> list[Estimates]:
                 infinite=estimates.infinite[own],
                 values=None if estimates.values is None else estimates.values[own],
                 degrees=None if estimates.degrees is None else estimates.degrees[own],
+                loss=estimates.loss,
             )
         )
     return result

@@ -13,6 +13,7 @@ import numpy as np
 from moetheory.common import terminal
 from moetheory.common.errors import ArgumentError, ExecutorError, Mention
 from moetheory.common.seeding import entropy_of
+from moetheory.problem.losses import Loss
 from moetheory.results.estimates import Estimates
 from moetheory.simulation.methods.route import Family, require_enough
 from moetheory.simulation.runs.assembly import assembled
@@ -30,6 +31,7 @@ def run_campaign(
     in_flight: int,
     identity: Callable[[int], Mapping[str, Any]],
     infinite: Any,
+    loss: Loss = "squared",
 ) -> Estimates:
     """Simulate a plan and return the estimates of all its values.
 
@@ -46,6 +48,8 @@ def run_campaign(
         The identity of the run with a given seed, kept in the checkpoint.
     infinite : boolean array
         Whether the variance of each value is infinite by theory.
+    loss : {"squared", "sign"}
+        What the values are the means of.
     """
     entropy, path, target_sem = _entropy(options), options.checkpoint, options.target_sem
     infinite = np.asarray(infinite)
@@ -88,7 +92,7 @@ def run_campaign(
                 kept = f"what was finished is in {os.fspath(path)!r}: the same call goes on"
             raise ExecutorError(f"{error}; {kept}") from error
     models = len(plan[0].route.models)
-    return assembled(plan, tallies, models, infinite, entropy)
+    return assembled(plan, tallies, models, infinite, entropy, loss)
 
 
 def max_chunks_in_flight(plan: Sequence[Family], memory: int, values: int) -> int:

@@ -12,6 +12,7 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.version import __version__
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import Estimator
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
@@ -27,6 +28,7 @@ def run_identity(
     entropy: int,
     under: Perturbation | None = None,
     schedule: Schedule | None = None,
+    loss: Loss = "squared",
 ) -> dict[str, Any]:
     """All that the bits of a chunk depend on, as JSON can hold it; not the number of chunks."""
     found = {
@@ -40,6 +42,8 @@ def run_identity(
         "method": [family.route.method for family in plan],
         "under": None if under is None else [repr(under), _digest(_beyond_repr(under))],
     }
+    if loss != "squared":
+        found["loss"] = loss
     return found if schedule is None else found | {"schedule": repr(schedule)}
 
 

@@ -45,7 +45,7 @@ def fitted_choices(train, test, blocks, moments):
 
 @pytest.mark.parametrize("noise", ["one", "general"])
 def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem, noise):
-    """Training sets and test sets drawn, experts known, squared errors on labels.
+    """Training sets and test sets drawn, experts known, squared errors on labels, and their signs.
 
     Less those of the oracle on the same labels, whose mean is known: most of the spread is theirs.
     """
@@ -65,16 +65,29 @@ def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem, 
     labels = test.labels.reshape(sets, tests)
     kept = small.signal_variances / (small.signal_variances + small.noise_variance)
 
-    def squares(groups):
+    def losses(groups):
         own = small.block_of == groups[..., np.newaxis]
-        return (labels - (inputs * own) @ (small.coefficients * kept)) ** 2
+        predictions = (inputs * own) @ (small.coefficients * kept)
+        return {
+            "squared": (labels - predictions) ** 2,
+            "sign": 1.0 * (labels * predictions < 0.0),
+        }
 
-    oracle, known = squares(test.groups.reshape(sets, tests)), mt.risk(mt.MoE(), small).value
+    oracle = losses(test.groups.reshape(sets, tests))
+    known = {
+        "squared": mt.risk(mt.MoE(), small).value,
+        "sign": mt.misclassification(mt.MoE(), small).value,
+    }
     for moments in ("blocks", "full"):
-        chosen = fitted_choices(train, inputs, small.block_of, moments)
-        mean, sem, _ = mean_and_sem(known + (squares(chosen) - oracle).mean(axis=1))
-        estimate = mt.simulate(mt.MoE(Learned(n, moments)), small, replicates=5 * sets, rng=1)
-        assert agrees(mean, math.hypot(sem, estimate.sem), sets, estimate.mean)
+        learned = mt.MoE(Learned(n, moments))
+        plain = losses(fitted_choices(train, inputs, small.block_of, moments))
+        # with one noise too few sets show one per cent of the signs
+        for loss, value in list(known.items())[: 1 if noise == "one" else 2]:
+            mean, sem, _ = mean_and_sem(value + (plain[loss] - oracle[loss]).mean(axis=1))
+            more = 5 * sets if loss == "squared" else sets
+            estimate = mt.simulate(learned, small, replicates=more, rng=1, loss=loss)
+            assert estimate.method == "identity"
+            assert agrees(mean, math.hypot(sem, estimate.sem), sets, estimate.mean)
 
 
 def test_much_is_learned_from_many_samples(small):
@@ -174,3 +187,16 @@ def test_what_cannot_be_learned_is_refused(small):
     assert mt.simulate(mt.MoE(Learned()), still, rng=0).mean == 0.0
     with pytest.raises(ValueError, match="must have strict blocks"):
         mt.simulate(mt.MoE(Learned(40)), small.replace(leakage_variances=0.1))
+
+
+def test_signs_given_the_group_add_up(small):
+    """With a ridge, of two models, and one group that never occurs."""
+    models = [small, small.replace(noise_variance=1.0)]
+    estimators = [mt.MoE(Learned(40)), mt.MoE(Learned(40), 0.5)]
+    for found in mt.simulate(estimators, models, replicates=400, rng=0, loss="sign"):
+        for each in found:
+            assert small.group_probabilities @ each.per_group == pytest.approx(each.mean, rel=1e-12)
+            assert 0.1 < each.mean < 0.5
+    model = small.replace(group_probabilities=[0.4, 0.6, 0.0], block_of=[0, 0, 1, 1, 2])
+    estimate = mt.simulate(estimators[0], model, replicates=50, rng=0, loss="sign")
+    assert np.isnan(estimate.per_group).tolist() == [False, False, True]

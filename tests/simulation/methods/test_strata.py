@@ -14,6 +14,7 @@ from moetheory.simulation.methods.strata import (
 )
 
 BOTH = (mt.Dense(), mt.MoE())
+SEVERAL = mt.MoE(assignment=(0, 1, 0), shared=True)
 CONFUSION = np.array([[0.9, 0.1, 0.0], [0.0, 1.0, 0.0], [0.02, 0.18, 0.8]])
 UNDER = {
     "none": None,
@@ -23,7 +24,7 @@ UNDER = {
 
 
 @pytest.mark.parametrize("under", UNDER.values(), ids=list(UNDER))
-@pytest.mark.parametrize("estimator", BOTH, ids=["dense", "moe"])
+@pytest.mark.parametrize("estimator", [*BOTH, SEVERAL], ids=["dense", "moe", "several"])
 def test_the_deviation_given_the_group_is_that_of_simulated_errors(generic, estimator, under):
     model = generic(leakage_variances=0.1, label_noise_variance=0.2)
     route, rows = PopulationRoute((model,), (estimator,), under), 200_000
@@ -59,6 +60,13 @@ def test_gates_get_their_probability_at_least(generic):
     model = generic()
     shares = group_shares([model], [mt.MoE(gate=mt.Soft())])
     assert np.all(shares >= model.group_probabilities / 2.0)
+
+
+def test_signs_get_the_probability_of_their_group(generic):
+    model = generic()
+    for estimator in (mt.Dense(), SEVERAL, mt.MoE(gate=mt.Soft())):
+        shares = group_shares([model], [estimator], loss="sign")
+        np.testing.assert_allclose(shares, model.group_probabilities, rtol=1e-15)
 
 
 def test_parts_are_nearly_equal():

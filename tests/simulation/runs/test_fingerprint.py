@@ -14,11 +14,20 @@ from moetheory.simulation.runs.fingerprint import run_identity
 BOTH = (mt.Dense(), mt.MoE())
 
 
-def of(model, estimators=BOTH, samples=30, counts="fixed", method=None, seed=1, under=None):
+def of(
+    model,
+    estimators=BOTH,
+    samples=30,
+    counts="fixed",
+    method=None,
+    seed=1,
+    under=None,
+    loss="squared",
+):
     models = model if isinstance(model, tuple) else (model,)
     sizes = checked_samples(samples, counts, method, estimators, models[0])
-    plan = families(estimators, models, sizes, counts, method, under)
-    return run_identity(estimators, models, sizes, counts, plan, seed, under)
+    plan = families(estimators, models, sizes, counts, method, under, loss)
+    return run_identity(estimators, models, sizes, counts, plan, seed, under, loss=loss)
 
 
 def test_it_names_the_versions_on_which_the_bits_depend(generic):
@@ -38,6 +47,9 @@ def test_equal_runs_are_the_same_however_they_are_written(generic):
         {"samples": None},
         {"counts": "multinomial"},
         {"method": "data"},
+        {"loss": "sign"},
+        {"estimators": (mt.Dense(), mt.MoE(shared=True))},
+        {"estimators": (mt.Dense(), mt.MoE(assignment=(0, 0, 1)))},
         {"seed": 2},
         {"under": mt.Perturbation()},
         {"estimators": (mt.Dense(), mt.MoE(ridge=1e-40))},
@@ -46,6 +58,10 @@ def test_equal_runs_are_the_same_however_they_are_written(generic):
 )
 def test_another_question_is_another_run(generic, changes):
     assert of(generic(), **changes) != of(generic())
+
+
+def test_squared_errors_need_no_name(generic):
+    assert "loss" not in of(generic())
 
 
 def test_another_model_is_another_run(generic):

@@ -1,0 +1,233 @@
+"""Experts that serve several groups, and a shared expert: risks against full matrices."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import linalg
+
+import moetheory as mt
+from general_noise import GENERAL, STRICT, variances, world
+from moetheory.common.errors import NoClosedForm
+from moetheory.predictors.expert_problems import expert_problems
+
+SERVED = [(0, 0, 1), (1, 0, 1), (0, 1, 2), (2, 0, 1), (0, 0, 0)]
+CONFUSION = np.array([[0.7, 0.1, 0.2], [0.05, 0.9, 0.05], [0.0, 0.4, 0.6]])
+
+
+def matrix_coefficients(model, experts, ridge, *, shared):
+    """Coefficients of inputs taken for each group, (K, d), by normal equations of all of them.
+
+    The parameters are those of each expert, (E, d), and of a shared one, (d,).
+    """
+    p, (clean, noise), d = model.group_probabilities, variances(model), model.dim
+    seen = experts[model.block_of] == experts[:, np.newaxis]
+    count = max(experts) + 1
+    normal, moment = np.zeros((count + 1, d) * 2), np.zeros((count + 1, d))
+    for g, e in enumerate(experts):
+        # what each parameter contributes to the coefficients of group g
+        read = np.zeros((count + 1, d, d))
+        read[e] = np.diag(seen[g] * 1.0)
+        read[count] = np.eye(d) * shared
+        second = np.diag(clean[g] + noise[g])
+        normal += p[g] * np.einsum("aij,jk,bkl->aibl", read, second, read)
+        moment += p[g] * read @ (clean[g] * model.coefficients)
+    used = np.append(np.bincount(experts, p), 1.0)
+    penalty = np.einsum("a,ab,ij->aibj", ridge * used, np.eye(count + 1), np.eye(d))
+    size = (count + 1) * d
+    found = linalg.lstsq((normal + penalty).reshape(size, size), moment.reshape(size))[0]
+    *own, beside = found.reshape(count + 1, d)
+    return np.array([own[e] * seen[g] + beside for g, e in enumerate(experts)])
+
+
+def matrix_risks(model, coefficients, under=None):
+    """Excess risks given the group of the ``coefficients`` (K, d) of each route."""
+    under = under or mt.Perturbation()
+    clean, noise = variances(model)
+    if under.noise_variance is not None:
+        noise = noise - model.noise_variance + under.noise_variance
+    b, kept = model.coefficients, 1.0 - under.erasure
+    risks = np.zeros((model.experts, model.experts))
+    for i, j in itertools.product(range(model.experts), repeat=2):
+        met = coefficients[j]
+        lost = kept * (b - met) ** 2 + under.erasure * b**2
+        drag = under.drag**2 * model.signal_variances * ((model.block_of == j) & (i != j))
+        risks[i, j] = np.sum(clean[i] * lost + kept * (noise[i] + drag) * met**2)
+        norm = np.linalg.norm(met)
+        omega = model.label_noise_variance
+        crossed = np.sqrt(8.0 / np.pi) * under.radius * norm * np.sqrt(risks[i, j] + omega)
+        risks[i, j] += crossed + under.radius**2 * norm**2
+    return (
+        risks[range(len(risks)), range(len(risks))]
+        if under.confusion is None
+        else np.sum(under.confusion * risks, axis=1)
+    )
+
+
+@pytest.mark.parametrize("model", GENERAL.values(), ids=GENERAL)
+@pytest.mark.parametrize("served", SERVED, ids=str)
+def test_population_risks_are_those_of_full_matrices(model, served):
+    for ridge, shared in itertools.product((0.0, 0.6), (False, True)):
+        estimator = mt.MoE(ridge=ridge, assignment=served, shared=shared)
+        met = matrix_coefficients(model, np.array(served), ridge, shared=shared)
+        wanted, found = matrix_risks(model, met), mt.risk(estimator, model)
+        np.testing.assert_allclose(found.per_group - 0.2, wanted, rtol=1e-10)
+        assert found.excess == pytest.approx(model.group_probabilities @ wanted, rel=1e-10)
+        assert (found.exactness, found.error) == ("exact", 0.0)
+        coefficients = mt.optimal_coefficients(estimator, model)
+        if shared:
+            beside, own = coefficients
+            seen = np.array(served)[model.block_of] == np.array(served)[:, np.newaxis]
+            np.testing.assert_allclose(beside + seen * own, met, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("under", [
+    mt.Perturbation(2.0, CONFUSION, 0.7),
+    mt.Perturbation(0.1 * np.arange(9.0), CONFUSION, erasure=0.2),
+    mt.Perturbation(radius=0.4),
+    mt.Perturbation(confusion=CONFUSION, radius=0.4),
+], ids=["drag", "erasure", "radius", "misled and shifted"])  # fmt: skip
+@pytest.mark.parametrize("shared", [False, True])
+def test_perturbed_population_risks_are_those_of_full_matrices(under, shared):
+    model = GENERAL["leaking"]
+    for served in SERVED:
+        estimator = mt.MoE(assignment=served, shared=shared)
+        met = matrix_coefficients(model, np.array(served), 0.0, shared=shared)
+        found = mt.risk(estimator, model, under=under)
+        np.testing.assert_allclose(
+            found.per_group - 0.2, matrix_risks(model, met, under), rtol=1e-10
+        )
+
+
+def test_the_ends_of_the_ladder():
+    for model in GENERAL.values():
+        assert (
+            mt.risk(mt.MoE(assignment=(0, 0, 0)), model).value == mt.risk(mt.Dense(), model).value
+        )
+        assert mt.risk(mt.MoE(assignment=(2, 0, 1)), model).value == mt.risk(mt.MoE(), model).value
+        for samples in (60, [20, 0, 9]):
+            dense, all_in_one = mt.Dense(0.3), mt.MoE(ridge=0.3, assignment=(0, 0, 0))
+            one, other = (mt.risk(each, model, samples=samples) for each in (dense, all_in_one))
+            assert one.value == other.value
+
+
+def test_a_group_that_is_never_drawn_counts_as_frequent_as_its_companions():
+    p = [0.0, 1.0, 0.0]
+    model = GENERAL["leaking"].replace(group_probabilities=p)
+    found = mt.risk(mt.MoE(assignment=(0, 1, 0)), model)
+    pair = GENERAL["leaking"].replace(group_probabilities=[0.5 - 1e-12, 2e-12, 0.5 - 1e-12])
+    np.testing.assert_allclose(
+        found.per_group, mt.risk(mt.MoE(assignment=(0, 1, 0)), pair).per_group, rtol=1e-9
+    )
+    assert found.value == pytest.approx(mt.risk(mt.MoE(), model).value, rel=1e-12)
+    ridged = mt.risk(mt.MoE(ridge=0.4, assignment=(0, 1, 0), shared=True), model)
+    assert np.all(np.isfinite(ridged.per_group))
+
+
+@pytest.mark.parametrize("leaks", [False, True])
+def test_each_expert_solves_a_dense_problem_of_its_own(leaks):
+    """The expert's data: rows of its groups, columns of their blocks; the rest of y is noise."""
+    model = mt.BlockModel(*world(3, leaks=leaks, noises="interference")[:3],
+                          *world(3, leaks=leaks, noises="interference")[4:6],
+                          leakage_variances=world(3, leaks=leaks, noises="interference")[3],
+                          interference_variances=world(3, leaks=leaks, noises="interference")[6],
+                          label_noise_variance=0.3)  # fmt: skip
+    clean, noise = variances(model)
+    first, second = expert_problems(mt.MoE(assignment=(0, 1, 0)), model)
+    assert (first.groups.tolist(), second.groups.tolist()) == ([0, 2], [1])
+    for problem in (first, second):
+        seen = np.isin(model.block_of, problem.groups)
+        np.testing.assert_array_equal(problem.coordinates, np.flatnonzero(seen))
+        own_clean, own_noise = variances(problem.model)
+        np.testing.assert_array_equal(own_clean, clean[np.ix_(problem.groups, seen)])
+        np.testing.assert_array_equal(own_noise, noise[np.ix_(problem.groups, seen)])
+        p = model.group_probabilities[problem.groups]
+        np.testing.assert_allclose(problem.model.group_probabilities, p / p.sum(), rtol=1e-14)
+        for g in problem.groups:
+            unseen = clean[g] @ np.where(seen, 0.0, model.coefficients**2)
+            assert problem.unseen == pytest.approx(unseen, rel=1e-14)
+        assert problem.model.label_noise_variance == pytest.approx(0.3 + problem.unseen, rel=1e-14)
+        # the constructor would make the same model
+        assert problem.model == problem.model.replace()
+        assert hash(problem.model)
+
+
+def test_fitted_experts_of_one_group_are_exact_and_others_asymptotic():
+    model, samples = STRICT, [30, 40, 50]
+    apart, pair = mt.risk(mt.MoE(), model, samples=samples), mt.MoE(assignment=(0, 1, 0))
+    found = mt.risk(pair, model, samples=samples)
+    assert found.per_group[1] == pytest.approx(apart.per_group[1], rel=1e-13)
+    assert found.exactness == "asymptotic"
+    assert found.error > 0.0
+    # a pair that is never drawn leaves the answer exact
+    rare = model.replace(group_probabilities=[0.0, 1.0, 0.0])
+    assert mt.risk(pair, rare, samples=samples).exactness == "exact"
+    # without samples the expert predicts zero
+    empty = mt.risk(pair, model, samples=[0, 40, 0], under=mt.Perturbation(2.0, erasure=0.3))
+    null = mt.risk(mt.MoE(), model, samples=[0, 40, 0])
+    np.testing.assert_allclose(empty.per_group[[0, 2]], null.per_group[[0, 2]], rtol=1e-13)
+
+
+def test_fitted_risks_become_those_of_infinitely_many_samples():
+    for model in GENERAL.values():
+        estimator = mt.MoE(assignment=(0, 1, 0))
+        limit = mt.risk(estimator, model).excess
+        near, far = (mt.risk(estimator, model, samples=n).excess for n in (10**5, 10**7))
+        assert 80.0 < (near - limit) / (far - limit) < 120.0
+
+
+@pytest.mark.parametrize("under", [None, mt.Perturbation(3.0, erasure=0.25)], ids=["own", "other"])
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_fitted_assignments_are_those_of_training_sets(agrees, ridge, under):
+    model = GENERAL["leaking"]
+    estimator, samples = mt.MoE(ridge=ridge, assignment=(0, 1, 0)), [30, 60, 45]
+    theory = mt.risk(estimator, model, samples=samples, under=under)
+    risks = mt.simulate(
+        estimator, model, samples=samples, under=under, method="data", replicates=8000, rng=5
+    )
+    assert theory.error < 0.02 * theory.value
+    assert agrees(risks.mean, risks.sem, risks.replicates, theory.value)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "arguments", "what", "call"),
+    [
+        (mt.MoE(shared=True), {"samples": 30}, "shared expert", "samples=..."),
+        (mt.MoE(mt.Hard(), shared=True), {}, "none beside", "simulate(MoE(gate=Hard(), "),
+        (mt.MoE(mt.Soft(), assignment=(0, 0, 1)), {}, "one expert a group", "(0, 0, 1)), model)"),
+        (mt.MoE(mt.Hard(), assignment=(0, 0, 1)), {"samples": 30}, "oracle routing", ""),
+        (
+            mt.MoE(assignment=(0, 0, 1)),
+            {"samples": 30, "under": mt.Perturbation(confusion=CONFUSION)},
+            "wrong expert",
+            "samples=..., under=...",
+        ),
+    ],
+)
+def test_risks_without_a_formula_name_the_call(estimator, arguments, what, call):
+    with pytest.raises(NoClosedForm) as error:
+        mt.risk(estimator, STRICT, **arguments)
+    assert what in str(error.value)
+    assert call in str(error.value)
+
+
+@pytest.mark.parametrize("served", [(0, 1), (0, 1, 1, 0)])
+def test_an_assignment_needs_an_expert_for_each_group(served):
+    estimator = mt.MoE(assignment=served)
+    for ask in (mt.risk, mt.optimal_coefficients, mt.misclassification, mt.MoE.parameters):
+        with pytest.raises(ValueError, match=f"assignment must have 3 entries.*got {len(served)}"):
+            ask(estimator, STRICT)
+
+
+def test_other_quantities_are_refused_by_name():
+    for estimator in (mt.MoE(assignment=(0, 0, 1)), mt.MoE(shared=True)):
+        for ask in (
+            lambda each: mt.descent(each, STRICT, [1]),
+            lambda each: mt.excess_rate(each, STRICT),
+            lambda each: mt.optimal_ridge(each, STRICT, 60),
+            lambda each: mt.risk_distribution(each, STRICT, 60),
+            lambda each: mt.crossover(mt.Dense(), each, STRICT, over="test_noise_variance"),
+            lambda each: mt.simulate_descent(each, STRICT, [1], samples=60, replicates=2),
+        ):
+            with pytest.raises(NoClosedForm, match="one expert a group, with none beside"):
+                ask(estimator)
