@@ -81,8 +81,11 @@ def report(name: str, rows: list[dict[int, float]]) -> None:
     table = np.array([list(row.values()) for row in rows])
     hits, missed = table == 0.0, table[table > 0.0]
     print(f"{name}: optimum in {100 * hits.mean():.1f} % of {table.size}")
-    print(f"  with {' '.join(map(str, rows[0]))} experts: {' '.join(map(str, hits.sum(axis=0)))}")
-    print(f"  in all of these: {hits.all(axis=1).sum()} of {len(rows)} worlds")
+    if len(rows[0]) > 1:
+        print(
+            f"  with {' '.join(map(str, rows[0]))} experts: {' '.join(map(str, hits.sum(axis=0)))}"
+        )
+        print(f"  in all of these: {hits.all(axis=1).sum()} of {len(rows)} worlds")
     if missed.size:
         print(f"  regret where missed: mean {missed.mean():.2%}, largest {missed.max():.2%}")
 
@@ -108,7 +111,7 @@ def population() -> None:
 def fitted() -> None:
     """Samples from 1.2 to 8 for each coordinate: all assignments by the costs of 255 experts."""
     rows: dict[str, list[dict[int, float]]] = {"mergers alone": [], "the search": []}
-    best: list[dict[int, float]] = []
+    best: list[dict[int, float]] = []  # of the number of experts that is best
     bits = 1 << np.arange(GROUPS)
     sets = np.arange(1, 2**GROUPS)[:, np.newaxis] // bits % 2 == 1
     for seed in range(FITTED_WORLDS):
@@ -155,8 +158,11 @@ def costs() -> None:
         noise_variance=1.0,
         label_noise_variance=0.1,
     )
-    search = MergersAlone(PopulationCosts(model), model.group_probabilities)
-    print(f"K = 64, d = 4096, mergers alone: {seconds(search.ladder)}")
+
+    def merged() -> object:
+        return MergersAlone(PopulationCosts(model), model.group_probabilities).ladder()
+
+    print(f"K = 64, d = 4096, mergers alone: {seconds(merged)}")
     for samples in (None, 6000, 20_000):
         time_taken = seconds(lambda n=samples: mt.best_assignment(model, samples=n))
         print(f"K = 64, d = 4096, samples = {samples}: {time_taken}")
