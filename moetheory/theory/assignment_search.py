@@ -11,6 +11,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.results.assignments import TOLERANCE
 from moetheory.theory.expert_costs import ExpertCosts, Mask
 
+DOUBTED = 2  # changes that are tried although none is estimated to help
 SWAPS = 16  # the most promising pairs of groups; the estimate of what a swap costs is made for them
 
 
@@ -193,7 +194,11 @@ class AssignmentSearch:
         ``after`` less ``before``. Each is a mapping from places among the experts to other groups.
         """
         best, chosen = NONE, dict[int, Mask]()
-        for j in _least(after - before, np.abs(before) + np.abs(after), self.costs.compared):
+        estimated = after - before
+        least = _least(estimated, np.abs(before) + np.abs(after), self.costs.compared)
+        for rank, j in enumerate(least):
+            if must_help and rank >= DOUBTED and estimated[j] > 0.0:
+                break
             changed = candidate(j)
             values = self.costs.values(np.array(list(changed.values())))
             change = _change(np.array([experts[place].value for place in changed]), values)

@@ -83,7 +83,7 @@ class FittedCosts:
         self.inherent, self.leaked = sums.by_block(
             population.expert_contributions, *formula_arguments(model), 0.0
         )
-        self.found: dict[bytes, tuple[float, float]] = {}
+        self.found: dict[tuple[bytes, bool], tuple[float, float]] = {}
 
     def estimates(self, experts: Mask) -> FloatArray:
         """The costs as if all groups of an expert had one covariance; see the class."""
@@ -102,22 +102,23 @@ class FittedCosts:
 
     def values(self, experts: Mask) -> FloatArray:
         """The costs by the formula of `risk`."""
-        found = np.array([self._found(groups)[0] for groups in experts])
+        found = np.array([self._part(groups, with_error=False)[0] for groups in experts])
         return np.where(np.isnan(found), np.inf, found)
 
     def rung(self, experts: Mask) -> Rung:
-        """The assignment, its risk and the error of this."""
-        excess, error = np.sum([self._found(groups) for groups in experts], axis=0).tolist()
+        """The assignment, its risk and the error of this; NaN where there is no formula."""
+        parts = [self._part(groups, with_error=True) for groups in experts]
+        excess, error = np.sum(parts, axis=0).tolist()
         return Rung(numbered(experts), excess, error)
 
-    def _found(self, groups: Mask) -> tuple[float, float]:
+    def _part(self, groups: Mask, *, with_error: bool) -> tuple[float, float]:
         """The cost of one expert and its error, computed once."""
-        key = groups.tobytes()
+        key = groups.tobytes(), with_error
         if key not in self.found:
-            self.found[key] = self._computed(groups)
+            self.found[key] = self._computed(groups, with_error=with_error)
         return self.found[key]
 
-    def _computed(self, groups: Mask) -> tuple[float, float]:
+    def _computed(self, groups: Mask, *, with_error: bool) -> tuple[float, float]:
         """The cost of one expert and its error, NaN where there is no formula."""
         used = float(self.model.group_probabilities[groups].sum())
         if used == 0.0:
@@ -126,7 +127,7 @@ class FittedCosts:
             return float(self.estimates(groups[np.newaxis])[0]), 0.0
         problem = expert_problem(groups, self.model)
         try:
-            risk = fitted_risk(Dense(), problem.model, self.counts[groups])
+            risk = fitted_risk(Dense(), problem.model, self.counts[groups], with_error=with_error)
         except NoClosedForm:
             return np.nan, np.nan
         return used * (risk.excess + problem.unseen), used * risk.error

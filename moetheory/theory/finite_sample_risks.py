@@ -34,16 +34,22 @@ from moetheory.theory.fitted_moments import (
 
 
 def fitted_risk(
-    estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation | None = None
+    estimator: Estimator,
+    model: BlockModel,
+    counts: IntArray,
+    under: Perturbation | None = None,
+    *,
+    with_error: bool = True,
 ) -> Risk:
     """The expected risk over training sets with ``counts`` samples (K,), by the formulas in `risk`.
 
-    The perturbation ``under`` has no radius.
+    The perturbation ``under`` has no radius. Without ``with_error`` the error of a risk that is
+    asymptotic is only the size of the 1/n term.
     """
     try:
         # an overflow is no answer either
         with np.errstate(over="raise", divide="raise", invalid="raise"):
-            return _risk_on_counts(estimator, model, counts, under or UNCHANGED)
+            return _risk_on_counts(estimator, model, counts, under or UNCHANGED, with_error)
     except (ArithmeticError, np.linalg.LinAlgError) as error:
         more = "" if under is None else ", under=..."
         raise NoClosedForm(
@@ -63,7 +69,11 @@ def leading_excess(model: BlockModel, samples: Any) -> float:
 
 
 def _risk_on_counts(
-    estimator: Estimator, model: BlockModel, counts: IntArray, under: Perturbation
+    estimator: Estimator,
+    model: BlockModel,
+    counts: IntArray,
+    under: Perturbation,
+    with_error: bool = True,
 ) -> Risk:
     """The expected risk of a fit on ``counts``; ArithmeticError if it cannot be computed."""
     if not one_each(estimator):
@@ -74,7 +84,7 @@ def _risk_on_counts(
         # the ridge of dense is scaled by all samples, the ridge of an expert by its own
         penalty = np.full(model.experts, estimator.ridge * float(counts.sum()))
         return _experts_risk(estimator, penalty, model, counts, under)
-    return _dense_risk(estimator, model, counts, under)
+    return _dense_risk(estimator, model, counts, under, with_error)
 
 
 def _assigned_risk(
@@ -142,7 +152,13 @@ def _experts_risk(
     return _risk_of_moments(estimator, model, under, moments, exactness, added_by_erasure)
 
 
-def _dense_risk(estimator: Dense, model: BlockModel, counts: IntArray, under: Perturbation) -> Risk:
+def _dense_risk(
+    estimator: Dense,
+    model: BlockModel,
+    counts: IntArray,
+    under: Perturbation,
+    with_error: bool,
+) -> Risk:
     """The risk of one predictor on all coordinates."""
     arranged, ridge = ModelInLayout.of(model, coupled=True), estimator.ridge
     varies, varies_idle = (variances > 0.0 for variances in arranged.noisy)
@@ -162,7 +178,8 @@ def _dense_risk(estimator: Dense, model: BlockModel, counts: IntArray, under: Pe
             # labels have no residual: the same samples twice give the same fit
             counts = 2 * counts
             surplus = float(counts.sum())
-    moments = dense_moments(ridge, arranged, counts, ridge > 0.0 or surplus > 0.0)
+    over = ridge > 0.0 or surplus > 0.0
+    moments = dense_moments(ridge, arranged, counts, over, with_error=with_error)
     return _risk_of_moments(estimator, model, under, moments, "asymptotic")
 
 

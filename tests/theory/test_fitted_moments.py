@@ -80,7 +80,7 @@ def test_the_leading_moments_are_without_the_correction():
     model = mt.BlockModel([0.4, 0.6], [0, 0, 1, 1], [1, 2, 3, 4], [1.0] * 4, 0.5)
     counts = np.array([4, 6])
     arranged = ModelInLayout.of(model, coupled=True)
-    found = dense_moments(0.2, arranged, counts, True)
+    found = dense_moments(0.2, arranged, counts, True, with_error=True)
     assert np.all(found.variance > found.leading_variance)
     assert np.all(found.leading_mean != found.mean)
     np.testing.assert_allclose(found.mean + found.coefficient_error, 1.0, rtol=1e-12)
