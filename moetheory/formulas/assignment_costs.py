@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas import population, sums
+from moetheory.formulas import shrinkage, sums
 
 
 class SharingTerms(NamedTuple):
@@ -55,8 +55,8 @@ def sharing_terms(
     probability, signal, leakage, coefficient, noise, interference : arrays or scalars
         :math:`p, \lambda, \nu, b, n, \kappa` of each coordinate.
     """
-    active = population.shrinkage_denominator(signal, noise)
-    idle = population.shrinkage_denominator(leakage, noise + interference)
+    active = shrinkage.shrinkage_denominator(signal, noise)
+    idle = shrinkage.shrinkage_denominator(leakage, noise + interference)
     contrast = signal * interference + noise * (signal - leakage)
     spread = np.square(coefficient) * probability * (contrast / active) * (contrast / idle)
     alone = np.where(spread > 0.0, probability * active, 1.0)

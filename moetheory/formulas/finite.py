@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
-from moetheory.formulas import population
+from moetheory.formulas import population, shrinkage
 from moetheory.formulas.block_layout import BlockLayout
 
 
@@ -209,11 +209,11 @@ def dense_rate(
     p = group_probabilities.reshape(layout.shape)
     share = layout.per_coordinate(p)
     moment = layout.sum_over_groups(p, signal, leakage)
-    mean_noise = population.mean_noise(share, noise, interference)
+    mean_noise = shrinkage.mean_noise(share, noise, interference)
     idle_noise = noise + interference
-    total = population.shrinkage_denominator(moment, mean_noise)
+    total = shrinkage.shrinkage_denominator(moment, mean_noise)
     optimum = coefficients / total * moment
-    error = coefficients / total * population.lost_numerator(moment, mean_noise)
+    error = coefficients / total * shrinkage.lost_numerator(moment, mean_noise)
     contributions = population.dense_contributions(
         share, signal, leakage, coefficients, noise, interference, 0.0
     )

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
 from moetheory.formulas.gaps import common_ridge, kept_shares
-from moetheory.formulas.population import (
+from moetheory.formulas.shrinkage import (
     lost_numerator,
     mean_noise,
     second_moment,

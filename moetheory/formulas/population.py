@@ -20,68 +20,16 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
+from moetheory.formulas.shrinkage import (
+    lost_numerator,
+    mean_noise,
+    second_moment,
+    shrinkage,
+    shrinkage_denominator,
+    with_ridge,
+)
 
 Contributions = Callable[..., tuple[FloatArray, FloatArray]]
-
-
-def shrinkage_denominator(variance: Any, penalty: Any) -> Any:
-    r"""The denominator :math:`v+c` of the kept share :math:`v/(v+c)` and of the lost share.
-
-    At :math:`v = c = 0` the denominator is 1: the kept share is 0.
-
-    Parameters
-    ----------
-    variance, penalty : arrays or scalars
-        :math:`v`, the clean variance or second moment; :math:`c`, the noise variance plus the
-        ridge.
-    """
-    return shrinkage(variance, penalty)[0]
-
-
-def lost_numerator(variance: Any, penalty: Any) -> Any:
-    r"""The numerator :math:`c` of the lost share :math:`c/(v+c)`.
-
-    At :math:`v = c = 0` the numerator is 1, as is `shrinkage_denominator`: all is lost. Arguments
-    as for `shrinkage_denominator`.
-    """
-    if np.min(penalty) == 0.0:
-        return np.where(np.equal(variance + penalty, 0.0), 1.0, penalty)
-    return penalty
-
-
-def shrinkage(variance: Any, penalty: Any) -> tuple[Any, Any]:
-    """The `shrinkage_denominator` and the `lost_numerator`, at less cost than one by one."""
-    total = variance + penalty
-    if np.min(penalty) == 0.0:
-        nothing = np.equal(total, 0.0)
-        return np.where(nothing, 1.0, total), np.where(nothing, 1.0, penalty)
-    return total, penalty
-
-
-def second_moment(probability: Any, signal: Any, leakage: Any) -> FloatArray:
-    r"""Clean second moment of a coordinate over the mixture, :math:`h = p\lambda + (1-p)\nu`.
-
-    The arguments are :math:`p, \lambda, \nu`.
-    """
-    moment = probability * signal
-    if np.any(leakage):
-        moment = moment + (1.0 - probability) * leakage
-    return np.asarray(moment)
-
-
-def mean_noise(probability: Any, noise: Any, interference: Any) -> Any:
-    r"""Noise variance of a coordinate over the mixture, :math:`\bar n = n + (1-p)\kappa`.
-
-    The arguments are :math:`p, n, \kappa`.
-    """
-    if not np.any(interference):
-        return noise
-    return noise + (1.0 - probability) * interference
-
-
-def with_ridge(noise: Any, ridge: Any) -> Any:
-    r"""What shrinks a coefficient, :math:`n+\mu`; without ridge it is ``noise`` itself."""
-    return noise + ridge if np.any(ridge) else noise
 
 
 def dense_coefficients(
@@ -133,61 +81,6 @@ def expert_coefficients(signal: Any, coefficient: Any, noise: Any, ridge: Any = 
         :math:`\lambda, b, n, \mu` of each coordinate.
     """
     return np.asarray(coefficient / shrinkage_denominator(signal, noise + ridge) * signal)
-
-
-def coefficients_beside_shared(
-    used: Any,
-    probability: Any,
-    signal: Any,
-    leakage: Any,
-    coefficient: Any,
-    noise: Any,
-    interference: Any,
-    ridge: Any,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    r"""Coefficients of experts beside a shared one that sees all coordinates.
-
-    They minimise, over c on the blocks of the expert and w off them,
-
-    .. math:: P\big(h(b-c)^2 + \bar nc^2 + \mu(c-w)^2\big)
-              + Q\big(\nu(b-w)^2 + (n+\kappa)w^2\big) + \mu w^2, \qquad Q = 1-P,
-
-    w the shared coefficient and c - w that of the expert. Without ridge c is as in
-    `dense_coefficients` and :math:`w = b\,\nu/(\nu+n+\kappa)`.
-
-    Parameters
-    ----------
-    used : array or scalar
-        P, the probability that the expert of the coordinate is used.
-    probability, signal, leakage, coefficient, noise, interference, ridge : arrays or scalars
-        p, the probability that the block is active while the expert is used, and
-        :math:`\lambda, \nu, b, n, \kappa, \mu` of each coordinate.
-
-    Returns
-    -------
-    (c, b - c, w, b - w)
-        None of them by a difference.
-    """
-    moment = second_moment(probability, signal, leakage)
-    penalty = mean_noise(probability, noise, interference)
-    idle = noise + interference
-    if not np.any(ridge):
-        on, lost_on = shrinkage(moment, penalty)
-        off, lost_off = shrinkage(leakage, idle)
-        parts = (moment / on, lost_on / on, leakage / off, lost_off / off)
-    else:
-        unused, tied = 1.0 - used, used * ridge
-        kept, lost = unused * leakage, unused * idle + ridge
-        on, off = moment + penalty, kept + lost
-        determinant = on * (off + tied) + ridge * off
-        parts = (
-            (moment * (off + tied) + ridge * kept) / determinant,
-            (penalty * (off + tied) + ridge * lost) / determinant,
-            (kept * (on + ridge) + tied * moment) / determinant,
-            (lost * (on + ridge) + tied * penalty) / determinant,
-        )
-    c, lost, w, missed = (np.asarray(coefficient * part) for part in parts)
-    return c, lost, w, missed
 
 
 def expert_errors(signal: Any, coefficient: Any, noise: Any, ridge: Any = 0.0) -> FloatArray:

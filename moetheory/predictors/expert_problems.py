@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from moetheory.common.arrays import IntArray
 from moetheory.formulas.sums import sum_over_others
 from moetheory.problem.estimators import Estimator, experts_of
-from moetheory.problem.model import BlockModel, part
+from moetheory.problem.model import BlockModel
+from moetheory.problem.model_parts import part
 from moetheory.problem.perturbation import Perturbation
 
 

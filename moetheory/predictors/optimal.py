@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas import population
+from moetheory.formulas import population, shared_expert
 from moetheory.problem.estimators import (
     Dense,
     Estimator,
@@ -88,10 +88,10 @@ def shared_coefficients(estimator: Estimator, model: BlockModel) -> SharedCoeffi
 
 
 def _beside_shared(estimator: MoE, model: BlockModel) -> tuple[FloatArray, ...]:
-    """The result of `population.coefficients_beside_shared`."""
+    """The result of `shared_expert.coefficients_beside_shared`."""
     experts = experts_of(estimator, model)
     used = np.bincount(experts, model.group_probabilities)[experts]
-    return population.coefficients_beside_shared(
+    return shared_expert.coefficients_beside_shared(
         used[model.block_of], *_served_arguments(estimator, model)
     )
 

@@ -19,6 +19,7 @@ from moetheory.common.errors import (
     Mention,
     OutOfRangeError,
 )
+from moetheory.common.frozen import freeze
 from moetheory.common.seeding import RNG, generator_of
 from moetheory.common.text import code, fits_screen, short_repr
 from moetheory.common.validation import (
@@ -488,8 +489,8 @@ class BlockModel:
         return int.from_bytes(digest.digest(), "big", signed=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # through the constructor: NumPy's own unpickling returns writable arrays
-        return _rebuild, (self.fields(),)
+        # NumPy's own unpickling returns writable arrays
+        return unchecked_model, (self.fields(),)
 
     def __repr__(self) -> str:
         text = self._code() if self.dim <= _MOST_COORDINATES_SHOWN else ""
@@ -574,51 +575,19 @@ def checked_model(model: BlockModel) -> BlockModel:
     return model
 
 
-def part(
-    model: BlockModel, groups: IntArray, coordinates: IntArray, label_noise_variance: float
-) -> BlockModel:
-    """The model of some groups alone, on the coordinates of their blocks.
-
-    It is not validated: beside fewer groups, a noise variance may lie outside its range.
-    """
-    place = np.full(model.experts, -1)
-    place[groups] = np.arange(len(groups))
-    p = model.group_probabilities[groups]
-    total, alone = float(p.sum()), len(groups) == 1
-    noise = model.noise_variance
-    zeros = np.broadcast_to(0.0, len(coordinates))
-    leakage = zeros if alone or model.strict else model.leakage_variances[coordinates]
-    interference = (
-        model.interference_variances[coordinates] if model.interferes and not alone else zeros
-    )
-    rotations = model.rotations
-    values: dict[str, Any] = {
-        "group_probabilities": p / total if total > 0.0 else np.full(len(p), 1.0 / len(p)),
-        "block_of": place[model.block_of[coordinates]],
-        "signal_variances": model.signal_variances[coordinates],
-        "coefficients": model.coefficients[coordinates],
-        "noise_variance": noise
-        if isinstance(noise, float)
-        else number_or_vector("noise_variance", noise[coordinates]),
-        "leakage_variances": leakage,
-        "interference_variances": interference,
-        "label_noise_variance": label_noise_variance,
-        "rotations": None if rotations is None else tuple(rotations[g] for g in groups),
-        "sizes": model.sizes[groups],
-        "strict": not leakage.any(),
-        "interferes": bool(interference.any()),
+def unchecked_model(fields: dict[str, Any]) -> BlockModel:
+    """The model of constructor arguments that have been checked; arrays become read-only."""
+    leakage, interference = fields["leakage_variances"], fields["interference_variances"]
+    derived = {
+        "sizes": np.bincount(fields["block_of"], minlength=len(fields["group_probabilities"])),
+        "strict": not distinct(leakage).any(),
+        "interferes": bool(distinct(interference).any()),
     }
-    found = object.__new__(BlockModel)
-    for name, value in values.items():
-        if isinstance(value, np.ndarray):
-            read_only(value)
-        object.__setattr__(found, name, value)
-    return found
-
-
-def _rebuild(fields: dict[str, Any]) -> BlockModel:
-    """The model of these constructor arguments, for pickles."""
-    return BlockModel(**fields)
+    model = object.__new__(BlockModel)
+    for name, value in {**fields, **derived}.items():
+        freeze(value)
+        object.__setattr__(model, name, value)
+    return model
 
 
 def checked_blocks(block_of: ArrayLike, experts: int) -> IntArray:

@@ -59,7 +59,7 @@ from moetheory.claims.ladders import (
 from moetheory.claims.quantities import dense_excess, moe_excess
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas.assignment_costs import sharing_costs, sharing_terms
-from moetheory.formulas.population import shrinkage_denominator
+from moetheory.formulas.shrinkage import shrinkage_denominator
 from moetheory.formulas.sums import sum_over_others
 from moetheory.predictors.optimal import formula_arguments
 from moetheory.problem.estimators import Dense, Estimator, MoE, experts_of

@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError
 from moetheory.formulas import contraction
-from moetheory.formulas.population import mean_noise, second_moment
+from moetheory.formulas.shrinkage import mean_noise, second_moment
 from moetheory.predictors.optimal import (
     interference_of,
     leakage_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.formulas import population
+from moetheory.formulas import population, shrinkage
 from moetheory.predictors.optimal import formula_arguments
 from moetheory.problem.model import BlockModel
 
@@ -32,6 +32,6 @@ def filtered_noise(model: BlockModel) -> float:
 def unseen_signal(model: BlockModel) -> float:
     """MoE's excess risk minus that of full experts, in positive form: leaked signal."""
     leakage = model.leakage_variances
-    kept = leakage / population.shrinkage_denominator(leakage, model.idle_noise)
+    kept = leakage / shrinkage.shrinkage_denominator(leakage, model.idle_noise)
     q = 1.0 - model.group_probabilities[model.block_of]
     return float(np.sum(q * model.coefficients**2 * leakage * kept))

@@ -13,7 +13,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, Mention, NoClosedForm, OutOfRangeError
 from moetheory.common.text import short_repr
 from moetheory.common.validation import count, number
-from moetheory.formulas import population
+from moetheory.formulas import population, shrinkage
 from moetheory.formulas.finite import estimation_cost
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.optimal import interference_of
@@ -105,7 +105,7 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     second_moments = p * model.signal_variances + (1.0 - p) * model.leakage_variances
     # no expert sees interference
     interference = interference_of(model) if isinstance(estimator, Dense) else 0.0
-    variances = second_moments + population.mean_noise(p, model.noise_variance, interference)
+    variances = second_moments + shrinkage.mean_noise(p, model.noise_variance, interference)
     scale = float(variances.mean()) or 1.0
     low, high = map(float, DECADES)
     if variances.any():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from moetheory.formulas import population
+from moetheory.formulas import population, shrinkage
 
 P = np.array([0.3, 0.7])
 BLOCK_OF = np.array([0, 0, 1])
@@ -134,8 +134,8 @@ def test_the_bound_is_the_noise_that_true_coefficients_pass():
 
 def test_nothing_to_see_shrinks_to_zero():
     variance, penalty = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 2.0])
-    assert population.shrinkage_denominator(variance, penalty).tolist() == [1.0, 1.0, 2.0]
-    assert population.lost_numerator(variance, penalty).tolist() == [1.0, 0.0, 2.0]
+    assert shrinkage.shrinkage_denominator(variance, penalty).tolist() == [1.0, 1.0, 2.0]
+    assert shrinkage.lost_numerator(variance, penalty).tolist() == [1.0, 0.0, 2.0]
     assert population.dense_coefficients(0.0, 3.0, 0.0, 2.0, 0.0, 0.0, 0.0) == 0.0
     assert population.expert_coefficients(0.0, 2.0, 0.0) == 0.0
     # interference alone: what is never active is not believed, what always is, is
@@ -144,8 +144,8 @@ def test_nothing_to_see_shrinks_to_zero():
 
 
 def test_the_mean_noise_of_quiet_blocks_is_their_noise_itself():
-    assert population.mean_noise(P[BLOCK_OF], NOISE, 0.0) is NOISE
-    found = population.mean_noise(P[BLOCK_OF], NOISE, INTERFERENCE)
+    assert shrinkage.mean_noise(P[BLOCK_OF], NOISE, 0.0) is NOISE
+    found = shrinkage.mean_noise(P[BLOCK_OF], NOISE, INTERFERENCE)
     np.testing.assert_allclose(found, NOISE + np.array([0.49, 0.0, 0.9]), rtol=1e-14)
 
 

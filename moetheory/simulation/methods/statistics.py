@@ -11,7 +11,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.formulas.population import mean_noise, second_moment
+from moetheory.formulas.shrinkage import mean_noise, second_moment
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import (
     interference_of,
