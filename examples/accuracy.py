@@ -1,4 +1,4 @@
-"""Accuracy against overlap: a published table of ten accuracies, from two fitted numbers.
+"""Accuracy against overlap: a published table of ten accuracies, from two numbers and K.
 
 Two classes are the signs of the label. Overlap adds noise to the features of every block. With a
 noise of r + c α² in units of the signal, K equal blocks of either estimator have accuracies in
@@ -76,7 +76,9 @@ def draw(path: str, experts: int, r: float, c: float) -> None:
     fig, ax = pyplot.subplots(figsize=(6.5, 4.5), layout="constrained")
     mt.plot(swept, ax)
     for reported in REPORTED.values():
-        ax.plot(OVERLAPS, reported, "kx", ms=8.0, mew=1.6, label="reported in [SNB]", zorder=4)
+        ax.plot(
+            OVERLAPS, reported, "kx", ms=8.0, mew=1.6, label="reported, Sun et al. 2026", zorder=4
+        )
     ax.set_xlabel(rf"overlap $\alpha$ (noise {r:.2f} + {c:.2f} $\alpha^2$ times the signal)")
     handles, labels = ax.get_legend_handles_labels()
     each = dict(zip(labels, handles, strict=True))  # both networks are reported

@@ -40,8 +40,7 @@ def table(ladders: list[mt.BestAssignment]) -> None:
         risks = (found.ladder[experts].excess for found in ladders)
         print(f"{experts:7}" + "".join(f"{risk:12.4f}" for risk in risks))
     for samples, found in zip(SAMPLES, ladders, strict=True):
-        groups = [np.flatnonzero(np.equal(found.assignment, e)) for e in range(found.experts)]
-        shared = " | ".join(" ".join(map(str, g)) for g in groups if len(g) > 1)
+        shared = " | ".join(" ".join(map(str, each)) for each in found.groups if len(each) > 1)
         print(f"{name(samples)}: best {found.experts} experts, sharing: {shared or 'none'}")
 
 

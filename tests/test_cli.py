@@ -87,16 +87,25 @@ def test_help_names_commands_options_and_exit_codes(run):
         (("risk", "--samples", "1,2"), "--samples must be one number, or 16 separated by commas"),
         (("risk", *SMALL, "--samples", "1,-2,3"), "samples[1] must be at least 0, got -2"),
         (("risk", *SMALL, "--samples", "0,0,0"), "samples must be at least 1 in total, got 0"),
-        (("sweep", "--model", "x.json"), "--over experts cannot be combined with --model"),
-        (("sweep", "--experts", "4"), "--over experts cannot be combined with --experts"),
-        (("sweep", "--assignment", "0,0"), "--over experts cannot be combined with --assignment"),
+        (
+            ("sweep", "--model", "x.json"),
+            "--over experts, the default, cannot be combined with --model",
+        ),
+        (
+            ("sweep", "--experts", "4"),
+            "--over experts, the default, cannot be combined with --experts",
+        ),
+        (
+            ("sweep", "--assignment", "0,0"),
+            "--over experts, the default, cannot be combined with --assignment",
+        ),
         (
             ("sweep", "--over", "steps", "--loss", "sign"),
             '--loss must be "squared" with --over steps, along which misclassification is not kn',
         ),
         (
             ("sweep", "--over", "steps", "--experts", "2", "--shared"),
-            "with none beside, got moe(shared)",
+            "without a shared expert, got moe(shared)",
         ),
         (
             ("sweep", "--over", "samples", "--loss", "sign", "--replicates", "0"),

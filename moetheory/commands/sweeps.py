@@ -159,7 +159,7 @@ def _say_what_is_replaced(over: str, model: BlockModel) -> None:
 def _factory_and_values(options: argparse.Namespace) -> tuple[Any, list[Any], int]:
     for name in ("model", "experts", "assignment"):
         if getattr(options, name) not in (None, []):
-            raise BadInputError(f"--over experts cannot be combined with --{name}")
+            raise BadInputError(f"--over experts, the default, cannot be combined with --{name}")
     with refusals(options):
         dim = isotropic(options, experts=1, interference_variances=0.0).dim
     values = options.values

@@ -20,7 +20,9 @@ def name_in_legend(estimator: Estimator, among: Sequence[Estimator]) -> str:
     'moe(assignment=001)'
     """
     if estimator == MoE():
-        return "oracle gate" if any(map(routes_by_input, among)) else "mixture of experts"
+        if any(map(routes_by_input, among)):
+            return "oracle gate"
+        return "mixture of experts" if all(map(one_each, among)) else "one expert each"
     words = _in_words(estimator)
     clash = any(_in_words(other) == words for other in among if other != estimator)
     return literal(estimator.label) if clash else words

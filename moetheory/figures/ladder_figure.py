@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PALETTE = (COLOURS[MoE()], *VARIANT_COLOURS[1:], VARIANT_COLOURS[0])
 _CURVE, _MARK = "ladder", "mark of a ladder"  # group ids of what may be on the axes already
 _CLOSE = 1.4  # a last tick stands apart from a power of two by at least this factor
-_FEW_DECADES = 30.0  # a ratio of risks below which there are ticks within a decade
+_NARROW, _FEW_DECADES = 3.0, 30.0  # ratios of risks: linear below, ticks within decades below
 _DEEPEST = 0.1  # of the risk: how far the band of its error reaches down on a logarithmic axis
 
 
@@ -53,7 +53,7 @@ def _lines(ax: Axes, group: str) -> list[Line2D]:
 
 
 def _scale_axes(ax: Axes) -> None:
-    """Scale the axes logarithmically, that of risks where all are positive."""
+    """Scale the axes logarithmically, that of risks where they are positive and far apart."""
     from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
     experts, risks = np.hstack([np.array(line.get_data()) for line in _lines(ax, _CURVE)])
@@ -66,9 +66,9 @@ def _scale_axes(ax: Axes) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     finite = risks[np.isfinite(risks)]
-    positive = bool(finite.size) and finite.min() > 0.0
-    ax.set_yscale("log" if positive else "linear")
-    if positive and finite.max() < _FEW_DECADES * finite.min():
-        ax.yaxis.set_major_locator(LogLocator(subs=[1.0, 2.0, 3.0, 5.0, 7.0]))
+    wide = bool(finite.size) and finite.max() > _NARROW * finite.min() > 0.0
+    ax.set_yscale("log" if wide else "linear")
+    if wide and finite.max() < _FEW_DECADES * finite.min():
+        ax.yaxis.set_major_locator(LogLocator(subs=[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0]))
         ax.yaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

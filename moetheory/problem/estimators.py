@@ -276,7 +276,7 @@ def require_oracle(estimator: Estimator, what: str, instead: Call | None = None)
         )
     if not one_each(estimator):
         raise NoClosedForm(
-            f"{what} is known for dense and for one expert a group, with none beside, got ",
+            f"{what} is known for dense and for one expert a group, without a shared expert, got ",
             estimator,
             *more,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from moetheory.common.arrays import IntArray
 from moetheory.common.frozen import Frozen
+from moetheory.common.text import COLUMNS, LINES
 from moetheory.problem.estimators import MoE
 from moetheory.results.risks import Risk
 
@@ -24,6 +26,9 @@ class Rung(NamedTuple):
 @dataclass(frozen=True, eq=False, repr=False)
 class BestAssignment(Frozen):
     """Which groups should share an expert.
+
+    Neighbours on the ladder whose risks differ by less than their errors are as good as the best,
+    as far as theory can tell. `simulate` of both with ``method="data"`` pairs them.
 
     Attributes
     ----------
@@ -46,6 +51,22 @@ class BestAssignment(Frozen):
     risk: Risk
     ladder: dict[int, Rung]
     samples: IntArray | None = None
+
+    def __repr__(self) -> str:
+        shared = (" ".join(map(str, each)) for each in self.groups if len(each) > 1)
+        text = (
+            f"<BestAssignment of {len(self.assignment)} groups to {self.experts} experts, "
+            f"excess {self.risk.excess:.6g}; sharing: {', '.join(shared) or 'none'}>"
+        )
+        return "\n".join(textwrap.wrap(text, COLUMNS, max_lines=LINES))
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The groups that each expert serves."""
+        served: list[list[int]] = [[] for _ in range(self.experts)]
+        for group, expert in enumerate(self.assignment):
+            served[expert].append(group)
+        return tuple(map(tuple, served))
 
     @property
     def estimator(self) -> MoE:

@@ -69,7 +69,7 @@ def families(
     if method == "law" and no_law:
         raise ArgumentError(
             Mention("method", "law"),
-            "is known for MoE with one expert a group and none beside, got ",
+            "is known for MoE with one expert a group and no shared expert, got ",
             estimators[no_law[0]],
         )
     if method == "statistics" and drawn:
@@ -167,7 +167,7 @@ def _population_families(
     if method == "identity" and (assigned or loss == "sign"):
         raise ArgumentError(
             Mention("method", "identity"),
-            "is known for squared errors, and for one expert a group with none beside, got ",
+            "is known for squared errors, and for one expert a group without a shared expert, got ",
             assigned[0] if assigned else Mention("loss", loss),
             "; leave out ",
             Mention("method"),
@@ -183,8 +183,8 @@ def _population_families(
                 if not one_each(estimator):
                     raise ArgumentError(
                         "estimator",
-                        "must have one expert a group, and none beside, with a gate that learns, "
-                        "got ",
+                        "must have one expert a group, and no shared expert, with a gate that "
+                        "learns, got ",
                         estimator,
                     )
                 learned.setdefault(gate, []).append(i)

@@ -148,7 +148,8 @@ def few_carry(mean: float, sem: float, replicates: float) -> bool:
 def _warn(message: str) -> None:
     """Warn whoever called `simulate`."""
     warnings.warn(
-        f"{message}: the standard error cannot be trusted; take the theory, or more replicates",
+        f"{message}: the standard error cannot be trusted; take the theory if known, or more "
+        "replicates",
         RareGroupWarning,
         stacklevel=4,
     )

@@ -72,8 +72,8 @@ def best_assignment(
 
     Examples
     --------
-    The rarest groups share an expert. With 5 samples for its 4 coordinates, the rarest group needs
-    those of a larger one:
+    With infinitely many samples the rarest groups share an expert. Of 100 samples the rarest group
+    has 5 for its 4 coordinates, and does best with those of the most frequent group:
 
     >>> p, ones = [0.5, 0.3, 0.15, 0.05], [1.0] * 16
     >>> model = BlockModel(p, [0, 1, 2, 3] * 4, ones, ones, noise_variance=1.0)

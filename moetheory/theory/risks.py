@@ -190,8 +190,8 @@ def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     """The risk of the population optimum, with any gate."""
     if not one_each(estimator):
         raise NoClosedForm(
-            "the risk with a gate that routes by the input is known for one expert a group, with "
-            "none beside, got ",
+            "the risk with a gate that routes by the input is known for one expert a group, "
+            "without a shared expert, got ",
             estimator,
             "; ",
             Call(f"simulate({estimator!r}, model)"),

@@ -463,7 +463,7 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
         ({"method": "identity", "samples": 30}, "draws no training sets, got samples=30"),
         (
             {"method": "law", "samples": 30},
-            r'"law" is known for MoE with one expert a group and none beside, got Dense\(',
+            r'"law" is known for MoE with one expert a group and no shared expert, got Dense\(',
         ),
         (
             {"method": "law", "samples": 30, "estimator": mt.MoE(ridge=1.0)},
@@ -492,7 +492,7 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
         ),
         (
             {"method": "identity", "estimator": mt.MoE(mt.Hard(), assignment=(0, 0, 1))},
-            r'"identity" is known for .* one expert a group with none beside, got MoE\(gate=Hard',
+            r'"identity" is known for .* one expert a group without a shared expert, got MoE',
         ),
         (
             {"method": "identity", "loss": "sign", "estimator": mt.MoE(mt.Hard())},
@@ -500,7 +500,7 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
         ),
         (
             {"estimator": mt.MoE(mt.Learned(60), shared=True)},
-            "estimator must have one expert a group, and none beside, with a gate that learns, got",
+            "estimator must have one expert a group, and no shared expert, with a gate that learns",
         ),
         (
             {"estimator": mt.MoE(mt.TopK(3), assignment=(0, 0, 1))},

@@ -23,7 +23,7 @@ def test_a_group_that_few_training_sets_have_samples_of():
     (message,) = told(mt.Dense(), model, **options)
     assert message == (
         "about 10 of 1000 training sets have a sample of group 1: "
-        "the standard error cannot be trusted; take the theory, or more replicates"
+        "the standard error cannot be trusted; take the theory if known, or more replicates"
     )
     assert told(mt.Dense(), model, samples=[100, 20]) == []
     often = model.replace(group_probabilities=[0.9, 0.1])
@@ -39,7 +39,7 @@ def test_two_inputs_for_each_of_many_groups_leave_few_for_the_one_that_counts():
     (message,) = told(mt.MoE(), model, replicates=34)
     assert message == (
         "hardly any of the inputs are of the groups that carry the risk of moe: "
-        "the standard error cannot be trusted; take the theory, or more replicates"
+        "the standard error cannot be trusted; take the theory if known, or more replicates"
     )
     assert told(mt.MoE(), model, replicates=100) == []
     assert told(mt.MoE(), model.replace(coefficients=[1.0] * 15), replicates=45) == []
@@ -53,7 +53,7 @@ def test_errors_of_routing_that_are_rare_and_dear():
     }
     dear = (
         "hardly any of the inputs that were drawn are taken for the group that would cost moe "
-        "most: the standard error cannot be trusted; take the theory, or more replicates"
+        "most: the standard error cannot be trusted; take the theory if known, or more replicates"
     )
     assert dear in told(mt.MoE(), model, under=under[1e-6], replicates=2000)
     assert told(mt.MoE(), model, under=under[0.2], replicates=2000) == []
@@ -70,7 +70,7 @@ def test_gates_that_hardly_ever_err(gate):
     (message,) = told(mt.MoE(gate=gate), model, replicates=500)
     assert message.endswith(
         "errs on hardly any of the inputs that were drawn: the standard error cannot be trusted; "
-        "take the theory, or more replicates"
+        "take the theory if known, or more replicates"
     )
     for noise in (0.5, 1e-9):  # errors are common, or so rare that nobody cares
         assert told(mt.MoE(gate=gate), model.replace(noise_variance=noise), replicates=500) == []
@@ -145,7 +145,7 @@ def test_signs_that_are_hardly_ever_wrong_or_right():
     (message,) = told(mt.MoE(), model, loss="sign", replicates=3000)
     assert message == (
         "the sign of moe is wrong on about 0 of 3000 inputs: the standard error cannot be "
-        "trusted; take the theory, or more replicates"
+        "trusted; take the theory if known, or more replicates"
     )
     far = mt.Perturbation(radius=1e3)
     (message,) = told(mt.Dense(), model, loss="sign", replicates=3000, under=far)

@@ -193,7 +193,12 @@ def test_fitted_assignments_are_those_of_training_sets(agrees, ridge, under):
     ("estimator", "arguments", "what", "call"),
     [
         (mt.MoE(shared=True), {"samples": 30}, "shared expert", "samples=..."),
-        (mt.MoE(mt.Hard(), shared=True), {}, "none beside", "simulate(MoE(gate=Hard(), "),
+        (
+            mt.MoE(mt.Hard(), shared=True),
+            {},
+            "without a shared expert",
+            "simulate(MoE(gate=Hard(), ",
+        ),
         (mt.MoE(mt.Soft(), assignment=(0, 0, 1)), {}, "one expert a group", "(0, 0, 1)), model)"),
         (mt.MoE(mt.Hard(), assignment=(0, 0, 1)), {"samples": 30}, "oracle routing", ""),
         (
@@ -229,5 +234,5 @@ def test_other_quantities_are_refused_by_name():
             lambda each: mt.crossover(mt.Dense(), each, STRICT, over="test_noise_variance"),
             lambda each: mt.simulate_descent(each, STRICT, [1], samples=60, replicates=2),
         ):
-            with pytest.raises(NoClosedForm, match="one expert a group, with none beside"):
+            with pytest.raises(NoClosedForm, match="one expert a group, without a shared expert"):
                 ask(estimator)
