@@ -18,6 +18,7 @@ EXPERTS = {
     "one each": EACH,
     "two": np.array([1, 0, 1, 1]),
     "three": np.array([2, 0, 1, 0]),
+    "one each, in another order": np.array([2, 0, 3, 1]),
 }
 
 

@@ -1,6 +1,7 @@
 """Experts that serve several groups, and a shared expert: risks against full matrices."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -97,6 +98,39 @@ def test_perturbed_population_risks_are_those_of_full_matrices(under, shared):
         np.testing.assert_allclose(
             found.per_group - 0.2, matrix_risks(model, met, under), rtol=1e-10
         )
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("noise", [1e-14, 1e13])
+def test_risks_keep_their_digits(shared, noise):
+    """Without interference the risk is sum b²(P x:y + Q x':y'), from exact fractions."""
+    model = GENERAL["leaking"].replace(
+        noise_variance=noise, interference_variances=0.0, label_noise_variance=0.0
+    )
+    p, own = model.group_probabilities, (model.block_of == 1) * 1
+    used = [Fraction(p[0]) + Fraction(p[2]), Fraction(p[1])]
+
+    def parallel(x, y):
+        return x * y / (x + y)
+
+    risk = Fraction(0)
+    for m in range(model.dim):
+        signal, leakage, b, n = (
+            Fraction(float(each[m]))
+            for each in (
+                model.signal_variances,
+                model.leakage_variances,
+                model.coefficients,
+                np.full(model.dim, noise),
+            )
+        )
+        often = used[own[m]]
+        share = Fraction(p[model.block_of[m]]) / often
+        moment = share * signal + (1 - share) * leakage
+        off = parallel(leakage, n) if shared else leakage
+        risk += b**2 * (often * parallel(moment, n) + (1 - often) * off)
+    found = mt.risk(mt.MoE(assignment=(0, 1, 0), shared=shared), model).excess
+    assert found == pytest.approx(float(risk), rel=1e-13)
 
 
 def test_the_ends_of_the_ladder():
