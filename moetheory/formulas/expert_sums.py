@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
@@ -60,12 +62,23 @@ class ExpertSums:
             return sum_over_others(values)
         sums = np.zeros_like(values)
         if not self.one_each:
-            for expert in np.flatnonzero(np.bincount(self.expert_of) > 1):
-                own = self.expert_of == expert
-                sums[..., own] = sum_over_others(values[..., own])
+            for groups in groups_by_number(self.expert_of, fewest=2):
+                sums[..., groups] = sum_over_others(values[..., groups])
         return sums
 
     def elsewhere(self, values: FloatArray) -> FloatArray:
         """The sum over the blocks of all experts but that of a group, (..., K)."""
         sums = sum_over_others(self.by_expert(values))
         return sums if self.one_each else sums[..., self.expert_of]
+
+
+def groups_by_number(expert_of: IntArray, fewest: int = 1) -> Iterator[IntArray]:
+    """The groups of all experts that serve equally many, (experts, groups) each.
+
+    >>> [groups.tolist() for groups in groups_by_number(np.array([0, 1, 0, 2]))]
+    [[[1], [3]], [[0, 2]]]
+    """
+    order, numbers = np.argsort(expert_of, kind="stable"), np.bincount(expert_of)
+    starts = np.cumsum(numbers) - numbers
+    for number in np.unique(numbers[numbers >= fewest]):
+        yield order[starts[numbers == number][:, np.newaxis] + np.arange(number)]

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import sums
+from moetheory.formulas.expert_sums import groups_by_number
 
 
 class Moments(NamedTuple):
@@ -197,8 +198,12 @@ def unions_by_expert(moments: Moments, expert_of: IntArray) -> Moments:
     """
     if np.array_equal(expert_of, np.arange(len(expert_of))):
         return moments
-    parts = [_union_of_all(moments.at(expert_of == e)) for e in range(max(expert_of) + 1)]
-    return _joined(*parts)
+    unions = moments.at(slice(expert_of.max() + 1)).empty()
+    for groups in groups_by_number(expert_of):
+        parts = _union_of_all(moments.at(groups)).at(0)
+        for new, old in zip(unions, parts, strict=True):
+            new[..., expert_of[groups[:, 0]]] = old
+    return unions
 
 
 def _union_of_all(moments: Moments) -> Moments:
@@ -218,10 +223,9 @@ def _joined(*parts: Moments) -> Moments:
 def unions_within_experts(moments: Moments, expert_of: IntArray) -> Moments:
     """The union of the sets of the other groups that the expert of a group serves, (..., K)."""
     within = moments.empty()
-    for expert in np.flatnonzero(np.bincount(expert_of) > 1):
-        own = expert_of == expert
-        for new, old in zip(within, unions_of_others(moments.at(own)), strict=True):
-            new[..., own] = old
+    for groups in groups_by_number(expert_of, fewest=2):
+        for new, old in zip(within, unions_of_others(moments.at(groups)), strict=True):
+            new[..., groups] = old
     return within
 
 

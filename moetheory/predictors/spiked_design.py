@@ -11,7 +11,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.validation import read_only
 from moetheory.problem.estimators import Estimator, MoE, checked_oracle
-from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
 
 
@@ -50,14 +50,14 @@ class Design:
     @classmethod
     def of(cls, estimator: Estimator, model: BlockModel, samples: Any) -> Design:
         """The design of ``model``; ValueError where ``model`` or ``samples`` define no spikes."""
-        checked_oracle(estimator, "the spectrum of a fixed design")
+        estimator = checked_oracle(estimator, model, "the spectrum of a fixed design")
         if estimator.ridge:
             raise ArgumentError(
                 "estimator",
                 "must have no ridge: the spectrum of a design does not depend on it, got ",
                 estimator,
             )
-        if not checked_model(model).strict:
+        if not model.strict:
             raise ArgumentError(
                 "model",
                 "must have strict blocks, ",

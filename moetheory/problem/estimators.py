@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
 from moetheory.common.validation import count, flag, members, number, shown, zero_or_within
 from moetheory.problem import limits
-from moetheory.problem.gates import Gate, Oracle, checked_gate
+from moetheory.problem.gates import Gate, Learned, Oracle, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 
 MOST_EXPERTS = 2**27  # the groups of the largest model
@@ -174,7 +175,8 @@ def _assignment_text(assignment: tuple[int, ...]) -> str:
     text = ("" if max(assignment) < 10 else "-").join(map(str, assignment))
     if len(text) <= LONGEST_LABEL:
         return text
-    return f"{len(assignment)} groups to {max(assignment) + 1} experts"
+    mark = zlib.crc32(text.encode()) & 0xFFFF  # tells assignments of one size apart
+    return f"{len(assignment)} groups to {max(assignment) + 1} experts #{mark:04x}"
 
 
 def experts_of(estimator: Estimator, model: BlockModel) -> IntArray:
@@ -253,14 +255,29 @@ def require_strict(model: BlockModel) -> None:
         )
 
 
-def checked_oracle(estimator: Estimator, what: str) -> Estimator:
-    """``estimator`` itself, checked; `NoClosedForm` for gates other than `Oracle`.
+def require_simulated_gate(estimator: Estimator, model: BlockModel) -> None:
+    """Refuse a gate that routes by the input and that `simulate` would not take either."""
+    if not (isinstance(estimator, MoE) and routes_by_input(estimator)):
+        return
+    require_strict(model)
+    gate = resolved(estimator.gate, int(experts_of(estimator, model).max()) + 1)
+    if isinstance(gate, Learned) and not one_each(estimator):
+        raise NoClosedForm(
+            "a gate that learns is known, and simulated, for one expert a group and no shared "
+            "expert, got ",
+            estimator,
+        )
 
-    Raises `ValueError` for anything that is not an estimator. ``what`` names the quantity that has
-    a closed form only for dense and for oracle routing.
+
+def checked_oracle(estimator: Estimator, model: BlockModel, what: str) -> Estimator:
+    """The `simplest` estimator that is equivalent to ``estimator``, both arguments checked.
+
+    `NoClosedForm` for gates other than `Oracle`, experts that serve several groups and a shared
+    one: ``what`` names the quantity that has a closed form only without them.
     """
-    require_oracle(checked_estimator(estimator), what)
-    return estimator
+    found = simplest(checked_estimator(estimator), checked_model(model))
+    require_oracle(found, what)
+    return found
 
 
 def require_oracle(estimator: Estimator, what: str, instead: Call | None = None) -> None:
@@ -269,12 +286,18 @@ def require_oracle(estimator: Estimator, what: str, instead: Call | None = None)
     Also experts that serve several groups, and a shared one. The message ends with the call that
     helps, if it is given.
     """
-    more = () if instead is None else ("; ", instead)
     if routes_by_input(estimator):
+        more = () if instead is None else ("; ", instead)
         raise NoClosedForm(
             f"{what} is known for dense and for oracle routing only, got ", estimator, *more
         )
+    require_one_each(estimator, what, instead)
+
+
+def require_one_each(estimator: Estimator, what: str, instead: Call | None = None) -> None:
+    """Refuse experts that serve several groups, and a shared one; `require_oracle` does too."""
     if not one_each(estimator):
+        more = () if instead is None else ("; ", instead)
         raise NoClosedForm(
             f"{what} is known for dense and for one expert a group, without a shared expert, got ",
             estimator,

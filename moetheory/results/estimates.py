@@ -16,7 +16,7 @@ from moetheory.common.frozen import Frozen
 from moetheory.common.text import UNLESS_DEFAULT, html_table, with_error
 from moetheory.common.validation import index, number, vector
 from moetheory.problem.losses import Loss
-from moetheory.results.risks import Risk
+from moetheory.results.risks import Misclassification, Risk
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,7 +88,7 @@ class Estimate(Frozen):
             return t
         return 3.0 / g * (float(np.cbrt(1.0 + g * t - g**2 / 6.0)) - 1.0)
 
-    def z(self, value: float | Risk | Estimate) -> float:
+    def z(self, value: float | Risk | Misclassification | Estimate) -> float:
         """The z-score ``(mean - value)/sem``; if sem is zero, 0 for equal numbers and else ±inf.
 
         ``value`` may be infinite, or a risk or an estimate, which stands for its number.
@@ -280,7 +280,7 @@ def student_quantile(tail: float, degrees: float) -> float:
 
 def _number_or_infinity(name: str, value: object) -> float:
     """``value`` as a float, which is not NaN; a risk or an estimate stands for its number."""
-    given = float(value) if isinstance(value, Risk | Estimate) else value
+    given = float(value) if isinstance(value, Risk | Misclassification | Estimate) else value
     if isinstance(given, float | np.floating) and not math.isfinite(given):
         if math.isnan(given):
             raise ArgumentError(name, "must be a number, got nan")

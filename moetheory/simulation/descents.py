@@ -14,7 +14,7 @@ from moetheory.common.errors import Call
 from moetheory.common.seeding import RNG
 from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_schedule, step_costs
 from moetheory.problem.estimators import Estimator, checked_oracle
-from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 from moetheory.results.descents import DescentEstimate
@@ -173,8 +173,8 @@ def simulate_descent(
     >>> bool(dense.mean[-1] > 3.0 > 2.0 * dense.best.risk.mean), bool(moe.mean[-1] > 3.0)
     (True, True)
     """
-    check = partial(checked_oracle, what="gradient descent on training sets")
-    estimators, model = checked_estimators(estimator, check), checked_model(model)
+    check = partial(checked_oracle, model=model, what="gradient descent on training sets")
+    estimators = checked_estimators(estimator, check)
     schedule = checked_schedule(steps, step_size, training, tuple(estimators), model)
     options = ExecutionOptions(
         replicates=replicates,

@@ -59,8 +59,8 @@ from moetheory.claims.ladders import (
 from moetheory.claims.quantities import dense_excess, moe_excess
 from moetheory.common.arrays import FloatArray
 from moetheory.formulas.assignment_costs import sharing_costs, sharing_terms
+from moetheory.formulas.expert_sums import ExpertSums
 from moetheory.formulas.shrinkage import shrinkage_denominator
-from moetheory.formulas.sums import sum_over_others
 from moetheory.predictors.optimal import formula_arguments
 from moetheory.problem.estimators import Dense, Estimator, MoE, experts_of
 from moetheory.problem.model import BlockModel
@@ -75,18 +75,17 @@ def _excess(model: BlockModel, estimator: Estimator) -> float:
 
 
 def _uses(model: BlockModel, estimator: Estimator) -> tuple[FloatArray, FloatArray]:
-    """How often the expert of each group is used, and how often it is not, (K,) each."""
-    experts = experts_of(estimator, model)
-    used = np.bincount(experts, model.group_probabilities).astype(np.float64)
-    return used[experts], sum_over_others(used)[experts]
+    """How often the expert of each group is used for its other groups, and how often not at all."""
+    served, p = ExpertSums(experts_of(estimator, model)), model.group_probabilities
+    return served.others(p), served.elsewhere(p)
 
 
 def _met_noise(model: BlockModel, estimator: Estimator) -> FloatArray:
     r"""The noise of a coordinate while its expert is used, :math:`Pn + (P-p)\kappa`, (d,)."""
-    used, _ = _uses(model, estimator)
-    idle = used - model.group_probabilities
+    idle, block_of = _uses(model, estimator)[0], model.block_of
+    used = model.group_probabilities + idle
     noise, interference = model.noise_variance, model.interference_variances
-    return np.asarray(used[model.block_of] * noise + idle[model.block_of] * interference)
+    return np.asarray(used[block_of] * noise + idle[block_of] * interference)
 
 
 def _closed_form(model: BlockModel, estimator: Estimator) -> float:
@@ -94,9 +93,9 @@ def _closed_form(model: BlockModel, estimator: Estimator) -> float:
 
     .. math:: \sum_m b^2\Big[\big(p\lambda+(P-p)\nu\big):\big(Pn+(P-p)\kappa\big) + (1-P)\nu\Big]
     """
-    (used, unused), p = _uses(model, estimator), model.group_probabilities
+    (idle, unused), p = _uses(model, estimator), model.group_probabilities
     leakage, block_of = model.leakage_variances, model.block_of
-    signal = p[block_of] * model.signal_variances + (used - p)[block_of] * leakage
+    signal = p[block_of] * model.signal_variances + idle[block_of] * leakage
     noise = _met_noise(model, estimator)
     parallel = signal * (noise / shrinkage_denominator(signal, noise))
     return float(np.sum(model.coefficients**2 * (parallel + unused[block_of] * leakage)))
@@ -105,7 +104,7 @@ def _closed_form(model: BlockModel, estimator: Estimator) -> float:
 def _sharing_cost(model: BlockModel, estimator: Estimator) -> float:
     """What a rung loses to MoE since its groups share experts, in positive form."""
     p, block_of, *arrays = formula_arguments(model)
-    others = _uses(model, estimator)[0] - p
+    others, _ = _uses(model, estimator)
     return float(sharing_costs(others, block_of, sharing_terms(p[block_of], *arrays)))
 
 
@@ -120,7 +119,11 @@ def _step_cost(model: BlockModel, finer: Estimator, coarser: Estimator) -> float
     kept = [
         signal / shrinkage_denominator(signal, _met_noise(model, each)) for each in (finer, coarser)
     ]
-    more = _uses(model, coarser)[0] - _uses(model, finer)[0]
+    fine, p = experts_of(finer, model), model.group_probabilities
+    _, first = np.unique(fine, return_index=True)
+    # the coarser expert is a union of finer ones
+    merged = ExpertSums(experts_of(coarser, model)[first])
+    more = merged.others(ExpertSums(fine).by_expert(p))[fine]
     added = more[model.block_of] * (model.noise_variance + model.interference_variances)
     return float(np.sum(model.coefficients**2 * kept[0] * kept[1] * added))
 

@@ -22,7 +22,7 @@ from moetheory.problem.descent_schedule import (
     step_costs,
 )
 from moetheory.problem.estimators import Dense, Estimator, checked_oracle
-from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.model import BlockModel
 from moetheory.results.descents import Contraction, Descent
 from moetheory.theory.descent_quadratics import Quadratics, Trajectory
 from moetheory.theory.risks import unchecked_risk
@@ -97,7 +97,7 @@ def descent(
     >>> descent(MoE(), model, [10**6, 10**9], step_size=1e-9).excess
     array([0.97403897, 0.10567656])
     """
-    estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
+    estimator = checked_oracle(estimator, model, "descent")
     schedule = checked_schedule(steps, step_size, training, (estimator,), model)
     trajectory = Trajectory.of(estimator, model, schedule.step_size, training)
     limit = unchecked_risk(estimator, model).excess
@@ -154,7 +154,7 @@ def contraction_factor(
     >>> joint.value, joint.condition, joint.largest_stable
     (0.4285714, 2.5, 0.8)
     """
-    estimator, model = checked_oracle(estimator, "the contraction factor"), checked_model(model)
+    estimator = checked_oracle(estimator, model, "the contraction factor")
     size = checked_step_size(step_size, training, (estimator,), model)
     losses = Quadratics.of(estimator, model, size, training)
     varies = losses.curvature > 0.0
@@ -243,7 +243,7 @@ def steps_to(
     >>> three(step_size=0.05), three(), three(cost="multiplications")
     ([21, 6, 53], [3, 6, 6], [192.0, 384.0, 48.0])
     """
-    estimator, model = checked_oracle(estimator, "descent"), checked_model(model)
+    estimator = checked_oracle(estimator, model, "descent")
     size = checked_step_size(step_size, training, (estimator,), model)
     unit = step_costs(estimator, model, training)[checked_cost(cost)]
     trajectory = Trajectory.of(estimator, model, size, training)

@@ -109,7 +109,7 @@ class FittedCosts:
         """The assignment, its risk and the error of this; NaN where there is no formula."""
         parts = [self._part(groups, with_error=True) for groups in experts]
         excess, error = np.sum(parts, axis=0).tolist()
-        return Rung(numbered(experts), excess, error)
+        return Rung(numbered(experts), excess, 0.0 if excess == np.inf else error)
 
     def _part(self, groups: Mask, *, with_error: bool) -> tuple[float, float]:
         """The cost of one expert and its error, computed once."""

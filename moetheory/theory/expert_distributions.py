@@ -67,8 +67,7 @@ def risk_distribution(estimator: Estimator, model: BlockModel, samples: Any) -> 
     >>> len(law.experts), law.experts[0].quantile([0.05, 0.95])
     (8, array([0.1225506, 0.1942065]))
     """
-    estimator = checked_oracle(estimator, "the law of the risk")
-    model = checked_model(model)
+    estimator = checked_oracle(estimator, model, "the law of the risk")
     call = Call(f"simulate({estimator!r}, model, samples=samples)")
     if isinstance(estimator, Dense) and model.experts > 1:
         raise NoClosedForm(

@@ -8,7 +8,7 @@ from moetheory.predictors.sign_errors import optimal_sign_errors, require_signs
 from moetheory.problem.estimators import (
     Estimator,
     checked_estimator,
-    require_strict,
+    require_simulated_gate,
     routes_by_input,
     simplest,
 )
@@ -89,7 +89,7 @@ def _require_normal_predictions(
     more = "" if under is None else ", under=..."
     call = Call(f'simulate({estimator!r}, model{more}, loss="sign")')
     if routes_by_input(estimator):
-        require_strict(model)
+        require_simulated_gate(estimator, model)
         raise NoClosedForm(
             "the misclassification is known for dense and for oracle routing only, got ",
             estimator,

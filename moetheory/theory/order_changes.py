@@ -10,7 +10,13 @@ import numpy as np
 from moetheory.common.errors import ArgumentError, Call, Mention
 from moetheory.common.validation import choice
 from moetheory.problem import limits
-from moetheory.problem.estimators import Estimator, checked_estimator, require_oracle
+from moetheory.problem.estimators import (
+    Estimator,
+    checked_estimator,
+    require_one_each,
+    require_oracle,
+    simplest,
+)
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import checked_drag
 from moetheory.theory import perturbation_crossovers, sample_crossovers
@@ -219,6 +225,7 @@ def _order(
 ) -> Order:
     """The order over a quantity, from 0 upwards, but over samples downwards from infinity."""
     a, b, model = checked_estimator(a, "a"), checked_estimator(b, "b"), checked_model(model)
+    a, b = simplest(a, model), simplest(b, model)
     over, drag = choice("over", over, OVER), checked_drag(drag)
     if samples is not None and over not in ("test_noise_variance", "misrouting"):
         raise ArgumentError(
@@ -236,6 +243,8 @@ def _order(
             f", got {drag!r} with ",
             Mention("over", over),
         )
+    for each in (a, b):
+        require_one_each(each, f"the crossover over {over}", Call(f'sweep(model, "{over}", ...)'))
     if over == "samples":
         return sample_crossovers.over_samples(a, b, model)
     if over == "noise_variance":

@@ -10,7 +10,7 @@ from moetheory.formulas.finite import dense_rate
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.optimal import interference_of
 from moetheory.problem.estimators import Estimator, MoE, checked_oracle
-from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import Counts, checked_counts
 
 
@@ -47,7 +47,7 @@ def excess_rate(estimator: Estimator, model: BlockModel, counts: Counts = "fixed
     >>> excess_rate(MoE(), model), excess_rate(Dense(), model)
     (3.2, 8.375)
     """
-    estimator, model = checked_oracle(estimator, "the rate"), checked_model(model)
+    estimator = checked_oracle(estimator, model, "the rate")
     drawn = checked_counts(counts)
     if estimator.ridge > 0.0:
         raise NoClosedForm(

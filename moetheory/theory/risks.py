@@ -23,6 +23,7 @@ from moetheory.problem.estimators import (
     checked_estimator,
     one_each,
     require_oracle,
+    require_simulated_gate,
     routes_by_input,
     simplest,
 )
@@ -189,6 +190,7 @@ def _optimal_excess(estimator: Estimator, model: BlockModel) -> tuple[float, Flo
 def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
     """The risk of the population optimum, with any gate."""
     if not one_each(estimator):
+        require_simulated_gate(estimator, model)
         raise NoClosedForm(
             "the risk with a gate that routes by the input is known for one expert a group, "
             "without a shared expert, got ",

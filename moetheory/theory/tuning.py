@@ -19,7 +19,7 @@ from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.optimal import interference_of
 from moetheory.problem import limits
 from moetheory.problem.estimators import Dense, Estimator, checked_oracle
-from moetheory.problem.model import BlockModel, checked_model
+from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
 from moetheory.theory.finite_sample_risks import fitted_risk
@@ -89,7 +89,7 @@ def optimal_ridge(estimator: Estimator, model: BlockModel, samples: Any) -> Opti
     """
     from scipy import optimize
 
-    estimator, model = checked_oracle(estimator, "the best ridge"), checked_model(model)
+    estimator = checked_oracle(estimator, model, "the best ridge")
     counts = counts_of(samples, model)
 
     def risk_of(ridge: float) -> Risk:

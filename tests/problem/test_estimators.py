@@ -27,7 +27,7 @@ UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 
             MoE(Hard(), 0.5, range(11), shared=True),
             "moe(hard ridge=0.5 assignment=0-1-2-3-4-5-6-7-8-9-10 shared)",
         ),
-        (MoE(assignment=[0, 1] * 32), "moe(assignment=64 groups to 2 experts)"),
+        (MoE(assignment=[0, 1] * 32), "moe(assignment=64 groups to 2 experts #3c32)"),
         (MoE(shared=np.True_), "moe(shared)"),
     ],
 )

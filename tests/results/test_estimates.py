@@ -208,3 +208,8 @@ def test_a_confidence_is_a_share(estimates, bad):
 def test_a_notebook_shows_a_row_for_each_estimate(estimates):
     assert "<td>0</td><td>3.00 ± 0.2</td><td>statistics</td>" in estimates._repr_html_()
     assert estimates._repr_html_().count("<tr>") == 3
+
+
+def test_signs_are_compared_with_a_misclassification():
+    found = mt.Estimate(0.3, 0.01, 1001, np.array([0.3]), "population", 0, loss="sign")
+    assert found.z(mt.Misclassification(0.25, np.array([0.25]))) == pytest.approx(5.0)

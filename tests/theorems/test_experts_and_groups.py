@@ -51,6 +51,16 @@ def test_with_two_groups_nothing_lies_between_the_ends():
     assert below.right(model) == pytest.approx(mt.gap(model), rel=1e-13)
 
 
+def test_rare_groups_that_share_an_expert_lose_no_digits():
+    """What two rare groups lose to each other is not p_e - p_g."""
+    p = [1e-7, 0.6, 1e-7, 0.4 - 2e-7]
+    model = mt.BlockModel(p, range(4), [1.0] * 4, [1.0] * 4, 1e-4, interference_variances=1.0)
+    for claim in THEOREM.claims:
+        for point in claim.points(model):
+            left, right = claim.left(point), claim.right(point)
+            assert claim.relation == "<=" or left == pytest.approx(right, rel=1e-12)
+
+
 def test_a_group_that_never_occurs_changes_nothing():
     """The risk falls strictly only if groups that occur are separated."""
     model = GENERAL["strict"].replace(group_probabilities=[1.0, 0.0, 0.0])

@@ -13,6 +13,7 @@ from moetheory.common.errors import NoClosedForm
 from moetheory.predictors.expert_problems import expert_problems
 
 SERVED = [(0, 0, 1), (1, 0, 1), (0, 1, 2), (2, 0, 1), (0, 0, 0)]
+PLAIN = STRICT.replace(noise_variance=0.5, interference_variances=0.0)
 CONFUSION = np.array([[0.7, 0.1, 0.2], [0.05, 0.9, 0.05], [0.0, 0.4, 0.6]])
 
 
@@ -258,6 +259,36 @@ def test_an_assignment_needs_an_expert_for_each_group(served):
             ask(estimator, STRICT)
 
 
+def test_assignments_that_change_nothing_are_known_everywhere():
+    each, one = mt.MoE(assignment=(2, 0, 1)), mt.MoE(assignment=(0, 0, 0))
+    for ask in (
+        lambda estimator: mt.descent(estimator, PLAIN, [3]).value.item(),
+        lambda estimator: mt.excess_rate(estimator, PLAIN),
+        lambda estimator: mt.optimal_ridge(estimator, PLAIN, 60).ridge,
+        lambda estimator: mt.crossover(estimator, mt.MoE(), PLAIN, over="noise_variance"),
+        lambda estimator: mt.contraction_factor(estimator, PLAIN).value,
+    ):
+        assert ask(each) == ask(mt.MoE())
+        assert ask(one) == ask(mt.Dense())
+    assert (
+        mt.risk_distribution(each, PLAIN, 60).mean == mt.risk_distribution(mt.MoE(), PLAIN, 60).mean
+    )
+    with pytest.raises(ValueError, match="assignment must have 3 entries"):
+        mt.excess_rate(mt.MoE(assignment=(0, 1)), PLAIN)
+
+
+@pytest.mark.parametrize("ask", [mt.risk, mt.misclassification])
+def test_gates_that_simulate_would_refuse_are_refused_at_once(ask):
+    """No call is named that would be refused."""
+    with pytest.raises(ValueError, match="model must have strict blocks"):
+        ask(mt.MoE(mt.Hard(), assignment=(0, 0, 1)), GENERAL["leaking"])
+    with pytest.raises(ValueError, match="k must be at most 2"):
+        ask(mt.MoE(mt.TopK(3), assignment=(0, 0, 1)), STRICT)
+    with pytest.raises(NoClosedForm) as error:
+        ask(mt.MoE(mt.Learned(60), shared=True), STRICT)
+    assert "simulate(" not in str(error.value)
+
+
 def test_other_quantities_are_refused_by_name():
     for estimator in (mt.MoE(assignment=(0, 0, 1)), mt.MoE(shared=True)):
         for ask in (
@@ -266,6 +297,9 @@ def test_other_quantities_are_refused_by_name():
             lambda each: mt.optimal_ridge(each, STRICT, 60),
             lambda each: mt.risk_distribution(each, STRICT, 60),
             lambda each: mt.crossover(mt.Dense(), each, STRICT, over="test_noise_variance"),
+            lambda each: mt.crossover(each, mt.MoE(), STRICT, over="noise_variance"),
+            lambda each: mt.crossovers(mt.Dense(), each, STRICT, over="samples"),
+            lambda each: mt.spiked_spectrum(each, PLAIN, [9, 9, 9]),
             lambda each: mt.simulate_descent(each, STRICT, [1], samples=60, replicates=2),
         ):
             with pytest.raises(NoClosedForm, match="one expert a group, without a shared expert"):
