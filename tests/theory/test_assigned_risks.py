@@ -187,6 +187,25 @@ def test_each_expert_solves_a_dense_problem_of_its_own(leaks):
         assert hash(problem.model)
 
 
+def test_parts_of_a_model_are_as_the_constructor_makes_them():
+    covariances = [np.diag([1.0, 2.0]) + 0.5, [[3.0]], np.diag([2.0, 1.0]) + 0.3]
+    model = mt.BlockModel.from_covariances(
+        covariances,
+        [[1.0, 2.0], [1.0], [0.5, 1.0]],
+        0.7,
+        group_probabilities=[0.0, 1.0, 0.0],
+        leakage_variances=0.2,
+        interference_variances=0.1,
+    ).replace(noise_variance=[1.0, 1.0, 2.0, 1.0, 1.0])
+    pair, alone = (each.model for each in expert_problems(mt.MoE(assignment=(0, 1, 0)), model))
+    assert (pair.group_probabilities.tolist(), pair.sizes.tolist()) == ([0.5, 0.5], [2, 2])
+    assert (pair.noise_variance, pair.strict, pair.interferes) == (1.0, False, True)
+    np.testing.assert_array_equal(pair.rotations[1], model.rotations[2])
+    # the block of a group alone is never idle
+    assert (alone.noise_variance, alone.strict, alone.interferes) == (2.0, True, False)
+    assert not alone.leakage_variances.any()
+
+
 def test_fitted_experts_of_one_group_are_exact_and_others_asymptotic():
     model, samples = STRICT, [30, 40, 50]
     apart, pair = mt.risk(mt.MoE(), model, samples=samples), mt.MoE(assignment=(0, 1, 0))
