@@ -36,9 +36,9 @@ def plot(result: Sweep | Audit | BestAssignment, ax: Axes | None = None) -> Axes
     samples as points with 95 % intervals. Where experts begin or cease to lead over dense, the
     prediction is a dashed line and the 95 % interval of the measurement a band.
 
-    BestAssignment: excess risk of the best assignments against the number of experts, both axes
-    logarithmic; a band where the risk is asymptotic, a star where it is least. On axes with such a
-    figure it becomes a second curve.
+    BestAssignment: excess risk of the best assignments against the number of experts, the axis of
+    risks logarithmic if they are far apart; a band where the risk is asymptotic, a star where it
+    is least. On axes with such a figure it becomes a second curve.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> F
                 model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
             )
         if estimator.shared:
-            return _beside_shared(estimator, model)[0]
+            return optimal_predictor(estimator, model)[0].values
     return population.dense_coefficients(*_served_arguments(estimator, model))
 
 
@@ -69,21 +69,35 @@ def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
                 model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
             )
         if estimator.shared:
-            return _beside_shared(estimator, model)[1]
+            return optimal_predictor(estimator, model)[0].errors
     return population.dense_errors(*_served_arguments(estimator, model))
 
 
-class SharedCoefficients(NamedTuple):
-    """Coefficients of a shared expert and their ``errors``, the true ones less them, (d,) each."""
+class Coefficients(NamedTuple):
+    """Coefficients and their ``errors``, the true coefficients less them, (d,) each."""
 
     values: FloatArray
     errors: FloatArray
 
 
-def shared_coefficients(estimator: Estimator, model: BlockModel) -> SharedCoefficients | None:
+def optimal_predictor(
+    estimator: Estimator, model: BlockModel
+) -> tuple[Coefficients, Coefficients | None]:
+    """All that an input meets of the optimum: on the blocks of its expert, and off them.
+
+    Off them it meets the `shared_coefficients`.
+    """
+    if isinstance(estimator, MoE) and estimator.shared:
+        values, errors, beside, missed = _beside_shared(estimator, model)
+        return Coefficients(values, errors), Coefficients(beside, missed)
+    values = unchecked_optimal_coefficients(estimator, model)
+    return Coefficients(values, coefficient_errors(estimator, model)), None
+
+
+def shared_coefficients(estimator: Estimator, model: BlockModel) -> Coefficients | None:
     """The coefficients of the shared expert: all that an input meets off its expert's blocks."""
     if isinstance(estimator, MoE) and estimator.shared:
-        return SharedCoefficients(*_beside_shared(estimator, model)[2:])
+        return optimal_predictor(estimator, model)[1]
     return None
 
 

@@ -14,11 +14,10 @@ from moetheory.common.validation import shown
 from moetheory.formulas import erasure, perturbed
 from moetheory.formulas.perturbed import BlockLosses, RoutedLosses
 from moetheory.predictors.optimal import (
-    coefficient_errors,
+    Coefficients,
     interference_of,
     leakage_of,
-    shared_coefficients,
-    unchecked_optimal_coefficients,
+    optimal_predictor,
 )
 from moetheory.problem.estimators import Estimator, experts_of, routes_by_input
 from moetheory.problem.model import BlockModel
@@ -78,6 +77,22 @@ def require_normal_errors(under: Perturbation, instead: object) -> None:
         )
 
 
+def require_normal_predictions(under: Perturbation, what: str, instead: object) -> None:
+    """Refuse what makes predictions other than normal, given the group.
+
+    ``what`` names the quantity that is known for normal predictions only, ``instead`` is a part of
+    a message, as for `require_normal_errors`.
+    """
+    if under.erasure or under.radius or under.noise is not None:
+        raise NoClosedForm(
+            f"{what} is known for normal noise, without erasure and without a worst-case shift, "
+            "got ",
+            under,
+            "; ",
+            instead,
+        )
+
+
 def block_losses(
     model: BlockModel,
     under: Perturbation,
@@ -121,8 +136,8 @@ def optimal_losses(
     estimator: Estimator, model: BlockModel, under: Perturbation = UNCHANGED
 ) -> BlockLosses:
     """The block losses of the population optimum, with the noise ``under`` a perturbation."""
-    mean = unchecked_optimal_coefficients(estimator, model)
-    return block_losses(model, under, mean, coefficient_errors(estimator, model))
+    met, _ = optimal_predictor(estimator, model)
+    return block_losses(model, under, *met)
 
 
 def correlated_blocks(model: BlockModel, under: Perturbation) -> NDArray[np.bool_]:
@@ -166,12 +181,13 @@ def optimal_routed_losses(
 
     An estimator with a gate has the losses of its experts.
     """
-    fit = unchecked_optimal_coefficients(estimator, model)
-    losses = _erased(optimal_losses(estimator, model, under), model, under, fit)
-    shared, of_shared = shared_coefficients(estimator, model), None
-    if shared is not None:
-        of_shared = _erased(block_losses(model, under, *shared), model, under, shared.values)
-    return _routed(losses, estimator, model, under, of_shared)
+
+    def losses(found: Coefficients) -> BlockLosses:
+        return _erased(block_losses(model, under, *found), model, under, found.values)
+
+    met, shared = optimal_predictor(estimator, model)
+    of_shared = None if shared is None else losses(shared)
+    return _routed(losses(met), estimator, model, under, of_shared)
 
 
 def _erased(

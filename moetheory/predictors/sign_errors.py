@@ -10,12 +10,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import ArgumentError
 from moetheory.formulas.joint_moments import BlockMoments, block_moments
 from moetheory.formulas.sign_errors import sign_errors
-from moetheory.predictors.optimal import (
-    coefficient_errors,
-    leakage_of,
-    shared_coefficients,
-    unchecked_optimal_coefficients,
-)
+from moetheory.predictors.optimal import leakage_of, optimal_predictor
 from moetheory.predictors.perturbed_risks import UNCHANGED, noise_under
 from moetheory.problem.estimators import Estimator, experts_of
 from moetheory.problem.model import BlockModel
@@ -26,10 +21,8 @@ def optimal_sign_errors(
     estimator: Estimator, model: BlockModel, under: Perturbation | None = None
 ) -> FloatArray:
     """The misclassification of the population optimum given the group, (K,)."""
-    fit = unchecked_optimal_coefficients(estimator, model)
-    errors = coefficient_errors(estimator, model)
-    seen = _block_moments(model, under, fit, errors)
-    shared = shared_coefficients(estimator, model)
+    met, shared = optimal_predictor(estimator, model)
+    seen = _block_moments(model, under, *met)
     unseen = None if shared is None else _block_moments(model, under, *shared)
     return _sign_errors(estimator, model, under, seen, unseen)
 

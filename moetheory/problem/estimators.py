@@ -199,6 +199,14 @@ def experts_of(estimator: Estimator, model: BlockModel) -> IntArray:
     return np.array(estimator.assignment)
 
 
+def resolved_gate(estimator: MoE, model: BlockModel) -> Gate:
+    """The simplest gate that is equivalent for the experts of ``estimator``; see `resolved`.
+
+    A gate that uses more experts than there are is refused.
+    """
+    return resolved(estimator.gate, int(experts_of(estimator, model).max()) + 1)
+
+
 def simplest(estimator: Estimator, model: BlockModel) -> Estimator:
     """The simplest estimator that is equivalent to ``estimator`` for ``model``.
 
@@ -260,8 +268,7 @@ def require_simulated_gate(estimator: Estimator, model: BlockModel) -> None:
     if not (isinstance(estimator, MoE) and routes_by_input(estimator)):
         return
     require_strict(model)
-    gate = resolved(estimator.gate, int(experts_of(estimator, model).max()) + 1)
-    if isinstance(gate, Learned) and not one_each(estimator):
+    if isinstance(resolved_gate(estimator, model), Learned) and not one_each(estimator):
         raise NoClosedForm(
             "a gate that learns is known, and simulated, for one expert a group and no shared "
             "expert, got ",

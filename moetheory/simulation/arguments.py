@@ -11,9 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import IntArray
-from moetheory.common.errors import ArgumentError, Call, HeavyTailWarning, Mention, NoClosedForm
+from moetheory.common.errors import ArgumentError, Call, HeavyTailWarning, Mention
 from moetheory.common.validation import choice, regular_array
-from moetheory.predictors.perturbed_risks import require_defined_perturbation, require_normal_errors
+from moetheory.predictors.perturbed_risks import (
+    require_defined_perturbation,
+    require_normal_errors,
+    require_normal_predictions,
+)
 from moetheory.predictors.sign_errors import fit_sign_errors, require_signs
 from moetheory.problem.estimators import Dense, Estimator, checked_estimator, routes_by_input
 from moetheory.problem.losses import Loss, checked_loss
@@ -79,21 +83,10 @@ def checked_under(
             require_defined_perturbation(under, estimator, model)
         if samples is not None:
             if loss == "sign":
-                _require_normal_predictions(under, instead)
+                what = "how often the sign of fits is wrong"
+                require_normal_predictions(under, what, instead)
             require_normal_errors(under, instead)
     return under
-
-
-def _require_normal_predictions(under: Perturbation, instead: object) -> None:
-    """Refuse what makes predictions of fits other than normal, given the group."""
-    if under.erasure or under.radius or under.noise is not None:
-        raise NoClosedForm(
-            "how often the sign of fits is wrong is known for normal noise, without erasure and "
-            "without a worst-case shift, got ",
-            under,
-            "; ",
-            instead,
-        )
 
 
 def checked_loss_for(loss: Any, models: Sequence[BlockModel]) -> Loss:

@@ -13,12 +13,12 @@ from moetheory.problem.estimators import (
     Dense,
     Estimator,
     MoE,
-    experts_of,
     one_each,
     require_strict,
+    resolved_gate,
     routes_by_input,
 )
-from moetheory.problem.gates import Learned, MomentKind, resolved
+from moetheory.problem.gates import Learned, MomentKind
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -178,7 +178,7 @@ def _population_families(
     learned: dict[Learned, list[int]] = {}
     for i, estimator in enumerate(estimators):
         if isinstance(estimator, MoE):
-            gate = resolved(estimator.gate, int(experts_of(estimator, models[0]).max()) + 1)
+            gate = resolved_gate(estimator, models[0])
             if isinstance(gate, Learned):
                 if not one_each(estimator):
                     raise ArgumentError(

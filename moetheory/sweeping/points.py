@@ -15,8 +15,8 @@ from moetheory.predictors.perturbed_risks import require_defined_perturbation
 from moetheory.problem.estimators import (
     Estimator,
     MoE,
-    experts_of,
     require_strict,
+    resolved_gate,
     routes_by_input,
     simplest,
 )
@@ -77,9 +77,8 @@ def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint
     for estimator in estimators:
         for point in points:
             with named(point.name):
-                experts = experts_of(estimator, point.model)  # refuse another number of groups
-                if isinstance(estimator, MoE):  # refuse a gate with too many experts
-                    estimator.gate.active(int(experts.max()) + 1)
+                if isinstance(estimator, MoE):  # refuse too many experts, and another assignment
+                    resolved_gate(estimator, point.model)
                 if point.under is not None:
                     require_defined_perturbation(point.under, estimator, point.model)
                 if point.samples is None and routes_by_input(simplest(estimator, point.model)):

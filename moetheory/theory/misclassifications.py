@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from moetheory.common.errors import Call, NoClosedForm
-from moetheory.predictors.perturbed_risks import require_defined_perturbation
+from moetheory.predictors.perturbed_risks import (
+    require_defined_perturbation,
+    require_normal_predictions,
+)
 from moetheory.predictors.sign_errors import optimal_sign_errors, require_signs
 from moetheory.problem.estimators import (
     Estimator,
@@ -96,11 +99,5 @@ def _require_normal_predictions(
             "; ",
             call,
         )
-    if under is not None and (under.erasure or under.radius or under.noise is not None):
-        raise NoClosedForm(
-            "the misclassification is known for normal noise without erasure and without a "
-            "worst-case shift, got ",
-            under,
-            "; ",
-            call,
-        )
+    if under is not None:
+        require_normal_predictions(under, "the misclassification", call)
