@@ -94,7 +94,10 @@ def _assigned_risk(
     per_group, excess, error = np.zeros(model.experts), 0.0, 0.0
     kinds: set[Exactness] = {"exact"}
     for problem in expert_problems(estimator, model):
-        part = _part_of_risk(estimator.ridge, problem, counts[problem.groups], under)
+        try:
+            part = _part_of_risk(estimator.ridge, problem, counts[problem.groups], under)
+        except NoClosedForm:  # of erasure, for the dense problem of one expert
+            raise _no_erasure_formula(estimator, counts) from None
         per_group[problem.groups] = part.per_group
         used = float(model.group_probabilities[problem.groups].sum())
         if used > 0.0:

@@ -43,7 +43,7 @@ def test_costs_are_differences_of_parallel_sums(leaks, noises):
         for others, each in zip(OTHERS, found, strict=True):
             wanted, size = defined(others, *arguments)
             assert each == pytest.approx(wanted, rel=1e-13, abs=1e-14 * size)
-            assert leaks or wanted == 0.0 or each == pytest.approx(wanted, rel=1e-13)
+            assert leaks or wanted == 0.0 or each == pytest.approx(wanted, rel=1e-13, abs=0.0)
     assert found[1] == 0.0
 
 
@@ -52,7 +52,7 @@ def test_tiny_costs_keep_their_digits(noise):
     arguments = world(4, leaks=False, noise=noise, noises="interference")
     with mp.workdps(60):
         wanted = defined(OTHERS[0], *arguments)[0]
-    assert costs(OTHERS[0], *arguments) == pytest.approx(wanted, rel=1e-12)
+    assert costs(OTHERS[0], *arguments) == pytest.approx(wanted, rel=1e-12, abs=0.0)
 
 
 @pytest.mark.parametrize("noises", NOISES)

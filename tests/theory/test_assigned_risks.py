@@ -11,6 +11,7 @@ import moetheory as mt
 from general_noise import GENERAL, STRICT, variances, world
 from moetheory.common.errors import NoClosedForm
 from moetheory.predictors.expert_problems import expert_problems
+from moetheory.predictors.optimal import optimal_predictor
 
 SERVED = [(0, 0, 1), (1, 0, 1), (0, 1, 2), (2, 0, 1), (0, 0, 0)]
 PLAIN = STRICT.replace(noise_variance=0.5, interference_variances=0.0)
@@ -131,7 +132,70 @@ def test_risks_keep_their_digits(shared, noise):
         off = parallel(leakage, n) if shared else leakage
         risk += b**2 * (often * parallel(moment, n) + (1 - often) * off)
     found = mt.risk(mt.MoE(assignment=(0, 1, 0), shared=shared), model).excess
-    assert found == pytest.approx(float(risk), rel=1e-13)
+    assert found == pytest.approx(float(risk), rel=1e-13, abs=0.0)
+
+
+def rotated():
+    """A leaking model of three groups, its blocks correlated, and bases of both together."""
+    model = mt.BlockModel.from_covariances(
+        [[[2.0, 0.8], [0.8, 1.0]], [[1.0, -0.4, 0.2], [-0.4, 2.0, 0.5], [0.2, 0.5, 1.5]], [[1.0]]],
+        [[1.0, -0.5], [0.7, 1.2, -0.3], [0.4]],
+        0.6,
+        group_probabilities=[0.3, 0.5, 0.2],
+        leakage_variances=[0.3, 0.5, 0.2, 0.6, 0.4, 0.3],
+    )
+    return model, linalg.block_diag(*model.rotations)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_erased_coordinates_are_those_before_the_rotation(shared):
+    """All sets of erased coordinates, one by one."""
+    (model, basis), erasure, served = rotated(), 0.3, np.array([0, 1, 0])
+    met = matrix_coefficients(model, served, 0.0, shared=shared) @ basis.T
+    clean, noise = variances(model)
+    b, wanted = basis @ model.coefficients, np.zeros(3)
+    for kept in itertools.product((0.0, 1.0), repeat=model.dim):
+        chance = np.prod(np.where(kept, 1.0 - erasure, erasure))
+        for g in range(3):
+            signal, both = (
+                basis @ np.diag(each) @ basis.T for each in (clean[g], clean[g] + noise[g])
+            )
+            seen = np.array(kept) * met[g]
+            wanted[g] += chance * (b @ signal @ (b - 2.0 * seen) + seen @ both @ seen)
+    estimator = mt.MoE(assignment=served, shared=shared)
+    found = mt.risk(estimator, model, under=mt.Perturbation(erasure=erasure))
+    np.testing.assert_allclose(found.per_group, wanted, rtol=1e-12)
+
+
+def test_erasure_after_fitting_is_refused_for_the_estimator_that_was_given():
+    under = mt.Perturbation(erasure=0.3)
+    with pytest.raises(
+        NoClosedForm, match=r"got MoE\(.*0, 1, 0\)\) fitted on 200 samples"
+    ) as error:
+        mt.risk(mt.MoE(assignment=(0, 1, 0)), rotated()[0], samples=200, under=under)
+    assert "Dense" not in str(error.value)
+
+
+def test_an_expert_with_an_infinite_risk_leaves_nothing_asymptotic():
+    ones = [1.0] * 12
+    model = mt.BlockModel([0.1, 0.3, 0.3, 0.3], np.arange(12) // 3, ones, ones, 1.0)
+    found = mt.risk(mt.MoE(assignment=(0, 1, 1, 1)), model, samples=[4, 40, 50, 50])
+    assert (found.value, found.exactness, found.error) == (np.inf, "exact", 0.0)
+
+
+@pytest.mark.parametrize("noise", [1e-14, 0.3])
+def test_what_experts_beside_a_shared_one_miss_has_all_its_digits(noise):
+    model = STRICT.replace(noise_variance=noise, interference_variances=0.0, leakage_variances=0.5)
+    p, served = [Fraction(each) for each in model.group_probabilities], (0, 1, 0)
+    met, beside = optimal_predictor(mt.MoE(assignment=served, shared=True), model)
+    for m, g in enumerate(model.block_of):
+        n, leakage, signal, b = map(
+            Fraction, (noise, 0.5, model.signal_variances[m], model.coefficients[m])
+        )
+        used = sum(p[k] for k in range(3) if served[k] == served[g])
+        moment = (p[g] * signal + (used - p[g]) * leakage) / used
+        assert met.errors[m] == pytest.approx(float(b * n / (moment + n)), rel=1e-13, abs=0.0)
+        assert beside.errors[m] == pytest.approx(float(b * n / (leakage + n)), rel=1e-13, abs=0.0)
 
 
 def test_the_ends_of_the_ladder():

@@ -47,6 +47,16 @@ def test_estimates_are_exact_for_one_group_and_near_for_several(model):
     np.testing.assert_allclose(costs.estimates(several), costs.values(several), rtol=0.01)
 
 
+def test_experts_that_are_never_used_cost_nothing():
+    """With 3 and 4 samples for 3 coordinates they would cost infinitely much."""
+    ones = [1.0] * 12
+    model = mt.BlockModel([0.0, 0.0, 0.5, 0.5], np.arange(12) // 3, ones, ones, 1.0)
+    costs = FittedCosts(model, counts_of([3, 4, 50, 50], model))
+    unused = np.array([[True, False, False, False], [True, True, False, False]])
+    assert costs.values(unused).tolist() == [0.0, 0.0]
+    assert mt.best_assignment(model, samples=[3, 4, 50, 50]).experts == 4
+
+
 def test_an_infinite_risk_is_a_large_estimate(generic):
     costs = FittedCosts(generic(), np.array([3, 40, 40]))
     groups = np.eye(3, dtype=bool)[:1]
