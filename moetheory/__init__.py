@@ -154,7 +154,7 @@ if not TYPE_CHECKING:
     # the folders with public names; each imports those before it alone
     _FOLDERS = (
         *("common", "problem", "predictors", "results", "theory", "simulation", "sweeping"),
-        *("auditing", "theorems", "checking", "figures"),
+        *("auditing", "theorems", "checking", "figures", "paper"),
     )
 
     def __getattr__(name: str) -> object:

@@ -35,7 +35,7 @@ def test_help_names_commands_options_and_exit_codes(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "the following arguments are required: {check,risk,simulate,sweep,descent,audit}"),
+        ((), "are required: {check,risk,simulate,sweep,descent,audit,paper}"),
         (("chek",), "invalid choice: 'chek'; did you mean check?"),
         (("what",), "invalid choice: 'what'; choose from check, risk, simulate, sweep, descent"),
         (

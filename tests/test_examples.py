@@ -115,15 +115,6 @@ def test_when_the_test_differs_from_training(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_published_table_of_accuracies(run, tmp_path):
-    figure = tmp_path / "accuracy.png"
-    fits, accuracies = run("accuracy.py", str(figure)).split("accuracy in per cent, K = 5")
-    rows = [line.split() for line in fits.splitlines()[1:6]]
-    assert min(rows, key=lambda row: float(row[3])) == ["5", "1.76", "1.87", "0.30"]
-    assert accuracies.splitlines()[7].split() == ["1.0", "56.59", "57.33", "65.71", "65.37"]
-    assert figure.read_bytes().startswith(b"\x89PNG")
-
-
 def test_how_many_experts(run, tmp_path):
     figure = tmp_path / "ladder.png"
     out = run("ladder.py", str(figure))

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moetheory.commands.provenance import figure_metadata
 from moetheory.common.files import replacing_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DPI = 150
 SALT = "moetheory"  # of the names inside an SVG, which are random without it
 
 
-def save_figure(result: Any, path: Path, command: str) -> None:
-    """Draw a result on a figure of its own and write it to ``path``, whole or not at all."""
+def save_figure(draw: Callable[[Figure], object], path: Path, command: str) -> None:
+    """Write what ``draw`` draws on a figure to ``path``, whole or not at all."""
     matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
-    from moetheory.figures.plotting import SIZE, plot
+    from moetheory.figures.plotting import SIZE
 
     figure = Figure(figsize=SIZE, layout="constrained")
-    plot(result, figure.add_subplot())
+    draw(figure)
     kind, metadata = path.suffix.removeprefix("."), figure_metadata(path.suffix, command)
     with matplotlib.rc_context({"svg.hashsalt": SALT}), replacing_bytes(path) as file:
         figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)

@@ -14,6 +14,7 @@ from moetheory.commands.provenance import command_line, comment
 from moetheory.commands.refusals import BadInputError
 from moetheory.common.files import replacing, resolved
 from moetheory.common.terminal import note
+from moetheory.figures import plot
 
 FIGURES = (".png", ".pdf", ".svg")
 COMMENT = "its first line, after #, is the command with its seed and versions"
@@ -76,6 +77,18 @@ def _is_standard_output(path: Path) -> bool:
     return False
 
 
+def require_folder(option: str, folder: Path, files: Sequence[str]) -> None:
+    """Make the folder of an option, before the work, or refuse one that could not be written."""
+    if folder.exists() and not folder.is_dir():
+        raise BadInputError(f"{option} must be a folder, got {folder}, which is a file")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise BadInputError(f"{option} cannot be made: {folder}: {error.strerror}") from None
+    for name in files:
+        _require_writable(folder / name)
+
+
 def _require_writable(path: Path) -> None:
     """Refuse a path that could not be written."""
     folder = path.absolute().parent
@@ -103,7 +116,7 @@ def save(result: Any, options: argparse.Namespace) -> None:
                 result.write_csv(file)
             note(f"table: {options.csv}")
         if options.figure is not None:
-            save_figure(result, options.figure, command)
+            save_figure(lambda figure: plot(result, figure.add_subplot()), options.figure, command)
             note(f"figure: {options.figure}")
 
 

@@ -17,16 +17,17 @@ INLINE = "module://matplotlib_inline.backend_inline"
 
 
 @pytest.fixture(scope="module")
-def result():
-    return mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.5, 1.0, 2.0])
+def draw():
+    result = mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.5, 1.0, 2.0])
+    return lambda figure: mt.plot(result, figure.add_subplot())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_a_figure_says_where_it_comes_from_and_is_the_same_again(result, tmp_path, suffix):
+def test_a_figure_says_where_it_comes_from_and_is_the_same_again(draw, tmp_path, suffix):
     digests = set()
     for name in ("a", "b"):
         path = tmp_path / f"{name}{suffix}"
-        save_figure(result, path, COMMAND)
+        save_figure(draw, path, COMMAND)
         digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
     assert len(digests) == 1
     content = path.read_bytes()
@@ -36,13 +37,13 @@ def test_a_figure_says_where_it_comes_from_and_is_the_same_again(result, tmp_pat
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_a_command_with_any_letters_is_written(result, tmp_path, suffix):
+def test_a_command_with_any_letters_is_written(draw, tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
-    save_figure(result, path, "moetheory sweep --csv 'Gr\u00f6\u00dfe & <\u65e5\u672c>.csv'")
+    save_figure(draw, path, "moetheory sweep --csv 'Gr\u00f6\u00dfe & <\u65e5\u672c>.csv'")
     assert path.stat().st_size > 1000
 
 
-def test_a_figure_that_cannot_be_written_leaves_the_old_one(result, tmp_path, monkeypatch):
+def test_a_figure_that_cannot_be_written_leaves_the_old_one(draw, tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
@@ -52,7 +53,7 @@ def test_a_figure_that_cannot_be_written_leaves_the_old_one(result, tmp_path, mo
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
     with pytest.raises(OSError, match="disk full"):
-        save_figure(result, path, COMMAND)
+        save_figure(draw, path, COMMAND)
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
 
@@ -83,9 +84,9 @@ def test_any_backend_may_be_in_the_environment(tmp_path, backend):
         assert done.returncode == 0, done.stderr
 
 
-def test_the_backend_of_the_caller_stays(result, tmp_path):
+def test_the_backend_of_the_caller_stays(draw, tmp_path):
     before = mpl.rcParams["backend"]
     with mpl.rc_context({"text.usetex": False}):
-        save_figure(result, tmp_path / "a.svg", COMMAND)
+        save_figure(draw, tmp_path / "a.svg", COMMAND)
     assert mpl.rcParams["backend"] == before
     assert mpl.rcParams["svg.hashsalt"] is None

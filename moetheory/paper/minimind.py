@@ -1,0 +1,130 @@
+"""MiniMind: four routed experts and a shared one, against dense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moetheory.paper.declaration import Computed, Fact, Row
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.theory.order_changes import crossover
+from moetheory.theory.risks import risk
+from moetheory.theory.second_moments import covariance_risks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DIM, EXPERTS, ENERGY = 64, 4, 64.0
+LEAKAGES = (
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    0.7,
+    1.0,
+    1.4,
+    2.0,
+)  # below the signal variance, 4
+LEAKY = LEAKAGES.index(1.0)
+SHARED = MoE(shared=True)
+
+
+def _world(leakage: float = 0.0) -> BlockModel:
+    """Four equal blocks in noise of variance 1, with leakage."""
+    model = BlockModel.isotropic(DIM, EXPERTS, 1.0, signal_energy=ENERGY)
+    return model.replace(leakage_variances=leakage)
+
+
+def _full_experts(model: BlockModel) -> float:
+    """Excess risk of experts that know the group and see all, by linear algebra."""
+    covariances = [
+        np.diag(np.where(model.block_of == g, model.signal_variances, model.leakage_variances))
+        for g in range(EXPERTS)
+    ]
+    noise = [model.noise_variance * np.eye(DIM)] * EXPERTS
+    return covariance_risks(covariances, noise, model.coefficients).full_experts.excess
+
+
+def _compute(entropy: int) -> Computed:
+    """The risks over the leakage, without and with the shared expert, and the parameters."""
+    worlds = [_world(leakage) for leakage in LEAKAGES]
+    dense, moe, shared = (
+        np.array([risk(each, world).excess for world in worlds])
+        for each in (Dense(), MoE(), SHARED)
+    )
+    full = np.array([_full_experts(world) for world in worlds])
+    apart = float(np.max(np.abs(shared / full - 1.0)))
+    leads = float(np.min(dense - shared)), float(np.min(moe - shared))
+    end = crossover(Dense(), MoE(), _world(), over="leakage")
+    crossing = end**2 * float(_world().signal_variances[0])
+    held, own, whole = (each.parameters(_world()) for each in (SHARED, MoE(), Dense()))
+    facts = (
+        Fact(
+            f"with a shared expert beside {EXPERTS} routed ones the excess risk is below dense by "
+            f"{leads[0]:.2g} or more and below the mixture without it by {leads[1]:.1e} or more, "
+            f"at {len(LEAKAGES)} leakages from {LEAKAGES[0]:g} to {LEAKAGES[-1]:g} of noise 1",
+            min(leads) > 0.0,
+            {"leakage": LEAKAGES, "dense": dense, "moe": moe, "shared": shared},
+        ),
+        Fact(
+            f"it is that of experts which all see everything, to {apart:.0e}",
+            apart < 1e-10,
+            {"full_experts": full},
+        ),
+        Fact(
+            f"without the shared expert dense is better from leakage {crossing:.3g} on: at "
+            f"{LEAKAGES[LEAKY]:g} dense has {dense[LEAKY]:.3f}, the mixture {moe[LEAKY]:.3f}, with "
+            f"the shared expert {shared[LEAKY]:.3f}",
+            crossing < LEAKAGES[LEAKY] and bool(shared[LEAKY] < dense[LEAKY] < moe[LEAKY]),
+            {"crossover": crossing},
+        ),
+        Fact(
+            f"with it the mixture holds {held.total} coefficients, {held.active:g} of them active; "
+            f"dense and the mixture without it hold {whole.total} and {own.total}: so the shared "
+            "expert of this theory is not iso-parameter",
+            held.total == 2 * whole.total == 2 * own.total,
+            {"shared": held, "moe": own, "dense": whole},
+        ),
+    )
+    return Computed(facts, (dense, moe, shared))
+
+
+def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """Draw the three risks against the leakage."""
+    ax = figure.add_subplot()
+    styles = (
+        ("dense", "#b2432f", "-"),
+        ("four experts", "#1f5f8b", "-"),
+        ("four experts and a shared one", "#1f5f8b", "--"),
+    )
+    for excess, (name, colour, style) in zip(drawn, styles, strict=True):
+        ax.plot(LEAKAGES, excess, style, color=colour, label=name)
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="leakage, over the noise variance",
+        ylabel="excess risk",
+    )
+    ax.set_xticks([0.01, 0.1, 1.0], ["0.01", "0.1", "1"])
+    ax.set_yticks([0.2, 0.5, 1.0], ["0.2", "0.5", "1"])
+    ax.set_yticks([], minor=True)
+    ax.legend(frameon=False)
+
+
+ROW = Row(
+    place="MiniMind",
+    says="A language model of four routed experts and a shared one, each of width 1024, is "
+    "compared with a dense one of width 5120.",
+    verdict="out of reach",
+    because="It needs the training of language models. Fitted jointly with the routed experts, a "
+    "shared one takes up what leaks, and no leakage makes dense better; but it doubles the "
+    "coefficients.",
+    compute=_compute,
+    theorems=("shared-expert",),
+    draw=_draw,
+)

@@ -1,0 +1,121 @@
+"""Theorem 4.3: louder noise at test time, and how strong a direction must be."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moetheory.paper.declaration import Computed, Fact, Row
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.theory.order_changes import crossover
+from moetheory.theory.risks import risk
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAPER = 4.0  # λ_min over the noise variance, of the paper's condition
+STRONG, RARE = 5.0, 64  # the counterexample: λ over the noise variance, and 1/p
+GROUPS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96)
+STRENGTHS = tuple(float(each) for each in np.geomspace(1.2, 12.0, 13))
+CLOSE = 1e-6  # relative distance from the threshold at which its sharpness is tried
+
+
+def _world(groups: int, strength: float) -> BlockModel:
+    """Equal groups of probability 1/``groups``, all directions λ = ``strength`` noise variances."""
+    return BlockModel.isotropic(groups, groups, noise_variance=1.0, signal_energy=strength)
+
+
+def _end(groups: int, strength: float) -> float:
+    """The test noise variance, in units of training's, beyond which dense is better."""
+    return crossover(Dense(), MoE(), _world(groups, strength), over="test_noise_variance")
+
+
+def _compute(entropy: int) -> Computed:
+    """The counterexample, and the threshold from both sides for many probabilities."""
+    end = _end(RARE, STRONG)
+    louder = Perturbation(noise_variance=2.0 * end if math.isfinite(end) else 100.0)
+    dense, moe = (
+        risk(each, _world(RARE, STRONG), under=louder).excess for each in (Dense(), MoE())
+    )
+    sides = [
+        (_end(k, (1.0 - CLOSE) * math.sqrt(k)), _end(k, (1.0 + CLOSE) * math.sqrt(k)))
+        for k in GROUPS
+    ]
+    sharp = all(math.isfinite(below) and above == math.inf for below, above in sides)
+    frequent = [_end(k, PAPER * (1.0 + CLOSE)) for k in GROUPS if k <= PAPER**2]
+    ends = np.array([[_end(k, strength) for strength in STRENGTHS] for k in GROUPS])
+    facts = (
+        Fact(
+            f"λ = {STRONG:g} σ² is not enough at p = 1/{RARE}: dense is better where the test "
+            f"noise is beyond {end:.4g} σ² ({dense:.4g} against {moe:.4g} at twice this noise)",
+            math.isfinite(end) and dense < moe,
+            {"p": 1.0 / RARE, "strength": STRONG, "crossover": end, "dense": dense, "moe": moe},
+        ),
+        Fact(
+            f"λ = σ²/√p is the threshold: at {len(GROUPS)} probabilities from 1/{GROUPS[0]} to "
+            f"1/{GROUPS[-1]} a crossover exists {CLOSE:g} below, and none {CLOSE:g} above",
+            sharp,
+            {"groups": GROUPS, "crossovers": sides},
+        ),
+        Fact(
+            f"λ > {PAPER:g} σ² is enough where p >= 1/{PAPER**2:g}, "
+            f"at all {len(frequent)} probabilities tried",
+            all(each == math.inf for each in frequent),
+        ),
+    )
+    return Computed(facts, ends)
+
+
+def _draw(figure: Figure, ends: np.ndarray) -> None:
+    """Draw where a crossover exists, with the paper's condition and the sharp one."""
+    ax = figure.add_subplot()
+    p = 1.0 / np.array(GROUPS)
+    line = np.geomspace(p[-1] / 1.25, p[0] * 1.25, 200)
+    ax.fill_between(
+        line, PAPER, 1.0 / np.sqrt(line), where=line < 1.0 / PAPER**2, color="#b2432f", alpha=0.15
+    )
+    ax.plot(line, 1.0 / np.sqrt(line), color="#1f5f8b", label=r"sharp: $\lambda=\sigma^2/\sqrt{p}$")
+    ax.axhline(PAPER, color="0.3", ls="--", label=rf"paper: $\lambda={PAPER:g}\,\sigma^2$")
+    grid = np.broadcast_arrays(p[:, np.newaxis], np.array(STRENGTHS))
+    for found, marker, name in (
+        (np.isinf(ends), "o", "mixture better at any test noise"),
+        (np.isfinite(ends), "x", "dense better in loud test noise"),
+    ):
+        colour = "#1f5f8b" if marker == "o" else "#b2432f"
+        ax.plot(*(each[found] for each in grid), marker, ms=5, color=colour, label=name)
+    ax.annotate(
+        "paper's condition met,\nyet dense can win",
+        xy=(1.0 / 72.0, 5.2),
+        xytext=(1.0 / 45.0, 9.2),
+        arrowprops={"arrowstyle": "-", "color": "0.3"},
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
+        fontsize="small",
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="probability $p$ of a group",
+        ylabel=r"signal of a direction, $\lambda/\sigma^2$",
+    )
+    ax.set_yticks([1.0, 2.0, 4.0, 8.0], ["1", "2", "4", "8"], minor=False)
+    ax.set_yticks([], minor=True)
+    ax.legend(
+        frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2
+    )
+
+
+ROW = Row(
+    place="Theorem 4.3",
+    says="With louder noise at test time than in training the mixture stays better than dense if "
+    "λ_min > 4 σ².",
+    verdict="corrected",
+    because="4 σ² is enough only for groups of probability 1/16 or more; the sharp condition is "
+    "λ >= σ²/√p in each direction with labels.",
+    compute=_compute,
+    theorems=("noise-shift",),
+    draw=_draw,
+)

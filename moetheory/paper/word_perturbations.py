@@ -1,0 +1,153 @@
+"""Swapped words and keyboard noise of text: words that are lost, and words of other topics."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moetheory.claims.quantities import uneven_model
+from moetheory.paper.declaration import Computed, Fact, Row
+from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.theory.order_changes import crossover
+from moetheory.theory.risks import risk
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RATES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+SAID = 2  # the rate that texts name
+DIM, TOPICS = 64, 8
+LEAKAGES, NOISES = (0.0, 0.05, 0.2), (0.0, 0.5)
+TWINS = [[1.0, 0.98], [0.98, 1.0]]  # two words that come together
+ROUNDING = 1e-12
+
+
+def _excesses(model: BlockModel, under: Perturbation) -> tuple[float, float]:
+    """Excess risks of dense and of the mixture, as shares of the label power."""
+    dense, moe = (risk(each, model, under=under).excess for each in (Dense(), MoE()))
+    return dense / model.label_power, moe / model.label_power
+
+
+def _lost(model: BlockModel) -> np.ndarray:
+    """Excess risks (R, 2) if each word is lost at the rates of `RATES`."""
+    return np.array([_excesses(model, Perturbation(erasure=rate)) for rate in RATES])
+
+
+def _topics() -> BlockModel:
+    """Equal topics, strict and without noise."""
+    return BlockModel.isotropic(DIM, TOPICS, 0.0, signal_energy=float(DIM))
+
+
+def _replaced() -> np.ndarray:
+    """Excess risks (R, 2) if the energy of lost words comes back in the blocks of other topics."""
+    others = DIM - DIM // TOPICS
+    # of what is added, erasure leaves the share 1 - rate
+    return np.array(
+        [
+            _excesses(
+                _topics(),
+                Perturbation(
+                    erasure=rate, interference_variances=rate / (1.0 - rate) * DIM / others
+                ),
+            )
+            for rate in RATES
+        ]
+    )
+
+
+def _twins_ends() -> tuple[float, float]:
+    """The rate beyond which dense is better where labels read the difference of twin words.
+
+    The second is that of uncorrelated words with the same risk before words are lost.
+    """
+    model = BlockModel.from_covariances([TWINS, TWINS], [[1.0, -1.0]] * 2, noise_variance=0.02)
+    twins, uncorrelated = (
+        crossover(Dense(), MoE(), each, over="erasure")
+        for each in (model, model.replace(rotations=None))
+    )
+    return twins, uncorrelated
+
+
+def _compute(entropy: int) -> Computed:
+    """The risks over the rate of words that are lost or replaced, all in closed form."""
+    rates = np.array(RATES)
+    strict = _lost(uneven_model(0.0))
+    worlds = {
+        (leakage, noise): _lost(uneven_model(noise).replace(leakage_variances=leakage))
+        for leakage in LEAKAGES
+        for noise in NOISES
+    }
+    leads = [world[:, 0] - world[:, 1] for world in worlds.values()]
+    straight = max(float(np.max(np.abs(lead - (1.0 - rates) * lead[0]))) for lead in leads)
+    signs = sorted({int(np.sign(lead[0])) for lead in leads})
+    leaking = worlds[LEAKAGES[1], 0.0]
+    replaced = _replaced()
+    end, uncorrelated = _twins_ends()
+    facts = (
+        Fact(
+            "lost words, a share τ of all, cost dense and experts the same in strict blocks, "
+            f"trained without noise: the share τ of the label power, {strict[SAID, 0]:.4g} and "
+            f"{strict[SAID, 1]:.4g} at τ = {RATES[SAID]:g}",
+            bool(np.max(np.abs(strict - rates[:, np.newaxis])) < ROUNDING),
+            {"rates": RATES, "dense": strict[:, 0], "moe": strict[:, 1]},
+        ),
+        Fact(
+            f"with leakage and noise they leave 1 - τ of each lead, in {len(worlds)} worlds of "
+            f"uncorrelated words (to {straight:.0e}): dense has {leaking[0, 0]:.3f}, experts "
+            f"{leaking[0, 1]:.3f} of the label power without noise at leakage {LEAKAGES[1]:g}, "
+            f"and {leaking[SAID, 0]:.3f} and {leaking[SAID, 1]:.3f} at τ = {RATES[SAID]:g}",
+            straight < ROUNDING and signs == [-1, 0, 1],
+            {"leads": leads, "worlds": tuple(worlds)},
+        ),
+        Fact(
+            "words replaced by words of other topics, as noise of their energy in other blocks, "
+            f"cost dense twice as much: {replaced[SAID, 0]:.4g} against {replaced[SAID, 1]:.4g} "
+            f"of the label power at τ = {RATES[SAID]:g} ({TOPICS} equal topics, routed right)",
+            bool(np.max(np.abs(replaced - np.outer(rates, (2.0, 1.0)))) < ROUNDING),
+            {"dense": replaced[:, 0], "moe": replaced[:, 1]},
+        ),
+        Fact(
+            "lost words can change the order where words correlate: for two of correlation "
+            f"{TWINS[0][1]:g} whose difference is the label, dense is better from τ = {end:.4f} "
+            "on; with uncorrelated words of the same risk it never is",
+            0.0 < end < math.inf and uncorrelated == math.inf,
+            {"crossover": end, "uncorrelated": uncorrelated},
+        ),
+    )
+    return Computed(facts, (replaced, worlds[LEAKAGES[1], NOISES[1]], leaking))
+
+
+def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    """Draw the risks if words are lost or replaced, and with leakage."""
+    replaced, noisy, leaking = drawn
+    figure.set_size_inches(10.0, 4.4)
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.plot(RATES, replaced[:, 0], color="#b2432f", label="dense, words replaced")
+    left.plot(RATES, replaced[:, 1], color="#1f5f8b", label="experts, words replaced or lost")
+    left.plot(RATES, RATES, color="#b2432f", ls=(0, (4, 4)), label="dense, words lost")
+    left.set_title("strict blocks, trained without noise", fontsize="medium")
+    for world, style, name in ((noisy, "-", f"noise {NOISES[1]:g}"), (leaking, "--", "no noise")):
+        for column, colour, who in ((0, "#b2432f", "dense"), (1, "#1f5f8b", "experts")):
+            right.plot(RATES, world[:, column], style, color=colour, label=f"{who}, {name}")
+    right.set_title(f"leakage {LEAKAGES[1]:g}, words lost", fontsize="medium")
+    left.set_ylabel("excess risk over label power")
+    for ax in (left, right):
+        ax.set_xlabel(r"rate $\tau$ of words")
+        ax.legend(frameon=False, fontsize="small")
+
+
+ROW = Row(
+    place="Word perturbations",
+    says="The mixture is robust to perturbed text: swapped words and keyboard noise.",
+    verdict="out of reach",
+    because="It needs a language model and its tokens. A lost word adds no noise to filter and "
+    "leaves the order as it is where words are uncorrelated; a word of another topic costs dense "
+    "more.",
+    compute=_compute,
+    commands=("python examples/language/cloze.py",),
+    draw=_draw,
+)
