@@ -10,9 +10,8 @@ import numpy as np
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
+from moetheory.figures import style
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.sweep_curves import COLOURS, VARIANT_COLOURS
-from moetheory.problem.estimators import Dense, MoE
 from moetheory.results.estimates import student_quantile
 
 if TYPE_CHECKING:
@@ -29,11 +28,11 @@ class _Look(NamedTuple):
 
 
 _LOOKS = {
-    "dense": _Look(COLOURS[Dense()], "-", "s", 6.0),
-    "moe": _Look(COLOURS[MoE()], "-", "o", 4.5),
-    "moe(hard)": _Look(VARIANT_COLOURS[0], "-.", "^", 5.5),
-    "dense(tuned)": _Look(COLOURS[Dense()], ":", "x", 4.0),
-    "moe(all)": _Look(COLOURS[MoE()], ":", "+", 5.0),
+    "dense": _Look(style.DENSE, "-", "s", 6.0),
+    "moe": _Look(style.EXPERTS, "-", "o", 4.5),
+    "moe(hard)": _Look(style.VARIANTS[0], "-.", "^", 5.5),
+    "dense(tuned)": _Look(style.DENSE, ":", "x", 4.0),
+    "moe(all)": _Look(style.EXPERTS, ":", "+", 5.0),
 }
 
 

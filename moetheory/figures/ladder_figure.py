@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from moetheory.figures.sweep_curves import COLOURS, VARIANT_COLOURS
-from moetheory.problem.estimators import MoE
+from moetheory.figures import style
 from moetheory.results.assignments import BestAssignment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_PALETTE = (COLOURS[MoE()], *VARIANT_COLOURS[1:], VARIANT_COLOURS[0])
+_PALETTE = (style.EXPERTS, *style.VARIANTS[1:], style.VARIANTS[0])
 _CURVE, _MARK = "ladder", "mark of a ladder"  # group ids of what may be on the axes already
 _CLOSE = 1.4  # a last tick stands apart from a power of two by at least this factor
 _NARROW, _FEW_DECADES = 3.0, 30.0  # ratios of risks: linear below, ticks within decades below

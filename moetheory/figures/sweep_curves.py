@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.labels import NINETY_FIVE, literal
 from moetheory.problem.estimators import Dense, Estimator, MoE, one_each, routes_by_input
@@ -18,10 +19,9 @@ from moetheory.results.tables import Sweep
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS: dict[Estimator, str] = {Dense(): "#b2432f", MoE(): "#1f5f8b"}
+_COLOURS: dict[Estimator, str] = {Dense(): style.DENSE, MoE(): style.EXPERTS}
 _OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
-VARIANT_COLOURS = ("#3a8f5c", "#d98500", "#7b4fa3", "#2b9fb3", "#8c6d46")
 _VARIANT_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
 SYMBOLS = {
     "experts": "K",
@@ -74,8 +74,8 @@ class Curve:
     @property
     def colour(self) -> str:
         if self.is_variant:
-            return VARIANT_COLOURS[(self.order - 2) % len(VARIANT_COLOURS)]
-        return COLOURS.get(self.estimator, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
+            return style.VARIANTS[(self.order - 2) % len(style.VARIANTS)]
+        return _COLOURS.get(self.estimator, _OTHER_COLOURS[self.order % len(_OTHER_COLOURS)])
 
     @property
     def line(self) -> Any:
@@ -125,11 +125,11 @@ class Curve:
 
     def draw_theory(self, ax: Axes, look: Mapping[str, Any]) -> None:
         """Draw theory as a line; without theory, a thin line joins the simulations."""
-        style: dict[str, Any] = {"color": self.colour, "zorder": 2, **look}
+        looks: dict[str, Any] = {"color": self.colour, "zorder": 2, **look}
         if self.lacks_formula and self.simulated.size:
-            ax.plot(self.x, self.simulated, linestyle=":", linewidth=1.0, label=self.name, **style)
-            style["label"] = "_"  # its values of theory need no entry of their own
-        ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **style})
+            ax.plot(self.x, self.simulated, linestyle=":", linewidth=1.0, label=self.name, **looks)
+            looks["label"] = "_"  # its values of theory need no entry of their own
+        ax.plot(self.x, self.theory, **{"label": self.name, "linestyle": self.line, **looks})
 
     def draw_simulations(self, ax: Axes) -> None:
         """Draw simulations, if there are any, as points with 95 % intervals."""

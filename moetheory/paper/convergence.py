@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -70,7 +71,12 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, paths: dict[str, np.ndarray]) -> None:
     """Draw the risks along descent with a common step."""
     ax = figure.add_subplot()
-    styles = zip(paths.items(), ("#b2432f", "#1f5f8b", "#3a8f5c"), ("-", "-", "-."), strict=True)
+    styles = zip(
+        paths.items(),
+        (style.DENSE, style.EXPERTS, style.VARIANTS[0]),
+        ("-", "-", "-."),
+        strict=True,
+    )
     for (name, excess), colour, line in styles:
         ax.plot(STEPS, excess, line, color=colour, label=name)
     ax.set(xscale="log", xlabel=f"steps of {STEP}", ylabel="excess risk", ylim=(0.0, None))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -85,7 +86,7 @@ def _draw(figure: Figure, drawn: None) -> None:
     ax = figure.add_subplot()
     place, width = np.arange(len(REPORTED)), 0.2
     for index, (probe, colour) in enumerate(
-        zip(PROBES, ("#d8a398", "#b2432f", "#7d3021", "#1f5f8b"), strict=True)
+        zip(PROBES, ("#d8a398", style.DENSE, "#7d3021", style.EXPERTS), strict=True)
     ):
         drops = [each[index] for each in REPORTED.values()]
         ax.bar(place + (index - 1.5) * width, drops, width, color=colour, label=probe)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -98,21 +99,20 @@ def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> N
     """Draw the three risks against the leakage."""
     ax = figure.add_subplot()
     styles = (
-        ("dense", "#b2432f", "-"),
-        ("four experts", "#1f5f8b", "-"),
-        ("four experts and a shared one", "#1f5f8b", "--"),
+        ("dense", style.DENSE, "-"),
+        ("four experts", style.EXPERTS, "-"),
+        ("four experts and a shared one", style.EXPERTS, "--"),
     )
-    for excess, (name, colour, style) in zip(drawn, styles, strict=True):
-        ax.plot(LEAKAGES, excess, style, color=colour, label=name)
+    for excess, (name, colour, line) in zip(drawn, styles, strict=True):
+        ax.plot(LEAKAGES, excess, line, color=colour, label=name)
     ax.set(
         xscale="log",
         yscale="log",
         xlabel="leakage, over the noise variance",
         ylabel="excess risk",
     )
-    ax.set_xticks([0.01, 0.1, 1.0], ["0.01", "0.1", "1"])
-    ax.set_yticks([0.2, 0.5, 1.0], ["0.2", "0.5", "1"])
-    ax.set_yticks([], minor=True)
+    style.set_ticks(ax.xaxis, [0.01, 0.1, 1.0])
+    style.set_ticks(ax.yaxis, [0.2, 0.5, 1.0])
     ax.legend(frameon=False)
 
 

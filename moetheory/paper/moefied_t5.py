@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.gates import Hard, Soft, TopK
@@ -74,10 +75,10 @@ def _draw(figure: Figure, drawn: tuple[list[Estimate], tuple[float, float]]) -> 
     above, (hard, dense) = drawn
     ax = figure.add_subplot()
     means, sems = [each.mean for each in above], [2.0 * each.sem for each in above]
-    ax.axhline(dense, color="#b2432f", label="dense")
+    ax.axhline(dense, color=style.DENSE, label="dense")
     ax.axhline(hard, color="0.5", ls="--", lw=1.0, label="one expert, by quadrature")
     ax.errorbar(
-        ACTIVE[:-1], means, sems, fmt="o-", ms=5, color="#1f5f8b", label="k experts, simulated"
+        ACTIVE[:-1], means, sems, fmt="o-", ms=5, color=style.EXPERTS, label="k experts, simulated"
     )
     ax.axvspan(20, 80, color="0.9", zorder=0)
     ax.text(40, 4e-3, "20 to 80", ha="center", color="0.3")
@@ -87,8 +88,7 @@ def _draw(figure: Figure, drawn: tuple[list[Estimate], tuple[float, float]]) -> 
         xlabel=f"active experts k of {EXPERTS}",
         ylabel="excess risk above that of all experts",
     )
-    ax.set_xticks(ACTIVE[:-1], [str(k) for k in ACTIVE[:-1]])
-    ax.set_xticks([], minor=True)
+    style.set_ticks(ax.xaxis, ACTIVE[:-1])
     ax.legend(frameon=False, fontsize="small", loc="lower left")
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.figures import plot
+from moetheory.figures import plot, style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -156,13 +156,13 @@ def _draw(figure: Figure, drawn: tuple[Sweep, list[Fit], list[Fit]]) -> None:
     each = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))  # reported once
     left.legend(each.values(), each.keys(), frameon=False, ncols=2, fontsize="small", loc="center")
     right.plot(
-        EXPERTS, [fit.error for fit in fits], "o-", color="#1f5f8b", label="noise in all blocks"
+        EXPERTS, [fit.error for fit in fits], "o-", color=style.EXPERTS, label="noise in all blocks"
     )
     right.plot(
         EXPERTS,
         [fit.error for fit in idle],
         "s--",
-        color="#b2432f",
+        color=style.DENSE,
         label="in inactive blocks alone",
     )
     right.set(xlabel="number of experts K", ylabel="error of the fit, points", ylim=(0.0, None))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -98,17 +99,16 @@ def _draw(figure: Figure, slopes: dict[str, list[float]]) -> None:
     """Draw the local slopes against the number of samples."""
     ax = figure.add_subplot()
     line = np.geomspace(RATIOS[0], RATIOS[-1], 200)
-    ax.plot(line, -line / (line - 1.0), color="#1f5f8b", label="exact: $-n/(n-s-1)$")
+    ax.plot(line, -line / (line - 1.0), color=style.EXPERTS, label="exact: $-n/(n-s-1)$")
     for label, marker, colour, name in (
-        ("moe", "o", "#1f5f8b", "experts"),
-        ("dense", "s", "#b2432f", "dense (equivalent)"),
+        ("moe", "o", style.EXPERTS, "experts"),
+        ("dense", "s", style.DENSE, "dense (equivalent)"),
     ):
         ax.plot(RATIOS, slopes[label], marker, color=colour, mfc="none", label=name)
     for level, name in ((-2.0, "paper: $n^{-2}$"), (-1.0, "limit: $n^{-1}$")):
         ax.axhline(level, color="0.3", ls="--" if level == -2.0 else ":", label=name)
     ax.set(xscale="log", xlabel="samples of a group over $s+1$", ylabel="local slope of the loss")
-    ax.set_xticks([2.0, 5.0, 10.0, 100.0], ["2", "5", "10", "100"])
-    ax.set_xticks([], minor=True)
+    style.set_ticks(ax.xaxis, [2.0, 5.0, 10.0, 100.0])
     ax.grid(visible=True, color="0.9")
     ax.legend(frameon=False)
 

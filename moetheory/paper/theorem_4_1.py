@@ -12,6 +12,7 @@ from moetheory.claims.outcomes import Mean, fitted_exponent
 from moetheory.claims.quantities import misrouting
 from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
@@ -130,7 +131,7 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> None:
     """Draw the excess against the number of samples, with lines of slope -1."""
     ax = figure.add_subplot()
-    styles = zip(DIMS, *drawn, ("#8fb4cc", "#1f5f8b", "#0f2f45"), "osD", strict=True)
+    styles = zip(DIMS, *drawn, ("#8fb4cc", style.EXPERTS, "#0f2f45"), "osD", strict=True)
     for dim, samples, found, constant, colour, marker in styles:
         ax.plot(samples, constant / samples, color=colour, lw=1.0)
         ax.errorbar(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -76,16 +77,18 @@ def _draw(figure: Figure, ends: np.ndarray) -> None:
     p = 1.0 / np.array(GROUPS)
     line = np.geomspace(p[-1] / 1.25, p[0] * 1.25, 200)
     ax.fill_between(
-        line, PAPER, 1.0 / np.sqrt(line), where=line < 1.0 / PAPER**2, color="#b2432f", alpha=0.15
+        line, PAPER, 1.0 / np.sqrt(line), where=line < 1.0 / PAPER**2, color=style.DENSE, alpha=0.15
     )
-    ax.plot(line, 1.0 / np.sqrt(line), color="#1f5f8b", label=r"sharp: $\lambda=\sigma^2/\sqrt{p}$")
+    ax.plot(
+        line, 1.0 / np.sqrt(line), color=style.EXPERTS, label=r"sharp: $\lambda=\sigma^2/\sqrt{p}$"
+    )
     ax.axhline(PAPER, color="0.3", ls="--", label=rf"paper: $\lambda={PAPER:g}\,\sigma^2$")
     grid = np.broadcast_arrays(p[:, np.newaxis], np.array(STRENGTHS))
     for found, marker, name in (
         (np.isinf(ends), "o", "mixture better at any test noise"),
         (np.isfinite(ends), "x", "dense better in loud test noise"),
     ):
-        colour = "#1f5f8b" if marker == "o" else "#b2432f"
+        colour = style.EXPERTS if marker == "o" else style.DENSE
         ax.plot(*(each[found] for each in grid), marker, ms=5, color=colour, label=name)
     ax.annotate(
         "paper's condition met,\nyet dense can win",
@@ -101,8 +104,7 @@ def _draw(figure: Figure, ends: np.ndarray) -> None:
         xlabel="probability $p$ of a group",
         ylabel=r"signal of a direction, $\lambda/\sigma^2$",
     )
-    ax.set_yticks([1.0, 2.0, 4.0, 8.0], ["1", "2", "4", "8"], minor=False)
-    ax.set_yticks([], minor=True)
+    style.set_ticks(ax.yaxis, [1.0, 2.0, 4.0, 8.0])
     ax.legend(
         frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2
     )

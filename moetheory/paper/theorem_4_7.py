@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -113,8 +114,8 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
     spikes = np.geomspace(1.5, 14.0, 100)
     aspect, share = GROUPS * SIZE / SAMPLES, 1.0 / GROUPS
     lines = (
-        ("dense", "#b2432f", 1.0, aspect, drawn[0]),
-        ("expert in its submatrix", "#1f5f8b", share, aspect, drawn[1]),
+        ("dense", style.DENSE, 1.0, aspect, drawn[0]),
+        ("expert in its submatrix", style.EXPERTS, share, aspect, drawn[1]),
     )
     for name, colour, noise, c, simulated in lines:
         seen = (spikes + noise) * (spikes + c * noise) / spikes
@@ -129,8 +130,7 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
         xlabel=r"squared singular value $\ell$ without noise ($\sigma^2=1$)",
         ylabel=r"observed in noise, times $\ell$",
     )
-    ax.set_xticks([2.0, 4.0, 9.0], ["2", "4", "9"])
-    ax.set_xticks([], minor=True)
+    style.set_ticks(ax.xaxis, [2.0, 4.0, 9.0])
     ax.grid(visible=True, color="0.9")
     ax.legend(frameon=False, fontsize="small")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.theory.second_moments import covariance_risks
 
@@ -83,9 +84,11 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
     dense, full, block = drawn
     ax = figure.add_subplot()
     ends = [0.8 * full.min(), 1.25 * block.max()]
-    ax.plot(ends, ends, color="#b2432f", lw=1.0, label="dense")
-    ax.plot(dense, full, "o", ms=4, color="#1f5f8b", label="experts see everything")
-    ax.plot(dense, block, "o", ms=4, mfc="none", color="#1f5f8b", label="experts see a block each")
+    ax.plot(ends, ends, color=style.DENSE, lw=1.0, label="dense")
+    ax.plot(dense, full, "o", ms=4, color=style.EXPERTS, label="experts see everything")
+    ax.plot(
+        dense, block, "o", ms=4, mfc="none", color=style.EXPERTS, label="experts see a block each"
+    )
     ax.set(
         xscale="log",
         yscale="log",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.claims.quantities import uneven_model
+from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -126,13 +127,13 @@ def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> N
     replaced, noisy, leaking = drawn
     figure.set_size_inches(10.0, 4.4)
     left, right = figure.subplots(1, 2, sharey=True)
-    left.plot(RATES, replaced[:, 0], color="#b2432f", label="dense, words replaced")
-    left.plot(RATES, replaced[:, 1], color="#1f5f8b", label="experts, words replaced or lost")
-    left.plot(RATES, RATES, color="#b2432f", ls=(0, (4, 4)), label="dense, words lost")
+    left.plot(RATES, replaced[:, 0], color=style.DENSE, label="dense, words replaced")
+    left.plot(RATES, replaced[:, 1], color=style.EXPERTS, label="experts, words replaced or lost")
+    left.plot(RATES, RATES, color=style.DENSE, ls=(0, (4, 4)), label="dense, words lost")
     left.set_title("strict blocks, trained without noise", fontsize="medium")
-    for world, style, name in ((noisy, "-", f"noise {NOISES[1]:g}"), (leaking, "--", "no noise")):
-        for column, colour, who in ((0, "#b2432f", "dense"), (1, "#1f5f8b", "experts")):
-            right.plot(RATES, world[:, column], style, color=colour, label=f"{who}, {name}")
+    for world, line, name in ((noisy, "-", f"noise {NOISES[1]:g}"), (leaking, "--", "no noise")):
+        for column, colour, who in ((0, style.DENSE, "dense"), (1, style.EXPERTS, "experts")):
+            right.plot(RATES, world[:, column], line, color=colour, label=f"{who}, {name}")
     right.set_title(f"leakage {LEAKAGES[1]:g}, words lost", fontsize="medium")
     left.set_ylabel("excess risk over label power")
     for ax in (left, right):
