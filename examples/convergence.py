@@ -75,9 +75,10 @@ def report(samples: int, paths: list[mt.DescentEstimate]) -> None:
 
 def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figure: str) -> None:
     """Draw risks against iterations and multiplications, and risks on training sets."""
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
-    fig, (first, second, third) = pyplot.subplots(1, 3, figsize=(14, 4.6), layout="constrained")
+    fig = Figure(figsize=(14, 4.6), layout="constrained")
+    (first, second, third) = fig.subplots(1, 3)
     steps = np.unique(np.rint(np.geomspace(1, 1000, 200)))
     for name, (estimator, training, colour) in LEARNERS.items():
         path = mt.descent(estimator, model, steps, step_size=STEP, training=training)

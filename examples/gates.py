@@ -75,9 +75,10 @@ def main(figure: str = "") -> None:
     """Print both tables, save the figure if a path is given."""
     sweeps = [by_experts(), by_noise(world(64))]
     if figure:
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure
 
-        fig, axes = pyplot.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
+        fig = Figure(figsize=(11, 4.4), layout="constrained")
+        axes = fig.subplots(1, 2)
         for ax, swept in zip(axes, sweeps, strict=True):
             mt.plot(swept, ax)
         fig.savefig(figure, dpi=150)

@@ -62,9 +62,10 @@ def main(figure: str = "") -> None:
     ladders = [mt.best_assignment(model, samples=samples) for samples in SAMPLES]
     table(ladders)
     if figure:
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure
 
-        _, ax = pyplot.subplots(figsize=(6.4, 4.4), layout="constrained")
+        fig = Figure(figsize=(6.4, 4.4), layout="constrained")
+        ax = fig.subplots()
         for found in ladders:
             mt.plot(found, ax)
             low, high, mean = simulated(found, model).T
@@ -79,7 +80,7 @@ def main(figure: str = "") -> None:
             )
         points.set_label("simulated (95 %)")
         ax.legend(frameon=False)
-        ax.figure.savefig(figure, dpi=150)
+        fig.savefig(figure, dpi=150)
         print(f"figure in {figure}")
 
 

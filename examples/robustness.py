@@ -78,9 +78,10 @@ def main(figure: str = "") -> None:
     table({"λ = 2": weak, "λ = 8": world(8.0), "twins": twins()})
     laws(weak)
     if figure:
-        from matplotlib import pyplot
+        from matplotlib.figure import Figure
 
-        fig, axes = pyplot.subplots(2, 3, figsize=(14, 8), layout="constrained")
+        fig = Figure(figsize=(14, 8), layout="constrained")
+        axes = fig.subplots(2, 3)
         for ax, swept in zip(axes.flat, sweeps(weak), strict=True):
             mt.plot(swept, ax)
         axes[0, 1].set_title("with drag 1")

@@ -51,9 +51,10 @@ def main(figure: str = "structure_or_ridge.png") -> None:
     table("samples", samples, by_samples)
     table("noise", noises, by_noise)
 
-    from matplotlib import pyplot
+    from matplotlib.figure import Figure
 
-    _, axes = pyplot.subplots(1, 2, figsize=(9.6, 4.2), layout="constrained", sharey=True)
+    fig = Figure(figsize=(9.6, 4.2), layout="constrained")
+    axes = fig.subplots(1, 2, sharey=True)
     panels = (
         (axes[0], samples, by_samples, "training samples n (noise variance 1)"),
         (axes[1], noises, by_noise, f"noise variance σ² (n = {2 * DIM})"),
@@ -65,7 +66,7 @@ def main(figure: str = "structure_or_ridge.png") -> None:
         ax.grid(visible=True, color="0.9", linewidth=0.8)
     axes[0].set_ylabel("expected excess risk (predicting zero: 1)")
     axes[1].legend(frameon=False, loc="lower right")
-    axes[0].get_figure().savefig(figure, dpi=150)
+    fig.savefig(figure, dpi=150)
     print(f"figure in {figure}")
 
 

@@ -45,11 +45,11 @@ def main(figure: str | None = None) -> None:
         cut = mt.audit(features, labels, experts=4, held_out=held_out, rng=0)
         print(f"four blocks, {where} held out", cut.verdict, "", sep="\n")
         if figure is not None and where == "stripes":
-            from matplotlib import pyplot
+            from matplotlib.figure import Figure
 
-            mt.plot(cut)
-            pyplot.savefig(figure, dpi=150)
-            pyplot.close()
+            drawn = Figure(figsize=(6.4, 4.4), layout="constrained")
+            mt.plot(cut, drawn.add_subplot())
+            drawn.savefig(figure, dpi=150)
 
 
 if __name__ == "__main__":

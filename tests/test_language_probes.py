@@ -172,11 +172,12 @@ def test_probes_on_documentation(language, monkeypatch, capsys, tmp_path):
     drops = {
         key: 100.0 * (each[:, 0] - each[:, 4]) / each[:, 0] for key, each in accuracies.items()
     }
+    label = language("drops").name
     pair = r"(-?\d+\.\d) ± *(\d+\.\d)"
     for task in tasks:
         own = out.split(f"\n{task}: ")[1].split("\n\n")[0]
         for name in names:
-            line = next(line for line in own.splitlines() if line.startswith(f"{name:14}"))
+            line = next(line for line in own.splitlines() if line.startswith(f"{label(name):24}"))
             said = [tuple(map(float, each)) for each in re.findall(pair, line)]
             assert len(said) == 6
             lost = drops[task, name]

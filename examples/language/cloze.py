@@ -170,6 +170,8 @@ def main() -> None:
     if options.quick:
         options.words, options.experts, options.splits = 150, 4, 2
         options.targets = ["matrix", "distribution", "array"]
+    if options.figure:
+        from drawing import draw  # if matplotlib does not load, it is better to know now
     corpus = read(every=3 if options.quick else 1)
     counts = Counts.of(corpus.paragraphs)
     if options.splits < 2:
@@ -195,8 +197,6 @@ def main() -> None:
     if options.csv:
         save(found, options.csv)
     if options.figure:
-        from drawing import draw
-
         draw(found, MISSING, options.figure)
         print(f"figure in {options.figure}")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 from tables import Array, lead, risk
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ NAMES = {
 def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
     """Draw risks and leads under noise for both splits, risks without words, and crossovers."""
     by = {kind: [case for case in cases if case.by == kind] for kind in ("paragraph", "file")}
-    fig, axes = pyplot.subplots(2, 3, figsize=(15, 8.2), layout="constrained")
+    fig = Figure(figsize=(15, 8.2), layout="constrained")
+    axes = fig.subplots(2, 3)
     noise = cases[0].audit.noise_variances
     for row, (kind, own) in zip(axes, by.items(), strict=True):
         for name in NAMES:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from drops import CONTROL, EXPERTS, GLOBAL, SIGMAS, Case, accuracy, drop, interval
-from matplotlib import pyplot
+from drops import CONTROL, EXPERTS, GLOBAL, SIGMAS, Case, accuracy, drop, interval, name
+from matplotlib.figure import Figure
 
 COLOURS = dict(
     zip(
@@ -17,14 +17,14 @@ COLOURS = dict(
 def draw(cases: Sequence[Case], path: str) -> None:
     """Draw accuracies and their drops, one column for each task."""
     every = list(dict.fromkeys(case.task for case in cases))
-    fig, axes = pyplot.subplots(2, len(every), figsize=(15, 7.6), layout="constrained")
+    fig = Figure(figsize=(15, 7.6), layout="constrained")
+    axes = fig.subplots(2, len(every))
     places = range(len(SIGMAS))
     for column, task in zip(axes.T, every, strict=True):
         chance = 100.0 / next(case.classes for case in cases if case.task == task)
         for ax, value in zip(column, (accuracy, drop), strict=True):
             for index, (probe, colour) in enumerate(COLOURS.items()):
                 mean, half = interval(value(cases, task, probe))
-                label = f"experts: {probe}" if probe in EXPERTS else probe
                 x = [place + 0.05 * (index - 3.5) for place in places]
                 style = "s-" if probe in EXPERTS else "o--"
                 ax.errorbar(
@@ -36,7 +36,7 @@ def draw(cases: Sequence[Case], path: str) -> None:
                     lw=1.2,
                     elinewidth=0.8,
                     color=colour,
-                    label=label,
+                    label=name(probe),
                 )
             ax.set_xticks(places, [f"{sigma:g}" for sigma in SIGMAS])
             ax.grid(visible=True, color="0.9", linewidth=0.8)

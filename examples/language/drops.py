@@ -15,6 +15,7 @@ SIGMAS = np.array([0.0, 0.2, 0.5, 1.0, 2.0])  # of noise on features of unit mea
 GLOBAL = ("Lasso", "Ridge", "Elastic Net")
 CONTROL = "Ridge, equal μ"  # Ridge with the penalty that oracle-routed experts choose
 EXPERTS = ("oracle", "gate", "gate, σ known", "all words")
+NAMES = 24  # columns for the name of a probe
 PUBLISHED = {  # task: data set, and drops at sigma 2 of Lasso, Ridge, Elastic Net, MoE in [SNB]
     "array": ("SST-2", (10.78, 12.27, 10.55, 8.60)),
     "function": ("CoLA", (10.25, 12.39, 12.19, 7.67)),
@@ -54,7 +55,12 @@ def interval(values: Array) -> tuple[Array, Array]:
     return values.mean(axis=0), stdtrit(parts - 1, 0.975) * sem
 
 
-def cells(values: Array, width: int = 13) -> str:
+def name(probe: str) -> str:
+    """The name of a probe in tables and figures."""
+    return f"experts: {probe}" if probe in EXPERTS else probe
+
+
+def cells(values: Array, width: int) -> str:
     """The means and intervals of the columns (parts, columns) as text."""
     pairs = zip(*interval(values), strict=True)
     return "".join(f"{f'{mean:z.1f} ±{half:4.1f}':>{width}}" for mean, half in pairs)
@@ -62,17 +68,22 @@ def cells(values: Array, width: int = 13) -> str:
 
 def results(cases: Sequence[Case]) -> str:
     """A table for each task: clean accuracies, drops, and accuracies under the most noise."""
-    lines = ["", "Accuracy in per cent, and its drop in per cent of the clean accuracy"]
+    lines = [
+        "",
+        "Accuracy in per cent, and its drop in per cent of the clean accuracy, at noise σ",
+        "(± is half the 95 % interval over the parts)",
+    ]
     for task in dict.fromkeys(case.task for case in cases):
         own = [case for case in cases if case.task == task]
         count = sum(case.held_out for case in own)
         lines += ["", f"{task}: {own[0].classes} classes, {count} paragraphs"]
-        head = ["clean", *(f"drop at {sigma:g}" for sigma in SIGMAS[1:]), f"at {SIGMAS[-1]:g}"]
-        lines.append(f"{'probe':14}" + "".join(f"{each:>13}" for each in head))
+        drops = (f"drop at {sigma:g}" for sigma in SIGMAS[1:])
+        head = ["clean", *drops, f"accur. at {SIGMAS[-1]:g}"]
+        lines.append(f"{'probe':{NAMES}}" + "".join(f"{each:>12}" for each in head))
         for probe in (*GLOBAL, CONTROL, *EXPERTS):
             values, lost = accuracy(own, task, probe), drop(own, task, probe)
             row = np.column_stack([values[:, 0], lost[:, 1:], values[:, -1]])
-            lines.append(f"{probe:14}{cells(row)}")
+            lines.append(f"{name(probe):{NAMES}}{cells(row, 12)}")
     return "\n".join(lines)
 
 
@@ -126,7 +137,7 @@ def verdict(cases: Sequence[Case]) -> str:
         lines += [
             f"experts ({experts}): smallest drop in {of_all(less[:, :, :3])}, largest in "
             f"{ranks.count(4)}; most accurate in {of_all(more[:, :, :3])};",
-            f"  drop ranked as in [SNB] in {same}: {order};",
+            f"  place of the experts as in [SNB] in {same}: {order};",
             f"  against {CONTROL}: drop smaller in {of_all(less[:, :, 3:])}, accuracy higher in "
             f"{of_all(more[:, :, 3:])}.",
         ]

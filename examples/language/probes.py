@@ -199,11 +199,16 @@ def main() -> None:
     parser.add_argument("--experts", type=int, help="blocks of words (default 8)")
     parser.add_argument("--splits", type=int, help="parts, each held out once (default 5)")
     parser.add_argument("--paragraphs", type=int, help="most of one task (default 3000)")
-    parser.add_argument("--by", choices=["paragraph", "file"], default="paragraph")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--by",
+        choices=["paragraph", "file"],
+        default="paragraph",
+        help="what is held out whole (default paragraph)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
     parser.add_argument("--quick", action="store_true", help="every third file, smaller defaults")
-    parser.add_argument("--csv", metavar="FILE")
-    parser.add_argument("--figure", metavar="FILE")
+    parser.add_argument("--csv", metavar="FILE", help="write the accuracies of all parts to FILE")
+    parser.add_argument("--figure", metavar="FILE", help="draw accuracies and drops to FILE")
     options = parser.parse_args()
     for name, value in (QUICK if options.quick else FULL).items():
         if getattr(options, name) is None:
@@ -214,6 +219,8 @@ def main() -> None:
             parser.error(f"--{name} must be at least {bound}, got {getattr(options, name)}")
     if find_spec("sklearn") is None:
         parser.exit(2, f"{parser.prog}: error: {MISSING}\n")
+    if options.figure:
+        from drop_figure import draw  # if matplotlib does not load, it is better to know now
     from threadpoolctl import threadpool_limits
 
     corpus = read(every=3 if options.quick else 1)
@@ -230,11 +237,11 @@ def main() -> None:
     print(differences(found, drop))
     print(differences(found, accuracy))
     print(verdict(found))
+    if options.quick:
+        print("--quick takes too few paragraphs for a conclusion.")
     if options.csv:
         save(found, options.csv)
     if options.figure:
-        from drop_figure import draw
-
         draw(found, options.figure)
         print(f"figure in {options.figure}")
 

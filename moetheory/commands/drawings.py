@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moetheory.commands.provenance import figure_metadata
 from moetheory.common.files import replacing_bytes
+from moetheory.figures.plotting import SIZE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,14 +20,17 @@ DPI = 150
 SALT = "moetheory"  # of the names inside an SVG, which are random without it
 
 
-def save_figure(draw: Callable[[Figure], object], path: Path, command: str) -> None:
+def save_figure(
+    draw: Callable[[Figure], object],
+    path: Path,
+    command: str,
+    size: tuple[float, float] = SIZE,
+) -> None:
     """Write what ``draw`` draws on a figure to ``path``, whole or not at all."""
     matplotlib = _matplotlib()
     from matplotlib.figure import Figure
 
-    from moetheory.figures.plotting import SIZE
-
-    figure = Figure(figsize=SIZE, layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     draw(figure)
     kind, metadata = path.suffix.removeprefix("."), figure_metadata(path.suffix, command)
     with matplotlib.rc_context({"svg.hashsalt": SALT}), replacing_bytes(path) as file:

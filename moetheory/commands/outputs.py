@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from moetheory.commands.drawings import save_figure
@@ -79,14 +80,19 @@ def _is_standard_output(path: Path) -> bool:
 
 def require_folder(option: str, folder: Path, files: Sequence[str]) -> None:
     """Make the folder of an option, before the work, or refuse one that could not be written."""
-    if folder.exists() and not folder.is_dir():
-        raise BadInputError(f"{option} must be a folder, got {folder}, which is a file")
+    if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+        what = "a file" if folder.exists() else "a link to nothing"
+        raise BadInputError(f"{option} must be a folder, got {folder}, which is {what}")
     try:
         folder.mkdir(exist_ok=True)
+        with TemporaryFile(dir=folder):  # what permissions say is not all: a superuser has them
+            pass
     except OSError as error:
-        raise BadInputError(f"{option} cannot be made: {folder}: {error.strerror}") from None
-    for name in files:
-        _require_writable(folder / name)
+        raise BadInputError(f"{option} cannot be written: {folder}: {error.strerror}") from None
+    for path in (folder / name for name in files):
+        _require_writable(path)
+        if path.exists() and not path.is_file():
+            raise BadInputError(f"{path} cannot be written: it is a pipe or a device")
 
 
 def _require_writable(path: Path) -> None:
@@ -98,9 +104,13 @@ def _require_writable(path: Path) -> None:
         why = "it is a directory" if path.is_dir() else f"no permission in {folder}"
         raise BadInputError(f"{path} cannot be written: {why}")
     try:
-        resolved(path)
+        target = resolved(path)
     except OSError as error:
         raise BadInputError(f"{path} cannot be written: {error.strerror}") from None
+    if not target.parent.is_dir():
+        raise BadInputError(
+            f"{path} cannot be written: it is a link into {target.parent}, which is not a directory"
+        )
 
 
 def save(result: Any, options: argparse.Namespace) -> None:

@@ -21,9 +21,13 @@ from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
 from moetheory.common.terminal import note, show
 from moetheory.common.text import table
-from moetheory.paper import rows
+from moetheory.paper import REFERENCE, rows
 from moetheory.paper.declaration import JUDGEMENTS, NOT_SHOWN, Evaluation, Row
 
+KEY = (
+    "σ² is the noise variance, λ the signal variance of a coordinate, p the probability of a "
+    "group, s its coordinates; ± is one standard error; docs/paper.md explains the words"
+)
 ALL_SHOWN, SOME_NOT_SHOWN = 0, 1
 WIDTH, WIDEST = 80, 100  # of what goes into a pipe or a file; of lines that are easy to read
 
@@ -36,6 +40,8 @@ def run_paper(options: argparse.Namespace) -> int:
         require_folder("--figures", options.figures, [_file(row) for row in chosen if row.draw])
     entropy, width = entropy_of(options.seed), min(terminal.width() or WIDTH, WIDEST)
     start, found = time.monotonic(), list[Evaluation]()
+    if not options.json:
+        show("\n".join(broken(f"[SNB] {REFERENCE}.", width, "", " " * 6)) + "\n")
     try:
         with terminal.Progress("paper", unit="rows") as progress:
             for number, row in enumerate(chosen):
@@ -51,7 +57,8 @@ def run_paper(options: argparse.Namespace) -> int:
             f"computed {len(found)} of {len(chosen)} rows, with --seed {entropy}"
         ) from None
     if options.json:
-        show(reports.document("paper", list(map(_for_json, found)), entropy=entropy))
+        rows_found = list(map(_for_json, found))
+        show(reports.document("paper", rows_found, entropy=entropy, reference=REFERENCE))
     else:
         show("\n".join(_summary(found, width)))
         note(f"computed in {terminal.duration(time.monotonic() - start)}")
@@ -84,12 +91,13 @@ def _summary(found: Sequence[Evaluation], width: int) -> Iterator[str]:
         )
         for each in found
     ]
-    yield table(("row", "of the paper", "verdict", "facts borne out"), cells, width)
+    yield table(("row", "of the paper", "verdict", "facts that hold"), cells, width)
     yield ""
     counts = Counter(each.outcome for each in found)
     listed = (f"{counts[each]} {each}" for each in (*JUDGEMENTS, NOT_SHOWN) if counts[each])
     number = f"{len(found)} row{'s' * (len(found) != 1)}"
     yield from broken(f"{number}: {', '.join(listed)}", width)
+    yield from broken(KEY, width)
     yield f"replay with --seed {found[0].entropy}"
 
 
@@ -118,7 +126,7 @@ def _save(found: Evaluation, entropy: int, options: argparse.Namespace) -> None:
         return
     with writing():
         path = options.figures / _file(found.row)
-        save_figure(found.draw, path, command_line(options, entropy))
+        save_figure(found.draw, path, command_line(options, entropy), found.row.size)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

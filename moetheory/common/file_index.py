@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from moetheory.common.errors import ArgumentKeyError
 from moetheory.common.validation import shown
 
 T = TypeVar("T")
+SHORT = 2  # letters that are in too many names to be meant
 
 
 class FileIndex(Mapping[str, T]):
@@ -50,12 +52,18 @@ class FileIndex(Mapping[str, T]):
     def __getitem__(self, name: str) -> T:
         given: object = name
         if not isinstance(given, str) or name not in set(self):
-            near = difflib.get_close_matches(str(name), list(self), n=1)
+            near = self._near(str(name))
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(self)}"
             raise ArgumentKeyError(
                 "name", f"must be that of {self._kind}, got {shown(name)}; {hint}"
             )
         return self._load(name)
+
+    def _near(self, given: str) -> list[str]:
+        """The one name that has what was given in it, or is the most like it."""
+        part = re.sub(r"\W|_", "-", given.lower())
+        inside = [each for each in self if len(part) > SHORT and part in each]
+        return inside if len(inside) == 1 else difflib.get_close_matches(given, list(self), n=1)
 
     def __repr__(self) -> str:
         return f"<{self._title}: {', '.join(self)}>"

@@ -15,6 +15,10 @@ from moetheory.common.file_index import FileIndex
 if TYPE_CHECKING:
     from moetheory.paper.declaration import Row
 
+REFERENCE = (
+    "Sun, Nittala, Burkholz: Robustness of Mixtures of Experts to Feature Noise "
+    "(arXiv:2601.14792, ICML 2026), as it is publicly summarised; it comes without code"
+)
 NAMES = (  # in the order of the paper
     "one-over-k",
     "theorem-4-1",
@@ -41,6 +45,10 @@ def _load(name: str) -> Row:
     return row
 
 
-rows = FileIndex("rows of the paper", "a row of the paper", lambda: NAMES, _load)
+def _names() -> tuple[str, ...]:
+    return NAMES
 
-__all__ = ["rows"]
+
+rows = FileIndex("rows of the paper", "a row of the paper", _names, _load)
+
+__all__ = ["REFERENCE", "rows"]

@@ -5,14 +5,17 @@ A row is a file in ``moetheory/paper`` with ``ROW = Row(...)``; its name stands 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from moetheory.checking import Verdict, check
+from moetheory.common.errors import ArgumentTypeError
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.text import code
+from moetheory.common.validation import choice
+from moetheory.figures.plotting import SIZE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,7 +39,17 @@ class Fact(NamedTuple):
 
     text: str
     holds: bool
-    numbers: Mapping[str, Any] = MappingProxyType({})
+    numbers: Mapping[str, Any]
+
+
+def turns(lead: Callable[[float], float], place: float, apart: float = 0.01) -> bool:
+    """Whether a lead is positive a share ``apart`` below a finite place, and negative above.
+
+    >>> turns(lambda x: 2.0 - x, 2.0), turns(lambda x: 2.0 - x, 2.1)
+    (True, False)
+    """
+    below, above = (1.0 - apart) * place, (1.0 + apart) * place
+    return math.isfinite(place) and lead(below) > 0.0 > lead(above)
 
 
 class Computed(NamedTuple):
@@ -70,7 +83,9 @@ class Row:
     commands : tuple of str
         Further commands that show more, from a checkout.
     draw : callable, optional
-        ``draw(figure, drawn)`` draws the row on a Matplotlib figure.
+        ``draw(figure, drawn)`` draws the row on an empty Matplotlib figure.
+    size : tuple of float
+        The size of this figure, inches.
     name : str
         The name of the row's file with dashes; set by `moetheory.paper.rows`.
     """
@@ -83,7 +98,11 @@ class Row:
     theorems: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     draw: Callable[[Figure, Any], None] | None = None
+    size: tuple[float, float] = SIZE
     name: str = ""
+
+    def __post_init__(self) -> None:
+        choice("verdict", self.verdict, JUDGEMENTS)
 
     @property
     def shown_by(self) -> tuple[str, ...]:
@@ -137,7 +156,7 @@ class Evaluation:
     facts: tuple[Fact, ...]
     checks: tuple[Verdict, ...]
     entropy: int
-    drawn: Any = field(default=None)
+    drawn: Any
 
     @property
     def all_facts(self) -> tuple[Fact, ...]:
@@ -146,13 +165,29 @@ class Evaluation:
 
     @property
     def outcome(self) -> str:
-        """The verdict of the row, or "not shown" where a fact does not hold."""
-        return self.row.verdict if all(fact.holds for fact in self.all_facts) else NOT_SHOWN
+        """The verdict of the row, or "not shown" where a fact does not hold or there is none."""
+        facts = self.all_facts
+        return self.row.verdict if facts and all(fact.holds for fact in facts) else NOT_SHOWN
 
-    def draw(self, figure: Figure) -> None:
-        """Draw the row on a figure; a row without a figure leaves it empty."""
+    def draw(self, figure: Figure | None = None) -> Figure:
+        """Draw the row on a figure, which is cleared before, or on a new one of `Row.size`.
+
+        The figure of a row that draws nothing stays empty.
+        """
+        from matplotlib.figure import Figure
+
+        if figure is None:
+            from matplotlib import pyplot
+
+            figure = pyplot.figure(figsize=self.row.size, layout="constrained")
+        if not isinstance(figure, Figure):
+            raise ArgumentTypeError(
+                "figure", f"must be a matplotlib Figure, got {type(figure).__name__}"
+            )
+        figure.clear()
         if self.row.draw is not None:
             self.row.draw(figure, self.drawn)
+        return figure
 
     def __repr__(self) -> str:
         return code(f"<Evaluation of {self.row.name}: {self.outcome}, {len(self.all_facts)} facts>")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.figures import style
-from moetheory.paper.declaration import Computed, Fact, Row
+from moetheory.paper.declaration import Computed, Fact, Row, turns
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, even_confusion
@@ -61,15 +61,17 @@ def _compute(entropy: int) -> Computed:
             {"probes": PROBES, "reported": REPORTED},
         ),
         Fact(
-            f"theory, strict blocks, K = {EXPERTS}, trained without noise, routed right: experts "
-            f"lose {_listed(moe)} % at σ = {_listed(SIGMAS)}, dense {_listed(dense)} %",
+            f"theory, K = {EXPERTS} strict blocks of signal 1, label noise {LABEL_NOISE:g}, "
+            "trained "
+            f"without feature noise, routed right: experts lose {_listed(moe)} % at σ = "
+            f"{_listed(SIGMAS)}, dense {_listed(dense)} %",
             all(a < b for a, b in zip(moe, dense, strict=True)),
             {"sigma": SIGMAS, "dense": dense, "moe": moe},
         ),
         Fact(
-            f"the order turns at σ = {SIGMAS[-1]:g} if more than {100 * turn:.3g} % of the inputs "
-            "go to a wrong expert",
-            0.0 < turn < 1.0,
+            f"the order is reversed at σ = {SIGMAS[-1]:g} if more than {100 * turn:.3g} % of the "
+            "inputs go to a wrong expert",
+            turns(lambda rate: dense[-1] - _drop(MoE(), SIGMAS[-1], rate), turn),
             {"misrouting": turn},
         ),
     )
@@ -91,7 +93,7 @@ def _draw(figure: Figure, drawn: None) -> None:
         drops = [each[index] for each in REPORTED.values()]
         ax.bar(place + (index - 1.5) * width, drops, width, color=colour, label=probe)
     ax.set_xticks(place, list(REPORTED))
-    ax.set_ylabel(r"reported drop of accuracy at $\sigma=2$, per cent")
+    ax.set_ylabel(r"drop of accuracy at $\sigma=2$ reported by [SNB], per cent")
     ax.legend(frameon=False)
 
 
@@ -101,7 +103,7 @@ ROW = Row(
     "Elastic Net on SST-2, CoLA and MNLI, more on AG News.",
     verdict="out of reach",
     because="The activations need a network and a download. Routed right, experts lose less in "
-    "theory; misrouting turns the order. The last command asks English text the same question.",
+    "theory; misrouting reverses the order. The last command asks English text the same question.",
     compute=_compute,
     commands=("python examples/language/probes.py",),
     draw=_draw,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DIM, EXPERTS = 256, 8
+RARE = 0.05  # probability of a group
 SHORT = (1.5, 2.5)  # a range of samples, in units of the coordinates of a block
 RATIOS = np.array([1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 100.0])
 
@@ -32,8 +34,15 @@ def _world() -> BlockModel:
 
 
 def _rare_group() -> BlockModel:
-    """A group with a fifth of the samples has half of the coordinates."""
-    return BlockModel([0.8, 0.2], [0] * 6 + [1] * 6, np.ones(12), np.ones(12), 4.0)
+    """A group with a twentieth of the samples has half of the coordinates."""
+    blocks = [0] * 16 + [1] * 16
+    return BlockModel([1.0 - RARE, RARE], blocks, np.full(32, 4.0), np.ones(32), 1.0)
+
+
+def _excesses(model: BlockModel, samples: float) -> tuple[float, float]:
+    """Expected excess risks of dense and of the mixture after fitting."""
+    dense, moe = (risk(each, model, samples=int(samples)).excess for each in (Dense(), MoE()))
+    return dense, moe
 
 
 def _lost(estimator: Estimator, samples: int) -> float:
@@ -63,19 +72,26 @@ def _compute(entropy: int) -> Computed:
     enough = next(
         n for n in range(DIM, 100 * DIM) if risk(MoE(), _world(), samples=n).excess <= limit
     )
-    end = crossover(Dense(), MoE(), _rare_group(), over="samples")
+    ends = [crossover(Dense(), MoE(), each, over="samples") for each in (_world(), _rare_group())]
+    before, rare, after = (
+        _excesses(_world(), ends[0]),
+        _excesses(_rare_group(), ends[1]),
+        _excesses(_rare_group(), ends[1] + 1),
+    )
+    null, rare_null = _world().label_power, _rare_group().label_power
     facts = (
         Fact(
-            f"the loss of fitted experts has the local slope -n/(n-s-1): {slopes[MoE()][2]:.3f} at "
-            f"n = 2(s+1) samples a group, {slopes[MoE()][-1]:.3f} at 100(s+1)",
+            "what fitting adds to the risk of experts has the local slope -n/(n-s-1): "
+            f"{slopes[MoE()][2]:.3f} at n = 2(s+1) samples a group, {slopes[MoE()][-1]:.3f} at "
+            "100(s+1)",
             abs(slopes[MoE()][2] + 2.0) < 0.01
             and abs(slopes[MoE()][-1] + 1.0) < 0.02
             and apart < 0.01,
             {"samples": counts, "slopes": slopes[MoE()], "exact": exact},
         ),
         Fact(
-            f"dense, by its equivalent: {slopes[Dense()][2]:.3f} and {slopes[Dense()][-1]:.3f} "
-            "at as many samples",
+            f"dense, by its deterministic equivalent: {slopes[Dense()][2]:.3f} and "
+            f"{slopes[Dense()][-1]:.3f} at as many samples",
             abs(slopes[Dense()][2] + 2.0) < 0.1 and abs(slopes[Dense()][-1] + 1.0) < 0.02,
             {"samples": counts, "slopes": slopes[Dense()]},
         ),
@@ -86,17 +102,27 @@ def _compute(entropy: int) -> Computed:
             {"slope": fitted},
         ),
         Fact(
-            f"fitted on {enough} samples the mixture is as good as dense with infinitely many "
-            f"(d = {DIM}, K = {EXPERTS}); but with a rare group dense is better up to n = {end:g}",
-            enough < 2 * DIM and 0.0 < end < math.inf,
-            {"enough": enough, "crossover": end},
+            f"fitted on {enough} samples, as many of each group, the mixture is as good as dense "
+            f"with infinitely many (d = {DIM}, K = {EXPERTS}); up to n = {ends[0]:g} dense is the "
+            "better one, where both are worse than a prediction of zero",
+            _excesses(_world(), enough)[1] <= limit < _excesses(_world(), enough - 1)[1]
+            and null < before[0] <= before[1],
+            {"enough": enough, "crossover": ends[0], "excesses": before, "null": null},
+        ),
+        Fact(
+            f"with a group of probability {RARE:g} dense is better up to n = {ends[1]:g} (d = 32): "
+            f"{rare[0]:.3g} against {rare[1]:.3g}, where a prediction of zero has {rare_null:g}",
+            rare[0] <= rare[1] < rare_null and after[1] < after[0],
+            {"crossover": ends[1], "excesses": rare, "null": rare_null},
         ),
     )
-    return Computed(facts, {each.label: slope for each, slope in slopes.items()})
+    ratios = np.array(counts) / EXPERTS / (size + 1.0)
+    return Computed(facts, (ratios, {each.label: slope for each, slope in slopes.items()}))
 
 
-def _draw(figure: Figure, slopes: dict[str, list[float]]) -> None:
+def _draw(figure: Figure, drawn: tuple[FloatArray, dict[str, list[float]]]) -> None:
     """Draw the local slopes against the number of samples."""
+    ratios, slopes = drawn
     ax = figure.add_subplot()
     line = np.geomspace(RATIOS[0], RATIOS[-1], 200)
     ax.plot(line, -line / (line - 1.0), color=style.EXPERTS, label="exact: $-n/(n-s-1)$")
@@ -104,10 +130,14 @@ def _draw(figure: Figure, slopes: dict[str, list[float]]) -> None:
         ("moe", "o", style.EXPERTS, "experts"),
         ("dense", "s", style.DENSE, "dense (equivalent)"),
     ):
-        ax.plot(RATIOS, slopes[label], marker, color=colour, mfc="none", label=name)
+        ax.plot(ratios, slopes[label], marker, color=colour, mfc="none", label=name)
     for level, name in ((-2.0, "paper: $n^{-2}$"), (-1.0, "limit: $n^{-1}$")):
         ax.axhline(level, color="0.3", ls="--" if level == -2.0 else ":", label=name)
-    ax.set(xscale="log", xlabel="samples of a group over $s+1$", ylabel="local slope of the loss")
+    ax.set(
+        xscale="log",
+        xlabel="samples of a group over $s+1$",
+        ylabel="local slope of what fitting adds to the risk",
+    )
     style.set_ticks(ax.xaxis, [2.0, 5.0, 10.0, 100.0])
     ax.grid(visible=True, color="0.9")
     ax.legend(frameon=False)
@@ -118,8 +148,10 @@ ROW = Row(
     says="Both risks decay like n⁻² in the number of samples (a hypothesis); "
     "the mixture needs fewer.",
     verdict="corrected",
-    because="What fitting costs has the local slope -n/(n-s-1): -2 only near n = 2(s+1), -1 in the "
-    "limit, for both; fewer samples reach the same risk unless a group is rare.",
+    because="What fitting adds to the risk has the local slope -n/(n-s-1): -2 only near n = "
+    "2(s+1), -1 in the "
+    "limit, for both. The mixture needs fewer samples for the same risk once every group has more "
+    "of them than coordinates; a rare group can need many.",
     compute=_compute,
     theorems=("sample-complexity",),
     draw=_draw,

@@ -52,13 +52,17 @@ def _compute(entropy: int) -> Computed:
     facts = (
         Fact(
             f"λ = {STRONG:g} σ² is not enough at p = 1/{RARE}: dense is better where the test "
-            f"noise is beyond {end:.4g} σ² ({dense:.4g} against {moe:.4g} at twice this noise)",
+            f"noise is beyond {end:.4g} σ² (at twice this noise the excess risk is {dense:.4g}, "
+            "that of the "
+            f"mixture {moe:.4g})",
             math.isfinite(end) and dense < moe,
             {"p": 1.0 / RARE, "strength": STRONG, "crossover": end, "dense": dense, "moe": moe},
         ),
         Fact(
             f"λ = σ²/√p is the threshold: at {len(GROUPS)} probabilities from 1/{GROUPS[0]} to "
-            f"1/{GROUPS[-1]} a crossover exists {CLOSE:g} below, and none {CLOSE:g} above",
+            f"1/{GROUPS[-1]} dense can win where λ is smaller by a part in a million, and cannot "
+            "where "
+            "it is larger by as much",
             sharp,
             {"groups": GROUPS, "crossovers": sides},
         ),
@@ -66,6 +70,7 @@ def _compute(entropy: int) -> Computed:
             f"λ > {PAPER:g} σ² is enough where p >= 1/{PAPER**2:g}, "
             f"at all {len(frequent)} probabilities tried",
             all(each == math.inf for each in frequent),
+            {"crossovers": frequent},
         ),
     )
     return Computed(facts, ends)
@@ -77,7 +82,13 @@ def _draw(figure: Figure, ends: np.ndarray) -> None:
     p = 1.0 / np.array(GROUPS)
     line = np.geomspace(p[-1] / 1.25, p[0] * 1.25, 200)
     ax.fill_between(
-        line, PAPER, 1.0 / np.sqrt(line), where=line < 1.0 / PAPER**2, color=style.DENSE, alpha=0.15
+        line,
+        PAPER,
+        1.0 / np.sqrt(line),
+        where=line < 1.0 / PAPER**2,
+        color=style.DENSE,
+        alpha=0.15,
+        label="paper's condition met, yet dense can win",
     )
     ax.plot(
         line, 1.0 / np.sqrt(line), color=style.EXPERTS, label=r"sharp: $\lambda=\sigma^2/\sqrt{p}$"
@@ -90,14 +101,6 @@ def _draw(figure: Figure, ends: np.ndarray) -> None:
     ):
         colour = style.EXPERTS if marker == "o" else style.DENSE
         ax.plot(*(each[found] for each in grid), marker, ms=5, color=colour, label=name)
-    ax.annotate(
-        "paper's condition met,\nyet dense can win",
-        xy=(1.0 / 72.0, 5.2),
-        xytext=(1.0 / 45.0, 9.2),
-        arrowprops={"arrowstyle": "-", "color": "0.3"},
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
-        fontsize="small",
-    )
     ax.set(
         xscale="log",
         yscale="log",
@@ -115,8 +118,8 @@ ROW = Row(
     says="With louder noise at test time than in training the mixture stays better than dense if "
     "λ_min > 4 σ².",
     verdict="corrected",
-    because="4 σ² is enough only for groups of probability 1/16 or more; the sharp condition is "
-    "λ >= σ²/√p in each direction with labels.",
+    because="4 σ² is enough only for groups of probability 1/16 or more; the sharp bound on λ_min, "
+    "over the directions of a group that labels depend on, is σ²/√p.",
     compute=_compute,
     theorems=("noise-shift",),
     draw=_draw,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moetheory.claims.quantities import uneven_model
 from moetheory.figures import plot
-from moetheory.paper.declaration import Computed, Fact, Row
+from moetheory.paper.declaration import Computed, Fact, Row, turns
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.results.tables import Sweep
@@ -36,16 +37,22 @@ def _compute(entropy: int) -> Computed:
     dragged = Perturbation(confusion=even_confusion(model.experts, 1.0), drag=DRAGS[-1])
     top = 1.05 * risk(MoE(), model, under=dragged).excess
     null = model.label_power
+
+    def lead(rate: float, drag: float) -> float:
+        wrong = Perturbation(confusion=even_confusion(model.experts, rate), drag=drag)
+        return risk(Dense(), model, under=wrong).excess - risk(MoE(), model, under=wrong).excess
+
+    turned = [turns(partial(lead, drag=drag), end) for drag, end in zip(DRAGS, ends, strict=True)]
     facts = (
         Fact(
             f"dense is better from an error rate of {ends[0]:.4g} on without drag, of "
             f"{ends[1]:.4g} on with drag 1",
-            0.0 < ends[1] < ends[0] <= 1.0,
+            0.0 < ends[1] < ends[0] <= 1.0 and all(turned),
             {"drag": DRAGS, "crossover": ends},
         ),
         Fact(
-            f"if no input reaches its expert the mixture has the excess risk {lost:.4g}: no less "
-            f"than a prediction of zero, {null:.4g}",
+            f"if no input reaches its expert the excess risk of the mixture is {lost:.4g}, above "
+            f"that of a prediction of zero, {null:.4g}",
             lost >= null,
             {"moe": lost, "null": null},
         ),
@@ -56,7 +63,6 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, drawn: tuple[list[Sweep], float]) -> None:
     """Draw both risks against the rate of errors, one panel for each drag."""
     tables, top = drawn
-    figure.set_size_inches(10.0, 4.4)
     panels = figure.subplots(1, len(DRAGS), sharey=True)
     for ax, drag, table in zip(panels, DRAGS, tables, strict=True):
         plot(table, ax)
@@ -74,4 +80,5 @@ ROW = Row(
     compute=_compute,
     theorems=("misrouting",),
     draw=_draw,
+    size=(10.0, 4.4),
 )

@@ -87,22 +87,23 @@ def _compute(entropy: int) -> Computed:
             {"together": together._asdict(), "apart": apart._asdict()},
         ),
         Fact(
-            f"an expert that sees its own rows and columns can be worse: κ = "
+            "an expert that sees its own rows and columns can be worse: in the limit κ = "
             f"{together.submatrix:.3g} against {together.dense:.3g} with d/n = "
             f"{GROUPS * SIZE / SAMPLES:g} and all squared singular values above {threshold:.3g} σ²",
             together.submatrix > together.dense and min(map(min, TOGETHER)) > threshold,
             {"threshold": threshold},
         ),
         Fact(
-            f"simulated with {MATRICES} matrices: κ = {moe.mean:.3f} ± {moe.sem:.3f} against "
-            f"{dense.mean:.3f} ± {dense.sem:.3f}",
+            f"at n = {SAMPLES}, d = {GROUPS * SIZE}, simulated with {MATRICES} matrices: "
+            f"κ = {moe.mean:.3f} ± {moe.sem:.3f} against {dense.mean:.3f} ± {dense.sem:.3f}",
             lead > student_quantile(CONFIDENCE, MATRICES - 1),
             {"moe": moe._asdict(), "dense": dense._asdict()},
         ),
         Fact(
-            f"or better: {apart.submatrix:.3g} against {apart.dense:.3g} where the extremes lie in "
-            "different blocks",
+            f"it can be better too: where the extremes lie in different blocks, κ = "
+            f"{apart.submatrix:.3g} against {apart.dense:.3g} of dense",
             apart.submatrix < apart.dense,
+            apart._asdict(),
         ),
     )
     return Computed(facts, (dense, moe))
@@ -120,7 +121,7 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
     for name, colour, noise, c, simulated in lines:
         seen = (spikes + noise) * (spikes + c * noise) / spikes
         ax.plot(spikes, seen / spikes, color=colour, label=f"{name}, limit")
-        kappa = rf"simulated, $\kappa = {simulated.mean:.2f}$"
+        kappa = rf"simulated at n = {SAMPLES}, $\kappa = {simulated.mean:.2f}$"
         ax.plot(
             simulated.spikes, simulated.values / simulated.spikes, "o", color=colour, label=kappa
         )
@@ -128,7 +129,7 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
     ax.set(
         xscale="log",
         xlabel=r"squared singular value $\ell$ without noise ($\sigma^2=1$)",
-        ylabel=r"observed in noise, times $\ell$",
+        ylabel=r"observed squared singular value over $\ell$",
     )
     style.set_ticks(ax.xaxis, [2.0, 4.0, 9.0])
     ax.grid(visible=True, color="0.9")
@@ -137,11 +138,12 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
 
 ROW = Row(
     place="Theorem 4.7",
-    says="For a fixed design with c = d/n > 1 and singular values above √c σ², experts contract no "
-    "more slowly than dense: ρ_sparse <= ρ_dense.",
+    says="For a fixed design with c = d/n > 1 and squared singular values above √c σ², experts "
+    "contract no more slowly than dense: ρ_sparse <= ρ_dense.",
     verdict="corrected",
-    because="True if each expert observes a subset of dense's singular values; false for its "
-    "submatrix, where less noise lifts weak singular values less.",
+    because="True if the noise acts on each expert as on dense. False for an expert's submatrix: "
+    "there less noise lifts weak singular values less, and the condition number κ, largest over "
+    "smallest squared singular value, can be larger. ρ = (κ-1)/(κ+1).",
     compute=_compute,
     theorems=("convergence-fixed-design",),
     draw=_draw,

@@ -84,7 +84,7 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
     dense, full, block = drawn
     ax = figure.add_subplot()
     ends = [0.8 * full.min(), 1.25 * block.max()]
-    ax.plot(ends, ends, color=style.DENSE, lw=1.0, label="dense")
+    ax.plot(ends, ends, color=style.DENSE, lw=1.0, label="equal to dense")
     ax.plot(dense, full, "o", ms=4, color=style.EXPERTS, label="experts see everything")
     ax.plot(
         dense, block, "o", ms=4, mfc="none", color=style.EXPERTS, label="experts see a block each"
@@ -93,7 +93,7 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
         xscale="log",
         yscale="log",
         xlabel="excess risk of dense",
-        ylabel="excess risk",
+        ylabel="excess risk of experts",
     )
     ax.legend(frameon=False)
 
@@ -103,8 +103,8 @@ ROW = Row(
     says="Sparse vision transformers are more robust than dense ones.",
     verdict="out of reach",
     because="It needs images and weights. Experts that see everything are below dense in every "
-    "world tried, if routed right, as a theorem on parallel sums says; but they hold K times the "
-    "coefficients.",
+    "world tried, if routed right (docs/theory.md §10 proves that they are never above); but they "
+    "hold K times the coefficients.",
     compute=_compute,
     theorems=("shared-noise",),
     draw=_draw,

@@ -9,7 +9,7 @@ import numpy as np
 
 from moetheory.claims.quantities import uneven_model
 from moetheory.figures import style
-from moetheory.paper.declaration import Computed, Fact, Row
+from moetheory.paper.declaration import Computed, Fact, Row, turns
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -60,17 +60,15 @@ def _replaced() -> np.ndarray:
     )
 
 
-def _twins_ends() -> tuple[float, float]:
-    """The rate beyond which dense is better where labels read the difference of twin words.
+def _twins() -> BlockModel:
+    """Labels that read the difference of two words which nearly always come together."""
+    return BlockModel.from_covariances([TWINS, TWINS], [[1.0, -1.0]] * 2, noise_variance=0.02)
 
-    The second is that of uncorrelated words with the same risk before words are lost.
-    """
-    model = BlockModel.from_covariances([TWINS, TWINS], [[1.0, -1.0]] * 2, noise_variance=0.02)
-    twins, uncorrelated = (
-        crossover(Dense(), MoE(), each, over="erasure")
-        for each in (model, model.replace(rotations=None))
-    )
-    return twins, uncorrelated
+
+def _twins_lead(rate: float) -> float:
+    """How much better than dense the mixture is at twin words, a share of which is lost."""
+    dense, moe = _excesses(_twins(), Perturbation(erasure=rate))
+    return dense - moe
 
 
 def _compute(entropy: int) -> Computed:
@@ -87,7 +85,11 @@ def _compute(entropy: int) -> Computed:
     signs = sorted({int(np.sign(lead[0])) for lead in leads})
     leaking = worlds[LEAKAGES[1], 0.0]
     replaced = _replaced()
-    end, uncorrelated = _twins_ends()
+    # without their rotation words are uncorrelated, and as well predicted before any is lost
+    end, uncorrelated = (
+        crossover(Dense(), MoE(), each, over="erasure")
+        for each in (_twins(), _twins().replace(rotations=None))
+    )
     facts = (
         Fact(
             "lost words, a share τ of all, cost dense and experts the same in strict blocks, "
@@ -97,8 +99,9 @@ def _compute(entropy: int) -> Computed:
             {"rates": RATES, "dense": strict[:, 0], "moe": strict[:, 1]},
         ),
         Fact(
-            f"with leakage and noise they leave 1 - τ of each lead, in {len(worlds)} worlds of "
-            f"uncorrelated words (to {straight:.0e}): dense has {leaking[0, 0]:.3f}, experts "
+            f"with leakage and noise they shrink each difference by the factor 1 - τ, in "
+            f"{len(worlds)} worlds of uncorrelated words (to {straight:.0e}): dense has "
+            f"{leaking[0, 0]:.3f}, experts "
             f"{leaking[0, 1]:.3f} of the label power without noise at leakage {LEAKAGES[1]:g}, "
             f"and {leaking[SAID, 0]:.3f} and {leaking[SAID, 1]:.3f} at τ = {RATES[SAID]:g}",
             straight < ROUNDING and signs == [-1, 0, 1],
@@ -115,7 +118,7 @@ def _compute(entropy: int) -> Computed:
             "lost words can change the order where words correlate: for two of correlation "
             f"{TWINS[0][1]:g} whose difference is the label, dense is better from τ = {end:.4f} "
             "on; with uncorrelated words of the same risk it never is",
-            0.0 < end < math.inf and uncorrelated == math.inf,
+            turns(_twins_lead, end) and uncorrelated == math.inf,
             {"crossover": end, "uncorrelated": uncorrelated},
         ),
     )
@@ -125,7 +128,6 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     """Draw the risks if words are lost or replaced, and with leakage."""
     replaced, noisy, leaking = drawn
-    figure.set_size_inches(10.0, 4.4)
     left, right = figure.subplots(1, 2, sharey=True)
     left.plot(RATES, replaced[:, 0], color=style.DENSE, label="dense, words replaced")
     left.plot(RATES, replaced[:, 1], color=style.EXPERTS, label="experts, words replaced or lost")
@@ -137,7 +139,7 @@ def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> N
     right.set_title(f"leakage {LEAKAGES[1]:g}, words lost", fontsize="medium")
     left.set_ylabel("excess risk over label power")
     for ax in (left, right):
-        ax.set_xlabel(r"rate $\tau$ of words")
+        ax.set_xlabel(r"share $\tau$ of words lost or replaced")
         ax.legend(frameon=False, fontsize="small")
 
 
@@ -151,4 +153,5 @@ ROW = Row(
     compute=_compute,
     commands=("python examples/language/cloze.py",),
     draw=_draw,
+    size=(10.0, 4.4),
 )

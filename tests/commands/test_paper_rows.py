@@ -3,11 +3,12 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from moetheory import catalogue, cli
-from moetheory.commands import paper_rows
+from moetheory.commands import outputs, paper_rows
 from moetheory.paper import rows
 from moetheory.paper.declaration import NOT_SHOWN, Fact
 
@@ -73,29 +74,21 @@ def test_a_row_in_words(run):
     code, out, err = run("paper", "linear-probes", "--seed", "5")
     lines = out.splitlines()
     assert code == 0
-    assert lines[0] == "linear-probes (Linear probes): out of reach"
-    assert lines[1].startswith("  paper: On activations of T5-small")
+    assert lines[0].startswith("[SNB] Sun, Nittala, Burkholz: Robustness of Mixtures of Experts")
+    first = lines.index("linear-probes (Linear probes): out of reach")
+    assert lines[first + 1].startswith("  paper: On activations of T5-small")
     assert any(line.startswith("  here: ") for line in lines)
     assert sum(line.startswith("  - ") for line in lines) == 3
     assert "  more: python examples/language/probes.py" in lines
-    assert lines[-4].split() == [
-        "linear-probes",
-        "Linear",
-        "probes",
-        "out",
-        "of",
-        "reach",
-        "3",
-        "of",
-        "3",
-    ]
-    assert lines[-2:] == ["1 row: 1 out of reach", "replay with --seed 5"]
+    assert "linear-probes  Linear probes  out of reach           3 of 3" in lines
+    assert "1 row: 1 out of reach" in lines
+    assert lines[-1] == "replay with --seed 5"
     assert max(map(len, lines)) <= 80
     assert "computed in" in err
 
 
 def test_a_fact_that_does_not_hold_is_told(row, run):
-    row(Fact("one is one", True), Fact("one is two", False))
+    row(Fact("one is one", True, {}), Fact("one is two", False, {}))
     code, out, _ = run("paper", "--seed", "5")
     assert code == 1
     assert f"linear-probes (Linear probes): {NOT_SHOWN}" in out
@@ -134,13 +127,39 @@ def test_a_folder_that_is_a_file_is_refused_and_stays(run, tmp_path):
 def test_a_folder_in_no_folder_is_refused(run, tmp_path):
     folder = tmp_path / "no" / "figures"
     line = refused(run, folder)
-    assert f"--figures cannot be made: {folder}: No such file or directory" in line
+    assert f"--figures cannot be written: {folder}: No such file or directory" in line
     assert not folder.parent.exists()
 
 
+def test_a_folder_that_is_a_link_to_nothing_is_refused(run, tmp_path):
+    folder = tmp_path / "link"
+    folder.symlink_to(tmp_path / "nowhere")
+    assert f"--figures must be a folder, got {folder}, which is a link to" in refused(run, folder)
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_a_folder_that_is_not_writable_is_refused(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda *_: False)  # a superuser may write everywhere
-    assert f"no permission in {tmp_path}" in refused(run, tmp_path)
+    def denied(**_):  # a superuser may write nearly everywhere
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(outputs, "TemporaryFile", denied)
+    line = refused(run, tmp_path)
+    assert f"--figures cannot be written: {tmp_path}: Permission denied" in line
+
+
+def test_a_folder_that_takes_no_files_is_refused_to_anybody(run):
+    if not Path("/proc/self").is_dir():
+        pytest.skip("there is no /proc")
+    assert "--figures cannot be written: /proc: " in refused(run, "/proc")
+
+
+def test_a_figure_in_whose_place_is_a_pipe_or_a_lost_link_is_refused(run, tmp_path):
+    path = tmp_path / "linear-probes.png"
+    os.mkfifo(path)
+    assert "cannot be written: it is a pipe or a device" in refused(run, tmp_path)
+    path.unlink()
+    path.symlink_to(tmp_path / "no" / "figure.png")
+    assert "it is a link into" in refused(run, tmp_path)
 
 
 def test_a_figure_whose_name_is_taken_by_a_folder_is_refused(run, tmp_path):

@@ -33,8 +33,20 @@ def test_the_steps_are_those_of_plain_descent(facts):
     left = [(path - end) / (path[0] - end) for path, end in zip(paths, limits, strict=True)]
     assert [int(np.argmax(each <= 0.01)) for each in left] == facts[0].numbers["steps"]
     numbers = facts[2].numbers
-    for path, name in zip(paths, convergence.TRAININGS, strict=True):
+    for path, name in zip(paths, ("dense", "own", "joint"), strict=True):
         assert numbers[name] == pytest.approx(path[numbers["at"]], rel=1e-9)
+
+
+@pytest.mark.parametrize("factor", [0.9, 2.0])
+def test_other_numbers_of_steps_do_not_bear_it_out(monkeypatch, factor):
+    plain = convergence.steps_to
+
+    def wrong(estimator, model, *arguments, **options):
+        found = plain(estimator, model, *arguments, **options)
+        return int(factor * found) if options.get("training") == "joint" else found
+
+    monkeypatch.setattr(convergence, "steps_to", wrong)
+    assert not rows["convergence"].compute(1).facts[0].holds
 
 
 def test_with_a_longer_step_experts_are_not_faster(monkeypatch):

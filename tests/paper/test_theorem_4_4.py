@@ -43,6 +43,12 @@ def test_the_loss_if_all_is_misrouted(facts):
     )
 
 
+def test_a_wrong_crossover_does_not_bear_it_out(monkeypatch):
+    plain = theorem_4_4.crossover
+    monkeypatch.setattr(theorem_4_4, "crossover", lambda *a, **k: 0.3 * plain(*a, **k))
+    assert not rows["theorem-4-4"].compute(1).facts[0].holds
+
+
 def test_a_world_in_which_drag_is_left_out_is_not_what_the_row_says(monkeypatch):
     monkeypatch.setattr(theorem_4_4, "DRAGS", (0.0, 0.0))
     assert not rows["theorem-4-4"].compute(1).facts[0].holds
