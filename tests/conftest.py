@@ -9,6 +9,7 @@ import io
 import math
 import multiprocessing
 import os
+import pickle
 import runpy
 import signal
 import statistics
@@ -31,7 +32,9 @@ from hypothesis import settings
 from moetheory import cli
 from moetheory.checking import checker
 from moetheory.claims import training_sets
+from moetheory.common.files import replacing_bytes
 from moetheory.results.estimates import student_quantile
+from moetheory.theorems import catalogue
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=40)
 settings.register_profile("dev", deadline=None, max_examples=30)
@@ -105,19 +108,34 @@ class Held:
     """``held(theorem)``: the verdict of a check with all its power, made once.
 
     What a check simulates is kept for those of wrong variants: ``held.simulated`` stands in for
-    `simulate`, training sets are kept in their own place.
+    `simulate`, training sets are kept in their own place. Other processes find both in a folder.
     """
 
-    def __init__(self):
+    def __init__(self, folder):
         self.verdicts, self.controls, self.estimates = {}, {}, {}
-        self.plain = checker.simulate
+        self.plain, self.folder = checker.simulate, folder
 
     def __call__(self, theorem):
         if theorem not in self.verdicts:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(checker, "simulate", self.keep)
-                self.verdicts[theorem] = checker.check(theorem, rng=1)
+            path = self.folder / f"{theorem.name}.held"
+            if theorem.name in catalogue and path.exists():
+                self.verdicts[theorem], estimates = pickle.loads(path.read_bytes())
+                self.estimates |= estimates
+            else:
+                self.verdicts[theorem] = self.made(theorem, path)
         return self.verdicts[theorem]
+
+    def made(self, theorem, path):
+        """The verdict, which ``path`` has from now on if the theorem is one of the catalogue."""
+        before = set(self.estimates)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(checker, "simulate", self.keep)
+            verdict = checker.check(theorem, rng=1)
+        if theorem.name in catalogue:
+            estimates = {key: self.estimates[key] for key in set(self.estimates) - before}
+            with replacing_bytes(path) as file:  # another process may be reading it
+                pickle.dump((verdict, estimates), file)
+        return verdict
 
     def control(self, theorem):
         """The verdict of its negative control."""
@@ -142,11 +160,14 @@ class Held:
 
 
 @pytest.fixture(scope="session")
-def held():
+def held(tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the one of all processes
     with pytest.MonkeyPatch.context() as patch:
         drawn_risks = lru_cache(32)(training_sets.drawn_risks.__wrapped__)
         patch.setattr(training_sets, "drawn_risks", drawn_risks)
-        yield Held()
+        yield Held(folder)
 
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
