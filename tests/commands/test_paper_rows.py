@@ -26,6 +26,7 @@ def whole(tmp_path_factory, held):
     return code, json.loads(out.getvalue()), folder
 
 
+@pytest.mark.slow
 def test_every_row_is_borne_out(whole):
     code, document, _ = whole
     assert [row["row"] for row in document["results"]] == list(rows)
@@ -36,6 +37,7 @@ def test_every_row_is_borne_out(whole):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_every_theorem_of_the_paper_is_checked_with_a_row(whole):
     checked = {theorem for row in rows.values() for theorem in row.theorems}
     stated = {name for name, theorem in catalogue.items() if "[SNB] Theorem 4" in theorem.source}
@@ -49,6 +51,7 @@ def test_every_theorem_of_the_paper_is_checked_with_a_row(whole):
     assert found == dict.fromkeys(checked, "holds")
 
 
+@pytest.mark.slow
 def test_each_figure_is_written_and_says_its_command(whole):
     _, _, folder = whole
     drawn = {f"{name}.png" for name, row in rows.items() if row.draw is not None}
