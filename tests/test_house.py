@@ -57,7 +57,7 @@ WALLS = {
         "theorems",
     },
     "figures": {*PROBLEM, "auditing", "checking", "results"},
-    "paper": {*PROBLEM, *ANSWERS - {"auditing"}, "claims"},
+    "paper": {*PROBLEM, *ANSWERS - {"auditing"}, "claims", "formulas"},
     "commands": {*PROBLEM, *ANSWERS, "paper", "datafile", "simulation.methods", "simulation.runs"},
     "cli": {"commands", "common"},
     "__main__": {"cli"},

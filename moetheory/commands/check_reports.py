@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from moetheory.checking.claim_rows import broken, claim_lines
 from moetheory.checking.verdicts import WIDE_COLUMNS, Verdict
-from moetheory.common.text import table
+from moetheory.common.text import counted, table
 
 WIDTH = 80  # of what goes into a pipe or a file
 CONTROL = {"violated": "caught", "holds": "escaped"}  # what a verdict says of a wrong variant
@@ -63,7 +63,7 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
     found = ", ".join(f"{counts[each]} {_word(each, control)}" for each in ORDER if counts[each])
     what = "wrong variant" if control else "claim"
     lines.append(
-        f"{_counted(len(claims), what)} of {_counted(len(verdicts), 'theorem')}: "
+        f"{counted(len(claims), what)} of {counted(len(verdicts), 'theorem')}: "
         f"{found or 'nothing to check'}{_outside(verdicts)}"
     )
     comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
@@ -72,7 +72,7 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
         asked = max(verdict.power for verdict in verdicts)
         seen = f"an error of {100 * asked:.2g} % or what" if asked else "what"
         lines.append(
-            f"{_counted(len(comparisons), 'simulated comparison')}: largest |z| "
+            f"{counted(len(comparisons), 'simulated comparison')}: largest |z| "
             f"{max(verdict.largest_z for verdict in verdicts):.2f} (contradiction beyond "
             f"{threshold:.2f}); each would have seen {seen} its row says"
         )
@@ -84,10 +84,6 @@ def _outside(verdicts: Sequence[Verdict]) -> str:
     """The theorems whose assumptions are not met: what is counted holds in their place."""
     names = [each.theorem for each in verdicts if each.status == "assumptions not met"]
     return f"; assumptions not met: {', '.join(names)}" if names else ""
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _word(status: str, control: bool) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from moetheory.checking.claim_rows import broken
 from moetheory.commands import reports
+from moetheory.commands.check_reports import WIDTH
 from moetheory.commands.drawings import save_figure
 from moetheory.commands.options import Command, add_output
 from moetheory.commands.outputs import require_folder, writing
@@ -20,7 +21,7 @@ from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
 from moetheory.common.terminal import note, show
-from moetheory.common.text import table
+from moetheory.common.text import counted, table
 from moetheory.paper import REFERENCE, rows
 from moetheory.paper.declaration import JUDGEMENTS, NOT_SHOWN, Evaluation, Row
 
@@ -29,7 +30,7 @@ KEY = (
     "group, s its coordinates; ± is one standard error; docs/paper.md explains the words"
 )
 ALL_SHOWN, SOME_NOT_SHOWN = 0, 1
-WIDTH, WIDEST = 80, 100  # of what goes into a pipe or a file; of lines that are easy to read
+WIDEST = 100  # columns of lines that are easy to read
 
 
 def run_paper(options: argparse.Namespace) -> int:
@@ -95,8 +96,7 @@ def _summary(found: Sequence[Evaluation], width: int) -> Iterator[str]:
     yield ""
     counts = Counter(each.outcome for each in found)
     listed = (f"{counts[each]} {each}" for each in (*JUDGEMENTS, NOT_SHOWN) if counts[each])
-    number = f"{len(found)} row{'s' * (len(found) != 1)}"
-    yield from broken(f"{number}: {', '.join(listed)}", width)
+    yield from broken(f"{counted(len(found), 'row')}: {', '.join(listed)}", width)
     yield from broken(KEY, width)
     yield f"replay with --seed {found[0].entropy}"
 

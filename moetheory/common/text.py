@@ -102,6 +102,15 @@ def wrapped(text: str, width: int | None) -> str:
     return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "row"), counted(3, "row")
+    ('1 row', '3 rows')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def number(value: float) -> str:
     """The number with six significant digits."""
     return f"{value:.6g}"

@@ -62,8 +62,7 @@ def _compute(entropy: int) -> Computed:
         ),
         Fact(
             f"theory, K = {EXPERTS} strict blocks of signal 1, label noise {LABEL_NOISE:g}, "
-            "trained "
-            f"without feature noise, routed right: experts lose {_listed(moe)} % at σ = "
+            f"trained without feature noise, routed right: experts lose {_listed(moe)} % at σ = "
             f"{_listed(SIGMAS)}, dense {_listed(dense)} %",
             all(a < b for a, b in zip(moe, dense, strict=True)),
             {"sigma": SIGMAS, "dense": dense, "moe": moe},

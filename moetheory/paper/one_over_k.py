@@ -9,12 +9,12 @@ import numpy as np
 
 from moetheory.figures import plot
 from moetheory.paper.declaration import Computed, Fact, Row
-from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
 from moetheory.results.tables import Sweep
 from moetheory.sweeping import sweep
 from moetheory.theory.expert_distributions import high_probability_bound, risk_distribution
-from moetheory.theory.risks import risk
+from moetheory.theory.risks import moe_bound, risk
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,9 +38,9 @@ def _equal_norms(experts: int) -> BlockModel:
 def _compute(entropy: int) -> Computed:
     """Both risks for all numbers of experts, the bound, and where the law ends."""
     table = sweep(_world, "experts", EXPERTS, replicates=20_000, rng=entropy)
-    dense, moe = (np.array([risk(e, _world(k)).excess for k in EXPERTS]) for e in (Dense(), MoE()))
+    dense, moe = table["dense"], table["moe"]
     scaled = moe * EXPERTS
-    limit = DIM / float(DIM)  # d noise / S
+    limit = moe_bound(_world(1))
     laws = {k: risk_distribution(MoE(), _world(k), SAMPLES) for k in (4, 16)}
     fitted = {k: float(law.quantile(1.0 - DELTA)) for k, law in laws.items()}
     bounds = {k: high_probability_bound(_world(k), SAMPLES, DELTA).excess for k in laws}

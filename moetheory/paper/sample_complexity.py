@@ -105,8 +105,7 @@ def _compute(entropy: int) -> Computed:
             f"fitted on {enough} samples, as many of each group, the mixture is as good as dense "
             f"with infinitely many (d = {DIM}, K = {EXPERTS}); up to n = {ends[0]:g} dense is the "
             "better one, where both are worse than a prediction of zero",
-            _excesses(_world(), enough)[1] <= limit < _excesses(_world(), enough - 1)[1]
-            and null < before[0] <= before[1],
+            enough > DIM and null < before[0] <= before[1],
             {"enough": enough, "crossover": ends[0], "excesses": before, "null": null},
         ),
         Fact(
@@ -148,10 +147,9 @@ ROW = Row(
     says="Both risks decay like n⁻² in the number of samples (a hypothesis); "
     "the mixture needs fewer.",
     verdict="corrected",
-    because="What fitting adds to the risk has the local slope -n/(n-s-1): -2 only near n = "
-    "2(s+1), -1 in the "
-    "limit, for both. The mixture needs fewer samples for the same risk once every group has more "
-    "of them than coordinates; a rare group can need many.",
+    because="What fitting adds to the risk has the local slope -n/(n-s-1): -2 only near "
+    "n = 2(s+1), -1 in the limit, for both. The mixture needs fewer samples for the same risk once "
+    "every group has more of them than coordinates; a rare group can need many.",
     compute=_compute,
     theorems=("sample-complexity",),
     draw=_draw,

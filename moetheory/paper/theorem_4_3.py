@@ -53,16 +53,14 @@ def _compute(entropy: int) -> Computed:
         Fact(
             f"λ = {STRONG:g} σ² is not enough at p = 1/{RARE}: dense is better where the test "
             f"noise is beyond {end:.4g} σ² (at twice this noise the excess risk is {dense:.4g}, "
-            "that of the "
-            f"mixture {moe:.4g})",
+            f"that of the mixture {moe:.4g})",
             math.isfinite(end) and dense < moe,
             {"p": 1.0 / RARE, "strength": STRONG, "crossover": end, "dense": dense, "moe": moe},
         ),
         Fact(
             f"λ = σ²/√p is the threshold: at {len(GROUPS)} probabilities from 1/{GROUPS[0]} to "
             f"1/{GROUPS[-1]} dense can win where λ is smaller by a part in a million, and cannot "
-            "where "
-            "it is larger by as much",
+            "where it is larger by as much",
             sharp,
             {"groups": GROUPS, "crossovers": sides},
         ),

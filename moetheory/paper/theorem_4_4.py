@@ -10,7 +10,7 @@ import numpy as np
 from moetheory.claims.quantities import uneven_model
 from moetheory.figures import plot
 from moetheory.paper.declaration import Computed, Fact, Row, turns
-from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.results.tables import Sweep
 from moetheory.sweeping import sweep
@@ -24,6 +24,13 @@ DRAGS = (0.0, 1.0)
 RATES = tuple(float(each) for each in np.linspace(0.0, 1.0, 11))
 
 
+def _misled(estimator: Estimator, rate: float, drag: float) -> float:
+    """The excess risk if a share of the inputs goes to wrong experts, evenly."""
+    model = uneven_model(1.0)
+    under = Perturbation(confusion=even_confusion(model.experts, rate), drag=drag)
+    return risk(estimator, model, under=under).excess
+
+
 def _compute(entropy: int) -> Computed:
     """The risks over the rate of errors, with and without drag, and where the order turns."""
     model = uneven_model(1.0)
@@ -32,15 +39,10 @@ def _compute(entropy: int) -> Computed:
         for drag in DRAGS
     ]
     ends = [crossover(Dense(), MoE(), model, over="misrouting", drag=drag) for drag in DRAGS]
-    all_wrong = Perturbation(confusion=even_confusion(model.experts, 1.0))
-    lost = risk(MoE(), model, under=all_wrong).excess
-    dragged = Perturbation(confusion=even_confusion(model.experts, 1.0), drag=DRAGS[-1])
-    top = 1.05 * risk(MoE(), model, under=dragged).excess
-    null = model.label_power
+    lost, null = _misled(MoE(), 1.0, 0.0), model.label_power
 
     def lead(rate: float, drag: float) -> float:
-        wrong = Perturbation(confusion=even_confusion(model.experts, rate), drag=drag)
-        return risk(Dense(), model, under=wrong).excess - risk(MoE(), model, under=wrong).excess
+        return _misled(Dense(), rate, drag) - _misled(MoE(), rate, drag)
 
     turned = [turns(partial(lead, drag=drag), end) for drag, end in zip(DRAGS, ends, strict=True)]
     facts = (
@@ -57,17 +59,16 @@ def _compute(entropy: int) -> Computed:
             {"moe": lost, "null": null},
         ),
     )
-    return Computed(facts, (tables, top))
+    return Computed(facts, tables)
 
 
-def _draw(figure: Figure, drawn: tuple[list[Sweep], float]) -> None:
+def _draw(figure: Figure, tables: list[Sweep]) -> None:
     """Draw both risks against the rate of errors, one panel for each drag."""
-    tables, top = drawn
     panels = figure.subplots(1, len(DRAGS), sharey=True)
     for ax, drag, table in zip(panels, DRAGS, tables, strict=True):
         plot(table, ax)
         ax.set_title(f"drag {drag:g}", fontsize="medium")
-    panels[0].set_ylim(0.0, top)
+    panels[0].set_ylim(0.0, 1.05 * tables[-1]["moe"].max())
     panels[1].set_ylabel("")
 
 

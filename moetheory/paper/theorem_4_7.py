@@ -9,6 +9,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
+from moetheory.formulas.spiked import observed, threshold
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -52,31 +53,29 @@ def _conditions(spikes: tuple[tuple[float, ...], ...]) -> Conditions:
 
 
 class Simulated(NamedTuple):
-    """The worst condition number over drawn matrices, and what it was observed in."""
+    """The worst condition number over drawn matrices, and the third block's observed spikes."""
 
     mean: float
     sem: float
-    spikes: FloatArray
     values: FloatArray
 
 
 def _simulated(estimator: Dense | MoE, entropy: int) -> Simulated:
-    """The worst condition number and the spikes of the third block, over drawn noise."""
+    """The worst condition number and the observed spikes of the third block, over drawn noise."""
     found = simulate_spectrum(
         estimator, _design(TOGETHER), SAMPLES, replicates=MATRICES, rng=entropy
     )
     worst = np.nanmax(found.condition.values, axis=1)
     own = found.groups == GROUPS - 1
-    spikes = spiked_spectrum(estimator, _design(TOGETHER), SAMPLES).signal[own]
     sem = float(worst.std(ddof=1)) / math.sqrt(MATRICES)
-    return Simulated(float(worst.mean()), sem, spikes, found.values.mean[own])
+    return Simulated(float(worst.mean()), sem, found.values.mean[own])
 
 
 def _compute(entropy: int) -> Computed:
     """The condition numbers of two designs, and the counterexample simulated."""
     together, apart = _conditions(TOGETHER), _conditions(APART)
     dense, moe = (_simulated(each, entropy) for each in (Dense(), MoE()))
-    threshold = math.sqrt(GROUPS * SIZE / SAMPLES)
+    weakest = float(threshold(GROUPS * SIZE / SAMPLES, 1.0))
     lead = (moe.mean - dense.mean) / math.hypot(moe.sem, dense.sem)
     facts = (
         Fact(
@@ -89,9 +88,9 @@ def _compute(entropy: int) -> Computed:
         Fact(
             "an expert that sees its own rows and columns can be worse: in the limit κ = "
             f"{together.submatrix:.3g} against {together.dense:.3g} with d/n = "
-            f"{GROUPS * SIZE / SAMPLES:g} and all squared singular values above {threshold:.3g} σ²",
-            together.submatrix > together.dense and min(map(min, TOGETHER)) > threshold,
-            {"threshold": threshold},
+            f"{GROUPS * SIZE / SAMPLES:g} and all squared singular values above {weakest:.3g} σ²",
+            together.submatrix > together.dense and min(map(min, TOGETHER)) > weakest,
+            {"threshold": weakest},
         ),
         Fact(
             f"at n = {SAMPLES}, d = {GROUPS * SIZE}, simulated with {MATRICES} matrices: "
@@ -112,19 +111,16 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
     """Draw how noise maps singular values for dense and for an expert, with two spikes of each."""
     ax = figure.add_subplot()
-    spikes = np.geomspace(1.5, 14.0, 100)
+    spikes, own = np.geomspace(1.5, 14.0, 100), np.array(TOGETHER[-1])
     aspect, share = GROUPS * SIZE / SAMPLES, 1.0 / GROUPS
     lines = (
         ("dense", style.DENSE, 1.0, aspect, drawn[0]),
         ("expert in its submatrix", style.EXPERTS, share, aspect, drawn[1]),
     )
     for name, colour, noise, c, simulated in lines:
-        seen = (spikes + noise) * (spikes + c * noise) / spikes
-        ax.plot(spikes, seen / spikes, color=colour, label=f"{name}, limit")
+        ax.plot(spikes, observed(spikes, c, noise) / spikes, color=colour, label=f"{name}, limit")
         kappa = rf"simulated at n = {SAMPLES}, $\kappa = {simulated.mean:.2f}$"
-        ax.plot(
-            simulated.spikes, simulated.values / simulated.spikes, "o", color=colour, label=kappa
-        )
+        ax.plot(own, simulated.values / own, "o", color=colour, label=kappa)
     ax.axhline(1.0, color="0.5", lw=1)
     ax.set(
         xscale="log",

@@ -99,11 +99,11 @@ def _compute(entropy: int) -> Computed:
             {"rates": RATES, "dense": strict[:, 0], "moe": strict[:, 1]},
         ),
         Fact(
-            f"with leakage and noise they shrink each difference by the factor 1 - τ, in "
+            "with leakage and noise they shrink each difference by the factor 1 - τ, in "
             f"{len(worlds)} worlds of uncorrelated words (to {straight:.0e}): dense has "
-            f"{leaking[0, 0]:.3f}, experts "
-            f"{leaking[0, 1]:.3f} of the label power without noise at leakage {LEAKAGES[1]:g}, "
-            f"and {leaking[SAID, 0]:.3f} and {leaking[SAID, 1]:.3f} at τ = {RATES[SAID]:g}",
+            f"{leaking[0, 0]:.3f}, experts {leaking[0, 1]:.3f} of the label power without noise at "
+            f"leakage {LEAKAGES[1]:g}, and {leaking[SAID, 0]:.3f} and {leaking[SAID, 1]:.3f} at "
+            f"τ = {RATES[SAID]:g}",
             straight < ROUNDING and signs == [-1, 0, 1],
             {"leads": leads, "worlds": tuple(worlds)},
         ),

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.text import counted
 from moetheory.kernels.gate_weights import BoolArray
 from moetheory.predictors.expert_problems import expert_problems
 from moetheory.predictors.expert_regressions import Regressions
@@ -241,11 +242,7 @@ def _regression_tail(who: str, samples: int, coordinates: int) -> HeavyTail | No
     distance = abs(samples - coordinates)
     if distance > SKEWNESS:
         return None
-
-    def plural(number: int, word: str) -> str:
-        return f"{number} {word}" if number == 1 else f"{number} {word}s"
-
-    cause = f"{who}{plural(samples, 'sample')} for {plural(coordinates, 'coordinate')}"
+    cause = f"{who}{counted(samples, 'sample')} for {counted(coordinates, 'coordinate')}"
     infinite: Moment = (
         "mean" if distance <= MEAN else "variance" if distance <= VARIANCE else "skewness"
     )
