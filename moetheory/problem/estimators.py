@@ -13,7 +13,7 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
 from moetheory.common.validation import count, flag, members, number, shown, zero_or_within
 from moetheory.problem import limits
-from moetheory.problem.gates import Gate, Learned, Oracle, checked_gate, resolved
+from moetheory.problem.gates import Gate, Hard, Learned, Oracle, TopK, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 
 MOST_EXPERTS = 2**27  # the groups of the largest model
@@ -87,10 +87,14 @@ class MoE:
         given. A gate then gives an expert the posterior weight of all its groups.
     shared : bool
         Whether there is a shared expert.
+    retrained : bool
+        Whether expert j is fitted on the inputs that the gate sends to it, of all groups, and not
+        on those of group j: what joint training settles at for a fixed gate. For `Hard`, without
+        ridge, with one expert a group.
 
     Notes
     -----
-    Source: docs/theory.md §2, §11.
+    Source: docs/theory.md §2, §6, §11.
 
     Examples
     --------
@@ -99,12 +103,15 @@ class MoE:
     (Parameters(total=12, active=4.0), Parameters(total=12, active=6.666667))
     >>> MoE(shared=True).parameters(model)
     Parameters(total=24, active=16.0)
+    >>> MoE(gate=Hard(), retrained=True).label
+    'moe(hard retrained)'
     """
 
     gate: Gate = field(default_factory=Oracle)
     ridge: float = 0.0
     assignment: tuple[int, ...] | None = None
     shared: bool = False
+    retrained: bool = False
 
     def __post_init__(self) -> None:
         checked_gate(self.gate)
@@ -112,6 +119,25 @@ class MoE:
         if self.assignment is not None:
             object.__setattr__(self, "assignment", _checked_assignment(self.assignment))
         object.__setattr__(self, "shared", flag("shared", self.shared))
+        object.__setattr__(self, "retrained", flag("retrained", self.retrained))
+        if self.retrained:
+            self._require_retrainable()
+
+    def _require_retrainable(self) -> None:
+        """Refuse what experts that are fitted under their own router are not known for."""
+        if self.gate not in (Hard(), TopK(1), Learned()):
+            raise ArgumentError(
+                "retrained",
+                "needs a gate that sends each input to one expert by what it sees, Hard(), got ",
+                Mention("gate", self.gate),
+            )
+        for name, usual in (("ridge", 0.0), ("assignment", None), ("shared", False)):
+            if (value := getattr(self, name)) != usual:
+                raise ArgumentError(
+                    "retrained",
+                    f"needs the default {name}={usual!r}, got ",
+                    Mention(name, value),
+                )
 
     def __repr__(self) -> str:
         # arguments of their default value say nothing
@@ -120,6 +146,8 @@ class MoE:
             given["assignment"] = self.assignment
         if self.shared:
             given["shared"] = self.shared
+        if self.retrained:
+            given["retrained"] = self.retrained
         return f"MoE({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
     @property
@@ -131,6 +159,7 @@ class MoE:
             self.ridge,
             "" if self.assignment is None else f"assignment={_assignment_text(self.assignment)}",
             "shared" if self.shared else "",
+            "retrained" if self.retrained else "",
         )
 
     def parameters(self, model: BlockModel) -> Parameters:

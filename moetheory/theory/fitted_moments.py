@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas import equivalent, sums
+from moetheory.formulas import equivalent
 from moetheory.formulas.block_layout import BlockLayout
 from moetheory.formulas.equivalent import EquivalentMoments
 from moetheory.formulas.equivalent_correction import with_correction
 from moetheory.formulas.equivalent_errors import joint_error, shift_alone
-from moetheory.formulas.finite import expert_moments
 from moetheory.formulas.wishart_ridge import ridge_traces
+from moetheory.predictors.expert_moments import ExpertMoments, squared_norms
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.optimal import coefficient_errors, unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE
@@ -186,13 +186,12 @@ class ExpertsMoments(NamedTuple):
 def experts_moments(penalty: Any, model: BlockModel, counts: IntArray) -> ExpertsMoments:
     """Moments of least squares in every block, with ``penalty`` (K,) on the Gram matrices."""
     regressions = Regressions.of(model, counts)
-    sizes, isotropic, residual = regressions.sizes, regressions.isotropic, regressions.residual
-    trivial = (counts == 0) | (sizes == 0)
-    infinite = (np.abs(counts - sizes) <= 1) & (residual > 0.0)
-    uncorrelated = trivial | ((penalty == 0.0) & ((counts >= sizes) | infinite))
-    exact = uncorrelated | ((penalty == 0.0) & isotropic)
+    sizes, isotropic = regressions.sizes, regressions.isotropic
+    closed = ExpertMoments.of(model, regressions)
+    plain = (penalty == 0.0) | (counts == 0) | (sizes == 0)
+    uncorrelated, exact = plain & closed.uncorrelated, plain & closed.exact
     integrated = ~exact & isotropic & (np.minimum(counts, sizes) <= MOST_INTEGRATED)
-    moments = _closed_moments(model, regressions)
+    moments = FittedMoments.known(closed.mean, closed.coefficient_error, closed.variance)
     if integrated.any():
         moments = _chosen(
             integrated, model, _isotropic_moments(penalty, model, regressions, integrated), moments
@@ -211,23 +210,6 @@ def _chosen(
     """The moments ``one`` in the blocks of the mask (K,), ``other`` elsewhere."""
     of = mask[model.block_of]
     return FittedMoments(*(np.where(of, a, b) for a, b in zip(one, other, strict=True)))
-
-
-def _closed_moments(model: BlockModel, regressions: Regressions) -> FittedMoments:
-    """Moments of experts without ridge with enough samples, isotropic blocks, or no samples."""
-    block_of, optimum = model.block_of, unchecked_optimal_coefficients(MoE(), model)
-    norm = _squared_norms(model, optimum)
-    k, t, u, v = expert_moments(regressions.counts, regressions.sizes, regressions.residual, norm)
-    noisy_variances = model.signal_variances + model.noise_variance
-    varies = noisy_variances > 0.0
-    variance = np.divide(v[block_of], noisy_variances, out=np.zeros(model.dim), where=varies)
-    mean, mean_error = optimum, coefficient_errors(MoE(), model)
-    if np.any(k < 1.0):
-        mean = k[block_of] * optimum
-        mean_error = mean_error + (1.0 - k)[block_of] * optimum
-        from_projection = t[block_of] * np.square(optimum) + u[block_of]
-        variance = np.where(varies, from_projection, 0.0) + variance
-    return FittedMoments.known(mean, mean_error, variance)
 
 
 def _isotropic_moments(
@@ -252,7 +234,7 @@ def _isotropic_moments(
         _spread(np.array(column)[which.ravel()], chosen)[block_of]
         for column in zip(*traces, strict=True)
     )
-    rest = (_squared_norms(model, optimum)[block_of] - np.square(optimum)).clip(0.0)
+    rest = (squared_norms(model, optimum)[block_of] - np.square(optimum)).clip(0.0)
     per_unit = (regressions.residual / np.where(chosen, level * regressions.sizes, 1.0))[block_of]
     varies = noisy_variances > 0.0
     variance = diagonal * np.square(optimum) + beside * rest + per_unit * noise
@@ -303,11 +285,3 @@ def _asymptotic_moments(
     leading = found.mean, found.coefficient_error, found.variance + shift
     moments = mean, error, variance + shift, *leading, off
     return FittedMoments(*map(arranged.layout.unsort, moments))
-
-
-def _squared_norms(model: BlockModel, optimum: FloatArray) -> FloatArray:
-    r"""The squared norms :math:`\|\theta\|^2` of the blocks, (K,)."""
-    (norm,) = sums.by_block(
-        lambda _, theta: (np.square(theta),), model.group_probabilities, model.block_of, optimum
-    )
-    return norm
