@@ -3,12 +3,15 @@ r"""Routing probabilities and excess risk of the hard gate (docs/theory.md §6, 
 A sample goes to the block with the largest score :math:`\log W_j = a_j + z_j`. Given the group the
 scores are independent, so everything is an integral over the largest score :math:`\zeta`. With
 :math:`F_l, f_l` the distribution function and density of the score of block l while inactive,
-:math:`F^1_g, f^1_g` those while active, :math:`G^1_g(\zeta) = E[q_g;\,a_g+z_g\le\zeta]` while
-active and :math:`g_j = f_j\,E[q_j \mid \zeta]` while inactive, for :math:`j \ne g`
+:math:`F^1_g, f^1_g` those while active, :math:`G^1_g(\zeta) = E[Q_g;\,a_g+z_g\le\zeta]` while
+active and :math:`g_j = f_j\,E[Q_j \mid \zeta]` while inactive, for :math:`j \ne g`
 
 .. math:: P(g \to j) = \int f_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta, \quad
-          E[q_g;\,g\to j] = \int f_j\,G^1_g\prod_{l\ne g,j}F_l\,d\zeta, \quad
-          E[q_j;\,g\to j] = \int g_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta .
+          E[Q_g;\,g\to j] = \int f_j\,G^1_g\prod_{l\ne g,j}F_l\,d\zeta, \quad
+          E[Q_j;\,g\to j] = \int g_j\,F^1_g\prod_{l\ne g,j}F_l\,d\zeta
+
+for any form Q of the squares of a block, and
+:math:`E[Q_g;\,g\to g] = \int f^1_g\,E[Q_g \mid \zeta]\prod_{l\ne g}F_l\,d\zeta`.
 
 A group is *signal-free* if its block has no signal, or if the group is never drawn: no block is
 active for its samples. Groups that are recognised for certain are left out.
@@ -25,7 +28,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import chisquares
-from moetheory.formulas.block_evidence import Block, sum_over_other_blocks
+from moetheory.formulas.block_evidence import Block, GateLosses, sum_over_other_blocks
 
 COARSE = 256  # nodes that look for where the integrands are
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
@@ -40,7 +43,7 @@ ROUNDING = 1e-12  # relative
 
 
 class HardRouting(NamedTuple):
-    """Routing probabilities and excess risks by class of blocks with signal.
+    """Routing probabilities and losses by class of blocks with signal.
 
     Attributes
     ----------
@@ -48,24 +51,21 @@ class HardRouting(NamedTuple):
         Probability that a sample of a group of class c goes to one given other block of class e.
     to_own, to_signal_free : (C,) arrays
         Probability that it goes to its own block, to the most probable group without signal.
-    excess : (C,) array
-        Its mean excess risk over oracle routing.
+    losses : GateLosses
+        What routing and the fits of the experts add to the risk.
     signal_free_to_block, signal_free_to_signal_free : (C,) array and float
         Probability that a sample of a signal-free group goes to one given block of class e, to
         the most probable group without signal.
-    signal_free_excess : float
-        What the chosen experts add to the risk of a sample of a signal-free group.
     error : float
-        Estimate of the largest relative error of all these numbers.
+        Estimate of the largest relative error of all probabilities.
     """
 
     to_other: FloatArray
     to_own: FloatArray
     to_signal_free: FloatArray
-    excess: FloatArray
+    losses: GateLosses
     signal_free_to_block: FloatArray
     signal_free_to_signal_free: float
-    signal_free_excess: float
     error: float
 
 
@@ -90,11 +90,11 @@ def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatA
 
 
 def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> HardRouting:
-    r"""Routing probabilities and excess risk of the hard gate.
+    r"""Routing probabilities and losses of the hard gate.
 
     The integrals are those of the module; :math:`P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta`,
-    and the excess of group g is :math:`\sum_{j\ne g}E[q_g + q_j;\,g\to j]`. Trapezoid rule in
-    :math:`v = \log(\zeta - A)`, where A is the least value of the largest score.
+    and the loss of group g is :math:`E[Q^\mathrm{met}_g;\,g\to g] + \sum_{j\ne g}
+    E[Q^\mathrm{missed}_g + Q^\mathrm{wrong}_j;\,g\to j]`, in the mean.
 
     Parameters
     ----------
@@ -102,17 +102,46 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         The distinct blocks with signal, one for each class, and how many blocks are in the class.
     constant : float
         The largest probability of a drawn group without signal; 0 without such groups. Its
-        score is constant, and a sample goes there where all other scores are below.
+        score is constant, and a sample goes there where all other scores are below. What its
+        expert loses there is left out.
     """
     if counts.sum() == 1 and constant == 0.0:
-        never, always = np.zeros(1), np.ones(1)
-        q = float(blocks[0].inactive_q.sum())
-        return HardRouting(never[np.newaxis], always, never, never, always, 0.0, q, 0.0)
-    scores = _Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
+        never, always, (only,) = np.zeros(1), np.ones(1), blocks
+        losses = GateLosses(np.array([only.met.sum(), only.wrong.sum()]), np.zeros(2))
+        return HardRouting(never[np.newaxis], always, never, losses, always, 0.0, 0.0)
+    scores = Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
+    parts, change = integrated(scores, scores.integrals)
+    to_other, to_own, signal_free_to_block, gained, saved = parts
+    below_constant = scores.below_constant()
+    rows = to_other @ counts - np.diagonal(to_other) + to_own + below_constant.probability
+    # every part has an integral of its own: rows sum to 1 only if all parts are right
+    deviation = float(np.abs(rows - 1.0).max())
+    if not deviation <= WRONG:
+        raise ArithmeticError(f"routing probabilities sum to 1 only to within {deviation:.1g}")
+    error = change**2 + scores.error + deviation + ROUNDING
+    gained[:-1] += below_constant.missed
+    return HardRouting(
+        to_other=to_other,
+        to_own=to_own,
+        to_signal_free=below_constant.probability,
+        losses=GateLosses(gained - saved, error * (gained + saved)),
+        signal_free_to_block=signal_free_to_block,
+        signal_free_to_signal_free=below_constant.signal_free_probability,
+        error=error,
+    )
+
+
+def integrated(
+    scores: Scores, integrals: Callable[[FloatArray, float], list[FloatArray]]
+) -> tuple[list[FloatArray], float]:
+    r"""The sums ``integrals(v, step)`` over nodes close enough, and their last relative change.
+
+    Trapezoid rule in :math:`v = \log(\zeta - A)`, where A is the least value of the largest score.
+    """
     lower, upper = scores.window()
     number = scores.nodes(lower, upper)
     step = (upper - lower) / number
-    total = scores.integrals(lower + step * np.arange(number + 1.0), step)
+    total = integrals(lower + step * np.arange(number + 1.0), step)
     change = math.inf
     while change > CLOSE:
         middle = np.arange(lower + 0.5 * step, upper, step)
@@ -120,26 +149,10 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
             raise ArithmeticError(
                 f"routing probabilities are not found to within {CLOSE:g} by {len(middle)} nodes"
             )
-        finer = [0.5 * (a + b) for a, b in zip(total, scores.integrals(middle, step), strict=True)]
+        finer = [0.5 * (a + b) for a, b in zip(total, integrals(middle, step), strict=True)]
         change = max(_relative_change(old, new) for old, new in zip(total, finer, strict=True))
         total, step = finer, 0.5 * step
-    to_other, to_own, excess, signal_free_to_block, signal_free_excess = total
-    below_constant = scores.below_constant()
-    rows = to_other @ counts - np.diagonal(to_other) + to_own + below_constant.probability
-    # every part has an integral of its own: rows sum to 1 only if all parts are right
-    deviation = float(np.abs(rows - 1.0).max())
-    if not deviation <= WRONG:
-        raise ArithmeticError(f"routing probabilities sum to 1 only to within {deviation:.1g}")
-    return HardRouting(
-        to_other=to_other,
-        to_own=to_own,
-        to_signal_free=below_constant.probability,
-        excess=excess + below_constant.excess,
-        signal_free_to_block=signal_free_to_block,
-        signal_free_to_signal_free=below_constant.signal_free_probability,
-        signal_free_excess=float(signal_free_excess),
-        error=change**2 + scores.error + deviation + ROUNDING,
-    )
+    return total, change
 
 
 def _relative_change(old: FloatArray, new: FloatArray) -> float:
@@ -149,17 +162,43 @@ def _relative_change(old: FloatArray, new: FloatArray) -> float:
 
 
 class _BelowConstant(NamedTuple):
-    """Probability that all scores are below the constant one, and the excess risk there.
+    """Probability that all scores are below the constant one, and what a sample loses there.
 
     The first two are for a sample of each class, (C,), the last for one of a signal-free group.
     """
 
     probability: FloatArray
-    excess: FloatArray
+    missed: FloatArray
     signal_free_probability: float
 
 
-class _Scores:
+class Factors(NamedTuple):
+    r"""The factors of the integrands at nodes :math:`\zeta = A + e^v`, for a block of each class.
+
+    Attributes
+    ----------
+    below, missed : (C, N) arrays
+        :math:`F^1_g\prod_{l\ne g}F_l` and :math:`G^1_g\prod_{l\ne g}F_l` of the missed forms.
+    own, met : (C, N) arrays
+        :math:`e^vf^1_g\prod_{l\ne g}F_l`, and the same times the mean of the met form.
+    hazard, wrong, saved : (C, N) arrays
+        :math:`e^vf_j/F_j`, and :math:`e^vg_j/F_j` of the positive and the negative part of the
+        wrong form.
+    product : (N,) array
+        :math:`\prod_lF_l`.
+    """
+
+    below: FloatArray
+    missed: FloatArray
+    own: FloatArray
+    met: FloatArray
+    hazard: FloatArray
+    wrong: FloatArray
+    saved: FloatArray
+    product: FloatArray
+
+
+class Scores:
     """The laws of all scores, and the integrands at given nodes.
 
     Arguments as for `hard_routing`, except that ``constant`` is the constant score, -inf without.
@@ -178,67 +217,77 @@ class _Scores:
             self.a_gaps -= self.a_gaps.min()
         self.error = 0.0  # the largest relative one of all laws so far
 
-    def _law(self, law: Callable[..., chisquares.Logs], *arguments: FloatArray) -> FloatArray:
-        """The logarithms that ``law`` gives, with its error taken into account."""
-        logs = law(*arguments)
-        self.error = max(self.error, logs.error)
-        return logs.values
+    def laws(
+        self,
+        law: Callable[..., chisquares.Logs],
+        above: FloatArray,
+        *,
+        active: bool,
+        loads: Sequence[FloatArray | None] | None = None,
+    ) -> FloatArray:
+        """The logarithms that ``law`` gives of scores at A + ``above``, (C, N).
+
+        With ``loads`` for a block of each class; None is no load, and zeros are -inf.
+        """
+        found = np.empty((len(self.blocks), len(above)))
+        for c, (block, a_gap) in enumerate(zip(self.blocks, self.a_gaps, strict=True)):
+            load = None if loads is None else loads[c]
+            if load is not None and not load.any():
+                found[c] = -np.inf
+                continue
+            weights = block.active_weights if active else block.inactive_weights
+            logs = law(a_gap + above, weights, block.degrees, load)
+            self.error = max(self.error, logs.error)
+            found[c] = logs.values
+        return found
 
     def cdfs(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         r"""Logarithms of :math:`F, F^1, G^1` at A + ``above``, each (C, N)."""
-        inactive, active, with_q = [], [], []
-        for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
-            z, degrees = a_gap + above, block.degrees
-            weights, q = block.active_weights, block.active_q
-            inactive.append(self._law(chisquares.log_cdf, z, block.inactive_weights, degrees))
-            active.append(self._law(chisquares.log_cdf, z, weights, degrees))
-            with_q.append(self._law(chisquares.log_cdf, z, weights, degrees, q))
-        return np.stack(inactive), np.stack(active), np.stack(with_q)
+        missed = [block.missed for block in self.blocks]
+        law = chisquares.log_cdf
+        return (
+            self.laws(law, above, active=False),
+            self.laws(law, above, active=True),
+            self.laws(law, above, active=True, loads=missed),
+        )
 
-    def densities(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        r"""Logarithms of :math:`f, g, f^1` at A + ``above``, each (C, N)."""
-        inactive, with_q, active = [], [], []
-        for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
-            z, degrees = a_gap + above, block.degrees
-            weights = block.inactive_weights
-            inactive.append(self._law(chisquares.log_pdf, z, weights, degrees))
-            with_q.append(self._law(chisquares.log_pdf, z, weights, degrees, block.inactive_q))
-            active.append(self._law(chisquares.log_pdf, z, block.active_weights, degrees))
-        return np.stack(inactive), np.stack(with_q), np.stack(active)
-
-    def factors(self, v: FloatArray) -> tuple[FloatArray, ...]:
-        r"""The factors of the integrands at nodes :math:`\zeta = A + e^v`.
-
-        .. math:: F^1_g\prod_{l\ne g}F_l, \quad G^1_g\prod_{l\ne g}F_l, \quad
-                  e^v f^1_g\prod_{l\ne g}F_l, \quad e^v f_j/F_j, \quad e^v g_j/F_j, \quad
-                  \prod_l F_l,
-
-        the last (N,), all others (C, N), for a block of each class.
-        """
-        above = np.exp(v)
-        log_cdf, log_cdf1, log_cdf1_q = self.cdfs(above)
-        log_pdf, log_pdf_q, log_pdf1 = self.densities(above)
+    def factors(self, v: FloatArray) -> Factors:
+        """The factors of the integrands at nodes v."""
+        above, law, blocks = np.exp(v), chisquares.log_pdf, self.blocks
+        log_cdf, log_cdf1, log_missed = self.cdfs(above)
         # where the score of a block is hardly ever so low, all integrands vanish
         kept = np.all(log_cdf > FLOOR, axis=0)
         log_cdf = np.where(kept, log_cdf, 0.0)
         log_product = self.counts @ log_cdf
-        rest = log_product - log_cdf
-        own = rest + log_cdf1, rest + log_cdf1_q, rest + log_pdf1 + v
-        other = log_pdf - log_cdf + v, log_pdf_q - log_cdf + v
+        rest, turn = log_product - log_cdf, v - log_cdf
+        met = [block.met for block in blocks]
+        wrong = [[np.maximum(sign * block.wrong, 0.0) for block in blocks] for sign in (1, -1)]
+        logs = (
+            rest + log_cdf1,
+            rest + log_missed,
+            rest + v + self.laws(law, above, active=True),
+            rest + v + self.laws(law, above, active=True, loads=met),
+            turn + self.laws(law, above, active=False),
+            turn + self.laws(law, above, active=False, loads=wrong[0]),
+            turn + self.laws(law, above, active=False, loads=wrong[1]),
+            log_product,
+        )
         with np.errstate(under="ignore"):
-            return tuple(np.where(kept, np.exp(log), 0.0) for log in (*own, *other, log_product))
+            return Factors(*(np.where(kept, np.exp(log), 0.0) for log in logs))
 
     def integrals(self, v: FloatArray, step: float) -> list[FloatArray]:
         """Sums over nodes, in the order in which `hard_routing` unpacks them."""
-        cdf1, cdf1_q, pdf1, hazard, hazard_q, product = self.factors(v)
-        excess = cdf1_q * sum_over_other_blocks(hazard, self.counts)
-        excess = excess + cdf1 * sum_over_other_blocks(hazard_q, self.counts)
+        found, counts = self.factors(v), self.counts
+        gained = found.met + found.missed * sum_over_other_blocks(found.hazard, counts)
+        gained += found.below * sum_over_other_blocks(found.wrong, counts)
+        saved = found.below * sum_over_other_blocks(found.saved, counts)
+        signal_free = [(counts @ each) @ found.product for each in (found.wrong, found.saved)]
         parts = (
-            cdf1 @ hazard.T,
-            pdf1.sum(axis=1),
-            excess.sum(axis=1),
-            hazard @ product,
-            (self.counts @ hazard_q) @ product,
+            found.below @ found.hazard.T,
+            found.own.sum(axis=1),
+            found.hazard @ found.product,
+            np.append(gained.sum(axis=1), signal_free[0]),
+            np.append(saved.sum(axis=1), signal_free[1]),
         )
         return [np.asarray(step * part) for part in parts]
 
@@ -247,12 +296,12 @@ class _Scores:
         if not self.is_constant_least:
             zeros = np.zeros(len(self.blocks))
             return _BelowConstant(zeros, zeros, 0.0)
-        log_cdf, log_cdf1, log_cdf1_q = (logs[:, 0] for logs in self.cdfs(np.zeros(1)))
+        log_cdf, log_cdf1, log_missed = (logs[:, 0] for logs in self.cdfs(np.zeros(1)))
         with np.errstate(invalid="ignore"):
             log_product = np.where(np.isneginf(log_cdf).any(), -np.inf, self.counts @ log_cdf)
             rest = np.where(np.isneginf(log_product), -np.inf, log_product - log_cdf)
         signal_free = float(np.exp(log_product))
-        return _BelowConstant(np.exp(rest + log_cdf1), np.exp(rest + log_cdf1_q), signal_free)
+        return _BelowConstant(np.exp(rest + log_cdf1), np.exp(rest + log_missed), signal_free)
 
     def window(self) -> tuple[float, float]:
         """Ends of v beyond which all integrands are negligible."""
@@ -290,11 +339,13 @@ class _Scores:
 
     def relevant_nodes(self, v: FloatArray) -> IntArray:
         """Nodes at which any integrand is not negligible beside its own largest value."""
-        cdf1, cdf1_q, pdf1, hazard, hazard_q, product = self.factors(v)
-        found = np.zeros(len(v), dtype=bool)
-        for row in (*cdf1, *cdf1_q, product):
-            for part in (row * hazard, row * hazard_q):
+        found = self.factors(v)
+        relevant = np.zeros(len(v), dtype=bool)
+        for row in (*found.below, *found.missed, found.product):
+            for part in (row * found.hazard, row * found.wrong, row * found.saved):
                 top = part.max(axis=1, keepdims=True)
-                found |= np.any((part > math.exp(-DROP) * top) & (top > SMALLEST), axis=0)
-        found |= np.any(pdf1 > math.exp(-DROP) * pdf1.max(axis=1, keepdims=True), axis=0)
-        return np.flatnonzero(found)
+                relevant |= np.any((part > math.exp(-DROP) * top) & (top > SMALLEST), axis=0)
+        for part in (found.own, found.met):
+            top = part.max(axis=1, keepdims=True)
+            relevant |= np.any(part > math.exp(-DROP) * top, axis=0)
+        return np.flatnonzero(relevant)

@@ -1,14 +1,18 @@
-r"""Excess risk of the soft gate over oracle routing (docs/theory.md §6, The soft gate).
+r"""Losses of the soft gate (docs/theory.md §6, The soft gate).
 
-With :math:`E_0` the expectation with all blocks inactive, the law of the input has density
-:math:`\sum_j W_j` against that law. For group g
+Given group g the evidences are independent. With :math:`E_1` the expectation over a block that is
+active, :math:`E_0` over one that is not, and :math:`v_j = W_j/\sum W`,
 
-.. math:: E[F_g \mid g] = \frac1{p_g}\,E_0\,\frac{W_g\big[q_g(\sum_{l\ne g}W_l)^2
-          + \sum_{j\ne g}W_j^2q_j\big]}{(\sum_lW_l)^2} , \qquad
-          \frac1{(\sum W)^2} = \int_0^\infty te^{-t\sum W}dt ,
+.. math:: E_g[Q_g(1-v_g)^2] = \int_0^\infty tE_1[Q_ge^{-tW_g}]\Big(\prod_{k\ne g}\phi_k\Big)''dt,
+          \qquad \frac1{(\sum W)^2} = \int_0^\infty te^{-t\sum W}dt,
 
-and under the integral the blocks separate: products of expectations over one block each are left,
-:math:`\phi_k(t) = E_0e^{-tW_k}` and :math:`\psi_j(t) = E_0W_jq_je^{-tW_j}`. A group is
+.. math:: E_g[Q_gv_g(1-v_g)] = -\int_0^\infty tE_1[Q_gW_ge^{-tW_g}]
+          \Big(\prod_{k\ne g}\phi_k\Big)'dt,
+
+.. math:: E_g[Q_jv_j^2] = \int_0^\infty tE_1[e^{-tW_g}]\,E_0[Q_jW_j^2e^{-tW_j}]
+          \prod_{k\ne g,j}\phi_k\,dt,
+
+:math:`\phi_k = E_0e^{-tW_k}`, and :math:`v_g^2 = 1 - 2v_g(1-v_g) - (1-v_g)^2`. A group is
 *signal-free* if its block has no signal, or if the group is never drawn.
 """
 
@@ -16,13 +20,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import chisquares
-from moetheory.formulas.block_evidence import Block, sum_over_other_blocks
+from moetheory.formulas.block_evidence import Block, GateLosses, sum_over_other_blocks
 
 STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
 STRETCH = 64  # steps that are taken at once
@@ -31,97 +34,73 @@ DROP = 45.0  # e^-45 is below the rounding of what it is added to
 FAR = 800.0  # nothing so far below a density's peak is represented
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
+TILTS = 2.0, 3.0  # of inactive and active evidence: other factors of integrands fall no faster
 LEAST, MOST = -680.0, 700.0  # logarithms of floats, small and large
+POWERS = np.array([1.0, 0.98, 0.9, 0.75, 0.5, 0.25, 0.1, 0.03, 0.01])  # of bounds on what is left
 ROUNDING = 1e-12  # relative
 
 
-class SoftGateLosses(NamedTuple):
-    """Excess risk of the soft gate over oracle routing.
+def soft_losses(
+    blocks: Sequence[Block], counts: IntArray, constant: float = 0.0, *, signal_free: bool = True
+) -> GateLosses:
+    r"""Losses of the soft gate, by the integrals of the module.
 
-    Attributes
-    ----------
-    per_class : (C,) array
-        Excess risk of a sample of a group of each class.
-    error : float
-        Estimate of the largest relative error of ``per_class``.
-    """
-
-    per_class: FloatArray
-    error: float
-
-
-def soft_losses(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> SoftGateLosses:
-    r"""Excess risk of the soft gate over oracle routing, by class of blocks.
-
-    .. math:: E[F_g \mid g] = \frac1{p_g}\int_0^\infty t\Big[
-              \psi_g\,\Big(\prod_{k\ne g}\phi_k\Big)''
-              + (-\phi_g')\sum_{j\ne g}(-\psi_j')\prod_{k\ne g,j}\phi_k \Big]dt .
-
-    Trapezoid rule in log t, from the right: to the left of t the integral is at most
-    :math:`t(E_gq_g + \sum_jp_jE_jq_j)/e`.
+    Trapezoid rule in log t, from the right. As :math:`1-(1+x)e^{-x} \le x^\alpha` for
+    :math:`0 < \alpha \le 1`, the integrals to the left of t are at most :math:`t^\alpha` times
+    moments :math:`E_0W^\alpha`.
 
     Parameters
     ----------
     blocks, counts : sequence of C Block, (C,) integer array
         The distinct blocks with signal, one for each class, and how many blocks are in the class.
+        Their ``wrong`` forms are not negative.
     constant : float
         The probability of all drawn groups without signal: their W are constant.
+    signal_free : bool
+        Whether the loss of a signal-free group is asked for; else it is 0.
     """
-    energies = np.array([float(block.active_q.sum()) for block in blocks])
-    class_probabilities = counts * np.exp([block.log_prior for block in blocks])
-    alone = counts.sum() == 1 and constant == 0.0
-    if alone or _log_bound(blocks, counts, constant) < LEAST:
-        return SoftGateLosses(np.zeros(len(blocks)), 0.0)
-    remainders = (energies + class_probabilities @ energies) / math.e
-    nodes = [_Nodes.of(block) for block in blocks]
-    sums = np.zeros((2, len(blocks)))  # over every second node each
+    met = np.array([block.met.sum() for block in blocks] + [0.0])
+    if counts.sum() == 1 and constant == 0.0:
+        met[-1] = blocks[0].wrong.sum()
+        return GateLosses(met, np.zeros(len(met)))
+    rows = len(met) if signal_free else len(blocks)
+    if not signal_free and _log_bounds(blocks, counts, constant).max() < LEAST:
+        return GateLosses(met, ROUNDING * met)
+    inactive = [_Nodes.inactive(block) for block in blocks]
+    active = [_Nodes.active(block) for block in blocks]
+    bounds = [_log_moments(alpha, blocks, counts, constant) for alpha in _powers(blocks)]
+    sums = np.zeros((2, 2, len(met)))  # over every second node each, of what adds and subtracts
     # beyond exp(MOST), integrands are below 1/t
-    for tau in _stretches(min(_start(nodes, constant), MOST)):
-        values = _integrands(nodes, counts, tau, constant)[0]
-        sums += values.reshape(-1, STRETCH // 2, 2).sum(axis=1).T
+    for tau in _stretches(min(_start(inactive, active, counts, constant), MOST)):
+        values = _integrands(inactive, active, counts, tau, constant)
+        sums += values.reshape(2, len(met), STRETCH // 2, 2).sum(axis=2).transpose(2, 0, 1)
         total = STEP * sums.sum(axis=0)
         if tau[-1] < LEAST:
             break
-        with np.errstate(over="ignore"):
-            left = math.exp(min(tau[-1], MOST)) * remainders
-        if np.all(left <= 1e-16 * total):
+        with np.errstate(under="ignore", over="ignore"):
+            left = np.exp(np.min([each + alpha * tau[-1] for alpha, each in bounds], axis=0))
+        if np.all((left <= 1e-16 * (total.sum(axis=0) + met))[:rows]):
             break
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
     # halving the step squares the error
-    error = float(np.nanmax(change, initial=0.0)) ** 2
-    error = error + max(each.error for each in nodes) + ROUNDING
-    return SoftGateLosses(total, error)
+    error = float(np.nanmax(change[:, :rows], initial=0.0)) ** 2
+    error = error + max(each.error for each in (*inactive, *active)) + ROUNDING
+    values = met + total[0] - total[1]
+    values[rows:] = 0.0
+    return GateLosses(values, error * (met + total.sum(axis=0)))
 
 
-def signal_free_loss(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> float:
-    r"""What the experts add to the risk of a sample of a signal-free group.
-
-    .. math:: E_0\sum_jw_j^2q_j = \int_0^\infty t\sum_j(-\psi_j')\prod_{k\ne j}\phi_k\,dt .
-
-    A group that is never drawn also loses the energy of its own block, which is not included.
-    Arguments as for `soft_losses`.
-    """
-    if counts.sum() == 1 and constant == 0.0:
-        return float(blocks[0].inactive_q.sum())
-    if not any(block.inactive_q.any() for block in blocks):
-        return 0.0
-    nodes = [_Nodes.of(block) for block in blocks]
-    total = 0.0
-    for tau in _stretches(_start(nodes, constant)):
-        added = STEP * float(_integrands(nodes, counts, tau, constant)[1].sum())
-        total += added
-        if added < 1e-17 * total:
-            break
-    return total
-
-
-def _start(nodes: Sequence[_Nodes], constant: float) -> float:
-    """The log t from which on the expectations of at least one block vanish."""
-    ends = [-each.block.a - each.low for each in nodes]
-    if constant > 0.0:
-        ends.append(-math.log(constant))
-    return min(ends) + math.log(60.0)
+def _start(
+    inactive: Sequence[_Nodes], active: Sequence[_Nodes], counts: IntArray, constant: float
+) -> float:
+    """The log t from which on a factor of every integrand vanishes."""
+    idle = np.array([-each.a - each.low for each in inactive])
+    own = np.array([-each.a - each.low for each in active])
+    always = -math.log(constant) if constant > 0.0 else math.inf
+    others = np.where(np.eye(len(idle), dtype=bool) & (counts == 1), np.inf, idle).min(axis=1)
+    ends = np.append(np.minimum(own, others), idle.min())
+    return float(np.minimum(ends, always).max()) + math.log(60.0)
 
 
 def _stretches(start: float) -> Iterator[FloatArray]:
@@ -130,47 +109,84 @@ def _stretches(start: float) -> Iterator[FloatArray]:
         yield start - STEP * np.arange(first, first + STRETCH, dtype=np.float64)
 
 
-def _log_bound(blocks: Sequence[Block], counts: IntArray, constant: float) -> float:
-    r"""Logarithm of a bound on the losses.
+def _powers(blocks: Sequence[Block]) -> Iterator[float]:
+    """Powers α at which all moments of W are finite."""
+    largest = max(float(block.inactive_weights.max()) for block in blocks)
+    yield from POWERS * min(1.0, 1.0 / (2.0 * largest)) * (1.0 if 2.0 * largest < 1.0 else 0.99)
 
-    By :math:`W_gW_j/\sum W \le \sqrt{W_gW_j}` the losses are at most
-    :math:`K^2(E_gq_g + \max_jE_jq_j)/p_g` times the two largest
-    :math:`E_0\sqrt{W/p} = \prod(1+r)^{1/4}(1+r/2)^{-1/2}`.
+
+def _log_moments(
+    alpha: float, blocks: Sequence[Block], counts: IntArray, constant: float
+) -> tuple[float, FloatArray]:
+    r"""The power α and the logarithms of moments that bound all integrals, (C + 1,).
+
+    .. math:: E_1\tilde Q_g\sum_{l\ne g}E_0W_l^\alpha + \sum_{j\ne g}E_0Q_jW_j^\alpha ,
+
+    :math:`\tilde Q` the sum of the forms of the own block without signs; the second sum over all j
+    for a signal-free group.
     """
-    affinities = [
-        float(b.degrees @ (0.25 * np.log1p(b.ratios) - 0.5 * np.log1p(0.5 * b.ratios)))
-        for b, n in zip(blocks, counts, strict=True)
-        for _ in range(min(int(n), 2))
-    ]
-    first, second = sorted([*affinities, *[0.0] * (constant > 0.0)])[-2:]
-    energy = max(float(b.active_q.sum()) / math.exp(b.log_prior) for b in blocks)
-    log_pairs = 2.0 * math.log(float(counts.sum()) + 1.0)
-    return first + second + log_pairs + math.log(max(2.0 * energy, 1e-300))
+    moments, carried = [], []
+    for block in blocks:
+        left = 1.0 - 2.0 * alpha * block.inactive_weights
+        finite = bool(np.all(left > 0.0))
+        log_moment = alpha * block.a - 0.5 * float(block.degrees @ np.log(left)) if finite else 0.0
+        moments.append(log_moment if finite else math.inf)
+        carried.append(float(np.sum(block.wrong / left)) if finite else math.inf)
+    own = [sum(map(np.sum, _own_loads(block))) for block in blocks]
+    highest = max(*moments, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        scaled = np.exp(np.array(moments) - highest)
+        found = own * (sum_over_other_blocks(scaled, counts) + constant**alpha / math.exp(highest))
+        found += sum_over_other_blocks(scaled * carried, counts)
+        logs = np.log(np.append(found, counts @ (scaled * carried))) + highest
+    return alpha, np.where(np.isnan(logs), np.inf, logs)
+
+
+def _log_bounds(blocks: Sequence[Block], counts: IntArray, constant: float) -> FloatArray:
+    r"""Logarithms of bounds on the losses beyond the met forms, (C,).
+
+    :math:`v_j^2` and :math:`(1-v_g)^2` are at most :math:`\sqrt{W_j/W_g}`, in sums over j, and
+    :math:`E_1Q_gW_g^{-1/2} \le E_1Q_g\,E_1W_g^{-1/2}`.
+    """
+    inverse = [-0.5 * (b.a + float(b.degrees @ np.log1p(b.active_weights))) for b in blocks]
+    return np.array(inverse) + _log_moments(0.5, blocks, counts, constant)[1][:-1]
+
+
+def _own_loads(block: Block) -> tuple[FloatArray, ...]:
+    """Forms times (1 - v)² and v(1 - v), what they add and what they subtract, (I,) each."""
+    squared, product = block.missed - block.met, 2.0 * (block.cross - block.met)
+    return tuple(
+        np.maximum(sign * each, 0.0) for each in (squared, product) for sign in (1.0, -1.0)
+    )
 
 
 def _integrands(
-    nodes: Sequence[_Nodes], counts: IntArray, tau: FloatArray, constant: float
-) -> tuple[FloatArray, FloatArray]:
-    """Integrands in log t of `soft_losses` (C, T), and of `signal_free_loss` (T,)."""
-    # phi, and with one power of t for each W: -phi', phi'', psi, -psi'
-    expectations = [each.expectations(tau) for each in nodes]
-    phi, minus_phi1, phi2, psi, minus_psi1 = np.stack(expectations, axis=1)
-    log_constant = math.log(constant) if constant > 0.0 else -math.inf
-    constant_w = np.exp(np.minimum(tau + log_constant, MOST))
+    inactive: Sequence[_Nodes],
+    active: Sequence[_Nodes],
+    counts: IntArray,
+    tau: FloatArray,
+    constant: float,
+) -> FloatArray:
+    """What the integrands in log t add and subtract, (2, C + 1, T)."""
+    phi, mean, second, wrong = np.stack([each.expectations(tau) for each in inactive], axis=1)
+    own = np.stack([each.expectations(tau) for each in active], axis=1)
+    constant_w = np.exp(np.minimum(tau + (math.log(constant) if constant else -np.inf), MOST))
     with np.errstate(divide="ignore"):
         product = np.exp(counts @ np.log(phi) - constant_w)
     phi = np.where(phi > 0.0, phi, 1.0)  # there the product is zero
     # mean and variance of tW under the law that is tilted by exp(-tW)
-    mean = minus_phi1 / phi
-    variance = np.maximum(phi2 / phi - np.square(mean), 0.0)
-    # second derivative of the product of all other phi, over that product
-    second = np.square(sum_over_other_blocks(mean, counts) + constant_w)
-    second = second + sum_over_other_blocks(variance, counts)
-    priors = np.exp([each.block.log_prior for each in nodes])[:, np.newaxis]
-    per_class = (psi / phi) * second + mean * sum_over_other_blocks(minus_psi1 / phi, counts)
-    signal_free = counts @ (minus_psi1 / phi)
-    # where exp(-tau) would overflow, the other factors vanish
-    return np.exp(np.minimum(-tau, MOST)) * product * per_class / priors, product * signal_free
+    mean /= phi
+    variance = np.maximum(second / phi - np.square(mean), 0.0)
+    wrong /= phi
+    others = sum_over_other_blocks(mean, counts) + constant_w
+    squares = np.square(others) + sum_over_other_blocks(variance, counts)
+    unweighted, *loaded = own
+    adds = loaded[0] * squares + loaded[2] * others
+    adds += unweighted * sum_over_other_blocks(wrong, counts)
+    subtracts = loaded[1] * squares + loaded[3] * others
+    signal_free = np.stack([counts @ wrong, np.zeros(len(tau))])[:, np.newaxis]
+    per_class = np.stack([adds, subtracts]) / phi
+    return np.asarray(np.concatenate([per_class, signal_free], axis=1) * product)
 
 
 class _Nodes:
@@ -180,24 +196,38 @@ class _Nodes:
     where z is large, x moves with z, and :math:`e^{-t e^{a+z}}` falls within a unit of z.
     """
 
-    def __init__(self, block: Block, low: float, high: float, step: float) -> None:
-        self.block, self.low, self.high, self.step = block, low, high, step
+    def __init__(
+        self,
+        a: float,
+        weights: FloatArray,
+        degrees: FloatArray,
+        columns: Sequence[tuple[FloatArray | None, int]],
+        tilt: float,
+    ) -> None:
+        self.a, self.weights, self.degrees, self.columns = a, weights, degrees, columns
+        self.low = chisquares.exponent_point(DROP, weights, degrees, tilt=tilt)
+        self.high = chisquares.exponent_point(FAR, weights, degrees, upper=True)
+        if weights.max() < CEILING:
+            near = chisquares.exponent_point(DROP, weights, degrees, tilt=-2.0, upper=True)
+            self.high = min(self.high, near)
+        narrowest = math.sqrt(2.0 / float(degrees.sum()))
+        self.step = min(STEP, 0.6 * max(1.0, self.low) * narrowest)
         self.z = np.zeros(0)
-        self.density, self.energy = np.zeros(0), np.zeros(0)  # logarithms, with the step
+        self.logs = np.zeros((len(columns), 0))  # of densities times forms, with the step
         self.error = 0.0  # relative
 
     @classmethod
-    def of(cls, block: Block) -> _Nodes:
-        """The quadrature for the evidence of ``block``, without nodes yet."""
-        weights, degrees = block.inactive_weights, block.degrees
-        # tilted, as the other factors of the integrand fall no faster
-        low = chisquares.exponent_point(DROP, weights, degrees, tilt=2.0)
-        high = chisquares.exponent_point(FAR, weights, degrees, upper=True)
-        if weights.max() < CEILING:
-            near = chisquares.exponent_point(DROP, weights, degrees, tilt=-2.0, upper=True)
-            high = min(high, near)
-        narrowest = math.sqrt(2.0 / float(degrees.sum()))
-        return cls(block, low, high, min(STEP, 0.6 * max(1.0, low) * narrowest))
+    def inactive(cls, block: Block) -> _Nodes:
+        r"""For :math:`E_0` of :math:`e^{-y}, ye^{-y}, y^2e^{-y}` and :math:`Q^{wrong}y^2e^{-y}`."""
+        columns = (None, 0), (None, 1), (None, 2), (block.wrong, 2)
+        return cls(block.a, block.inactive_weights, block.degrees, columns, TILTS[0])
+
+    @classmethod
+    def active(cls, block: Block) -> _Nodes:
+        r"""For :math:`E_1` of :math:`e^{-y}`, two forms times it, and two times :math:`ye^{-y}`."""
+        loads = zip(_own_loads(block), (0, 0, 1, 1), strict=True)
+        columns = (None, 0), *loads
+        return cls(block.a, block.active_weights, block.degrees, columns, TILTS[1])
 
     def nodes_up_to(self, z: float) -> slice:
         """The nodes up to z, computed if needed."""
@@ -209,38 +239,37 @@ class _Nodes:
         if number > len(self.z):
             x = first + self.step * np.arange(len(self.z), number)
             new = np.logaddexp(0.0, x)
-            weights, degrees = self.block.inactive_weights, self.block.degrees
             along = math.log(self.step) + np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
-            density = chisquares.log_pdf(new, weights, degrees)
-            energy = chisquares.log_pdf(new, weights, degrees, self.block.inactive_q)
             self.z = np.concatenate([self.z, new])
-            self.density = np.concatenate([self.density, along + density.values])
-            self.energy = np.concatenate([self.energy, along + energy.values])
-            self.error = max(self.error, density.error, energy.error)
+            self.logs = np.concatenate([self.logs, along + self._log_densities(new)], axis=1)
         return slice(0, number)
 
+    def _log_densities(self, z: FloatArray) -> FloatArray:
+        """Logarithms of the density times the mean of the form of each column, at z."""
+        plain = chisquares.log_pdf(z, self.weights, self.degrees)
+        found, errors = [], [plain.error]
+        for load, _ in self.columns:
+            if load is None:
+                found.append(plain.values)
+            elif not load.any():
+                found.append(np.full(len(z), -np.inf))
+            else:
+                logs = chisquares.log_pdf(z, self.weights, self.degrees, load)
+                found.append(logs.values)
+                errors.append(logs.error)
+        self.error = max(self.error, *errors)
+        return np.stack(found)
+
     def expectations(self, tau: FloatArray) -> FloatArray:
-        r"""The expectations :math:`\phi, -t\phi', t^2\phi'', t\psi, -t^2\psi'`, :math:`t = e^\tau`.
+        r"""The expectations of all columns, with :math:`y = tW = e^{\tau+a+z}`, (columns, T).
 
-        .. math:: E_0e^{-y},\ E_0ye^{-y},\ E_0y^2e^{-y},\ E_0qye^{-y},\ E_0qy^2e^{-y}, \quad
-                  y = tW = e^{\tau+a+z} ,
-
-        shape (5, T). ``tau`` is falling.
+        ``tau`` is falling.
         """
-        used = self.nodes_up_to(BEYOND - tau[-1] - self.block.a)
+        used = self.nodes_up_to(BEYOND - tau[-1] - self.a)
         # relative to the largest t, so that no power overflows
-        exponent = self.block.a + self.z[used] + tau[0]
-        columns = np.stack(
-            [
-                self.density[used],
-                self.density[used] + exponent,
-                self.density[used] + 2.0 * exponent,
-                self.energy[used] + exponent,
-                self.energy[used] + 2.0 * exponent,
-            ],
-            axis=1,
-        )
+        exponent = self.a + self.z[used] + tau[0]
+        powers = np.array([power for _, power in self.columns], dtype=np.float64)
+        values = np.exp(self.logs[:, used] + powers[:, np.newaxis] * exponent)
         shrunk = np.exp(tau - tau[0])
         kernel = np.exp(-np.outer(shrunk, np.exp(exponent)))
-        powers = np.stack([np.ones_like(shrunk), shrunk, shrunk**2, shrunk, shrunk**2])
-        return np.asarray(powers * (kernel @ np.exp(columns)).T)
+        return np.asarray(shrunk ** powers[:, np.newaxis] * (kernel @ values.T).T)

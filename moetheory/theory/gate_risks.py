@@ -2,62 +2,156 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory.common.arrays import FloatArray
-from moetheory.common.errors import Call, NoClosedForm
-from moetheory.formulas import hard_gate, soft_gate
-from moetheory.problem.estimators import require_strict
+from moetheory.common.arrays import FloatArray, block_sums
+from moetheory.common.errors import Call, Mention, NoClosedForm
+from moetheory.formulas import hard_gate, population, soft_gate
+from moetheory.predictors.expert_moments import ExpertMoments
+from moetheory.predictors.expert_regressions import Regressions
+from moetheory.predictors.gate_forms import GateForms, model_at_test
+from moetheory.predictors.group_classes import GroupClasses
+from moetheory.predictors.optimal import formula_arguments, unchecked_optimal_coefficients
+from moetheory.problem.estimators import MoE, one_each, require_simulated_gate
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
-from moetheory.results.risks import RoutingMatrix
-from moetheory.theory.group_classes import GroupClasses
+from moetheory.problem.perturbation import Perturbation
+from moetheory.results.risks import Risk, RoutingMatrix
 
 
 class GateLosses(NamedTuple):
-    """The excess over oracle routing given the group, (K,), and its largest relative error."""
+    """What a gate and the fits of the experts add to the risk of knowing group and coefficients.
 
-    per_group: FloatArray
-    error: float
+    Attributes
+    ----------
+    values, errors : (K,) arrays
+        Given the group; and bounds on their absolute errors.
+    """
+
+    values: FloatArray
+    errors: FloatArray
 
 
-def gate_losses(gate: Gate, model: BlockModel, ridge: float = 0.0) -> GateLosses:
-    """The excess risk of routing by ``gate`` over the oracle, for experts without ridge.
+def gated_risk(
+    estimator: MoE, model: BlockModel, samples: Any = None, under: Perturbation | None = None
+) -> Risk:
+    """The risk of a mixture with a gate that routes by the input, by the formulas of `risk`."""
+    losses = gated_losses(estimator, model, samples, under)
+    known, known_per_group = population.excess_with_groups(
+        population.expert_contributions, *formula_arguments(model_at_test(model, under)), 0.0
+    )
+    p, omega = model.group_probabilities, model.label_noise_variance
+    added, error = (float(p @ np.where(p > 0.0, each, 0.0)) for each in losses)
+    excess = float(known) + added
+    return Risk(
+        value=excess + omega,
+        excess=excess,
+        per_group=known_per_group + losses.values + omega,
+        exactness="quadrature" if 0.0 < error < math.inf else "exact",
+        error=error if error < math.inf else 0.0,
+    )
 
-    A ``ridge`` is for the call that a refusal names, and for nothing else.
+
+def gated_losses(
+    estimator: MoE, model: BlockModel, samples: Any = None, under: Perturbation | None = None
+) -> GateLosses:
+    """What the gate and the fits of a mixture add to the risk, arguments as for `risk`.
 
     Raises
     ------
     NoClosedForm
-        The gate is not equivalent to `Oracle`, `Hard` or `Soft` at temperature 1, or the model has
-        interference that is louder than the signal.
-    ValueError
-        The model leaks.
+        It is not known; the message names the simulation.
     """
-    gate = resolved(gate, model.experts)
-    if isinstance(gate, Oracle) or model.experts == 1:
-        return GateLosses(np.zeros(model.experts), 0.0)
-    require_strict(model)
-    more = f", ridge={ridge}" if ridge else ""
-    simulation = Call(f"simulate(MoE(gate={gate!r}{more}), model)")
-    if gate not in (Hard(), Soft()):
-        raise NoClosedForm(f"no formula is known for {gate!r}; ", simulation)
-    classes = GroupClasses.of(model, simulation)
-    if not classes.blocks:
-        return GateLosses(classes.losses_without_evidence(one_hot=gate == Hard()), 0.0)
-    if gate == Hard():
-        hard = hard_gate.hard_routing(
-            classes.blocks, classes.counts, classes.silent_probabilities.max(initial=0.0)
+    options = f"{', samples=...' * (samples is not None)}{', under=...' * (under is not None)}"
+    simulation = Call(f"simulate({estimator!r}, model{options})")
+    _require_known(estimator, model, samples, under, simulation)
+    mean, variance = _coefficients(estimator, model, samples, simulation)
+    infinite = block_sums(np.isinf(variance) * 1.0, model.block_of) > 0.0
+    variance = np.where(np.isinf(variance), 0.0, variance)
+    forms = GateForms.of(model_at_test(model, under), mean, variance)
+    return _losses(resolved(estimator.gate, model.experts), model, forms, infinite, simulation)
+
+
+def _require_known(
+    estimator: MoE, model: BlockModel, samples: Any, under: Perturbation | None, simulation: Call
+) -> None:
+    """Refuse what has no formula, whatever the model."""
+    known = "the risk with a gate that routes by the input is known "
+    if not one_each(estimator):
+        require_simulated_gate(estimator, model)
+        what = "for one expert a group, without a shared expert, got "
+        raise NoClosedForm(known, what, estimator, "; ", simulation)
+    if estimator.ridge > 0.0:
+        raise NoClosedForm(known, "without ridge, got ", estimator, "; ", simulation)
+    if under is not None and (under.erasure or under.noise is not None):
+        what = "for normal noise without erasure at test time, got "
+        raise NoClosedForm(known, what, under, "; ", simulation)
+    if estimator.retrained and samples is not None:
+        what = "for infinitely many samples, where the experts are retrained, got "
+        raise NoClosedForm(known, what, Mention("samples", samples), "; ", simulation)
+
+
+def _coefficients(
+    estimator: MoE, model: BlockModel, samples: Any, simulation: Call
+) -> tuple[FloatArray, FloatArray]:
+    """Means and variances of the coefficients of the experts, (d,)."""
+    if samples is None:
+        mean = unchecked_optimal_coefficients(estimator, model)
+        return mean, np.zeros(model.dim)
+    moments = ExpertMoments.of(model, Regressions.of(model, samples))
+    if not np.all(moments.exact):
+        g = int(np.argmin(moments.exact))
+        raise NoClosedForm(
+            "the risk after fitting, with a gate that routes by the input, is known for blocks of "
+            f"one variance and for more samples than coordinates, not for block {g} with ",
+            Mention("samples", samples),
+            "; ",
+            simulation,
         )
-        return GateLosses(classes.per_group(hard.excess, hard.signal_free_excess), hard.error)
-    arguments = classes.blocks, classes.counts, float(classes.silent_probabilities.sum())
-    soft = soft_gate.soft_losses(*arguments)
-    signal_free_excess = (
-        soft_gate.signal_free_loss(*arguments) if np.any(classes.has_no_evidence) else 0.0
-    )
-    return GateLosses(classes.per_group(soft.per_class, signal_free_excess), soft.error)
+    return moments.mean, moments.variance
+
+
+def _losses(
+    gate: Gate, model: BlockModel, forms: GateForms, infinite: Any, simulation: Call
+) -> GateLosses:
+    """The losses of experts and test inputs with these ``forms``, routed by ``gate``.
+
+    ``infinite`` (K,) are the experts whose coefficients have infinite variance, not in the forms.
+
+    Raises
+    ------
+    NoClosedForm
+        The gate is not equivalent to `Hard` or `Soft` at temperature 1, or the model has
+        interference or leakage that is louder than the signal. It names the ``simulation``.
+    """
+    one_hot = gate == Hard()
+    if not one_hot and gate != Soft():
+        raise NoClosedForm(f"no formula is known for {gate!r}; ", simulation)
+    if not one_hot and not model.strict:
+        leakage = Mention("leakage_variances")
+        raise NoClosedForm("no formula is known for ", gate, " with ", leakage, "; ", simulation)
+    classes = GroupClasses.of(model, forms, simulation, one_hot=one_hot)
+    silent = classes.silent_probabilities
+    if not classes.blocks:
+        values = classes.losses_without_evidence(one_hot=one_hot)
+        errors = np.zeros(model.experts)
+    elif one_hot:
+        routing = hard_gate.hard_routing(classes.blocks, classes.counts, silent.max(initial=0.0))
+        values = classes.with_silent_expert(classes.per_group(routing.losses.values), routing)
+        errors = classes.errors(routing.losses.errors)
+    else:
+        found = soft_gate.soft_losses(
+            classes.blocks,
+            classes.counts,
+            float(silent.sum()),
+            signal_free=bool(np.any(classes.has_no_evidence)),
+        )
+        values, errors = classes.per_group(found.values), classes.errors(found.errors)
+    astray = np.where(classes.is_certain, infinite, np.any(infinite & classes.reached(one_hot)))
+    return GateLosses(np.where(astray, np.inf, values), np.where(astray, 0.0, errors))
 
 
 def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
@@ -108,7 +202,6 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     shares = model.group_probabilities
     if isinstance(gate, Oracle) or model.experts == 1:
         return RoutingMatrix(np.eye(model.experts), shares, 0.0)
-    require_strict(model)
     simulation = Call(f"simulate_routing({gate!r}, model)")
     if gate != Hard():
         raise NoClosedForm(
@@ -116,7 +209,8 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
             "one expert can be simulated: ",
             simulation,
         )
-    classes = GroupClasses.of(model, simulation)
+    forms = GateForms.of(model, unchecked_optimal_coefficients(MoE(), model))
+    classes = GroupClasses.of(model, forms, simulation, one_hot=True)
     if not classes.blocks:
         return RoutingMatrix(classes.matrix_without_evidence(model), shares, 0.0)
     routing = hard_gate.hard_routing(
@@ -128,15 +222,15 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
 def misrouting_bound(model: BlockModel) -> float:
     r"""Union bound on the misrouting probability of the Bayes router for equal isotropic blocks.
 
-    .. math:: (K-1)\,I_{1/(1+r)}(s/2, s/2), \qquad r = \frac{\lambda+n}{n+\kappa} \ge 1,
+    .. math:: (K-1)\,I_{1/(1+r)}(s/2, s/2), \qquad r = \frac{\lambda+n}{\nu+n+\kappa} \ge 1,
 
     I the regularised incomplete beta function. The bound may exceed 1. Source: docs/theory.md §6.
 
     Raises
     ------
     NoClosedForm
-        Blocks differ in size or variance, or groups in probability, or interference is louder than
-        the signal.
+        Blocks differ in size or variance, or groups in probability, or interference and leakage
+        are louder than the signal.
 
     Examples
     --------
@@ -145,19 +239,19 @@ def misrouting_bound(model: BlockModel) -> float:
     1.2409
     """
     model = checked_model(model)
-    require_strict(model)
-    signal, interference = model.signal_variances, model.interference_variances
-    alike = (model.group_probabilities, model.sizes, signal, model.noise_variance, interference)
-    surplus = float(signal[0] - interference[0])
+    signal, beside = model.signal_variances, model.interference_variances + model.leakage_variances
+    alike = (model.group_probabilities, model.sizes, signal, model.noise_variance, beside)
+    surplus = float(signal[0] - beside[0])
     if surplus < 0.0 or any(np.ptp(each) > 1e-11 * np.max(each) for each in alike):
         raise NoClosedForm(
             "the bound is known for equal blocks of one signal variance, one noise variance and "
-            "one interference, at most the signal variance, and for equal group probabilities, "
+            "one interference and leakage, together at most the signal variance, and for equal "
+            "group probabilities, "
             f"got {model!r}"
         )
-    idle_noise = float(np.ravel(model.idle_noise)[0])
-    if idle_noise == 0.0:
+    idle = float(np.ravel(model.idle_noise)[0] + model.leakage_variances[0])
+    if idle == 0.0:
         return 0.0 if surplus > 0.0 else float(model.experts - 1)
     return float(
-        hard_gate.union_bound(model.experts, model.dim / model.experts, 1 + surplus / idle_noise)
+        hard_gate.union_bound(model.experts, model.dim / model.experts, 1 + surplus / idle)
     )

@@ -15,8 +15,7 @@ from moetheory.formulas import misrouting_slopes as slopes
 from moetheory.predictors.optimal import formula_arguments
 from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
 from moetheory.problem.model import BlockModel
-from moetheory.theory.gate_risks import gate_losses
-from moetheory.theory.risks import unchecked_risk
+from moetheory.theory.gate_risks import gated_losses
 
 Arguments = tuple[FloatArray, IntArray, FloatArray, Any, FloatArray, Any, Any]  # of formulas
 Formula = Callable[..., FloatArray]
@@ -57,12 +56,9 @@ def _excess_over_best(estimator: Estimator, model: BlockModel) -> tuple[float, f
     if isinstance(estimator, Dense) or not routes_by_input(estimator):
         best = Dense() if isinstance(estimator, Dense) else MoE()
         return oracle_lead(estimator, best, formula_arguments(model)), 0.0
-    if estimator.ridge:
-        best_excess = unchecked_risk(MoE(), model).excess
-        return unchecked_risk(estimator, model).excess - best_excess, ROUNDING * best_excess
-    losses = gate_losses(estimator.gate, model)
-    excess = float(np.vecdot(model.group_probabilities, losses.per_group))
-    return excess, losses.error * excess
+    losses = gated_losses(estimator, model)
+    p = model.group_probabilities
+    return float(np.vecdot(p, losses.values)), float(np.vecdot(p, losses.errors))
 
 
 def oracle_lead(a: Estimator, b: Estimator, arguments: Arguments) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.common.validation import choice
 from moetheory.formulas import population
@@ -22,8 +21,6 @@ from moetheory.problem.estimators import (
     MoE,
     checked_estimator,
     one_each,
-    require_oracle,
-    require_simulated_gate,
     routes_by_input,
     simplest,
 )
@@ -33,7 +30,7 @@ from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
 from moetheory.theory.finite_sample_risks import fitted_risk
-from moetheory.theory.gate_risks import gate_losses
+from moetheory.theory.gate_risks import gated_risk
 
 
 def risk(
@@ -142,12 +139,14 @@ def unchecked_risk(
 ) -> Risk:
     """The `risk` of arguments that have been checked."""
     estimator = simplest(estimator, model)
+    if isinstance(estimator, MoE) and routes_by_input(estimator):
+        if model.experts > 1 or not one_each(estimator):
+            return gated_risk(estimator, model, samples, under)
+        estimator = MoE(ridge=estimator.ridge)  # one expert leaves no choice
     if samples is None:
-        if under is None and (one_each(estimator) or routes_by_input(estimator)):
+        if under is None and one_each(estimator):
             return _optimal_risk(estimator, model)
         return _perturbed_optimal_risk(estimator, model, under or UNCHANGED)
-    if routes_by_input(estimator):
-        require_oracle(estimator, "the risk after fitting on samples")
     counts = counts_of(samples, model)
     call = Call(f"simulate({estimator!r}, model, samples=...{', under=...' * (under is not None)})")
     if isinstance(estimator, MoE) and estimator.shared:
@@ -175,62 +174,22 @@ def unchecked_risk(
     return fitted_risk(estimator, model, counts, under)
 
 
-def _optimal_excess(estimator: Estimator, model: BlockModel) -> tuple[float, FloatArray]:
-    """The excess risk of the population optimum with oracle routing: total and per group, (K,)."""
+def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
+    """The risk of the population optimum with oracle routing."""
     contributions = (
         population.dense_contributions
         if isinstance(estimator, Dense)
         else population.expert_contributions
     )
     arguments = *formula_arguments(model), estimator.ridge
-    total, per_group = population.excess_with_groups(contributions, *arguments)
-    return float(total), per_group
-
-
-def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:
-    """The risk of the population optimum, with any gate."""
-    if not one_each(estimator):
-        require_simulated_gate(estimator, model)
-        raise NoClosedForm(
-            "the risk with a gate that routes by the input is known for one expert a group, "
-            "without a shared expert, got ",
-            estimator,
-            "; ",
-            Call(f"simulate({estimator!r}, model)"),
-        )
-    excess, per_group = _optimal_excess(estimator, model)
-    omega = model.label_noise_variance
-    if isinstance(estimator, Dense) or not routes_by_input(estimator):
-        return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)
-    losses = gate_losses(estimator.gate, model, estimator.ridge)
-    if estimator.ridge > 0.0:
-        raise NoClosedForm(
-            "no formula is known for ",
-            estimator,
-            ": gates that route by the input are known without ridge; ",
-            Call(f"simulate({estimator!r}, model)"),
-        )
-    added_by_gate = float(model.group_probabilities @ losses.per_group)
-    return Risk(
-        value=excess + added_by_gate + omega,
-        excess=excess + added_by_gate,
-        per_group=per_group + losses.per_group + omega,
-        exactness="quadrature" if losses.error > 0.0 else "exact",
-        error=losses.error * added_by_gate,
-    )
+    excess, per_group = population.excess_with_groups(contributions, *arguments)
+    total, omega = float(excess), model.label_noise_variance
+    return Risk(value=total + omega, excess=total, per_group=per_group + omega)
 
 
 def _perturbed_optimal_risk(estimator: Estimator, model: BlockModel, under: Perturbation) -> Risk:
     """The risk of the population optimum under a perturbation."""
-    call = Call(f"simulate({estimator!r}, model, under=...)")
-    if routes_by_input(estimator):
-        raise NoClosedForm(
-            "risks under a perturbation are known for dense and for oracle routing only, got ",
-            estimator,
-            "; ",
-            call,
-        )
-    require_normal_errors(under, call)
+    require_normal_errors(under, Call(f"simulate({estimator!r}, model, under=...)"))
     per_group = routed_excess(optimal_routed_losses(estimator, model, under), model, under)
     excess, omega = float(model.group_probabilities @ per_group), model.label_noise_variance
     return Risk(value=excess + omega, excess=excess, per_group=per_group + omega)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +12,11 @@ from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.formulas.block_evidence import Block
 from moetheory.formulas.hard_gate import HardRouting
 from moetheory.formulas.sums import sum_over_others
-from moetheory.predictors.optimal import interference_of, unchecked_optimal_coefficients
-from moetheory.problem.estimators import MoE
+from moetheory.predictors.gate_forms import GateForms
+from moetheory.predictors.optimal import interference_of, leakage_of
 from moetheory.problem.model import BlockModel
 
-LEAST_RATIO, MOST_RATIO = 1e-100, 1e100  # of signal to noise; beyond, squares overflow
+MOST_RATIO = 1e100  # of signal to noise; beyond, squares overflow
 SILENT, NEVER_DRAWN, CERTAIN = -1, -2, -3  # groups that are in no class
 
 
@@ -39,9 +38,8 @@ class GroupClasses:
         Probabilities of the groups that are silent.
     most_probable_silent : int
         The most probable silent group, the first of several; -1 if there is none.
-    prediction_energy, inactive_energy : (K,) array
-        Mean of :math:`\\sum\\theta^2\\bar x^2` over the block of the group for its samples, and for
-        those of others.
+    missed, met, cross, wrong : (K,) arrays
+        Means of the forms Q of the block of each group, see `Block`.
     """
 
     blocks: list[Block]
@@ -49,62 +47,99 @@ class GroupClasses:
     class_of: IntArray
     silent_probabilities: FloatArray
     most_probable_silent: int
-    prediction_energy: FloatArray
-    inactive_energy: FloatArray
+    missed: FloatArray
+    met: FloatArray
+    cross: FloatArray
+    wrong: FloatArray
 
     @classmethod
-    def of(cls, model: BlockModel, simulation: Call) -> GroupClasses:
-        """The classes of the groups of ``model``; NoClosedForm that names the ``simulation``."""
-        p, idle = model.group_probabilities, model.idle_noise
-        theta2 = np.square(unchecked_optimal_coefficients(MoE(), model))
-        active = model.signal_variances + model.noise_variance
-        surplus = model.signal_variances - interference_of(model)
+    def of(
+        cls, model: BlockModel, forms: GateForms, simulation: Call, *, one_hot: bool
+    ) -> GroupClasses:
+        """The classes of the groups of ``model``, for experts and test inputs with these ``forms``.
+
+        NoClosedForm names the ``simulation``. ``one_hot`` if the gate chooses one expert.
+        """
+        p = model.group_probabilities
+        idle = np.broadcast_to(model.idle_noise + leakage_of(model), model.dim)
+        surplus = model.signal_variances - interference_of(model) - leakage_of(model)
         always_zero = (idle == 0.0) & (surplus > 0.0)
-        terms = np.stack([theta2 * active, theta2 * idle, always_zero, surplus != 0.0])
-        *energies, certain, evident = block_sums(terms, model.block_of)
+        costs = forms.missed, forms.met, forms.cross, forms.wrong
+        *sums, certain, evident = block_sums(
+            np.stack([*costs, always_zero, surplus != 0.0]), model.block_of
+        )
         class_of = np.select(
             [p == 0.0, certain > 0.0, evident == 0.0], [NEVER_DRAWN, CERTAIN, SILENT], default=0
         )
-        _require_formula(model, class_of, surplus, energies[1], simulation)
-        if isinstance(idle, np.ndarray):  # coordinates in units of their noise while inactive
-            unit = np.where(idle > 0.0, idle, 1.0)
-            surplus, theta2, idle = surplus / unit, theta2 * idle, 1.0
+        trained = idle, model.signal_variances + model.noise_variance
+        perturbed = any(
+            np.any(there != here) for there, here in zip(forms[:2], trained, strict=True)
+        )
+        costly = np.any(sums, axis=0) & (not one_hot)
+        _require_formula(model, class_of, surplus, idle, costly, simulation, perturbed=perturbed)
+        unit = np.where(idle > 0.0, idle, 1.0)
+        with np.errstate(over="ignore", under="ignore"):
+            ratios = np.minimum(surplus / unit, MOST_RATIO)
+            active = forms.active / unit if perturbed else 1.0 + ratios
+        order = np.argsort(model.block_of, kind="stable")
+        described = np.stack([ratios, forms.idle / unit, active, *costs])[:, order]
         index_of: dict[tuple[float, bytes], int] = {}
         blocks: list[Block] = []
-        order = np.argsort(model.block_of, kind="stable")
-        described = np.stack([surplus[order], theta2[order]])
         ends = np.cumsum(model.sizes)
         for g in np.flatnonzero(class_of == 0).tolist():
             arrays = described[:, ends[g] - model.sizes[g] : ends[g]]
             key = (p[g], arrays.tobytes())
             if key not in index_of:
                 index_of[key] = len(blocks)
-                blocks.append(_block(float(p[g]), arrays[0], arrays[1], idle))
+                blocks.append(Block.of(float(p[g]), *arrays))
             class_of[g] = index_of[key]
         counts = np.bincount(class_of[class_of >= 0], minlength=len(blocks))
         silent = np.flatnonzero(class_of == SILENT)
         most_probable_silent = int(silent[np.argmax(p[silent])]) if silent.size else -1
-        return cls(blocks, counts, class_of, p[silent], most_probable_silent, *energies)
+        return cls(blocks, counts, class_of, p[silent], most_probable_silent, *sums)
 
     @property
     def has_no_evidence(self) -> Any:
         """The groups whose samples give evidence of no group that is drawn, (K,)."""
         return (self.class_of == SILENT) | (self.class_of == NEVER_DRAWN)
 
-    def per_group(self, per_class: FloatArray, signal_free_excess: float) -> FloatArray:
-        """The excess risk given the group, (K,), from the excess of each class."""
-        drawn, never = self.class_of >= 0, self.class_of == NEVER_DRAWN
-        losses = np.where(self.class_of == CERTAIN, 0.0, signal_free_excess)
-        losses[drawn] = per_class[self.class_of[drawn]]
-        losses[never] += self.prediction_energy[never]
+    @property
+    def is_certain(self) -> Any:
+        """The groups that are recognised for certain, (K,)."""
+        return self.class_of == CERTAIN
+
+    def reached(self, one_hot: bool) -> Any:
+        """The experts that inputs of groups that are not certain may be sent to, (K,)."""
+        if not one_hot:
+            return (self.class_of >= 0) | (self.class_of == SILENT)
+        return (self.class_of >= 0) | (np.arange(len(self.class_of)) == self.most_probable_silent)
+
+    def per_group(self, values: FloatArray) -> FloatArray:
+        """The losses given the group, (K,), from those of the classes, as `GateLosses` has them."""
+        losses = values[np.where(self.class_of >= 0, self.class_of, -1)]
+        losses = np.where(self.has_no_evidence, losses + self.missed, losses)
+        return np.where(self.is_certain, self.met, losses)
+
+    def errors(self, errors: FloatArray) -> FloatArray:
+        """The errors given the group, (K,), from those of the classes."""
+        found = errors[np.where(self.class_of >= 0, self.class_of, -1)]
+        return np.where(self.is_certain, 0.0, found)
+
+    def with_silent_expert(self, losses: FloatArray, routing: HardRouting) -> FloatArray:
+        """The ``losses`` (K,) of hard routing with those of the most probable silent expert."""
+        if (chosen := self.most_probable_silent) < 0:
+            return losses
+        sent = np.append(routing.to_signal_free, routing.signal_free_to_signal_free)
+        sent = sent[np.where(self.class_of >= 0, self.class_of, -1)]
+        losses = losses + np.where(self.is_certain, 0.0, sent * self.wrong[chosen])
+        own = sent[chosen] * (self.met[chosen] - self.missed[chosen] - self.wrong[chosen])
+        losses[chosen] += own
         return losses
 
     def losses_without_evidence(self, *, one_hot: bool) -> FloatArray:
-        r"""The excess risk given the group, (K,), of weights w that are the same for all inputs.
+        r"""The losses given the group, (K,), of weights w that are the same for all inputs.
 
-        .. math:: (1-w_g)^2\,E[q_g \mid g] + \sum_{j\ne g}w_j^2\,E[q_j \mid g] ,
-
-        for groups that are not certain; w are the probabilities of the silent groups, or 1 for
+        For groups that are not certain; w are the probabilities of the silent groups, or 1 for
         the most probable one if ``one_hot``.
         """
         weights = np.zeros(len(self.class_of))
@@ -115,9 +150,10 @@ class GroupClasses:
                 self.silent_probabilities / self.silent_probabilities.sum()
             )
         others = np.where(weights > 0.0, sum_over_others(weights), 1.0)
-        losses = others**2 * self.prediction_energy
-        losses += sum_over_others(weights**2 * self.inactive_energy)
-        return np.where(self.class_of == CERTAIN, 0.0, losses)
+        losses = others**2 * self.missed + weights**2 * self.met
+        losses += 2.0 * weights * others * self.cross
+        losses += sum_over_others(weights**2 * self.wrong)
+        return np.where(self.is_certain, self.met, losses)
 
     def matrix(self, routing: HardRouting) -> FloatArray:
         """The routing matrix, (K, K), from the routing probabilities of the classes."""
@@ -155,15 +191,25 @@ def _require_formula(
     model: BlockModel,
     class_of: IntArray,
     surplus: FloatArray,
-    inactive_energy: FloatArray,
+    idle: FloatArray,
+    costly: Any,
     simulation: Call,
+    *,
+    perturbed: bool,
 ) -> None:
-    """Raise NoClosedForm that names the ``simulation`` if the classes have no formula."""
+    """Raise NoClosedForm that names the ``simulation`` if the classes have no formula.
+
+    ``costly`` are groups whose experts cost something although their blocks give no evidence.
+    """
     silent, drawn = class_of == SILENT, class_of == 0
-    argument, obstacle = "interference_variances", ""
-    if (louder := drawn[model.block_of] & (surplus < 0.0)).any():
+    argument = "interference" if model.interferes or model.strict else "leakage"
+    argument, obstacle = f"{argument}_variances", ""
+    if perturbed and (still := idle == 0.0).any():
+        argument = "noise_variance"
+        obstacle = f" 0 in training, as in coordinate {np.argmax(still)}, and other noise in test"
+    elif (louder := drawn[model.block_of] & (surplus < 0.0)).any():
         obstacle = f" above the signal variance, as in coordinate {np.argmax(louder)}"
-    elif drawn.any() and (hidden := silent & (inactive_energy > 0.0)).any():
+    elif drawn.any() and (hidden := silent & costly).any():
         obstacle = f" equal to the signal variances of block {np.argmax(hidden)} and not of all"
     elif not (drawn.any() or silent.any()) and np.any(class_of == NEVER_DRAWN):
         # which of the certain groups is likeliest for inputs that none of them can have?
@@ -175,18 +221,3 @@ def _require_formula(
         raise NoClosedForm(
             "no formula is known for gates with ", Mention(argument), f"{obstacle}; ", simulation
         )
-
-
-def _block(p: float, surpluses: FloatArray, theta2: FloatArray, idle_noise: float) -> Block:
-    """The block of a group of probability p, with equal variances put together.
-
-    The ``surpluses`` are the variances while the block is active less ``idle_noise``.
-    """
-    distinct, value_index, degrees = np.unique(surpluses, return_inverse=True, return_counts=True)
-    q = np.asarray(idle_noise * np.bincount(value_index, theta2), dtype=np.float64)
-    with np.errstate(over="ignore", under="ignore"):
-        ratios = distinct / idle_noise
-    # the least ratio is no evidence at all
-    ratios = np.clip(ratios, LEAST_RATIO, MOST_RATIO)
-    kept, multiplicities = (distinct > 0.0) | (q > 0.0), degrees.astype(np.float64)
-    return Block(math.log(p), ratios[kept], multiplicities[kept], q[kept])
