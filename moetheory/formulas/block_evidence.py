@@ -91,27 +91,34 @@ class Block(NamedTuple):
         >>> block.degrees, block.inactive_weights, block.active_weights, block.missed
         (array([1., 2.]), array([0.25 , 0.375]), array([0.5, 1.5]), array([0.8, 1.6]))
         """
-        half = 0.5 / (1.0 + 1.0 / np.maximum(ratios, LEAST_WEIGHT))
-        with np.errstate(under="ignore"):
-            laws = np.maximum(
-                np.stack(np.broadcast_arrays(half * idle, half * active)), LEAST_WEIGHT
-            )
         parts = np.stack(np.broadcast_arrays(missed, met, cross, wrong, ratios))
         kept = np.any(parts, axis=0)
-        distinct, which, degrees = np.unique(
-            laws[:, kept], axis=1, return_inverse=True, return_counts=True
+        distinct, which = coordinate_laws(
+            *(each[kept] for each in np.broadcast_arrays(ratios, idle, active))
         )
-        loads = (
-            np.bincount(which.ravel(), each, len(degrees)).astype(np.float64)
-            for each in parts[:-1, kept]
-        )
+        sums = (np.bincount(which, each, distinct.shape[1]) for each in parts[:-1, kept])
+        degrees = np.bincount(which, minlength=distinct.shape[1])
         offset = -0.5 * float(np.log1p(ratios).sum())
-        return cls(math.log(p), offset, degrees.astype(np.float64), *distinct, *loads)
+        return cls(math.log(p), offset, *(each * 1.0 for each in (degrees, *distinct, *sums)))
 
     @property
     def a(self) -> float:
         """The constant a, the least value of log W."""
         return self.log_prior + self.offset
+
+
+def coordinate_laws(
+    ratios: FloatArray, idle: FloatArray, active: FloatArray
+) -> tuple[FloatArray, IntArray]:
+    """The distinct pairs of weights of coordinates in z, (2, I), and which each has, (s,).
+
+    Arguments as for `Block.of`.
+    """
+    half = 0.5 / (1.0 + 1.0 / np.maximum(ratios, LEAST_WEIGHT))
+    with np.errstate(under="ignore"):
+        weights = np.maximum(np.stack([half * idle, half * active]), LEAST_WEIGHT)
+    distinct, which = np.unique(weights, axis=1, return_inverse=True)
+    return distinct, which.ravel()
 
 
 class GateLosses(NamedTuple):

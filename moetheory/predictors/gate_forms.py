@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from moetheory.common.arrays import FloatArray
-from moetheory.predictors.optimal import leakage_of, unchecked_optimal_coefficients
-from moetheory.problem.estimators import MoE
+from moetheory.formulas.population import expert_coefficients
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
@@ -38,15 +35,22 @@ class GateForms(NamedTuple):
 
     @classmethod
     def of(cls, there: BlockModel, mean: FloatArray, variance: Any = 0.0) -> GateForms:
-        """The forms of coefficients of this ``mean`` and ``variance``, (d,), tested on ``there``."""
-        leakage = leakage_of(there)
-        idle = np.broadcast_to(there.idle_noise + leakage, there.dim)
+        """The forms of coefficients of this ``mean`` and ``variance``, (d,), tried on ``there``."""
+        leakage = there.leakage_variances
+        idle = there.idle_noise + leakage
         active = there.signal_variances + there.noise_variance
-        best = unchecked_optimal_coefficients(MoE(), there)
+        best = best_given_group(there)
         off = best - mean
         wrong = (mean**2 + variance) * idle - 2.0 * there.coefficients * leakage * mean
-        forms = (best**2, off**2 + variance, best * off)
-        return cls(idle, active, *(each * active for each in forms), wrong)
+        missed, met, cross = active * best**2, active * (off**2 + variance), active * best * off
+        return cls(idle, active, missed, met, cross, wrong)
+
+
+def best_given_group(model: BlockModel) -> FloatArray:
+    """The best coefficients of experts whose inputs are all of their own group, (d,)."""
+    return expert_coefficients(
+        model.signal_variances, model.coefficients, model.noise_variance, 0.0
+    )
 
 
 def model_at_test(model: BlockModel, under: Perturbation | None) -> BlockModel:

@@ -13,7 +13,6 @@ from moetheory.formulas.block_evidence import Block
 from moetheory.formulas.hard_gate import HardRouting
 from moetheory.formulas.sums import sum_over_others
 from moetheory.predictors.gate_forms import GateForms
-from moetheory.predictors.optimal import interference_of, leakage_of
 from moetheory.problem.model import BlockModel
 
 MOST_RATIO = 1e100  # of signal to noise; beyond, squares overflow
@@ -40,6 +39,10 @@ class GroupClasses:
         The most probable silent group, the first of several; -1 if there is none.
     missed, met, cross, wrong : (K,) arrays
         Means of the forms Q of the block of each group, see `Block`.
+    laws : (3, d) array
+        The r of each coordinate, and its variances at test time in units of its idle one.
+    in_evidence : (d,) mask
+        The coordinates that the blocks have.
     """
 
     blocks: list[Block]
@@ -51,6 +54,8 @@ class GroupClasses:
     met: FloatArray
     cross: FloatArray
     wrong: FloatArray
+    laws: FloatArray
+    in_evidence: Any
 
     @classmethod
     def of(
@@ -61,8 +66,8 @@ class GroupClasses:
         NoClosedForm names the ``simulation``. ``one_hot`` if the gate chooses one expert.
         """
         p = model.group_probabilities
-        idle = np.broadcast_to(model.idle_noise + leakage_of(model), model.dim)
-        surplus = model.signal_variances - interference_of(model) - leakage_of(model)
+        idle = model.idle_noise + model.leakage_variances
+        surplus = model.signal_variances - model.interference_variances - model.leakage_variances
         always_zero = (idle == 0.0) & (surplus > 0.0)
         costs = forms.missed, forms.met, forms.cross, forms.wrong
         *sums, certain, evident = block_sums(
@@ -96,7 +101,20 @@ class GroupClasses:
         counts = np.bincount(class_of[class_of >= 0], minlength=len(blocks))
         silent = np.flatnonzero(class_of == SILENT)
         most_probable_silent = int(silent[np.argmax(p[silent])]) if silent.size else -1
-        return cls(blocks, counts, class_of, p[silent], most_probable_silent, *sums)
+        missed, met, cross, wrong = sums
+        return cls(
+            blocks=blocks,
+            counts=counts,
+            class_of=class_of,
+            silent_probabilities=p[silent],
+            most_probable_silent=most_probable_silent,
+            missed=missed,
+            met=met,
+            cross=cross,
+            wrong=wrong,
+            laws=np.stack([ratios, forms.idle / unit, active]),
+            in_evidence=np.any([ratios, *costs], axis=0),
+        )
 
     @property
     def has_no_evidence(self) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import population, shared_expert
+from moetheory.predictors.retrained import retrained_coefficients
 from moetheory.problem.estimators import (
     Dense,
     Estimator,
@@ -31,7 +32,12 @@ def optimal_coefficients(estimator: Estimator, model: BlockModel) -> FloatArray:
     An expert e that serves several groups has the coefficients of dense for these groups alone,
     with :math:`p_g/p_e` in place of :math:`p_g`. With a shared expert the first row holds its
     coefficients, without ridge :math:`b_m\nu_m/(\nu_m+n_m+\kappa_m)`, the second row those of the
-    other experts, which add to them. Source: docs/theory.md §2, §10 and §11.
+    other experts, which add to them. With ``MoE(gate=Hard(), retrained=True)``
+
+    .. math:: t_m = \frac{\theta_m\,p_jE_j[\bar x_m^2;\,j\to j]}
+                        {\sum_gp_gE_g[\bar x_m^2;\,g\to j]}
+
+    for strict blocks. Source: docs/theory.md §2, §6, §10 and §11.
 
     Examples
     --------
@@ -52,6 +58,8 @@ def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> F
     Without a shared expert, the `optimal_coefficients` of arguments that have been checked.
     """
     if isinstance(estimator, MoE):
+        if estimator.retrained:
+            return retrained_coefficients(model)
         if one_each(estimator):
             return population.expert_coefficients(
                 model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
@@ -62,8 +70,13 @@ def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> F
 
 
 def coefficient_errors(estimator: Estimator, model: BlockModel) -> FloatArray:
-    """The true coefficients less those of `unchecked_optimal_coefficients`, not by a difference."""
+    """The true coefficients less those of `unchecked_optimal_coefficients`, not by a difference.
+
+    Except for experts that are retrained.
+    """
     if isinstance(estimator, MoE):
+        if estimator.retrained:
+            return model.coefficients - retrained_coefficients(model)
         if one_each(estimator):
             return population.expert_errors(
                 model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge
