@@ -93,6 +93,7 @@ def test_functions_of_a_model_check_it_once(name):
 
 def test_a_model_that_is_made_inside_needs_no_check():
     assert checks(lambda: mt.best_experts(8, 40, 1.0)) == (0, 0)
+    assert checks(lambda: mt.law_ends(8, 1.0, signal_energy=8.0, samples=80)) == (0, 0)
 
 
 def test_checks_in_a_loop_would_be_counted():

@@ -52,6 +52,22 @@ def test_structure_and_ridge(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_how_far_the_law_reaches_if_nobody_knows_the_groups(run):
+    out = run("routed_law.py")
+    rows = [
+        line.replace("±", " ").split() for line in out.splitlines() if line[:2].strip().isdigit()
+    ]
+    assert [int(row[0]) for row in rows] == [2, 4, 8, 16, 32, 64]
+    for _, oracle, hard, bound, known, sem, sorted_, _, ratio in (
+        [float(c) for c in r] for r in rows
+    ):
+        assert oracle <= hard <= bound
+        assert abs(known - hard) < 4.0 * sem + 0.03 * hard  # groups that are drawn cost more
+        assert sorted_ < 1.2 * known
+        assert abs(ratio * oracle - sorted_) < 0.01 * sorted_
+    assert "up to K = 32 with known groups, up to K = 32 sorted by the router" in out
+
+
 def test_what_routing_costs(run, tmp_path):
     figure = tmp_path / "gates.png"
     out = run("gates.py", str(figure))
@@ -76,6 +92,10 @@ def test_what_routing_costs(run, tmp_path):
         value, dense, _, soft, hard = map(float, line.split())
         assert (hard > dense) == (value > end)
         assert soft <= dense
+    assert "soft,  optimal: K = 128, K = 64 by the bound\n" in out
+    assert "hard,  optimal: K = 128, K = 64 by the bound\n" in out
+    assert "soft, n = 1024: K = 256, K = 64 by the bound\n" in out
+    assert "hard, n = 1024: K = 128, K = 64 by the bound\n" in out
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert not Path("gates.png").exists()
 

@@ -276,6 +276,7 @@ SUBJECTS = {  # tests of what several files do together
     "theorems/test_random_models.py",
     "theorems/test_theorems.py",
     "theory/test_assigned_risks.py",
+    "theory/test_gate_fits.py",
 }
 
 

@@ -10,7 +10,7 @@ from moetheory.commands.option_types import law
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.common.errors import ArgumentError
 from moetheory.problem.estimators import MoE
-from moetheory.problem.gates import Oracle
+from moetheory.problem.gates import Hard, Oracle
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, even_confusion
 
@@ -121,7 +121,7 @@ def perturbation(
 
 
 def more_mixtures(options: argparse.Namespace, ridge: float = 0.0) -> list[MoE]:
-    """The mixtures of ``--gate``, ``--assignment`` and ``--shared``, each once."""
+    """The mixtures of ``--gate``, ``--retrained``, ``--assignment`` and ``--shared``, each once."""
     mixtures = _with_gates(options, ridge)
     for experts in dict.fromkeys(options.assignment):
         mixture = MoE(ridge=ridge, assignment=experts)
@@ -134,18 +134,11 @@ def more_mixtures(options: argparse.Namespace, ridge: float = 0.0) -> list[MoE]:
 
 
 def _with_gates(options: argparse.Namespace, ridge: float) -> list[MoE]:
-    """The mixtures of ``--gate``, each once, without the one that the oracle routes."""
+    """The mixtures of ``--gate`` and ``--retrained``, each once, without the oracle's."""
     gates = dict.fromkeys(gate for gate in options.gate if not isinstance(gate, Oracle))
-    if not gates:
-        return []
     labels = [gate.label for gate in gates]
     for label in labels:
         if labels.count(label) > 1:  # temperatures that differ in their seventh digit
             raise BadInputError(f"--gate must name different gates, got {label} twice")
-    over_samples = getattr(options, "over", None) == "samples"
-    if over_samples or options.samples is not None:
-        raise BadInputError(
-            f"--gate cannot be combined with {'--over samples' if over_samples else '--samples'}: "
-            "fitted experts are known with oracle routing only (learned:N fits a router)"
-        )
-    return [MoE(gate, ridge) for gate in gates]
+    retrained = [MoE(Hard(), retrained=True)] * options.retrained
+    return [MoE(gate, ridge) for gate in gates] + retrained

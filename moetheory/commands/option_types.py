@@ -14,7 +14,7 @@ from moetheory.problem.gates import Gate, Hard, Learned, MomentKind, Oracle, Sof
 LONG = 60  # characters of a value that a message does not quote whole
 Number = TypeVar("Number", int, float)
 
-GATES = "hard, soft[:T], top-k, learned[:N[:full]], oracle"  # as --gate takes them
+GATES = "hard, soft[:T], top-k[:plain], learned[:N[:full]], oracle"  # as --gate takes them
 NOISE_LAWS = "normal, uniform, laplace, student-t:DF"  # as --noise-law takes them
 
 
@@ -87,6 +87,8 @@ def part(text: str) -> tuple[int, int]:
 def gates(text: str) -> list[Gate]:
     """Parse gates separated by commas, each in a form of `GATES`.
 
+    >>> gates("top-2:plain")
+    [TopK(k=2, renormalised=False)]
     >>> gates("hard,soft:0.5,top-2,learned:1000:full")
     [Hard(), Soft(temperature=0.5), TopK(k=2), Learned(samples=1000, moments='full')]
     """
@@ -109,6 +111,8 @@ def _parsed_gate(text: str) -> Gate:
                 raise ValueError("k must be a number, as in top-2")
             case ["top-", k]:
                 return TopK(_parsed_number(int, "k", k))
+            case ["top-", k, "plain"]:
+                return TopK(_parsed_number(int, "k", k), renormalised=False)
             case ["learned"]:
                 return Learned()
             case ["learned", samples, *moments] if len(moments) < 2:

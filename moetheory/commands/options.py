@@ -125,7 +125,12 @@ def add_mixtures(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LIST",
         help=f"with other gates, separated by commas: {GATES} (T: temperature, "
-        "k: experts used, N: samples of the router); strict blocks, infinitely many samples",
+        "k: experts used, N: samples of the router)",
+    )
+    group.add_argument(
+        "--retrained",
+        action="store_true",
+        help="with the hard gate and experts fitted on the inputs that it sends to them",
     )
     group.add_argument(
         "--assignment",

@@ -168,7 +168,7 @@ def _json_result(estimate: Estimate, theory: Risk | Misclassification | None) ->
     if isinstance(theory, Risk):
         exactness, error = theory.exactness, theory.error
     z = None  # unless theory is exact: its own error would count against the simulation
-    if theory is not None and exactness == "exact" and estimate.sem < math.inf:
+    if theory is not None and exactness != "asymptotic" and estimate.sem < math.inf:
         z = estimate.z(theory.value)
         rounding = 1e-12 * abs(theory.value)  # of a risk that is the same for every draw
         if estimate.sem <= rounding and abs(estimate.mean - theory.value) <= rounding:
@@ -215,7 +215,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         choices=METHODS,
         help="how training sets are drawn: the law of the coefficients (--only moe), sufficient "
         "statistics, or all data, shared by both estimators (default: the cheapest that there is); "
-        "population, identity: nothing is fitted, squared errors or risks given the inputs",
+        "population: nothing is fitted, squared errors; identity: risks given the inputs of gates, "
+        "fitted or not",
     )
     add_test_time(parser)
     length = parser.add_mutually_exclusive_group()

@@ -10,8 +10,10 @@ from moetheory.auditing import Audit
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.figures.audit_figure import draw_audit
 from moetheory.figures.ladder_figure import draw_ladder
+from moetheory.figures.law_figure import draw_law
 from moetheory.figures.sweep_figure import draw_sweep
 from moetheory.results.assignments import BestAssignment
+from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 SIZE = (6.4, 4.4)  # of a new figure, inches
 
 
-def plot(result: Sweep | Audit | BestAssignment, ax: Axes | None = None) -> Axes:
+def plot(result: Sweep | Audit | BestAssignment | LawEnds, ax: Axes | None = None) -> Axes:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
@@ -40,9 +42,14 @@ def plot(result: Sweep | Audit | BestAssignment, ax: Axes | None = None) -> Axes
     risks logarithmic if they are far apart; a band where the risk is asymptotic, a star where it
     is least. On axes with such a figure it becomes a second curve.
 
+    LawEnds: excess risk of the gate, of the oracle and the bound against the number of experts,
+    both axes logarithmic; a circle where the gate, or the bound, is within the factor of the oracle
+    for the last time, if it is not to the end. On axes with such a figure the gate becomes a curve
+    of its own, experts fitted on samples dashed.
+
     Parameters
     ----------
-    result : Sweep, Audit or BestAssignment
+    result : Sweep, Audit, BestAssignment or LawEnds
     ax : matplotlib.axes.Axes, optional
         The axes to draw on; those of a new figure if not given.
 
@@ -65,10 +72,11 @@ def plot(result: Sweep | Audit | BestAssignment, ax: Axes | None = None) -> Axes
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('noise variance $\\\\sigma^2$', 'excess risk')
     """
-    if not isinstance(result, Sweep | Audit | BestAssignment):
+    if not isinstance(result, Sweep | Audit | BestAssignment | LawEnds):
         raise ArgumentTypeError(
             "result",
-            f"must be a Sweep, an Audit or a BestAssignment, got {type(result).__name__}",
+            "must be a Sweep, an Audit, a BestAssignment or a LawEnds, "
+            f"got {type(result).__name__}",
         )
     if isinstance(result, Sweep) and not result.estimators:
         raise ArgumentError(
@@ -84,6 +92,8 @@ def plot(result: Sweep | Audit | BestAssignment, ax: Axes | None = None) -> Axes
         draw_audit(result, ax)
     elif isinstance(result, BestAssignment):
         draw_ladder(result, ax)
+    elif isinstance(result, LawEnds):
+        draw_law(result, ax)
     else:
         draw_sweep(result, ax)
     return ax

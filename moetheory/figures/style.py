@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from moetheory.common.arrays import FloatArray, IntArray
+
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
@@ -16,3 +18,17 @@ def set_ticks(axis: Axis, values: Sequence[float]) -> None:
     """Set the ticks of an axis to ``values`` alone, written as plain numbers."""
     axis.set_ticks(list(values), [f"{value:g}" for value in values])
     axis.set_ticks([], minor=True)
+
+
+def spaced(values: FloatArray | IntArray) -> list[float]:
+    """Ticks among ``values``, each at least a factor 1.4 above the previous one.
+
+    >>> import numpy as np
+    >>> spaced(np.array([1, 2, 3, 4, 5, 6, 10]))
+    [1.0, 2.0, 3.0, 5.0, 10.0]
+    """
+    ticks: list[float] = []
+    for value in sorted(values.tolist()):
+        if not ticks or value >= 1.4 * ticks[-1]:
+            ticks.append(float(value))
+    return ticks

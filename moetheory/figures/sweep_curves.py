@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +58,16 @@ class Curve:
     def name_of_simulations(self) -> str:
         return f"{self.name}, simulated ({NINETY_FIVE})"
 
-    @property
-    def name_of_infinities(self) -> str:
-        ends = self._infinite_ranges()
+    def name_of_infinities(self, among: Sequence[Curve] = ()) -> str:
+        """Where the risk is infinite; of several mixtures that share these values, as experts."""
+        ends = self.infinite_ranges
         shown = [f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in ends[:2]]
         values = ", ".join(shown + ["..."] * (len(ends) > 2))
         over = self.sweep.over
-        return f"{self.name} infinite at {SYMBOLS.get(over, literal(over))} = {values}"
+        alike = [each for each in among if each.infinite_ranges == ends]
+        experts = len(alike) > 1 and all(isinstance(each.estimator, MoE) for each in alike)
+        name = "experts" if experts else self.name
+        return f"{name} infinite at {SYMBOLS.get(over, literal(over))} = {values}"
 
     @property
     def is_variant(self) -> bool:
@@ -172,16 +175,17 @@ class Curve:
             label=self.name_with_error,
         )
 
-    def draw_infinities(self, ax: Axes) -> None:
+    def draw_infinities(self, ax: Axes, among: Sequence[Curve] = ()) -> None:
         """Draw dotted lines around each range of values at which the risk is infinite."""
-        label: str | None = self.name_of_infinities
-        for low, high in self._infinite_ranges():
+        label: str | None = self.name_of_infinities(among)
+        for low, high in self.infinite_ranges:
             ax.axvspan(low, high, color=self.colour, alpha=0.05, linewidth=0.0, zorder=0)
             for end in sorted({low, high}):
                 ax.axvline(end, color=self.colour, ls=":", lw=1.0, zorder=1, label=label)
                 label = None
 
-    def _infinite_ranges(self) -> list[tuple[float, float]]:
+    @property
+    def infinite_ranges(self) -> list[tuple[float, float]]:
         """The first and the last value of each run of infinite risks."""
         infinite = np.concatenate([[False], np.isinf(self.theory), [False]])
         changes = np.flatnonzero(infinite[1:] != infinite[:-1])

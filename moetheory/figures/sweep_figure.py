@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moetheory.figures import style
 from moetheory.figures.labels import NINETY_FIVE, literal
 from moetheory.figures.sweep_curves import SYMBOLS, Curve
 from moetheory.problem.estimators import routes_by_input
@@ -72,9 +73,12 @@ def draw_sweep(result: Sweep, ax: Axes) -> None:
     may_be_infinite = result.over == "samples" and result.loss == "squared"
     if may_be_infinite or any(curve.has_errors_or_infinities for curve in curves):
         _limit_heights(ax, curves)
+        marked: list[list[tuple[float, float]]] = []
         for curve in curves:
             curve.draw_errors(ax)
-            curve.draw_infinities(ax)
+            if curve.infinite_ranges not in marked:  # fitted experts share them, whatever the gate
+                marked.append(curve.infinite_ranges)
+                curve.draw_infinities(ax, curves)
     elif len(ax.get_legend_handles_labels()[0]) < MANY_ENTRIES:
         ax.legend(frameon=False)
         return
@@ -118,7 +122,7 @@ def _legend_above(ax: Axes, curves: list[Curve]) -> None:
         if many:
             points = found.pop(curve.name_of_simulations, (None,))[0]  # without their intervals
         handle = tuple(each for each in (band, line, points) if each is not None)
-        others = (curve.name_of_simulations, curve.name_of_infinities)
+        others = (curve.name_of_simulations, curve.name_of_infinities(curves))
         entries.append([(name, handle), *((o, found.pop(o)) for o in others if o in found)])
     if points is not None:
         found[f"points: simulated ({NINETY_FIVE})"] = blank[1]
@@ -174,7 +178,7 @@ def _label_axes(ax: Axes, result: Sweep) -> None:
     over, x = result.over, result[result.over]
     span = x[-1] / max(x[0], 1.0)  # of what is counted
     if over == "experts":
-        ax.xaxis.set_major_locator(FixedLocator([float(k) for k in _spaced_ticks(x)]))
+        ax.xaxis.set_major_locator(FixedLocator(style.spaced(x)))
     elif over in COUNTS and len(x) <= FEW_TICKS:
         if x[0] > 0:
             ax.set_xlim(x[0] / 1.5, x[-1] * 1.5)
@@ -195,12 +199,3 @@ def _label_axes(ax: Axes, result: Sweep) -> None:
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     ax.set_xlabel(_AXES.get(over, literal(over.replace("_", " "))))
     ax.set_ylabel("accuracy" if result.loss == "sign" else "excess risk")
-
-
-def _spaced_ticks(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[float]:
-    """The ticks among ``values``, each at least a factor 1.4 above the previous one."""
-    ticks: list[float] = []
-    for value in sorted(values.tolist()):
-        if not ticks or value >= 1.4 * ticks[-1]:
-            ticks.append(value)
-    return ticks

@@ -36,6 +36,7 @@ BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
 TILTS = 2.0, 3.0  # of inactive and active evidence: other factors of integrands fall no faster
 LEAST, MOST = -680.0, 700.0  # logarithms of floats, small and large
+CUT_OFF = 0.5  # weights that noise in training has not; with them integrals may go on beyond LEAST
 POWERS = np.array([1.0, 0.98, 0.9, 0.75, 0.5, 0.25, 0.1, 0.03, 0.01])  # of bounds on what is left
 ROUNDING = 1e-12  # relative
 
@@ -75,11 +76,11 @@ def soft_losses(
         values = _integrands(inactive, active, counts, tau, constant)
         sums += values.reshape(2, len(met), STRETCH // 2, 2).sum(axis=2).transpose(2, 0, 1)
         total = STEP * sums.sum(axis=0)
-        if tau[-1] < LEAST:
-            break
         with np.errstate(under="ignore", over="ignore"):
             left = np.exp(np.min([each + alpha * tau[-1] for alpha, each in bounds], axis=0))
         if np.all((left <= 1e-16 * (total.sum(axis=0) + met))[:rows]):
+            break
+        if tau[-1] < LEAST:
             break
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
@@ -88,7 +89,12 @@ def soft_losses(
     error = error + max(each.error for each in (*inactive, *active)) + ROUNDING
     values = met + total[0] - total[1]
     values[rows:] = 0.0
-    return GateLosses(values, error * (met + total.sum(axis=0)))
+    errors = error * (met + total.sum(axis=0))
+    if max(float(block.inactive_weights.max()) for block in blocks) >= CUT_OFF:
+        most = np.array([sum(map(np.sum, _own_loads(block))) for block in blocks] + [0.0])
+        most += float(counts @ [block.wrong.sum() for block in blocks])
+        errors = errors + np.minimum(left, most)
+    return GateLosses(values, errors)
 
 
 def _start(

@@ -1,7 +1,7 @@
 r"""Weights that gates give to the experts, and the excess losses of these weights.
 
-Arrays are (K, n) for n inputs. Blocks are strict, squares :math:`\bar x_m^2` are in units of the
-noise variance while the block of m is inactive. Source: docs/theory.md §6.
+Arrays are (K, n) for n inputs. Squares :math:`\bar x_m^2` are in units of the variance of m while
+its block is inactive. Source: docs/theory.md §6.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Weights(NamedTuple):
         The expert whose weight is kept apart: the first of those with the largest weight, or
         the one that `set_apart` was asked for.
     largest, rest : (n,) arrays
-        The weight of this expert, and the sum of the other weights.
+        The weight of this expert, and what it lacks to 1: the sum of the other weights, if all
+        weights sum to 1.
     others : (K, n) array or None
         The other weights, with 0 in the place of the one apart; None: all are 0.
     """
@@ -50,6 +51,13 @@ class Weights(NamedTuple):
             found += np.einsum("kn,k->n", self.others, values)
         return np.asarray(found)
 
+    def sums(self, shares: FloatArray) -> FloatArray:
+        """The sum over the inputs of each weight times ``shares`` (n,), (K,)."""
+        assert self.others is not None
+        found = np.einsum("kn,n->k", self.others, shares)
+        found += np.bincount(self.top, self.largest * shares, minlength=len(found))
+        return np.asarray(found)
+
 
 class QuadraticForms(NamedTuple):
     r"""Quadratic forms of the blocks, for optimal coefficients :math:`\theta` and used ones t.
@@ -61,6 +69,9 @@ class QuadraticForms(NamedTuple):
     error, cross_error : (K, n) arrays or None
         With :math:`(\theta_m-t_m)^2` and :math:`\theta_m(\theta_m-t_m)`; None where :math:`t =
         \theta`: they are zero.
+    unheard : (K, n) array or None
+        With :math:`\theta^0_mt_m`, :math:`\theta^0` the optimal coefficients while the block is
+        inactive; None in strict blocks, where they are zero.
     """
 
     optimal: FloatArray
@@ -68,6 +79,7 @@ class QuadraticForms(NamedTuple):
     used: FloatArray
     error: FloatArray | None
     cross_error: FloatArray | None
+    unheard: FloatArray | None = None
 
 
 def score_terms(
@@ -180,10 +192,12 @@ def one_hot(chosen: IntArray) -> Weights:
     return Weights(chosen, np.ones(inputs), np.zeros(inputs), None)
 
 
-def top_k(weights: Weights, k: int) -> Weights:
-    """The k largest weights, scaled to sum to 1; of equal weights the first are taken."""
-    if k == 1:
+def top_k(weights: Weights, k: int, *, renormalised: bool = True) -> Weights:
+    """The k largest weights, scaled to sum to 1 if so asked; of equal weights the first."""
+    if k == 1 and renormalised:
         return one_hot(weights.top)
+    if k == 1:
+        return weights._replace(others=None)
     assert weights.others is not None
     if k >= len(weights.others):
         return weights
@@ -198,6 +212,8 @@ def top_k(weights: Weights, k: int) -> Weights:
     else:
         kept = np.argsort(-weights.others, axis=0, kind="stable")[: k - 1]
         np.put_along_axis(others, kept, np.take_along_axis(weights.others, kept, axis=0), axis=0)
+    if not renormalised:
+        return weights._replace(others=others)
     rest = others.sum(axis=0)
     total = weights.largest + rest
     return Weights(weights.top, weights.largest / total, rest / total, others / total)
@@ -220,12 +236,13 @@ def gate_losses(
 
     .. math:: T = \sum_g w_gF_g,\qquad
               F_g = \sum_{m\in g}\bar x_m^2(v_gt_m-\theta_m)^2
-                    + \sum_{j\ne g}v_j^2\sum_{m\in j}\bar x_m^2t_m^2,
+                    + \sum_{j\ne g}\sum_{m\in j}\bar x_m^2(v_j^2t_m^2 - 2v_jt_m\theta^0_m),
 
     w the posterior ``group`` and v the weights ``gate``, both with the same expert apart.
     ``shares`` (n,) are the weights of the inputs in the mean of :math:`w_gF_g`, which is
-    :math:`p_gE[F_g \mid g]`. All terms are positive: for a weight apart from the largest, at most
-    ½, the first sum and :math:`-v_g^2\sum_{m\in g}\bar x_m^2t_m^2` are together
+    :math:`p_gE[F_g \mid g]`. In strict blocks, :math:`\theta^0 = 0`, all terms are positive: for a
+    weight apart from the largest, at most ½, the first sum and
+    :math:`-v_g^2\sum_{m\in g}\bar x_m^2t_m^2` are together
     :math:`\sum_{m\in g}\bar x_m^2\theta_m(\theta_m-2v_gt_m)`.
     """
     assert group.others is not None
@@ -235,6 +252,8 @@ def gate_losses(
         own += gate.largest**2 * forms.error[place]
         own += (2.0 * gate.largest * gate.rest) * forms.cross_error[place]
     noise = gate.largest**2 * forms.used[place]
+    if forms.unheard is not None:
+        noise -= 2.0 * gate.largest * forms.unheard[place]
     if gate.others is None:
         losses = np.einsum("kn,kn->n", group.others, forms.optimal)
         means = np.einsum("kn,kn,n->k", group.others, forms.optimal, shares)
@@ -244,6 +263,10 @@ def gate_losses(
             rest = np.einsum("kn,kn->n", gate.others, inner)
         else:
             rest = np.einsum("kn,kn,kn->n", gate.others, gate.others, forms.used)
+        if forms.unheard is not None:
+            unheard = gate.others * forms.unheard
+            rest -= 2.0 * unheard.sum(axis=0)
+            inner -= unheard
         own += rest
         noise += rest
         inner *= -2.0
@@ -266,7 +289,8 @@ def dense_losses(
 
     Dense is the sum of all experts' predictions: every weight is 1.
     """
-    wrong = forms.used.sum(axis=0) - forms.used
+    others = forms.used if forms.unheard is None else forms.used - 2.0 * forms.unheard
+    wrong = others.sum(axis=0) - others
     if forms.error is not None:
         wrong += forms.error
     wrong *= group.full(len(wrong))

@@ -6,24 +6,25 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.formulas.sums import sum_over_others
+from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.problem.model import BlockModel
 
 
 def routing_error_bound(
     model: BlockModel, costs: FloatArray | float = 1.0, expert_of: IntArray | None = None
 ) -> float:
-    r"""Bhattacharyya's bound on the misrouting of the Bayes router (strict blocks).
+    r"""Bhattacharyya's bound on the misrouting of the Bayes router.
 
     .. math:: \sum_{i\ne j}\sqrt{p_ip_j}\,B_iB_j\,c_j,\qquad
-              B_i = \prod_{m\in i}\Big(\frac{2\sqrt{(\lambda+n)(n+\kappa)}}
-                                            {\lambda+2n+\kappa}\Big)^{1/2},
+              B_i = \prod_{m\in i}\Big(\frac{2\sqrt{(\lambda+n)(\nu+n+\kappa)}}
+                                            {\lambda+\nu+2n+\kappa}\Big)^{1/2},
 
     :math:`c_j` the ``costs`` (K,); with costs of one half it bounds the probability. If experts
     serve several groups, ``expert_of`` (K,) names that of each: i and j are then of different
     experts, and the cost of an expert is that of all its groups.
     """
-    signal, idle = model.signal_variances, model.idle_noise
-    active = model.noise_variance + signal
+    law = CoordinateLaw.of(model)
+    active, idle = law.active, law.idle_variances
     overlap = np.ones(model.dim)
     np.divide(2.0 * np.sqrt(idle) * np.sqrt(active), active + idle, overlap, where=active != idle)
     with np.errstate(divide="ignore"):

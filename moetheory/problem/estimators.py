@@ -75,8 +75,7 @@ class MoE:
     Parameters
     ----------
     gate : Oracle, Hard, Soft, TopK or Learned
-        How an input is routed: `Oracle` by its group, the other gates by the noisy input. The
-        other gates need strict blocks.
+        How an input is routed: `Oracle` by its group, the other gates by the noisy input.
     ridge : float
         :math:`\mu`, 0 or from 1e-40 to 1e40, added to each expert's second moment: at infinite
         samples the shrinkage of a direction is :math:`\lambda/(\lambda+\sigma^2+\mu)`.
@@ -280,24 +279,21 @@ def routes_by_input(estimator: Estimator) -> bool:
     return isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle)
 
 
-def require_strict(model: BlockModel) -> None:
-    """Refuse leakage, for which the posterior weights of the gates do not hold."""
-    if not model.strict:
-        raise ArgumentError(
-            "model",
-            "must have strict blocks, ",
-            Mention("leakage_variances", 0),
-            ", for gates that route by the input, got leakage, with which dense and oracle routing "
-            "work",
-        )
+def require_simulated_gate(estimator: Estimator, model: BlockModel, *, signs: bool = False) -> None:
+    """Refuse a gate that routes by the input and that `simulate` would not take either.
 
-
-def require_simulated_gate(estimator: Estimator, model: BlockModel) -> None:
-    """Refuse a gate that routes by the input and that `simulate` would not take either."""
+    ``signs``: whether wrong signs would be counted.
+    """
     if not (isinstance(estimator, MoE) and routes_by_input(estimator)):
         return
-    require_strict(model)
-    if isinstance(resolved_gate(estimator, model), Learned) and not one_each(estimator):
+    learned = isinstance(resolved_gate(estimator, model), Learned)
+    if learned and signs and not model.strict:
+        raise NoClosedForm(
+            "signs with a gate that learns are known, and simulated, for strict blocks, "
+            "got leakage and ",
+            estimator,
+        )
+    if learned and not one_each(estimator):
         raise NoClosedForm(
             "a gate that learns is known, and simulated, for one expert a group and no shared "
             "expert, got ",

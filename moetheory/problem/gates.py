@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
-from moetheory.common.validation import choice, count, number, shown
+from moetheory.common.validation import choice, count, flag, number, shown
 
 MomentKind = Literal["blocks", "full"]
 MOMENT_KINDS: tuple[MomentKind, ...] = get_args(MomentKind)
@@ -86,30 +86,38 @@ class Soft:
 
 @dataclass(frozen=True)
 class TopK:
-    """The gate with the posterior weights of the k most probable groups, scaled to sum to 1.
+    """The gate with the posterior weights of the k most probable groups.
 
-    k = 1 is `Hard`, k = K is `Soft`.
+    k = K is `Soft`; k = 1 is `Hard`, if the weights are scaled to sum to 1.
 
     Parameters
     ----------
     k : int
         From 1 to the number of experts of the model.
+    renormalised : bool
+        Whether the k weights are scaled to sum to 1. Plain ones, False, are closer to those of
+        `Soft`, and so is the risk; weight that other groups have is then lost.
 
     Examples
     --------
-    >>> TopK(2).label
-    'top-2'
+    >>> TopK(2).label, TopK(2, renormalised=False).label
+    ('top-2', 'top-2 plain')
     """
 
     k: int
+    renormalised: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", count("k", self.k, minimum=1))
+        object.__setattr__(self, "renormalised", flag("renormalised", self.renormalised))
+
+    def __repr__(self) -> str:
+        return f"TopK(k={self.k}{'' if self.renormalised else ', renormalised=False'})"
 
     @property
     def label(self) -> str:
         """A short name for tables and columns."""
-        return f"top-{self.k}"
+        return f"top-{self.k}{'' if self.renormalised else ' plain'}"
 
     def active(self, experts: int) -> int:
         """The largest number of experts used for an input."""
@@ -178,10 +186,12 @@ def resolved(gate: Gate, experts: int) -> Gate:
 
     >>> resolved(TopK(1), 4), resolved(TopK(4), 4), resolved(Learned(), 4)
     (Hard(), Soft(temperature=1.0), Hard())
+    >>> resolved(TopK(1, renormalised=False), 4)
+    TopK(k=1, renormalised=False)
     """
     active = gate.active(experts)  # refuses a k that is too large
     if isinstance(gate, TopK) and active == experts:
         return Soft() if experts > 1 else Hard()
-    if (isinstance(gate, TopK) and active == 1) or gate == Learned():
+    if gate in (TopK(1), Learned()):
         return Hard()
     return gate

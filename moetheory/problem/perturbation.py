@@ -211,6 +211,13 @@ class Perturbation(Frozen):
         return shares if self.confusion is None else np.asarray(shares @ self.confusion)
 
 
+def changes_variances_alone(under: Perturbation) -> bool:
+    """Whether nothing but the variances of normal noise and interference differs."""
+    return under == Perturbation(
+        under.noise_variance, interference_variances=under.interference_variances
+    )
+
+
 def _checked_variances(name: str, given: ArrayLike | None) -> float | FloatArray | None:
     """``given`` as a float or an array of variances; None as it is."""
     if given is None:

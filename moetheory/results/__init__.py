@@ -4,6 +4,7 @@ from moetheory.results.assignments import BestAssignment
 from moetheory.results.descents import Contraction, Descent, DescentEstimate
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.results.risks import Misclassification, Risk, RoutingMatrix
+from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "DescentEstimate",
     "Estimate",
     "Estimates",
+    "LawEnds",
     "Misclassification",
     "Risk",
     "RoutingMatrix",

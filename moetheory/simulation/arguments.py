@@ -19,7 +19,7 @@ from moetheory.predictors.perturbed_risks import (
     require_normal_predictions,
 )
 from moetheory.predictors.sign_errors import fit_sign_errors, require_signs
-from moetheory.problem.estimators import Dense, Estimator, checked_estimator, routes_by_input
+from moetheory.problem.estimators import Dense, Estimator, checked_estimator
 from moetheory.problem.losses import Loss, checked_loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
@@ -101,12 +101,11 @@ def checked_samples(
     samples: ArrayLike | None,
     counts: Counts,
     method: Method | None,
-    estimators: Sequence[Estimator],
     model: BlockModel,
 ) -> IntArray | None:
     """Samples of each group, (K,), or None; with them ``counts`` and ``method`` are checked."""
     if samples is not None:
-        return checked_training_samples(samples, counts, method, estimators, model)
+        return checked_training_samples(samples, counts, method, model)
     _require_method(method)
     if checked_counts(counts) != "fixed":
         given = Mention("counts", counts)
@@ -123,26 +122,15 @@ def checked_training_samples(
     samples: ArrayLike,
     counts: Counts,
     method: Method | None,
-    estimators: Sequence[Estimator],
     model: BlockModel,
 ) -> IntArray:
-    """Samples of each group, (K,); estimators and ``method`` are checked to be fitted on them."""
+    """Samples of each group, (K,); ``method`` is checked to draw training sets."""
     group_samples = counts_of(samples, model)
     _require_method(method)
-    if method in ("population", "identity"):
+    if method == "population":
         raise ArgumentError(
             Mention("method", method), "draws no training sets, got ", Mention("samples", samples)
         )
-    for estimator in estimators:
-        if routes_by_input(estimator):
-            raise ArgumentError(
-                "estimator",
-                "must have Oracle routing to be fitted, got ",
-                estimator,
-                " and ",
-                Mention("samples", samples),
-                "; the samples of a router are Learned(samples=...)",
-            )
     _require_compatible(samples, counts)
     return group_samples
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.seeding import RNG, entropy_of
-from moetheory.problem.estimators import Estimator, simplest
+from moetheory.problem.estimators import Estimator, routes_by_input, simplest
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
@@ -32,12 +33,14 @@ from moetheory.simulation.arguments import (
     warn_of_heavy_tails,
 )
 from moetheory.simulation.methods.base import TrainingRoute
+from moetheory.simulation.methods.learned_routers import inputs_of_router
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
 from moetheory.simulation.rare_events import (
     warn_of_rare_errors,
     warn_of_rare_groups,
     warn_of_rare_mistakes,
+    warn_of_rare_routing,
 )
 from moetheory.simulation.runs.assembly import by_model
 from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
@@ -91,14 +94,17 @@ def simulate(
 
     Without ``samples``: draws data from the model, applies the population-optimal predictor and
     averages the squared errors :math:`(f(\bar x) - y)^2`. A replicate is one fresh test sample.
-    Where a gate routes by the input (strict blocks) it averages instead, over noisy inputs, the
+    Where a gate routes by the input it averages instead, over noisy inputs, the
     risk given the squares of their coordinates; with `Learned` a replicate is one training set
-    of the router and 32 such inputs, or K if there are more groups. Groups are strata: each gets
+    of the router and 32 such inputs, or 2 K if that is more. Groups are strata: each gets
     two inputs at least, the rest in proportion to :math:`p_g` times the standard deviation of
-    its squared errors in theory, so that a rare group that carries the risk is not missed. With
-    ``under``, and for experts that serve several groups or have a shared one beside them, it
-    averages squared errors for all gates: every input that is drawn meets the perturbation before
-    it is routed.
+    its squared errors in theory, so that a rare group that carries the risk is not missed. A third
+    of the noisy inputs are such as a gate is likely to confuse, and count less, so that errors of
+    routing are not missed, however rare. Of
+    ``under``, other noise and interference that are normal change the squares that are drawn,
+    and not the gate. With the rest of it, and for experts that serve several groups or have a
+    shared one beside them, it averages squared errors for all gates: every input that is drawn
+    meets the perturbation before it is routed.
 
     With ``samples``: averages the true risks of estimators fitted on training sets. A replicate
     is one training set. Dense is fitted on all n samples,
@@ -121,6 +127,15 @@ def simulate(
     :math:`\hat\beta_g` what an input of group g meets: :math:`\hat\beta`, or its expert on the
     blocks of this expert and zero, or w, off them; with ``under`` the one that it becomes there
     (docs/theory.md §7).
+
+    Where a gate routes by the input, this sum is not the risk. Test inputs are then drawn for each
+    training set: 32 of them, or one for each group ("data") or two ("identity") if that is more.
+    By "data" the value is the mean of their losses. By "identity" it is the sum above, that of
+    oracle routing, for coefficients that were drawn from their law, plus what the gate adds to it
+    given the squares of the inputs. With `Learned` a replicate also draws the samples of the
+    router, and "identity" has the mean over the experts' coefficients in closed form.
+    With ``retrained`` the gate sorts the training inputs, whose groups are not known, and each
+    expert is fitted on what it is sent; there is "data" alone.
 
     With ``loss="sign"`` the estimate is the probability that the prediction has not the sign of
     the label: signs are compared on fresh test samples, a prediction of zero counts one half, and
@@ -145,13 +160,16 @@ def simulate(
     method : {"population", "identity", "law", "statistics", "data"}, optional
         None: the cheapest way for each. Without ``samples``: losses on test samples
         ("population") or risks given the squares ("identity": squared errors, one expert a
-        group), for all estimators. With ``samples``: "law": experts without ridge, one a group,
+        group), for all estimators. With ``samples``: "identity": gates that route by the input,
+        with one expert a group, squared errors, and normal noise at test time; beside them oracle
+        routing, with the same coefficients. "law": experts without ridge, one a group,
         their coefficients drawn from their law, about 1 number a coordinate.
         "statistics": rows that have the normal equations of the training set in law, at most
         2 d for dense (strict blocks without interference) and :math:`s_g` for an expert; an
         expert that serves several groups is dense on these. "data": every sample, which is what
         all estimators then share, so that their differences are paired. With a shared expert, and
-        for experts of several groups with drawn counts or confusion, there is "data" alone.
+        for experts of several groups with drawn counts or confusion, there is "data" alone; and
+        for gates that route by the input wherever "identity" is not known.
     replicates : int, optional
         From 2 to 10¹⁵, and of test samples or inputs 2 for each group; if not given 1000
         training sets or 100 000 test samples or inputs.
@@ -190,12 +208,11 @@ def simulate(
     ValueError
         An argument is none of the above; ``samples`` is negative, fractional or zero in total;
         ``counts="multinomial"`` without ``samples`` or with the samples of each group;
-        ``method`` does not apply; a gate that routes by the input with ``samples``, leakage or
-        too few samples to learn from; ``under`` with confusion or a radius and such a gate, with
-        `Learned` or with "identity"; `Learned` and experts that serve several groups or a shared
-        one; an assignment of another number of groups; signs of labels that do not vary;
-        ``target_sem`` with infinite variance; ``memory`` too small
-        for a chunk; ``checkpoint`` damaged or of another run.
+        ``method`` does not apply; a gate that has too few samples to learn from; ``under`` with
+        confusion or a radius and a gate that routes by the input; `Learned` and experts that
+        serve several groups or a shared one; an assignment of another number of groups; signs of
+        labels that do not vary; ``target_sem`` with infinite variance; ``memory`` too small for a
+        chunk; ``checkpoint`` damaged or of another run.
     NoClosedForm
         ``samples``, and ``under`` with a radius and errors that are not normal: erasure, or
         noise of another law. With ``loss="sign"`` also each of these by itself.
@@ -216,20 +233,21 @@ def simulate(
     RareGroupWarning
         What carries a risk is rarer than what was drawn, and ``sem`` cannot be trusted: a group
         that few of the training sets with multinomial counts have samples of, or few lack; a
-        confusion or an erasure that is rare and dear; or a gate that errs on hardly any of the
-        inputs, or differs from the soft one there (`risk` is then the answer). Of signs: fewer
-        than ten were wrong, or right.
+        confusion or an erasure that is rare and dear; or, on data, a gate that errs on hardly
+        any of the inputs. Of signs: fewer than ten were wrong, or right.
 
     Notes
     -----
     Estimators share their draws with "population", "identity" (those of a learned router its
-    own) and "data". Otherwise those that are dense share theirs, and so do the experts, and
-    mixtures with the same assignment; `Estimates.paired` tells.
+    own) and "data". Otherwise those that are dense share theirs, and so do the experts, mixtures
+    with the same assignment, and those with gates that route by the input; `Estimates.paired`
+    tells.
 
     Work is cut into chunks whose size depends on the model, the estimators, ``samples`` and the
     version of this package alone; chunk i is seeded by
     ``SeedSequence(entropy, spawn_key=(i,))``, of experts in a route of their own by
-    ``spawn_key=(i, 1)``, with an assignment by ``spawn_key=(i, 3, *assignment)``; chunks are
+    ``spawn_key=(i, 1)``, with an assignment by ``spawn_key=(i, 3, *assignment)``, of fitted
+    experts behind gates that route by the input by ``spawn_key=(i, 5, ...)``; chunks are
     merged in order of i. BLAS is held to one thread. So the result has the same bits for any
     memory, executor and number of workers.
 
@@ -238,7 +256,7 @@ def simulate(
 
     Examples
     --------
-    >>> from moetheory import Dense, MoE, even_confusion, risk
+    >>> from moetheory import Dense, MoE, Soft, even_confusion, risk
     >>> model = BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
     >>> estimate = simulate(MoE(), model, replicates=20_000, rng=0)
     >>> abs(estimate.z(risk(MoE(), model))) < 5
@@ -260,6 +278,12 @@ def simulate(
     >>> theory = risk(MoE(), model, samples=40, under=under)
     >>> f"{theory.value:.3f}", abs(worse.z(theory)) < 5
     ('0.555', True)
+
+    The same experts behind a gate that sees the noisy input alone:
+
+    >>> gated = simulate(MoE(gate=Soft()), model, samples=40, rng=0)
+    >>> gated.method, abs(gated.z(risk(MoE(gate=Soft()), model, samples=40))) < 5
+    ('identity', True)
 
     Fewer experts than groups, and the signs of their predictions:
 
@@ -284,7 +308,7 @@ def simulate(
         part=part,
     )
     under = checked_under(under, estimators, models[0], samples, loss=loss)
-    sizes = checked_samples(samples, counts, method, estimators, models[0])
+    sizes = checked_samples(samples, counts, method, models[0])
     heavy = heavy_tails(estimators, models, sizes, counts, under, loss)
     infinite = infinite_variances(heavy)
     plan = families(estimators, models, sizes, counts, method, under, loss)
@@ -292,8 +316,11 @@ def simulate(
     kept = (length or 0) * len(heavy) if any(infinite) else 0  # for medians
     in_flight = max_chunks_in_flight(plan, options.memory, kept)
     warn_of_heavy_tails(heavy, estimators, options.target_sem, length)
-    if sizes is None and loss == "squared":
-        warn_of_heavy_noise(under, options.replicates)
+    # a training set tests its fits on several inputs, where a gate routes by them
+    inputs = 1 if sizes is None else inputs_of_router(models[0])
+    if loss == "squared" and (sizes is None or any(map(routes_by_input, estimators))):
+        given = options.replicates
+        warn_of_heavy_noise(under, None if given is None else given * inputs)
     estimates = run_campaign(
         "simulate",
         plan,
@@ -305,6 +332,8 @@ def simulate(
     )
     if sizes is not None:
         warn_of_rare_groups(estimates, models, sizes, counts)
+        if loss == "squared":
+            warn_of_rare_routing(estimates, estimators, models, under, inputs)
     elif loss == "sign":
         warn_of_rare_mistakes(estimates, estimators, len(models))
     else:
@@ -340,7 +369,16 @@ def fitted_risks(
     """
     models = (checked_model(model),)
     estimators = [simplest(each, model) for each in checked_estimators(estimators)]
-    sizes = checked_training_samples(samples, counts, method, estimators, model)
+    sizes = checked_training_samples(samples, counts, method, model)
+    if method == "identity":
+        raise ArgumentError(Mention("method", method), "does not give the risk of each fit")
+    for each in estimators:
+        if routes_by_input(each):
+            raise ArgumentError(
+                "estimator",
+                "must have Oracle routing, with which each fit has a risk in closed form, got ",
+                each,
+            )
     under = checked_under(under, estimators, model, samples)
     total, entropy = checked_replicates(replicates, minimum=1), entropy_of(rng)
     risks = np.empty((len(estimators), total, model.experts))

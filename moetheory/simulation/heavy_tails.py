@@ -63,7 +63,8 @@ def heavy_tail(
     The tail is heavy without ridge and with label noise left to fit, if some
     :math:`|n_g-s_g| \le 5` (dense: :math:`|n-d| \le 5`), counting coordinates that vary; with
     multinomial counts, if the variance is infinite with a probability above 1e-9. An expert
-    counts if any input reaches it, also by the confusion of ``under``. Beside a shared expert, some
+    counts if any input reaches it, also by the confusion of ``under``. Retrained experts count as
+    those of groups whose counts are drawn. Beside a shared expert, some
     tails are called heavy that may not be: with multinomial counts, and where coordinates have no
     noise.
 
@@ -85,6 +86,8 @@ def heavy_tail(
     if under is not None:
         reached = under.taken(reached)
     if one_each(estimator):
+        # how many inputs a router sends to an expert is drawn, about as often as groups are
+        counts = "multinomial" if estimator.retrained else counts
         return _expert_tail(regressions, model, counts, reached)
     if estimator.shared:
         return _joint_tail(estimator, regressions, model, counts, reached)

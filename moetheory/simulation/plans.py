@@ -14,15 +14,15 @@ from moetheory.problem.estimators import (
     Estimator,
     MoE,
     one_each,
-    require_strict,
     resolved_gate,
     routes_by_input,
 )
 from moetheory.problem.gates import Learned, MomentKind
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
-from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.perturbation import Perturbation, changes_variances_alone
 from moetheory.problem.sample_counts import Counts
+from moetheory.simulation.gate_plans import fitted_gate_families
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.composed import ComposedRoute, ExpertPart
 from moetheory.simulation.methods.data import DataRoute
@@ -32,6 +32,7 @@ from moetheory.simulation.methods.descent_fits import (
     DescentRoute,
     ExpertDescentRoute,
 )
+from moetheory.simulation.methods.gated_data import GatedDataRoute
 from moetheory.simulation.methods.identity import IdentityRoute
 from moetheory.simulation.methods.law import LawRoute
 from moetheory.simulation.methods.learned_routers import LearnedRoute
@@ -61,8 +62,22 @@ def families(
         trained = route(models, chosen, samples, counts, under, loss)
         return Family(name, tuple(members), trained, salt)
 
+    gates = [each for each in estimators if routes_by_input(each)]
+    for each in gates:
+        _require_learnable(each, models[0])
     if method == "data":
-        return [family("all", list(range(len(estimators))), DataRoute)]
+        return [family("all", list(range(len(estimators))), GatedDataRoute if gates else DataRoute)]
+    by_gates = fitted_gate_families(estimators, models, samples, counts, method, under, loss)
+    if method == "identity":
+        return by_gates
+    if gates and method is not None:
+        raise ArgumentError(
+            Mention("method", method),
+            "is known for Dense and for oracle routing only, got ",
+            gates[0],
+            "; leave out ",
+            Mention("method"),
+        )
     routed, dense = separated(estimators, models[0])
     by_assignment, drawn = _assigned(estimators, counts, under)
     no_law = [i for i in range(len(estimators)) if i not in routed]
@@ -103,12 +118,12 @@ def families(
         result.append(Family(f"assignment {number}", tuple(members), composed, (3, *assignment)))
     if drawn:
         result.append(family("data", drawn, DataRoute, 4))
-    return result
+    return result + by_gates
 
 
 def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:
     """Indices of the estimators that are simulated as experts, one a group, and as dense."""
-    plain = [i for i, each in enumerate(estimators) if one_each(each)]
+    plain = [i for i, each in enumerate(estimators) if one_each(each) and not routes_by_input(each)]
     # with a single expert dense and mixture are the same regression
     routed = [i for i in plain if isinstance(estimators[i], MoE) or model.experts == 1]
     return routed, [i for i in plain if i not in routed]
@@ -125,7 +140,7 @@ def _assigned(
     drawn = []
     confused = under is not None and under.confusion is not None
     for i, each in enumerate(estimators):
-        if isinstance(each, MoE) and not one_each(each):
+        if isinstance(each, MoE) and not one_each(each) and not routes_by_input(each):
             if each.assignment is None or each.shared or confused or counts != "fixed":
                 drawn.append(i)
             else:
@@ -173,32 +188,32 @@ def _population_families(
             Mention("method"),
         )
     needs_weights = method == "identity" or any(map(routes_by_input, estimators))
-    if needs_weights:
-        require_strict(models[0])
     learned: dict[Learned, list[int]] = {}
     for i, estimator in enumerate(estimators):
         if isinstance(estimator, MoE):
             gate = resolved_gate(estimator, models[0])
             if isinstance(gate, Learned):
-                if not one_each(estimator):
-                    raise ArgumentError(
-                        "estimator",
-                        "must have one expert a group, and no shared expert, with a gate that "
-                        "learns, got ",
-                        estimator,
-                    )
+                _require_learnable(estimator, models[0])
                 learned.setdefault(gate, []).append(i)
-    if under is not None and method == "identity":
+    by_squares = under is None or changes_variances_alone(under)
+    if not by_squares and method == "identity":
         raise ArgumentError(
             Mention("method", "identity"),
-            "holds for inputs as they are in training, got ",
+            "is known for test noise that is normal, and nothing else, got ",
             under,
             "; leave out ",
             Mention("method"),
         )
-    if method == "population" or under is not None or not needs_weights:
+    if learned and loss == "sign" and not models[0].strict:
+        raise ArgumentError(
+            Mention("loss", loss),
+            f"is known for {next(iter(learned))!r} with strict blocks, ",
+            Mention("leakage_variances", 0),
+            ", got leakage",
+        )
+    if method == "population" or not by_squares or not needs_weights:
         if learned:
-            other = Mention("method", method) if under is None else under
+            other = Mention("method", method) if by_squares else under
             raise ArgumentError(
                 "estimator",
                 "must not learn its gate, which is simulated with ",
@@ -213,15 +228,27 @@ def _population_families(
     if rest := tuple(i for i in range(len(estimators)) if i not in learned_members):
         by_weights = loss == "squared" and not assigned
         route = IdentityRoute if by_weights else PopulationRoute
-        given = route(models, tuple(estimators[i] for i in rest), loss=loss)
+        given = route(models, tuple(estimators[i] for i in rest), under, loss)
         result.append(Family("all", rest, given, ()))
     for gate, members in learned.items():
-        router = LearnedRoute(models, tuple(estimators[i] for i in members), gate, loss)
+        router = LearnedRoute(models, tuple(estimators[i] for i in members), gate, loss, under)
         # the salt depends on the gate alone, so that other estimators do not change its draws
         assert gate.samples is not None
         salt = (2, gate.samples, get_args(MomentKind).index(gate.moments))
         result.append(Family(gate.label, tuple(members), router, salt))
     return result
+
+
+def _require_learnable(estimator: Estimator, model: BlockModel) -> None:
+    """Refuse a gate that learns beside experts of several groups, or a shared one."""
+    if not isinstance(estimator, MoE) or one_each(estimator):
+        return
+    if isinstance(resolved_gate(estimator, model), Learned):
+        raise ArgumentError(
+            "estimator",
+            "must have one expert a group, and no shared expert, with a gate that learns, got ",
+            estimator,
+        )
 
 
 def descent_families(

@@ -1,8 +1,9 @@
 r"""Groups and routing errors that are rarer than the draws, so that a sem cannot be trusted.
 
-A rare group is no rare event where groups are strata (``methods/strata.py``). It is one where a
-training set draws its own counts. Confusion that sends few of the drawn inputs astray, erasures
-of few coordinates, and a gate that errs on few inputs are others.
+A rare group is no rare event where groups are strata (``methods/strata.py``), nor an error of a
+gate where inputs that it may confuse are drawn on purpose (``methods/confusable_inputs.py``). A
+group is one where a training set draws its own counts. Confusion that sends few of the drawn inputs
+astray, erasures of few coordinates, and a gate that errs on few test samples are others.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
 from moetheory.results.estimates import Estimates
-from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
+from moetheory.simulation.methods.block_energies import SquaredInputModel
+from moetheory.simulation.methods.squares_layout import SquaresLayout
 from moetheory.simulation.methods.strata import error_deviations, group_shares, roomy_inputs
 
 ENOUGH = 30  # draws of an event, from which a spread can be seen
@@ -101,7 +103,9 @@ def warn_of_rare_errors(
             found[f"hardly any of the inputs are of the groups that carry the risk of {name}"] = (
                 None
             )
-        if routes_by_input(estimator) and _gate_errs_unseen(estimates, place, estimator, model):
+        if routes_by_input(estimator) and _gate_errs_unseen(
+            estimates, place, estimator, model, under
+        ):
             found[f"{name} errs on hardly any of the inputs that were drawn"] = None
         if under is None:
             continue
@@ -114,10 +118,28 @@ def warn_of_rare_errors(
                     "hardly any of the inputs that were drawn are taken for the group that would "
                     f"cost {name} most"
                 ] = None
-    for soft, other in _gates_beside_soft(estimators) if under is None else ():
+    best_known = under is None and models[0].strict
+    for soft, other in _gates_beside_soft(estimators) if best_known else ():
         if _difference_unseen(estimates, soft, other, len(estimators)):
             names = estimators[other].label, estimators[soft].label
             found[f"{names[0]} and {names[1]} differ on hardly any of the inputs drawn"] = None
+    for message in found:
+        _warn(message)
+
+
+def warn_of_rare_routing(
+    estimates: Estimates,
+    estimators: Sequence[Estimator],
+    models: Sequence[BlockModel],
+    under: Perturbation | None,
+    inputs: int,
+) -> None:
+    """Warn of gates that err on hardly any of the ``inputs`` that test each fit on data."""
+    found: dict[str, None] = {}
+    for place, (model, estimator) in enumerate(itertools.product(models, estimators)):
+        on_data = routes_by_input(estimator) and estimates.methods[place] == "data"
+        if on_data and _gate_errs_unseen(estimates, place, estimator, model, under, inputs):
+            found[f"{estimator.label} errs on hardly any of the inputs that were drawn"] = None
     for message in found:
         _warn(message)
 
@@ -166,37 +188,55 @@ def _routing_costs(model: BlockModel) -> FloatArray:
     .. math:: \theta^2(\lambda+n) + \theta^2(n+\kappa) \le b^2\lambda + \theta^2\kappa .
     """
     costs = _signal_powers(model)
-    if model.interferes:
+    if model.interferes or not model.strict:
         theta = unchecked_optimal_coefficients(MoE(), model)
-        costs = costs + theta**2 * model.interference_variances
+        costs = costs + theta**2 * (model.interference_variances + model.leakage_variances)
     return costs
 
 
 def _gate_errs_unseen(
-    estimates: Estimates, place: int, estimator: Estimator, model: BlockModel
+    estimates: Estimates,
+    place: int,
+    estimator: Estimator,
+    model: BlockModel,
+    under: Perturbation | None,
+    inputs: int = 1,
 ) -> bool:
-    """Whether what a gate loses comes from a few of the inputs, and more may be unseen."""
+    """Whether what a gate loses comes from a few of the inputs, and more may be unseen.
+
+    A replicate has so many ``inputs``.
+
+    With "identity" inputs that it may confuse are drawn on purpose; a few carry the loss only where
+    there are few, or groups differ by orders of magnitude.
+    """
     costs = block_sums(_routing_costs(model), model.block_of)
     sem, mean = _sem(estimates, place), float(estimates.means[place])
     experts = experts_of(estimator, model)
     bound = routing_error_bound(model, costs, experts)
-    if bound <= NEVER * mean:
+    if under is None and bound <= NEVER * mean:
         return False
     replicates = float(estimates.replicates[place])
     if estimates.methods[place] == "identity":
-        known = SquaredInputModel(model, SquaresLayout.of(model)).oracle_risks
+        if not model.strict:  # what leaks is a gain to some gates: their losses may cancel
+            return False
+        known = SquaredInputModel(model, SquaresLayout.of(model), under).oracle_risks
         return few_carry(mean - float(model.group_probabilities @ known), sem, replicates)
-    events = replicates * routing_error_bound(model, 0.5, experts)
-    return events < min(ENOUGH, replicates * SCARCE) and bound > NEGLIGIBLE * sem
+    drawn = replicates * inputs
+    events = drawn * routing_error_bound(model, 0.5, experts)
+    return events < min(ENOUGH, drawn * SCARCE) and bound > NEGLIGIBLE * sem
 
 
 def _gates_beside_soft(estimators: Sequence[Estimator]) -> Iterator[tuple[int, int]]:
     """Places of the soft gate and of each other gate, which loses no less on any input."""
-    gates = [(i, each) for i, each in enumerate(estimators) if routes_by_input(each)]
+    gates = [
+        (i, each.gate)
+        for i, each in enumerate(estimators)
+        if isinstance(each, MoE) and routes_by_input(each)
+        if each.ridge == 0.0 and not each.retrained
+    ]
     for i, soft in gates:
         for j, other in gates:
-            best = isinstance(soft, MoE) and soft.gate == Soft() and soft.ridge == 0.0
-            if best and isinstance(other, MoE) and other.gate != Soft() and other.ridge == 0.0:
+            if soft == Soft() and other != Soft():
                 yield i, j
 
 

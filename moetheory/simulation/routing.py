@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,20 +17,24 @@ from moetheory.common.frozen import Frozen
 from moetheory.common.seeding import RNG, entropy_of, stream
 from moetheory.common.validation import count
 from moetheory.predictors.routing_bounds import routing_error_bound
-from moetheory.problem.estimators import require_strict
 from moetheory.problem.gates import Gate, Hard, Learned, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.estimates import Estimate
-from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
-from moetheory.simulation.methods.learned_routers import inputs_of_router, routed_inputs
+from moetheory.simulation.methods.block_energies import SquaredInputModel
+from moetheory.simulation.methods.drawn_inputs import CONFUSABLE, InputStrata
+from moetheory.simulation.methods.learned_routers import (
+    inputs_of_router,
+    routed_inputs,
+    router_strata,
+)
 from moetheory.simulation.methods.route import require_enough
 from moetheory.simulation.methods.router_fits import Router
+from moetheory.simulation.methods.squares_layout import SquaresLayout
 from moetheory.simulation.methods.strata import (
     even_parts,
     fewest_inputs,
     roomy_inputs,
-    sampling_frequencies,
     strata,
 )
 from moetheory.simulation.methods.tally import Tally
@@ -80,7 +84,7 @@ def simulate_routing(
     inputs: int = 1000,
     rng: RNG = None,
 ) -> RoutingEstimate:
-    r"""Monte Carlo estimate of the routing of a gate that picks one expert (strict blocks).
+    r"""Monte Carlo estimate of the routing of a gate that picks one expert.
 
     Given an input, its group has posterior weights w, so that expert c is wrong with
     probability :math:`1-w_c`. This probability is averaged instead of errors:
@@ -88,17 +92,14 @@ def simulate_routing(
     .. math:: P(\text{wrong}) = E(1-w_c),\qquad P(j \mid g) = E(w_g 1_{c=j})/p_g,\qquad
               \text{excess} = E(\max_j w_j - w_c) \ge 0 .
 
-    Groups are strata: rare ones get as many inputs as a K-th of all, or nearly, and every input
-    counts by how often it occurs.
-
-    Where errors are rarer than the inputs that are drawn none of those that matter is among
-    them, and the sem is far too small: there `routing_matrix` is the answer.
+    A third of the inputs are such as the gate is likely to confuse, so that errors are seen however
+    rare they are. Of the others groups are strata: rare ones get as many inputs as a K-th, or
+    nearly. Every input counts by how often it occurs.
 
     Parameters
     ----------
     gate : Hard, TopK(1) or Learned
     model : BlockModel
-        With strict blocks.
     replicates : int, optional
         At least 2; 100 000 inputs unless told, or 200 training sets of `Learned`.
     inputs : int
@@ -109,13 +110,14 @@ def simulate_routing(
     Warns
     -----
     RareGroupWarning
-        Errors are rarer than the inputs.
+        Few of the inputs carry the misrouting, although they were drawn for it: models with
+        groups that differ by orders of magnitude, few inputs.
 
     Raises
     ------
     ValueError
-        The gate does not pick one expert by the input; the model has leakage, or the router too
-        few samples to learn from; a number is none.
+        The gate does not pick one expert by the input; the router has too few samples to learn
+        from; a number is none.
 
     Notes
     -----
@@ -136,7 +138,6 @@ def simulate_routing(
             "gate",
             f"must pick one expert by the input: Hard(), TopK(1) or Learned(...), got {gate!r}",
         )
-    require_strict(model)
     learned = isinstance(gate, Learned)
     default = TRAINING_SETS if learned else max(INPUTS, roomy_inputs(model))
     total = checked_replicates(default if replicates is None else replicates)
@@ -210,19 +211,19 @@ class _InputChunks:
     def input_model(self) -> SquaredInputModel:
         return SquaredInputModel(self.model, SquaresLayout.of(self.model))
 
+    @cached
+    def strata(self) -> InputStrata:
+        shares = _even_shares(self.model.group_probabilities)
+        return InputStrata((self.input_model,), shares, CONFUSABLE)
+
     @property
     def size(self) -> int:
         return max(CHUNK // self.input_model.squares.units, roomy_inputs(self.model))
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        p = self.model.group_probabilities
-        counts = kernels.stratum_counts(replicates, _even_shares(p))
-        groups = strata(counts)
-        draws = self.input_model.squares.draw(rng, replicates)
-        group = kernels.posterior(
-            self.input_model.scores(self.input_model.input_squares(draws, groups, keep_draws=False))
-        )
-        weights = 1.0 / group.mean_of(sampling_frequencies(counts, p))
+        counts = self.strata.counts(replicates)
+        (inputs,) = self.strata.draw(rng, strata(counts), counts)
+        group, weights = inputs.gate, inputs.weights
         values = np.stack([group.rest * weights, np.zeros(replicates)])
         sums = _RoutingSums.of(group.top, group, values[1], weights)
         return _Chunk(values, Tally.of_strata(values, counts, counts / replicates), sums)
@@ -235,22 +236,21 @@ class _RouterChunks:
     model: BlockModel
     router: Router
     inputs: int
-    input_models: list[SquaredInputModel] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "input_models", [SquaredInputModel(self.model, SquaresLayout.of(self.model))]
-        )
+    @cached
+    def strata(self) -> InputStrata:
+        return router_strata((self.model,), _even_shares(self.model.group_probabilities))
 
     @property
     def size(self) -> int:
-        return self.router.batch(inputs_of_router(self.model, self.inputs))
+        return self.router.batch(self._each)
+
+    @property
+    def _each(self) -> int:
+        return inputs_of_router(self.model, self.inputs)
 
     def chunk(self, rng: np.random.Generator, replicates: int) -> _Chunk:
-        shares = _even_shares(self.model.group_probabilities)
-        (found,) = routed_inputs(
-            rng, self.router, self.input_models, replicates, shares, self.inputs
-        )
+        (found,) = routed_inputs(rng, self.router, self.strata, replicates, self._each)
         excess = found.highest_posterior - found.group.largest
         sums = _RoutingSums.of(found.chosen, found.group, excess, found.weights)
         values = np.stack([found.group.rest, excess]) * found.weights

@@ -49,9 +49,9 @@ def closed_form_if_known(
 ) -> Risk | Misclassification | None:
     """The `closed_form`; None if there is no formula.
 
-    >>> from moetheory import MoE, TopK
+    >>> from moetheory import MoE, Soft
     >>> model = BlockModel.isotropic(8, 4, 1.0)
-    >>> closed_form_if_known(MoE(gate=TopK(2)), model, None, None, "squared") is None
+    >>> closed_form_if_known(MoE(gate=Soft(0.5)), model, None, None, "squared") is None
     True
     """
     try:

@@ -12,14 +12,7 @@ from numpy.typing import ArrayLike
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
 from moetheory.common.validation import number, shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
-from moetheory.problem.estimators import (
-    Estimator,
-    MoE,
-    require_strict,
-    resolved_gate,
-    routes_by_input,
-    simplest,
-)
+from moetheory.problem.estimators import Estimator, MoE, resolved_gate
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.theory.order_changes import AMPLITUDES
@@ -81,8 +74,6 @@ def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint
                     resolved_gate(estimator, point.model)
                 if point.under is not None:
                     require_defined_perturbation(point.under, estimator, point.model)
-                if point.samples is None and routes_by_input(simplest(estimator, point.model)):
-                    require_strict(point.model)
 
 
 def _point(

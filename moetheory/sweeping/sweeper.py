@@ -90,7 +90,7 @@ def sweep(
     replicates : int, optional
         Simulate too: with this many training sets for each value, or test samples where there
         are infinitely many training samples. Risks without a formula are then NaN in theory
-        (gates other than `Hard` and `Soft`, all such gates under a perturbation), but simulated.
+        (a gate that learns; erasure with a gate that reads the input), but simulated.
     rng : int, SeedSequence, Generator or None
     progress : callable or bool, optional
         Called as ``progress(done, total)`` in replicates. True: a line on stderr.
@@ -106,7 +106,7 @@ def sweep(
     ------
     ValueError
         An argument is none of the above, or at one of the values an estimator is not defined:
-        a gate that routes by the input where the model leaks or inputs are misrouted, `TopK`
+        a gate that routes by the input where inputs are misrouted or shifted, `TopK`
         with more experts than there are, an assignment of another number of groups, misrouting
         with one expert; the message says at which.
     NoClosedForm
@@ -131,6 +131,13 @@ def sweep(
     >>> result = sweep(model, "noise_variance", [0.1, 1, 10], [Dense(), MoE(gate=Hard())])
     >>> result["dense"].tolist(), result["moe(hard)"].tolist()
     ([0.0909, 0.5, 0.9091], [0.0485, 0.4253, 0.9602])
+
+    Fitted on 40 samples, in a test that may be louder:
+
+    >>> pair = [Dense(), MoE(gate=Hard())]
+    >>> result = sweep(model, "test_noise_variance", [1, 4], pair, samples=40)
+    >>> result["dense"].tolist(), result["moe(hard)"].tolist()
+    ([0.6326, 1.5715], [0.5175, 1.6746])
 
     Both lose in proportion to the coordinates that are dropped, experts in proportion to the
     inputs that go to a wrong one:

@@ -14,6 +14,7 @@ from moetheory.theory.perturbation_crossovers import sharp_snr_condition
 from moetheory.theory.rates import excess_rate
 from moetheory.theory.risk_distributions import RiskDistribution
 from moetheory.theory.risks import gap, mmse, moe_bound, risk
+from moetheory.theory.routed_law import law_ends
 from moetheory.theory.second_moments import CovarianceRisks, covariance_risks
 from moetheory.theory.spiked_spectra import SpikedSpectrum, spiked_spectrum
 from moetheory.theory.tuning import BestExperts, OptimalRidge, best_experts, optimal_ridge
@@ -34,6 +35,7 @@ __all__ = [
     "excess_rate",
     "gap",
     "high_probability_bound",
+    "law_ends",
     "misclassification",
     "misrouting_bound",
     "mmse",

@@ -9,17 +9,24 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, block_sums
 from moetheory.common.errors import Call, Mention, NoClosedForm
-from moetheory.formulas import hard_gate, population, soft_gate
+from moetheory.formulas import hard_gate, population, soft_gate, top_k_gate
+from moetheory.formulas.block_evidence import GateLosses as ClassLosses
 from moetheory.predictors.expert_moments import ExpertMoments
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.gate_forms import GateForms, model_at_test
 from moetheory.predictors.group_classes import GroupClasses
 from moetheory.predictors.optimal import formula_arguments, unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE, one_each, require_simulated_gate
-from moetheory.problem.gates import Gate, Hard, Oracle, Soft, checked_gate, resolved
+from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.risks import Risk, RoutingMatrix
+
+
+MOST_ERROR = 1e-4  # relative, of a risk that is still an answer
+
+
+MOST_KINDS = 16  # of blocks, for the k best of them: more would take minutes
 
 
 class GateLosses(NamedTuple):
@@ -46,6 +53,14 @@ def gated_risk(
     p, omega = model.group_probabilities, model.label_noise_variance
     added, error = (float(p @ np.where(p > 0.0, each, 0.0)) for each in losses)
     excess = float(known) + added
+    if MOST_ERROR * excess < error < math.inf:
+        raise NoClosedForm(
+            f"the risk is known to within {error / excess:.1g} of it only, in test noise so much "
+            "louder than that of training, got ",
+            under,
+            "; ",
+            _simulation(estimator, samples, under),
+        )
     return Risk(
         value=excess + omega,
         excess=excess,
@@ -65,14 +80,21 @@ def gated_losses(
     NoClosedForm
         It is not known; the message names the simulation.
     """
-    options = f"{', samples=...' * (samples is not None)}{', under=...' * (under is not None)}"
-    simulation = Call(f"simulate({estimator!r}, model{options})")
+    simulation = _simulation(estimator, samples, under)
     _require_known(estimator, model, samples, under, simulation)
     mean, variance = _coefficients(estimator, model, samples, simulation)
     infinite = block_sums(np.isinf(variance) * 1.0, model.block_of) > 0.0
     variance = np.where(np.isinf(variance), 0.0, variance)
     forms = GateForms.of(model_at_test(model, under), mean, variance)
-    return _losses(resolved(estimator.gate, model.experts), model, forms, infinite, simulation)
+    return losses_of_fits(
+        resolved(estimator.gate, model.experts), model, forms, infinite, simulation
+    )
+
+
+def _simulation(estimator: MoE, samples: Any, under: Perturbation | None) -> Call:
+    """The call that helps where there is no formula."""
+    options = f"{', samples=...' * (samples is not None)}{', under=...' * (under is not None)}"
+    return Call(f"simulate({estimator!r}, model{options})")
 
 
 def _require_known(
@@ -114,7 +136,7 @@ def _coefficients(
     return moments.mean, moments.variance
 
 
-def _losses(
+def losses_of_fits(
     gate: Gate, model: BlockModel, forms: GateForms, infinite: Any, simulation: Call
 ) -> GateLosses:
     """The losses of experts and test inputs with these ``forms``, routed by ``gate``.
@@ -124,11 +146,11 @@ def _losses(
     Raises
     ------
     NoClosedForm
-        The gate is not equivalent to `Hard` or `Soft` at temperature 1, or the model has
+        The gate is neither `Hard`, `TopK` nor `Soft` at temperature 1, or the model has
         interference or leakage that is louder than the signal. It names the ``simulation``.
     """
     one_hot = gate == Hard()
-    if not one_hot and gate != Soft():
+    if not (one_hot or gate == Soft() or isinstance(gate, TopK)):
         raise NoClosedForm(f"no formula is known for {gate!r}; ", simulation)
     if not one_hot and not model.strict:
         leakage = Mention("leakage_variances")
@@ -143,15 +165,29 @@ def _losses(
         values = classes.with_silent_expert(classes.per_group(routing.losses.values), routing)
         errors = classes.errors(routing.losses.errors)
     else:
-        found = soft_gate.soft_losses(
-            classes.blocks,
-            classes.counts,
-            float(silent.sum()),
-            signal_free=bool(np.any(classes.has_no_evidence)),
-        )
+        found = _weighed_losses(gate, classes, simulation)
         values, errors = classes.per_group(found.values), classes.errors(found.errors)
     astray = np.where(classes.is_certain, infinite, np.any(infinite & classes.reached(one_hot)))
     return GateLosses(np.where(astray, np.inf, values), np.where(astray, 0.0, errors))
+
+
+def _weighed_losses(gate: Gate, classes: GroupClasses, simulation: Call) -> ClassLosses:
+    """The losses of a gate that weighs several experts, by class of groups."""
+    blocks, counts, silent = classes.blocks, classes.counts, classes.silent_probabilities
+    if not isinstance(gate, TopK) or gate.k >= counts.sum() + len(silent):
+        signal_free = bool(np.any(classes.has_no_evidence))
+        return soft_gate.soft_losses(blocks, counts, float(silent.sum()), signal_free=signal_free)
+    unknown = "no formula is known for ", gate
+    if len(silent):
+        what = " with blocks that give no evidence of their group; "
+        raise NoClosedForm(*unknown, what, simulation)
+    if len(blocks) > MOST_KINDS:
+        what = f" with more than {MOST_KINDS} kinds of blocks, got {len(blocks)}; "
+        raise NoClosedForm(*unknown, what, simulation)
+    try:
+        return top_k_gate.top_k_losses(blocks, counts, gate.k, renormalised=gate.renormalised)
+    except ArithmeticError as error:
+        raise NoClosedForm(*unknown, f" here: {error}; ", simulation) from None
 
 
 def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
@@ -166,7 +202,6 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     ----------
     gate : Oracle, Hard, or an equivalent gate: TopK(1), Learned()
     model : BlockModel
-        It must have strict blocks.
 
     Returns
     -------
@@ -177,10 +212,8 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
     Raises
     ------
     NoClosedForm
-        The gate is another one, or the model has interference that is louder than the signal;
-        `simulate_routing` simulates gates that pick one expert.
-    ValueError
-        The model leaks.
+        The gate is another one, or the model has interference or leakage that is louder than the
+        signal; `simulate_routing` simulates gates that pick one expert.
 
     Notes
     -----

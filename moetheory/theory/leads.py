@@ -13,6 +13,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import gaps, population
 from moetheory.formulas import misrouting_slopes as slopes
 from moetheory.predictors.optimal import formula_arguments
+from moetheory.problem import limits
 from moetheory.problem.estimators import Dense, Estimator, MoE, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.theory.gate_risks import gated_losses
@@ -22,6 +23,7 @@ Formula = Callable[..., FloatArray]
 
 ROUNDING = 1e-14  # relative, of what a lead is the sum of
 PER_DECADE = 4  # values compared on a grid before roots are found
+LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least and the largest variance of a model
 
 
 class Order(NamedTuple):
@@ -35,13 +37,18 @@ class Order(NamedTuple):
     changes: Iterator[float]
 
 
+def reads_input(estimator: Estimator, model: BlockModel) -> bool:
+    """Whether ``estimator`` has a gate that chooses among experts by the noisy input."""
+    return routes_by_input(estimator) and model.experts > 1
+
+
 def lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
     """The lead of ``b`` over ``a``, the difference of risks, at infinitely many samples.
 
     It is 0 where the losses of gates are not known well enough to tell which is better.
     """
     arguments = formula_arguments(model)
-    if not (routes_by_input(a) or routes_by_input(b)):
+    if not (reads_input(a, model) or reads_input(b, model)):
         return oracle_lead(a, b, arguments)
     between_kinds = isinstance(a, Dense) - isinstance(b, Dense)
     best = between_kinds * float(population.gap(*arguments))
@@ -53,7 +60,7 @@ def lead(a: Estimator, b: Estimator, model: BlockModel) -> float:
 
 def _excess_over_best(estimator: Estimator, model: BlockModel) -> tuple[float, float]:
     """The excess over the best of its kind, without ridge and routed by the oracle; its error."""
-    if isinstance(estimator, Dense) or not routes_by_input(estimator):
+    if isinstance(estimator, Dense) or not reads_input(estimator, model):
         best = Dense() if isinstance(estimator, Dense) else MoE()
         return oracle_lead(estimator, best, formula_arguments(model)), 0.0
     losses = gated_losses(estimator, model)
@@ -138,6 +145,17 @@ def _difference(
     if isinstance(a, Dense):
         return float(between(*arguments, *ridges, *more))
     return -float(between(*arguments, *reversed(ridges), *more))
+
+
+def noise_grid(model: BlockModel, least: float, most: float) -> list[float]:
+    """Noise variances that are compared, from far below ``least`` to far above ``most``."""
+    lowest, highest = limits.noise_limits(
+        model.block_of, model.signal_variances, model.leakage_variances
+    )
+    low, high = max(LEAST_NOISE * least, lowest), min(MOST_NOISE * most, highest)
+    steps = math.ceil(PER_DECADE * math.log10(high / low)) + 1
+    grid: list[float] = np.geomspace(low, high, steps).clip(low, high).tolist()
+    return grid
 
 
 def linear_order(value: float, slope: float, most: float = math.inf) -> Order:

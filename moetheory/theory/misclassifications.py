@@ -92,7 +92,7 @@ def _require_normal_predictions(
     more = "" if under is None else ", under=..."
     call = Call(f'simulate({estimator!r}, model{more}, loss="sign")')
     if routes_by_input(estimator):
-        require_simulated_gate(estimator, model)
+        require_simulated_gate(estimator, model, signs=True)
         raise NoClosedForm(
             "the misclassification is known for dense and for oracle routing only, got ",
             estimator,

@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from moetheory.common.errors import ArgumentError, Call, Mention
 from moetheory.common.validation import choice
-from moetheory.problem import limits
 from moetheory.problem.estimators import (
     Estimator,
+    MoE,
     checked_estimator,
     require_one_each,
     require_oracle,
+    routes_by_input,
     simplest,
 )
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import checked_drag
-from moetheory.theory import perturbation_crossovers, sample_crossovers
-from moetheory.theory.leads import PER_DECADE, Order, lead, order_on_grid
+from moetheory.theory import gated_crossovers, perturbation_crossovers, sample_crossovers
+from moetheory.theory.leads import Order, lead, noise_grid, order_on_grid, reads_input
 
 AMPLITUDES = ("leakage", "interference", "overlap")
 OVER = (
@@ -32,7 +31,6 @@ OVER = (
     "radius",
     *AMPLITUDES,
 )
-LEAST_NOISE, MOST_NOISE = 1e-6, 1e4  # times the least signal variance and the largest variance
 
 
 def crossover(
@@ -55,7 +53,8 @@ def crossover(
 
     - "noise_variance": :math:`\sigma^2`, one noise variance of all coordinates, in training and
       test;
-    - "test_noise_variance": :math:`\sigma_o^2` at test time alone, where risks are linear:
+    - "test_noise_variance": :math:`\sigma_o^2` at test time alone, where risks are linear, unless
+      a gate reads the input:
 
       .. math:: \sigma_o^{2*} = \sigma^2 + \frac{R_a-R_b}{N_b-N_a}, \qquad
                 N_{\mathrm{dense}} = \sum_m \hat b_m^2, \quad
@@ -76,7 +75,7 @@ def crossover(
     Parameters
     ----------
     a, b : Dense or MoE
-        For "samples" and perturbations, a mixture must be routed by the oracle.
+        For "misrouting", "erasure" and "radius", a mixture must be routed by the oracle.
     model : BlockModel
     over : str
         One of the quantities above.
@@ -90,8 +89,8 @@ def crossover(
     float
         Over samples: 0 if ``b`` is better at every n, ``inf`` if ``b`` is not better at infinitely
         many. Over another quantity: 0 if ``b`` is not better at the start, ``inf`` if ``b`` stays
-        better (over a rate or a probability: up to 1). A tie at the start is decided by what
-        follows.
+        better (over a rate or a probability: up to 1; with a gate that reads the input, as far as
+        `crossovers` compares). A tie at the start is decided by what follows.
 
     Raises
     ------
@@ -99,7 +98,8 @@ def crossover(
         ``over`` is not a quantity of the list above, ``samples`` or ``drag`` are given where they
         mean nothing, or ``b`` becomes better only beyond 10¹⁵ samples.
     NoClosedForm
-        `risk` has no formula for a gate.
+        `risk` has no formula for a gate, or a gate reads the input and ``over`` is "misrouting",
+        "erasure" or "radius".
 
     Notes
     -----
@@ -187,15 +187,26 @@ def crossovers(
       a decade. Without a ridge the lead of ``MoE()`` over ``Dense()`` falls strictly with leakage,
       so that there is only one change, and never falls with interference.
     - "samples": no fitted estimator is better than its population optimum, so once the risk of
-      one is below the optimum of the other, it stays better. Below that n, up to 400 sample sizes
+      one is below the optimum of the other, it stays better. (Experts behind a hard gate may be
+      better than their optimum where they have few samples, but not once all have more than
+      coordinates; the n from which on one stays better is looked for there. Of two mixtures the
+      difference of the risks is bounded, :math:`\sum_j\tau_j(n_j)\,(Y^a_j-Y^b_j)`, docs/theory.md
+      §6.) Below that n, up to 400 sample sizes
       in geometric progression are compared, and the sizes at the thresholds of experts. Largest
       remainders may take the order back and forth: beyond the last change the sizes over which
       all counts grow by two are compared one by one, 400 of them at most. Where both have the
       same optimum none is compared, and the result is empty.
 
+    - Gates that read the input: "test_noise_variance" from 0, and from 10⁻⁶ times the least
+      variance to 10⁴ times the largest one; "overlap" up to that noise; "leakage" and
+      "interference" up to the :math:`\alpha` at which the first coordinate is as loud while its
+      block is inactive as while it is active: 1, or less if the model has both.
+
     Gates that read the input: a lead that is less than the errors of their losses is no lead, so
     that changes are missed, or found with less accuracy, where both estimators are nearly equal
-    (a group of probability 1e-9 leaves the noise of a change 6 digits).
+    (a group of probability 1e-9 leaves the noise of a change 6 digits), or where a loss is not
+    known well (the soft gate in test noise of 50 times that of training and more). Over samples
+    such a lead counts as that at infinitely many.
 
     Source: docs/theory.md §4, §6 and §7.
 
@@ -210,6 +221,14 @@ def crossovers(
     ...     [0.3, 0.3, 3.0, 3.0, 3.0, 3.0], 1.0)
     >>> crossovers(Dense(), MoE(gate=Hard()), model, over="noise_variance")
     (0.0821571, 0.3268306, 18.84181)
+
+    Uncertain routing shrinks predictions, which helps where fits are noisy: with up to 95 samples
+    the soft gate is better than the oracle.
+
+    >>> from moetheory import Soft
+    >>> noisy = BlockModel.isotropic(12, 3, 20.0, signal_energy=12.0)
+    >>> crossovers(MoE(gate=Soft()), MoE(), noisy, over="samples")
+    (95.0,)
 
     Fitted on samples; the experts' risk is infinite where a group has as many as its coordinates.
 
@@ -249,6 +268,11 @@ def _order(
         return sample_crossovers.over_samples(a, b, model)
     if over == "noise_variance":
         return _over_noise_variance(a, b, model)
+    if over in gated_crossovers.QUANTITIES:
+        if reads_input(a, model) or reads_input(b, model):
+            return gated_crossovers.over(over, a, b, model, samples)
+        if model.experts == 1:  # one expert leaves a gate no choice
+            a, b = (MoE(ridge=each.ridge) if routes_by_input(each) else each for each in (a, b))
     # a gate's errors go with the input, so that misrouting and radius are not defined for it
     call = None if over in ("misrouting", "radius") else Call(f'sweep(model, "{over}", ...)')
     for each in (a, b):
@@ -270,12 +294,9 @@ def _over_noise_variance(a: Estimator, b: Estimator, model: BlockModel) -> Order
     signal, leakage = model.signal_variances, model.leakage_variances
     if not signal.any():
         return Order(False, iter([]))  # nothing to predict
-    least, most = limits.noise_limits(model.block_of, signal, leakage)
 
     def lead_at(noise: float) -> float:
         return lead(a, b, model.replace(noise_variance=noise))
 
-    low = max(LEAST_NOISE * float(signal[signal > 0.0].min()), least)
-    high = min(MOST_NOISE * float(max(signal.max(), leakage.max())), most)
-    steps = math.ceil(PER_DECADE * math.log10(high / low)) + 1
-    return order_on_grid(lead_at, np.geomspace(low, high, steps).clip(low, high).tolist())
+    largest = float(max(signal.max(), leakage.max()))
+    return order_on_grid(lead_at, noise_grid(model, float(signal[signal > 0.0].min()), largest))

@@ -59,6 +59,9 @@ def risk(
 
     .. math:: \rho_g\,\frac{n_g-1}{n_g-s_g-1}, \qquad \text{infinite at } |n_g - s_g| \le 1 .
 
+    With a gate that routes by the noisy input, `Hard` or `Soft`, it is an integral, also after
+    fitting and in other test noise (docs/theory.md §6).
+
     Parameters
     ----------
     estimator : Dense or MoE
@@ -77,8 +80,8 @@ def risk(
         Its ``exactness`` is "exact" for population risks, infinite ones
         and experts without ridge that have no fewer samples than coordinates, or isotropic
         blocks, or no samples; "quadrature", exact up to an integral, for experts with ridge in
-        isotropic blocks; else "asymptotic": the deterministic equivalent and its 1/n
-        term, with ``error`` an estimate of what is still missing. This error grows towards n = d,
+        isotropic blocks and for gates that route by the input; else "asymptotic": the
+        deterministic equivalent and its 1/n term, with ``error`` an estimate of what is still missing. This error grows towards n = d,
         where its relative size is about 1/|n - d|, and is more than half at two samples from it.
         It also grows where blocks are small and strong, so that each n_g is near its s_g: there
         use `simulate`. Without ridge, dense has no closed form where a coordinate varies only
@@ -88,20 +91,22 @@ def risk(
     Raises
     ------
     ValueError
-        A gate routes by the input and the model leaks, or ``under`` has confusion or a radius;
-        the confusion has not as many groups as the model.
+        A gate routes by the input and ``under`` has confusion or a radius; the confusion has not
+        as many groups as the model.
     NoClosedForm
         ``require="exact"`` is given and only an asymptotic formula is known; the equations of the
-        equivalent have no solution; a gate routes by the input and ``samples`` are given, or a
-        ridge; or ``under`` is given and has no closed form: with a gate
-        that routes by the input; a radius together with ``samples``, erasure or noise that is not
-        normal; erasure of correlated coordinates with ``samples``, unless experts have more
+        equivalent have no solution; a gate routes by the input, and is `Learned` or of another
+        temperature, or has a ridge, or fitted experts whose blocks have several variances and as
+        few samples as coordinates, or retrained ones and ``samples``, or the blocks are louder
+        while they are inactive; or ``under`` is given and has no closed form: erasure or noise
+        that is not normal, with a gate that routes by the input; a radius together with
+        ``samples``, erasure or noise that is not normal; erasure of correlated coordinates with ``samples``, unless experts have more
         samples than coordinates.
 
     Notes
     -----
-    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2, §4, §10;
-    [SNB] Theorem 4.2.
+    A step of the equivalent costs O(d + K³) for ``Dense``. Source: docs/theory.md §2, §4, §6,
+    §10; [SNB] Theorem 4.2.
 
     Examples
     --------
@@ -112,6 +117,13 @@ def risk(
     >>> fitted = [risk(estimator, model, samples=512) for estimator in (Dense(), MoE())]
     >>> [f"{each.value:.3f} {each.exactness}" for each in fitted]
     ['1.007 asymptotic', '0.122 exact']
+
+    Routed by the input:
+
+    >>> from moetheory import Hard
+    >>> routed = risk(MoE(gate=Hard()), model, samples=512)
+    >>> f"{routed.value:.3f} {routed.exactness}"
+    '0.122 quadrature'
     """
     estimator, model = checked_estimator(estimator), checked_model(model)
     if require is not None:

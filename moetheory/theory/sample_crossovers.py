@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from moetheory.common.errors import ArgumentError
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.errors import ArgumentError, NoClosedForm
+from moetheory.predictors.expert_moments import ExpertMoments
+from moetheory.predictors.expert_regressions import Regressions
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
-from moetheory.theory.leads import Order, lead
+from moetheory.theory.fitted_gates import FittedGate, Number
+from moetheory.theory.leads import ROUNDING, Order, lead, reads_input
 from moetheory.theory.risks import unchecked_risk
 
 GRID_SIZE = 400  # sample sizes compared before bisection
@@ -24,15 +28,22 @@ def over_samples(a: Estimator, b: Estimator, model: BlockModel) -> Order:
     """The order over the sample size, from infinitely many downwards."""
     ahead = lead(a, b, model)
 
-    def better(n: int) -> bool:
-        return unchecked_risk(b, model, n).excess < unchecked_risk(a, model, n).excess
-
     def changes() -> Iterator[float]:
         if ahead == 0.0:
             return
-        best, other = (b, a) if ahead > 0.0 else (a, b)
-        limit = unchecked_risk(other, model).excess
-        high = _enough_samples(best, model, limit, "ba" if ahead > 0.0 else "ab")
+        fit_a, fit_b = _Fit(a, model), _Fit(b, model)
+
+        def better(n: int) -> bool:
+            risk_a, risk_b = fit_a.excess(n), fit_b.excess(n)
+            if fit_a.gate or fit_b.gate:
+                unknown = risk_a.error + risk_b.error + ROUNDING * (risk_a.value + risk_b.value)
+                if abs(risk_a.value - risk_b.value) <= unknown < math.inf:
+                    return ahead > 0.0
+            return risk_b.value < risk_a.value
+
+        best, other = (fit_b, fit_a) if ahead > 0.0 else (fit_a, fit_b)
+        names = "ba" if ahead > 0.0 else "ab"
+        high = _enough_samples(model, _stays_ahead(best, other, model, abs(ahead)), names)
         sizes = set(np.geomspace(1, high, GRID_SIZE).astype(np.int64).tolist())
         if any(isinstance(each, MoE) and each.ridge == 0.0 for each in (a, b)):
             sizes |= {n for n in _threshold_sizes(model) if n < high}
@@ -48,6 +59,68 @@ def over_samples(a: Estimator, b: Estimator, model: BlockModel) -> Order:
             high = n
 
     return Order(ahead > 0.0, changes())
+
+
+class _Fit:
+    """An estimator that is fitted on training sets of different sizes."""
+
+    def __init__(self, estimator: Estimator, model: BlockModel) -> None:
+        self.estimator, self.model = estimator, model
+        # integrals are computed once for all sizes
+        self.gate: FittedGate | None = None
+        if isinstance(estimator, MoE) and reads_input(estimator, model):
+            self.gate = FittedGate(estimator, model)
+
+    def excess(self, samples: int | IntArray) -> Number:
+        """The excess risk on ``samples``, with an error if there is a gate."""
+        if self.gate is None:
+            return Number(unchecked_risk(self.estimator, self.model, samples).excess, 0.0)
+        try:
+            return self.gate.excess(samples)
+        except NoClosedForm as error:
+            error.place = f"at samples={samples}: "
+            raise
+
+    @property
+    def loads(self) -> tuple[FloatArray, FloatArray]:
+        """What a unit of variance of each expert adds to the risk, (K,), and errors of it."""
+        drawn = np.flatnonzero(self.model.group_probabilities > 0.0)
+        values, errors = np.zeros((2, self.model.experts))
+        if self.gate is None:
+            varies = self.model.signal_variances + self.model.noise_variance > 0.0
+            sizes = block_sums(varies.astype(np.float64), self.model.block_of)
+            values = self.model.group_probabilities * sizes
+        else:
+            values[drawn], errors[drawn] = np.transpose([self.gate.load(j) for j in drawn.tolist()])
+        return values, errors + ROUNDING * values
+
+
+def _stays_ahead(
+    best: _Fit, other: _Fit, model: BlockModel, ahead: float
+) -> Callable[[IntArray], bool]:
+    """Whether ``best`` stays better at counts and all larger ones, its optimum better by ``ahead``.
+
+    No fit is better than its optimum, and the risk of ``best`` falls with every count, once all
+    are above the sizes of the blocks. Of two mixtures without ridge, one with a gate, the same
+    variances add to both risks, so that the difference of what a unit adds says more.
+    """
+    estimators = best.estimator, other.estimator
+    if (best.gate or other.gate) and all(
+        isinstance(each, MoE) and each.ridge == 0.0 for each in estimators
+    ):
+        (loads, errors), (beside, more) = best.loads, other.loads
+        excess_load = np.maximum(loads - beside - errors - more, 0.0)
+
+        def stays(counts: IntArray) -> bool:
+            moments = ExpertMoments.of(model, Regressions.of(model, counts))
+            units = moments.variance * (model.signal_variances + model.noise_variance)
+            most = np.zeros(model.experts)
+            np.maximum.at(most, model.block_of, units)
+            return float(most @ excess_load) < ahead
+
+        return stays
+    limit = unchecked_risk(other.estimator, model).excess
+    return lambda counts: best.excess(counts).value < limit
 
 
 def _period(model: BlockModel) -> int:
@@ -90,19 +163,18 @@ def _threshold_sizes(model: BlockModel) -> list[int]:
     return [*near_thresholds]
 
 
-def _enough_samples(best: Estimator, model: BlockModel, limit: float, names: str) -> int:
-    """A number of samples beyond which the risk of ``best`` stays below ``limit``.
+def _enough_samples(model: BlockModel, stays_ahead: Callable[[IntArray], bool], names: str) -> int:
+    """A number of samples beyond which one estimator stays better than the other.
 
-    The risk falls with every count once all are above the sizes of the blocks, and largest
-    remainders keep every count within 1 of its share: hence counts that are 1 too few.
+    ``stays_ahead`` says so for counts, all above the sizes of the blocks, and all larger ones.
+    Largest remainders keep every count within 1 of its share: hence counts that are 1 too few.
     """
     n = 4 * model.dim
     drawn = model.group_probabilities > 0.0
     while n <= MOST_SAMPLES:
         share = np.floor(model.group_probabilities * n).astype(np.int64) - 1
         fewest = np.where(drawn, np.maximum(share, 0), 0)
-        enough = np.all(fewest[drawn] > model.sizes[drawn] + 1)
-        if enough and unchecked_risk(best, model, fewest).excess < limit:
+        if np.all(fewest[drawn] > model.sizes[drawn] + 1) and stays_ahead(fewest):
             return n
         n *= 2
     raise ArgumentError(

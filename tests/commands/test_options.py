@@ -67,26 +67,20 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         (("risk", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the number "),
         (("simulate", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the num"),
         (
-            ("risk", "--gate", "top-2"),
-            "no formula is known for TopK(k=2); run moetheory simulate with the same options\n",
+            ("risk", "--gate", "soft:2"),
+            "no formula is known for Soft(temperature=2.0); run moetheory simulate with the same options\n",
         ),
         (
             ("risk", "--gate", "hard", "--ridge", "1"),
             "are known without ridge; run moetheory simulate with the same options\n",
         ),
         (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
-        *(
-            ((command, "--gate", "hard", "--samples", "90"), "--gate cannot be combined with --sa")
-            for command in ("risk", "simulate", "sweep")
+        (
+            ("risk", "--gate", "learned:99", "--samples", "90"),
+            "no formula is known for Learned(samples=99, moments='blocks'); run moetheory simulate",
         ),
-        *(
-            (
-                (command, "--gate", "hard", "--leakage-variances", "0.1"),
-                "must have strict blocks, --leakage-variances 0, for gates that route by the input",
-            )
-            for command in ("risk", "simulate", "sweep")
-        ),
-        (("sweep", "--over", "samples", "--gate", "hard"), "--gate cannot be combined with --over"),
+        (("risk", "--retrained", "--samples", "90"), "where the experts are retrained, got --sampl"),
+        (("simulate", *SMALL, "--gate", "learned:2", "--samples", "90"), "must have at least 6 sa"),
         (
             ("sweep", "--dim", "6", "--gate", "top-3", "--values", "2,6"),
             "at experts=2: k of --gate top-k must be at most 2, the number of experts, got 3",

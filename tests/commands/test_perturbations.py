@@ -151,8 +151,8 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         (("simulate", *SMALL, "--gate", "hard", "--radius", "1"), "--radius needs oracle routing"),
         (
             ("simulate", "--method", "identity", "--misrouting", "0.1"),
-            "--method identity holds for inputs as they are in training, got --misrouting 0.1; "
-            "leave out --method",
+            "--method identity is known for test noise that is normal, and nothing else, got "
+            "--misrouting 0.1; leave out --method",
         ),
         (
             ("simulate", "--gate", "learned:99", "--erasure", "0.1"),
@@ -197,7 +197,6 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
             (("sweep", "--over", over, "--gate", "hard"), message)
             for over, message in (
                 ("misrouting", "at misrouting=0.0: --over misrouting needs oracle routing"),
-                ("leakage", "at leakage=0.05: the model must have strict blocks"),
                 ("radius", "at radius=0.2: --values needs oracle routing"),
             )
         ),

@@ -161,14 +161,15 @@ def test_simulate_with_gates(run, small, cells_of):
     assert {row["method"] for row in shown.values()} == {"identity"}
     assert shown["moe(hard)"]["theory"] == f"{mt.risk(ROUTED[2], small).value:.6g}"
     assert shown["moe(hard)"]["exactness"] == "quadrature"
-    assert shown["moe(top-2)"]["theory"] == "-"
+    assert shown["moe(top-2)"]["theory"] == f"{mt.risk(mt.MoE(gate=mt.TopK(2)), small).value:.6g}"
+    assert shown["moe(soft temperature=0.5)"]["theory"] == "-"
     estimates = mt.simulate(ROUTED[:3], small, replicates=300, rng=1)
     mean = estimates.difference(0, 1).mean
     assert float(re.search("dense - MoE  (.*) ±", out)[1]) == pytest.approx(mean, abs=1e-3)
     document = json.loads(run(*SIMULATE, *gates, "--replicates", "300", "--json")[1])
     assert document["results"]["moe(hard)"]["mean"] == estimates[2].mean
     assert document["difference"]["mean"] == mean
-    assert document["results"]["moe(top-2)"]["theory"] is None
+    assert document["results"]["moe(soft temperature=0.5)"]["theory"] is None
 
 
 def test_simulate_signs(run, small, cells_of):

@@ -40,6 +40,7 @@ MADE = {
     "Contraction": lambda: mt.contraction_factor(MOE, LARGE),
     "Descent": lambda: mt.descent(MOE, MODEL, range(3000)),
     "SpikedSpectrum": lambda: mt.spiked_spectrum(MOE, MODEL, 40),
+    "LawEnds": lambda: mt.law_ends(64, 1.0, signal_energy=64.0),
     "Sweep": lambda: mt.sweep(MODEL, "noise_variance", np.linspace(1.0, 2.0, 200), [DENSE, MOE]),
     "Audit": audit,
     "Predictor": lambda: audit().predictors["moe(hard)"],

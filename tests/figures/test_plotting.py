@@ -17,9 +17,9 @@ mpl.use("Agg")
 @pytest.mark.parametrize(
     ("result", "message"),
     [
-        ([1, 2], "result must be a Sweep, an Audit or a BestAssignment, got list"),
-        (3, "result must be a Sweep, an Audit or a BestAssignment, got int"),
-        (None, "result must be a Sweep, an Audit or a BestAssignment, got NoneType"),
+        ([1, 2], "result must be a Sweep, an Audit, a BestAssignment or a LawEnds, got list"),
+        (3, "result must be a Sweep, an Audit, a BestAssignment or a LawEnds, got int"),
+        (None, "result must be a Sweep, an Audit, a BestAssignment or a LawEnds, got NoneType"),
         (
             mt.Sweep("samples", {"samples": np.array([1, 2])}, 0, None),
             "result must be a Sweep with its estimators, got none: there is no curve",

@@ -209,6 +209,17 @@ def few_gates(routed, replicates, entropy):
     return mt.Sweep("experts", columns, replicates, entropy, routed.estimators[:3])
 
 
+def test_infinities_that_gates_share_are_marked_once():
+    model = mt.BlockModel.isotropic(12, 3, 1.0, signal_energy=12.0)
+    gates = [mt.MoE(), mt.MoE(gate=mt.Soft()), mt.MoE(gate=mt.Hard())]
+    ax = mt.plot(mt.sweep(model, "samples", [3, 9, 12, 15, 40, 80], [mt.Dense(), *gates]))
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [name for name in names if "infinite" in name] == [
+        "dense infinite at n = 12",
+        "experts infinite at n = 9 to 15",
+    ]
+
+
 def test_few_entries_stay_inside(routed):
     ax = mt.plot(few_gates(routed, 0, None))
     ax.figure.draw_without_rendering()

@@ -22,8 +22,11 @@ def draw_scores(seed, size, spread=3.0):
     return scores
 
 
-def draw_forms(seed, size, ridge, per_block=2):
-    """Quadratic forms, and the squares, optimal and used coefficients (K, s) behind them."""
+def draw_forms(seed, size, ridge, per_block=2, leaks=False):
+    """Quadratic forms, and the squares and coefficients (K, s) behind them.
+
+    The coefficients are optimal, used, and optimal while inactive.
+    """
     rng = np.random.default_rng(seed)
     squares = rng.random((size[0], per_block, size[1]))
     best = rng.standard_normal((size[0], per_block))
@@ -35,15 +38,18 @@ def draw_forms(seed, size, ridge, per_block=2):
     forms = [form(best**2), form(best * used), form(used**2)]
     error = best - used
     forms += [form(error**2), form(best * error)] if ridge else [None, None]
-    return kernels.QuadraticForms(*forms), squares, best, used
+    idle = rng.standard_normal((size[0], per_block)) * leaks
+    forms += [form(idle * used) if leaks else None]
+    return kernels.QuadraticForms(*forms), squares, best, used, idle
 
 
-def naive_losses(group, weights, squares, best, used):
+def naive_losses(group, weights, squares, best, used, idle):
     """The losses w_gF_g from their definition, (K, n)."""
     own = np.einsum(
         "ksn,ksn->kn", squares, (weights[:, None] * used[..., None] - best[..., None]) ** 2
     )
     noise = weights**2 * np.einsum("ks,ksn->kn", used**2, squares)
+    noise -= 2.0 * weights * np.einsum("ks,ksn->kn", used * idle, squares)
     return group * (own + noise.sum(axis=0) - noise)
 
 
@@ -56,6 +62,13 @@ def test_the_weight_of_an_expert_is_that_of_all_its_groups():
     np.testing.assert_allclose(pooled, wanted, rtol=1e-12)
     never = np.full((2, 1), -np.inf)
     assert kernels.pooled_scores(never, np.array([0, 0])).tolist() == [[-np.inf]]
+
+
+@given(SEEDS, SIZES)
+def test_sums_of_weights_over_inputs(seed, size):
+    weights = kernels.posterior(draw_scores(seed, size))
+    shares = np.random.default_rng(seed).random(size[1])
+    np.testing.assert_allclose(weights.sums(shares), weights.full(size[0]) @ shares, rtol=1e-13)
 
 
 @given(SEEDS, SIZES)
@@ -102,12 +115,12 @@ def test_temperatures(seed, size):
     )
 
 
-def naive_top(whole, k):
+def naive_top(whole, k, renormalised=True):
     kept = np.zeros_like(whole)
     for column, weights in enumerate(whole.T):
         chosen = sorted(range(len(weights)), key=lambda j: (-weights[j], j))[:k]
         kept[chosen, column] = weights[chosen]
-    return kept / kept.sum(axis=0)
+    return kept / kept.sum(axis=0) if renormalised else kept
 
 
 @given(SEEDS, st.tuples(st.integers(1, 14), st.integers(1, 4)))
@@ -116,6 +129,8 @@ def test_the_k_largest_and_of_equal_ones_the_first(seed, size):
     for k in range(1, size[0] + 1):
         found = kernels.top_k(weights, k).full(size[0])
         np.testing.assert_allclose(found, naive_top(weights.full(size[0]), k), rtol=1e-14)
+        plain = kernels.top_k(weights, k, renormalised=False).full(size[0])
+        np.testing.assert_array_equal(plain, naive_top(weights.full(size[0]), k, False))
     np.testing.assert_array_equal(
         kernels.top_k(weights, 1).full(size[0]), kernels.one_hot(weights.top).full(size[0])
     )
@@ -124,13 +139,14 @@ def test_the_k_largest_and_of_equal_ones_the_first(seed, size):
     )
 
 
-@given(SEEDS, SIZES, st.booleans())
-def test_losses_of_gates_are_those_of_the_definition(seed, size, ridge):
+@given(SEEDS, SIZES, st.booleans(), st.booleans())
+def test_losses_of_gates_are_those_of_the_definition(seed, size, ridge, leaks):
     scores = draw_scores(seed, size)
-    forms, *world = draw_forms(seed, size, ridge)
+    forms, *world = draw_forms(seed, size, ridge, leaks=leaks)
     group = kernels.posterior(scores)
     gates = [kernels.posterior(scores, t) for t in (1.0, 0.3, 5.0)]
-    gates += [kernels.top_k(group, k) for k in range(1, size[0] + 1)]
+    for k in range(1, size[0] + 1):
+        gates += [kernels.top_k(group, k, renormalised=each) for each in (True, False)]
     # the definition takes 1 - v and one part from a sum: it loses digits that are kept here
     lost = 4.0 * np.finfo(np.float64).eps * float((forms.used + forms.optimal).sum())
     shares = np.random.default_rng(seed).random(size[1])
@@ -144,16 +160,16 @@ def test_losses_of_gates_are_those_of_the_definition(seed, size, ridge):
     losses, means = kernels.dense_losses(group, forms, shares)
     np.testing.assert_allclose(losses, wanted.sum(axis=0), rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(means, wanted @ shares, rtol=1e-12, atol=1e-13)
-    squares, best, used = world
+    squares, best, used, _ = world
     own = group.full(size[0]) * np.einsum("ks,ksn->kn", (best - used) ** 2, squares)
     losses, means = kernels.oracle_losses(group, forms, shares)
     np.testing.assert_allclose(losses, own.sum(axis=0), rtol=1e-12, atol=1e-15)
     np.testing.assert_allclose(means, own @ shares, rtol=1e-12, atol=1e-15)
 
 
-@given(SEEDS, SIZES, st.booleans())
-def test_losses_of_any_choice_are_those_of_the_definition(seed, size, ridge):
-    forms, *world = draw_forms(seed, size, ridge)
+@given(SEEDS, SIZES, st.booleans(), st.booleans())
+def test_losses_of_any_choice_are_those_of_the_definition(seed, size, ridge, leaks):
+    forms, *world = draw_forms(seed, size, ridge, leaks=leaks)
     group = kernels.posterior(draw_scores(seed, size))
     chosen = np.random.default_rng(seed).integers(0, size[0], size[1])
     apart = kernels.set_apart(group, chosen, size[0])

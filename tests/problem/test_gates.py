@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from moetheory import BlockModel, MoE, Oracle
-from moetheory.problem.gates import Hard, Learned, Soft, TopK, checked_gate
+from moetheory.problem.gates import Hard, Learned, Soft, TopK, checked_gate, resolved
 
 UNEVEN = BlockModel([0.125, 0.875, 0.0], [0, 0, 0, 1, 1, 2], [1.0] * 6, [1.0] * 6, 1.0)
 GATES = [Oracle(), Hard(), Soft(), Soft(0.5), TopK(2), Learned(), Learned(9), Learned(9, "full")]
+GATES += [TopK(2, renormalised=False)]
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ GATES = [Oracle(), Hard(), Soft(), Soft(0.5), TopK(2), Learned(), Learned(9), Le
         (MoE(Soft(), 0.5), "moe(soft ridge=0.5)"),
         (MoE(Soft(2)), "moe(soft temperature=2)"),
         (MoE(TopK(3)), "moe(top-3)"),
+        (MoE(TopK(3, renormalised=False)), "moe(top-3 plain)"),
         (MoE(Learned()), "moe(learned)"),
         (MoE(Learned(50)), "moe(learned samples=50)"),
         (MoE(Learned(50, "full"), 1.0), "moe(learned samples=50 moments=full ridge=1)"),
@@ -48,6 +50,7 @@ def test_mixtures_hold_all_and_use_at_most_the_largest_blocks(gate, active):
         (lambda: Soft(float("nan")), "temperature must be finite, got nan"),
         (lambda: TopK(0), "k must be at least 1, got 0"),
         (lambda: TopK(1.5), "k must be an integer, got 1.5"),
+        (lambda: TopK(2, 1), "renormalised must be True or False, got 1"),
         (lambda: Learned(0), "samples must be at least 1, got 0"),
         (lambda: Learned(9, "some"), 'moments must be "blocks" or "full", got \'some\''),
         (lambda: TopK(4).active(3), "k must be at most 3, the number of experts, got 4"),
@@ -63,6 +66,26 @@ def test_equal_gates_are_equal_keys_and_different_ones_are_not():
     assert len({*GATES, Soft(1), TopK(np.int64(2)), Learned(np.int32(9))}) == len(GATES)
     for gate in GATES:
         assert pickle.loads(pickle.dumps(gate)) == gate == checked_gate(gate)
+
+
+@pytest.mark.parametrize(
+    ("gate", "simplest"),
+    [
+        (TopK(1), Hard()),
+        (TopK(3), Soft()),
+        (TopK(3, renormalised=False), Soft()),
+        (TopK(1, renormalised=False), TopK(1, renormalised=False)),
+        (TopK(2, renormalised=False), TopK(2, renormalised=False)),
+    ],
+)
+def test_the_simplest_equivalent_gate(gate, simplest):
+    assert resolved(gate, 3) == simplest
+    assert resolved(TopK(1, renormalised=False), 1) == Hard()
+
+
+@pytest.mark.parametrize("gate", [TopK(2), TopK(2, renormalised=False)])
+def test_a_gate_shows_what_makes_it(gate):
+    assert eval(repr(gate)) == gate
 
 
 @pytest.mark.parametrize("gate", GATES)

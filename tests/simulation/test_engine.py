@@ -246,11 +246,12 @@ GATES = [mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft()), mt.MoE(gate=mt.TopK(2))
 
 
 def test_a_perturbation_that_changes_nothing_gives_the_bits_of_none(generic):
-    """Gates are then simulated with drawn labels, and keep their bits, too."""
     arguments = {"replicates": 3000, "rng": 1}
-    same = mt.simulate(GATES, generic(), under=mt.Perturbation(), **arguments)
-    assert [each.method for each in same] == ["population"] * 4
-    assert_same_bits(same, mt.simulate(GATES, generic(), method="population", **arguments))
+    for method in ("identity", "population"):
+        given = {"method": method, **arguments}
+        same = mt.simulate(GATES, generic(), under=mt.Perturbation(), **given)
+        assert [each.method for each in same] == [method] * 4
+        assert_same_bits(same, mt.simulate(GATES, generic(), **given))
 
 
 def test_gates_keep_what_they_were_in_training(generic):
@@ -326,7 +327,7 @@ LEARNED = mt.MoE(gate=mt.Learned(samples=300))
         (
             {"method": "identity", "under": mt.Perturbation(erasure=0.1)},
             ValueError,
-            r'method="identity" holds for inputs as they are in training, got .*\(erasure=0.1\)',
+            r'method="identity" is known for test noise that is normal, .*\(erasure=0.1\)',
         ),
         (
             {"estimator": LEARNED, "under": mt.Perturbation(erasure=0.1)},

@@ -460,7 +460,10 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
         ({"method": "fast", "samples": 30}, "one of population, identity, law, .* got 'fast'"),
         ({"method": "law"}, 'method="law" needs samples, .* got none'),
         ({"method": "population", "samples": 30}, "draws no training sets, got samples=30"),
-        ({"method": "identity", "samples": 30}, "draws no training sets, got samples=30"),
+        (
+            {"method": "identity", "samples": 30},
+            r'"identity" is not known with samples for dense, got Dense\(.*; leave out method',
+        ),
         (
             {"method": "law", "samples": 30},
             r'"law" is known for MoE with one expert a group and no shared expert, got Dense\(',

@@ -93,7 +93,6 @@ def test_one_expert_for_all_needs_no_strict_blocks():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((iso(3), "leakage", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at leakage=0.1: model must"),
         ((iso(3), "radius", [0.0, 0.1], [mt.MoE(gate=mt.Hard())]), "at radius=0.1: radius needs"),
         ((iso, "experts", [3, 1], [mt.Dense(), mt.MoE(gate=mt.TopK(2))]), "at experts=1: k must"),
         (

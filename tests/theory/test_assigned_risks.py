@@ -363,7 +363,7 @@ def test_assignments_that_change_nothing_are_known_everywhere():
 @pytest.mark.parametrize("ask", [mt.risk, mt.misclassification])
 def test_gates_that_simulate_would_refuse_are_refused_at_once(ask):
     """No call is named that would be refused."""
-    with pytest.raises(ValueError, match="model must have strict blocks"):
+    with pytest.raises(NoClosedForm, match="call simulate"):
         ask(mt.MoE(mt.Hard(), assignment=(0, 0, 1)), GENERAL["leaking"])
     with pytest.raises(ValueError, match="k must be at most 2"):
         ask(mt.MoE(mt.TopK(3), assignment=(0, 0, 1)), STRICT)

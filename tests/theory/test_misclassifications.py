@@ -210,11 +210,18 @@ def test_without_a_closed_form_the_simulation_is_named(estimator, under):
     assert str(error.value).endswith(f'; call simulate({estimator!r}, model{more}, loss="sign")')
 
 
+def test_with_leakage_gates_are_simulated_unless_they_learn():
+    with pytest.raises(mt.NoClosedForm, match="call simulate"):
+        mt.misclassification(mt.MoE(gate=mt.Hard()), LEAKING)
+    with pytest.raises(mt.NoClosedForm, match="for strict blocks, got leakage and MoE") as error:
+        mt.misclassification(mt.MoE(gate=mt.Learned(90)), LEAKING)
+    assert "call simulate" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("estimator", "under", "message"),
     [
         (mt.MoE(assignment=(0, 1)), None, "assignment must have 3 entries"),
-        (mt.MoE(gate=mt.Hard()), None, "model must have strict blocks"),
         (mt.MoE(), mt.Perturbation(confusion=np.eye(2)), "confusion must have 3 rows"),
         (mt.MoE(), 0.1, "under must be a Perturbation"),
     ],

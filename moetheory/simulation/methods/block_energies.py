@@ -1,248 +1,193 @@
 """Squared coordinates of inputs: all that gates and their risks need.
 
-Helper of "identity" (also for learned routers), of gates in "population" and of `simulate_routing`.
+Helper of "identity" (also for learned routers and with samples), of gates in "population" and
+"data", and of `simulate_routing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory import kernels
-from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.formulas.population import expert_contributions
 from moetheory.kernels import QuadraticForms
-from moetheory.kernels.gate_weights import BoolArray
-from moetheory.predictors.optimal import interference_of, unchecked_optimal_coefficients
-from moetheory.problem.estimators import Estimator, MoE
+from moetheory.predictors.coordinate_laws import CoordinateLaw
+from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.simulation.methods.group_scores import GroupScores
+from moetheory.simulation.methods.loss_forms import FormWeights, LossForms
+from moetheory.simulation.methods.squares_layout import SquaresLayout
 
 
-@dataclass(frozen=True, eq=False)
-class SquaresLayout:
-    """The squares drawn for an input: those of all coordinates, or their sums over blocks.
+class Marked(NamedTuple):
+    """Inputs in which more than one block is not as it is while inactive.
 
-    The sums (chi-squares) are enough where each block has one variance while it is active, and
-    one while it is not. Arrays are (U, n) for n inputs and U units: the d coordinates, ordered by
-    block, or the K blocks.
+    Attributes
+    ----------
+    columns : (m,) integer array
+        Their places among n inputs.
+    blocks : tuple of (m,) integer arrays
+        The blocks of each of them.
+    variances : tuple of (U,) arrays
+        The variance of a unit in these blocks, in `square_unit`.
     """
 
-    sizes: IntArray
-    block_of_unit: IntArray
-
-    @classmethod
-    def of(cls, *models: BlockModel, coordinates: bool = False) -> SquaresLayout:
-        """The layout of ``models`` that share draws, which differ in their noise alone.
-
-        Sums where they are enough for each of the models, unless ``coordinates`` is true.
-        """
-        sizes, blocks = models[0].sizes, np.arange(models[0].experts)
-        coordinates = coordinates or not all(map(_has_equal_coordinates, models))
-        return cls(sizes, np.repeat(blocks, sizes) if coordinates else blocks)
-
-    @property
-    def units(self) -> int:
-        """Number of units, U."""
-        return len(self.block_of_unit)
-
-    @property
-    def sums_blocks(self) -> bool:
-        """Whether a unit is a block and its square a sum over the coordinates of the block."""
-        return self.units == len(self.sizes)
-
-    def draw(self, rng: np.random.Generator, inputs: int) -> FloatArray:
-        """Squares of fresh standard normals, (U, inputs)."""
-        shape = (self.units, inputs)
-        if not self.sums_blocks:
-            drawn = rng.standard_normal(shape)
-            drawn *= drawn
-            return drawn
-        # NumPy draws faster for one shape than for an array of shapes
-        halves = self.sizes / 2.0
-        drawn = rng.standard_gamma(
-            halves[0] if np.ptp(halves) == 0.0 else halves[:, np.newaxis], shape
-        )
-        drawn *= 2.0
-        return drawn
-
-    def squares_of(self, normals: FloatArray) -> FloatArray:
-        """Squares of given ``normals`` (n, d), whose coordinates are ordered by block."""
-        squares = np.square(normals.T)
-        return self._block_sums(squares) if self.sums_blocks else squares
-
-    def unit_weights(self, values: FloatArray, block_of: IntArray) -> FloatArray:
-        """Weights of the units, (U,), from ``values`` (d,) of the coordinates.
-
-        Given the energy of a block of s coordinates, each square has mean 1/s of this energy.
-        """
-        if self.sums_blocks:
-            return block_sums(values, block_of) / self.sizes
-        return values[np.argsort(block_of, kind="stable")]
-
-    def block_forms(self, weights: FloatArray, squares: FloatArray) -> FloatArray:
-        """Sums over each block of squares (U, n) times ``weights`` (U,), (K, n)."""
-        weighted = weights[:, np.newaxis] * squares
-        return weighted if self.sums_blocks else self._block_sums(weighted)
-
-    def _block_sums(self, values: FloatArray) -> FloatArray:
-        sums: FloatArray = np.add.reduceat(values, np.cumsum(self.sizes) - self.sizes, axis=0)
-        return sums
-
-
-def _has_equal_coordinates(model: BlockModel) -> bool:
-    """Whether all coordinates of a block have the same variances."""
-    first = np.unique(model.block_of, return_index=True)[1]
-    variances = model.signal_variances, model.noise_variance, interference_of(model)
-    return all(
-        np.array_equal(each, each[first][model.block_of])
-        for each in variances
-        if isinstance(each, np.ndarray)
-    )
+    columns: IntArray
+    blocks: tuple[IntArray, ...]
+    variances: tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class SquaredInputModel:
     """One model in terms of squared coordinates: scores of the gate and forms of the losses.
 
-    Squares are in units of the variance while the block is inactive, or of 1 where that is zero.
+    Squares are in units of the variance while the block is inactive in training, or of 1 where
+    that is zero. The gate knows the law of training; inputs have that ``under`` a perturbation,
+    of which only the variances of noise and interference count.
     """
 
     model: BlockModel
     squares: SquaresLayout
-    _fitted_forms: dict[tuple[bool, float], tuple[FloatArray, ...] | None] = field(
-        default_factory=dict
-    )
+    under: Perturbation | None = None
+
+    @cached
+    def law(self) -> CoordinateLaw:
+        """The law of inputs in training, by which the gate weighs."""
+        return CoordinateLaw.of(self.model)
+
+    @cached
+    def test_law(self) -> CoordinateLaw:
+        """The law of the inputs that are drawn; the same object if it is that of training."""
+        test = CoordinateLaw.of(self.model, self.under)
+        return self.law if test.equals(self.law) else test
 
     @cached
     def square_unit(self) -> float | FloatArray:
-        r"""Unit of the squares, :math:`n+\kappa` or 1 where that is zero: a float or (d,)."""
-        idle = self.model.idle_noise
+        r"""Unit of the squares, :math:`\nu+n+\kappa` or 1 where that is zero: a float or (d,)."""
+        idle = self.law.idle
         return np.where(idle > 0.0, idle, 1.0) if isinstance(idle, np.ndarray) else idle or 1.0
-
-    @cached
-    def oracle_risks(self) -> FloatArray:
-        r"""Risk given the group of the optimal experts under oracle routing, (K,).
-
-        It is the residual variance :math:`\rho_g`, label noise included.
-        """
-        model = self.model
-        active, _ = expert_contributions(
-            1.0, model.signal_variances, 0.0, model.coefficients, model.noise_variance, 0.0, 0.0
-        )
-        return block_sums(active, model.block_of) + model.label_noise_variance
 
     @cached
     def active_variances(self) -> FloatArray:
         """Variance of a coordinate while its block is active, in `square_unit`, (U,)."""
-        own = self.model.noise_variance + self.model.signal_variances
-        return self.squares.unit_weights(own / self.square_unit, self.model.block_of)
+        return self.squares.unit_weights(
+            self.test_law.active / self.square_unit, self.model.block_of
+        )
 
     @cached
     def inactive_variances(self) -> FloatArray:
-        """Variance of a coordinate while its block is inactive, in `square_unit`: 1 or 0, (U,)."""
-        idle = np.broadcast_to(self.model.idle_noise, self.model.dim)
-        return self.squares.unit_weights((idle > 0.0).astype(np.float64), self.model.block_of)
+        """Variance of a coordinate while its block is inactive, in `square_unit`, (U,)."""
+        return self.squares.unit_weights(
+            self.test_law.idle_variances / self.square_unit, self.model.block_of
+        )
 
-    def input_squares(self, draws: FloatArray, groups: IntArray, *, keep_draws: bool) -> FloatArray:
+    @cached
+    def mean_squares(self) -> FloatArray:
+        """Means of the squares of units whose blocks are active, and are not, (U, 2)."""
+        means = np.stack([self.active_variances, self.inactive_variances], axis=1)
+        return means * self.squares.sizes[:, np.newaxis] if self.squares.sums_blocks else means
+
+    def input_squares(
+        self,
+        draws: FloatArray,
+        groups: IntArray,
+        *,
+        keep_draws: bool,
+        marked: Sequence[Marked] = (),
+    ) -> FloatArray:
         """Squares of inputs of ``groups`` (n,) made from squares ``draws`` of standard normals.
 
-        They may overwrite ``draws`` unless ``keep_draws``.
+        They may overwrite ``draws`` unless ``keep_draws``. The groups of ``marked`` inputs are K
+        or more: of none.
         """
-        active, inactive = self.active_variances[:, np.newaxis], self.inactive_variances
+        inactive = self.inactive_variances[:, np.newaxis]
         if not self.squares.sums_blocks:
-            own = self.squares.block_of_unit[:, np.newaxis] == groups
-            return draws * np.where(own, active, inactive[:, np.newaxis])
-        place = (groups, np.arange(len(groups)))
-        own = draws[place] * self.active_variances[groups]
+            units = self.squares.block_of_unit[:, np.newaxis]
+            variances = np.where(units == groups, self.active_variances[:, np.newaxis], inactive)
+            for part in marked:
+                some = variances[:, part.columns]
+                for blocks, each in zip(part.blocks, part.variances, strict=True):
+                    some = np.where(units == blocks, each[:, np.newaxis], some)
+                variances[:, part.columns] = some
+            return draws * variances
+        own = groups < len(self.squares.sizes)
+        place = (groups[own], np.flatnonzero(own))
+        found = [(place, draws[place] * self.active_variances[place[0]])]
+        for part in marked:
+            for blocks, each in zip(part.blocks, part.variances, strict=True):
+                place = (blocks, part.columns)
+                found.append((place, draws[place] * each[blocks]))
         squares = draws.copy() if keep_draws else draws
-        squares[inactive == 0.0] = 0.0
-        squares[place] = own
+        if np.any(inactive != 1.0):
+            squares *= inactive
+        for place, values in found:
+            squares[place] = values
         return squares
 
     @cached
-    def _score_terms(self) -> tuple[FloatArray, FloatArray]:
-        model = self.model
-        constants, slopes = kernels.score_terms(
-            model.group_probabilities,
-            model.block_of,
-            model.signal_variances,
-            model.noise_variance,
-            interference_of(model),
-        )
-        return constants[:, np.newaxis], self.squares.unit_weights(slopes, model.block_of)
+    def _gate_scores(self) -> GroupScores:
+        return GroupScores.of(self.model, self.squares, self.square_unit, self.law)
 
     @cached
-    def _still(self) -> list[tuple[bool, BoolArray, FloatArray]]:
-        """Coordinates that are zero while their block is inactive (False), or while it is active.
-
-        For each of both that there are: which blocks have some, (K,), and 1 for their units, (U,).
-        """
-        model, found = self.model, []
-        variances = np.broadcast_arrays(
-            model.idle_noise, model.noise_variance + model.signal_variances
-        )
-        for state in (0, 1):
-            still = (variances[state] == 0.0) & (variances[1 - state] > 0.0)
-            # where nothing has noise, any block that is not zero is active
-            units = variances[state] == 0.0 if model.noiseless and not state else still
-            if units.any():
-                blocks = block_sums(still.astype(np.float64), model.block_of) > 0.0
-                weights = self.squares.unit_weights(units.astype(np.float64), model.block_of)
-                found.append((bool(state), blocks[:, np.newaxis], weights))
-        return found
+    def _test_scores(self) -> GroupScores:
+        return GroupScores.of(self.model, self.squares, self.square_unit, self.test_law)
 
     def scores(self, squares: FloatArray) -> FloatArray:
-        """Log scores of the groups, (K, n), from squares of inputs (U, n)."""
-        model = self.model
-        if model.noiseless:
-            scores = kernels.log_probabilities(model.group_probabilities)[:, np.newaxis]
-        else:
-            constants, slopes = self._score_terms
-            scores = self.squares.block_forms(slopes, squares)
-            scores += constants
-        if not self._still:
-            return scores
-        certain = impossible = np.zeros((model.experts, squares.shape[1]), dtype=bool)
-        for while_active, blocks, weights in self._still:
-            moves = self.squares.block_forms(weights, squares) > 0.0
-            rests = blocks & ~moves
-            certain = certain | (rests if while_active else moves)
-            impossible = impossible | (moves if while_active else rests)
-        return kernels.decided_scores(scores, certain, impossible)
+        """Log scores of the groups by the law of training, (K, n), from squares (U, n)."""
+        return self._gate_scores(squares)
+
+    def test_scores(self, squares: FloatArray, scores: FloatArray) -> FloatArray:
+        """Log scores of the groups by the law of the inputs drawn, (K, n).
+
+        They are ``scores``, those by the law of training, if both laws are the same.
+        """
+        return scores if self.test_law is self.law else self._test_scores(squares)
 
     @cached
-    def _optimal_form(self) -> tuple[FloatArray, FloatArray]:
-        """The optimal coefficients (d,), and the weights of the units in their form (U,)."""
-        best = unchecked_optimal_coefficients(MoE(), self.model)
-        return best, self._unit_weights(best**2)
+    def loss_forms(self) -> LossForms:
+        """What coefficients lose."""
+        return LossForms(self.model, self.law, self.test_law)
 
-    def _unit_weights(self, weights: FloatArray) -> FloatArray:
-        return self.squares.unit_weights(weights * self.square_unit, self.model.block_of)
+    @cached
+    def oracle_risks(self) -> FloatArray:
+        """Risk given the group of the best experts under oracle routing, (K,)."""
+        return self.loss_forms.oracle_risks
 
-    def _fitted_form(self, estimator: Estimator) -> tuple[FloatArray, ...] | None:
-        """Weights of the units in an estimator's other forms; None for optimal coefficients."""
-        key = isinstance(estimator, MoE), estimator.ridge
-        if key not in self._fitted_forms:
-            optimal, _ = self._optimal_form
-            used = unchecked_optimal_coefficients(estimator, self.model)
-            error = optimal - used
-            weights = (optimal * used, used**2, error**2, optimal * error)
-            found = tuple(self._unit_weights(each) for each in weights) if error.any() else None
-            self._fitted_forms[key] = found
-        return self._fitted_forms[key]
+    @cached
+    def _estimator_weights(self) -> dict[object, FormWeights]:
+        return {}
+
+    def quadratic_forms(self, weights: FormWeights, squares: FloatArray) -> QuadraticForms:
+        """The forms that ``weights`` of the units, (U,) or (U, n), give to squares (U, n)."""
+        return QuadraticForms(*_each(weights, lambda w: self.squares.block_forms(w, squares)))
+
+    def unit_weights(self, weights: FormWeights) -> FormWeights:
+        """Weights of the units, (..., U), from weights of the coordinates, (..., d)."""
+        unit, block_of = self.square_unit, self.model.block_of
+        return FormWeights(*_each(weights, lambda w: self.squares.unit_weights(w * unit, block_of)))
 
     def forms(self, estimators: Sequence[Estimator], squares: FloatArray) -> list[QuadraticForms]:
         """The quadratic forms of each estimator; equal coefficients share one object."""
-        optimal = self.squares.block_forms(self._optimal_form[1], squares)
-        without_error = QuadraticForms(optimal, optimal, optimal, None, None)
-        found: dict[tuple[bool, float], QuadraticForms] = {}
-        for estimator in estimators:
-            key = isinstance(estimator, MoE), estimator.ridge
+        known, forms = self._estimator_weights, self.loss_forms
+        found: dict[object, QuadraticForms] = {}
+        keys = [forms.key(each) for each in estimators]
+        for key, estimator in zip(keys, estimators, strict=True):
+            if key not in known:
+                known[key] = self.unit_weights(forms.of_estimator(estimator))
             if key not in found:
-                weights = self._fitted_form(estimator)
-                forms = (self.squares.block_forms(each, squares) for each in weights or ())
-                found[key] = without_error if weights is None else QuadraticForms(optimal, *forms)
-        return [found[isinstance(each, MoE), each.ridge] for each in estimators]
+                found[key] = self.quadratic_forms(known[key], squares)
+        return [found[key] for key in keys]
+
+
+def _each(weights: FormWeights, function: Callable[[FloatArray], FloatArray]) -> list[Any]:
+    """What ``function`` makes of each array, of the same one once; None of None."""
+    found: dict[int, FloatArray] = {}
+    for each in weights:
+        if each is not None and id(each) not in found:
+            found[id(each)] = function(each)
+    return [None if each is None else found[id(each)] for each in weights]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from moetheory import kernels
@@ -18,6 +20,20 @@ from moetheory.simulation.methods.fit_risks import (
     group_clean_variances,
     group_noise_variances,
 )
+
+
+class TrainingSets(NamedTuple):
+    """R training sets of n samples.
+
+    Attributes
+    ----------
+    features, labels : (R, n, d) and (R, n) arrays
+    groups : (R, n) integer array
+    """
+
+    features: FloatArray
+    labels: FloatArray
+    groups: IntArray
 
 
 class DataRoute(TrainingRoute):
@@ -44,7 +60,9 @@ class DataRoute(TrainingRoute):
             for stream, model, regressions in zip(
                 streams, self.models, self.regressions, strict=True
             )
-            for risk in self._model_risks(stream, model, regressions, groups)
+            for risk in self.model_risks(
+                stream, model, regressions, self._training_sets(stream, model, groups)
+            )
         ]
         return np.stack(risks)
 
@@ -56,13 +74,9 @@ class DataRoute(TrainingRoute):
             return drawn.reshape(replicates, n)
         return np.broadcast_to(np.repeat(np.arange(model.experts), self.samples), (replicates, n))
 
-    def _model_risks(
-        self,
-        rng: np.random.Generator,
-        model: BlockModel,
-        regressions: Regressions,
-        groups: IntArray,
-    ) -> list[FloatArray]:
+    def _training_sets(
+        self, rng: np.random.Generator, model: BlockModel, groups: IntArray
+    ) -> TrainingSets:
         features, labels = kernels.draw_training_sets(
             rng,
             groups,
@@ -71,17 +85,29 @@ class DataRoute(TrainingRoute):
             group_noise_variances(model),
             model.label_noise_variance,
         )
-        risks = []
-        for estimator in self.estimators:
-            if not one_each(estimator):
-                risks.append(self._assigned_risks(estimator, model, features, labels, groups))
-                continue
-            fits = self.fitted_coefficients(estimator, features, labels, groups)
-            if isinstance(estimator, MoE):
-                risks.append(expert_fit_risks(model, fits, regressions, self.under, self.loss))
-            else:
-                risks.append(dense_fit_risks(model, fits, self.under, self.loss))
-        return risks
+        return TrainingSets(features, labels, groups)
+
+    def model_risks(
+        self,
+        rng: np.random.Generator,
+        model: BlockModel,
+        regressions: Regressions,
+        sets: TrainingSets,
+    ) -> list[FloatArray]:
+        """Risks given the group, (R, K), of every estimator fitted on ``sets``."""
+        return [self.true_risks(each, model, regressions, sets) for each in self.estimators]
+
+    def true_risks(
+        self, estimator: Estimator, model: BlockModel, regressions: Regressions, sets: TrainingSets
+    ) -> FloatArray:
+        """True risks given the group, (R, K), of one estimator fitted on ``sets``."""
+        if not one_each(estimator):
+            fits, shared = self.assigned_fits(estimator, model, sets)
+            return assigned_fit_risks(estimator, model, fits, shared, self.under, self.loss)
+        fits = self.fitted_coefficients(estimator, *sets)
+        if isinstance(estimator, MoE):
+            return expert_fit_risks(model, fits, regressions, self.under, self.loss)
+        return dense_fit_risks(model, fits, self.under, self.loss)
 
     def fitted_coefficients(
         self, estimator: Estimator, features: FloatArray, labels: FloatArray, groups: IntArray
@@ -94,21 +120,14 @@ class DataRoute(TrainingRoute):
             features, labels, groups, model.block_of, model.experts, estimator.ridge
         )
 
-    def _assigned_risks(
-        self,
-        estimator: Estimator,
-        model: BlockModel,
-        features: FloatArray,
-        labels: FloatArray,
-        groups: IntArray,
-    ) -> FloatArray:
-        """Risks given the group of experts that serve several groups, or have one beside them."""
+    def assigned_fits(
+        self, estimator: Estimator, model: BlockModel, sets: TrainingSets
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Coefficients of experts, (R, d), and of a shared one beside them or None."""
         expert_of = experts_of(estimator, model)
         experts, block_of = int(expert_of.max()) + 1, expert_of[model.block_of]
+        features, labels, groups = sets
         given = features, labels, expert_of[groups], block_of, experts, estimator.ridge
-        shared = None
         if isinstance(estimator, MoE) and estimator.shared:
-            fits, shared = kernels.joint_fits(*given)
-        else:
-            fits = kernels.expert_fits(*given)
-        return assigned_fit_risks(estimator, model, fits, shared, self.under, self.loss)
+            return kernels.joint_fits(*given)
+        return kernels.expert_fits(*given), None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from moetheory import kernels
@@ -44,17 +46,25 @@ class LawRoute(TrainingRoute):
 
     def group_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """Risks given the group, equal for all estimators."""
+        risks = []
+        for model, regressions, fits in zip(
+            self.models, self.regressions, self.fitted_coefficients(rng, replicates), strict=True
+        ):
+            losses = expert_fit_risks(model, fits, regressions, self.under, self.loss)
+            risks += [losses] * len(self.estimators)
+        return np.stack(risks)
+
+    def fitted_coefficients(
+        self, rng: np.random.Generator, replicates: int
+    ) -> Iterator[FloatArray]:
+        """Coefficients in R training sets, (R, d), of each model from the same draws."""
         block_of = self.models[0].block_of
         draws = kernels.draw_expert_law(rng, self.draw_counts(rng, replicates), block_of)
-        risks = []
         for model, regressions in zip(self.models, self.regressions, strict=True):
-            fits = kernels.expert_law_fits(
+            yield kernels.expert_law_fits(
                 draws,
                 block_of,
                 unchecked_optimal_coefficients(self.estimators[0], model),
                 model.signal_variances + model.noise_variance,
                 regressions.residual,
             )
-            losses = expert_fit_risks(model, fits, regressions, self.under, self.loss)
-            risks += [losses] * len(self.estimators)
-        return np.stack(risks)

@@ -21,17 +21,20 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.kernels import Weights, Workspace
+from moetheory.kernels import QuadraticForms, Weights, Workspace
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
-from moetheory.problem.estimators import Estimator, MoE
+from moetheory.problem.estimators import Estimator
 from moetheory.problem.gates import Learned
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
-from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
+from moetheory.problem.perturbation import Perturbation
+from moetheory.simulation.methods.block_energies import SquaredInputModel
+from moetheory.simulation.methods.drawn_inputs import CONFUSABLE, InputStrata
 from moetheory.simulation.methods.identity import risks_given_group
 from moetheory.simulation.methods.route import TRAINING_SETS
 from moetheory.simulation.methods.router_fits import Router
-from moetheory.simulation.methods.strata import group_shares, sampling_frequencies, strata
+from moetheory.simulation.methods.squares_layout import SquaresLayout
+from moetheory.simulation.methods.strata import group_shares, strata
 from moetheory.simulation.methods.tally import Tally
 
 # part of the reproducibility contract
@@ -51,10 +54,9 @@ class RoutedInputs(NamedTuple):
         The posterior of their groups, the weight of the chosen expert apart.
     highest_posterior : (n,) array
         The largest posterior weight.
-    squares : (U, n) array
-    normals, groups : (n, d) and (n,) arrays
-        The inputs in units of their standard deviations, coordinates ordered by block, and the
-        groups of which they were drawn.
+    squares : (d, n) array
+    features : (n, d) array
+        The inputs themselves, in roots of the unit of the squares, coordinates ordered by block.
     """
 
     weights: FloatArray
@@ -62,8 +64,7 @@ class RoutedInputs(NamedTuple):
     group: Weights
     highest_posterior: FloatArray
     squares: FloatArray
-    normals: FloatArray
-    groups: IntArray
+    features: FloatArray
 
 
 def inputs_of_router(model: BlockModel, inputs: int = INPUTS) -> int:
@@ -71,30 +72,42 @@ def inputs_of_router(model: BlockModel, inputs: int = INPUTS) -> int:
     return max(inputs, int(np.count_nonzero(model.group_probabilities)))
 
 
+def router_strata(
+    models: Sequence[BlockModel],
+    shares: FloatArray,
+    under: Perturbation | None = None,
+    confusable: float = CONFUSABLE,
+) -> InputStrata:
+    """The strata of the inputs of routers; all coordinates are drawn."""
+    squares = SquaresLayout.of(*models, coordinates=True)
+    input_models = tuple(SquaredInputModel(model, squares, under) for model in models)
+    return InputStrata(input_models, shares, confusable)
+
+
 def routed_inputs(
     rng: np.random.Generator,
     router: Router,
-    input_models: Sequence[SquaredInputModel],
+    inputs: InputStrata,
     sets: int,
-    shares: FloatArray,
-    inputs: int = INPUTS,
+    each: int,
 ) -> list[RoutedInputs]:
-    """Inputs of each of ``sets`` routers, spread over the groups by ``shares``, model by model."""
-    model = router.models[0]
-    counts = kernels.stratum_counts(inputs_of_router(model, inputs), shares, least=1)
-    own = strata(counts)
-    frequencies = sampling_frequencies(counts, model.group_probabilities)
-    groups = np.tile(own, (sets, 1))
-    normals = rng.standard_normal((*groups.shape, model.dim))
-    flat, drawn = normals.reshape(-1, model.dim), groups.ravel()
-    draws = input_models[0].squares.squares_of(flat)
+    """The inputs of ``sets`` routers, ``each`` of every router, model by model."""
+    counts = inputs.counts(each, least=1)
+    drawn = np.tile(strata(counts), sets)
+    normals = rng.standard_normal((len(drawn), router.models[0].dim))
+    found = list(inputs.draw(rng, drawn, counts, np.square(normals.T)))
+    features = [np.copysign(np.sqrt(part.squares.T), normals) for part in found]
+    parts = [part.reshape(sets, each, -1) for part in features]
     result = []
-    for input_model, chosen in zip(input_models, router.choices(rng, normals, groups), strict=True):
-        squares = input_model.input_squares(draws, drawn, keep_draws=True)
-        group = kernels.posterior(input_model.scores(squares))
-        apart = kernels.set_apart(group, chosen, model.experts)
-        weights = 1.0 / (group.mean_of(frequencies) * len(own))
-        result.append(RoutedInputs(weights, chosen, apart, group.largest, squares, flat, drawn))
+    for number, chosen in enumerate(router.choices(rng, parts)):
+        part = found[number]
+        apart = kernels.set_apart(part.group, chosen, router.models[0].experts)
+        highest = part.highest_posterior
+        result.append(
+            RoutedInputs(
+                part.weights / each, chosen, apart, highest, part.squares, features[number]
+            )
+        )
     return result
 
 
@@ -103,7 +116,8 @@ def sign_losses(
 ) -> tuple[FloatArray, FloatArray]:
     r"""The probability of a wrong sign for each input, (n,), and its mean by group, (K,).
 
-    ``shares`` (n,) are the weights of the inputs in the mean of :math:`w_gP(wrong | g)`.
+    ``shares`` (n,) are the weights of the inputs in the mean of :math:`w_gP(wrong | g)`. Blocks are
+    strict.
     """
     from scipy import special
 
@@ -113,14 +127,12 @@ def sign_losses(
     best, used = (
         np.where(blocks == found.chosen[:, np.newaxis], fit[order], 0.0)
         for fit in (
-            unchecked_optimal_coefficients(MoE(), model),
+            input_model.loss_forms.optimal,
             unchecked_optimal_coefficients(estimator, model),
         )
     )
-    active = model.noise_variance + model.signal_variances
-    idle = np.broadcast_to(model.idle_noise, model.dim)
-    drawn = blocks == found.groups[:, np.newaxis]
-    features = found.normals * np.sqrt(np.where(drawn, active[order], idle[order]))
+    unit = np.broadcast_to(input_model.square_unit, model.dim)
+    features = found.features * np.sqrt(unit)[order]
     margin = np.sign(np.vecdot(features, used)) * np.vecdot(features, best)
     residual = np.sqrt(input_model.oracle_risks[found.chosen])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -140,6 +152,7 @@ class LearnedRoute:
     estimators: tuple[Estimator, ...]
     gate: Learned
     loss: Loss = "squared"
+    under: Perturbation | None = None
 
     method: ClassVar[str] = "identity"
     default_replicates: ClassVar[int] = TRAINING_SETS
@@ -154,20 +167,22 @@ class LearnedRoute:
         return Router(self.gate, self.models)
 
     @cached
-    def input_models(self) -> list[SquaredInputModel]:
-        """Each model in terms of squared coordinates."""
-        squares = SquaresLayout.of(*self.models)
-        return [SquaredInputModel(model, squares) for model in self.models]
+    def strata(self) -> InputStrata:
+        """The strata of the inputs of each router."""
+        shares = group_shares(self.models, self.estimators, self.under, self.loss)
+        # signs are wrong where predictions are near zero, which has nothing to do with routing
+        confusable = 0.0 if self.loss == "sign" else CONFUSABLE
+        return router_strata(self.models, shares, self.under, confusable)
 
-    @cached
-    def shares(self) -> FloatArray:
-        """The share of the inputs that each group gets, (K,)."""
-        return group_shares(self.models, self.estimators, loss=self.loss)
+    @property
+    def input_models(self) -> tuple[SquaredInputModel, ...]:
+        """Each model in terms of squared coordinates."""
+        return self.strata.input_models
 
     @property
     def inputs(self) -> int:
-        """Inputs of each router."""
-        return inputs_of_router(self.models[0])
+        """Inputs of each router, with room for confusable ones."""
+        return max(INPUTS, 2 * inputs_of_router(self.models[0], 1))
 
     @property
     def cost(self) -> int:
@@ -199,6 +214,10 @@ class LearnedRoute:
             return np.zeros((len(self.models), self.models[0].experts))
         return np.stack([input_model.oracle_risks for input_model in self.input_models])
 
+    def forms(self, input_model: SquaredInputModel, squares: FloatArray) -> list[QuadraticForms]:
+        """The quadratic forms of each estimator in inputs with these squares."""
+        return input_model.forms(self.estimators, squares)
+
     def _losses(
         self, input_model: SquaredInputModel, found: RoutedInputs, shares: FloatArray
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
@@ -208,7 +227,7 @@ class LearnedRoute:
                 yield sign_losses(estimator, input_model, found, shares)
         else:
             gate = kernels.one_hot(found.chosen)
-            for forms in input_model.forms(self.estimators, found.squares):
+            for forms in self.forms(input_model, found.squares):
                 yield kernels.gate_losses(found.group, gate, forms, shares)
 
     def chunk(
@@ -220,7 +239,7 @@ class LearnedRoute:
         values, means = np.empty((*shape, replicates)), np.zeros((*shape, len(p)))
         for at in range(0, replicates, self.batch):
             sets = min(self.batch, replicates - at)
-            batch = routed_inputs(rng, self.router, self.input_models, sets, self.shares)
+            batch = routed_inputs(rng, self.router, self.strata, sets, self.inputs)
             for number, found in enumerate(batch):
                 known = self._known_risks[number]
                 for each, (losses, by_group) in enumerate(

@@ -20,9 +20,10 @@ from moetheory.problem.estimators import Estimator, MoE, experts_of, one_each, r
 from moetheory.problem.gates import Gate
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import identical_streams
-from moetheory.simulation.methods.block_energies import SquaredInputModel, SquaresLayout
+from moetheory.simulation.methods.block_energies import SquaredInputModel
 from moetheory.simulation.methods.identity import gate_weights
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
+from moetheory.simulation.methods.squares_layout import SquaresLayout
 from moetheory.simulation.methods.strata import (
     StratifiedInputs,
     even_parts,

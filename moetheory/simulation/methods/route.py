@@ -12,14 +12,20 @@ and the version of the package. They must not depend on memory, executor or numb
 replicates.
 
 Each string of ``method=`` has one entry file: ``population.py``, ``identity.py``, ``law.py``,
-``statistics.py`` and ``data.py``. Three more files have routes: ``learned_routers.py`` ("identity"
-for gates that are `Learned`), ``composed.py`` ("statistics" for experts that serve several groups)
-and ``descent_fits.py`` (gradient descent by "statistics" and "data"). Helpers: ``tally.py``
+``statistics.py`` and ``data.py``. More files have routes: ``learned_routers.py`` ("identity"
+for gates that are `Learned`), ``gated_fits.py`` and ``learned_fits.py`` (the same two with
+samples), ``gated_data.py`` ("data" for gates that route by the input), ``composed.py``
+("statistics" for experts that serve several groups) and ``descent_fits.py`` (gradient descent by
+"statistics" and "data"). Helpers: ``tally.py``
 (moments), ``base.py`` (routes over training sets), ``fit_risks.py`` (risks of their fits),
-``block_energies.py`` (squared coordinates, for gates), ``router_fits.py`` (for learned gates),
+``router_fits.py`` (for learned gates). For gates ``block_energies.py`` has squared coordinates, in
+the layout of ``squares_layout.py``, with scores and losses in ``group_scores.py`` and
+``loss_forms.py``; ``drawn_inputs.py`` draws them, ``confusable_inputs.py`` and ``tilted_pairs.py``
+those that a gate is likely to send astray. Also
+``data_routers.py`` (the same for "data"),
 ``perturbed_inputs.py`` (for "population"), ``statistics_rows.py`` and ``statistics_rotated.py``
-(for "statistics"), ``strata.py`` (how many inputs are drawn of each group). ``plans.py`` above
-this folder chooses the routes.
+(for "statistics"), ``strata.py`` (how many inputs are drawn of each group). ``plans.py``
+and ``gate_plans.py`` above this folder choose the routes.
 """
 
 from __future__ import annotations

@@ -15,8 +15,7 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.common.errors import ArgumentError
-from moetheory.kernels.gate_weights import BoolArray
-from moetheory.predictors.optimal import interference_of
+from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import MOST_SAMPLES, counts_of
@@ -26,7 +25,7 @@ BATCH = 1 << 19  # numbers in the inputs, their scores and the moments of a batc
 
 
 class _VarianceRatios(NamedTuple):
-    r"""Variances of coordinates while active over inactive, :math:`(\lambda+n)/(n+\kappa)`.
+    r"""Variances of coordinates while active over inactive, :math:`(\lambda+n)/(\nu+n+\kappa)`.
 
     Square roots and logarithms, (d,), coordinates ordered by block.
     """
@@ -36,13 +35,9 @@ class _VarianceRatios(NamedTuple):
 
     @classmethod
     def of(cls, model: BlockModel) -> _VarianceRatios:
-        signal, noise, interference = (
-            model.signal_variances,
-            model.noise_variance,
-            interference_of(model),
-        )
-        logarithms = kernels.log_variance_ratios(signal, noise, interference)
-        ratios = (signal + noise) / model.idle_noise if model.interferes else 1.0 + signal / noise
+        law = CoordinateLaw.of(model)
+        logarithms = kernels.log_variance_ratios(law.signal, law.noise, law.beside)
+        ratios = 1.0 + law.signal / law.noise if np.ndim(law.beside) == 0 else law.active / law.idle
         order = np.argsort(model.block_of, kind="stable")
         return cls(np.sqrt(ratios)[order], logarithms[order])
 
@@ -57,9 +52,8 @@ class Router:
     def require_samples(self) -> None:
         """Raise ValueError if the moments that the router would estimate have no inverse."""
         for model in self.models:
-            still = (np.asarray(model.idle_noise) == 0.0) | (
-                np.asarray(model.signal_variances + model.noise_variance) == 0.0
-            )
+            law = CoordinateLaw.of(model)
+            still = (law.idle_variances == 0.0) | (law.active == 0.0)
             if still.any():
                 where = "" if still.all() else f" in coordinate {np.argmax(still)}"
                 raise ArgumentError(
@@ -134,33 +128,26 @@ class Router:
         side = model.dim if self.gate.moments == "full" else int(model.sizes.max())
         return inputs * (model.dim + model.experts) + side**2
 
-    def choices(
-        self, rng: np.random.Generator, normals: FloatArray, groups: IntArray
-    ) -> list[IntArray]:
+    def choices(self, rng: np.random.Generator, features: list[FloatArray]) -> list[IntArray]:
         """The expert that routers choose for each input, (R·T,), for each model.
 
-        There are R routers with T inputs each. ``normals`` (R, T, d) are the inputs in units of
-        their standard deviations, coordinates ordered by block; ``groups`` (R, T) are the groups.
+        There are R routers with T inputs each. ``features`` (R, T, d) are the inputs of each
+        model in units of the standard deviations while blocks are inactive in training,
+        coordinates ordered by block.
         """
-        experts, inputs = self.models[0].experts, groups.size
+        experts, inputs = self.models[0].experts, features[0].shape[0] * features[0].shape[1]
         if len(self._possible) == 1:
             return [np.full(inputs, self._possible[0]) for _ in self.models]
         scores = [np.full((experts, inputs), -np.inf) for _ in self.models]
-        own = groups[..., np.newaxis] == np.repeat(np.arange(experts), self.models[0].sizes)
         draw = self._group_scores if self.gate.moments == "full" else self._block_scores
         for j in self._possible:
-            found = draw(rng, int(j), normals, own, self._variance_ratios)
+            found = draw(rng, int(j), features)
             for score, each in zip(scores, found, strict=True):
                 score[j] = np.log(self.counts[j]) + each.reshape(-1)
         return [score.argmax(axis=0) for score in scores]
 
     def _block_scores(
-        self,
-        rng: np.random.Generator,
-        j: int,
-        normals: FloatArray,
-        own: BoolArray,
-        ratios: list[_VarianceRatios],
+        self, rng: np.random.Generator, j: int, features: list[FloatArray]
     ) -> list[FloatArray]:
         r"""Log scores of group j for each model, (R, T): :math:`\tfrac12(\log\det\hat C_0
         - \log\det\hat C_1 + \bar x_j^\top(\hat C_0^{-1} - \hat C_1^{-1})\bar x_j)`.
@@ -171,39 +158,32 @@ class Router:
         block = slice(end - int(self.models[0].sizes[j]), end)
         active, size = int(self.counts[j]), block.stop - block.start
         idle = int(self.counts.sum()) - active
-        on, half_log_det_on = _inverse_wishart_roots(rng, len(normals), active, size)
-        off, half_log_det_off = _inverse_wishart_roots(rng, len(normals), idle, size)
+        on, half_log_det_on = _inverse_wishart_roots(rng, len(features[0]), active, size)
+        off, half_log_det_off = _inverse_wishart_roots(rng, len(features[0]), idle, size)
         volume = half_log_det_off - half_log_det_on + size * np.log(active / idle) / 2.0
         result = []
-        for ratio in ratios:
-            scale = ratio.roots[block]
-            seen = np.where(own[..., block], normals[..., block], normals[..., block] / scale)
-            energy = idle * np.square((seen * scale) @ off).sum(axis=-1)
-            energy -= active * np.square(seen @ on).sum(axis=-1)
+        for ratio, each in zip(self._variance_ratios, features, strict=True):
+            seen = each[..., block]
+            energy = idle * np.square(seen @ off).sum(axis=-1)
+            energy -= active * np.square((seen / ratio.roots[block]) @ on).sum(axis=-1)
             energy += (2.0 * volume - ratio.logarithms[block].sum())[:, np.newaxis]
             result.append(energy / 2.0)
         return result
 
     def _group_scores(
-        self,
-        rng: np.random.Generator,
-        j: int,
-        normals: FloatArray,
-        own: BoolArray,
-        ratios: list[_VarianceRatios],
+        self, rng: np.random.Generator, j: int, features: list[FloatArray]
     ) -> list[FloatArray]:
         r"""Log scores :math:`-\tfrac12(\log\det\hat C_j + \bar x^\top\hat C_j^{-1}\bar x)`, (R, T).
 
         The scores are those of group j for each model; :math:`\hat C_j` is in units of
         the variances while the blocks are inactive.
         """
-        count, dim = int(self.counts[j]), normals.shape[-1]
-        root, half_log_det = _inverse_wishart_roots(rng, len(normals), count, dim)
+        count, dim = int(self.counts[j]), features[0].shape[-1]
+        root, half_log_det = _inverse_wishart_roots(rng, len(features[0]), count, dim)
         here = np.repeat(np.arange(len(self.counts)), self.models[0].sizes) == j
         result = []
-        for ratio in ratios:
-            scale = ratio.roots
-            seen = normals * np.where(own, scale, 1.0) / np.where(here, scale, 1.0)
+        for ratio, each in zip(self._variance_ratios, features, strict=True):
+            seen = each / np.where(here, ratio.roots, 1.0)
             energy = count * np.square(seen @ root).sum(axis=-1)
             volume = 2.0 * half_log_det - dim * np.log(count) + ratio.logarithms[here].sum()
             result.append(-(energy + volume[:, np.newaxis]) / 2.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 
 import numpy as np
@@ -19,7 +19,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.predictors.error_variances import error_cases
 from moetheory.predictors.perturbed_risks import UNCHANGED, optimal_routed_losses
-from moetheory.problem.estimators import Estimator, routes_by_input
+from moetheory.problem.estimators import Estimator, MoE, routes_by_input
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -101,8 +101,9 @@ def error_deviations(estimator: Estimator, model: BlockModel, under: Perturbatio
     A gate that reads the input counts as one that errs on half of the inputs.
     """
     omega = model.label_noise_variance
-    if routes_by_input(estimator):
-        routed = optimal_routed_losses(estimator, model, under)
+    if isinstance(estimator, MoE) and routes_by_input(estimator):
+        # shares need not be exact, and the coefficients of experts that are retrained take long
+        routed = optimal_routed_losses(replace(estimator, retrained=False), model, under)
         astray = routed.own_blocks + model.group_probabilities @ routed.routed_blocks
         astray += routed.other_blocks.sum()
         return np.asarray(math.sqrt(2.0) * (omega + (routed.correct + astray) / 2.0))

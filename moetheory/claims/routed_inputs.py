@@ -1,0 +1,125 @@
+"""Experiments from raw data on experts whose inputs go to the block with the largest energy.
+
+Nothing here is a formula of the theory: samples are drawn entry by entry, experts are fitted by
+least squares, and a prediction counts by its squared error. The router has no parameters.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.problem.model import BlockModel
+
+CHUNK = 2**21  # numbers that are drawn at a time
+
+
+class EqualBlocks(NamedTuple):
+    """A model of equal blocks, coordinates sorted by block: all that raw data need of it.
+
+    Attributes
+    ----------
+    coefficients, deviations : (K, s) arrays
+        True coefficients; standard deviations of the clean features while the block is active.
+    noise, label_noise : float
+        Standard deviations of the noise in features and labels.
+    """
+
+    coefficients: FloatArray
+    deviations: FloatArray
+    noise: float
+    label_noise: float
+
+    @classmethod
+    def of(cls, model: BlockModel) -> EqualBlocks:
+        """The blocks of a model with one noise variance."""
+        order = np.argsort(model.block_of, kind="stable")
+        shape = model.experts, model.dim // model.experts
+        return cls(
+            by_block(model, model.coefficients),
+            np.sqrt(model.signal_variances)[order].reshape(shape),
+            float(np.sqrt(model.noise_variance)),
+            float(np.sqrt(model.label_noise_variance)),
+        )
+
+    def draw_any(self, number: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Noisy features, (N, K, s), and labels, (N,), of samples of any group."""
+        experts, size = self.coefficients.shape
+        groups = rng.integers(0, experts, number)
+        features = self.noise * rng.standard_normal((number, experts, size))
+        clean = self.deviations[groups] * rng.standard_normal((number, size))
+        features[np.arange(number), groups] += clean
+        labels = np.sum(clean * self.coefficients[groups], axis=1)
+        return features, labels + self.label_noise * rng.standard_normal(number)
+
+    def draw_own(
+        self, group: int, number: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """What the expert of a ``group`` sees of samples of it: its block, (N, s); and labels."""
+        clean = self.deviations[group] * rng.standard_normal((number, self.deviations.shape[1]))
+        labels = clean @ self.coefficients[group] + self.label_noise * rng.standard_normal(number)
+        return clean + self.noise * rng.standard_normal(clean.shape), labels
+
+
+def by_block(model: BlockModel, values: FloatArray) -> FloatArray:
+    """Values of the coordinates, (d,), sorted by block, (K, s)."""
+    order = np.argsort(model.block_of, kind="stable")
+    return np.asarray(values[order].reshape(model.experts, -1))
+
+
+def loudest_block(features: FloatArray) -> IntArray:
+    """The router: the block with the largest energy, of features (N, K, s)."""
+    return np.asarray(np.argmax(np.sum(features**2, axis=2), axis=1))
+
+
+def squared_errors(experts: FloatArray, features: FloatArray, labels: FloatArray) -> FloatArray:
+    """Squared errors, (N,), of ``experts`` (K, s) on inputs that go to the loudest block."""
+    chosen = loudest_block(features)
+    seen = features[np.arange(len(labels)), chosen]
+    return np.asarray((np.sum(seen * experts[chosen], axis=1) - labels) ** 2)
+
+
+def errors_of(
+    model: BlockModel, experts: FloatArray, inputs: int, rng: np.random.Generator
+) -> FloatArray:
+    """Squared errors, (N,), of given experts, (K, s), on as many fresh inputs."""
+    blocks, step = EqualBlocks.of(model), max(CHUNK // model.dim, 1)
+    parts = [
+        squared_errors(experts, *blocks.draw_any(min(step, inputs - start), rng))
+        for start in range(0, inputs, step)
+    ]
+    return np.concatenate(parts)
+
+
+def fitted_errors(
+    model: BlockModel, samples: int, sets: int, inputs: int, rng: np.random.Generator
+) -> FloatArray:
+    """Mean squared errors, (R,), of experts that are fitted on training sets of known groups.
+
+    Each expert has ``samples`` of its own group, and each training set fresh ``inputs`` of its own.
+    """
+    blocks, errors = EqualBlocks.of(model), np.empty(sets)
+    for index in range(sets):
+        experts = np.stack(
+            [_least_squares(*blocks.draw_own(j, samples, rng)) for j in range(model.experts)]
+        )
+        errors[index] = squared_errors(experts, *blocks.draw_any(inputs, rng)).mean()
+    return errors
+
+
+def sorted_experts(model: BlockModel, samples: int, rng: np.random.Generator) -> FloatArray:
+    """Experts, (K, s), fitted on inputs that the router itself has sorted: no group is known."""
+    features, labels = EqualBlocks.of(model).draw_any(samples, rng)
+    chosen = loudest_block(features)
+    sorted_ = (chosen == j for j in range(model.experts))
+    fits = [_least_squares(features[own, j], labels[own]) for j, own in enumerate(sorted_)]
+    return np.stack(fits)
+
+
+def _least_squares(features: FloatArray, labels: FloatArray) -> FloatArray:
+    """The least-squares fit of minimum norm, (s,); zeros without samples."""
+    if not len(labels):
+        return np.zeros(features.shape[1])
+    return np.asarray(np.linalg.lstsq(features, labels, rcond=None)[0])
