@@ -10,7 +10,7 @@ import numpy as np
 
 import moetheory as mt
 
-EXPERTS, SETS, INPUTS = 4, 80, 600
+EXPERTS, SETS, INPUTS = 4, 240, 600
 
 
 @cache

@@ -72,8 +72,8 @@ def union_bound(experts: ArrayLike, size: ArrayLike, ratio: ArrayLike) -> FloatA
 def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.0) -> HardRouting:
     r"""Routing probabilities and losses of the hard gate.
 
-    The integrals are those of ``largest_score.py``; :math:`P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta`,
-    and the loss of group g is :math:`E[Q^\mathrm{met}_g;\,g\to g] + \sum_{j\ne g}
+    The integrals are those of ``largest_score.py``;
+    :math:`P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta`, and the loss of group g is :math:`E[Q^\mathrm{met}_g;\,g\to g] + \sum_{j\ne g}
     E[Q^\mathrm{missed}_g + Q^\mathrm{wrong}_j;\,g\to j]`, in the mean.
 
     Parameters

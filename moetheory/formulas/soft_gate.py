@@ -29,14 +29,15 @@ from moetheory.formulas.block_evidence import Block, GateLosses, sum_over_other_
 
 STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
 STRETCH = 64  # steps that are taken at once
-MOST_NODES = 1 << 20
+MOST_NODES = 1 << 16
+ENOUGH = 1e-16  # relative, of what is left of an integral
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
 FAR = 800.0  # nothing so far below a density's peak is represented
 BEYOND = 4.5  # exp(2y - exp(y)) is negligible beyond
 CEILING = 0.25  # weights from which exp(2z) grows faster than the density of z falls
 TILTS = 2.0, 3.0  # of inactive and active evidence: other factors of integrands fall no faster
 LEAST, MOST = -680.0, 700.0  # logarithms of floats, small and large
-CUT_OFF = 0.5  # weights that noise in training has not; with them integrals may go on beyond LEAST
+TINY = -40.0  # logarithm of y from which down exp(-y) is 1
 POWERS = np.array([1.0, 0.98, 0.9, 0.75, 0.5, 0.25, 0.1, 0.03, 0.01])  # of bounds on what is left
 ROUNDING = 1e-12  # relative
 
@@ -70,18 +71,31 @@ def soft_losses(
     inactive = [_Nodes.inactive(block) for block in blocks]
     active = [_Nodes.active(block) for block in blocks]
     bounds = [_log_moments(alpha, blocks, counts, constant) for alpha in _powers(blocks)]
-    sums = np.zeros((2, 2, len(met)))  # over every second node each, of what adds and subtracts
     # beyond exp(MOST), integrands are below 1/t
-    for tau in _stretches(min(_start(inactive, active, counts, constant), MOST)):
+    start = min(_start(inactive, active, counts, constant), MOST)
+    _, sizes = _log_moments(0.0, blocks, counts, constant)
+    counted = np.isfinite(sizes)
+    ends = [
+        (math.log(ENOUGH) - (each[counted] - sizes[counted]).max(initial=0.0)) / alpha
+        for alpha, each in bounds
+    ]
+    if start - max(ends) > STEP * MOST_NODES:
+        raise ArithmeticError(
+            "at test time the evidence spreads so far that an integral would take more than "
+            f"{MOST_NODES} nodes"
+        )
+    sums = np.zeros((2, 2, len(met)))  # over every second node each, of what adds and subtracts
+    for tau in _stretches(start):
         values = _integrands(inactive, active, counts, tau, constant)
         sums += values.reshape(2, len(met), STRETCH // 2, 2).sum(axis=2).transpose(2, 0, 1)
         total = STEP * sums.sum(axis=0)
         with np.errstate(under="ignore", over="ignore"):
             left = np.exp(np.min([each + alpha * tau[-1] for alpha, each in bounds], axis=0))
-        if np.all((left <= 1e-16 * (total.sum(axis=0) + met))[:rows]):
+        enough = np.maximum(ENOUGH * (total.sum(axis=0) + met), math.exp(LEAST))
+        if np.all((left <= enough)[:rows]):
             break
-        if tau[-1] < LEAST:
-            break
+    else:
+        raise ArithmeticError("the integrals of the soft gate have not converged")
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.abs(sums[0] - sums[1]) / sums.sum(axis=0)
     # halving the step squares the error
@@ -89,12 +103,7 @@ def soft_losses(
     error = error + max(each.error for each in (*inactive, *active)) + ROUNDING
     values = met + total[0] - total[1]
     values[rows:] = 0.0
-    errors = error * (met + total.sum(axis=0))
-    if max(float(block.inactive_weights.max()) for block in blocks) >= CUT_OFF:
-        most = np.array([sum(map(np.sum, _own_loads(block))) for block in blocks] + [0.0])
-        most += float(counts @ [block.wrong.sum() for block in blocks])
-        errors = errors + np.minimum(left, most)
-    return GateLosses(values, errors)
+    return GateLosses(values, error * (met + total.sum(axis=0)))
 
 
 def _start(
@@ -219,7 +228,9 @@ class _Nodes:
         narrowest = math.sqrt(2.0 / float(degrees.sum()))
         self.step = min(STEP, 0.6 * max(1.0, self.low) * narrowest)
         self.z = np.zeros(0)
+        self.powers = np.array([[power] for _, power in columns], dtype=np.float64)
         self.logs = np.zeros((len(columns), 0))  # of densities times forms, with the step
+        self.sums = np.zeros((len(columns), 0))  # logarithms of sums of these times exp(power z)
         self.error = 0.0  # relative
 
     @classmethod
@@ -237,17 +248,23 @@ class _Nodes:
 
     def nodes_up_to(self, z: float) -> slice:
         """The nodes up to z, computed if needed."""
-        end = min(z, self.high)
-        if end <= self.low:
+        if min(z, self.high) <= self.low:
             return slice(0, 0)
-        first = self.low + math.log(-math.expm1(-self.low))
-        number = math.ceil((end + math.log(-math.expm1(-end)) - first) / self.step) + 1
-        if number > len(self.z):
-            x = first + self.step * np.arange(len(self.z), number)
+        first, *ends = (
+            end + math.log(-math.expm1(-end)) for end in (self.low, min(z, self.high), self.high)
+        )
+        number, most = (math.ceil((end - first) / self.step) + 1 for end in ends)
+        if (known := len(self.z)) < number:
+            # some more than asked for, so that arrays do not grow often
+            x = first + self.step * np.arange(known, max(number, min(known + known // 4, most)))
             new = np.logaddexp(0.0, x)
             along = math.log(self.step) + np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
             self.z = np.concatenate([self.z, new])
-            self.logs = np.concatenate([self.logs, along + self._log_densities(new)], axis=1)
+            logs = along + self._log_densities(new)
+            terms = np.concatenate([self.sums[:, -1:], logs + self.powers * new], axis=1)
+            sums = np.logaddexp.accumulate(terms, axis=1)[:, -len(new) :]
+            self.logs = np.concatenate([self.logs, logs], axis=1)
+            self.sums = np.concatenate([self.sums, sums], axis=1)
         return slice(0, number)
 
     def _log_densities(self, z: FloatArray) -> FloatArray:
@@ -273,9 +290,13 @@ class _Nodes:
         """
         used = self.nodes_up_to(BEYOND - tau[-1] - self.a)
         # relative to the largest t, so that no power overflows
-        exponent = self.a + self.z[used] + tau[0]
-        powers = np.array([power for _, power in self.columns], dtype=np.float64)
-        values = np.exp(self.logs[:, used] + powers[:, np.newaxis] * exponent)
+        offset, powers = self.a + tau[0], self.powers
+        small = min(int(np.searchsorted(self.z, TINY - offset)), used.stop)
+        exponent = offset + self.z[small : used.stop]
+        values = np.exp(self.logs[:, small : used.stop] + powers * exponent)
         shrunk = np.exp(tau - tau[0])
         kernel = np.exp(-np.outer(shrunk, np.exp(exponent)))
-        return np.asarray(shrunk ** powers[:, np.newaxis] * (kernel @ values.T).T)
+        found = (kernel @ values.T).T
+        if small:
+            found += np.exp(self.sums[:, small - 1 : small] + powers * offset)
+        return np.asarray(shrunk**powers * found)

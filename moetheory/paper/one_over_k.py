@@ -95,6 +95,6 @@ ROW = Row(
     because="The 1/K law holds with its constant, if the total signal and the total of squared "
     "coefficients stay as K grows.",
     compute=_compute,
-    theorems=("one-over-k",),
+    theorems=("one-over-k", "one-over-k-routed"),
     draw=_draw,
 )

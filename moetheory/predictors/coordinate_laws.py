@@ -11,7 +11,6 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.common.cached import cached
-from moetheory.predictors.optimal import interference_of, leakage_of
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
@@ -39,10 +38,12 @@ class CoordinateLaw:
     def of(cls, model: BlockModel, under: Perturbation | None = None) -> CoordinateLaw:
         """The law of the inputs of ``model``, in training or ``under`` a perturbation."""
         noise: float | FloatArray = model.noise_variance
-        interference: float | FloatArray = interference_of(model)
+        # numbers where there is nothing: formulas skip them
+        interference = model.interference_variances if model.interferes else 0.0
+        leakage = 0.0 if model.strict else model.leakage_variances
         if under is not None:
             noise, interference = under.noise_of(noise), under.interference_of(interference)
-        return cls(model.signal_variances, noise, interference, leakage_of(model))
+        return cls(model.signal_variances, noise, interference, leakage)
 
     @property
     def beside(self) -> float | FloatArray:

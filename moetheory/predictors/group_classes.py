@@ -12,6 +12,7 @@ from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.formulas.block_evidence import Block
 from moetheory.formulas.hard_gate import HardRouting
 from moetheory.formulas.sums import sum_over_others
+from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.predictors.gate_forms import GateForms
 from moetheory.problem.model import BlockModel
 
@@ -65,9 +66,8 @@ class GroupClasses:
 
         NoClosedForm names the ``simulation``. ``one_hot`` if the gate chooses one expert.
         """
-        p = model.group_probabilities
-        idle = model.idle_noise + model.leakage_variances
-        surplus = model.signal_variances - model.interference_variances - model.leakage_variances
+        p, trained = model.group_probabilities, CoordinateLaw.of(model)
+        idle, surplus = trained.idle_variances, trained.signal - trained.beside
         always_zero = (idle == 0.0) & (surplus > 0.0)
         costs = forms.missed, forms.met, forms.cross, forms.wrong
         *sums, certain, evident = block_sums(
@@ -76,18 +76,16 @@ class GroupClasses:
         class_of = np.select(
             [p == 0.0, certain > 0.0, evident == 0.0], [NEVER_DRAWN, CERTAIN, SILENT], default=0
         )
-        trained = idle, model.signal_variances + model.noise_variance
-        perturbed = any(
-            np.any(there != here) for there, here in zip(forms[:2], trained, strict=True)
-        )
+        perturbed = not trained.equals(forms.law)
         costly = np.any(sums, axis=0) & (not one_hot)
         _require_formula(model, class_of, surplus, idle, costly, simulation, perturbed=perturbed)
         unit = np.where(idle > 0.0, idle, 1.0)
         with np.errstate(over="ignore", under="ignore"):
             ratios = np.minimum(surplus / unit, MOST_RATIO)
-            active = forms.active / unit if perturbed else 1.0 + ratios
+            active = forms.law.active / unit if perturbed else 1.0 + ratios
+        laws = np.stack([ratios, forms.law.idle_variances / unit, active])
         order = np.argsort(model.block_of, kind="stable")
-        described = np.stack([ratios, forms.idle / unit, active, *costs])[:, order]
+        described = np.stack([*laws, *costs])[:, order]
         index_of: dict[tuple[float, bytes], int] = {}
         blocks: list[Block] = []
         ends = np.cumsum(model.sizes)
@@ -112,7 +110,7 @@ class GroupClasses:
             met=met,
             cross=cross,
             wrong=wrong,
-            laws=np.stack([ratios, forms.idle / unit, active]),
+            laws=laws,
             in_evidence=np.any([ratios, *costs], axis=0),
         )
 

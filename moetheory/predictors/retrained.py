@@ -8,8 +8,10 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call
 from moetheory.formulas.block_evidence import coordinate_laws
 from moetheory.formulas.hard_gate import hard_routing
+from moetheory.formulas.population import expert_coefficients
 from moetheory.formulas.routed_energies import routed_energies
-from moetheory.predictors.gate_forms import GateForms, best_given_group
+from moetheory.predictors.coordinate_laws import CoordinateLaw
+from moetheory.predictors.gate_forms import GateForms
 from moetheory.predictors.group_classes import GroupClasses
 from moetheory.problem.model import BlockModel
 
@@ -31,15 +33,16 @@ def retrained_coefficients(model: BlockModel) -> FloatArray:
     -----
     Source: docs/theory.md §6.
     """
-    theta = best_given_group(model)
+    law = CoordinateLaw.of(model)
+    theta = expert_coefficients(law.signal, model.coefficients, law.noise, 0.0)
     if model.experts == 1:
         return theta
     simulation = Call("simulate(MoE(gate=Hard(), retrained=True), model, samples=...)")
-    forms = GateForms.of(model, theta)
+    forms = GateForms.of(model, law, theta)
     classes = GroupClasses.of(model, forms, simulation, one_hot=True)
     p, (own, other) = model.group_probabilities, _energies(model, classes)
-    mine, others = p[model.block_of] * forms.active * own, forms.idle * other
-    leaked = model.coefficients * model.leakage_variances * other
+    mine, others = p[model.block_of] * law.active * own, law.idle * other
+    leaked = model.coefficients * law.leakage * other
     seen = np.where(mine > 0.0, mine + others, 1.0)
     return np.where(mine > 0.0, (theta * mine + leaked) / seen, theta)
 

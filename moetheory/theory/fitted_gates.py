@@ -8,6 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.errors import Call
+from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.predictors.expert_moments import ExpertMoments
 from moetheory.predictors.expert_regressions import Regressions
 from moetheory.predictors.gate_forms import GateForms
@@ -150,7 +151,7 @@ class FittedGate:
     def _losses(self, mean: FloatArray, variance: FloatArray) -> Number:
         """What the gate and coefficients of this mean and variance add to the risk."""
         model = self.model
-        forms = GateForms.of(model, mean, variance)
+        forms = GateForms.of(model, CoordinateLaw.of(model), mean, variance)
         call = Call(f"simulate({self.estimator!r}, model, samples=...)")
         losses = losses_of_fits(
             self._gate, model, forms, np.zeros(model.experts, dtype=np.bool_), call

@@ -11,19 +11,17 @@ from moetheory.common.arrays import FloatArray, block_sums
 from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.formulas import hard_gate, population, soft_gate, top_k_gate
 from moetheory.formulas.block_evidence import GateLosses as ClassLosses
+from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.predictors.expert_moments import ExpertMoments
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.gate_forms import GateForms, model_at_test
+from moetheory.predictors.gate_forms import GateForms
 from moetheory.predictors.group_classes import GroupClasses
-from moetheory.predictors.optimal import formula_arguments, unchecked_optimal_coefficients
+from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE, one_each, require_simulated_gate
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.risks import Risk, RoutingMatrix
-
-
-MOST_ERROR = 1e-4  # relative, of a risk that is still an answer
 
 
 MOST_KINDS = 16  # of blocks, for the k best of them: more would take minutes
@@ -47,20 +45,13 @@ def gated_risk(
 ) -> Risk:
     """The risk of a mixture with a gate that routes by the input, by the formulas of `risk`."""
     losses = gated_losses(estimator, model, samples, under)
+    p, law = model.group_probabilities, CoordinateLaw.of(model, under)
+    variances = law.signal, law.leakage, model.coefficients, law.noise, law.interference
     known, known_per_group = population.excess_with_groups(
-        population.expert_contributions, *formula_arguments(model_at_test(model, under)), 0.0
+        population.expert_contributions, p, model.block_of, *variances, 0.0
     )
-    p, omega = model.group_probabilities, model.label_noise_variance
     added, error = (float(p @ np.where(p > 0.0, each, 0.0)) for each in losses)
-    excess = float(known) + added
-    if MOST_ERROR * excess < error < math.inf:
-        raise NoClosedForm(
-            f"the risk is known to within {error / excess:.1g} of it only, in test noise so much "
-            "louder than that of training, got ",
-            under,
-            "; ",
-            _simulation(estimator, samples, under),
-        )
+    excess, omega = float(known) + added, model.label_noise_variance
     return Risk(
         value=excess + omega,
         excess=excess,
@@ -85,7 +76,7 @@ def gated_losses(
     mean, variance = _coefficients(estimator, model, samples, simulation)
     infinite = block_sums(np.isinf(variance) * 1.0, model.block_of) > 0.0
     variance = np.where(np.isinf(variance), 0.0, variance)
-    forms = GateForms.of(model_at_test(model, under), mean, variance)
+    forms = GateForms.of(model, CoordinateLaw.of(model, under), mean, variance)
     return losses_of_fits(
         resolved(estimator.gate, model.experts), model, forms, infinite, simulation
     )
@@ -174,17 +165,17 @@ def losses_of_fits(
 def _weighed_losses(gate: Gate, classes: GroupClasses, simulation: Call) -> ClassLosses:
     """The losses of a gate that weighs several experts, by class of groups."""
     blocks, counts, silent = classes.blocks, classes.counts, classes.silent_probabilities
-    if not isinstance(gate, TopK) or gate.k >= counts.sum() + len(silent):
-        signal_free = bool(np.any(classes.has_no_evidence))
-        return soft_gate.soft_losses(blocks, counts, float(silent.sum()), signal_free=signal_free)
     unknown = "no formula is known for ", gate
-    if len(silent):
-        what = " with blocks that give no evidence of their group; "
-        raise NoClosedForm(*unknown, what, simulation)
-    if len(blocks) > MOST_KINDS:
-        what = f" with more than {MOST_KINDS} kinds of blocks, got {len(blocks)}; "
-        raise NoClosedForm(*unknown, what, simulation)
     try:
+        if not isinstance(gate, TopK) or gate.k >= counts.sum() + len(silent):
+            asked = bool(np.any(classes.has_no_evidence))
+            return soft_gate.soft_losses(blocks, counts, float(silent.sum()), signal_free=asked)
+        if len(silent):
+            what = " with blocks that give no evidence of their group; "
+            raise NoClosedForm(*unknown, what, simulation)
+        if len(blocks) > MOST_KINDS:
+            what = f" with more than {MOST_KINDS} kinds of blocks, got {len(blocks)}; "
+            raise NoClosedForm(*unknown, what, simulation)
         return top_k_gate.top_k_losses(blocks, counts, gate.k, renormalised=gate.renormalised)
     except ArithmeticError as error:
         raise NoClosedForm(*unknown, f" here: {error}; ", simulation) from None
@@ -242,7 +233,8 @@ def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:
             "one expert can be simulated: ",
             simulation,
         )
-    forms = GateForms.of(model, unchecked_optimal_coefficients(MoE(), model))
+    law, best = CoordinateLaw.of(model), unchecked_optimal_coefficients(MoE(), model)
+    forms = GateForms.of(model, law, best)
     classes = GroupClasses.of(model, forms, simulation, one_hot=True)
     if not classes.blocks:
         return RoutingMatrix(classes.matrix_without_evidence(model), shares, 0.0)

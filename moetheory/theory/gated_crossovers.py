@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -51,8 +52,6 @@ def _over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any
             if noise > LOUD * own > 0.0:
                 return 0.0  # the integrals of the soft gate are not known well enough
             raise
-        if math.isinf(risk_a.excess) and math.isinf(risk_b.excess):
-            return -math.inf  # as at any other noise
         found = risk_a.excess - risk_b.excess
         error = ROUNDING * (risk_a.excess + risk_b.excess)
         error += sum(
@@ -75,6 +74,10 @@ def _over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any
     )
     if not model.signal_variances.any():
         return Order(False, iter([]))  # nothing to predict
+    if samples is not None:
+        fits = [unchecked_risk(each, model, samples) for each in (a, b)]
+        if all(math.isinf(fit.excess) for fit in fits):
+            return Order(False, iter([]))  # whatever the test noise
     grid = noise_grid(model, float(varying[varying > 0.0].min()), float(varying.max()))
     return _known_order("test_noise_variance", lead_at, [0.0, *grid])
 
@@ -117,8 +120,13 @@ def _most_amplitude(quantity: str, model: BlockModel) -> float:
 
 
 def _known_order(quantity: str, lead_at: Callable[[float], float], grid: list[float]) -> Order:
-    """The order on a grid; where there is no formula the error names the sweep."""
+    """The order on a grid; where there is no formula the error names the sweep.
 
+    The first values are compared at once, so that what has no formula is refused whichever of the
+    two is better at the start.
+    """
+
+    @functools.cache
     def known(value: float) -> float:
         try:
             return lead_at(value)
@@ -128,4 +136,6 @@ def _known_order(quantity: str, lead_at: Callable[[float], float], grid: list[fl
                 last = Call(f'sweep(model, "{quantity}", ...)')
             raise NoClosedForm(*parts, last) from None
 
+    for value in grid[:2]:
+        known(value)
     return order_on_grid(known, grid)

@@ -205,7 +205,7 @@ def crossovers(
     Gates that read the input: a lead that is less than the errors of their losses is no lead, so
     that changes are missed, or found with less accuracy, where both estimators are nearly equal
     (a group of probability 1e-9 leaves the noise of a change 6 digits), or where a loss is not
-    known well (the soft gate in test noise of 50 times that of training and more). Over samples
+    known (the soft gate in test noise of some hundred times that of training). Over samples
     such a lead counts as that at infinitely many.
 
     Source: docs/theory.md §4, §6 and §7.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from moetheory.common.errors import Call, Mention, NoClosedForm
+from moetheory.common.errors import ArgumentError, Call, Mention, NoClosedForm
 from moetheory.common.validation import choice
 from moetheory.formulas import population
 from moetheory.predictors.optimal import formula_arguments, leakage_of
@@ -81,8 +81,8 @@ def risk(
         and experts without ridge that have no fewer samples than coordinates, or isotropic
         blocks, or no samples; "quadrature", exact up to an integral, for experts with ridge in
         isotropic blocks and for gates that route by the input; else "asymptotic": the
-        deterministic equivalent and its 1/n term, with ``error`` an estimate of what is still missing. This error grows towards n = d,
-        where its relative size is about 1/|n - d|, and is more than half at two samples from it.
+        deterministic equivalent and its 1/n term, with ``error`` an estimate of what is still
+        missing. This error grows towards n = d, where its relative size is about 1/|n - d|, and is more than half at two samples from it.
         It also grows where blocks are small and strong, so that each n_g is near its s_g: there
         use `simulate`. Without ridge, dense has no closed form where a coordinate varies only
         while its block is active, or only while it is not: as without feature noise, if some
@@ -100,8 +100,8 @@ def risk(
         few samples as coordinates, or retrained ones and ``samples``, or the blocks are louder
         while they are inactive; or ``under`` is given and has no closed form: erasure or noise
         that is not normal, with a gate that routes by the input; a radius together with
-        ``samples``, erasure or noise that is not normal; erasure of correlated coordinates with ``samples``, unless experts have more
-        samples than coordinates.
+        ``samples``, erasure or noise that is not normal; erasure of correlated coordinates with
+        ``samples``, unless experts have more samples than coordinates.
 
     Notes
     -----
@@ -219,7 +219,9 @@ def mmse(model: BlockModel) -> Risk:
     Raises
     ------
     ValueError
-        The model leaks.
+        The model leaks: then no weights of the experts are the best predictor.
+    NoClosedForm
+        As for `risk` of the soft gate.
 
     Notes
     -----
@@ -234,7 +236,15 @@ def mmse(model: BlockModel) -> Risk:
     >>> risk(MoE(gate=Hard()), model).value, risk(Dense(), model).value
     (0.5002127, 0.8)
     """
-    return unchecked_risk(MoE(gate=Soft()), checked_model(model))
+    if not checked_model(model).strict:
+        raise ArgumentError(
+            "model",
+            "must have strict blocks, ",
+            Mention("leakage_variances", 0),
+            ", for the least risk of all predictors, got leakage: the best predictor then reads "
+            "all blocks, and is not the soft gate",
+        )
+    return unchecked_risk(MoE(gate=Soft()), model)
 
 
 def gap(model: BlockModel) -> float:

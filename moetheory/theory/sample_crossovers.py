@@ -33,9 +33,12 @@ def over_samples(a: Estimator, b: Estimator, model: BlockModel) -> Order:
             return
         fit_a, fit_b = _Fit(a, model), _Fit(b, model)
 
-        def better(n: int) -> bool:
+        def better(n: int) -> bool | None:
+            """Whether b is better at n; None if there is a gate, and both risks are infinite."""
             risk_a, risk_b = fit_a.excess(n), fit_b.excess(n)
             if fit_a.gate or fit_b.gate:
+                if math.isinf(risk_a.value) and math.isinf(risk_b.value):
+                    return None
                 unknown = risk_a.error + risk_b.error + ROUNDING * (risk_a.value + risk_b.value)
                 if abs(risk_a.value - risk_b.value) <= unknown < math.inf:
                     return ahead > 0.0
@@ -50,10 +53,12 @@ def over_samples(a: Estimator, b: Estimator, model: BlockModel) -> Order:
         order = ahead > 0.0
         first = True
         for n in sorted(sizes, reverse=True):
-            if better(n) != order:
-                last = _last_before(better, n, high)
+            if (found := better(n)) is None:
+                continue
+            if found != order:
+                last = _last_before(better, n, high, order)
                 if first:
-                    yield from map(float, _recurrences(better, last, _period(model)))
+                    yield from map(float, _recurrences(better, last, order, _period(model)))
                 first, order = False, not order
                 yield float(last)
             high = n
@@ -129,19 +134,24 @@ def _period(model: BlockModel) -> int:
     return min(math.ceil(2.0 / float(p[p > 0.0].min())), MOST_SCANNED, MOST_NUMBERS // model.dim)
 
 
-def _recurrences(better: Callable[[int], bool], last: int, period: int) -> list[int]:
-    """Changes of the order beyond the ``last`` that was found, in descending order.
+def _recurrences(
+    better: Callable[[int], bool | None], last: int, order: bool, period: int
+) -> list[int]:
+    """Changes of the ``order`` beyond the ``last`` that was found, in descending order.
 
     Largest remainders round the share of a group down at some n and up at others, so that the
     order may go back and forth before it stays. The search ends after a whole ``period``.
     """
     changes: list[int] = []
-    n, order, end = last + 1, better(last + 1), last + period
+    n, known, end = last + 1, last + 1, last + period
     while n < end:
-        if better(n + 1) != order:
-            changes.append(n)
-            order, end = not order, n + period
         n += 1
+        if (found := better(n)) is None:
+            continue
+        if found != order:
+            changes.append(known)
+            order, end = not order, known + period
+        known = n
     return changes[::-1]
 
 
@@ -184,10 +194,12 @@ def _enough_samples(model: BlockModel, stays_ahead: Callable[[IntArray], bool], 
     )
 
 
-def _last_before(better: Callable[[int], bool], low: int, high: int) -> int:
-    """The last n, from ``low`` to ``high``, before the order is that at ``high``."""
-    order = better(high)
+def _last_before(better: Callable[[int], bool | None], low: int, high: int, order: bool) -> int:
+    """The last n, from ``low`` to ``high``, before the ``order`` is that at ``high``.
+
+    Sizes at which there is no order go with the larger ones.
+    """
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if better(middle) == order else (middle, high)
+        low, high = (middle, high) if better(middle) == (not order) else (low, middle)
     return low

@@ -38,7 +38,10 @@ def test_a_bad_model_file_is_one_line_and_exit_2(run, tmp_path, content):
         ("Soft", "argument --gate: no gate 'Soft'; did you mean 'soft'?"),
         ("top2", "argument --gate: no gate 'top2'; did you mean 'top-2'?"),
         ("lerned:100", "argument --gate: no gate 'lerned:100'; did you mean 'learned'?"),
-        ("zzz", "argument --gate: no gate 'zzz': there are hard, soft[:T], top-k, learned[:N"),
+        (
+            "zzz",
+            "argument --gate: no gate 'zzz': there are hard, soft[:T], top-k[:plain], learned[:N",
+        ),
         ("", "argument --gate: no gate '': there are hard"),
         ("hard,,soft", "argument --gate: no gate '': there are hard"),
         ("hard:1", "argument --gate: no gate 'hard:1': there are hard"),
@@ -72,14 +75,17 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         ),
         (
             ("risk", "--gate", "hard", "--ridge", "1"),
-            "are known without ridge; run moetheory simulate with the same options\n",
+            "is known without ridge, got moe(hard ridge=1); run moetheory simulate with the same options\n",
         ),
         (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
         (
             ("risk", "--gate", "learned:99", "--samples", "90"),
             "no formula is known for Learned(samples=99, moments='blocks'); run moetheory simulate",
         ),
-        (("risk", "--retrained", "--samples", "90"), "where the experts are retrained, got --sampl"),
+        (
+            ("risk", "--retrained", "--samples", "90"),
+            "where the experts are retrained, got --sampl",
+        ),
         (("simulate", *SMALL, "--gate", "learned:2", "--samples", "90"), "must have at least 6 sa"),
         (
             ("sweep", "--dim", "6", "--gate", "top-3", "--values", "2,6"),
@@ -90,7 +96,10 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
             ("simulate", "--method", "population", "--gate", "learned:99"),
             "gate, which is simulated with --method identity only, got Learned(",
         ),
-        (("simulate", "--method", "identity", "--samples", "9"), "--method identity draws no tra"),
+        (
+            ("simulate", "--method", "identity", "--samples", "9"),
+            "--method identity is not known with ",
+        ),
         (
             ("simulate", *SMALL, "--gate", "learned:2"),
             "must have at least 6 samples, to estimate moments",
@@ -106,7 +115,7 @@ def test_gates_that_cannot_be_are_one_line_and_exit_2(run, arguments, message):
 @pytest.mark.parametrize("command", ["risk", "simulate", "sweep"])
 def test_help_names_the_gates(run, command):
     words = " ".join(run(command, "--help")[1].split())
-    assert "hard, soft[:T], top-k, learned[:N[:full]], oracle" in words
+    assert "hard, soft[:T], top-k[:plain], learned[:N[:full]], oracle" in words
 
 
 @pytest.mark.parametrize(

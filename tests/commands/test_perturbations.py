@@ -160,7 +160,7 @@ def test_bad_options_of_test_time_are_one_line_and_exit_2(run, command, argument
         ),
         (
             ("risk", "--gate", "hard", "--erasure", "0.1"),
-            "only, got moe(hard); run moetheory simulate with the same options",
+            "without erasure at test time, got --erasure 0.1; run moetheory simulate with the same",
         ),
         (("risk", "--radius", "1", "--samples", "600"), "worst-case shift is known for infinitely"),
         (("risk", "--radius", "1", "--erasure", "0.5"), "known for normal errors only, not with"),

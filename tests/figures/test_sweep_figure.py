@@ -184,7 +184,7 @@ def test_a_gate_without_theory_is_its_points_joined_by_dots(routed):
     ax = mt.plot(routed)
     for name, label in (
         ("soft gate, temperature 0.5", "moe(soft temperature=0.5)"),
-        ("top-2 gate", "moe(top-2)"),
+        ("learned gate, 500 samples, full moments", "moe(learned samples=500 moments=full)"),
     ):
         (line,) = [line for line in ax.get_lines() if line.get_label() == name]
         assert line.get_linestyle() == ":"

@@ -392,10 +392,10 @@ def test_a_small_risk_beside_a_large_one_keeps_its_digits():
         (mt.Dense(), {"radius": 1.0}, 40,
          "the risk under a worst-case shift is known for infinitely many samples only, got "
          "samples=40; call simulate(Dense(ridge=0.0), model, samples=..., under=...)"),
-        (mt.MoE(gate=mt.Hard()), {"noise_variance": 1.0}, None,
-         "risks under a perturbation are known for dense and for oracle routing only, got "
-         "MoE(gate=Hard(), ridge=0.0); call simulate(MoE(gate=Hard(), ridge=0.0), model, "
-         "under=...)"),
+        (mt.MoE(gate=mt.Hard()), {"erasure": 0.1}, None,
+         "the risk with a gate that routes by the input is known for normal noise without erasure "
+         "at test time, got Perturbation(erasure=0.1); call "
+         "simulate(MoE(gate=Hard(), ridge=0.0), model, under=...)"),
     ],
 )  # fmt: skip
 def test_what_has_no_closed_form_says_what_to_call(generic, estimator, what, samples, needed):

@@ -18,6 +18,7 @@ from moetheory import (
     optimal_coefficients,
     risk,
     routing_matrix,
+    simulate,
 )
 
 HARD, SOFT, RETRAINED = MoE(gate=Hard()), MoE(gate=Soft()), MoE(gate=Hard(), retrained=True)
@@ -220,6 +221,22 @@ def test_clean_test_inputs_are_the_limit_of_little_noise(estimator):
         for noise in (0.0, 1e-9)
     )
     assert nearly == pytest.approx(clean, rel=1e-6)
+
+
+@pytest.mark.parametrize("times", [60.0, 300.0])
+def test_the_soft_gate_in_test_noise_far_louder_than_that_of_training(times):
+    """Weights of all sizes up to exp(1000 times): with a wrong end the integrals lack a fifth."""
+    under = Perturbation(noise_variance=times * NOISE)
+    found = risk(SOFT, PAIR, samples=(8, 12), under=under)
+    drawn = simulate(SOFT, PAIR, samples=(8, 12), under=under, replicates=20_000, rng=0)
+    assert abs(drawn.z(found)) < 4.0
+    assert drawn.sem < 0.01 * found.value
+    assert 0.0 < found.error < 1e-9 * found.value
+
+
+def test_test_noise_that_is_too_loud_for_the_integrals_is_refused_at_once():
+    with pytest.raises(NoClosedForm, match=r"the evidence spreads so far.*; call simulate\(MoE"):
+        risk(SOFT, PAIR, under=Perturbation(noise_variance=1e6))
 
 
 def test_a_perturbation_that_changes_nothing_changes_nothing():

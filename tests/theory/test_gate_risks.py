@@ -20,12 +20,14 @@ from moetheory import (
     MoE,
     NoClosedForm,
     Oracle,
+    Perturbation,
     Soft,
     TopK,
     misrouting_bound,
     mmse,
     risk,
     routing_matrix,
+    simulate,
 )
 from moetheory.strategies import block_models
 from moetheory.theory.gate_risks import gated_losses
@@ -645,7 +647,7 @@ def test_leakage_has_a_formula_for_the_hard_gate_alone(gate):
         routing_matrix(gate, leaking)
 
 
-@pytest.mark.parametrize("gate", [Soft(0.5), Soft(2.0), TopK(2), Learned(100)])
+@pytest.mark.parametrize("gate", [Soft(0.5), Soft(2.0), Learned(100)])
 def test_gates_without_a_formula_name_the_simulation(gate):
     with pytest.raises(NoClosedForm, match=r"simulate\(MoE\(gate="):
         risk(MoE(gate=gate), UNEQUAL)
@@ -773,3 +775,40 @@ def test_a_group_that_is_never_drawn_among_blocks_of_any_strength(energy):
     sem = values.std() / math.sqrt(len(w))
     assert abs(result - own - values.mean()) < 6 * sem
     assert sem < 0.002 * values.mean()
+
+
+# --- the k best -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("renormalised", [True, False])
+def test_the_k_best_of_fitted_experts_in_a_louder_test(renormalised):
+    model = blocks([0.5, 0.3, 0.2], [2, 3, 3], [2.0, 1.5, 1.5])
+    estimator = MoE(gate=TopK(2, renormalised=renormalised))
+    options = {"samples": [9, 12, 0], "under": Perturbation(noise_variance=1.5)}
+    found = risk(estimator, model, **options)
+    drawn = simulate(estimator, model, **options, replicates=20_000, rng=0)
+    assert abs(drawn.z(found)) < 4.0
+    assert drawn.sem < 0.005 * found.value
+    assert found.exactness == "quadrature"
+
+
+def test_the_k_best_of_all_that_can_be_are_the_soft_gate():
+    never = UNEQUAL.replace(group_probabilities=[0.6, 0.4, 0.0])
+    for gate in (TopK(2), TopK(2, renormalised=False)):
+        assert risk(MoE(gate=gate), never).value == risk(SOFT, never).value
+
+
+def test_the_k_best_are_refused_where_they_have_no_formula():
+    silent = blocks([0.4, 0.3, 0.3], [1, 3, 3], [0.0, 1.0, 2.0])
+    with pytest.raises(NoClosedForm, match=r"TopK\(k=2\) with blocks that give no evidence.*call"):
+        risk(MoE(gate=TopK(2)), silent)
+    kinds = blocks([1.0 / 17.0] * 17, [2] * 17, np.linspace(1.0, 2.0, 17))
+    with pytest.raises(NoClosedForm, match="with more than 16 kinds of blocks, got 17; call"):
+        risk(MoE(gate=TopK(2)), kinds)
+    with pytest.raises(NoClosedForm, match=r"TopK\(k=2\) here: .*; call simulate\(MoE\(gate=Top"):
+        risk(MoE(gate=TopK(2)), blocks([0.5, 0.3, 0.2], [10**4] * 3, [1.0, 2.0, 3.0]))
+
+
+def test_leakage_has_no_least_risk():
+    with pytest.raises(ValueError, match=r"^model must have strict blocks, leakage_variances=0, "):
+        mmse(UNEQUAL.replace(leakage_variances=0.01))

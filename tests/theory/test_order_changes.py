@@ -235,8 +235,8 @@ def test_without_signal_nothing_is_better(generic):
 
 
 def test_a_gate_without_a_formula_has_no_crossover(generic):
-    with pytest.raises(mt.NoClosedForm, match=r"simulate\(MoE\(gate=TopK"):
-        crossover(mt.Dense(), mt.MoE(gate=mt.TopK(2)), generic(), over="noise_variance")
+    with pytest.raises(mt.NoClosedForm, match=r"simulate\(MoE\(gate=Soft"):
+        crossover(mt.Dense(), mt.MoE(gate=mt.Soft(0.5)), generic(), over="noise_variance")
 
 
 def test_no_rounding_makes_gates_that_are_ordered_cross():

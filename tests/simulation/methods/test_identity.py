@@ -11,6 +11,7 @@ from scipy import stats
 import moetheory as mt
 from general_noise import STRICT
 from moetheory.common.seeding import stream
+from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.predictors.gate_forms import GateForms
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.gates import Hard, Learned, Soft, TopK
@@ -463,7 +464,8 @@ def test_intervals_cover_what_rare_errors_cost(monkeypatch, kind, noise, misrout
     model = RARE[kind](noise)
     exact = mt.routing_matrix(Hard(), model).misrouting
     assert 0.5 < math.log(exact) / math.log(misrouting) < 1.1
-    forms = GateForms.of(model, unchecked_optimal_coefficients(mt.MoE(), model))
+    best = unchecked_optimal_coefficients(mt.MoE(), model)
+    forms = GateForms.of(model, CoordinateLaw.of(model), best)
     losses = [
         model.group_probabilities
         @ losses_of_fits(gate, model, forms, np.zeros(model.experts, bool), None).values

@@ -25,7 +25,7 @@ def of(
     loss="squared",
 ):
     models = model if isinstance(model, tuple) else (model,)
-    sizes = checked_samples(samples, counts, method, estimators, models[0])
+    sizes = checked_samples(samples, counts, method, models[0])
     plan = families(estimators, models, sizes, counts, method, under, loss)
     return run_identity(estimators, models, sizes, counts, plan, seed, under, loss=loss)
 
