@@ -140,5 +140,7 @@ def _with_gates(options: argparse.Namespace, ridge: float) -> list[MoE]:
     for label in labels:
         if labels.count(label) > 1:  # temperatures that differ in their seventh digit
             raise BadInputError(f"--gate must name different gates, got {label} twice")
+    if options.retrained and ridge:
+        raise BadInputError("--retrained cannot be combined with --ridge")
     retrained = [MoE(Hard(), retrained=True)] * options.retrained
     return [MoE(gate, ridge) for gate in gates] + retrained

@@ -119,6 +119,8 @@ def _parsed_gate(text: str) -> Gate:
                 return Learned(
                     _parsed_number(int, "samples", samples), *cast(list[MomentKind], moments)
                 )
+            case ["retrained", *_]:
+                raise ValueError("this is no gate but an option, --retrained")
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     raise ValueError(

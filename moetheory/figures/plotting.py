@@ -43,8 +43,10 @@ def plot(result: Sweep | Audit | BestAssignment | LawEnds, ax: Axes | None = Non
     is least. On axes with such a figure it becomes a second curve.
 
     LawEnds: excess risk of the gate, of the oracle and the bound against the number of experts,
-    both axes logarithmic; a circle where the gate, or the bound, is within the factor of the oracle
-    for the last time, if it is not to the end. On axes with such a figure the gate becomes a curve
+    both axes logarithmic; a line that falls like 1/K, dotted, which optimal experts with oracle
+    routing approach; a circle at the last K up to which the gate, or the bound, is within the
+    factor of the oracle, a square if that is the last K of all with a finite risk. On axes with
+    such a figure of the same d, signal energy, noise variance and factor the gate becomes a curve
     of its own, experts fitted on samples dashed.
 
     Parameters
@@ -60,7 +62,8 @@ def plot(result: Sweep | Audit | BestAssignment | LawEnds, ax: Axes | None = Non
     Raises
     ------
     ValueError
-        The result is not of these types or has no curves, or ``ax`` is not a single Axes.
+        The result is not of these types or has no curves, ``ax`` is not a single Axes, or there is
+        a `LawEnds` of another d, signal energy, noise variance or factor on it.
 
     Examples
     --------

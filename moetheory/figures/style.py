@@ -20,8 +20,8 @@ def set_ticks(axis: Axis, values: Sequence[float]) -> None:
     axis.set_ticks([], minor=True)
 
 
-def spaced(values: FloatArray | IntArray) -> list[float]:
-    """Ticks among ``values``, each at least a factor 1.4 above the previous one.
+def spaced(values: FloatArray | IntArray, factor: float = 1.4) -> list[float]:
+    """Ticks among ``values``, each at least a ``factor`` above the previous one.
 
     >>> import numpy as np
     >>> spaced(np.array([1, 2, 3, 4, 5, 6, 10]))
@@ -29,6 +29,6 @@ def spaced(values: FloatArray | IntArray) -> list[float]:
     """
     ticks: list[float] = []
     for value in sorted(values.tolist()):
-        if not ticks or value >= 1.4 * ticks[-1]:
+        if not ticks or value >= factor * ticks[-1]:
             ticks.append(float(value))
     return ticks

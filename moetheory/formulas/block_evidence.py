@@ -121,7 +121,7 @@ def coordinate_laws(
     return distinct, which.ravel()
 
 
-class GateLosses(NamedTuple):
+class ClassLosses(NamedTuple):
     """What a gate and the fits of the experts add to the risk of samples of each class of groups.
 
     Attributes

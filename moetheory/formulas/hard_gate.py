@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas.block_evidence import Block, GateLosses, sum_over_other_blocks
+from moetheory.formulas.block_evidence import Block, ClassLosses, sum_over_other_blocks
 from moetheory.formulas.largest_score import Scores, integrated
 
 WRONG = 1e-8  # largest deviation from 1 of a sum of routing probabilities
@@ -31,7 +31,7 @@ class HardRouting(NamedTuple):
         Probability that a sample of a group of class c goes to one given other block of class e.
     to_own, to_signal_free : (C,) arrays
         Probability that it goes to its own block, to the most probable group without signal.
-    losses : GateLosses
+    losses : ClassLosses
         What routing and the fits of the experts add to the risk.
     signal_free_to_block, signal_free_to_signal_free : (C,) array and float
         Probability that a sample of a signal-free group goes to one given block of class e, to
@@ -43,7 +43,7 @@ class HardRouting(NamedTuple):
     to_other: FloatArray
     to_own: FloatArray
     to_signal_free: FloatArray
-    losses: GateLosses
+    losses: ClassLosses
     signal_free_to_block: FloatArray
     signal_free_to_signal_free: float
     error: float
@@ -73,8 +73,9 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
     r"""Routing probabilities and losses of the hard gate.
 
     The integrals are those of ``largest_score.py``;
-    :math:`P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta`, and the loss of group g is :math:`E[Q^\mathrm{met}_g;\,g\to g] + \sum_{j\ne g}
-    E[Q^\mathrm{missed}_g + Q^\mathrm{wrong}_j;\,g\to j]`, in the mean.
+    :math:`P(g \to g) = \int f^1_g\prod_{l\ne g}F_l\,d\zeta`, and the loss of group g is
+    :math:`E[Q^\mathrm{met}_g;\,g\to g]
+    + \sum_{j\ne g} E[Q^\mathrm{missed}_g + Q^\mathrm{wrong}_j;\,g\to j]`, in the mean.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
     """
     if counts.sum() == 1 and constant == 0.0:
         never, always, (only,) = np.zeros(1), np.ones(1), blocks
-        losses = GateLosses(np.array([only.met.sum(), only.wrong.sum()]), np.zeros(2))
+        losses = ClassLosses(np.array([only.met.sum(), only.wrong.sum()]), np.zeros(2))
         return HardRouting(never[np.newaxis], always, never, losses, always, 0.0, 0.0)
     scores = Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
     parts, change = integrated(scores, partial(_integrals, scores))
@@ -104,7 +105,7 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         to_other=to_other,
         to_own=to_own,
         to_signal_free=below_constant.probability,
-        losses=GateLosses(gained - saved, error * (gained + saved)),
+        losses=ClassLosses(gained - saved, error * (gained + saved)),
         signal_free_to_block=signal_free_to_block,
         signal_free_to_signal_free=below_constant.signal_free_probability,
         error=error,

@@ -70,10 +70,10 @@ def routing_cost(
 ) -> FloatArray:
     r"""Upper bound on what the hard gate adds to the risk of the experts with oracle routing.
 
-    .. math:: (K-1)\,\sigma^2\big((2c-e)_+\,\varrho P_1 + e\,P_2\big)
+    .. math:: (K-1)\,\sigma^2\big((2c-e)\,\varrho P_1 + e\,P_2\big)
 
-    With optimal experts :math:`c = e = \|\theta\|^2`. For K = 2 it is what the gate adds, if
-    :math:`e \le 2c`.
+    With optimal experts :math:`c = e = \|\theta\|^2`. For K = 2 it is what the gate adds. It is
+    never negative, as :math:`\varrho P_1 \le P_2`.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def routing_cost(
         :math:`K, \sigma^2`.
     energies : WrongEnergies
     cross, square : arrays
-        :math:`c = \theta^\top E\hat\theta` and :math:`e = E\|\hat\theta\|^2` of an expert.
+        :math:`c = \theta^\top E\hat\theta` and :math:`e = E\|\hat\theta\|^2` of an expert; their
+        means over the experts if these differ.
 
     Examples
     --------
@@ -89,8 +90,10 @@ def routing_cost(
     array(0.09201389)
     """
     others = np.asarray(experts, dtype=np.float64) - 1.0
-    own = np.maximum(2.0 * np.asarray(cross) - square, 0.0) * energies.own
-    return np.asarray(others * np.asarray(noise) * (own + square * energies.other))
+    # two terms that are never negative, also where 2c < e
+    louder = np.maximum(energies.other - energies.own, 0.0)
+    cost = 2.0 * np.asarray(cross) * energies.own + np.asarray(square) * louder
+    return np.asarray(others * np.asarray(noise) * cost)
 
 
 def chernoff_bound(size: ArrayLike, surplus: ArrayLike) -> FloatArray:

@@ -25,7 +25,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import chisquares
-from moetheory.formulas.block_evidence import Block, GateLosses, sum_over_other_blocks
+from moetheory.formulas.block_evidence import Block, ClassLosses, sum_over_other_blocks
 
 STEP = 0.25  # in log t; integrands are analytic within π/2 of the real axis, so e^(-π²/STEP)
 STRETCH = 64  # steps that are taken at once
@@ -44,7 +44,7 @@ ROUNDING = 1e-12  # relative
 
 def soft_losses(
     blocks: Sequence[Block], counts: IntArray, constant: float = 0.0, *, signal_free: bool = True
-) -> GateLosses:
+) -> ClassLosses:
     r"""Losses of the soft gate, by the integrals of the module.
 
     Trapezoid rule in log t, from the right. As :math:`1-(1+x)e^{-x} \le x^\alpha` for
@@ -64,10 +64,10 @@ def soft_losses(
     met = np.array([block.met.sum() for block in blocks] + [0.0])
     if counts.sum() == 1 and constant == 0.0:
         met[-1] = blocks[0].wrong.sum()
-        return GateLosses(met, np.zeros(len(met)))
+        return ClassLosses(met, np.zeros(len(met)))
     rows = len(met) if signal_free else len(blocks)
     if not signal_free and _log_bounds(blocks, counts, constant).max() < LEAST:
-        return GateLosses(met, ROUNDING * met)
+        return ClassLosses(met, ROUNDING * met)
     inactive = [_Nodes.inactive(block) for block in blocks]
     active = [_Nodes.active(block) for block in blocks]
     bounds = [_log_moments(alpha, blocks, counts, constant) for alpha in _powers(blocks)]
@@ -103,7 +103,7 @@ def soft_losses(
     error = error + max(each.error for each in (*inactive, *active)) + ROUNDING
     values = met + total[0] - total[1]
     values[rows:] = 0.0
-    return GateLosses(values, error * (met + total.sum(axis=0)))
+    return ClassLosses(values, error * (met + total.sum(axis=0)))
 
 
 def _start(

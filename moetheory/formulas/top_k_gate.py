@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas.block_evidence import Block, GateLosses
+from moetheory.formulas.block_evidence import Block, ClassLosses
 from moetheory.formulas.chosen_polynomials import (
     AT,
     CHOSEN,
@@ -42,7 +42,7 @@ ROUNDING = 3e-11  # relative, with the error of STEP
 
 def top_k_losses(
     blocks: Sequence[Block], counts: IntArray, k: int, *, renormalised: bool = True
-) -> GateLosses:
+) -> ClassLosses:
     r"""The mean loss of an input of a group of each class, and of a signal-free one.
 
     With :math:`v_g^2 = 1_{g\in T} - 2v_g(1-v_g) - (1-v_g)^2` for the chosen, the loss of
@@ -88,7 +88,7 @@ def top_k_losses(
         changes = np.abs(fine - coarse).sum(axis=1) / np.where(sizes > 0.0, sizes, 1.0)
         if np.all(changes <= CLOSE):
             break
-    return GateLosses(fine.sum(axis=1), (changes**GAIN + ROUNDING) * sizes)
+    return ClassLosses(fine.sum(axis=1), (changes**GAIN + ROUNDING) * sizes)
 
 
 class _Quadrature:

@@ -131,7 +131,7 @@ class GroupClasses:
         return (self.class_of >= 0) | (np.arange(len(self.class_of)) == self.most_probable_silent)
 
     def per_group(self, values: FloatArray) -> FloatArray:
-        """The losses given the group, (K,), from those of the classes, as `GateLosses` has them."""
+        """The losses given the group, (K,), from the values of `ClassLosses`."""
         losses = values[np.where(self.class_of >= 0, self.class_of, -1)]
         losses = np.where(self.has_no_evidence, losses + self.missed, losses)
         return np.where(self.is_certain, self.met, losses)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common import text
@@ -17,8 +18,8 @@ from moetheory.results.tables import Columns
 class LawEnds(Columns):
     r"""The number of experts up to which a gate follows the 1/K law of the oracle.
 
-    "Up to K" means: at every divisor of d that is at most K. All three numbers are 1 if not even
-    the smallest divisor is.
+    "Up to K" means: at every divisor of d from 2 to K at which the oracle's own risk is finite.
+    Divisors at which it is infinite are passed over.
 
     Attributes
     ----------
@@ -26,10 +27,10 @@ class LawEnds(Columns):
         The number of experts up to which the gate's excess risk is at most ``factor`` times that of
         the oracle.
     guaranteed : int
-        The number up to which the bound is; never more than ``experts``.
+        The number up to which the bound is, 1 if it is at none; never more than ``experts``.
     rule : int
         The number up to which :math:`s \ge 2\ln K/\ln\frac{(1+\varrho)^2}{4\varrho}`, whatever the
-        ``factor``; never more than ``guaranteed`` for a factor of 2 or more.
+        ``factor``, 1 if it is at none; never more than ``guaranteed`` for a factor of 2 or more.
     factor : float
     gate : Hard, Soft or TopK
     columns : mapping of str to (n,) array
@@ -38,6 +39,8 @@ class LawEnds(Columns):
         NaN where both are infinite; the ``bound`` on the gate's excess risk.
     samples : int, optional
         The training samples of the experts; infinitely many if None.
+    noise_variance, signal_energy : float
+        Those of the models that are compared.
     """
 
     experts: int
@@ -46,7 +49,9 @@ class LawEnds(Columns):
     factor: float
     gate: Gate
     columns: Mapping[str, NDArray[Any]]
-    samples: int | None = None
+    samples: int | None
+    noise_variance: float
+    signal_energy: float
 
     def __repr__(self) -> str:
         return (
@@ -63,6 +68,8 @@ class LawEnds(Columns):
     def table(self, width: int | None = None) -> str:
         """The columns as text, with a remark at the last K of each kind.
 
+        A K at which the oracle's own risk is infinite has the remark "oracle infinite".
+
         >>> from moetheory import law_ends
         >>> print(law_ends(8, 1.0, signal_energy=8.0))
         K    oracle      gate     bound    ratio  up to here
@@ -72,14 +79,13 @@ class LawEnds(Columns):
         8  0.111111  0.320979  0.470922  2.88881
         """
         ends = {"risk": self.experts, "bound": self.guaranteed, "rule": self.rule}
-        rows = [
-            [
-                str(experts),
-                *(text.number(float(self[name][row])) for name in _NUMBERS),
-                ", ".join(what for what, end in ends.items() if end == experts),
-            ]
-            for row, experts in enumerate(self["experts"].tolist())
-        ]
+        rows = []
+        for row, experts in enumerate(self["experts"].tolist()):
+            numbers = [text.number(float(self[name][row])) for name in _NUMBERS]
+            remarks = [what for what, end in ends.items() if end == experts]
+            if np.isinf(self["oracle"][row]):
+                numbers[_NUMBERS.index("ratio")], remarks = "", ["oracle infinite"]
+            rows.append([str(experts), *numbers, ", ".join(remarks)])
         return text.table(["K", *_NUMBERS, "up to here"], rows, text.checked_width(width))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, block_sums
 from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.formulas import hard_gate, population, soft_gate, top_k_gate
-from moetheory.formulas.block_evidence import GateLosses as ClassLosses
+from moetheory.formulas.block_evidence import ClassLosses
 from moetheory.predictors.coordinate_laws import CoordinateLaw
 from moetheory.predictors.expert_moments import ExpertMoments
 from moetheory.predictors.expert_regressions import Regressions
@@ -22,7 +22,6 @@ from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, checked_gate
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.risks import Risk, RoutingMatrix
-
 
 MOST_KINDS = 16  # of blocks, for the k best of them: more would take minutes
 

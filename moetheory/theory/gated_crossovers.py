@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ def _over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any
     if not model.signal_variances.any():
         return Order(False, iter([]))  # nothing to predict
     if samples is not None:
-        fits = [unchecked_risk(each, model, samples) for each in (a, b)]
+        with _sweep_named("test_noise_variance"):
+            fits = [unchecked_risk(each, model, samples) for each in (a, b)]
         if all(math.isinf(fit.excess) for fit in fits):
             return Order(False, iter([]))  # whatever the test noise
     grid = noise_grid(model, float(varying[varying > 0.0].min()), float(varying.max()))
@@ -120,7 +122,7 @@ def _most_amplitude(quantity: str, model: BlockModel) -> float:
 
 
 def _known_order(quantity: str, lead_at: Callable[[float], float], grid: list[float]) -> Order:
-    """The order on a grid; where there is no formula the error names the sweep.
+    """The order on a grid.
 
     The first values are compared at once, so that what has no formula is refused whichever of the
     two is better at the start.
@@ -128,14 +130,21 @@ def _known_order(quantity: str, lead_at: Callable[[float], float], grid: list[fl
 
     @functools.cache
     def known(value: float) -> float:
-        try:
+        with _sweep_named(quantity):
             return lead_at(value)
-        except NoClosedForm as error:
-            *parts, last = error.args
-            if isinstance(last, Call):
-                last = Call(f'sweep(model, "{quantity}", ...)')
-            raise NoClosedForm(*parts, last) from None
 
     for value in grid[:2]:
         known(value)
     return order_on_grid(known, grid)
+
+
+@contextmanager
+def _sweep_named(quantity: str) -> Iterator[None]:
+    """Where there is no formula the error names the sweep."""
+    try:
+        yield
+    except NoClosedForm as error:
+        *parts, last = error.args
+        if isinstance(last, Call):
+            last = Call(f'sweep(model, "{quantity}", ...)')
+        raise NoClosedForm(*parts, last) from None

@@ -45,7 +45,9 @@ def crossover(
     r"""The value at which estimator ``b`` stops being better than estimator ``a``.
 
     For "samples" this is the largest n that is found at which the expected risk of ``b`` is not
-    below that of ``a``. For larger n, ``b`` is better.
+    below that of ``a``. For larger n, ``b`` is better. If a gate reads the input, sizes at which
+    both risks are infinite are passed over; between dense and experts that the oracle routes,
+    ``b`` is not better there.
 
     For any other quantity this is the least value beyond which the risk of ``b`` is not below
     that of ``a``. For every smaller value, ``b`` is better. For larger values ``b`` may be better
@@ -154,7 +156,8 @@ def crossovers(
     r"""All values at which the order of two estimators changes, in ascending order.
 
     `crossover` is the first of them, or 0 if ``b`` is not better at the start, and over samples
-    the last. For "samples" the estimator that is better at n is not better at n + 1.
+    the last. For "samples" the estimator that is better at n is not better at n + 1, or, if a gate
+    reads the input, at the next size at which not both risks are infinite.
 
     Parameters
     ----------
@@ -165,7 +168,8 @@ def crossovers(
     -------
     tuple of float
         Empty if one estimator is never worse. A value at which risks are equal, without a change
-        of the order, is not among them.
+        of the order, is not among them. (Over samples, dense as ``b`` is not better than experts
+        routed by the oracle where both risks are infinite, and the ends of such sizes are changes.)
 
     Raises
     ------

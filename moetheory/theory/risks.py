@@ -59,8 +59,8 @@ def risk(
 
     .. math:: \rho_g\,\frac{n_g-1}{n_g-s_g-1}, \qquad \text{infinite at } |n_g - s_g| \le 1 .
 
-    With a gate that routes by the noisy input, `Hard` or `Soft`, it is an integral, also after
-    fitting and in other test noise (docs/theory.md §6).
+    With a gate that routes by the noisy input, `Hard`, `Soft` or `TopK`, it is an integral, also
+    after fitting and in other test noise (docs/theory.md §6).
 
     Parameters
     ----------
@@ -82,9 +82,9 @@ def risk(
         blocks, or no samples; "quadrature", exact up to an integral, for experts with ridge in
         isotropic blocks and for gates that route by the input; else "asymptotic": the
         deterministic equivalent and its 1/n term, with ``error`` an estimate of what is still
-        missing. This error grows towards n = d, where its relative size is about 1/|n - d|, and is more than half at two samples from it.
-        It also grows where blocks are small and strong, so that each n_g is near its s_g: there
-        use `simulate`. Without ridge, dense has no closed form where a coordinate varies only
+        missing. This error grows towards n = d, where its relative size is about 1/|n - d|, and
+        is more than half at two samples from it. It also grows where blocks are small and strong,
+        so that each n_g is near its s_g: there use `simulate`. Without ridge, dense has no closed form where a coordinate varies only
         while its block is active, or only while it is not: as without feature noise, if some
         coordinates leak and others do not.
 

@@ -39,13 +39,14 @@ def law_ends(
     In the iso-parameter regime oracle routing has the excess risk
     :math:`d\sigma^2/(KS+d\sigma^2)`. A gate that routes by the input follows it while blocks of
     :math:`s = d/K` coordinates still tell the groups apart. All K that divide d are compared. With
-    :math:`\varrho = 1+\lambda/\sigma^2`, :math:`\lambda = KS/d`, the gate's risk is at most
+    :math:`\varrho = 1+\lambda/\sigma^2`, :math:`\lambda = KS/d`, the gate's excess risk is at most
 
-    .. math:: R_{\mathrm{oracle}} + (K-1)\sigma^2\big((2c-e)_+\varrho P_1 + eP_2\big), \qquad
+    .. math:: R_{\mathrm{oracle}} + (K-1)\sigma^2\big((2c-e)\varrho P_1 + eP_2\big), \qquad
               P_1 = P(\chi^2_s > \varrho\chi^2_{s+2}), \quad
               P_2 = P(\chi^2_{s+2} > \varrho\chi^2_s),
 
-    :math:`c = \theta^\top E\hat\theta` and :math:`e = E\|\hat\theta\|^2` of an expert, and at most
+    :math:`c = \theta^\top E\hat\theta` and :math:`e = E\|\hat\theta\|^2` of an expert,
+    :math:`R_{\mathrm{oracle}}` the excess risk of the same experts with oracle routing; and at most
     :math:`2R_{\mathrm{oracle}}` while
     :math:`s \ge 2\ln K/\ln\frac{(1+\varrho)^2}{4\varrho}`.
 
@@ -59,7 +60,9 @@ def law_ends(
         The gate. ``TopK(k)`` is `Soft` for fewer than k experts.
     samples : int, optional
         Training samples, divided among the experts; the oracle's experts are fitted on them too.
-        Infinitely many if not given.
+        Infinitely many if not given. At each K above :math:`|n-d|/2` the oracle's own risk is
+        infinite, as an expert has within 1 as many samples as coordinates. Such a K says nothing
+        about routing: it is passed over, so it does not end the law and is never its end.
 
     Returns
     -------
@@ -71,9 +74,9 @@ def law_ends(
     Raises
     ------
     ValueError
-        The ``factor`` is not above 1; ``dim`` has no divisor K of at least 2 with the gate within
-        the factor of the oracle at all divisors from 2 to K; ``samples`` leave the oracle's risk
-        infinite at the smallest.
+        The ``factor`` is not above 1; the gate is not within the factor of the oracle at the
+        smallest divisor of ``dim`` above 1, or the ``samples`` leave the oracle's risk infinite
+        there.
     NoClosedForm
         `risk` has no formula for the gate.
 
@@ -99,7 +102,7 @@ def law_ends(
     if samples is not None:
         samples = count("samples", samples, minimum=1)
     first = BlockModel.isotropic(dim, 1, noise_variance, signal_energy=signal_energy)
-    energy, noise = float(signal_energy), first.noise_variance
+    energy, noise = float(signal_energy), float(np.ravel(first.noise_variance)[0])
     experts = np.array([int(each) for each in sympy.divisors(dim)])
     rows = [
         _risks(BlockModel.isotropic(dim, k, noise, signal_energy=energy), gate, samples)
@@ -111,7 +114,8 @@ def law_ends(
     within = ratio <= allowed
     with np.errstate(divide="ignore"):
         surplus = np.divide(experts * energy / dim, noise)
-    if np.isinf(oracle).all() or np.isinf(oracle[1]):
+    compared = np.isfinite(oracle) & (experts > 1)
+    if not compared[1]:  # the infinite risks are those of all K above some K
         raise ArgumentError(
             "samples",
             f"must leave the oracle a finite risk at K = {experts[1]}, the smallest divisor of ",
@@ -133,14 +137,18 @@ def law_ends(
         "bound": bound,
         "ratio": ratio,
     }
+    by_bound = _ratios(bound, oracle) <= allowed
+    by_rule = dim / experts >= routed_law.least_size(experts, surplus)
     return LawEnds(
-        experts=_last(experts, within),
-        guaranteed=_last(experts, _ratios(bound, oracle) <= allowed),
-        rule=_last(experts, dim / experts >= routed_law.least_size(experts, surplus)),
+        experts=_last(experts[compared], within[compared]),
+        guaranteed=_last(experts[compared], by_bound[compared]),
+        rule=_last(experts[compared], by_rule[compared]),
         factor=factor,
         gate=gate,
         columns=columns,
         samples=samples,
+        noise_variance=noise,
+        signal_energy=energy,
     )
 
 
@@ -152,9 +160,11 @@ def _ratios(risks: FloatArray, oracle: FloatArray) -> FloatArray:
 
 
 def _last(experts: IntArray, met: Any) -> int:
-    """The number of ``experts`` up to which a condition is ``met`` at all, from 2 on; else 1."""
-    broken = np.flatnonzero(~met[1:])
-    return int(experts[broken[0]] if broken.size else experts[-1])
+    """The number of ``experts`` up to which a condition is ``met`` at all of them; else 1."""
+    broken = np.flatnonzero(~met)
+    if not broken.size:
+        return int(experts[-1])
+    return int(experts[broken[0] - 1]) if broken[0] else 1
 
 
 def _risks(model: BlockModel, gate: Gate, samples: int | None) -> tuple[float, float, float, float]:
@@ -171,10 +181,10 @@ def _risks(model: BlockModel, gate: Gate, samples: int | None) -> tuple[float, f
 def routing_cost_bound(model: BlockModel, samples: int | None = None) -> float:
     r"""Upper bound on what routing adds to the oracle's risk, for a model of the 1/K law.
 
-    .. math:: (K-1)\,\sigma^2\big((2c-e)_+\,\varrho P_1 + e\,P_2\big)
+    .. math:: (K-1)\,\sigma^2\big((2c-e)\,\varrho P_1 + e\,P_2\big)
 
-    with the means over experts of :math:`(2c-e)_+` and e. The model has equal isotropic strict
-    blocks, equal probabilities and one noise variance. Source: docs/theory.md §6.
+    with the means over experts of c and e. The model has equal isotropic strict blocks, equal
+    probabilities and one noise variance. Source: docs/theory.md §6.
 
     >>> model = BlockModel.isotropic(8, 2, noise_variance=1.0, signal_energy=8.0)
     >>> routing_cost_bound(model), unchecked_risk(MoE(gate=Hard()), model).excess - 1 / 3
@@ -191,5 +201,5 @@ def routing_cost_bound(model: BlockModel, samples: int | None = None) -> float:
         mean, variance = fitted.mean, fitted.variance
         if np.isinf(variance).any():
             return math.inf
-    cross, square = block_sums(np.stack([best * mean, mean**2 + variance]), model.block_of)
-    return float(routed_law.routing_cost(model.experts, noise, energies, cross, square).mean())
+    sums = block_sums(np.stack([best * mean, mean**2 + variance]), model.block_of)
+    return float(routed_law.routing_cost(model.experts, noise, energies, *sums.mean(axis=-1)))

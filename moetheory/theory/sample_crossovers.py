@@ -83,7 +83,7 @@ class _Fit:
         try:
             return self.gate.excess(samples)
         except NoClosedForm as error:
-            error.place = f"at samples={samples}: "
+            error.place = f"at samples={int(np.sum(samples))}: "
             raise
 
     @property

@@ -52,6 +52,8 @@ def margins(model: mt.BlockModel, samples: int) -> dict[str, float]:
     bound = oracle + routing_cost_bound(model, samples)
     if math.isfinite(bound):
         found["hard fitted"] = bound / mt.risk(HARD, model, samples=samples).excess - 1.0
+        if model.experts == 2:
+            found["K = 2, fitted, less an equality"] = -abs(found["hard fitted"])
     found["soft"] = (mt.risk(mt.MoE(), model).excess + most) / mt.risk(SOFT, model).excess - 1.0
     return found
 

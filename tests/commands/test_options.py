@@ -54,6 +54,10 @@ def test_a_bad_model_file_is_one_line_and_exit_2(run, tmp_path, content):
         ("learned:x", "argument --gate: 'learned:x': samples must be an integer, got 'x'"),
         ("learned:0", "argument --gate: 'learned:0': samples must be at least 1, got 0"),
         ("learned:9:all", "'learned:9:all': moments must be \"blocks\" or \"full\", got 'all'"),
+        (
+            "hard,retrained",
+            "argument --gate: 'retrained': this is no gate but an option, --retrained",
+        ),
         ("soft:0.5,soft:0.50000001", "--gate must name different gates, got soft temperature=0.5"),
     ],
 )
@@ -71,11 +75,13 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         (("simulate", *SMALL, "--gate", "top-4"), "k of --gate top-k must be at most 3, the num"),
         (
             ("risk", "--gate", "soft:2"),
-            "no formula is known for Soft(temperature=2.0); run moetheory simulate with the same options\n",
+            "no formula is known for Soft(temperature=2.0); "
+            "run moetheory simulate with the same options\n",
         ),
         (
             ("risk", "--gate", "hard", "--ridge", "1"),
-            "is known without ridge, got moe(hard ridge=1); run moetheory simulate with the same options\n",
+            "is known without ridge, got moe(hard ridge=1); "
+            "run moetheory simulate with the same options\n",
         ),
         (("sweep", "--gate", "soft:2", "--replicates", "0"), "no formula is known for Soft(temp"),
         (
@@ -85,6 +91,11 @@ def test_a_bad_gate_is_one_line_and_exit_2(run, command, gate, message):
         (
             ("risk", "--retrained", "--samples", "90"),
             "where the experts are retrained, got --sampl",
+        ),
+        (("risk", "--retrained", "--ridge", "1"), "--retrained cannot be combined with --ridge\n"),
+        (
+            ("simulate", "--retrained", "--ridge", "1"),
+            "--retrained cannot be combined with --ridge",
         ),
         (("simulate", *SMALL, "--gate", "learned:2", "--samples", "90"), "must have at least 6 sa"),
         (

@@ -104,7 +104,22 @@ def test_the_cost_takes_experts_that_are_too_loud():
     energies = routed_law.wrong_energies(4, 2.0)
     exact = routed_law.routing_cost(3, 0.5, energies, cross=0.2, square=[0.2, 0.3, 0.5])
     expected = [
-        0.5 * 2 * (max(0.4 - e, 0.0) * float(energies.own) + e * float(energies.other))
+        0.5 * 2 * ((0.4 - e) * float(energies.own) + e * float(energies.other))
         for e in (0.2, 0.3, 0.5)
     ]
     assert exact == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize(("cross", "square"), [(1.0, 1.0), (0.5, 3.0), (0.0, 2.0)])
+def test_the_cost_of_two_blocks_is_that_of_drawn_ones(cross, square):
+    """What an error adds, (2c - e) u_g + e u_j in units of s, where the wrong block is louder."""
+    rng = np.random.default_rng(2)
+    size, ratio, draws = 3, 2.5, 400_000
+    active, idle = ratio * rng.chisquare(size, draws), rng.chisquare(size, draws)
+    added = np.where(idle > active, (2 * cross - square) * active + square * idle, 0.0) / size
+    assert added.min() >= 0.0
+    sem = added.std() / math.sqrt(draws)
+    energies = routed_law.wrong_energies(size, ratio - 1.0)
+    found = routed_law.routing_cost(2, 1.0, energies, cross, square)
+    assert sem < 0.01 * found
+    assert abs(added.mean() - found) < 4.0 * sem

@@ -39,7 +39,7 @@ def raw_inputs(model, inputs, rng):
 
 @pytest.mark.parametrize("model", [UNEQUAL, UNEQUAL.replace(leakage_variances=0.1)])
 def test_retrained_experts_are_what_least_squares_finds(model):
-    noisy, labels, chosen = raw_inputs(model, 400_000, np.random.default_rng(0))
+    noisy, labels, chosen = raw_inputs(model, 200_000, np.random.default_rng(0))
     found, errors = optimal_coefficients(RETRAINED, model), np.zeros(len(labels))
     for j in range(4):
         own, sent = model.block_of == j, chosen == j
@@ -51,14 +51,14 @@ def test_retrained_experts_are_what_least_squares_finds(model):
         meat = features * errors[sent, np.newaxis]
         sem = np.sqrt(np.diag(bread @ (meat.T @ meat) @ bread))
         assert np.all(np.abs(fit - found[own]) < 5.0 * sem)
-        assert np.all(sem < 0.02)
+        assert np.all(sem < 0.03)
     losses = errors**2
     sem = losses.std() / math.sqrt(len(losses))
     expected = risk(RETRAINED, model).value
-    assert abs(losses.mean() - expected) < 4.0 * sem < 0.02 * expected
+    assert abs(losses.mean() - expected) < 4.0 * sem < 0.03 * expected
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(model=block_models(max_experts=3, max_block=3, strict=True))
 def test_retraining_never_hurts_and_never_loses_to_predicting_zero(model):
     quieter = np.minimum(model.interference_variances, model.signal_variances)

@@ -27,6 +27,17 @@ def test_a_result_is_a_table_that_fits_a_terminal(ends):
     }
     assert marked == {"risk": ends.experts, "bound": ends.guaranteed, "rule": ends.rule}
     assert "up to K=" in repr(ends)
+    assert (ends.noise_variance, ends.signal_energy) == (1.0, 48.0)
+
+
+def test_a_row_says_that_the_oracle_is_infinite():
+    ends = mt.law_ends(12, 1.0, signal_energy=48.0, samples=30, factor=10.0)
+    lines = str(ends).splitlines()[1:]
+    infinite = np.isinf(ends["oracle"])
+    assert 0 < infinite.sum() < len(lines)
+    for line, is_so in zip(lines, infinite, strict=True):
+        assert line.endswith("  oracle infinite") == is_so
+        assert "nan" not in line
 
 
 def test_columns_by_name_and_as_csv(ends):

@@ -67,7 +67,7 @@ def test_the_order_changes_there_and_nowhere_before(a, b, model, over, samples):
         (end,) = crossovers(a, b, model, over=over, samples=samples)
     sign = math.copysign(1.0, first)
     assert 0.0 < end < math.inf
-    for factor in (0.01, 0.5, 1.0 - 1e-6):
+    for factor in (0.01, 1.0 - 1e-6):
         assert sign * lead(a, b, model, over, factor * end, samples) > 0.0
     for factor in (1.0 + 1e-6, 1.5):
         assert sign * lead(a, b, model, over, factor * end, samples) < 0.0
@@ -81,7 +81,7 @@ def test_simulation_says_the_same_on_both_sides(b, over, factors):
     end = crossover(Dense(), b, EQUAL, over=over)
     for factor, sign in zip(factors, (1.0, -1.0), strict=True):
         at, under = there(EQUAL, over, factor * end)
-        found = mt.simulate([Dense(), b], at, under=under, replicates=20_000, rng=3)
+        found = mt.simulate([Dense(), b], at, under=under, replicates=10_000, rng=3)
         gain = found.difference(0, 1)
         print(f"{over} = {factor:g} times {end:.4g}: {gain.mean:+.4f} ± {gain.sem:.4f}")
         assert sign * gain.z(0.0) > 6.0
@@ -91,7 +91,7 @@ def test_an_expert_behind_a_gate_that_sees_leaked_signals_may_beat_the_oracle():
     """The oracle keeps to the block of the group, the gate follows the loudest one."""
     end = crossover(HARD, MoE(), EQUAL, over="leakage")
     at, _ = there(EQUAL, "leakage", 1.2 * end)
-    gain = mt.simulate([MoE(), HARD], at, replicates=20_000, rng=5).difference(0, 1)
+    gain = mt.simulate([MoE(), HARD], at, replicates=10_000, rng=5).difference(0, 1)
     assert end < 1.0
     assert gain.z(0.0) > 10.0
 
@@ -111,7 +111,7 @@ def test_the_soft_gate_is_known_in_test_noise_far_beyond_that_of_training():
 
 
 def test_infinite_risks_of_fits_stay_infinite():
-    for a, b, first in ((Dense(), HARD, 0.0), (HARD, Dense(), math.inf), (MoE(), HARD, 0.0)):
+    for a, b, first in ((HARD, SOFT, 0.0), (Dense(), HARD, 0.0), (HARD, Dense(), math.inf)):
         assert crossover(a, b, EQUAL, over="test_noise_variance", samples=15) == first
         assert crossovers(a, b, EQUAL, over="test_noise_variance", samples=15) == ()
 
@@ -158,6 +158,16 @@ def test_amplitudes_end_where_a_block_looks_the_same_while_inactive(over):
 def test_what_has_no_formula_names_the_sweep(b, over, message):
     with pytest.raises(NoClosedForm, match=message):
         crossover(Dense(), b, EQUAL, over=over)
+
+
+@pytest.mark.parametrize("over", ["leakage", "test_noise_variance"])
+def test_what_has_no_formula_is_refused_whichever_is_better_at_the_start(over):
+    pair = MoE(gate=mt.TopK(2)), MoE(gate=mt.TopK(2, renormalised=False))
+    model = EQUAL if over == "leakage" else EQUAL.replace(noise_variance=0.0)
+    for a, b in (pair, pair[::-1]):
+        for ask in (crossover, crossovers):
+            with pytest.raises(NoClosedForm, match=rf'sweep\(model, "{over}", ...\)'):
+                ask(a, b, model, over=over)
 
 
 def test_no_noise_in_training_and_noise_in_the_test_is_refused():

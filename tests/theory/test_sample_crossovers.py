@@ -1,6 +1,7 @@
 """The order of gates over the training set: every n, a closed form, simulation."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -25,15 +26,41 @@ def test_every_n_agrees_for_every_pair():
         for b in ALL[2:]:
             if a == b:
                 continue
-            better = [one < other for one, other in zip(risks[b], risks[a], strict=True)]
-            changes = [n for n in range(1, MOST + 1) if better[n - 1] != better[n]]
+            better = {
+                n: one < other
+                for n, (one, other) in enumerate(zip(risks[b], risks[a], strict=True), start=1)
+                if min(one, other) < math.inf  # else there is no order
+            }
+            changes = [n for n, after in pairwise(better) if better[n] != better[after]]
             found = crossovers(a, b, model, over="samples")
             assert [n for n in found if n <= MOST] == changes
             final = risk(b, model).excess < risk(a, model).excess
             last = max(found, default=0.0) if final else math.inf
             assert crossover(a, b, model, over="samples") == last
+            assert crossovers(b, a, model, over="samples") == found
             seen += len(changes)
-    assert seen >= 7
+    assert seen >= 5
+
+
+def test_two_infinite_risks_are_no_change():
+    """The soft gate is better wherever a risk is finite; eight groups are at their thresholds."""
+    model = BlockModel.isotropic(64, 8, 1.0, signal_energy=16.0)
+    sizes = (1, 20, 48, *range(49, 80), 80, 120)
+    pairs = {n: [risk(each, model, samples=n).excess for each in (HARD, SOFT)] for n in sizes}
+    infinite = [n for n, pair in pairs.items() if min(pair) == math.inf]
+    assert infinite == list(range(49, 80))
+    assert all(soft < hard for hard, soft in pairs.values() if hard < math.inf)
+    for a, b, first in ((HARD, SOFT, 0.0), (SOFT, HARD, math.inf)):
+        assert crossovers(a, b, model, over="samples") == ()
+        assert crossover(a, b, model, over="samples") == first
+
+
+@pytest.mark.parametrize("gate", [MoE(), HARD, SOFT])
+def test_dense_between_sizes_at_which_both_risks_are_infinite(gate):
+    """Experts are infinite for 7 to 17 samples, dense for 11 to 13 of them."""
+    assert crossovers(Dense(), gate, EQUAL, over="samples")[-1] >= 17.0
+    changes = crossovers(gate, Dense(), EQUAL, over="samples")
+    assert {10.0, 13.0}.isdisjoint(changes) == (gate != MoE())
 
 
 @pytest.mark.parametrize("noise", [1.0, 20.0, 50.0])
@@ -68,19 +95,17 @@ def test_the_optimum_of_a_gate_is_no_bound_for_few_samples():
     faint = BlockModel.isotropic(256, 16, 1.0, signal_energy=4.8)
     optimum, fitted = (risk(HARD, faint, samples=n).excess for n in (None, 16))
     assert fitted < 0.95 * optimum
-    found = crossovers(HARD, MoE(), faint, over="samples")
-    assert found
-    for n in map(int, found):
-        one, other = (
-            [risk(each, faint, samples=k).excess for each in (MoE(), HARD)] for k in (n, n + 1)
-        )
-        assert (one[0] < one[1]) != (other[0] < other[1])
+    for other in (MoE(), Dense()):
+        assert crossovers(HARD, other, faint, over="samples") == ()
+        for n in (1, 16, 100, 200, 300, 1000):
+            assert risk(other, faint, samples=n).excess < risk(HARD, faint, samples=n).excess
 
 
 def test_a_lead_below_the_errors_is_no_change():
-    """Misrouting of 1e-30: only the threshold is left, where both risks are infinite."""
+    """Misrouting of 1e-30: the experts' risks are the same, at thresholds too."""
     quiet = BlockModel.isotropic(24, 3, 1e-6, signal_energy=24.0)
-    assert crossover(HARD, MoE(), quiet, over="samples") == 29.0
+    assert crossovers(HARD, MoE(), quiet, over="samples") == ()
+    assert crossover(HARD, MoE(), quiet, over="samples") == 0.0
     assert crossover(Dense(), SOFT, quiet, over="samples") >= 29.0
 
 

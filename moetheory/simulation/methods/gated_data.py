@@ -11,7 +11,6 @@ from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.optimal import interference_of
 from moetheory.problem.estimators import MoE, experts_of, resolved_gate, routes_by_input
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
@@ -19,7 +18,7 @@ from moetheory.simulation.methods.base import identical_streams
 from moetheory.simulation.methods.data import DataRoute, TrainingSets
 from moetheory.simulation.methods.data_routers import learned_choices
 from moetheory.simulation.methods.learned_routers import inputs_of_router
-from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
+from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs, draw_test_inputs
 from moetheory.simulation.methods.population import FeatureGate
 from moetheory.simulation.methods.router_fits import Router
 from moetheory.simulation.methods.strata import group_shares, strata
@@ -103,21 +102,7 @@ class GatedDataRoute(DataRoute):
         of_inputs, of_routers = rng.spawn(2)
         groups = np.tile(self.input_groups, sets)
         perturb = None if self.under is None else PerturbedInputs(self.under, model)
-        noises = (model.noise_variance, interference_of(model))
-        noise, interference = noises if perturb is None else perturb.drawn_noise
-        inputs = kernels.draw_inputs(
-            of_inputs,
-            groups,
-            model.block_of,
-            model.signal_variances,
-            None if model.strict else model.leakage_variances,
-            model.coefficients,
-            noise,
-            model.label_noise_variance,
-            interference,
-        )
-        if perturb is not None:
-            inputs = perturb(of_inputs, groups, inputs)
+        inputs = draw_test_inputs(of_inputs, groups, model, perturb)
         features = inputs.features.reshape(sets, -1, model.dim)
         streams = identical_streams(of_routers, len(self._learned)) if self._learned else []
         chosen = {

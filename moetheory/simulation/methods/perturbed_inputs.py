@@ -1,4 +1,4 @@
-"""Test inputs under a perturbation; helper of method="population"."""
+"""Test inputs, with and without a perturbation; helper of "population" and of "data"."""
 
 from __future__ import annotations
 
@@ -119,3 +119,26 @@ def confused_groups(rng: np.random.Generator, groups: IntArray, confusion: Float
         own = groups == g
         confused[own] = kernels.draw_groups(rng, int(own.sum()), confusion[g])
     return confused
+
+
+def draw_test_inputs(
+    rng: np.random.Generator,
+    groups: IntArray,
+    model: BlockModel,
+    perturb: PerturbedInputs | None = None,
+) -> Inputs:
+    """Fresh inputs of ``groups`` with their labels, perturbed if so."""
+    noises = (model.noise_variance, interference_of(model))
+    noise, interference = noises if perturb is None else perturb.drawn_noise
+    inputs = kernels.draw_inputs(
+        rng,
+        groups,
+        model.block_of,
+        model.signal_variances,
+        None if model.strict else model.leakage_variances,
+        model.coefficients,
+        noise,
+        model.label_noise_variance,
+        interference,
+    )
+    return inputs if perturb is None else perturb(rng, groups, inputs)

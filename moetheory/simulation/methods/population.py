@@ -12,7 +12,6 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
 from moetheory.kernels import Workspace
 from moetheory.predictors.optimal import (
-    interference_of,
     shared_coefficients,
     unchecked_optimal_coefficients,
 )
@@ -22,7 +21,7 @@ from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import identical_streams
 from moetheory.simulation.methods.block_energies import SquaredInputModel
 from moetheory.simulation.methods.identity import gate_weights
-from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs
+from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs, draw_test_inputs
 from moetheory.simulation.methods.squares_layout import SquaresLayout
 from moetheory.simulation.methods.strata import (
     StratifiedInputs,
@@ -160,21 +159,7 @@ class PopulationRoute(StratifiedInputs):
     def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
         """Errors, or mistakes of sign, of model ``number`` on inputs of ``groups``, (E, rows)."""
         model, perturb = self.models[number], self._perturbations[number]
-        noises = (model.noise_variance, interference_of(model))
-        noise, interference = noises if perturb is None else perturb.drawn_noise
-        inputs = kernels.draw_inputs(
-            rng,
-            groups,
-            model.block_of,
-            model.signal_variances,
-            None if model.strict else model.leakage_variances,
-            model.coefficients,
-            noise,
-            model.label_noise_variance,
-            interference,
-        )
-        if perturb is not None:
-            inputs = perturb(rng, groups, inputs)
+        inputs = draw_test_inputs(rng, groups, model, perturb)
         found = kernels.sign_mistakes if self.loss == "sign" else kernels.prediction_errors
         predictors, shared = self._predictors[number], self._shared[number]
         return found(inputs, model.block_of, predictors, self._routes[number], shared)
