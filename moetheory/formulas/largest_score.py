@@ -196,8 +196,8 @@ class Scores:
         """Ends of v beyond which all integrands are negligible."""
         highest = []
         for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
-            for drop, weights in ((FAR, block.inactive_weights), (DROP, block.active_weights)):
-                far = chisquares.exponent_point(drop, weights, block.degrees, upper=True)
+            for weights in (block.inactive_weights, block.active_weights):
+                far = chisquares.exponent_point(FAR, weights, block.degrees, upper=True)
                 highest.append(far - a_gap)
         upper = math.log(max(*highest, 1e-300))
         # the scores of all other blocks start below A

@@ -103,7 +103,7 @@ def soft_losses(
     error = error + max(each.error for each in (*inactive, *active)) + ROUNDING
     values = met + total[0] - total[1]
     values[rows:] = 0.0
-    return ClassLosses(values, error * (met + total.sum(axis=0)))
+    return ClassLosses(values, ROUNDING * met + error * total.sum(axis=0))
 
 
 def _start(

@@ -152,20 +152,20 @@ class GroupClasses:
         losses[chosen] += own
         return losses
 
-    def losses_without_evidence(self, *, one_hot: bool) -> FloatArray:
+    def losses_without_evidence(self, most: int, *, renormalised: bool = True) -> FloatArray:
         r"""The losses given the group, (K,), of weights w that are the same for all inputs.
 
-        For groups that are not certain; w are the probabilities of the silent groups, or 1 for
-        the most probable one if ``one_hot``.
+        For groups that are not certain; w are the probabilities of the ``most`` most probable
+        silent groups, ``renormalised`` to sum to 1 or as shares of all.
         """
-        weights = np.zeros(len(self.class_of))
-        if one_hot and self.most_probable_silent >= 0:
-            weights[self.most_probable_silent] = 1.0
-        elif self.most_probable_silent >= 0:
-            weights[self.class_of == SILENT] = (
-                self.silent_probabilities / self.silent_probabilities.sum()
-            )
-        others = np.where(weights > 0.0, sum_over_others(weights), 1.0)
+        weights, silent = np.zeros(len(self.class_of)), np.flatnonzero(self.class_of == SILENT)
+        kept = np.argsort(-self.silent_probabilities, kind="stable")[:most]
+        shares = self.silent_probabilities[kept]
+        total = shares.sum() if renormalised else self.silent_probabilities.sum()
+        weights[silent[kept]] = shares / (total or 1.0)
+        plain = silent.size > most and not renormalised
+        others = 1.0 - weights if plain else sum_over_others(weights)
+        others = np.where(weights > 0.0, others, 1.0)
         losses = others**2 * self.missed + weights**2 * self.met
         losses += 2.0 * weights * others * self.cross
         losses += sum_over_others(weights**2 * self.wrong)

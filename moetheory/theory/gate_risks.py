@@ -139,24 +139,30 @@ def losses_of_fits(
         The gate is neither `Hard`, `TopK` nor `Soft` at temperature 1, or the model has
         interference or leakage that is louder than the signal. It names the ``simulation``.
     """
-    one_hot = gate == Hard()
+    one_hot, k = gate == Hard(), gate.active(model.experts)
     if not (one_hot or gate == Soft() or isinstance(gate, TopK)):
         raise NoClosedForm(f"no formula is known for {gate!r}; ", simulation)
     if not one_hot and not model.strict:
         leakage = Mention("leakage_variances")
         raise NoClosedForm("no formula is known for ", gate, " with ", leakage, "; ", simulation)
     classes = GroupClasses.of(model, forms, simulation, one_hot=one_hot)
-    silent = classes.silent_probabilities
-    if not classes.blocks:
-        values = classes.losses_without_evidence(one_hot=one_hot)
-        errors = np.zeros(model.experts)
-    elif one_hot:
-        routing = hard_gate.hard_routing(classes.blocks, classes.counts, silent.max(initial=0.0))
-        values = classes.with_silent_expert(classes.per_group(routing.losses.values), routing)
-        errors = classes.errors(routing.losses.errors)
-    else:
-        found = _weighed_losses(gate, classes, simulation)
-        values, errors = classes.per_group(found.values), classes.errors(found.errors)
+    try:
+        if not classes.blocks:
+            whole = not isinstance(gate, TopK) or gate.renormalised
+            values = classes.losses_without_evidence(k, renormalised=whole)
+            errors = np.zeros(model.experts)
+        elif one_hot:
+            largest = classes.silent_probabilities.max(initial=0.0)
+            routing = hard_gate.hard_routing(classes.blocks, classes.counts, largest)
+            values = classes.with_silent_expert(classes.per_group(routing.losses.values), routing)
+            errors = classes.errors(routing.losses.errors)
+        else:
+            found = _weighed_losses(gate, classes, simulation)
+            values, errors = classes.per_group(found.values), classes.errors(found.errors)
+    except ArithmeticError as error:
+        raise NoClosedForm(
+            "no formula is known for ", gate, f" here: {error}; ", simulation
+        ) from None
     astray = np.where(classes.is_certain, infinite, np.any(infinite & classes.reached(one_hot)))
     return GateLosses(np.where(astray, np.inf, values), np.where(astray, 0.0, errors))
 
@@ -164,20 +170,17 @@ def losses_of_fits(
 def _weighed_losses(gate: Gate, classes: GroupClasses, simulation: Call) -> ClassLosses:
     """The losses of a gate that weighs several experts, by class of groups."""
     blocks, counts, silent = classes.blocks, classes.counts, classes.silent_probabilities
-    unknown = "no formula is known for ", gate
-    try:
-        if not isinstance(gate, TopK) or gate.k >= counts.sum() + len(silent):
-            asked = bool(np.any(classes.has_no_evidence))
-            return soft_gate.soft_losses(blocks, counts, float(silent.sum()), signal_free=asked)
-        if len(silent):
-            what = " with blocks that give no evidence of their group; "
-            raise NoClosedForm(*unknown, what, simulation)
-        if len(blocks) > MOST_KINDS:
-            what = f" with more than {MOST_KINDS} kinds of blocks, got {len(blocks)}; "
-            raise NoClosedForm(*unknown, what, simulation)
-        return top_k_gate.top_k_losses(blocks, counts, gate.k, renormalised=gate.renormalised)
-    except ArithmeticError as error:
-        raise NoClosedForm(*unknown, f" here: {error}; ", simulation) from None
+    if not isinstance(gate, TopK) or gate.k >= counts.sum() + len(silent):
+        asked = bool(np.any(classes.has_no_evidence))
+        return soft_gate.soft_losses(blocks, counts, float(silent.sum()), signal_free=asked)
+    obstacle = ""
+    if len(silent):
+        obstacle = "blocks that give no evidence of their group"
+    elif len(blocks) > MOST_KINDS:
+        obstacle = f"more than {MOST_KINDS} kinds of blocks, got {len(blocks)}"
+    if obstacle:
+        raise NoClosedForm("no formula is known for ", gate, f" with {obstacle}; ", simulation)
+    return top_k_gate.top_k_losses(blocks, counts, gate.k, renormalised=gate.renormalised)
 
 
 def routing_matrix(gate: Gate, model: BlockModel) -> RoutingMatrix:

@@ -84,7 +84,8 @@ def risk(
         deterministic equivalent and its 1/n term, with ``error`` an estimate of what is still
         missing. This error grows towards n = d, where its relative size is about 1/|n - d|, and
         is more than half at two samples from it. It also grows where blocks are small and strong,
-        so that each n_g is near its s_g: there use `simulate`. Without ridge, dense has no closed form where a coordinate varies only
+        so that each n_g is near its s_g: there use `simulate`. Without ridge, dense has no closed
+        form where a coordinate varies only
         while its block is active, or only while it is not: as without feature noise, if some
         coordinates leak and others do not.
 

@@ -812,3 +812,34 @@ def test_the_k_best_are_refused_where_they_have_no_formula():
 def test_leakage_has_no_least_risk():
     with pytest.raises(ValueError, match=r"^model must have strict blocks, leakage_variances=0, "):
         mmse(UNEQUAL.replace(leakage_variances=0.01))
+
+
+@pytest.mark.parametrize(("k", "renormalised", "expected"), [(2, True, 1.68125), (2, False, 1.66)])
+def test_without_evidence_the_k_most_probable_groups_share_the_weight(k, renormalised, expected):
+    model = BlockModel([0.5, 0.3, 0.2], [0, 0, 1, 1, 2, 2], np.ones(6), np.ones(6), 1.0)
+    model = model.replace(interference_variances=1.0)
+    gate = MoE(gate=TopK(k, renormalised=renormalised))
+    assert risk(gate, model).value == pytest.approx(expected, rel=1e-12)
+    w = np.array([0.5, 0.3, 0.0]) / (0.8 if renormalised else 1.0)
+    # of each block 1 is known, and an idle one has the same energy, 1, for coefficients of 1/2
+    losses = [(1.0 - w[g]) ** 2 + w @ w - w[g] ** 2 for g in range(3)]
+    assert expected == pytest.approx(1.0 + model.group_probabilities @ losses)
+
+
+def test_a_block_of_one_coordinate_among_larger_ones_in_a_quiet_test():
+    """Its own score is chosen with a probability of 1e-37 only, far beyond its peak."""
+    sizes, variances = [20, 1, 5], np.repeat([2.2, 7.0, 0.9], [20, 1, 5])
+    model = BlockModel([0.3, 0.1, 0.6], np.repeat([0, 1, 2], sizes), variances, np.ones(26), 44.0)
+    for noise in (0.0, 0.1):
+        under = Perturbation(noise_variance=noise)
+        drawn = simulate(ROUTED, model, under=under, replicates=50_000, rng=0)
+        assert abs(drawn.z(risk(ROUTED, model, under=under))) < 4.0
+        assert drawn.sem < 0.01 * drawn.mean
+
+
+def test_the_error_in_large_blocks_is_that_of_the_integrals_alone():
+    """Nothing is misrouted: all that is left are the fits, without an integral."""
+    model = BlockModel.isotropic(4096, 2, 1.0, signal_energy=4096.0)
+    found, oracle = (risk(each, model, samples=20_000) for each in (SOFT, MoE()))
+    assert found.value == pytest.approx(oracle.value, rel=1e-12)
+    assert found.error < 1e-11
