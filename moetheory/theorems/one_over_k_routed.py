@@ -37,7 +37,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -100,10 +100,18 @@ def _tight(model: BlockModel) -> Sequence[BlockModel]:
 
 
 def _growing_blocks(model: BlockModel) -> Sequence[BlockModel]:
-    """Models with blocks 1, 2, 4 and 8 times as large, as far as errors are representable."""
-    sizes = [size_of(model) * factor for factor in (2, 4, 8)]
-    models = [model, *accepted_models(lambda size: with_larger_blocks(model, size), sizes)]
-    return [each for each in models if _wrong_energies(each) > LEAST_COST]
+    """Models with blocks 1, 2, 4 and 8 times as large, as far as errors are representable.
+
+    Also with a signal of four times the noise at least: with less the bound is far from tight.
+    """
+    sizes = [size_of(model) * factor for factor in (1, 2, 4, 8)]
+    quiet = model.replace(noise_variance=min(noise_of(model), model.signal_variances[0] / 4.0))
+    models = [
+        each
+        for start in (model, quiet)
+        for each in accepted_models(partial(with_larger_blocks, start), sizes)
+    ]
+    return [each for each in dict.fromkeys(models) if _wrong_energies(each) > LEAST_COST]
 
 
 def _louder_noises(model: BlockModel) -> Sequence[BlockModel]:

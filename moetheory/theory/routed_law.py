@@ -22,6 +22,7 @@ from moetheory.problem.sample_counts import counts_of
 from moetheory.results.routed_law import LawEnds
 from moetheory.theory.risks import unchecked_risk
 
+MOST_DIM = 2**22  # of law_ends: more coordinates would take minutes
 ROUNDING = 1e-12  # relative: a ratio that equals the factor up to rounding is within it
 
 
@@ -52,8 +53,8 @@ def law_ends(
 
     Parameters
     ----------
-    dim, noise_variance, signal_energy
-        As for `BlockModel.isotropic`.
+    dim, noise_variance, signal_energy : int, float, float
+        As for `BlockModel.isotropic`: d at most 2²², and one noise variance for all coordinates.
     factor : float
         How many times the oracle's excess risk the gate's may be; more than 1.
     gate : Hard, Soft or TopK
@@ -94,15 +95,16 @@ def law_ends(
     """
     import sympy
 
-    dim = count("dim", dim, minimum=2)
+    dim = count("dim", dim, minimum=2, maximum=MOST_DIM)
+    noise = number("noise_variance", noise_variance, minimum=0.0)
     factor = number("factor", factor, above=1.0)
     gate = checked_gate(gate)
     if isinstance(gate, Oracle):
         raise ArgumentError("gate", "must read the input, as Hard() and Soft() do, got Oracle()")
     if samples is not None:
         samples = count("samples", samples, minimum=1)
-    first = BlockModel.isotropic(dim, 1, noise_variance, signal_energy=signal_energy)
-    energy, noise = float(signal_energy), float(np.ravel(first.noise_variance)[0])
+    BlockModel.isotropic(2, 1, noise, signal_energy=signal_energy)  # refuses what is no model
+    energy = float(signal_energy)
     experts = np.array([int(each) for each in sympy.divisors(dim)])
     rows = [
         _risks(BlockModel.isotropic(dim, k, noise, signal_energy=energy), gate, samples)
