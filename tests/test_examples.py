@@ -52,6 +52,7 @@ def test_structure_and_ridge(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_how_far_the_law_reaches_if_nobody_knows_the_groups(run):
     out = run("routed_law.py")
     rows = [

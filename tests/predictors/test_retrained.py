@@ -37,6 +37,7 @@ def raw_inputs(model, inputs, rng):
     return noisy, labels, scores.argmax(axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [UNEQUAL, UNEQUAL.replace(leakage_variances=0.1)])
 def test_retrained_experts_are_what_least_squares_finds(model):
     noisy, labels, chosen = raw_inputs(model, 200_000, np.random.default_rng(0))

@@ -29,6 +29,7 @@ def test_raw_data_alone_contradict_half_of_the_cost():
     assert abs(found.z) > found.threshold
 
 
+@pytest.mark.slow
 def test_experiments_see_five_percent():
     for claim in CLAIMS.values():
         if claim.experiment is not None and claim.name != "hard == bound at K = 2":

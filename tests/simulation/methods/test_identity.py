@@ -195,6 +195,7 @@ def squares_under(noise, interference, rows, rng):
     return [(labels - np.vecdot(weights, experts)) ** 2 for weights in (hard, soft)]
 
 
+@pytest.mark.slow
 def test_gates_under_other_noise_keep_their_posterior(agrees, mean_and_sem):
     """Scores in the noise of training, inputs in that of the test, written out."""
     rng = np.random.default_rng(6)

@@ -43,7 +43,14 @@ def fitted_choices(train, test, blocks, moments):
     return np.argmax(scores, axis=0)
 
 
-@pytest.mark.parametrize("noise", ["one", "general", "leaking", "other in the test"])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "one",
+        pytest.param("general", marks=pytest.mark.slow),
+        pytest.param("leaking, and other in the test", marks=pytest.mark.slow),
+    ],
+)
 def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem, noise):
     """Training sets and test sets drawn, experts known, squared errors on labels, and their signs.
 
@@ -55,9 +62,8 @@ def test_risks_are_those_of_routers_fitted_on_data(small, agrees, mean_and_sem, 
             interference_variances=[1.5, 6.0, 0.2, 4.0, 0.0],
         )
     there, under = small, None
-    if noise == "leaking":  # more and less than the signal
-        small = there = small.replace(leakage_variances=[1.0, 0.1, 2.0, 0.5, 0.3])
-    if noise == "other in the test":
+    if noise == "leaking, and other in the test":  # leaking more and less than the signal
+        small = small.replace(leakage_variances=[1.0, 0.1, 2.0, 0.5, 0.3])
         under = mt.Perturbation(noise_variance=0.8, interference_variances=[0.2, 0, 0.4, 0, 1.0])
         there = small.replace(
             noise_variance=under.noise_variance, interference_variances=under.interference_variances
