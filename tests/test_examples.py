@@ -39,6 +39,7 @@ def test_a_theorem_that_breaks(run):
     assert "assumptions not met: needs strict blocks (no leakage)" in out
 
 
+@pytest.mark.slow
 def test_structure_and_ridge(run, tmp_path):
     figure = tmp_path / "ridge.png"
     out = run("structure_or_ridge.py", str(figure))
@@ -138,6 +139,7 @@ def test_when_the_test_differs_from_training(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_how_many_experts(run, tmp_path):
     figure = tmp_path / "ladder.png"
     out = run("ladder.py", str(figure))
@@ -279,6 +281,7 @@ value = "something else"
     assert list(corpus.docstrings(ast.parse(code).body)) == said
 
 
+@pytest.mark.slow
 def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path):
     figure, table = tmp_path / "language.png", tmp_path / "language.csv"
     arguments = ["cloze.py", "--quick", "--figure", str(figure), "--csv", str(table)]

@@ -16,12 +16,14 @@ import statistics
 import time
 from collections.abc import Callable
 
+import mpmath as mp
 import numpy as np
 
 import moetheory as mt
 
 HARD, SOFT = mt.MoE(gate=mt.Hard()), mt.MoE(gate=mt.Soft())
 RUNS = 9
+ENDS = [0, 2, 8, 24, 80]  # of chi-squares
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -97,7 +99,51 @@ def fewer(name: str, model: mt.BlockModel, replicates: int = 200_000) -> None:
         print(f"{name}, {estimator.label}: {(sems[0] / sems[1]) ** 2:.3g} times fewer", flush=True)
 
 
+def soft_by_mpmath() -> None:
+    """The fitted soft gate between two unequal blocks in a louder test, integrated over both."""
+    shares, sizes, signal, noise, louder = (0.7, 0.3), (2, 5), (2.0, 0.7), 0.5, 1.4
+    b, of = np.array([1.0, -0.6, 0.8, 0.1, -0.4, 0.9, 0.5]), np.repeat([0, 1], sizes)
+    model = mt.BlockModel(shares, of, np.repeat(signal, sizes), b, noise)
+    under, counts = mt.Perturbation(noise_variance=louder), (5, 9)
+    squares = [float(np.sum(b[of == j] ** 2)) for j in (0, 1)]
+    active, best = [each + noise for each in signal], [each / (each + noise) for each in signal]
+    fits = [
+        squares[j] * best[j] ** 2
+        + squares[j] * signal[j] * noise / active[j] ** 2 * sizes[j] / (counts[j] - sizes[j] - 1)
+        for j in (0, 1)
+    ]
+    heights = [mp.log(shares[j]) - sizes[j] * mp.log(active[j] / noise) / 2 for j in (0, 1)]
+    slopes = [signal[j] / active[j] / noise / 2 for j in (0, 1)]
+
+    def density(x: mp.mpf, degrees: int) -> mp.mpf:
+        half = mp.mpf(degrees) / 2
+        return x ** (half - 1) * mp.exp(-x / 2) / 2**half / mp.gamma(half)
+
+    def given_group(g: int) -> mp.mpf:
+        j, there = 1 - g, signal[g] + louder
+        kept = signal[g] / there
+
+        def loss(x: mp.mpf, y: mp.mpf) -> mp.mpf:
+            own, other = x * there, y * louder
+            v = 1 / (1 + mp.exp(heights[j] - heights[g] + slopes[j] * other - slopes[g] * own))
+            mine = squares[g] * (kept**2 - 2 * v * kept * best[g]) + v**2 * fits[g]
+            weight = density(x, sizes[g]) * density(y, sizes[j])
+            return weight * (own / sizes[g] * mine + other / sizes[j] * (1 - v) ** 2 * fits[j])
+
+        return squares[g] * kept * louder + mp.quad(loss, ENDS, ENDS)
+
+    exact = sum(shares[g] * given_group(g) for g in (0, 1))
+    found = mt.risk(SOFT, model, samples=counts, under=under)
+    print(f"fitted soft gate in a louder test against mpmath: {float(found.value / exact - 1):.1e}")
+
+
 if __name__ == "__main__":
+    soft_by_mpmath()
+    compare(
+        "hard, K=256, fitted / optimal",
+        lambda: mt.risk(HARD, equal(256), samples=256 * 30),
+        lambda: mt.risk(HARD, equal(256)),
+    )
     against_simulation()
     compare(
         "hard, K=32 all different / all equal",

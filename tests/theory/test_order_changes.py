@@ -257,6 +257,7 @@ def test_no_rounding_makes_gates_that_are_ordered_cross():
 # --- all of them ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "b"), [*PAIRS, (mt.Dense(ridge=1.0), mt.MoE())])
 def test_all_changes_over_samples_by_brute_force(rare, a, b):
     found = crossovers(a, b, rare, over="samples")
@@ -349,6 +350,7 @@ def random_strict_models(number):
             yield mt.BlockModel(weights / weights.sum(), groups, signal, b, 1.0)
 
 
+@pytest.mark.slow
 def test_hard_routing_leads_in_little_noise_and_dense_in_much():
     """What misrouting costs is o(σ²) beside the gap; the limit of σ²(hard - dense) is bounded."""
     seen = set()
@@ -393,6 +395,7 @@ def test_the_order_is_final_though_largest_remainders_take_it_back_and_forth():
     assert found[-3:] == (last - 2, last - 1, last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rare", [1e-6, 1e-9, 1e-12, 1e-16])
 def test_leads_below_the_errors_of_gates_are_no_changes(rare):
     """The soft gate is never worse than dense; in much noise their risks differ in no digit."""
