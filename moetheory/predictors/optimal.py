@@ -59,7 +59,7 @@ def unchecked_optimal_coefficients(estimator: Estimator, model: BlockModel) -> F
     """
     if isinstance(estimator, MoE):
         if estimator.retrained:
-            return retrained_coefficients(model)
+            return retrained_coefficients(model).copy()
         if one_each(estimator):
             return population.expert_coefficients(
                 model.signal_variances, model.coefficients, model.noise_variance, estimator.ridge

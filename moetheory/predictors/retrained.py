@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call
+from moetheory.common.validation import read_only
 from moetheory.formulas.block_evidence import coordinate_laws
 from moetheory.formulas.hard_gate import hard_routing
 from moetheory.formulas.population import expert_coefficients
@@ -16,6 +19,7 @@ from moetheory.predictors.group_classes import GroupClasses
 from moetheory.problem.model import BlockModel
 
 
+@lru_cache(maxsize=16)  # a simulation asks several times, each takes integrals
 def retrained_coefficients(model: BlockModel) -> FloatArray:
     r"""The coefficients of experts j fitted on all inputs that `Hard` sends to j, (d,).
 
@@ -36,6 +40,7 @@ def retrained_coefficients(model: BlockModel) -> FloatArray:
     law = CoordinateLaw.of(model)
     theta = expert_coefficients(law.signal, model.coefficients, law.noise, 0.0)
     if model.experts == 1:
+        read_only(theta)
         return theta
     simulation = Call("simulate(MoE(gate=Hard(), retrained=True), model, samples=...)")
     forms = GateForms.of(model, law, theta)
@@ -44,7 +49,9 @@ def retrained_coefficients(model: BlockModel) -> FloatArray:
     mine, others = p[model.block_of] * law.active * own, law.idle * other
     leaked = model.coefficients * law.leakage * other
     seen = np.where(mine > 0.0, mine + others, 1.0)
-    return np.where(mine > 0.0, (theta * mine + leaked) / seen, theta)
+    found = np.where(mine > 0.0, (theta * mine + leaked) / seen, theta)
+    read_only(found)
+    return found
 
 
 def _energies(model: BlockModel, classes: GroupClasses) -> tuple[FloatArray, FloatArray]:
