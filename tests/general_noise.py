@@ -1,7 +1,8 @@
 """Models in which the noise of each coordinate is another, and nothing is equal or in order.
 
 The noise variances span four decades. The interference is less than the signal: `STRICT` has it in
-most coordinates and no leakage, `LEAKING` has both, `PER_COORDINATE` has neither.
+most coordinates and no leakage, `LEAKING` has both, `PER_COORDINATE` has neither. `UNEQUAL` has its
+coordinates in order, and noise within a factor of three, so that every expert is worth its fit.
 """
 
 import numpy as np
@@ -21,6 +22,15 @@ LEAKING = STRICT.replace(
     leakage_variances=np.array([0.3, 0.05, 0.2, 0.6, 0.0, 0.4, 0.1, 0.25, 0.9])
 )
 PER_COORDINATE = STRICT.replace(interference_variances=0.0)
+UNEQUAL = BlockModel(
+    [0.4, 0.3, 0.2, 0.1],
+    np.repeat(np.arange(4), [2, 3, 3, 4]),
+    np.linspace(0.5, 3.0, 12),
+    np.linspace(-1.0, 1.2, 12),
+    np.linspace(0.3, 0.9, 12),
+    label_noise_variance=0.2,
+    interference_variances=np.linspace(0.2, 0.0, 12),
+)
 GENERAL = {"strict": STRICT, "leaking": LEAKING, "per coordinate": PER_COORDINATE}
 
 

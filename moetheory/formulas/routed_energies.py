@@ -41,6 +41,11 @@ def routed_energies(
         The probability of all groups without signal together.
     """
     sizes = [len(block.degrees) for block in blocks]
+    nothing = [np.zeros(size) for size in sizes]  # forms are not asked for
+    blocks = [
+        block._replace(missed=none, met=none, wrong=none)
+        for block, none in zip(blocks, nothing, strict=True)
+    ]
     if counts.sum() == 1 and constant == 0.0:
         return [RoutedEnergies(np.ones(sizes[0]), np.full(sizes[0], signal_free))]
     scores = Scores(blocks, counts, np.log(constant) if constant > 0.0 else -np.inf)

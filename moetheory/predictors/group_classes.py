@@ -124,6 +124,11 @@ class GroupClasses:
         """The groups that are recognised for certain, (K,)."""
         return self.class_of == CERTAIN
 
+    @property
+    def _row_of(self) -> IntArray:
+        """The place of each group in arrays (C + 1,), which end with signal-free groups."""
+        return np.where(self.class_of >= 0, self.class_of, -1)
+
     def reached(self, one_hot: bool) -> Any:
         """The experts that inputs of groups that are not certain may be sent to, (K,)."""
         if not one_hot:
@@ -132,21 +137,20 @@ class GroupClasses:
 
     def per_group(self, values: FloatArray) -> FloatArray:
         """The losses given the group, (K,), from the values of `ClassLosses`."""
-        losses = values[np.where(self.class_of >= 0, self.class_of, -1)]
+        losses = values[self._row_of]
         losses = np.where(self.has_no_evidence, losses + self.missed, losses)
         return np.where(self.is_certain, self.met, losses)
 
     def errors(self, errors: FloatArray) -> FloatArray:
         """The errors given the group, (K,), from those of the classes."""
-        found = errors[np.where(self.class_of >= 0, self.class_of, -1)]
-        return np.where(self.is_certain, 0.0, found)
+        return np.where(self.is_certain, 0.0, errors[self._row_of])
 
     def with_silent_expert(self, losses: FloatArray, routing: HardRouting) -> FloatArray:
         """The ``losses`` (K,) of hard routing with those of the most probable silent expert."""
         if (chosen := self.most_probable_silent) < 0:
             return losses
         sent = np.append(routing.to_signal_free, routing.signal_free_to_signal_free)
-        sent = sent[np.where(self.class_of >= 0, self.class_of, -1)]
+        sent = sent[self._row_of]
         losses = losses + np.where(self.is_certain, 0.0, sent * self.wrong[chosen])
         own = sent[chosen] * (self.met[chosen] - self.missed[chosen] - self.wrong[chosen])
         losses[chosen] += own
@@ -158,14 +162,14 @@ class GroupClasses:
         For groups that are not certain; w are the probabilities of the ``most`` most probable
         silent groups, ``renormalised`` to sum to 1 or as shares of all.
         """
-        weights, silent = np.zeros(len(self.class_of)), np.flatnonzero(self.class_of == SILENT)
-        kept = np.argsort(-self.silent_probabilities, kind="stable")[:most]
-        shares = self.silent_probabilities[kept]
-        total = shares.sum() if renormalised else self.silent_probabilities.sum()
-        weights[silent[kept]] = shares / (total or 1.0)
-        plain = silent.size > most and not renormalised
-        others = 1.0 - weights if plain else sum_over_others(weights)
-        others = np.where(weights > 0.0, others, 1.0)
+        silent = np.flatnonzero(self.class_of == SILENT)
+        kept = silent[np.argsort(-self.silent_probabilities, kind="stable")[:most]]
+        shares, heard = np.zeros((2, len(self.class_of)))
+        heard[kept] = 1.0
+        shares[silent] = self.silent_probabilities * (heard[silent] if renormalised else 1.0)
+        shares /= shares.sum() or 1.0
+        weights = shares * heard
+        others = np.where(weights > 0.0, sum_over_others(shares), 1.0)
         losses = others**2 * self.missed + weights**2 * self.met
         losses += 2.0 * weights * others * self.cross
         losses += sum_over_others(weights**2 * self.wrong)
@@ -176,7 +180,7 @@ class GroupClasses:
         drawn = np.flatnonzero(self.class_of >= 0)
         rest = np.flatnonzero(self.has_no_evidence)
         class_index = self.class_of[drawn]
-        result = np.diag((self.class_of == CERTAIN).astype(np.float64))
+        result = np.diag(self.is_certain.astype(np.float64))
         result[np.ix_(drawn, drawn)] = routing.to_other[np.ix_(class_index, class_index)]
         result[drawn, drawn] = routing.to_own[class_index]
         result[np.ix_(rest, drawn)] = routing.signal_free_to_block[class_index]

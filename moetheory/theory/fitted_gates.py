@@ -17,8 +17,6 @@ from moetheory.problem.estimators import MoE, resolved_gate
 from moetheory.problem.model import BlockModel
 from moetheory.theory.gate_risks import gated_risk, losses_of_fits
 
-LOUD = 2.0**60  # variance of a fit beside which the losses of optimal experts are rounding
-
 
 class Number(NamedTuple):
     """A number and a bound on its absolute error."""
@@ -72,7 +70,7 @@ class FittedGate:
         found = gated_risk(estimator, model)
         self.optimum = Number(found.excess, found.error)
         self._best = unchecked_optimal_coefficients(estimator, model)
-        self._routed = self._losses(self._best, np.zeros(model.dim))
+        self._law = CoordinateLaw.of(model)
         self._noisy = np.asarray(model.signal_variances + model.noise_variance)
         self._varies = self._noisy > 0.0
         self._kind_of, self._even = _kinds(model)
@@ -124,40 +122,31 @@ class FittedGate:
         r""":math:`Y_j`, what a unit of :math:`C_m\,E\hat\theta_m^2` of expert j adds."""
         kind = int(self._kind_of[j])
         if kind not in self._loads:
-            scale = LOUD * max(self.optimum.value, 1e-300)
             own = (self.model.block_of == j) & self._varies
-            unit = np.divide(scale, self._noisy, out=np.zeros(self.model.dim), where=own)
-            loud, quiet = self._losses(self._best, unit), self._routed
-            self._loads[kind] = Number(
-                max(loud.value - quiet.value, 0.0) / scale, (loud.error + quiet.error) / scale
-            )
+            unit = np.divide(1.0, self._noisy, out=np.zeros(self.model.dim), where=own)
+            met, wrong = unit * self._law.active, unit * self._law.idle_variances
+            self._loads[kind] = self._mean_loss(met, np.zeros(self.model.dim), wrong)
         return self._loads[kind]
 
     def _mean_load(self, j: int) -> Number:
-        r""":math:`Z_j`, from the risk if expert j predicts zero."""
+        r""":math:`Z_j`, what a unit of :math:`k_j` adds, from the forms' terms in the mean fit."""
         kind = int(self._kind_of[j])
         if kind not in self._mean_loads:
-            own = self.model.block_of == j
-            load, there = self.load(j), self._routed
-            silent = self._losses(np.where(own, 0.0, self._best), np.zeros(self.model.dim))
-            kept = self._noisy * self._best**2
-            energy = float(kept[own & self._varies].mean()) if np.any(own & self._varies) else 0.0
-            self._mean_loads[kind] = Number(
-                there.value - energy * load.value - silent.value,
-                there.error + energy * load.error + silent.error,
-            )
+            best = np.where(self.model.block_of == j, self._best, 0.0)
+            square = self._law.active * best**2
+            heard = 2.0 * self.model.coefficients * self._law.leakage * best
+            gained = self._mean_loss(2.0 * square, square, heard)
+            self._mean_loads[kind] = Number(-gained.value, gained.error)
         return self._mean_loads[kind]
 
-    def _losses(self, mean: FloatArray, variance: FloatArray) -> Number:
-        """What the gate and coefficients of this mean and variance add to the risk."""
+    def _mean_loss(self, met: FloatArray, cross: FloatArray, wrong: FloatArray) -> Number:
+        """What these forms alone add to the risk."""
         model = self.model
-        forms = GateForms.of(model, CoordinateLaw.of(model), mean, variance)
+        nowhere = np.zeros(model.experts, dtype=np.bool_)
+        forms = GateForms(self._law, np.zeros(model.dim), met, cross, wrong, nowhere)
         call = Call(f"simulate({self.estimator!r}, model, samples=...)")
-        losses = losses_of_fits(
-            self._gate, model, forms, np.zeros(model.experts, dtype=np.bool_), call
-        )
-        p = model.group_probabilities
-        return Number(*(float(p @ np.where(p > 0.0, each, 0.0)) for each in losses))
+        losses = losses_of_fits(self._gate, model, forms, call)
+        return Number(*(float(model.group_probabilities @ each) for each in losses))
 
 
 def _kinds(model: BlockModel) -> tuple[IntArray, Any]:

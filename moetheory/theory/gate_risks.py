@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from moetheory.common.arrays import FloatArray, block_sums
+from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import Call, Mention, NoClosedForm
 from moetheory.formulas import hard_gate, population, soft_gate, top_k_gate
 from moetheory.formulas.block_evidence import ClassLosses
@@ -73,12 +73,8 @@ def gated_losses(
     simulation = _simulation(estimator, samples, under)
     _require_known(estimator, model, samples, under, simulation)
     mean, variance = _coefficients(estimator, model, samples, simulation)
-    infinite = block_sums(np.isinf(variance) * 1.0, model.block_of) > 0.0
-    variance = np.where(np.isinf(variance), 0.0, variance)
     forms = GateForms.of(model, CoordinateLaw.of(model, under), mean, variance)
-    return losses_of_fits(
-        resolved(estimator.gate, model.experts), model, forms, infinite, simulation
-    )
+    return losses_of_fits(resolved(estimator.gate, model.experts), model, forms, simulation)
 
 
 def _simulation(estimator: MoE, samples: Any, under: Perturbation | None) -> Call:
@@ -126,12 +122,8 @@ def _coefficients(
     return moments.mean, moments.variance
 
 
-def losses_of_fits(
-    gate: Gate, model: BlockModel, forms: GateForms, infinite: Any, simulation: Call
-) -> GateLosses:
+def losses_of_fits(gate: Gate, model: BlockModel, forms: GateForms, simulation: Call) -> GateLosses:
     """The losses of experts and test inputs with these ``forms``, routed by ``gate``.
-
-    ``infinite`` (K,) are the experts whose coefficients have infinite variance, not in the forms.
 
     Raises
     ------
@@ -163,7 +155,8 @@ def losses_of_fits(
         raise NoClosedForm(
             "no formula is known for ", gate, f" here: {error}; ", simulation
         ) from None
-    astray = np.where(classes.is_certain, infinite, np.any(infinite & classes.reached(one_hot)))
+    met_by_others = np.any(forms.infinite & classes.reached(one_hot))
+    astray = np.where(classes.is_certain, forms.infinite, met_by_others)
     return GateLosses(np.where(astray, np.inf, values), np.where(astray, 0.0, errors))
 
 

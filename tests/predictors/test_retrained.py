@@ -6,19 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from general_noise import UNEQUAL
 from moetheory import BlockModel, Dense, Hard, MoE, crossovers, optimal_coefficients, risk
 from moetheory.strategies import block_models
 
 HARD, RETRAINED = MoE(gate=Hard()), MoE(gate=Hard(), retrained=True)
-UNEQUAL = BlockModel(
-    [0.4, 0.3, 0.2, 0.1],
-    np.repeat(np.arange(4), [2, 3, 3, 4]),
-    np.linspace(0.5, 3.0, 12),
-    np.linspace(-1.0, 1.2, 12),
-    np.linspace(0.3, 0.9, 12),
-    label_noise_variance=0.2,
-    interference_variances=np.linspace(0.2, 0.0, 12),
-)
 
 
 def raw_inputs(model, inputs, rng):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from general_noise import UNEQUAL
 from moetheory import (
     BlockModel,
     Hard,
@@ -154,17 +155,6 @@ def test_fits_cost_the_soft_gate_no_more_than_the_oracle_less_what_it_doubts(exp
     doubt = risk(SOFT, model).value - optimum
     expected = oracle + (1.0 - scatter / float(theta @ theta)) * doubt
     assert risk(SOFT, model, samples=12 * experts).value == pytest.approx(expected, rel=1e-12)
-
-
-UNEQUAL = BlockModel(
-    [0.4, 0.3, 0.2, 0.1],
-    np.repeat(np.arange(4), [2, 3, 3, 4]),
-    np.linspace(0.5, 3.0, 12),
-    np.linspace(-1.0, 1.2, 12),
-    np.linspace(0.3, 0.9, 12),
-    label_noise_variance=0.2,
-    interference_variances=np.linspace(0.2, 0.0, 12),
-)
 
 
 # --- edges ----------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ class SquaredInputModel:
     @cached
     def loss_forms(self) -> LossForms:
         """What coefficients lose."""
-        return LossForms(self.model, self.law, self.test_law)
+        return LossForms(self.model, self.test_law)
 
     @cached
     def oracle_risks(self) -> FloatArray:

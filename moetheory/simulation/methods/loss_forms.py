@@ -44,10 +44,9 @@ class FormWeights(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LossForms:
-    """The forms of a model whose estimators know ``law`` and are tested under ``test_law``."""
+    """The forms of a ``model`` whose estimators are tested on inputs of the ``test_law``."""
 
     model: BlockModel
-    law: CoordinateLaw
     test_law: CoordinateLaw
 
     @cached
@@ -92,12 +91,8 @@ class LossForms:
     @cached
     def optimal(self) -> FloatArray:
         r"""The best coefficients in the test while a block is active, :math:`\theta`, (d,)."""
-        model = self.model
-        if self.test_law is self.law:
-            return unchecked_optimal_coefficients(MoE(), model)
-        return expert_coefficients(
-            model.signal_variances, model.coefficients, self.test_law.noise, 0.0
-        )
+        law = self.test_law
+        return expert_coefficients(law.signal, self.model.coefficients, law.noise, 0.0)
 
     @cached
     def optimal_idle(self) -> FloatArray | None:

@@ -468,8 +468,7 @@ def test_intervals_cover_what_rare_errors_cost(monkeypatch, kind, noise, misrout
     best = unchecked_optimal_coefficients(mt.MoE(), model)
     forms = GateForms.of(model, CoordinateLaw.of(model), best)
     losses = [
-        model.group_probabilities
-        @ losses_of_fits(gate, model, forms, np.zeros(model.experts, bool), None).values
+        model.group_probabilities @ losses_of_fits(gate, model, forms, None).values
         for gate in (Hard(), Soft())
     ]
     route = IdentityRoute((model,), (mt.MoE(Hard()), mt.MoE(Soft())))
