@@ -41,6 +41,7 @@ def _in_words(estimator: Estimator) -> str:
     if estimator.shared:
         subject = f"{subject} with a shared expert".lstrip()
     settings += [f"ridge {str(estimator.ridge).removesuffix('.0')}"] * (estimator.ridge > 0.0)
+    settings += ["retrained experts"] * estimator.retrained
     return ", ".join([subject, *settings])
 
 

@@ -17,6 +17,7 @@ from moetheory.figures.estimator_names import name_in_legend
         (mt.MoE(assignment=(0, 0, 1), shared=True), "2 experts with a shared expert"),
         (mt.MoE(mt.Soft(0.5), 1.0, shared=True), "soft gate with a shared expert, temperature 0.5"),
         (mt.MoE(mt.TopK(2), assignment=(0, 0, 1)), "top-2 gate, 2 experts"),
+        (mt.MoE(mt.Hard(), retrained=True), "hard gate, retrained experts"),
         (mt.MoE(assignment=tuple(range(30)) * 2), "30 experts"),
     ],
 )
