@@ -20,7 +20,7 @@ from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.problem.estimators import MoE, one_each, require_simulated_gate
 from moetheory.problem.gates import Gate, Hard, Oracle, Soft, TopK, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
-from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.perturbation import Perturbation, changes_variances_alone
 from moetheory.results.risks import Risk, RoutingMatrix
 
 MOST_KINDS = 16  # of blocks, for the k best of them: more would take minutes
@@ -94,7 +94,7 @@ def _require_known(
         raise NoClosedForm(known, what, estimator, "; ", simulation)
     if estimator.ridge > 0.0:
         raise NoClosedForm(known, "without ridge, got ", estimator, "; ", simulation)
-    if under is not None and (under.erasure or under.noise is not None):
+    if under is not None and not changes_variances_alone(under):
         what = "for normal noise without erasure at test time, got "
         raise NoClosedForm(known, what, under, "; ", simulation)
     if estimator.retrained and samples is not None:
