@@ -3,6 +3,7 @@
 Leading axes count replicates; no product or factorisation spans two of them.
 """
 
+from moetheory.kernels.clean_rows import BidiagonalRows, CleanRows, TriangularRows
 from moetheory.kernels.expert_fits import (
     ExpertData,
     JointFits,
@@ -10,7 +11,7 @@ from moetheory.kernels.expert_fits import (
     expert_fits,
     joint_fits,
 )
-from moetheory.kernels.expert_law import draw_expert_law, expert_law_fits
+from moetheory.kernels.expert_law import draw_expert_law, expert_law_fits, isotropic_law_fits
 from moetheory.kernels.gate_weights import (
     QuadraticForms,
     Weights,
@@ -35,6 +36,7 @@ from moetheory.kernels.gradient_descent import (
     optimal_step_sizes,
     spectrum,
 )
+from moetheory.kernels.krylov_fits import KrylovFits, krylov_fits
 from moetheory.kernels.least_squares import (
     TOLERANCE,
     conjugate_fits,
@@ -62,15 +64,19 @@ __all__ = [
     "LEAST",
     "SPARE",
     "TOLERANCE",
+    "BidiagonalRows",
     "BlockEntries",
+    "CleanRows",
     "ExpertData",
     "Inputs",
     "JointFits",
+    "KrylovFits",
     "QuadraticForms",
     "Route",
     "Spectrum",
     "StepSizes",
     "StratifiedMean",
+    "TriangularRows",
     "Weights",
     "Workspace",
     "conjugate_fits",
@@ -90,7 +96,9 @@ __all__ = [
     "gate_losses",
     "group_risks",
     "group_variances",
+    "isotropic_law_fits",
     "joint_fits",
+    "krylov_fits",
     "least_squares",
     "log_probabilities",
     "log_variance_ratios",

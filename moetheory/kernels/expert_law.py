@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -125,3 +125,47 @@ def _underdetermined_fits(
     beyond = unit(beyond - dot(beyond, across) * across)
     noise = draws.noise_along[:, block_of] * inside + draws.noise_across[:, block_of] * beyond
     return projected + scale[:, block_of] / np.sqrt(observed_variances) * noise
+
+
+def isotropic_law_fits(
+    rng: np.random.Generator,
+    counts: IntArray,
+    sizes: IntArray,
+    lengths: FloatArray,
+    deviations: FloatArray,
+) -> FloatArray:
+    r"""The fits of `expert_law_fits` in isotropic blocks, in three coordinates each, (R, K, 3).
+
+    The first is the direction of the optimum. What a fit has across it has a uniform direction, so
+    that only its length is drawn: :math:`\chi_{s_g-1}` times the deviation for
+    :math:`n_g \ge s_g`. For fewer samples the second coordinate completes the plane in which the
+    optimum is projected, and the third is the direction of the rest.
+
+    Parameters
+    ----------
+    counts : (R, K) integer array
+        Training samples :math:`n_g`.
+    sizes : (K,) integer array
+        :math:`s_g`.
+    lengths, deviations : (K,) arrays
+        :math:`\|\theta_g\|` and :math:`\sqrt{\rho_g/c_g}`.
+    """
+
+    def chi(freedom: Any) -> FloatArray:
+        return np.sqrt(2.0 * rng.standard_gamma(0.5 * freedom, size=counts.shape))
+
+    scale = deviations / chi(np.abs(counts - sizes) + 1)
+    few = counts < sizes
+    along = rng.standard_normal(counts.shape) * scale
+    across = chi(np.where(few, np.maximum(counts, 1), sizes) - 1) * scale
+    fits = np.zeros((*counts.shape, 3))
+    fits[..., 0] = lengths + along
+    fits[..., 1] = across
+    if few.any():
+        some = np.clip(counts, 1, np.maximum(sizes - 1, 1))
+        share = rng.beta(0.5 * some, 0.5 * np.maximum(sizes - some, 1))
+        inside = np.sqrt(share) * lengths + along
+        plane = np.stack([np.sqrt(share) * inside, np.sqrt(1.0 - share) * inside, across], axis=-1)
+        fits[few] = plane[few]
+        fits[counts == 0] = 0.0
+    return fits

@@ -23,11 +23,13 @@ def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) 
     """
     roots = out
     sets, rows, columns = out.shape
-    if rows == columns:
+    if rows <= columns:
         # what lies below the diagonal of one square lies above it in its transpose
         drawn = (sets + 1) // 2
-        rng.standard_normal(out=roots[:drawn])
-        roots[drawn:] = roots[: sets - drawn].mT
+        squares = rng.standard_normal((drawn, rows, rows))
+        roots[:drawn, :, :rows] = squares
+        roots[drawn:, :, :rows] = squares[: sets - drawn].mT
+        roots[..., rows:] = rng.standard_normal((sets, rows, columns - rows))
     else:
         rng.standard_normal(out=roots)
     roots[..., :rows] *= np.triu(np.ones((rows, rows)), 1)

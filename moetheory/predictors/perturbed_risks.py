@@ -237,17 +237,16 @@ def fit_excess(
     model: BlockModel,
     under: Perturbation,
     fits: FloatArray,
-    coefficients: FloatArray,
     shared_fits: FloatArray | None = None,
 ) -> FloatArray:
     """Excess risk given the group, (..., K), of given coefficients under a perturbation.
 
     An input meets ``fits`` (..., d) on the blocks of its expert, and off them ``shared_fits``
-    (..., d), or zero. ``coefficients`` are the true ones.
+    (..., d), or zero.
     """
 
     def losses(fit: FloatArray) -> BlockLosses:
-        found = block_losses(model, under, fit, coefficients - fit, coefficients=coefficients)
+        found = block_losses(model, under, fit, model.coefficients - fit)
         return _erased(found, model, under, fit)
 
     shared = None if shared_fits is None else losses(shared_fits)

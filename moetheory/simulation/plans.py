@@ -23,6 +23,7 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, changes_variances_alone
 from moetheory.problem.sample_counts import Counts
 from moetheory.simulation.gate_plans import fitted_gate_families
+from moetheory.simulation.heavy_tails import VARIANCE
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.composed import ComposedRoute, ExpertPart
 from moetheory.simulation.methods.data import DataRoute
@@ -34,10 +35,11 @@ from moetheory.simulation.methods.descent_fits import (
 )
 from moetheory.simulation.methods.gated_data import GatedDataRoute
 from moetheory.simulation.methods.identity import IdentityRoute
+from moetheory.simulation.methods.krylov import KrylovRoute
 from moetheory.simulation.methods.law import LawRoute
 from moetheory.simulation.methods.learned_routers import LearnedRoute
 from moetheory.simulation.methods.population import PopulationRoute
-from moetheory.simulation.methods.route import Family, Method
+from moetheory.simulation.methods.route import Family, Method, Route
 from moetheory.simulation.methods.statistics import DenseStatisticsRoute, ExpertStatisticsRoute
 
 
@@ -79,7 +81,14 @@ def families(
             Mention("method"),
         )
     routed, dense = separated(estimators, models[0])
+    if method == "krylov":
+        dense, routed = routed + dense, []
     by_assignment, drawn = _assigned(estimators, counts, under)
+    mixtures = [each for each in estimators if not isinstance(each, Dense)]
+    if method == "krylov" and mixtures:
+        raise ArgumentError(
+            Mention("method", "krylov"), "is known for Dense alone, got ", mixtures[0]
+        )
     no_law = [i for i in range(len(estimators)) if i not in routed]
     if method == "law" and no_law:
         raise ArgumentError(
@@ -110,7 +119,9 @@ def families(
         use_law = obstacle is None and method != "statistics"
         result.append(law if use_law else family("experts", routed, ExpertStatisticsRoute, 1))
     if dense:
-        result.append(family("dense", dense, DenseStatisticsRoute))
+        vectors = family("dense", dense, KrylovRoute)
+        use_vectors = _uses_vectors(vectors.route, method)
+        result.append(vectors if use_vectors else family("dense", dense, DenseStatisticsRoute))
     for number, (assignment, members) in enumerate(by_assignment.items()):
         chosen = tuple(estimators[i] for i in members)
         composed = _composed(models, chosen, samples, under, loss)
@@ -119,6 +130,25 @@ def families(
     if drawn:
         result.append(family("data", drawn, DataRoute, 4))
     return result + by_gates
+
+
+def _uses_vectors(route: Route, method: Method | None) -> bool:
+    """Whether dense is fitted by Krylov vectors, not on rows; refuse it where they are not known.
+
+    Where the variance of a risk is infinite they are never used: singular values come close to 0.
+    """
+    assert isinstance(route, KrylovRoute)
+    obstacle = route.obstacle()
+    if method == "krylov" and obstacle is not None:
+        raise ArgumentError(
+            Mention("method", "krylov"),
+            f"is not known with {obstacle}; leave out ",
+            Mention("method"),
+        )
+    unpenalised = any(each.ridge == 0.0 for each in route.estimators)
+    if unpenalised and abs(route.total - route.models[0].dim) <= VARIANCE:
+        return False
+    return obstacle is None and (method == "krylov" or (method is None and route.cheaper))
 
 
 def separated(estimators: Sequence[Estimator], model: BlockModel) -> tuple[list[int], list[int]]:

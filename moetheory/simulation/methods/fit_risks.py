@@ -46,7 +46,7 @@ def dense_fit_risks(
     if loss == "sign":
         return _wrong_signs(Dense(), model, fits, under)
     if under is not None:
-        return perturbed_fit_risks(Dense(), model, fits, model.coefficients, under)
+        return _perturbed_fit_risks(Dense(), model, fits, under)
     return _group_risks(model, fits[..., np.newaxis, :])
 
 
@@ -61,7 +61,7 @@ def expert_fit_risks(
     if loss == "sign":
         return _wrong_signs(MoE(), model, fits, under)
     if under is not None:
-        return perturbed_fit_risks(MoE(), model, fits, model.coefficients, under)
+        return _perturbed_fit_risks(MoE(), model, fits, under)
     return kernels.expert_risks(
         fits,
         model.block_of,
@@ -88,8 +88,7 @@ def assigned_fit_risks(
     if loss == "sign":
         return _wrong_signs(estimator, model, fits, under, shared_fits)
     if under is not None:
-        true = model.coefficients
-        return perturbed_fit_risks(estimator, model, fits, true, under, shared_fits)
+        return _perturbed_fit_risks(estimator, model, fits, under, shared_fits)
     expert_of = experts_of(estimator, model)
     own = expert_of[:, np.newaxis] == expert_of[model.block_of]
     rest = 0.0 if shared_fits is None else shared_fits[..., np.newaxis, :]
@@ -107,23 +106,18 @@ def _group_risks(model: BlockModel, met: FloatArray) -> FloatArray:
     )
 
 
-def perturbed_fit_risks(
+def _perturbed_fit_risks(
     estimator: Estimator,
     model: BlockModel,
     fits: FloatArray,
-    coefficients: FloatArray,
     under: Perturbation,
     shared_fits: FloatArray | None = None,
 ) -> FloatArray:
-    """True risks given the group, (..., R, K), of ``fits`` (..., R, d) under a perturbation.
-
-    The true ``coefficients`` are (d,), or (R, d) where they differ between training sets.
-    """
+    """True risks given the group, (..., R, K), of ``fits`` (..., R, d) under a perturbation."""
 
     def risks(here: slice) -> FloatArray:
         shared = None if shared_fits is None else shared_fits[..., here, :]
-        true = coefficients[here] if coefficients.ndim > 1 else coefficients
-        return fit_excess(estimator, model, under, fits[..., here, :], true, shared)
+        return fit_excess(estimator, model, under, fits[..., here, :], shared)
 
     return _in_slices(risks, fits) + model.label_noise_variance
 

@@ -7,14 +7,14 @@ so many replicates and returns a `Tally` of their values.
 Chunk i has its own generator, and tallies are merged in order of i. The bits of a result depend on
 the seed, the problem (models, estimators, samples, counts, perturbation, loss, method, schedule)
 and the version of the package. They must not depend on memory, executor or number of workers: so
-``chunk_size`` is a function of the models and the samples alone (of an assignment, a shared expert,
-`Learned` and gradient descent also of these, the gate and the steps), and no BLAS call spans two
-replicates.
+``chunk_size`` is a function of the models and the samples alone (of a ridge, an assignment, a
+shared expert, `Learned` and gradient descent also of these, the gate and the steps), and no BLAS
+call spans two replicates.
 
 Each string of ``method=`` has one entry file: ``population.py``, ``identity.py``, ``law.py``,
-``statistics.py`` and ``data.py``. More files have routes: ``learned_routers.py`` ("identity"
-for gates that are `Learned`), ``gated_fits.py`` and ``learned_fits.py`` (the same two with
-samples), ``gated_data.py`` ("data" for gates that route by the input), ``composed.py``
+``krylov.py``, ``statistics.py`` and ``data.py``. More files have routes: ``learned_routers.py``
+("identity" for gates that are `Learned`), ``gated_fits.py`` and ``learned_fits.py`` (the same two
+with samples), ``gated_data.py`` ("data" for gates that route by the input), ``composed.py``
 ("statistics" for experts that serve several groups) and ``descent_fits.py`` (gradient descent by
 "statistics" and "data"). Helpers: ``tally.py``
 (moments), ``base.py`` (routes over training sets), ``fit_risks.py`` (risks of their fits),
@@ -24,8 +24,9 @@ the layout of ``squares_layout.py``, with scores and losses in ``group_scores.py
 those that a gate is likely to send astray. Also
 ``data_routers.py`` (the same for "data"),
 ``perturbed_inputs.py`` (for "population"), ``statistics_rows.py`` and ``statistics_rotated.py``
-(for "statistics"), ``strata.py`` (how many inputs are drawn of each group). ``plans.py``
-and ``gate_plans.py`` above this folder choose the routes.
+(for "statistics"), ``rotated_blocks.py`` (isotropic blocks, for "krylov", "statistics" and "law"),
+``krylov_layouts.py`` and ``krylov_costs.py`` (for "krylov"), ``strata.py`` (how many inputs are
+drawn of each group). ``plans.py`` and ``gate_plans.py`` above this folder choose the routes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from moetheory.kernels import Workspace
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.tally import Tally
 
-Method = Literal["population", "identity", "law", "statistics", "data"]
+Method = Literal["population", "identity", "law", "krylov", "statistics", "data"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 # replicates of a run whose length is not given: test samples or inputs, and training sets

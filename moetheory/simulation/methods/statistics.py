@@ -18,11 +18,11 @@ from moetheory.predictors.optimal import (
     leakage_of,
     unchecked_optimal_coefficients,
 )
-from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.estimators import MoE
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import TrainingRoute, ridges
 from moetheory.simulation.methods.fit_risks import expert_fit_risks
+from moetheory.simulation.methods.rotated_blocks import rotatable
 from moetheory.simulation.methods.statistics_rotated import RotatedRows
 from moetheory.simulation.methods.statistics_rows import (
     GroupedRows,
@@ -49,25 +49,10 @@ class DenseStatisticsRoute(TrainingRoute):
             grouped = GroupedRows(model, most_samples)
             if grouped.rows < self.total:
                 return grouped
-        elif self.fits == 1 and model.strict and self.counts == "fixed" and self._rotatable:
+        elif self.fits == 1 and self.counts == "fixed" and rotatable(model, self.under, self.loss):
             # of a part of the fit it draws the direction: two fits would get the same one
             return RotatedRows(model, self.samples)
         return SampleRows(model, self.total)
-
-    @property
-    def _rotatable(self) -> bool:
-        """Whether every block has one signal variance, compared exactly, and one noise variance.
-
-        In training that of the noise must be the same for all blocks. Signs are counted in the
-        coordinates of the model.
-        """
-        model, under = self.models[0], self.under or UNCHANGED
-        if self.loss == "sign" or model.interferes or np.ndim(model.noise_variance) > 0:
-            return False
-        test_noise = under.noise_of(model.noise_variance), under.interference_of(0.0)
-        one_each = np.unique(model.block_of, return_index=True)[1][model.block_of]
-        variances = np.broadcast_arrays(model.signal_variances, *test_noise)
-        return all(np.array_equal(each, each[one_each]) for each in variances)
 
     @cached
     def iterations(self) -> int:

@@ -99,6 +99,8 @@ def test_another_perturbation_is_another_run(generic):
         *(mt.Perturbation(noise=law()) for law in bars),
     ]
     assert repr(perturbations[-1]) == repr(perturbations[-2])
-    found = [json.dumps(of(generic(), under=under)) for under in perturbations]
+    # on data: what is planned otherwise looks at the variances, of which here are too many
+    found = [json.dumps(of(generic(), under=under, method="data")) for under in perturbations]
     assert len(set(found)) == len(found)
-    assert json.dumps(of(generic(), under=mt.Perturbation(noise=stats.t(5)))) == found[5]
+    again = of(generic(), under=mt.Perturbation(noise=stats.t(5)), method="data")
+    assert json.dumps(again) == found[5]
