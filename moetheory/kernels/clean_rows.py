@@ -170,7 +170,11 @@ class TriangularRows:
         blocks, start = [], 0
         for members, (height, size) in zip(groups, shapes, strict=True):
             roots = np.empty((len(counts), len(members), height, size))
-            wishart_roots(rng, counts[:, members].ravel(), roots.reshape(-1, height, size))
+            wishart_roots(
+                rng,
+                counts[:, members].ravel(),
+                roots.reshape(counts[:, members].size, height, size),
+            )
             stop = start + len(members) * size
             roots *= deviations[start:stop].reshape(len(members), 1, size)
             blocks.append(roots)

@@ -12,7 +12,9 @@ from moetheory.kernels.workspace import Workspace
 
 WINDOW = 4  # steps over which the rate of convergence is measured
 SAFETY = 2.0  # by which the estimated rest of the series is multiplied
+SLACK = 10.0  # goals that a gradient may promise at the least singular value
 LEAST_RATE = 1e-3  # no faster convergence is relied upon
+CANCELLED = 1e-2  # of the square of a vector: if less is left, it is orthogonalised once more
 LEAST_LENGTH = 1e-300  # a vector of zeros is divided by it
 CACHE = 1 << 16  # numbers in vectors that are read twice while they are in the cache
 CHECKS = 8  # steps after which those that are done may leave: to copy vectors costs half a step
@@ -69,12 +71,19 @@ class _Vectors:
         room = vector.shape[1]
         if self.count == self.array.shape[1]:
             self._enlarge()
+        before = np.vecdot(vector, vector)
         some = max(1, CACHE // max(1, self.count * room)) if self.count else len(vector)
         for start in range(0, len(vector) if self.count else 0, some):
             here = slice(start, start + some)
             known = self.array[here, : self.count, :room]
             vector[here] -= np.vecmat(np.matvec(known, vector[here]), known)
-        length: FloatArray = np.sqrt(np.vecdot(vector, vector))
+        squares = np.vecdot(vector, vector)
+        # where little is left, rounding has brought back some of what was taken away
+        for i in np.flatnonzero(squares < CANCELLED * before):
+            known = self.array[i, : self.count, :room]
+            vector[i] -= (known @ vector[i]) @ known
+            squares[i] = vector[i] @ vector[i]
+        length: FloatArray = np.sqrt(squares)
         unit = np.maximum(length, LEAST_LENGTH)[:, np.newaxis]
         np.divide(vector, unit, out=self.array[:, self.count, :room])
         self.count += 1
@@ -144,11 +153,14 @@ class _Solution:
         self.right.append(right)
         self.squared_moves.append(np.square(right / diagonal) * self.squared_length)
 
-    def within(self, goal: float) -> Any:
+    def within(self, goal: float, floor: float, alpha: FloatArray) -> Any:
         r"""Whether the solution moves by less than ``goal`` from here on, (R,).
 
         Moves shrink geometrically, by a factor r that the last ones tell: what follows is
-        :math:`\|\Delta_k\|\,r/(1-r)`, and that is multiplied by ``SAFETY``.
+        :math:`\|\Delta_k\|\,r/(1-r)`, and that is multiplied by ``SAFETY``. Where singular values
+        differ by much, moves may rest before they go on: so the gradient, about
+        :math:`\alpha_k\bar\phi_{k+1}c_k`, must not promise more than ``SLACK`` goals either, if
+        no squared singular value is below ``floor``.
         """
         span, last = min(WINDOW, len(self.squared_moves) - 1), self.squared_moves[-1]
         if span < 2 or last.min() > (goal / LEAST_RATE) ** 2:
@@ -158,6 +170,9 @@ class _Solution:
         rate = (last / np.where(falling, first, 1.0)) ** (1.0 / span)
         rate = np.maximum(rate, LEAST_RATE)
         small = falling & (SAFETY * last * rate <= goal * (1.0 - rate))
+        gradient = np.abs(self.residual) * self.cosine * alpha
+        least = floor if self.penalties is None else floor + self.penalties
+        small &= gradient <= SLACK * goal * least
         return np.all(small | (last == 0.0), axis=0)
 
     def weights(self, steps: IntArray) -> FloatArray:
@@ -208,8 +223,8 @@ def krylov_fits(
     of E that are left, a product adds one, a root of chi-square. The least squares of the
     bidiagonal matrix give the solution of LSQR after each step, for all penalties.
 
-    A training set is done when what is left of the solution is shorter than ``goal`` by the
-    estimate of its geometric series, and after min(rows, columns) steps, which are exact.
+    A training set is done when what is left of the solution is shorter than ``goal``, as its last
+    moves and its gradient tell, and after min(rows, columns) steps, which are exact.
 
     Parameters
     ----------
@@ -239,6 +254,8 @@ def krylov_fits(
     sets = len(targets)
     limit = min(clean.rows + other_rows, columns + other_columns)
     capacity = min(capacity, limit)
+    # the squared singular values of noise alone; clean features make them larger, in general
+    floor = (np.sqrt(clean.rows + other_rows) - np.sqrt(columns + other_columns)) ** 2
     left = _Vectors("left", sets, clean.rows, other_rows, capacity + 1, work)
     right = _Vectors("right", sets, columns, other_columns, capacity, work)
     fits = np.zeros((len(penalties), sets, columns))
@@ -262,7 +279,7 @@ def krylov_fits(
             beta = np.zeros_like(alpha)
         solution.advance(alpha, beta)
         here = steps[running]
-        arrived = (here == 0) & solution.within(goal)
+        arrived = (here == 0) & solution.within(goal, floor, alpha)
         if step == limit:
             arrived |= here == 0
         here[arrived] = step

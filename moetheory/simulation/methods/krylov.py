@@ -9,9 +9,10 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.formulas.population import dense_contributions
+from moetheory.formulas.population import dense_contributions, expert_coefficients
 from moetheory.kernels import Workspace
 from moetheory.predictors.perturbed_risks import UNCHANGED
+from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import TrainingRoute, identical_streams, ridges
 from moetheory.simulation.methods.krylov_costs import (
     expected_spread,
@@ -31,6 +32,7 @@ from moetheory.simulation.methods.rotated_blocks import rotatable
 KRYLOV_BATCH = 1 << 20
 KRYLOV_BATCHES = 8
 TOLERANCE = 1e-10
+MOST_DIGITS = 13.0  # of the coefficients: what is beyond may be lost in rounding
 
 
 class KrylovRoute(TrainingRoute):
@@ -43,11 +45,11 @@ class KrylovRoute(TrainingRoute):
         model = self.models[0]
         if not model.strict:
             return "leakage"
-        if model.interferes:
+        if any(each.interferes for each in self.models):
             return "interference"
         if not all(np.all(each.noise_variance) for each in self.models):
             return "coordinates without noise"
-        if np.ndim(model.noise_variance):
+        if any(np.ndim(each.noise_variance) for each in self.models):
             # the vectors have other lengths where the noise is scaled to one variance
             if np.any(ridges(self.estimators) > 0.0):
                 return "ridge > 0 and a noise variance for each coordinate"
@@ -59,8 +61,10 @@ class KrylovRoute(TrainingRoute):
 
     @property
     def cheaper(self) -> bool:
-        """Whether the vectors are expected to cost less than rows and their normal equations."""
+        """Whether the vectors are expected to cost less than rows, and to have enough digits."""
         model, layout = self.models[0], self.layouts[0]
+        if max(self._digits) > MOST_DIGITS:
+            return False
         blocks = 0 if isinstance(layout, RotatedLayout) else model.experts
         vectors = krylov_cost(
             self.steps, layout.rows, layout.columns, layout.numbers, blocks, self.batch
@@ -72,7 +76,7 @@ class KrylovRoute(TrainingRoute):
     @cached
     def layouts(self) -> list[KrylovLayout]:
         """The coordinates in which each model is fitted."""
-        if rotatable(self.models[0], self.under, self.loss):
+        if all(rotatable(each, self.under, self.loss) for each in self.models):
             return [RotatedLayout(each, self.most_samples, self.fits) for each in self.models]
         return [TriangularLayout(each, self.most_samples) for each in self.models]
 
@@ -80,16 +84,22 @@ class KrylovRoute(TrainingRoute):
     def steps(self) -> int:
         """The steps that a fit is expected to take."""
         penalty = float(ridges(self.estimators).min()) * self.total
-        dim = self.models[0].dim
+        found = []
+        for model, digits in zip(self.models, self._digits, strict=True):
+            spread = expected_spread(model, self.samples)
+            scaled = penalty / float(np.min(model.noise_variance))
+            found.append(expected_steps(spread, scaled, digits, min(self.total, model.dim)))
+        return max(found)
+
+    @cached
+    def _digits(self) -> list[float]:
+        """The digits to which the coefficients of each model are needed."""
         found = []
         for model, goal in zip(self.models, self._goals, strict=True):
-            noise = np.broadcast_to(model.noise_variance, dim)
-            length = math.sqrt(float(np.vecdot(np.square(model.coefficients), noise)))
-            digits = max(1.0, math.log10(max(length, 1e-300) / goal))
-            spread = expected_spread(model, self.samples)
-            scaled = penalty / float(noise.min())
-            found.append(expected_steps(spread, scaled, digits, min(self.total, dim)))
-        return max(found)
+            energies = np.square(self._taught(model)) * model.noise_variance
+            length = math.sqrt(float(energies.sum()))
+            found.append(math.log10(length / goal) if length > goal else 0.0)
+        return found
 
     @cached
     def _goals(self) -> list[float]:
@@ -97,7 +107,9 @@ class KrylovRoute(TrainingRoute):
 
         A risk is :math:`R = R_* + \|x-x_*\|_M^2`, :math:`R_*` that of the best coefficients. If
         :math:`\|e\|_M \le \frac12\epsilon\sqrt{R_*}`, then without e it changes by at most
-        :math:`2\|x-x_*\|_M\|e\|_M + \|e\|_M^2 \le \epsilon R`. M is diagonal.
+        :math:`2\|x-x_*\|_M\|e\|_M + \|e\|_M^2 \le \epsilon R`. M is diagonal. Where
+        :math:`R_* = 0`, as only groups that are never met have labels, a hundredth of the risk of
+        what the samples teach is taken instead.
         """
         under = self.under or UNCHANGED
         goals = []
@@ -110,15 +122,22 @@ class KrylovRoute(TrainingRoute):
             )
             best = float(p @ active + (1.0 - p) @ inactive) + model.label_noise_variance
             moments = p * model.signal_variances + noise + (1.0 - p) * idle
+            if best == 0.0:
+                best = 0.01 * float(moments @ np.square(self._taught(model)))
             largest = float(np.max(moments / model.noise_variance))
             # without any risk all labels are zero, and so are the coefficients
             goals.append(0.5 * TOLERANCE * math.sqrt(best / largest) if best > 0.0 else 1.0)
         return goals
 
+    def _taught(self, model: BlockModel) -> FloatArray:
+        """The coefficients that infinitely many samples in these proportions would teach, (d,)."""
+        signal = (self.samples / self.total)[model.block_of] * model.signal_variances
+        return expert_coefficients(signal, model.coefficients, model.noise_variance)
+
     @property
     def _capacity(self) -> int:
-        """Vectors for which there is room at first."""
-        return min(math.ceil(1.25 * self.steps) + 4, self.total, self.models[0].dim)
+        """Vectors for which there is room at first; the expected steps are rarely exceeded."""
+        return min(self.steps + 4, self.total, self.models[0].dim)
 
     @property
     def numbers(self) -> int:

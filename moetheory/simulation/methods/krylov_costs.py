@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.common.arrays import IntArray, block_sums
+from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.problem.model import BlockModel
 
 VECTOR_PRODUCT = 0.03  # a multiplication and an addition in a product of matrix and vector
@@ -27,10 +27,17 @@ class Spread(NamedTuple):
     """Between which numbers the squared singular values of the noisy features lie, about.
 
     In units of the noise. Those that are zero with fewer samples than coordinates do not count.
+
+    Attributes
+    ----------
+    least : float
+    most : (m,) array
+        The upper end without the largest singular value, the two largest ..., and before these
+        that with all.
     """
 
     least: float
-    most: float
+    most: FloatArray
 
 
 def expected_spread(model: BlockModel, samples: IntArray) -> Spread:
@@ -48,12 +55,12 @@ def expected_spread(model: BlockModel, samples: IntArray) -> Spread:
     if total >= dim:
         share = dim / total
         scarce = (samples < 1.5 * sizes)[model.block_of]
-        least, most = float(np.where(scarce, 1.0, moments).min()), float(moments.max())
+        least, most = float(np.where(scarce, 1.0, moments).min()), np.sort(moments)[::-1]
         size = float(total)
     else:
         share = total * float(np.vecdot(moments, moments)) / float(moments.sum()) ** 2
         lengths = dim + block_sums(ratios, model.block_of)[samples > 0]
-        least, most, size = float(lengths.min()), float(lengths.max()), 1.0
+        least, most, size = float(lengths.min()), lengths.max(keepdims=True), 1.0
     edge = math.sqrt(min(share, 1.0))
     return Spread(size * least * (1.0 - edge) ** 2, size * most * (1.0 + edge) ** 2)
 
@@ -62,16 +69,16 @@ def expected_steps(spread: Spread, penalty: float, digits: float, most: int) -> 
     r"""Steps after which an error has shrunk by :math:`10^{-\mathrm{digits}}`, ``most`` at most.
 
     A step gains a factor :math:`(\sqrt\kappa-1)/(\sqrt\kappa+1)`, :math:`\kappa` the ratio of the
-    ends of the spread, both with the ``penalty``.
+    ends of the spread, both with the ``penalty``. Or a step each takes the largest singular values
+    away, and the others have a smaller ratio: the least of these sums counts.
     """
     least, largest = spread.least + penalty, spread.most + penalty
     if not least > 0.0:
         return most
-    root = math.sqrt(largest / least)
-    if root <= 1.0:
-        return min(most, 4)
-    gain = math.log((root + 1.0) / (root - 1.0))
-    return min(most, math.ceil(digits * math.log(10.0) / gain) + 2)
+    roots = np.sqrt(np.maximum(largest / least, 1.0 + 1e-6))
+    gains = np.log((roots + 1.0) / (roots - 1.0))
+    steps = np.arange(len(roots)) + digits * math.log(10.0) / gains
+    return min(most, math.ceil(float(steps.min())) + 2)
 
 
 def krylov_cost(

@@ -7,9 +7,9 @@ so many replicates and returns a `Tally` of their values.
 Chunk i has its own generator, and tallies are merged in order of i. The bits of a result depend on
 the seed, the problem (models, estimators, samples, counts, perturbation, loss, method, schedule)
 and the version of the package. They must not depend on memory, executor or number of workers: so
-``chunk_size`` is a function of the models and the samples alone (of a ridge, an assignment, a
-shared expert, `Learned` and gradient descent also of these, the gate and the steps), and no BLAS
-call spans two replicates.
+``chunk_size`` is a function of the models and the samples alone (of an assignment, a shared expert,
+`Learned` and gradient descent also of these, the gate and the steps; of "krylov" also of what else
+its steps depend on), and no BLAS call spans two replicates.
 
 Each string of ``method=`` has one entry file: ``population.py``, ``identity.py``, ``law.py``,
 ``krylov.py``, ``statistics.py`` and ``data.py``. More files have routes: ``learned_routers.py``

@@ -48,6 +48,12 @@ CASES = {
     "anisotropic, labels": (ANISOTROPIC.replace(**NOISY), 60, {}),
     "anisotropic, n < d": (ANISOTROPIC, [3, 2, 4], {}),
     "anisotropic, drawn counts": (ANISOTROPIC, 40, {"counts": "multinomial"}),
+    "anisotropic, a group without samples": (ANISOTROPIC, [30, 0, 25], {}),
+    "anisotropic, a group of probability zero": (
+        ANISOTROPIC.replace(group_probabilities=[0.6, 0.4, 0.0]),
+        60,
+        {"counts": "multinomial"},
+    ),
     "near the threshold": (ANISOTROPIC, 21, {}),
     "noise of each coordinate": (PER_COORDINATE, 40, {}),
 }
@@ -155,6 +161,59 @@ def test_any_workers_and_memory_give_the_same_bits(pool):
     for how in ({"executor": pool}, {"memory": route(ISOTROPIC, 100).footprint}):
         again = found(**how)
         assert (again.mean, again.sem) == (first.mean, first.sem)
+
+
+UNEQUAL = np.linspace(0.2, 1.0, 16)
+
+
+@pytest.mark.parametrize("model", [ISOTROPIC, ANISOTROPIC])
+@pytest.mark.parametrize(("samples", "ridge"), [(60, 0.0), (60, 0.3), (9, 0.0)])
+def test_every_model_of_a_call_is_looked_at(model, samples, ridge):
+    """One may have a noise variance for each coordinate where the first has not."""
+    models = [model, model.replace(noise_variance=UNEQUAL)]
+    estimates = mt.simulate(mt.Dense(ridge), models, samples=samples, replicates=2000, rng=1)
+    if ridge or samples < 16:
+        with pytest.raises(ValueError, match="a noise variance for each"):
+            mt.simulate(mt.Dense(ridge), models, samples=samples, method="krylov")
+        return
+    named = mt.simulate(mt.Dense(), models, samples=60, method="krylov", replicates=2000, rng=2)
+    for here, there in zip(named, estimates, strict=True):
+        assert abs(here.mean - there.mean) < 5.0 * math.hypot(here.sem, there.sem)
+    assert named[1].method == "krylov"
+
+
+def test_groups_that_are_never_met_may_have_all_the_labels():
+    """The least risk is zero: what the samples teach sets the goal."""
+    block_of = np.repeat([0, 1], 16)
+    model = mt.BlockModel(
+        [0.0, 1.0], block_of, np.ones(32), np.where(block_of == 0, 1e-3, 0.0), 0.5
+    )
+    here, there = (
+        mt.simulate(mt.Dense(), model, samples=[140, 140], method=way, replicates=4000, rng=1)
+        for way in ("krylov", "statistics")
+    )
+    assert abs(here.mean - there.mean) < 5.0 * math.hypot(here.sem, there.sem) < 0.03 * there.mean
+
+
+def test_vectors_stay_orthogonal_where_little_is_left_of_them():
+    """Strong signals in little noise: one pass of Gram and Schmidt loses nine digits there."""
+    model = ISOTROPIC.replace(noise_variance=1e-6)
+    module = sys.modules["moetheory.kernels.krylov_fits"]
+    seen = []
+    made = module._Vectors.append
+
+    def watched(self, vector):
+        seen.append(self)
+        return made(self, vector)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module._Vectors, "append", watched)
+        rng = np.random.Generator(np.random.SFC64(0))
+        route(model, 2000).group_risks(rng, 5, Workspace())
+    for vectors in {id(each): each for each in seen}.values():
+        known = vectors.array[:, : vectors.count, : vectors.width + vectors.grown]
+        products = known @ known.mT - np.eye(vectors.count)
+        assert np.abs(products).max() < 1e-12
 
 
 def test_layouts():
