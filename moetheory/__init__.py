@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Misclassification,
         Risk,
         RoutingMatrix,
+        SimulationPlan,
         Sweep,
     )
     from moetheory.simulation import (
@@ -48,8 +49,9 @@ if TYPE_CHECKING:
         simulate_descent,
         simulate_routing,
         simulate_spectrum,
+        simulation_plan,
     )
-    from moetheory.sweeping import sweep
+    from moetheory.sweeping import sweep, sweep_plan
     from moetheory.theorems import catalogue
     from moetheory.theory import (
         BestExperts,
@@ -112,6 +114,7 @@ __all__ = [
     "RiskDistribution",
     "RoutingEstimate",
     "RoutingMatrix",
+    "SimulationPlan",
     "Soft",
     "SpectrumEstimate",
     "SpikedSpectrum",
@@ -149,9 +152,11 @@ __all__ = [
     "simulate_descent",
     "simulate_routing",
     "simulate_spectrum",
+    "simulation_plan",
     "spiked_spectrum",
     "steps_to",
     "sweep",
+    "sweep_plan",
 ]
 
 if not TYPE_CHECKING:

@@ -99,6 +99,7 @@ def _run(arguments: Sequence[str], signals: _Signals | None = None) -> int:
             sys.stdout.flush()
             return int(stop.code or 0)
         options.arguments = tuple(arguments)
+        options.alone = signals is not None  # in a process of its own, which may start others
         code = int(options.run(options))
         sys.stdout.flush()
         return code

@@ -106,6 +106,7 @@ PARAMETERS = {
     "memory": (2**26, {"huge"}),
     "executor": (None, set()),
     "part": (None, set()),
+    "workers": (2, set()),
     "counts": ("fixed", set()),
     "method": (None, set()),
     "loss": ("squared", set()),
@@ -191,6 +192,7 @@ PARAMETERS |= {
     "Perturbation.noise_of.own": (1.0, ZEROS | {"fraction"}),
     "Perturbation.interference_of.own": (1.0, ZEROS | {"fraction"}),
     "sweep.model": (MODEL, {"function", "class"}),
+    "sweep_plan.model": (MODEL, {"function", "class"}),
     "BlockModel.from_covariances.noise_variance": (None, set()),
     "BlockModel.from_covariances.coefficients": ([np.ones(2), np.ones(2)], set()),
     "Learned.samples": (None, set()),
@@ -245,7 +247,8 @@ NEEDED = (
     "blocks_of.samples",
     "BlockModel.from_covariances.noise_covariances",
 )  # though they have a default
-FREE = ("changes",)  # any names of other parameters
+OPTIONS = {"sweep_plan": {"replicates": 10}}  # of another function, that this one needs
+FREE = ("changes", "options")  # any names of other parameters, or those of another function
 
 
 def functions():
@@ -271,6 +274,7 @@ def results():
         mt.routing_matrix(mt.Hard(), MODEL),
         mt.risk_distribution(MOE, MODEL, 40),
         mt.sweep(MODEL, "noise_variance", [0.5, 1.0], [DENSE]),
+        mt.simulation_plan(MOE, MODEL, replicates=10),
         mt.law_ends(4, 1.0, signal_energy=1.0),
         mt.audit(SAMPLE.features, SAMPLE.labels, groups=SAMPLE.groups, rng=0),
         mt.check("generalization", rng=0, replicates=100),
@@ -309,6 +313,10 @@ def calls_with(label, function, changed, bad):
     """Call the function with good values and one bad one."""
     values = {}
     for name, parameter in inspect.signature(function).parameters.items():
+        if name in FREE:
+            if label in OPTIONS:
+                values |= OPTIONS[label]
+            continue
         good = bad if name == changed else known(label, name)[0]
         needed = parameter.default is inspect.Parameter.empty or f"{label}.{name}" in NEEDED
         if name == changed or (good is not None and needed):

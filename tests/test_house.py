@@ -44,7 +44,7 @@ WALLS = {
     "simulation.runs": {*PROBLEM, "kernels", "results", "simulation.methods"},
     "auditing": {*PROBLEM, "results"},
     "claims": CLAIMS,
-    "sweeping": {*PROBLEM, "predictors", "results", "theory", "simulation"},
+    "sweeping": {*PROBLEM, "predictors", "results", "theory", "simulation", "simulation.runs"},
     "theorems": {*CLAIMS, "claims", "formulas", "predictors"},
     "checking": {
         *PROBLEM,
@@ -53,6 +53,7 @@ WALLS = {
         "results",
         "simulation",
         "simulation.methods",
+        "simulation.runs",
         "claims",
         "theorems",
     },

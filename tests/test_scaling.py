@@ -81,6 +81,13 @@ def test_dask(expected):
     assert in_a_process("with_dask.py") == expected
 
 
+def test_a_plan(script, capsys):
+    plan = script("plan.py")["plan"]
+    assert capsys.readouterr().out.split()[0] == str(plan.chunks)
+    assert plan.chunks > plan.useful_workers > 1
+    assert plan.seconds > plan.seconds_with(2) > 0.0
+
+
 def test_a_job_array(script, expected, computed, capsys):
     script("part.py", 0, 3)
     computed.clear()

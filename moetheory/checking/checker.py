@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +28,8 @@ from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Certificate, Shipped, certify, within_scope
 from moetheory.claims.declaration import Claim, Theorem, Under
-from moetheory.claims.experiments import Setting
+from moetheory.claims.experiments import Setting, Work
+from moetheory.claims.fresh_inputs import TEST_INPUTS
 from moetheory.common.errors import ArgumentTypeError, RareGroupWarning
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.terminal import Report, reporting
@@ -36,9 +39,14 @@ from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.estimates import Estimates, student_quantile
 from moetheory.simulation import simulate
 from moetheory.simulation.methods.strata import fewest_inputs
+from moetheory.simulation.runs.execution import own_pool
+from moetheory.simulation.runs.options import ExecutionOptions
+from moetheory.simulation.runs.termination import ends_orderly
 from moetheory.theorems import catalogue
 
 MOST_NUMBERS = 10**10  # features that a simulation may draw when replicates is not given
+FEW_NUMBERS = 2 * 10**8  # that take no longer to draw than processes take to start
+PARTS = 1000  # of an experiment that has no simulation of fresh data beside it
 
 
 def check(
@@ -48,6 +56,7 @@ def check(
     replicates: int | None = None,
     rng: RNG = None,
     level: float = 1e-6,
+    executor: Executor | int | None = None,
     progress: Report | bool | None = None,
 ) -> Verdict:
     """The verdict on a theorem: both sides of its claims compared by every route there is.
@@ -70,6 +79,9 @@ def check(
         ``rng=verdict.entropy`` replays the check.
     level : float
         Probability that chance alone makes any of the simulated comparisons fail.
+    executor : Executor, int or None
+        What carries out long simulations; a number: so many processes, which are started where
+        more is drawn than takes this process a few seconds. Changes no bit of the verdict.
     progress : callable or bool, optional
         Called as ``progress(done, total)``, parts of the work: replicates of simulations, of which
         an experiment counts as many as they have on average. True: a line on stderr.
@@ -107,8 +119,9 @@ def check(
     if replicates is not None:
         replicates = checked_replicates(replicates)
     level = number("level", level, above=0.0, below=1.0)
+    means = ExecutionOptions(executor=executor).executor
     with reporting(progress, f"check {theorem.name}", unit="") as report:
-        return _checked(theorem, model, replicates, entropy_of(rng), level, report)
+        return _checked(theorem, model, replicates, entropy_of(rng), level, means, report)
 
 
 def _checked(
@@ -117,6 +130,7 @@ def _checked(
     replicates: int | None,
     entropy: int,
     level: float,
+    executor: Executor | int | None,
     report: Report | None,
 ) -> Verdict:
     """The verdict on a theorem; arguments are those of `check`."""
@@ -140,23 +154,34 @@ def _checked(
     tail = level / (2.0 * max(len(laws) + len(experiments), 1))
     sizes = _sizes(laws, tail, replicates)
     simulated = sum(sizes.values())
-    each = max(simulated // max(len(sizes), 1), 1)  # what an experiment counts
+    each = simulated // len(sizes) if sizes else PARTS  # what an experiment counts
     total = simulated + each * len(experiments)
-    estimates = _simulate_all(theorem, sizes, entropy, report and (lambda n: report(n, total)))
-    for (claim, point), law in laws.items():
-        evaluations[claim].add(point, _compare(law, estimates[point, claim.under], tail))
-    places = list(dict.fromkeys(point for _, point in experiments))
-    for index, (claim, point) in enumerate(experiments):
-        # experiments on one model may share what they draw
-        own = child(entropy, len(estimates) + places.index(point))
-        try:
-            comparison = _experiment(claim, point, replicates, own, tail)
-        except UNAVAILABLE as refusal:
-            evaluations[claim].refuse(point, str(refusal))
-        else:
-            evaluations[claim].add(point, comparison)
-        if report is not None:
-            report(simulated + each * (index + 1), total)
+    numbers = sum(size * point.dim for (point, _), size in sizes.items())
+    numbers += sum(TEST_INPUTS * point.dim for _, point in experiments)
+    with _means(executor, numbers) as pool:
+        estimates = _simulate_all(
+            theorem, sizes, entropy, pool, report and (lambda n: report(n, total))
+        )
+        for (claim, point), law in laws.items():
+            evaluations[claim].add(point, _compare(law, estimates[point, claim.under], tail))
+        places = list(dict.fromkeys(point for _, point in experiments))
+        for index, (claim, point) in enumerate(experiments):
+            # experiments on one model may share what they draw
+            own = child(entropy, len(estimates) + places.index(point))
+
+            def within(now: int, of: int, before: int = simulated + each * index) -> None:
+                if report is not None and now < of:
+                    report(before + each * now // of, total)
+
+            setting = Setting(replicates, own, tail, claim.factor, Work(pool, within))
+            try:
+                comparison = _experiment(claim, point, setting)
+            except UNAVAILABLE as refusal:
+                evaluations[claim].refuse(point, str(refusal))
+            else:
+                evaluations[claim].add(point, comparison)
+            if report is not None:
+                report(simulated + each * (index + 1), total)
 
     given = () if failed else theorem.assumptions
     verdicts = tuple(
@@ -167,6 +192,18 @@ def _checked(
     )
     status, reason = decide_theorem(failed, claims, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
+
+
+@contextmanager
+def _means(executor: Executor | int | None, numbers: int) -> Iterator[Executor | None]:
+    """What carries out simulations that draw so many ``numbers``: none of its own if few."""
+    if not isinstance(executor, int):
+        yield executor
+    elif executor == 1 or numbers <= FEW_NUMBERS:
+        yield None
+    else:
+        with ends_orderly(), own_pool(executor) as pool:
+            yield pool
 
 
 def _sizes(
@@ -188,6 +225,7 @@ def _simulate_all(
     theorem: Theorem,
     sizes: Mapping[tuple[BlockModel, Under], int],
     entropy: int,
+    executor: Executor | None,
     report: Callable[[int], object] | None,
 ) -> dict[tuple[BlockModel, Under], Estimates]:
     """Simulations without label noise, one for each model and perturbation that claims need."""
@@ -208,18 +246,17 @@ def _simulate_all(
                 under=under(model),
                 replicates=size,
                 rng=child(entropy, index),
+                executor=executor,
                 progress=within,
             )
         done += size
     return results
 
 
-def _experiment(
-    claim: Claim, model: BlockModel, replicates: int | None, entropy: int, tail: float
-) -> Comparison:
+def _experiment(claim: Claim, model: BlockModel, setting: Setting) -> Comparison:
     """The comparison that follows from the outcome of a claim's own experiment."""
     assert claim.experiment is not None
-    outcome = claim.experiment(model, Setting(replicates, entropy, tail, claim.factor))
+    outcome = claim.experiment(model, setting)
     # a standard error may be far below the rounding of what was averaged
     rounded = abs(outcome.z) * outcome.sem <= ROUNDING * abs(outcome.simulated)
     return Comparison(
@@ -232,7 +269,7 @@ def _experiment(
         relative_to=outcome.relative_to,
         decides=outcome.decides,
         needed=outcome.needed,
-        entropy=entropy,
+        entropy=setting.entropy,
         resolution=outcome.resolution,
         note=outcome.note,
     )

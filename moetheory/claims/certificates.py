@@ -17,6 +17,7 @@ import numpy as np
 
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.domains import Values, require_covered, require_positive
+from moetheory.claims.rational_functions import in_lowest_terms
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
 from moetheory.common.frozen import Frozen
 from moetheory.problem.model import BlockModel
@@ -206,10 +207,7 @@ def _certify_case(
     from sympy import PolynomialError
 
     try:
-        numerator, denominator = _fraction(claim.right - claim.left, tuple(claim.domain.items()))
-        proved = numerator == 0 or (
-            relation == "<=" and _all_positive(numerator) and _all_positive(denominator)
-        )
+        slack = in_lowest_terms(claim.right - claim.left, claim.domain)
     except PolynomialError as error:
         raise ValueError(
             "the sides of a certificate must be rational functions after the substitutions of its "
@@ -225,13 +223,14 @@ def _certify_case(
     discrepancies = [discrepancy for discrepancy in found if discrepancy is not None]
     # NaN must not pass for agreement
     agree = all(discrepancy <= _TIE for discrepancy in discrepancies)
+    proved = slack.zero or (relation == "<=" and slack.positive)
     status: Literal["proved", "refuted", "open"] = "proved" if proved and discrepancies else "open"
     if counterexample is not None or not agree:
         status = "refuted"
     return Certificate(
         status,
-        str(numerator),
-        str(denominator),
+        str(slack.numerator),
+        str(slack.denominator),
         float(np.max(discrepancies)) if discrepancies else math.nan,
         claim.scope,
         counterexample=counterexample,
@@ -254,28 +253,6 @@ def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
 
     symbols = sorted(expression.free_symbols, key=str)
     return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "mpmath")
-
-
-@lru_cache(maxsize=256)
-def _fraction(
-    difference: sympy.Expr, domain: tuple[tuple[sympy.Symbol, sympy.Expr], ...]
-) -> tuple[sympy.Expr, sympy.Expr]:
-    """Expanded numerator and denominator of a difference after the substitutions of ``domain``."""
-    import sympy
-
-    rational = sympy.cancel(sympy.together(difference.subs(dict(domain))))
-    numerator, denominator = (sympy.expand(part) for part in sympy.fraction(rational))
-    return (-numerator, -denominator) if _all_positive(-denominator) else (numerator, denominator)
-
-
-def _all_positive(polynomial: sympy.Expr) -> bool:
-    """Whether all coefficients of a polynomial are positive."""
-    import sympy
-
-    symbols = sorted(polynomial.free_symbols, key=str)
-    if not symbols:
-        return bool(polynomial > 0)
-    return all(c.is_positive is True for c in sympy.Poly(polynomial, *symbols).coeffs())
 
 
 def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:

@@ -217,7 +217,10 @@ class Claim(_FoundByName):
             return factor * right(model)
 
         def wrong_symbols() -> Sequence[Symbolic]:
-            return [replace(case, right=factor * case.right) for case in self.cases]
+            from sympy import Rational
+
+            exact = Rational(str(factor))  # not the binary fraction next to it
+            return [replace(case, right=exact * case.right) for case in self.cases]
 
         control = replace(
             self,

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from moetheory.common.terminal import Report
 from moetheory.results.estimates import student_quantile
 
 ABSOLUTE = ""  # `Outcome.relative_to` of a power that is no fraction of anything
 DETECTION_QUANTILE = 2.3263  # 99 % quantile of the normal law: how surely an error must be seen
 LEAST_SKEWNESS = 1e-4  # of a mean: one below is normal for any tail, and costs digits
+
+
+@dataclass(frozen=True)
+class Work:
+    """The means of an experiment, which change nothing of its outcome: all are equal.
+
+    Attributes
+    ----------
+    executor : Executor or None
+        What carries out long simulations; None: this process.
+    progress : callable or None
+        Called with what is done of the experiment, and its total.
+    """
+
+    executor: Executor | None = field(default=None, compare=False)
+    progress: Report | None = field(default=None, compare=False)
 
 
 class Setting(NamedTuple):
@@ -28,12 +47,15 @@ class Setting(NamedTuple):
     control : float
         Factor by which the experiment multiplies the claim's right side (what it expects): 1, or
         `Claim.factor` in a negative control. An experiment that ignores it cannot fail.
+    work : Work
+        The means: an experiment that takes long passes them on to `simulate`.
     """
 
     replicates: int | None
     entropy: int
     tail: float
     control: float
+    work: Work = Work()
 
     def threshold(self, degrees: float = math.inf, skewness: float = 0.0) -> float:
         r"""The |z| that chance exceeds with the probability ``tail``.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.experiments import Outcome, Setting, Work
 from moetheory.claims.fresh_inputs import (
     MEAN_LOSS,
     RARE_ERRORS,
@@ -55,13 +55,22 @@ def _estimates(
     replicates: int,
     entropy: int,
     method: Method,
+    work: Work,
 ) -> Any:
     """Simulated excess risks of several estimators, which share their draws."""
     clean = model.replace(label_noise_variance=0.0)
     with warnings.catch_warnings():
         # errors that are too rare are a reason not to decide
         warnings.simplefilter("ignore", RareGroupWarning)
-        return simulate(estimators, clean, method=method, replicates=replicates, rng=entropy)
+        return simulate(
+            estimators,
+            clean,
+            method=method,
+            replicates=replicates,
+            rng=entropy,
+            executor=work.executor,
+            progress=work.progress,
+        )
 
 
 def excess_experiment(
@@ -74,7 +83,9 @@ def excess_experiment(
     weights = (-1.0, 1.0)[-len(estimators) :]
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        found = _estimates(estimators, model, inputs_of(setting, model), setting.entropy, method)
+        found = _estimates(
+            estimators, model, inputs_of(setting, model), setting.entropy, method, setting.work
+        )
         risks = [_risk(estimator, model) for estimator in estimators]
         expected = sum(w * each.excess for w, each in zip(weights, risks, strict=True))
         mean = _mean(found.combination(weights), estimators, model, method)
@@ -118,7 +129,12 @@ def no_better_than_soft(other: Estimator) -> Callable[[BlockModel, Setting], Out
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         estimators = SOFT_MOE, other
         found = _estimates(
-            estimators, model, inputs_of(setting, model), setting.entropy, "identity"
+            estimators,
+            model,
+            inputs_of(setting, model),
+            setting.entropy,
+            "identity",
+            setting.work,
         )
         margin = found.combination([-1.0, setting.control])
         mean = _mean(margin, estimators, model, "identity")

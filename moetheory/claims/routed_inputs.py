@@ -77,8 +77,15 @@ def loudest_block(features: FloatArray) -> IntArray:
 def squared_errors(experts: FloatArray, features: FloatArray, labels: FloatArray) -> FloatArray:
     """Squared errors, (N,), of ``experts`` (K, s) on inputs that go to the loudest block."""
     chosen = loudest_block(features)
+    return _errors(experts[chosen], features, chosen, labels)
+
+
+def _errors(
+    experts: FloatArray, features: FloatArray, chosen: IntArray, labels: FloatArray
+) -> FloatArray:
+    """Squared errors, (N,), of one expert for each input, (N, s), on its ``chosen`` block."""
     seen = features[np.arange(len(labels)), chosen]
-    return np.asarray((np.sum(seen * experts[chosen], axis=1) - labels) ** 2)
+    return np.asarray((np.vecdot(seen, experts) - labels) ** 2)
 
 
 def errors_of(
@@ -100,13 +107,29 @@ def fitted_errors(
 
     Each expert has ``samples`` of its own group, and each training set fresh ``inputs`` of its own.
     """
-    blocks, errors = EqualBlocks.of(model), np.empty(sets)
-    for index in range(sets):
-        experts = np.stack(
-            [_least_squares(*blocks.draw_own(j, samples, rng)) for j in range(model.experts)]
-        )
-        errors[index] = squared_errors(experts, *blocks.draw_any(inputs, rng)).mean()
-    return errors
+    blocks, step = EqualBlocks.of(model), max(CHUNK // ((samples + inputs) * model.dim), 1)
+    parts = [
+        _fitted_together(blocks, samples, min(step, sets - start), inputs, rng)
+        for start in range(0, sets, step)
+    ]
+    return np.concatenate(parts)
+
+
+def _fitted_together(
+    blocks: EqualBlocks, samples: int, sets: int, inputs: int, rng: np.random.Generator
+) -> FloatArray:
+    """Mean squared errors, (R,), of so many training sets."""
+    fits = []
+    for group, size in enumerate(map(len, blocks.coefficients)):
+        seen, labels = blocks.draw_own(group, sets * samples, rng)
+        fits.append(_least_squares(seen.reshape(sets, samples, size), labels.reshape(sets, -1)))
+    experts = np.stack(fits, axis=1)
+    features, labels = blocks.draw_any(sets * inputs, rng)
+    chosen = loudest_block(features)
+    used = experts[np.repeat(np.arange(sets), inputs), chosen]
+    errors: FloatArray = _errors(used, features, chosen, labels)
+    means: FloatArray = errors.reshape(sets, inputs).mean(axis=1)
+    return means
 
 
 def sorted_experts(model: BlockModel, samples: int, rng: np.random.Generator) -> FloatArray:
@@ -119,7 +142,9 @@ def sorted_experts(model: BlockModel, samples: int, rng: np.random.Generator) ->
 
 
 def _least_squares(features: FloatArray, labels: FloatArray) -> FloatArray:
-    """The least-squares fit of minimum norm, (s,); zeros without samples."""
-    if not len(labels):
-        return np.zeros(features.shape[1])
-    return np.asarray(np.linalg.lstsq(features, labels, rcond=None)[0])
+    """The least-squares fits of minimum norm, (…, s), for (…, N, s) features; zeros if N is 0."""
+    if not labels.shape[-1]:
+        return np.zeros((*labels.shape[:-1], features.shape[-1]))
+    rounding = max(features.shape[-2:]) * np.finfo(np.float64).eps
+    fits: FloatArray = np.matvec(np.linalg.pinv(features, rtol=rounding), labels)
+    return fits

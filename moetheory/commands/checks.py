@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
 
-from moetheory.checking.checker import check
 from moetheory.checking.claim_rows import heading
+from moetheory.checking.processes import Checks
 from moetheory.checking.verdicts import Verdict
 from moetheory.commands import check_reports, reports
 from moetheory.commands.inputs import given_model
@@ -19,7 +21,8 @@ from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
 from moetheory.common.terminal import note, show
-from moetheory.problem.model import BlockModel
+from moetheory.simulation.runs.options import WORKERS
+from moetheory.simulation.runs.process_failures import why_none_can_start
 from moetheory.theorems import catalogue
 
 HOLDS, VIOLATED, UNDECIDED = 0, 1, 3
@@ -34,17 +37,20 @@ def run_check(options: argparse.Namespace) -> int:
         theorems = [theorem.negative_control for theorem in theorems]
     model = given_model(options)
     entropy, width = entropy_of(options.seed), terminal.width()
+    level, workers = 1e-6 / len(theorems), _workers(options)
+    checks = Checks(theorems, model, options.replicates, entropy, level)
     start, verdicts = time.monotonic(), list[Verdict]()
     at_once = not (options.json or options.wide)
     if at_once:
         show(heading(width or check_reports.WIDTH))
     try:
-        for number, theorem in enumerate(theorems, start=1):
-            verdicts.append(_checked(theorem, model, entropy, options, (number, len(theorems))))
-            if at_once:
-                show()
-                show(check_reports.theorem_report(verdicts[-1], width))
-                sys.stdout.flush()
+        with refusals(options), closing(checks.verdicts(workers, _lines(theorems))) as found:
+            for verdict in found:
+                verdicts.append(verdict)
+                if at_once:
+                    show()
+                    show(check_reports.theorem_report(verdict, width))
+                    sys.stdout.flush()
     except KeyboardInterrupt:
         if options.wide and not options.json and verdicts:
             show(check_reports.wide_report(verdicts, width))
@@ -62,25 +68,26 @@ def run_check(options: argparse.Namespace) -> int:
     return _exit_code(verdicts, options.negative_control)
 
 
-def _checked(
-    theorem: Any,
-    model: BlockModel | None,
-    entropy: int,
-    options: argparse.Namespace,
-    place: tuple[int, int],
-) -> Verdict:
-    """The verdict on one of the theorems, with a progress line that says which it is."""
-    number, count = place
-    title = f"check {theorem.name}" + (f" ({number} of {count})" if count > 1 else "")
-    with refusals(options), terminal.Progress(title, unit="") as progress:
-        return check(
-            theorem,
-            model,
-            replicates=options.replicates,
-            rng=entropy,
-            level=1e-6 / count,
-            progress=progress,
-        )
+def _workers(options: argparse.Namespace) -> int:
+    """The processes that are asked for, else the cores that this process may use."""
+    if options.workers is not None:
+        return int(options.workers)
+    # others that call the command line may have a script that processes must not run again
+    if not options.alone or why_none_can_start():
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _lines(theorems: Sequence[Any]) -> Callable[[int], terminal.Progress]:
+    """For the number of a theorem, from 0, a progress line that says which it is."""
+
+    def line(index: int) -> terminal.Progress:
+        of = f" ({index + 1} of {len(theorems)})" if len(theorems) > 1 else ""
+        return terminal.Progress(f"check {theorems[index].name}{of}", unit="")
+
+    return line
 
 
 def _exit_code(verdicts: Sequence[Verdict], negative_control: bool) -> int:
@@ -120,6 +127,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--wide",
         action="store_true",
         help="at the end, a table of all numbers: both sides, certificate, simulation, z, power",
+    )
+    parser.add_argument(
+        "--workers",
+        type=at_least(1, WORKERS),
+        metavar="N",
+        help="processes (default: the cores); the verdicts do not depend on it",
     )
     add_output(parser)
 

@@ -19,6 +19,9 @@ from moetheory.commands.option_types import (
     samples,
 )
 from moetheory.problem.losses import LOSSES
+from moetheory.simulation.runs.options import MEMORY, WORKERS, WorkKeywords
+
+MIB = 2**20
 
 TEST_TIME = (
     *("test_noise_variance", "test_interference_variances", "misrouting", "drag"),
@@ -105,6 +108,40 @@ def add_step_size(parser: Any) -> None:
 def add_ridge(parser: argparse.ArgumentParser) -> None:
     """Add the option for the ridge of both estimators."""
     parser.add_argument("--ridge", type=real, default=0.0, metavar="MU", help="default 0")
+
+
+def add_work(parser: argparse.ArgumentParser) -> Any:
+    """Add the options for how a simulation is carried out; the group may get more of them."""
+    group = parser.add_argument_group(
+        "work", "the digits of the result do not depend on how it is done"
+    )
+    group.add_argument(
+        "--workers",
+        type=at_least(1, WORKERS),
+        default=1,
+        metavar="N",
+        help="processes (default 1)",
+    )
+    group.add_argument(
+        "--memory",
+        type=at_least(1, (2**63 - 1) // MIB),
+        default=MEMORY // MIB,
+        metavar="MIB",
+        help="MiB that all of them may work in (default %(default)s)",
+    )
+    group.add_argument(
+        "--plan",
+        action="store_true",
+        help="simulate nothing but say what it would take, in a second or two: chunks, seconds "
+        "with these workers, memory",
+    )
+    return group
+
+
+def work_options(options: argparse.Namespace) -> WorkKeywords:
+    """The options of `add_work` as arguments of the library."""
+    workers = options.workers if options.workers > 1 else None
+    return {"executor": workers, "memory": options.memory * MIB}
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from moetheory.problem.perturbation import Perturbation
 
 ARGUMENTS = {  # whose options have other names, or that need more words
     "confusion": "misrouting",
+    "executor": "workers",
     "k": "k of --gate top-k",
     "model": "the model",
     "rng": "seed",

@@ -20,9 +20,12 @@ from moetheory.commands.options import (
     add_ridge,
     add_samples,
     add_test_time,
+    add_work,
     test_time_options,
+    work_options,
 )
 from moetheory.commands.outputs import require_different
+from moetheory.commands.plan_tables import show_plan
 from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal, text
@@ -34,13 +37,11 @@ from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import counts_of
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.results.risks import Misclassification, Risk
-from moetheory.simulation import simulate
+from moetheory.simulation import simulate, simulation_plan
 from moetheory.simulation.methods.route import METHODS, TEST_SAMPLES, TRAINING_SETS
+from moetheory.simulation.questions import SimulateKeywords
 from moetheory.simulation.runs.checkpoint import merge_checkpoints
-from moetheory.simulation.runs.options import MEMORY
 from moetheory.sweeping import closed_form_if_known
-
-MIB = 2**20
 
 
 def run_simulate(options: argparse.Namespace) -> int:
@@ -55,6 +56,9 @@ def run_simulate(options: argparse.Namespace) -> int:
         }
         estimators = list(both.values()) if options.only is None else [both[options.only]]
         estimators += more_mixtures(options, ridge=options.ridge)
+        if options.plan:
+            plan = simulation_plan(estimators, model, **_asked(under, options))
+            return show_plan("simulate", plan, options, warned)
         estimates = _simulated(estimators, model, under, options)  # refuses what cannot be
         theories = [
             closed_form_if_known(estimator, model, options.samples, under, options.loss)
@@ -101,6 +105,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     """Refuse options of `simulate` that contradict each other."""
     if options.part is not None and options.seed is None and not _exists(options.checkpoint):
         raise BadInputError("--part needs --seed, the same for all parts")
+    if options.merge is not None and options.plan:
+        raise BadInputError("--plan cannot be combined with --merge, which writes a file")
     if options.merge is not None and options.checkpoint is None:
         raise BadInputError("--merge needs --checkpoint, the file to merge into")
     inputs = {"--merge": options.merge or [], "--model": [options.model] if options.model else []}
@@ -109,6 +115,23 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
 
 def _exists(path: Path | None) -> bool:
     return path is not None and path.exists()
+
+
+def _asked(under: Perturbation | None, options: argparse.Namespace) -> SimulateKeywords:
+    """The arguments of `simulate` that options name, beside estimators and model."""
+    return {
+        "samples": options.samples,
+        "under": under,
+        "loss": options.loss,
+        "counts": options.counts,
+        "method": options.method,
+        "replicates": options.replicates,
+        "target_sem": options.target_sem,
+        "rng": options.seed,
+        "checkpoint": options.checkpoint,
+        "part": options.part,
+        **work_options(options),
+    }
 
 
 def _simulated(
@@ -122,23 +145,8 @@ def _simulated(
         if options.merge is not None:
             merge_checkpoints(options.merge, checkpoint)
         with terminal.Progress("simulate") as progress:
-            return simulate(
-                estimators,
-                model,
-                samples=options.samples,
-                under=under,
-                loss=options.loss,
-                counts=options.counts,
-                method=options.method,
-                replicates=options.replicates,
-                target_sem=options.target_sem,
-                rng=options.seed,
-                executor=options.workers if options.workers > 1 else None,
-                memory=options.memory * MIB,
-                progress=progress,
-                checkpoint=checkpoint,
-                part=options.part,
-            )
+            asked = _asked(under, options)
+            return simulate(estimators, model, **asked | {"progress": progress})
     except OSError as error:
         place = error.filename or checkpoint or "--workers"
         message = f"{place}: {error.strerror}" if error.strerror else str(error)
@@ -213,8 +221,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         choices=METHODS,
-        help="how training sets are drawn: the law of the coefficients (--only moe), sufficient "
-        "statistics, or all data, shared by both estimators (default: the cheapest that there is); "
+        metavar="METHOD",
+        help="how training sets are drawn: by the law of the coefficients (--only moe), krylov "
+        "vectors (--only dense), sufficient statistics, or all data, shared by both estimators "
+        "(default: the cheapest that there is); "
         "population: nothing is fitted, squared errors; identity: risks given the inputs of gates, "
         "fitted or not",
     )
@@ -233,23 +243,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="instead: as many as it takes for standard errors of at most X",
     )
-    group = parser.add_argument_group(
-        "work", "the digits of the result do not depend on how it is done"
-    )
-    group.add_argument(
-        "--workers",
-        type=at_least(1),
-        default=1,
-        metavar="N",
-        help="processes (default 1)",
-    )
-    group.add_argument(
-        "--memory",
-        type=at_least(1, (2**63 - 1) // MIB),
-        default=MEMORY // MIB,
-        metavar="MIB",
-        help="MiB that all of them may work in (default %(default)s)",
-    )
+    group = add_work(parser)
     group.add_argument(
         "--checkpoint",
         type=Path,

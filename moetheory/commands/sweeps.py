@@ -27,9 +27,12 @@ from moetheory.commands.options import (
     add_output,
     add_samples,
     add_test_time,
+    add_work,
     test_time_options,
+    work_options,
 )
 from moetheory.commands.outputs import COMMENT, FIGURES, require_outputs, save
+from moetheory.commands.plan_tables import show_plan
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.commands.sweep_values import default_values, divisors
 from moetheory.commands.warning_lines import warnings_in_lines
@@ -40,7 +43,7 @@ from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.gates import Learned, TopK
 from moetheory.problem.model import BlockModel
 from moetheory.results.tables import Sweep
-from moetheory.sweeping import sweep
+from moetheory.sweeping import sweep, sweep_plan
 
 TEST_SAMPLES, TRAINING_SETS = 2000, (100, 200)  # replicates
 FIELDS = ("over", "loss", "columns", "replicates", "entropy")  # of the result, for JSON
@@ -69,27 +72,27 @@ def run_sweep(options: argparse.Namespace) -> int:
     if options.over == "misrouting":
         called["confusion"] = "--over misrouting"
     with (
-        warnings_in_lines(),
+        warnings_in_lines() as warned,
         terminal.Progress("sweep") as progress,
         refusals(options, (ValueError, NoClosedForm), **called),
     ):
         first = source if isinstance(source, BlockModel) else source(values[0])
         require_counts(options, first.experts)
         estimators: list[Estimator] = [Dense(), MoE(), *more_mixtures(options)]
-        result = sweep(
-            source,
-            options.over,
-            values,
-            estimators,
-            samples=options.samples,
-            under=perturbation(options, fixed, first.experts),
-            drag=drag,
-            loss=options.loss,
+        asked: dict[str, Any] = {
+            "samples": options.samples,
+            "under": perturbation(options, fixed, first.experts),
+            "drag": drag,
+            "loss": options.loss,
+            "replicates": _number_of_replicates(options, dim),
+            "rng": options.seed,
             **descent_options(options),
-            replicates=_number_of_replicates(options, dim),
-            rng=options.seed,
-            progress=progress,
-        )
+            **work_options(options),
+        }
+        if options.plan:
+            plan = sweep_plan(source, options.over, values, estimators, **asked)
+            return show_plan("sweep", plan, options, warned)
+        result = sweep(source, options.over, values, estimators, **asked, progress=progress)
     save(result, options)
     if options.json:
         fields = {name: getattr(result, name) for name in FIELDS}
@@ -255,6 +258,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"draw it ({', '.join(FIGURES)}); a terminal then gets no CSV",
     )
+    add_work(parser)
     add_output(parser)
 
 

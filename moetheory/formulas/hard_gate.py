@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas.block_evidence import Block, ClassLosses, sum_over_other_blocks
-from moetheory.formulas.largest_score import Scores, integrated
+from moetheory.formulas.largest_score import Factors, Scores, integrated
 
 WRONG = 1e-8  # largest deviation from 1 of a sum of routing probabilities
 ROUNDING = 1e-12  # relative
@@ -90,16 +90,21 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
         never, always, (only,) = np.zeros(1), np.ones(1), blocks
         losses = ClassLosses(np.array([only.met.sum(), only.wrong.sum()]), np.zeros(2))
         return HardRouting(never[np.newaxis], always, never, losses, always, 0.0, 0.0)
-    scores = Scores(blocks, counts, math.log(constant) if constant > 0.0 else -math.inf)
-    parts, change = integrated(scores, partial(_integrals, scores))
+    # without second rows for experts that are optimal
+    rows = 2 if any(np.any(each.met) or np.any(each.wrong < 0.0) for each in blocks) else 1
+    wrong = [[np.maximum(sign * each.wrong, 0.0) for sign in (1, -1)][:rows] for each in blocks]
+    own = [[each.missed, each.met][:rows] for each in blocks]
+    least = math.log(constant) if constant > 0.0 else -math.inf
+    scores = Scores(blocks, counts, least, wrong, own)
+    parts, change = integrated(scores, partial(_integrals, counts))
     to_other, to_own, signal_free_to_block, gained, saved = parts
     below_constant = scores.below_constant()
-    rows = to_other @ counts - np.diagonal(to_other) + to_own + below_constant.probability
+    row_sums = to_other @ counts - np.diagonal(to_other) + to_own + below_constant.probability
     # every part has an integral of its own: rows sum to 1 only if all parts are right
-    deviation = float(np.abs(rows - 1.0).max())
+    deviation = float(np.abs(row_sums - 1.0).max())
     if not deviation <= WRONG:
         raise ArithmeticError(f"routing probabilities sum to 1 only to within {deviation:.1g}")
-    error = change**2 + scores.error + deviation + ROUNDING
+    error = change + scores.laws.error + deviation + ROUNDING
     gained[:-1] += below_constant.missed
     return HardRouting(
         to_other=to_other,
@@ -112,18 +117,20 @@ def hard_routing(blocks: Sequence[Block], counts: IntArray, constant: float = 0.
     )
 
 
-def _integrals(scores: Scores, v: FloatArray, step: float) -> list[FloatArray]:
+def _integrals(counts: IntArray, found: Factors, weights: FloatArray) -> list[FloatArray]:
     """Sums over nodes, in the order in which `hard_routing` unpacks them."""
-    found, counts = scores.factors(v), scores.counts
-    gained = found.met + found.missed * sum_over_other_blocks(found.hazard, counts)
-    gained += found.below * sum_over_other_blocks(found.wrong, counts)
-    saved = found.below * sum_over_other_blocks(found.saved, counts)
-    signal_free = [(counts @ each) @ found.product for each in (found.wrong, found.saved)]
-    parts = (
-        found.below @ found.hazard.T,
-        found.own.sum(axis=1),
-        found.hazard @ found.product,
-        np.append(gained.sum(axis=1), signal_free[0]),
-        np.append(saved.sum(axis=1), signal_free[1]),
-    )
-    return [np.asarray(step * part) for part in parts]
+    hazard, *wrong = found.hazards * weights
+    gained = found.missed * sum_over_other_blocks(hazard, counts)
+    if len(wrong) > 1:
+        gained += found.own[2] * weights
+    sums = np.zeros((2, len(counts) + 1))
+    for row, each in zip(sums, wrong, strict=False):
+        row[:-1] = np.vecdot(found.below, sum_over_other_blocks(each, counts))
+        row[-1] = (counts @ each) @ found.product
+    sums[0, :-1] += gained.sum(axis=1)
+    return [
+        found.below @ hazard.T,
+        found.own[0] @ weights,
+        hazard @ found.product,
+        *sums,
+    ]

@@ -1,210 +1,86 @@
 r"""The law of a sum of independent chi-square ratios and beta variables, from its transform.
 
-.. math:: Y = \sum_j a_jR_j + \sum_j e_jB_j, \qquad
-          R_j = \chi^2_{s_j}/\chi^2_{\nu_j}, \quad B_j \sim \mathrm{Beta}(\alpha_j, \beta_j) .
-
-Its Laplace transform :math:`L(z) = E\,e^{-zY}` is analytic off the negative real axis, and is
-inverted along a path through its saddle point (docs/theory.md §4).
+The Laplace transform :math:`L(z) = E\,e^{-zY}` of ``sum_transforms.py`` is inverted along a path
+near its saddle point (docs/theory.md §4, Experts: the law). L on a path does not depend on x: the
+same values give the distribution function at all x near the one that the path was made for, and a
+quantile takes little more than one inversion.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from moetheory.common.arrays import FloatArray
-
-ComplexArray = NDArray[np.complex128]
+from moetheory.common.arrays import ComplexArray, FloatArray
+from moetheory.formulas.sum_transforms import Sum, log_transform, rough_log_transform
 
 TOLERANCE = 1e-10  # of a distribution function that is found numerically
 NEGLIGIBLE = 40.0  # e^-40 is below the rounding of what it is added to
-STEP = 0.15  # of the trapezoid rules in log b and logit b, where nothing is narrower
-LARGE = 20.0  # s from which 1/|sin arg w|^(s/2) costs digits
-PIECE = 1 << 14  # nodes of a quadrature that are held at once
+LEFT = 1e-17  # the size of integrands that are left out, in units of the first
 ANGLE = 0.5  # of the contour's asymptotes to the vertical; Gaussian decay ends at π/4
+WIDTHS = 2.0  # of the saddle, in a unit of a contour
+STEP = 0.25  # of the first trapezoid rule
+STRETCH = 16  # nodes that are added until the integrand is negligible
+FARTHEST = 100.0  # in the parameter of a path
+FAST = 30.0  # power of 1/z with which a transform falls fast
 MOST_LEVELS = 9  # halvings of a contour's step
 MOST_TERMS = 1 << 14  # of a Fourier series
+NEAR = 4.0  # a path is good at points up to this factor from its own, to begin with
+ROUGH_RANGE, ROUGH_STEP = (-18.0, 35.0), 0.2  # of log z, in units of the largest scale
+MOST_PATHS = 60  # in the search for a quantile
 
 
-class Sum(NamedTuple):
-    """The distinct terms of Y, each as arrays (J,).
+class Saddle(NamedTuple):
+    r"""The point z > 0 at which :math:`\psi(z) = zx + \log L(z) - \log z` is least, about.
 
-    ``scales`` are a of the ratios and e of the beta variables; ``first, second`` are
-    :math:`s, \\nu` of the ratios and :math:`\\alpha, \\beta` of the beta variables; ``powers`` says
-    how often each term occurs.
+    ``level`` is :math:`\psi(z)` and ``width`` is :math:`\psi''(z)^{-1/2}`.
     """
 
-    ratio_scales: FloatArray
-    ratio_first: FloatArray
-    ratio_second: FloatArray
-    ratio_powers: FloatArray
-    beta_scales: FloatArray
-    beta_first: FloatArray
-    beta_second: FloatArray
-    beta_powers: FloatArray
+    vertex: float
+    level: float
+    width: float
 
 
-def log_ratio_transform(w: ArrayLike, s: float, nu: float) -> ComplexArray:
-    r"""The transform :math:`\log E\,e^{-wR}` of a ratio, w complex off the negative real axis.
+class Path(NamedTuple):
+    """The inversion integral along a hyperbola or a vertical line, at nodes u = 0, step, 2 step, …
 
-    .. math:: E_b(1+2w/b)^{-s/2}, \quad b \sim \chi^2_\nu,
-
-    which is :math:`U(\tfrac s2, 1-\tfrac\nu2, w)` times
-    :math:`\Gamma(\tfrac{s+\nu}2)/\Gamma(\tfrac\nu2)`. By the
-    trapezoid rule in log b along the horizontal line through the saddle point, the root of
-    :math:`b^2+(2w-\nu)b-2(s+\nu)w`: there the terms do not cancel, however small the result.
-
-    >>> log_ratio_transform(1.0, 2, 2)  # log(1 - e E_1(1))
-    array(-0.90720058+0.j)
+    Attributes
+    ----------
+    z : (n,) array
+    logs : (n,) array
+        The logarithms of L(z)/z, less ``level``.
+    slopes : (n,) array
+        dz/du, divided by π, and halved at u = 0.
+    step, level : float
     """
-    z = np.asarray(w, dtype=np.complex128)
-    s, nu, flat = float(s), float(nu), 2.0 * z.ravel()
-    # both zeros of the discriminant lie on the cut, so these roots are continuous off it
-    middle, spread = -(nu + 2.0 * s), 2.0 * math.sqrt(s * (s + nu))
-    zero = -(nu**2) / (spread - middle)  # middle + spread, without its cancellation
-    root = np.sqrt(flat - zero) * np.sqrt(flat - (middle - spread))
-    far = np.abs(flat) > nu
-    numerator = np.where(far, 2.0 * (s + nu) * flat, nu - flat + root)
-    b = numerator / np.where(far, flat - nu + root, 2.0)
-    curvature = np.abs(0.5 * s * (b / (b + flat)) * (flat / (b + flat)) + 0.5 * b)
 
-    start = np.log(b / nu)
-    start = start - np.expm1(start)
-    # left of the saddle the path must turn after w, or (1 + 2w/b)^(-s/2) grows where s is large
-    turn = np.angle(flat) - np.angle(b)
-    turn = np.sign(turn) * np.clip(np.abs(turn) - 0.7, 0.0, None)
-    turn *= (s > LARGE) * (np.abs(b) > np.abs(flat))
-    place = np.minimum(np.log(0.5 * s * np.abs(flat / b) + 1e-300), -1.0)
+    z: ComplexArray
+    logs: ComplexArray
+    slopes: ComplexArray
+    step: float
+    level: float
 
-    def exponent(t: FloatArray, piece: slice) -> ComplexArray:
-        along: Any = t
-        slope: Any = 0.0
-        if turn[piece].any():
-            angle, where = turn[piece, np.newaxis], place[piece, np.newaxis]
-            left = _falling(t - where)
-            along = t + 1j * angle * (left - _falling(-where))
-            slope = np.log(1.0 - 1j * angle * left * (1.0 - left))
-        grown = along - (b[piece, np.newaxis] / nu) * np.expm1(along)
-        ratio = (flat / b)[piece, np.newaxis] * np.exp(-along)
-        return np.asarray(
-            0.5 * nu * (start[piece, np.newaxis] + grown) - 0.5 * s * _log_one_plus(ratio) + slope
-        )
+    def probability(self, x: float) -> tuple[float, float, float]:
+        """P(Y ≤ x), its last change by a halving of the step, and what the end may leave out."""
+        # far from the point of a path, terms may overflow: then nothing is close
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = (np.exp(self.z * x + (self.logs + self.level)) * self.slopes).imag * self.step
+            total = float(values.sum())
+            change = abs(2.0 * float(values[::2].sum()) - total)
+            return total, change, float(np.abs(values[-4:]).max())
 
-    def plain(t: FloatArray, _: slice) -> ComplexArray:
-        return (0.5 * nu * (t - np.expm1(t))).astype(np.complex128)
+    def is_good(self, x: float) -> bool:
+        """Whether P(Y ≤ x) is good enough to look for a quantile."""
+        total, change, left = self.probability(x)
+        return change + left <= 1e-3 * abs(total)
 
-    norm = _log_integral(plain, np.array([0.5 * nu]))
-    return np.asarray((_log_integral(exponent, curvature) - norm).reshape(z.shape))
-
-
-def log_beta_transform(w: ArrayLike, alpha: float, beta: float) -> ComplexArray:
-    r"""The transform :math:`\log E\,e^{-wB}` of a beta variable for complex w, shape of w.
-
-    Kummer's :math:`{}_1F_1(\alpha; \alpha+\beta; -w)`, by the trapezoid rule in
-    :math:`\log(b/(1-b))` along the horizontal line through the saddle point, a root of
-    :math:`wb^2-(\alpha+\beta+w)b+\alpha`.
-
-    >>> log_beta_transform(1.0, 1.0, 1.0)  # log(1 - 1/e)
-    array(-0.4586751+0.j)
-    """
-    z = np.asarray(w, dtype=np.complex128)
-    alpha, beta, flat = float(alpha), float(beta), z.ravel()
-    total, centre = alpha + beta, alpha / (alpha + beta)
-    turn = 2.0 * math.sqrt(alpha * beta)
-    shifted = flat - (alpha - beta)
-    root = np.sqrt(shifted - 1j * turn) * np.sqrt(shifted + 1j * turn)
-    b = 2.0 * alpha / (total + flat + root)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        other = alpha / (flat * b)
-        better = _log_beta_weight(other, flat, alpha, beta) > _log_beta_weight(b, flat, alpha, beta)
-    # only far from the real axis are both roots passes that the path can go over
-    b = np.where((np.abs(flat.imag) > turn) & better, other, b)
-    offset = np.log(b / (1.0 - b)) - math.log(alpha / beta)
-    # beyond a right angle the factors b^α and (1-b)^β would outgrow what the exponential gains
-    offset = offset.real + 1j * np.clip(offset.imag, -0.5 * math.pi, 0.5 * math.pi)
-    curvature = np.full(flat.shape, max(alpha, beta, 1.0))
-
-    def exponent(t: FloatArray, piece: slice) -> ComplexArray:
-        tau = offset[piece, np.newaxis] + t
-        grown = np.log1p(centre * np.expm1(tau))
-        inside = np.exp(tau - grown)
-        return np.asarray(alpha * tau - total * grown - flat[piece, np.newaxis] * centre * inside)
-
-    def plain(t: FloatArray, _: slice) -> ComplexArray:
-        power = alpha * t - total * np.log1p(centre * np.expm1(t))
-        return power.astype(np.complex128)
-
-    norm = _log_integral(plain, curvature[:1])
-    return np.asarray((_log_integral(exponent, curvature) - norm).reshape(z.shape))
-
-
-def _falling(t: FloatArray) -> FloatArray:
-    """The function 1/(1 + exp(t)), without overflow."""
-    return np.asarray(0.5 - 0.5 * np.tanh(0.5 * t))
-
-
-def _log_one_plus(q: ComplexArray) -> ComplexArray:
-    """The complex log(1 + q) where 1 + q is not small, several times faster than NumPy's."""
-    result = np.empty(q.shape, dtype=np.complex128)
-    with np.errstate(over="ignore"):
-        result.real = 0.5 * np.log1p(2.0 * q.real + np.square(q.real) + np.square(q.imag))
-    result.imag = np.arctan2(q.imag, 1.0 + q.real)
-    return result
-
-
-def _log_integral(
-    exponent: Callable[[FloatArray, slice], ComplexArray], curvature: FloatArray
-) -> ComplexArray:
-    """Integrals log ∫ exp(exponent(t)) dt over the real line, one for each ``curvature`` at 0."""
-    step = np.minimum(0.4 / np.sqrt(curvature), STEP)
-    result = np.empty(len(curvature), dtype=np.complex128)
-    left, right = _reach(exponent, curvature, -1.0), _reach(exponent, curvature, 1.0)
-    start, stop = -int(np.max(left / step)) - 1, int(np.max(right / step)) + 1
-    grid = np.arange(start, stop + 1, dtype=np.float64)
-    rows = max(PIECE // len(grid), 1)
-    for begin in range(0, len(curvature), rows):
-        piece = slice(begin, begin + rows)
-        values = exponent(step[piece, np.newaxis] * grid, piece)
-        top = values.real.max(axis=1)
-        with np.errstate(under="ignore"):
-            sums = np.exp(values - top[:, np.newaxis]).sum(axis=1)
-        result[piece] = np.log(sums) + top + np.log(step[piece])
-    return result
-
-
-def _log_beta_weight(b: ComplexArray, w: ComplexArray, alpha: float, beta: float) -> FloatArray:
-    """The logarithm of the size of the integrand of `log_beta_transform` at b."""
-    return np.asarray((alpha * np.log(b) + beta * np.log(1.0 - b) - w * b).real)
-
-
-def _reach(
-    exponent: Callable[[FloatArray, slice], ComplexArray], curvature: FloatArray, side: float
-) -> FloatArray:
-    """The distance from t = 0 beyond which an integrand is negligible, on one side."""
-    grid = np.concatenate(([0.0], 1.4 ** np.arange(13.0)))
-    reach = np.minimum(8.0 / np.sqrt(curvature), 4.0)[:, np.newaxis] * grid
-    sizes = np.empty(reach.shape)
-    for begin in range(0, len(curvature), 4096):
-        piece = slice(begin, begin + 4096)
-        sizes[piece] = exponent(side * reach[piece], piece).real
-    seen = sizes > sizes.max(axis=1, keepdims=True) - NEGLIGIBLE
-    last = np.minimum(len(grid) - np.argmax(seen[:, ::-1], axis=1), len(grid) - 1)
-    return np.asarray(np.take_along_axis(reach, last[:, np.newaxis], axis=1)[:, 0])
-
-
-def log_transform(z: ArrayLike, terms: Sum) -> ComplexArray:
-    r"""The transform :math:`\log E\,e^{-zY}`, one summand for each distinct term, shape of z."""
-    w = np.asarray(z, dtype=np.complex128)
-    result = np.zeros(w.shape, dtype=np.complex128)
-    for a, s, nu, power in zip(*terms[:4], strict=True):
-        result += power * log_ratio_transform(a * w, s, nu)
-    for e, alpha, beta, power in zip(*terms[4:], strict=True):
-        result += power * log_beta_transform(e * w, alpha, beta)
-    return result
+    def is_close(self, x: float) -> bool:
+        """Whether P(Y ≤ x) has the accuracy that is asked for."""
+        total, change, left = self.probability(x)
+        # the rule converges geometrically: the new error is about the square of the old one
+        return change <= 0.1 * TOLERANCE * abs(total) and left <= 0.01 * TOLERANCE * abs(total)
 
 
 def invert(x: float, terms: Sum) -> float:
@@ -220,68 +96,141 @@ def invert(x: float, terms: Sum) -> float:
     ArithmeticError
         Refining does not bring the probability to within `TOLERANCE`.
     """
-    bounded = float(terms.beta_scales @ terms.beta_powers)
-    vertex, level, width = saddle_point(x, terms)
-    if x > bounded:
-        total = _on_hyperbola(x, terms, vertex, level, 2.0 * width)
-    else:
-        total = _on_line(x, terms, vertex, level)
-    return math.exp(level) * total
+    if has_path(x, terms):
+        return path_to(x, terms).probability(x)[0]
+    saddle = saddle_point(x, terms)
+    return math.exp(saddle.level) * _on_line(x, terms, saddle.vertex, saddle.level)
 
 
-def saddle_point(x: float, terms: Sum) -> tuple[float, float, float]:
-    r"""The saddle point z > 0 at which :math:`\psi(z) = zx + \log L(z) - \log z` is least.
+def has_path(x: float, terms: Sum) -> bool:
+    """Whether P(Y ≤ x) is found on a `Path`: one that bends, or on which L falls fast."""
+    return x > _most_of_betas(terms) or _order(terms) >= FAST
 
-    Returned are z, :math:`\psi(z)` and :math:`\psi''(z)^{-1/2}`. There
-    :math:`1/x \le z \le (1 + \sum s_j/2 + \sum(\alpha_j+1))/x`.
+
+def _most_of_betas(terms: Sum) -> float:
+    """The largest sum of the beta variables."""
+    return float(terms.beta_scales @ terms.beta_powers)
+
+
+def _order(terms: Sum) -> float:
+    """The power of 1/z with which L falls on a vertical line."""
+    smaller = np.minimum(terms.beta_first, terms.beta_second)
+    return float(0.5 * terms.ratio_powers @ terms.ratio_first + terms.beta_powers @ smaller)
+
+
+def saddle_point(x: float, terms: Sum) -> Saddle:
+    r"""The saddle point, by saddle-point approximations of L.
+
+    It is between :math:`1/x` and :math:`(1 + \sum s_j/2 + \sum(\alpha_j+1))/x`.
     """
     order = terms.ratio_powers @ terms.ratio_first / 2.0
     order += terms.beta_powers @ (terms.beta_first + 1.0)
     low, high = -0.1, math.log1p(order) + 0.1
-    for _ in range(2):
+    for _ in range(3):
         grid = np.linspace(low, high, 25)
         z = np.exp(grid) / x
-        values = z * x + log_transform(z, terms).real - np.log(z)
+        values = z * x + rough_log_transform(z, terms) - np.log(z)
         best = min(max(int(np.argmin(values)), 1), len(grid) - 2)
         low, high = grid[best - 1], grid[best + 1]
     curvature = (values[best - 1] - 2.0 * values[best] + values[best + 1]) * (
         1.0 / (grid[best] - low) ** 2
     )
     vertex = float(z[best])
-    return vertex, float(values[best]), vertex / math.sqrt(max(curvature, 0.25))
+    return Saddle(vertex, float(values[best]), vertex / math.sqrt(max(curvature, 0.25)))
 
 
-def _on_hyperbola(x: float, terms: Sum, vertex: float, level: float, scale: float) -> float:
-    """The integral over exp(level) along a hyperbola, by the trapezoid rule with halved steps."""
+def path_to(x: float, terms: Sum) -> Path:
+    """The path through the saddle point of x, with so many nodes that P(Y ≤ x) is found."""
+    saddle, angle = saddle_point(x, terms), ANGLE if x > _most_of_betas(terms) else 0.0
+    scale, lean, rise = WIDTHS * saddle.width, math.sin(angle), math.cos(angle)
 
-    def values(u: FloatArray) -> FloatArray:
-        lean, rise = math.sin(ANGLE), math.cos(ANGLE)
+    def nodes(u: FloatArray) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
         # cosh(u) - 1 without cancellation
-        z = vertex + scale * (1j * rise * np.sinh(u) - 2.0 * lean * np.sinh(0.5 * u) ** 2)
-        slope = scale * (1j * rise * np.cosh(u) - lean * np.sinh(u))
-        power = z * x + log_transform(z, terms) - np.log(z) - level
-        return np.asarray((np.exp(power) * slope).imag / math.pi)
+        bent = 1j * rise * np.sinh(u) - 2.0 * lean * np.square(np.sinh(0.5 * u))
+        z = saddle.vertex + scale * bent
+        slopes = scale * (1j * rise * np.cosh(u) - lean * np.sinh(u)) / math.pi
+        slopes[u == 0.0] *= 0.5
+        logs = log_transform(z, terms) - np.log(z) - saddle.level
+        return z, logs, slopes
 
-    step, total = 0.25, 0.5 * float(values(np.zeros(1))[0])
-    reach = 0.0
-    while reach < 100.0:
-        block = values(reach + step * np.arange(1.0, 17.0))
-        total += float(block.sum())
-        reach += 16.0 * step
-        if np.abs(block[-4:]).max() < 1e-17:
+    parts = [nodes(STEP * np.arange(STRETCH + 1.0))]
+    while True:
+        z, logs, slopes = (each[-4:] for each in parts[-1])
+        ends = np.abs(np.exp(z * x + logs) * slopes)
+        size = float(np.abs(parts[0][2][0]))
+        reached = sum(len(part[0]) for part in parts)
+        if ends.max() < LEFT * size or reached * STEP > FARTHEST:
             break
-    total *= step
+        parts.append(nodes(STEP * np.arange(reached, reached + STRETCH, dtype=np.float64)))
+    z, logs, slopes = (np.concatenate(each) for each in zip(*parts, strict=True))
+    path = Path(z, logs, slopes, STEP, saddle.level)
     for _ in range(MOST_LEVELS):
-        middle = step * np.arange(0.5, reach / step)
-        finer = 0.5 * total + 0.5 * step * float(values(middle).sum())
-        change, total, step = abs(finer - total), finer, 0.5 * step
-        # the rule converges geometrically: the new error is about the square of the old one
-        if change <= 0.1 * TOLERANCE * abs(total):
-            return total
-    raise ArithmeticError(
-        f"the distribution function at {x:g} beyond its lower end is not found to within "
-        f"{TOLERANCE:g}; estimate it from sample(...)"
+        middle = nodes(path.step * np.arange(0.5, len(path.z)))
+        z, logs, slopes = (
+            np.stack(each, axis=1).ravel()
+            for each in zip((path.z, path.logs, path.slopes), middle, strict=True)
+        )
+        path = Path(z, logs, slopes, 0.5 * path.step, path.level)
+        if path.is_close(x):
+            return path
+    raise _not_found(x)
+
+
+def quantile(tail: float, upper: bool, low: float, high: float, terms: Sum) -> float:
+    r"""The x with :math:`P(Y > x)` (``upper``) or :math:`P(Y \le x)` equal to ``tail``.
+
+    It is between ``low`` and ``high``. It is looked for on the path to a guess, and if that path is
+    not close enough at what is found, on the path to that.
+
+    Raises
+    ------
+    ArithmeticError
+        As for `invert`.
+    """
+    from scipy import optimize
+
+    tiny = float(np.finfo(np.float64).tiny)
+
+    def log_ratio(log_y: float, path: Path) -> float:
+        below = path.probability(math.exp(log_y))[0]
+        return math.log(max(1.0 - below if upper else below, tiny) / tail) * (
+            -1.0 if upper else 1.0
+        )
+
+    x = min(max(_rough_quantile(tail, upper, terms), low), high)
+    for _ in range(MOST_PATHS):
+        if not has_path(x, terms):
+            break
+        path, near = path_to(x, terms), math.log(x)
+        value = log_ratio(near, path)
+        far = near - math.copysign(math.log(NEAR), value)
+        while not path.is_good(math.exp(far)):
+            far = 0.5 * (near + far)
+        if value * log_ratio(far, path) > 0.0:
+            x = math.exp(far)
+            continue
+        found = optimize.brentq(log_ratio, near, far, args=(path,), xtol=1e-12, rtol=1e-14)
+        x = math.exp(found)
+        if path.is_close(x):
+            return x
+    raise _not_found(x)
+
+
+def _rough_quantile(tail: float, upper: bool, terms: Sum) -> float:
+    """A quantile by saddle points alone; an upper one as if log Y were symmetric."""
+    scale = max(
+        float(np.max(each, initial=0.0)) for each in (terms.ratio_scales, terms.beta_scales)
     )
+    log_z = np.arange(*ROUGH_RANGE, ROUGH_STEP)
+    logs = rough_log_transform(np.exp(log_z) / scale, terms)
+    # z x and the width are derivatives by log z
+    order = 1.0 - np.gradient(logs, ROUGH_STEP)
+    widths = np.maximum(order - np.gradient(order, ROUGH_STEP), 1.0) ** -0.5
+    log_tails = order + logs + np.log(widths / math.sqrt(2.0 * math.pi))
+    log_x = np.log(order) - log_z + math.log(scale)
+    wanted = np.log([0.5, tail]) if upper else np.log([tail])
+    found = np.interp(wanted, log_tails[::-1], log_x[::-1])
+    return math.exp(2.0 * found[0] - found[1] if upper else found[0])
 
 
 def _on_line(x: float, terms: Sum, vertex: float, level: float) -> float:
@@ -311,7 +260,12 @@ def _on_line(x: float, terms: Sum, vertex: float, level: float) -> float:
         total = finer
         series = np.concatenate((series, values(count * blocks, 2 * count * blocks)))
         count *= 2
-    raise ArithmeticError(
+    raise _not_found(x)
+
+
+def _not_found(x: float) -> ArithmeticError:
+    """What is raised where refining does not help."""
+    return ArithmeticError(
         f"the distribution function at {x:g} beyond its lower end is not found to within "
         f"{TOLERANCE:g}; estimate it from sample(...)"
     )

@@ -25,39 +25,56 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import chisquares
 from moetheory.formulas.block_evidence import Block
+from moetheory.formulas.score_laws import GaussPanels, ScoreLaws, ScoreLogs
 
-COARSE = 256  # nodes that look for where the integrands are
+COARSE = 64  # points that look for where the integrands are
 DROP = 45.0  # e^-45 is below the rounding of what it is added to
+ROUGH = 47.0  # the same for integrands that are known within a small factor
 FAR = 800.0  # logarithm beyond which nothing is represented
 WIDEST = 300.0  # in logarithms of a score: over which an integrand falls by e^-150 at least
 FLOOR = -690.0  # logarithm of a probability beside which everything else vanishes
 SMALLEST = 1e-250  # of which relative accuracy is asked
-CLOSE = 1e-6  # largest relative change by the last halving of the step, which squares the error
+LENGTH = 4.0  # of the first panels, in widths of the narrowest law
+FEWEST = 8  # panels at first
+CLOSE = 1e-8  # largest relative change by the last halving of the panels
+GAIN = 1e-4  # at most what halving leaves of an error
 MOST_NODES = 1 << 18
 
 
 def integrated(
-    scores: Scores, integrals: Callable[[FloatArray, float], list[FloatArray]]
+    scores: Scores, integrals: Callable[[Factors, FloatArray], list[FloatArray]]
 ) -> tuple[list[FloatArray], float]:
-    r"""The sums ``integrals(v, step)`` over nodes close enough, and their last relative change.
+    r"""The sums ``integrals(factors, weights)`` over nodes close enough, and an error estimate.
 
-    Trapezoid rule in :math:`v = \log(\zeta - A)`, where A is the least value of the largest score.
+    Gauss rules in panels of equal length in :math:`v = \log(\zeta - A)`, where A is the least value
+    of the largest score. The panels are halved until nothing changes; the error is relative.
     """
     lower, upper = scores.window()
-    number = scores.nodes(lower, upper)
-    step = (upper - lower) / number
-    total = integrals(lower + step * np.arange(number + 1.0), step)
-    change = math.inf
+    scores.laws.tabulate(lower, upper)
+    number = max(math.ceil((upper - lower) / (LENGTH * scores.narrowest)), FEWEST)
+    total, change = _summed(scores, integrals, lower, upper, number), math.inf
     while change > CLOSE:
-        middle = np.arange(lower + 0.5 * step, upper, step)
-        if len(middle) > MOST_NODES:
-            raise ArithmeticError(
-                f"routing probabilities are not found to within {CLOSE:g} by {len(middle)} nodes"
-            )
-        finer = [0.5 * (a + b) for a, b in zip(total, integrals(middle, step), strict=True)]
+        number *= 2
+        finer = _summed(scores, integrals, lower, upper, number)
         change = max(_relative_change(old, new) for old, new in zip(total, finer, strict=True))
-        total, step = finer, 0.5 * step
-    return total, change
+        total = finer
+    return total, GAIN * change
+
+
+def _summed(
+    scores: Scores,
+    integrals: Callable[[Factors, FloatArray], list[FloatArray]],
+    lower: float,
+    upper: float,
+    number: int,
+) -> list[FloatArray]:
+    """The integrals by this number of panels."""
+    panels = GaussPanels.of(lower, upper, number)
+    if len(panels.nodes) > MOST_NODES:
+        raise ArithmeticError(
+            f"routing probabilities are not found to within {CLOSE:g} by {MOST_NODES} nodes"
+        )
+    return integrals(scores.factors(panels.nodes, scores.laws.at(panels)), panels.weights)
 
 
 def _relative_change(old: FloatArray, new: FloatArray) -> float:
@@ -83,12 +100,13 @@ class Factors(NamedTuple):
     Attributes
     ----------
     below, missed : (C, N) arrays
-        :math:`F^1_g\prod_{l\ne g}F_l` and :math:`G^1_g\prod_{l\ne g}F_l` of the missed forms.
-    own, met : (C, N) arrays
-        :math:`e^vf^1_g\prod_{l\ne g}F_l`, and the same times the mean of the met form.
-    hazard, wrong, saved : (C, N) arrays
-        :math:`e^vf_j/F_j`, and :math:`e^vg_j/F_j` of the positive and the negative part of the
-        wrong form.
+        :math:`F^1_g\prod_{l\ne g}F_l`, and the same with the first row of loads of the active
+        block: :math:`G^1_g\prod_{l\ne g}F_l`.
+    own : (1 + R, C, N) array
+        :math:`e^vf^1_g\prod_{l\ne g}F_l`, without loads and times the mean of each row of the
+        active block.
+    hazards : (1 + R, C, N) array
+        :math:`e^vf_j/F_j`, without loads and times the mean of each row of the inactive block.
     product : (N,) array
         :math:`\prod_lF_l`.
     """
@@ -96,20 +114,31 @@ class Factors(NamedTuple):
     below: FloatArray
     missed: FloatArray
     own: FloatArray
-    met: FloatArray
-    hazard: FloatArray
-    wrong: FloatArray
-    saved: FloatArray
+    hazards: FloatArray
     product: FloatArray
 
 
 class Scores:
     """The laws of all scores, and the integrands at given nodes.
 
-    Arguments as for `hard_routing`, except that ``constant`` is the constant score, -inf without.
+    Parameters
+    ----------
+    blocks, counts
+        As for `hard_routing`.
+    constant : float
+        The constant score, -inf without.
+    idle_loads, active_loads
+        As for `ScoreLaws`: at least one row.
     """
 
-    def __init__(self, blocks: Sequence[Block], counts: IntArray, constant: float) -> None:
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        counts: IntArray,
+        constant: float,
+        idle_loads: Sequence[Sequence[FloatArray]],
+        active_loads: Sequence[Sequence[FloatArray]],
+    ) -> None:
         self.blocks, self.counts = blocks, counts
         priors = np.array([block.log_prior for block in blocks])
         offsets = np.array([block.offset for block in blocks])
@@ -120,72 +149,33 @@ class Scores:
             top = int(np.argmax(priors + offsets))
             self.a_gaps = (priors[top] - priors) + (offsets[top] - offsets)
             self.a_gaps -= self.a_gaps.min()
-        self.error = 0.0  # the largest relative one of all laws so far
+        self.laws = ScoreLaws(blocks, self.a_gaps, idle_loads, active_loads)
 
-    def laws(
-        self,
-        law: Callable[..., chisquares.Logs],
-        above: FloatArray,
-        *,
-        active: bool,
-        loads: Sequence[FloatArray | None] | None = None,
-    ) -> FloatArray:
-        """The logarithms that ``law`` gives of scores at A + ``above``, (C, N).
-
-        With ``loads`` for a block of each class; None is no load, and zeros are -inf.
-        """
-        found = np.empty((len(self.blocks), len(above)))
-        for c, (block, a_gap) in enumerate(zip(self.blocks, self.a_gaps, strict=True)):
-            load = None if loads is None else loads[c]
-            if load is not None and not load.any():
-                found[c] = -np.inf
-                continue
-            weights = block.active_weights if active else block.inactive_weights
-            logs = law(a_gap + above, weights, block.degrees, load)
-            self.error = max(self.error, logs.error)
-            found[c] = logs.values
-        return found
-
-    def cdfs(self, above: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        r"""Logarithms of :math:`F, F^1, G^1` at A + ``above``, each (C, N)."""
-        missed = [block.missed for block in self.blocks]
-        law = chisquares.log_cdf
-        return (
-            self.laws(law, above, active=False),
-            self.laws(law, above, active=True),
-            self.laws(law, above, active=True, loads=missed),
-        )
-
-    def factors(self, v: FloatArray) -> Factors:
-        """The factors of the integrands at nodes v."""
-        above, law, blocks = np.exp(v), chisquares.log_pdf, self.blocks
-        log_cdf, log_cdf1, log_missed = self.cdfs(above)
+    def factors(self, v: FloatArray, logs: ScoreLogs) -> Factors:
+        """The factors of the integrands at nodes v, where the laws have these logarithms."""
+        log_cdf, (log_cdf1, log_missed) = logs.below[0, 0], logs.below[1, :2]
         # where the score of a block is hardly ever so low, all integrands vanish
         kept = np.all(log_cdf > FLOOR, axis=0)
         log_cdf = np.where(kept, log_cdf, 0.0)
         log_product = self.counts @ log_cdf
         rest, turn = log_product - log_cdf, v - log_cdf
-        met = [block.met for block in blocks]
-        wrong = [[np.maximum(sign * block.wrong, 0.0) for block in blocks] for sign in (1, -1)]
-        logs = (
+        found = (
             rest + log_cdf1,
             rest + log_missed,
-            rest + v + self.laws(law, above, active=True),
-            rest + v + self.laws(law, above, active=True, loads=met),
-            turn + self.laws(law, above, active=False),
-            turn + self.laws(law, above, active=False, loads=wrong[0]),
-            turn + self.laws(law, above, active=False, loads=wrong[1]),
+            rest + v + logs.densities[1],
+            turn + logs.densities[0],
             log_product,
         )
-        with np.errstate(under="ignore"):
-            return Factors(*(np.where(kept, np.exp(log), 0.0) for log in logs))
+        with np.errstate(under="ignore", over="ignore"):
+            return Factors(*(np.where(kept, np.exp(log), 0.0) for log in found))
 
     def below_constant(self) -> BelowConstant:
         """The `BelowConstant` of these scores; zeros unless A is the constant score."""
         if not self.is_constant_least:
             zeros = np.zeros(len(self.blocks))
             return BelowConstant(zeros, zeros, 0.0)
-        log_cdf, log_cdf1, log_missed = (logs[:, 0] for logs in self.cdfs(np.zeros(1)))
+        found = self.laws.below(np.zeros(1))[..., 0]
+        log_cdf, (log_cdf1, log_missed) = found[0, 0], found[1, :2]
         with np.errstate(invalid="ignore"):
             log_product = np.where(np.isneginf(log_cdf).any(), -np.inf, self.counts @ log_cdf)
             rest = np.where(np.isneginf(log_product), -np.inf, log_product - log_cdf)
@@ -194,24 +184,18 @@ class Scores:
 
     def window(self) -> tuple[float, float]:
         """Ends of v beyond which all integrands are negligible."""
-        highest = []
-        for block, a_gap in zip(self.blocks, self.a_gaps, strict=True):
-            for weights in (block.inactive_weights, block.active_weights):
-                far = chisquares.exponent_point(FAR, weights, block.degrees, upper=True)
-                highest.append(far - a_gap)
-        upper = math.log(max(*highest, 1e-300))
+        upper = math.log(max(*(_far(block) for block in self.blocks), 1e-300))
         # the scores of all other blocks start below A
-        top = int(np.argmin(self.a_gaps))
         if self.is_constant_least:
             least = min(float(block.inactive_weights.min()) for block in self.blocks)
             lower = math.log(least) - DROP
         else:
-            block = self.blocks[top]
-            near = chisquares.exponent_point(FAR, block.inactive_weights, block.degrees)
+            top = self.blocks[int(np.argmin(self.a_gaps))]
+            near = chisquares.exponent_point(FAR, top.inactive_weights, top.degrees)
             lower = math.log(max(near, 1e-300))
         lower = max(lower, upper - WIDEST)
         while True:
-            v = np.linspace(lower, upper, self.nodes(lower, upper))
+            v = np.linspace(lower, upper, COARSE)
             relevant = self.relevant_nodes(v)
             if not relevant.size:
                 return lower, upper
@@ -221,20 +205,36 @@ class Scores:
             if not narrow:
                 return lower, upper
 
-    def nodes(self, lower: float, upper: float) -> int:
-        """The number of nodes for laws of log z, none narrower than that of a log chi-square."""
-        narrowest = math.sqrt(2.0 / max(float(block.degrees.sum()) for block in self.blocks))
-        return min(max(COARSE, math.ceil((upper - lower) / narrowest)), MOST_NODES)
+    @property
+    def narrowest(self) -> float:
+        """A width of laws of log z, of which none is narrower than that of a log chi-square."""
+        return math.sqrt(2.0 / max(float(block.degrees.sum()) for block in self.blocks))
 
     def relevant_nodes(self, v: FloatArray) -> IntArray:
-        """Nodes at which any integrand is not negligible beside its own largest value."""
-        found = self.factors(v)
+        """Nodes at which an integrand is not negligible beside its own largest value.
+
+        Of the loads the first two rows are considered.
+        """
+        found = self.factors(v, self.laws.approximate(v))
         relevant = np.zeros(len(v), dtype=bool)
         for row in (*found.below, *found.missed, found.product):
-            for part in (row * found.hazard, row * found.wrong, row * found.saved):
+            for part in row * found.hazards[:3]:
                 top = part.max(axis=1, keepdims=True)
-                relevant |= np.any((part > math.exp(-DROP) * top) & (top > SMALLEST), axis=0)
-        for part in (found.own, found.met):
+                relevant |= np.any((part > math.exp(-ROUGH) * top) & (top > SMALLEST), axis=0)
+        for part in found.own[:3]:
             top = part.max(axis=1, keepdims=True)
-            relevant |= np.any(part > math.exp(-DROP) * top, axis=0)
+            relevant |= np.any(part > math.exp(-ROUGH) * top, axis=0)
         return np.flatnonzero(relevant)
+
+
+def _far(block: Block) -> float:
+    r"""An evidence that is exceeded with a probability below e^-FAR, active or not.
+
+    By Chernoff's bound with :math:`\theta = 1/(4\max w)`.
+    """
+    found = []
+    for weights in (block.inactive_weights, block.active_weights):
+        most = float(weights.max())
+        cumulant = -0.5 * float(block.degrees @ np.log1p(-0.5 * weights / most))
+        found.append(4.0 * most * (FAR + cumulant))
+    return max(found)

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas import chisquares
 from moetheory.formulas.block_evidence import Block, sum_over_other_blocks
-from moetheory.formulas.largest_score import Scores, integrated
+from moetheory.formulas.largest_score import Factors, Scores, integrated
 
 
 class RoutedEnergies(NamedTuple):
@@ -41,33 +40,18 @@ def routed_energies(
         The probability of all groups without signal together.
     """
     sizes = [len(block.degrees) for block in blocks]
-    nothing = [np.zeros(size) for size in sizes]  # forms are not asked for
-    blocks = [
-        block._replace(missed=none, met=none, wrong=none)
-        for block, none in zip(blocks, nothing, strict=True)
-    ]
     if counts.sum() == 1 and constant == 0.0:
         return [RoutedEnergies(np.ones(sizes[0]), np.full(sizes[0], signal_free))]
-    scores = Scores(blocks, counts, np.log(constant) if constant > 0.0 else -np.inf)
+    # all coordinates together, then each
+    loads = [[np.ones(size), *np.eye(max(sizes), size)] for size in sizes]
+    scores = Scores(blocks, counts, np.log(constant) if constant > 0.0 else -np.inf, loads, loads)
     priors = np.exp([block.log_prior for block in blocks])[:, np.newaxis]
 
-    def integrals(v: FloatArray, step: float) -> list[FloatArray]:
-        found, above = scores.factors(v), np.exp(v)
-        log_cdf = scores.laws(chisquares.log_cdf, above, active=False)
-        possible = found.product > 0.0
-        turn = np.where(possible, v - np.where(possible, log_cdf, 0.0), -np.inf)
+    def integrals(found: Factors, weights: FloatArray) -> list[FloatArray]:
         sent = sum_over_other_blocks(priors * found.below, counts) + signal_free * found.product
-        own, other = np.zeros((2, len(blocks), max(sizes)))
-        for i in range(max(sizes)):
-            loads = [1.0 * (np.arange(size) == i) for size in sizes]
-            active, idle = (
-                np.exp(turn + scores.laws(chisquares.log_pdf, above, active=state, loads=loads))
-                for state in (True, False)
-            )
-            own[:, i], other[:, i] = active @ found.product, np.vecdot(idle, sent)
-        return [step * own, step * other]
+        return [found.own[2:] @ weights, np.vecdot(found.hazards[2:], sent * weights)]
 
     (own, other), _ = integrated(scores, integrals)
     return [
-        RoutedEnergies(a[:size], b[:size]) for a, b, size in zip(own, other, sizes, strict=True)
+        RoutedEnergies(a[:size], b[:size]) for a, b, size in zip(own.T, other.T, sizes, strict=True)
     ]

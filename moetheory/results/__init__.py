@@ -3,6 +3,7 @@
 from moetheory.results.assignments import BestAssignment
 from moetheory.results.descents import Contraction, Descent, DescentEstimate
 from moetheory.results.estimates import Estimate, Estimates
+from moetheory.results.planned_runs import SimulationPlan
 from moetheory.results.risks import Misclassification, Risk, RoutingMatrix
 from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
@@ -18,5 +19,6 @@ __all__ = [
     "Misclassification",
     "Risk",
     "RoutingMatrix",
+    "SimulationPlan",
     "Sweep",
 ]

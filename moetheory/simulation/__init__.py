@@ -6,6 +6,7 @@ them out.
 
 from moetheory.simulation.descents import simulate_descent
 from moetheory.simulation.engine import fitted_risks, simulate
+from moetheory.simulation.planning import simulation_plan
 from moetheory.simulation.routing import RoutingEstimate, simulate_routing
 from moetheory.simulation.runs.checkpoint import merge_checkpoints
 from moetheory.simulation.spectra import SpectrumEstimate, simulate_spectrum
@@ -19,4 +20,5 @@ __all__ = [
     "simulate_descent",
     "simulate_routing",
     "simulate_spectrum",
+    "simulation_plan",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import IntArray
+from moetheory.common.callers import stacklevel
 from moetheory.common.errors import ArgumentError, Call, HeavyTailWarning, Mention
 from moetheory.common.validation import choice, regular_array
 from moetheory.predictors.perturbed_risks import (
@@ -203,7 +204,7 @@ def warn_of_heavy_tails(
                     "replicates holds the truth in about 92 % of all runs, one of 10 in 89 %: "
                     f"take {MANY} at least",
                     HeavyTailWarning,
-                    stacklevel=3,
+                    stacklevel=stacklevel(),
                 )
             continue
         moments, are = (
@@ -215,7 +216,7 @@ def warn_of_heavy_tails(
         warnings.warn(
             f"{what}; its standard error is infinite: use the median, not the mean",
             HeavyTailWarning,
-            stacklevel=3,
+            stacklevel=stacklevel(),
         )
 
 
@@ -234,7 +235,7 @@ def warn_of_heavy_noise(under: Perturbation | None, replicates: int | None) -> N
         )
     else:
         return
-    warnings.warn(message, HeavyTailWarning, stacklevel=3)
+    warnings.warn(message, HeavyTailWarning, stacklevel=stacklevel())
 
 
 def infinite_variances(heavy: Sequence[HeavyTail | None]) -> list[bool]:

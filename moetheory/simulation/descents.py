@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
-from typing import Required, Unpack, overload
+from typing import Required, Self, Unpack, overload
 
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import IntArray
 from moetheory.common.errors import Call
 from moetheory.common.seeding import RNG
-from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_schedule, step_costs
+from moetheory.problem.descent_schedule import (
+    Schedule,
+    StepSize,
+    TrainingMode,
+    checked_schedule,
+    step_costs,
+)
 from moetheory.problem.estimators import Estimator, checked_oracle
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -28,9 +36,9 @@ from moetheory.simulation.methods.route import Method
 from moetheory.simulation.plans import descent_families
 from moetheory.simulation.rare_events import warn_of_rare_groups
 from moetheory.simulation.runs.assembly import by_model
-from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
+from moetheory.simulation.runs.campaign import Campaign, run_campaign
 from moetheory.simulation.runs.fingerprint import run_identity
-from moetheory.simulation.runs.options import MEMORY, ExecutionOptions, Progress
+from moetheory.simulation.runs.options import MEMORY, ExecutionKeywords, ExecutionOptions, Progress
 
 
 class DescentKeywords(ProblemKeywords, total=False):
@@ -39,6 +47,58 @@ class DescentKeywords(ProblemKeywords, total=False):
     samples: Required[ArrayLike]
     step_size: StepSize
     training: TrainingMode
+
+
+@dataclass(frozen=True, eq=False)
+class DescentQuestion:
+    """What one call of `simulate_descent` asks, checked, with its campaign."""
+
+    estimators: tuple[Estimator, ...]
+    samples: IntArray
+    schedule: Schedule
+    campaign: Campaign
+
+    @classmethod
+    def of(
+        cls,
+        estimator: Estimator | Sequence[Estimator],
+        model: BlockModel,
+        steps: ArrayLike,
+        *,
+        samples: ArrayLike,
+        step_size: StepSize = "optimal",
+        training: TrainingMode = "own",
+        under: Perturbation | None = None,
+        counts: Counts = "fixed",
+        method: Method | None = None,
+        **execution: Unpack[ExecutionKeywords],
+    ) -> Self:
+        """The question of these arguments of `simulate_descent`, which are checked."""
+        check = partial(checked_oracle, model=model, what="gradient descent on training sets")
+        estimators = tuple(checked_estimators(estimator, check))
+        schedule = checked_schedule(steps, step_size, training, estimators, model)
+        options = ExecutionOptions(**execution)
+        under = checked_under(
+            under,
+            estimators,
+            model,
+            samples,
+            Call("simulate_descent under one of them at a time"),
+        )
+        sizes = checked_descent_samples(samples, counts, method, model)
+        plan = descent_families(estimators, model, sizes, counts, method, under, schedule)
+        fits = len(estimators) * len(schedule.steps)
+        campaign = Campaign.of(
+            plan,
+            options,
+            # the covariance of all fits, and the products of one family while tallies are merged
+            fits**2 + 4 * max(len(family.members) for family in plan) ** 2,
+            lambda seed: run_identity(
+                estimators, [model], sizes, counts, plan, seed, under, schedule
+            ),
+            [False] * fits,
+        )
+        return cls(estimators, sizes, schedule, campaign)
 
 
 @overload
@@ -173,10 +233,16 @@ def simulate_descent(
     >>> bool(dense.mean[-1] > 3.0 > 2.0 * dense.best.risk.mean), bool(moe.mean[-1] > 3.0)
     (True, True)
     """
-    check = partial(checked_oracle, model=model, what="gradient descent on training sets")
-    estimators = checked_estimators(estimator, check)
-    schedule = checked_schedule(steps, step_size, training, tuple(estimators), model)
-    options = ExecutionOptions(
+    question = DescentQuestion.of(
+        estimator,
+        model,
+        steps,
+        samples=samples,
+        step_size=step_size,
+        training=training,
+        under=under,
+        counts=counts,
+        method=method,
         replicates=replicates,
         target_sem=target_sem,
         rng=rng,
@@ -186,29 +252,15 @@ def simulate_descent(
         checkpoint=checkpoint,
         part=part,
     )
-    under = checked_under(
-        under, estimators, model, samples, Call("simulate_descent under one of them at a time")
-    )
-    sizes = checked_descent_samples(samples, counts, method, model)
-    plan = descent_families(estimators, model, sizes, counts, method, under, schedule)
-    fits = len(estimators) * len(schedule.steps)
-    # the covariance of all fits, and the products of one family while tallies are merged
-    kept = fits**2 + 4 * max(len(family.members) for family in plan) ** 2
-    together = run_campaign(
-        "simulate_descent",
-        plan,
-        options,
-        max_chunks_in_flight(plan, options.memory, kept),
-        lambda seed: run_identity(estimators, [model], sizes, counts, plan, seed, under, schedule),
-        [False] * fits,
-    )
-    warn_of_rare_groups(together, [model], sizes, counts)
+    together = run_campaign("simulate_descent", question.campaign)
+    warn_of_rare_groups(together, [model], question.samples, counts)
+    fitted, schedule = question.estimators, question.schedule
     paths = [
         DescentEstimate(
             steps=schedule.steps,
-            step_costs=step_costs(each, model, schedule.training, sizes),
+            step_costs=step_costs(each, model, schedule.training, question.samples),
             estimates=estimates,
         )
-        for each, estimates in zip(estimators, by_model(together, len(estimators)), strict=True)
+        for each, estimates in zip(fitted, by_model(together, len(fitted)), strict=True)
     ]
     return paths if isinstance(estimator, Sequence) else paths[0]

@@ -20,40 +20,17 @@ from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, checked_replicates
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.simulation.arguments import (
-    ProblemKeywords,
     checked_estimators,
-    checked_loss_for,
-    checked_models,
-    checked_samples,
     checked_training_samples,
     checked_under,
-    heavy_tails,
-    infinite_variances,
-    warn_of_heavy_noise,
-    warn_of_heavy_tails,
 )
 from moetheory.simulation.methods.base import TrainingRoute
-from moetheory.simulation.methods.learned_routers import inputs_of_router
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
-from moetheory.simulation.rare_events import (
-    warn_of_rare_errors,
-    warn_of_rare_groups,
-    warn_of_rare_mistakes,
-    warn_of_rare_routing,
-)
+from moetheory.simulation.questions import Question, SimulateKeywords, answers
 from moetheory.simulation.runs.assembly import by_model
-from moetheory.simulation.runs.campaign import max_chunks_in_flight, run_campaign
 from moetheory.simulation.runs.chunks import Run
-from moetheory.simulation.runs.fingerprint import run_identity
-from moetheory.simulation.runs.options import MEMORY, ExecutionOptions, Progress
-
-
-class SimulateKeywords(ProblemKeywords, total=False):
-    """The keyword arguments of `simulate`."""
-
-    samples: ArrayLike | None
-    loss: Loss
+from moetheory.simulation.runs.options import MEMORY, Progress
 
 
 @overload
@@ -157,19 +134,22 @@ def simulate(
         every training set, or drawn anew for each.
     loss : {"squared", "sign"}
         What is averaged: squared errors, or mistakes of sign.
-    method : {"population", "identity", "law", "statistics", "data"}, optional
+    method : {"population", "identity", "law", "krylov", "statistics", "data"}, optional
         None: the cheapest way for each. Without ``samples``: losses on test samples
         ("population") or risks given the squares ("identity": squared errors, one expert a
         group), for all estimators. With ``samples``: "identity": gates that route by the input,
         with one expert a group, squared errors, and normal noise at test time; beside them oracle
         routing, with the same coefficients. "law": experts without ridge, one a group,
-        their coefficients drawn from their law, about 1 number a coordinate.
-        "statistics": rows that have the normal equations of the training set in law, at most
-        2 d for dense (strict blocks without interference) and :math:`s_g` for an expert; an
-        expert that serves several groups is dense on these. "data": every sample, which is what
-        all estimators then share, so that their differences are paired. With a shared expert, and
-        for experts of several groups with drawn counts or confusion, there is "data" alone; and
-        for gates that route by the input wherever "identity" is not known.
+        their coefficients drawn from their law, at most about 1 number a coordinate. "krylov":
+        dense, strict blocks without interference, with noise in every coordinate: LSQR, which
+        looks at the features only through a few vectors, and only these products are drawn. The
+        risk of a fit is right to :math:`10^{-10}` of itself. Where its variance is infinite
+        "statistics" takes over. "statistics": rows that have the normal equations of the training
+        set in law, at most 2 d for dense (strict blocks without interference) and :math:`s_g` for
+        an expert; an expert that serves several groups is dense on these. "data": every sample,
+        which is what all estimators then share, so that their differences are paired. With a
+        shared expert, and for experts of several groups with drawn counts or confusion, there is
+        "data" alone; and for gates that route by the input wherever "identity" is not known.
     replicates : int, optional
         From 2 to 10¹⁵, and of test samples or inputs 2 for each group; if not given 1000
         training sets or 100 000 test samples or inputs.
@@ -294,10 +274,14 @@ def simulate(
     >>> simulate([Dense(), fewer, MoE()], model, loss="sign", rng=0).means.round(2)
     array([0.25, 0.2 , 0.15])
     """
-    estimators, models = checked_estimators(estimator), checked_models(model)
-    estimators = [simplest(each, models[0]) for each in estimators]
-    loss = checked_loss_for(loss, models)
-    options = ExecutionOptions(
+    question = Question.of(
+        estimator,
+        model,
+        samples=samples,
+        under=under,
+        counts=counts,
+        method=method,
+        loss=loss,
         replicates=replicates,
         target_sem=target_sem,
         rng=rng,
@@ -307,40 +291,10 @@ def simulate(
         checkpoint=checkpoint,
         part=part,
     )
-    under = checked_under(under, estimators, models[0], samples, loss=loss)
-    sizes = checked_samples(samples, counts, method, models[0])
-    heavy = heavy_tails(estimators, models, sizes, counts, under, loss)
-    infinite = infinite_variances(heavy)
-    plan = families(estimators, models, sizes, counts, method, under, loss)
-    length = options.length(TRAINING_SETS)
-    kept = (length or 0) * len(heavy) if any(infinite) else 0  # for medians
-    in_flight = max_chunks_in_flight(plan, options.memory, kept)
-    warn_of_heavy_tails(heavy, estimators, options.target_sem, length)
-    # a training set tests its fits on several inputs, where a gate routes by them
-    inputs = 1 if sizes is None else inputs_of_router(models[0])
-    if loss == "squared" and (sizes is None or any(map(routes_by_input, estimators))):
-        given = options.replicates
-        warn_of_heavy_noise(under, None if given is None else given * inputs)
-    estimates = run_campaign(
-        "simulate",
-        plan,
-        options,
-        in_flight,
-        lambda seed: run_identity(estimators, models, sizes, counts, plan, seed, under, loss=loss),
-        infinite,
-        loss,
-    )
-    if sizes is not None:
-        warn_of_rare_groups(estimates, models, sizes, counts)
-        if loss == "squared":
-            warn_of_rare_routing(estimates, estimators, models, under, inputs)
-    elif loss == "sign":
-        warn_of_rare_mistakes(estimates, estimators, len(models))
-    else:
-        warn_of_rare_errors(estimates, estimators, models, under)
+    (estimates,) = answers("simulate", [question])
     several = isinstance(estimator, Sequence)
     if isinstance(model, Sequence):
-        return by_model(estimates, len(models)) if several else estimates
+        return by_model(estimates, len(question.models)) if several else estimates
     return estimates if several else estimates[0]
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.callers import stacklevel
 from moetheory.common.errors import RareGroupWarning
 from moetheory.kernels import stratum_counts
 from moetheory.predictors.error_variances import ErrorCases, error_cases
@@ -173,7 +174,7 @@ def _warn(message: str) -> None:
         f"{message}: the standard error cannot be trusted; take the theory if known, or more "
         "replicates",
         RareGroupWarning,
-        stacklevel=4,
+        stacklevel=stacklevel(),
     )
 
 

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.errors import (
-    ArgumentError,
-    ArgumentTypeError,
-    Mention,
-)
-from moetheory.common.seeding import RNG, require_rng
+from moetheory.common.seeding import RNG
 from moetheory.common.terminal import Report, reporting
-from moetheory.common.validation import (
-    members,
-    number,
-    regular_array,
-    shown,
-    text,
-    whole,
-)
-from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_training
-from moetheory.problem.estimators import Dense, Estimator, MoE, checked_estimator
-from moetheory.problem.losses import Loss, checked_loss
+from moetheory.problem.descent_schedule import StepSize, TrainingMode
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.results.tables import Sweep, column_names
+from moetheory.results.tables import Sweep
+from moetheory.simulation.runs.options import MEMORY
+from moetheory.sweeping.arguments import SweepArguments
 from moetheory.sweeping.descent_steps import sweep_over_steps
-from moetheory.sweeping.points import points_of
 from moetheory.sweeping.tabulation import tabulated
 
 
@@ -48,6 +37,8 @@ def sweep(
     training: TrainingMode = "own",
     replicates: int | None = None,
     rng: RNG = None,
+    executor: Executor | int | None = None,
+    memory: int = MEMORY,
     progress: Report | bool | None = None,
 ) -> Sweep:
     r"""Tabulate the excess risk of each estimator over a quantity, by theory and simulation.
@@ -92,6 +83,9 @@ def sweep(
         are infinitely many training samples. Risks without a formula are then NaN in theory
         (a gate that learns; erasure with a gate that reads the input), but simulated.
     rng : int, SeedSequence, Generator or None
+    executor, memory : optional
+        What carries out the simulations, and the bytes that it may use, as for `simulate`. The
+        chunks of all values are handed out together: no worker waits between two values.
     progress : callable or bool, optional
         Called as ``progress(done, total)`` in replicates. True: a line on stderr.
 
@@ -108,9 +102,11 @@ def sweep(
         An argument is none of the above, or at one of the values an estimator is not defined:
         a gate that routes by the input where inputs are misrouted or shifted, `TopK`
         with more experts than there are, an assignment of another number of groups, misrouting
-        with one expert; the message says at which.
+        with one expert; or there ``memory`` is too small. The message says at which.
     NoClosedForm
         From `risk` or `misclassification`, without ``replicates``.
+    ExecutorError
+        The executor broke or was shut down.
 
     Examples
     --------
@@ -160,89 +156,22 @@ def sweep(
     >>> result["dense"].tolist(), result["moe"].tolist()
     ([0.25, 0.2820, 0.3333], [0.1959, 0.2272, 0.2820])
     """
-    if not (isinstance(model, BlockModel) or callable(model)):
-        raise ArgumentTypeError(
-            "model", f"must be a BlockModel or a function of a value, got {shown(model)}"
-        )
-    grid = _grid(text("over", over), values)
-    estimators = [
-        checked_estimator(estimator, f"estimators[{i}]")
-        for i, estimator in enumerate(members("estimators", estimators, of="estimators"))
-    ]
-    labels = [estimator.label for estimator in estimators]
-    if not labels or len(set(labels)) < len(labels):
-        raise ArgumentError("estimators", f"must be different and at least one, got {labels}")
-    _require_free_name(over, estimators)
-    drag, loss = number("drag", drag), checked_loss(loss)
-    require_rng(rng)
-    if drag and not (over == "misrouting" and isinstance(model, BlockModel)):
-        raise ArgumentError(
-            "drag",
-            "is for ",
-            Mention("over", "misrouting"),
-            f" of a BlockModel only, got {drag:g} with ",
-            Mention("over", over),
-            "; elsewhere it is a part of ",
-            Mention("under"),
-        )
-    checked_training(training)
     with reporting(progress, "sweep") as report:
-        if over != "steps":
-            _require_defaults(over, step_size=(step_size, "optimal"), training=(training, "own"))
-            points = points_of(model, over, grid, samples, under, drag)
-            return tabulated(over, grid, points, estimators, loss, replicates, rng, report)
-        if loss == "sign":
-            raise ArgumentError(
-                "loss",
-                'must be "squared" with ',
-                Mention("over", "steps"),
-                ', along which misclassification is not known, got "sign"',
-            )
-        return sweep_over_steps(
+        asked = SweepArguments.of(
             model,
-            grid,
+            over,
+            values,
             estimators,
-            step_size=step_size,
-            training=training,
             samples=samples,
             under=under,
+            drag=drag,
+            loss=loss,
+            step_size=step_size,
+            training=training,
             replicates=replicates,
             rng=rng,
+            executor=executor,
+            memory=memory,
             progress=report,
         )
-
-
-def _require_defaults(over: str, **settings: tuple[Any, str]) -> None:
-    """Refuse settings of gradient descent, each with its default, where nothing descends."""
-    for name, (value, default) in settings.items():
-        if not (isinstance(value, str) and value == default):
-            raise ArgumentError(
-                name,
-                "is for ",
-                Mention("over", "steps"),
-                f" only, got {shown(value)} with ",
-                Mention("over", over),
-            )
-
-
-def _require_free_name(over: str, estimators: Sequence[Estimator]) -> None:
-    """Refuse a name of the swept quantity that another column may have."""
-    if over in {"bound"}.union(*map(column_names, estimators)):
-        labels = ", ".join(estimator.label for estimator in estimators)
-        raise ArgumentError(
-            "over", f"must be a name that is no other column's (bound, {labels}), got {over!r}"
-        )
-
-
-def _grid(over: str, values: Any) -> np.ndarray[Any, Any]:
-    """The values as a new array; integers if they are numbers of samples."""
-    grid = regular_array("values", values)
-    if grid.ndim != 1 or grid.size == 0 or grid.dtype.kind not in "iuf":
-        raise ArgumentError(
-            "values", f"must be a non-empty sequence of numbers, got {shown(values)}"
-        )
-    if not np.all(np.isfinite(grid)):
-        raise ArgumentError("values", f"must be finite, got {grid[~np.isfinite(grid)][0]}")
-    if over != "samples":
-        return grid.copy()
-    return np.array([whole("values", value, minimum=1) for value in grid.tolist()], dtype=np.int64)
+        return sweep_over_steps(asked) if over == "steps" else tabulated(asked)

@@ -9,41 +9,33 @@ from typing import Any
 import numpy as np
 
 from moetheory.common.errors import HeavyTailWarning
-from moetheory.common.seeding import RNG, child, entropy_of
-from moetheory.common.terminal import Report
+from moetheory.common.seeding import child, entropy_of
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.losses import Loss
 from moetheory.problem.sample_counts import checked_replicates
-from moetheory.results.estimates import Estimates
 from moetheory.results.risks import Misclassification, Risk
 from moetheory.results.tables import Sweep, column_names
-from moetheory.simulation import simulate
+from moetheory.simulation.questions import Question, answers
+from moetheory.sweeping.arguments import SweepArguments
 from moetheory.sweeping.closed_forms import closed_form, closed_form_if_known
 from moetheory.sweeping.points import SweepPoint, named, require_defined
 from moetheory.theory.risks import moe_bound
 
 
-def tabulated(
-    over: str,
-    grid: np.ndarray[Any, Any],
-    points: Sequence[SweepPoint],
-    estimators: Sequence[Estimator],
-    loss: Loss,
-    replicates: int | None,
-    rng: RNG,
-    report: Report | None,
-) -> Sweep:
+def tabulated(asked: SweepArguments) -> Sweep:
     """The table of `sweep` at points other than steps of gradient descent."""
-    if replicates is not None:
-        replicates = checked_replicates(replicates)
+    over, loss, estimators = asked.over, asked.loss, asked.estimators
+    points, entropy = asked.points(), None
     require_defined(estimators, points)
+    questions: list[Question] = []
+    if asked.replicates is not None:
+        entropy = entropy_of(asked.rng)
+        questions = simulations(asked, points, entropy)
 
-    columns: dict[str, Any] = {over: grid}
+    columns: dict[str, Any] = {over: asked.grid}
     for estimator in estimators:
         names = column_names(estimator)
-        known = [
-            _in_theory(estimator, point, loss, simulated=replicates is not None) for point in points
-        ]
+        known = [_in_theory(estimator, point, loss, simulated=bool(questions)) for point in points]
         columns[names.theory] = np.array([_tabulated_number(each) for each in known])
         if any(isinstance(each, Risk) and each.exactness == "asymptotic" for each in known):
             errors = [each.error if isinstance(each, Risk) else np.nan for each in known]
@@ -51,11 +43,10 @@ def tabulated(
     unperturbed = all(each.samples is None and each.under is None for each in points)
     if MoE() in estimators and unperturbed and loss == "squared":
         columns["bound"] = np.array([moe_bound(each.model) for each in points])
-    if replicates is None:
+    if not questions:
         return Sweep(over, columns, 0, None, tuple(estimators), loss)
 
-    entropy = entropy_of(rng)
-    runs = _simulations(estimators, points, loss, replicates, entropy, report)
+    runs = answers("sweep", questions)
     # of squared errors the excess is tabulated
     beyond = [each.model.label_noise_variance if loss == "squared" else 0.0 for each in points]
     for i, estimator in enumerate(estimators):
@@ -81,33 +72,25 @@ def _tabulated_number(known: Risk | Misclassification | None) -> float:
     return known.excess if isinstance(known, Risk) else known.value
 
 
-def _simulations(
-    estimators: Sequence[Estimator],
-    points: Sequence[SweepPoint],
-    loss: Loss,
-    replicates: int,
-    entropy: int,
-    progress: Report | None,
-) -> list[Estimates]:
-    """The simulations at every point, each with a seed of its own."""
+def simulations(
+    asked: SweepArguments, points: Sequence[SweepPoint], entropy: int
+) -> list[Question]:
+    """What a sweep asks `simulate` at its points, each with a seed of its own."""
+    replicates = checked_replicates(asked.replicates)
 
-    def run(index: int, point: SweepPoint) -> Estimates:
-        def report(done: int, total: int) -> None:
-            if progress is not None:
-                progress(index * total + done, len(points) * total)
-
+    def question(index: int, point: SweepPoint) -> Question:
         with named(point.name), warnings.catch_warnings():
             # near a threshold the columns of theory or sem are inf: a warning adds nothing
             warnings.simplefilter("ignore", HeavyTailWarning)
-            return simulate(
-                estimators,
+            return Question.of(
+                asked.estimators,
                 point.model,
                 samples=point.samples,
                 under=point.under,
-                loss=loss,
+                loss=asked.loss,
                 replicates=replicates,
                 rng=child(entropy, index),
-                progress=report,
+                **asked.work,
             )
 
-    return [run(index, point) for index, point in enumerate(points)]
+    return [question(index, point) for index, point in enumerate(points)]

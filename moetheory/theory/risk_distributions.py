@@ -17,6 +17,7 @@ from moetheory.common.frozen import Frozen
 from moetheory.common.seeding import RNG, generator_of
 from moetheory.common.validation import count, flag, number, regular_array, shown
 from moetheory.formulas import inversion, ratios
+from moetheory.formulas.sum_transforms import Sum
 
 DRAWS = 1 << 20  # numbers drawn at once
 MOST_DRAWS = 2**28  # returned: 2 GiB
@@ -57,7 +58,7 @@ class RiskDistribution(Frozen):
     """
 
     lower: float
-    _terms: inversion.Sum = field(repr=False)
+    _terms: Sum = field(repr=False)
     _laws: tuple[ExpertLaw | NoClosedForm, ...] = field(repr=False)
 
     @classmethod
@@ -67,7 +68,7 @@ class RiskDistribution(Frozen):
         """The law of a weighted sum of independent risks; ``laws`` are the laws of all experts."""
         return cls(
             math.fsum(p * law.fixed for p, law in weighted),
-            inversion.Sum(
+            Sum(
                 *_merged_terms((p, law.ratio) for p, law in weighted),
                 *_merged_terms((p, law.beta) for p, law in weighted),
             ),
@@ -259,6 +260,11 @@ class RiskDistribution(Frozen):
         powers = np.concatenate((t.ratio_powers, t.beta_powers))
         with np.errstate(over="ignore"):
             high = float(term_quantiles(share, True) @ powers)
+        if not self._is_ratio_plus_beta:
+            try:
+                return inversion.quantile(tail, upper, low, high, t)
+            except ArithmeticError:
+                pass  # where a law has no path, it may have a series
         return _log_root(lambda y: self._tails_beyond(y)[int(upper)], tail, low, high)
 
 

@@ -8,43 +8,15 @@ than coordinates), and return the exact risks of both after each training set, s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from workloads import Workload
 
 import moetheory as mt
 
 FloatArray = NDArray[np.float64]
 Fit = Callable[[FloatArray, FloatArray], FloatArray]
-
-
-@dataclass(frozen=True)
-class Workload:
-    """An isotropic model with blocks of unit covariance, and the size of its training sets."""
-
-    name: str
-    experts: int
-    size: int
-    samples: int
-    speedup: float | None = None
-
-    @property
-    def dim(self) -> int:
-        return self.experts * self.size
-
-    @property
-    def rows(self) -> int:
-        """Samples of each group."""
-        return self.samples // self.experts
-
-    @property
-    def model(self) -> mt.BlockModel:
-        """Block covariances are identities: tr Σ_g = s."""
-        return mt.BlockModel.isotropic(self.dim, self.experts, 0.25, signal_energy=self.size)
-
-    def __str__(self) -> str:
-        return f"{self.name} (K={self.experts} s={self.size} n={self.samples})"
 
 
 def clean_deviations(model: mt.BlockModel) -> FloatArray:

@@ -53,3 +53,24 @@ def test_errors_in_chunks_are_as_many_as_asked_for(monkeypatch):
     monkeypatch.setattr(raw, "CHUNK", 20)
     experts = np.zeros((2, 2))
     assert len(raw.errors_of(MODEL, experts, 13, np.random.default_rng(0))) == 13
+
+
+def test_each_training_set_has_its_own_experts_and_inputs(monkeypatch):
+    def growing(features, labels):
+        assert features.shape == (3, 5, 2)
+        assert labels.shape == (3, 5)
+        return np.full((3, 2), 10.0 ** np.arange(3)[:, np.newaxis])
+
+    monkeypatch.setattr(raw, "_least_squares", growing)
+    errors = raw.fitted_errors(MODEL, 5, 3, 400, np.random.default_rng(1))
+    assert errors.shape == (3,)
+    assert 50.0 < errors[2] / errors[1] < 200.0
+
+
+@pytest.mark.parametrize("samples", [0, 1, 2, 7])
+def test_fits_are_those_of_numpy(samples):
+    rng = np.random.default_rng(3)
+    features, labels = rng.standard_normal((4, samples, 3)), rng.standard_normal((4, samples))
+    for fit, x, y in zip(raw._least_squares(features, labels), features, labels, strict=True):
+        expected = np.linalg.lstsq(x, y, rcond=None)[0] if samples else np.zeros(3)
+        assert fit == pytest.approx(expected, rel=1e-9)

@@ -1,12 +1,15 @@
 """What ``moetheory check`` prints and returns."""
 
+import argparse
 import json
+import os
 import re
 from dataclasses import replace
 
 import pytest
 
 import moetheory as mt
+from moetheory.checking import processes
 from moetheory.commands import checks
 
 SMALL = ("--dim", "6", "--experts", "3")
@@ -50,7 +53,7 @@ def test_a_verdict_is_printed_as_soon_as_it_is_there(run, monkeypatch):
             raise KeyboardInterrupt
         return first
 
-    monkeypatch.setattr(checks, "check", one_then_interrupt)
+    monkeypatch.setattr(processes, "check", one_then_interrupt)
     said = "moetheory: interrupted; checked 1 of 2, with --seed 5\n"
     for option, begins in ((), "  claim"), (("--wide",), "theorem"):
         code, out, err = run("check", "generalization", "leakage", "--seed", "5", *option)
@@ -116,7 +119,7 @@ def test_one_group_leaks_into_no_other(run):
 def test_what_is_not_evaluated_is_undecided(run, monkeypatch):
     theorem = replace(mt.catalogue["generalization"], claims=())
     verdict = mt.check(theorem)
-    monkeypatch.setattr(checks, "check", lambda *_, **__: verdict)
+    monkeypatch.setattr(processes, "check", lambda *_, **__: verdict)
     code, out, _ = run("check", "generalization")
     assert code == 3
     assert "generalization: not evaluated: the theorem has no claim\nfor BlockModel" in out
@@ -135,7 +138,7 @@ def test_all_theorems_are_checked_if_none_is_named(run, monkeypatch, option, suf
         asked.append((theorem.name, model, level))
         return verdict
 
-    monkeypatch.setattr(checks, "check", noted)
+    monkeypatch.setattr(processes, "check", noted)
     assert run("check", *option)[0] == 3
     assert asked == [(name + suffix, None, 1e-6 / len(mt.catalogue)) for name in mt.catalogue]
 
@@ -155,3 +158,30 @@ def test_the_seed_that_is_printed_replays(run):
     seed = out.split("--seed ")[1].strip()
     _, again, _ = run("check", "generalization", "--replicates", "300", "--seed", seed)
     assert out == again
+
+
+@pytest.mark.parametrize(
+    ("workers", "message"),
+    [
+        ("0", "must be at least 1, got 0"),
+        ("-3", "must be at least 1, got -3"),
+        ("10001", "must be at most 10000, got 10001"),
+        ("two", "must be an integer, got 'two'"),
+        ("1.5", "must be an integer, got '1.5'"),
+    ],
+)
+def test_a_number_of_workers_that_cannot_be_is_refused(run, workers, message):
+    code, out, err = run("check", "generalization", "--workers", workers)
+    assert (code, out) == (2, "")
+    said = f"moetheory check: error: argument --workers: {message} (see moetheory check --help)\n"
+    assert err == said
+
+
+def test_the_cores_are_at_work_if_the_command_line_has_a_process_of_its_own(monkeypatch):
+    def workers(*arguments, alone=True):
+        return checks._workers(argparse.Namespace(workers=arguments[0], alone=alone))
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5, 7}, raising=False)
+    assert (workers(None), workers(None, alone=False), workers(5)) == (3, 1, 5)
+    monkeypatch.setattr(checks, "why_none_can_start", lambda: "a daemonic process")
+    assert workers(None) == 1

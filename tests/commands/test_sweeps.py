@@ -326,3 +326,10 @@ def test_a_terminal_gets_no_table_beside_a_figure(in_a_terminal, tmp_path):
     assert said.endswith(
         "\nmisclassification of dense, moe at 4 values of experts, 1 to 6: theory\n"
     )
+
+
+def test_a_sweep_gives_the_same_with_two_workers(run):
+    command = ("sweep", "--dim", "6", "--over", "experts", "--seed", "1", "--replicates", "100000")
+    here = run(*command)
+    assert here[0] == 0
+    assert run(*command, "--workers", "2", "--memory", "300") == here

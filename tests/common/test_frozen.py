@@ -54,6 +54,7 @@ MADE = {
         mt.Learned(50), MODEL, replicates=20, inputs=10, rng=0
     ),
     "SpectrumEstimate": lambda: mt.simulate_spectrum(DENSE, MODEL, 40, replicates=20, rng=0),
+    "SimulationPlan": lambda: mt.simulation_plan(DENSE, MODEL, samples=40, replicates=200),
     "Verdict": lambda: mt.check("generalization", replicates=100, rng=0),
     "ClaimVerdict": lambda: mt.check("generalization", replicates=100, rng=0).claims[0],
     "Certificate": lambda: mt.check("generalization", replicates=100, rng=0).claims[0].certificate,

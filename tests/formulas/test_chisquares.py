@@ -6,7 +6,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from moetheory.formulas import chisquares
+from moetheory.formulas import chisquare_paths, chisquares
 from moetheory.formulas.chisquares import cdf, exponent_point, log_cdf, log_pdf
 
 W, NU = np.array([0.6, 0.3, 0.1]), np.array([1, 1, 1])
@@ -305,10 +305,10 @@ def test_what_is_refused(call, message):
 def test_no_convergence_is_an_error(monkeypatch):
     with pytest.raises(ArithmeticError, match="below the largest weight"):
         cdf(1e-200, [1e100, 1.0], [1, 1])
-    monkeypatch.setattr(chisquares, "NODES", 4)
-    monkeypatch.setattr(chisquares, "MOST_LEVELS", 1)
+    monkeypatch.setattr(chisquare_paths, "NODES", 4)
+    monkeypatch.setattr(chisquare_paths, "MOST_LEVELS", 1)
     with pytest.raises(ArithmeticError, match="has not converged"):
         cdf(1.0, W, NU)
-    monkeypatch.setattr(chisquares, "MOST_STEPS", 1)
+    monkeypatch.setattr(chisquare_paths, "MOST_STEPS", 1)
     with pytest.raises(ArithmeticError, match="no saddle point"):
         cdf(1.0, W, NU)

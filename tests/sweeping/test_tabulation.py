@@ -113,7 +113,7 @@ def test_estimators_that_are_not_defined_are_refused_before_the_work(
 
     monkeypatch.setattr(tabulation, "closed_form", work)
     monkeypatch.setattr(tabulation, "closed_form_if_known", work)
-    monkeypatch.setattr(tabulation, "simulate", work)
+    monkeypatch.setattr(tabulation, "answers", work)
     for replicates in (None, 9):
         with pytest.raises(ValueError, match=f"^{message}"):
             mt.sweep(*arguments, replicates=replicates)

@@ -6,6 +6,7 @@ import moetheory as mt
 from moetheory.claims.experiments import Setting
 from moetheory.claims.fresh_inputs import EVENTS, RARE_ERRORS, TEST_INPUTS
 from moetheory.theorems import gating_order
+from moetheory.theory.leads import lead
 
 SETTING = Setting(None, 1, 1e-7, 1.0)
 EXPERIMENTS = {claim.name: claim.experiment for claim in gating_order.THEOREM.claims}
@@ -57,3 +58,22 @@ def test_a_rare_group_that_carries_the_risk_violates_nothing(p):
             for point in claim.simulated(model):
                 found = claim.experiment(point, SETTING._replace(entropy=seed, replicates=100_000))
                 assert not found.decides or abs(found.z) < found.threshold, claim.name
+
+
+def test_the_order_changes_three_times_around_the_noises_of_the_claims():
+    model = gating_order._with_three_crossovers()
+    leads = [
+        lead(mt.Dense(), mt.MoE(gate=mt.Hard()), model.replace(noise_variance=noise)) > 0.0
+        for noise in (0.05, 0.164, 2.48, 30.0)
+    ]
+    assert leads == [True, False, True, False]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal", [1.0, 30.0])
+def test_crossovers_are_those_of_theory(signal):
+    model = mt.BlockModel([0.3, 0.7], [0, 0, 1], [signal, 1.0, 0.5], [1.0, -1.0, 2.0], 1.0)
+    pair = mt.Dense(), mt.MoE(gate=mt.Hard()), model
+    found = mt.crossovers(*pair, over="noise_variance")
+    leads_first = mt.crossover(*pair, over="noise_variance") > 0.0
+    assert gating_order._crossovers(model) == (found if leads_first else ())

@@ -59,6 +59,7 @@ class TrainingRoute(ABC):
     method: ClassVar[str]
     default_replicates: ClassVar[int] = TRAINING_SETS
     fewest: ClassVar[int] = 1
+    large: ClassVar[int] = 6  # arrays of the largest size that a batch has at the same time
 
     @property
     @abstractmethod
@@ -96,7 +97,7 @@ class TrainingRoute(ABC):
         values = 3 * self.chunk_size * model.experts + 3 * self.batch * model.dim
         arrays = SIGN_ARRAYS if self.loss == "sign" else 0 if self.under is None else ARRAYS
         between = arrays * max(SLICE, self.fits * model.dim)
-        return 8 * (6 * self.batch * self.numbers + self.fits * values + between)
+        return 8 * (self.large * self.batch * self.numbers + self.fits * values + between)
 
     def chunk(
         self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False

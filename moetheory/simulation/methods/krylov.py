@@ -39,6 +39,7 @@ class KrylovRoute(TrainingRoute):
     """A replicate fits dense by LSQR on features that are drawn as it looks at them."""
 
     method = "krylov"
+    large = 3  # the vectors, and once more twice of them where there were more steps than expected
 
     def obstacle(self) -> str | None:
         """Why the features cannot be drawn that way; None where they can."""

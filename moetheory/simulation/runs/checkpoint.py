@@ -61,20 +61,32 @@ class Checkpoint:
         is_regular_file(path)  # beside a device, say, there shall be no lock
         lock = FileLock(path)
         try:
-            saved = read(path) if is_regular_file(path) else Saved(dict(identity), {})
-            if difference := _difference(saved.identity, identity):
-                raise ValueError(
-                    f"{os.fspath(path)} is the checkpoint of another run: {difference}; "
-                    "name another file, or delete this one"
-                )
+            chunks = cls.chunks_in(path, identity)
             if lock.exclusive:
                 discard_unfinished(path)
-            checkpoint = cls(path, identity, saved.chunks, lock)
+            checkpoint = cls(path, identity, chunks, lock)
             checkpoint.save()  # what cannot be written should be known before the work
         except BaseException:
             lock.release()
             raise
         return checkpoint
+
+    @staticmethod
+    def chunks_in(path: FilePath, identity: Mapping[str, Any]) -> Chunks:
+        """The chunks in a file of the run with ``identity``, by family; none if there is no file.
+
+        Raises
+        ------
+        OSError, ValueError
+            As from `open`, but that nothing is written, and another run may have it.
+        """
+        saved = read(path) if is_regular_file(path) else Saved(dict(identity), {})
+        if difference := _difference(saved.identity, identity):
+            raise ValueError(
+                f"{os.fspath(path)} is the checkpoint of another run: {difference}; "
+                "name another file, or delete this one"
+            )
+        return saved.chunks
 
     @staticmethod
     def entropy_in(path: FilePath) -> int | None:

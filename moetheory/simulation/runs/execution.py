@@ -7,46 +7,49 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import contextmanager
 from itertools import islice
 from queue import SimpleQueue
+from typing import TypeVar
 
 from moetheory.common.errors import ExecutorError
-from moetheory.simulation.methods.tally import Tally
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def carry_out(
-    run: Callable[[int], Tally],
-    indices: Iterable[int],
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
     executor: Executor | None,
     in_flight: int,
-) -> Generator[tuple[int, Tally], None, None]:
-    """Pairs of an index and ``run(index)``, in the order in which they are finished.
+) -> Generator[tuple[Item, Result], None, None]:
+    """Pairs of an item and ``work(item)``, in the order in which they are finished.
 
     Close the generator when done with it early (`contextlib.closing`): work not yet begun is
     then cancelled, as it is on errors. The executor is never shut down.
 
     Parameters
     ----------
-    run : callable
-        An executor of processes must be able to pickle it.
-    indices : iterable of int
-        May be endless: an index is taken when it is submitted.
+    work : callable
+        An executor of processes must be able to pickle it, and the items.
+    items : iterable
+        May be endless: an item is taken when it is submitted.
     executor : Executor or None
         None: in this process, one by one on demand.
     in_flight : int
-        Indices submitted and not yet yielded, at most.
+        Items submitted and not yet yielded, at most.
 
     Raises
     ------
     ExecutorError
         The executor is broken, shut down or cancelled a chunk. Results finished before have been
-        yielded. Exceptions of ``run`` are passed on unchanged.
+        yielded. Exceptions of ``work`` are passed on unchanged.
     """
     if executor is None:
-        for index in indices:
-            yield index, run(index)
+        for item in items:
+            yield item, work(item)
         return
-    coming = iter(indices)
-    waiting: dict[Future[Tally], int] = {}
-    done: SimpleQueue[Future[Tally]] = SimpleQueue()
+    coming = iter(items)
+    waiting: dict[Future[Result], Item] = {}
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
     refusal: Exception | None = None
     try:
         while True:
@@ -54,9 +57,9 @@ def carry_out(
                 if refusal is not None:
                     raise refusal
                 try:
-                    for index in islice(coming, in_flight - len(waiting)):
-                        future = _submitted(executor, run, index)
-                        waiting[future] = index
+                    for item in islice(coming, in_flight - len(waiting)):
+                        future = _submitted(executor, work, item)
+                        waiting[future] = item
                         future.add_done_callback(done.put)
                 except (ExecutorError, BrokenExecutor) as error:
                     refusal = error  # to be raised after what is done by now
@@ -75,9 +78,9 @@ def carry_out(
             future.cancel()
 
 
-def _submitted(executor: Executor, run: Callable[[int], Tally], index: int) -> Future[Tally]:
+def _submitted(executor: Executor, work: Callable[[Item], Result], item: Item) -> Future[Result]:
     try:
-        return executor.submit(run, index)
+        return executor.submit(work, item)
     except BrokenExecutor:
         raise
     except Exception as error:  # submitting computes nothing: whatever it is, is the executor's

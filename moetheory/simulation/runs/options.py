@@ -33,6 +33,14 @@ class ExecutionKeywords(TypedDict, total=False):
     part: tuple[int, int] | None
 
 
+class WorkKeywords(TypedDict, total=False):
+    """The keyword arguments that say by which means, for what simulates several times."""
+
+    executor: Executor | int | None
+    memory: int
+    progress: Progress | bool | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExecutionOptions:
     """The options that say how to carry out a simulation, but not of what; checked when made.

@@ -7,8 +7,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, InvalidStateError, ProcessPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 
@@ -22,7 +22,21 @@ class Processes(ProcessPoolExecutor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         # submitting starts processes, which inherit the mask under which they start
         with no_interrupts():
-            return super().submit(fn, *args, **kwargs)
+            future = super().submit(fn, *args, **kwargs)
+        future.__class__ = _Cancellable
+        return future
+
+
+class _Cancellable(Future[Any]):
+    """A future that may be cancelled before its pool breaks.
+
+    A pool that breaks fails all that it has not done, and in Python 3.11 its thread ends at one
+    that was cancelled; then the pool is never cleaned up.
+    """
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        with suppress(InvalidStateError):
+            super().set_exception(exception)
 
 
 @contextmanager

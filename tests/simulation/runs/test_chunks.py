@@ -10,8 +10,8 @@ import pytest
 
 import moetheory as mt
 from moetheory.common.errors import ArgumentError
-from moetheory.simulation.runs import chunks
-from moetheory.simulation.runs.chunks import MIN_REPLICATES, MOST_FOR_TARGET
+from moetheory.simulation.runs import targets
+from moetheory.simulation.runs.targets import MIN_REPLICATES, MOST_FOR_TARGET
 
 MODEL = mt.BlockModel.isotropic(16, 4, noise_variance=1.0, signal_energy=16.0)
 BOTH = [mt.Dense(), mt.MoE()]
@@ -40,7 +40,7 @@ def test_what_it_would_take_is_told_and_the_smallest_target():
 
 
 def test_the_smallest_target_that_is_told_is_taken(monkeypatch):
-    monkeypatch.setattr(chunks, "MOST_FOR_TARGET", 10**5)
+    monkeypatch.setattr(targets, "MOST_FOR_TARGET", 10**5)
     with pytest.raises(ArgumentError, match="at least about") as caught:
         mt.simulate(BOTH, MODEL, samples=40, target_sem=1e-9, rng=0)
     least = float(str(caught.value).replace(":", "").split()[6])
@@ -79,7 +79,7 @@ def test_reports_end_with_all_that_there_is(options):
 
 
 def test_before_there_is_a_standard_error_the_total_is_no_wild_guess(monkeypatch):
-    monkeypatch.setattr(chunks, "MIN_REPLICATES", 10**9)
+    monkeypatch.setattr(targets, "MIN_REPLICATES", 10**9)
     calls = []
 
     class Enough(Exception):  # noqa: N818

@@ -247,6 +247,22 @@ def test_a_killed_worker_is_an_executor_error_that_says_so(number, said):
     assert "__main__" not in str(caught.value)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_our_pool_breaks_in_peace_where_work_was_cancelled():
+    """Ctrl-C and SIGTERM may reach the workers while this process cancels what has not begun."""
+    before = set(multiprocessing.active_children())
+    with own_pool(1) as pool:
+        futures = [pool.submit(time.sleep, 0.2), *(pool.submit(abs, 1) for _ in range(9))]
+        futures[0].result()
+        last = pool.submit(signal.raise_signal, 9)
+        others = [pool.submit(abs, 1) for _ in range(9)]
+        assert others[-1].cancel()
+        with pytest.raises(BrokenExecutor):
+            last.result()
+    assert set(multiprocessing.active_children()) == before
+
+
 def test_our_pool_is_gone_when_the_block_ends():
     before = set(multiprocessing.active_children())
     with own_pool(2) as pool:

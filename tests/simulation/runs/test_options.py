@@ -43,10 +43,11 @@ def test_signatures_typed_keywords_and_options_agree(function, typed):
 
 @pytest.mark.parametrize("function", [mt.simulate, mt.simulate_descent])
 def test_every_option_reaches_the_campaign(generic, monkeypatch, tmp_path, function):
-    def stop(name, plan, options, *_):
-        raise InterruptedError(name, options)
+    def stop(name, campaigns):
+        raise InterruptedError(name, *(campaign.options for campaign in campaigns))
 
-    monkeypatch.setattr(f"{function.__module__}.run_campaign", stop)
+    for module in ("questions", "runs.campaign"):
+        monkeypatch.setattr(f"moetheory.simulation.{module}.run_campaigns", stop)
     arguments = {"samples": 60} | ({"steps": 3} if function is mt.simulate_descent else {})
     with ThreadPoolExecutor(1) as executor:
         given = {
@@ -56,7 +57,7 @@ def test_every_option_reaches_the_campaign(generic, monkeypatch, tmp_path, funct
             "progress": True,
             "checkpoint": tmp_path / "run.npz",
         }
-        for length in ({"replicates": 7, "part": (0, 2)}, {"target_sem": 0.5}):
+        for length in ({"replicates": 7, "part": (0, 1)}, {"target_sem": 0.5}):
             with pytest.raises(InterruptedError) as stopped:
                 function(mt.Dense(), generic(), **arguments, **given, **length)
             assert stopped.value.args == (function.__name__, ExecutionOptions(**given, **length))
