@@ -111,7 +111,8 @@ def test_reprs_fit_a_screen(name):
 def test_most_of_what_is_made_has_arrays():
     with_arrays = {name for name, make in MADE.items() if arrays(make())}
     assert set(MADE) - with_arrays <= {"Crossovers", "Verdict", "ClaimVerdict", "Certificate"} | {
-        "BestExperts"
+        "BestExperts",
+        "SimulationPlan",
     }
 
 
