@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ from moetheory.checking.verdicts import Verdict
 from moetheory.commands import check_reports, reports
 from moetheory.commands.inputs import given_model
 from moetheory.commands.option_types import at_least
-from moetheory.commands.options import Command, add_model, add_output
+from moetheory.commands.options import Command, add_model, add_output, cores
 from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
@@ -75,9 +74,7 @@ def _workers(options: argparse.Namespace) -> int:
     # others that call the command line may have a script that processes must not run again
     if not options.alone or why_none_can_start():
         return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return cores()
 
 
 def _lines(theorems: Sequence[Any]) -> Callable[[int], terminal.Progress]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -215,3 +216,10 @@ def test_time_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of a perturbation that are given."""
     given = {name: getattr(options, name, None) for name in TEST_TIME}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

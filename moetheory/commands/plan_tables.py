@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from moetheory.commands import reports
-from moetheory.commands.options import MIB
+from moetheory.commands.options import MIB, cores
 from moetheory.common import terminal
 from moetheory.common.terminal import show
 from moetheory.common.text import counted, table
@@ -94,10 +93,3 @@ def seconds(value: float) -> str:
     ('0.012 s', '3.2 s', '13 min')
     """
     return f"{value:.2g} s" if value < 10.0 else terminal.duration(value)
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

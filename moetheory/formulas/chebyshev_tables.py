@@ -92,7 +92,7 @@ def tabulated(
     tolerance : float
         Error that is small enough; and so are twice the errors of the values, with rounding.
     least : float
-        Where the first values are all below, accuracy does not matter.
+        Where the first values are below, accuracy does not matter.
     """
     parts = max(int(np.ceil((right - left) / longest)), 1)
     edges = np.linspace(left, right, parts + 1)
@@ -106,13 +106,15 @@ def tabulated(
         x = middles[:, np.newaxis] + halves[:, np.newaxis] * PLACES
         values, noise = functions(x.ravel(), np.repeat(which, POINTS))
         coefficients = values.reshape(-1, *x.shape).swapaxes(0, 1) @ TRANSFORM.T
-        size = np.abs(values).max(axis=0)
-        errors = (noise + ROUNDING * size).reshape(x.shape).max(axis=1)
+        counts = (values[0] > least).reshape(x.shape)
+        errors = (noise + ROUNDING * np.abs(values).max(axis=0)).reshape(x.shape)
+        errors = np.where(counts, errors, 0.0).max(axis=1)
         tails = np.abs(coefficients[:, :, -LAST:]).max(axis=(1, 2))
-        matters = values[0].reshape(x.shape).max(axis=1) > least
+        matters = counts.any(axis=1)
         close = (tails <= np.maximum(tolerance, 2.0 * errors)) | ~matters
-        # where halving has not helped, what is left is rounding
-        close |= (tails > STUCK * before) | (halvings == MOST_HALVINGS)
+        # where halving has not helped, what is left is the rounding of values that count
+        close |= (tails > STUCK * before) & counts.all(axis=1)
+        close |= halvings == MOST_HALVINGS
         done.append((which[close], lefts[close], rights[close], coefficients[close]))
         worst = max(worst, float(np.max((tails + errors)[close & matters], initial=0.0)))
         if close.all():

@@ -22,7 +22,7 @@ from moetheory.formulas.score_panels import gauss_rule
 
 RULE = gauss_rule(16)
 LONGEST = 5.0  # of a panel of a table
-NOTHING = -1000.0  # logarithm of a density that is not needed
+NOTHING = -750.0  # logarithm of a density that is not needed
 CLOSE = 2e-14  # error of a polynomial that is small enough
 
 
