@@ -57,7 +57,7 @@ from moetheory.kernels.sampling import (
 )
 from moetheory.kernels.strata import LEAST, SPARE, StratifiedMean, stratified_mean, stratum_counts
 from moetheory.kernels.true_risks import expert_risks, group_risks
-from moetheory.kernels.wishart import wishart_roots
+from moetheory.kernels.wishart import chi, wishart_roots
 from moetheory.kernels.workspace import Workspace
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "TriangularRows",
     "Weights",
     "Workspace",
+    "chi",
     "conjugate_fits",
     "decided_scores",
     "dense_losses",

@@ -5,14 +5,14 @@ An operator stands for matrices T, (R, q, p), one a training set, known by their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.kernels.wishart import wishart_roots
+from moetheory.kernels.wishart import chi, wishart_roots
 
 
 class CleanRows(Protocol):
@@ -80,8 +80,8 @@ class BidiagonalRows:
         place = np.arange(len(group)) - (stops - heights)[group]
         scale = deviations[group]
         missing = counts[:, group] <= place
-        diagonal = scale * _chi(rng, np.maximum(counts[:, group] - place, 1))
-        beside = scale * _chi(rng, np.maximum((sizes[group] - 1 - place), 1), len(counts))
+        diagonal = scale * chi(rng, np.maximum(counts[:, group] - place, 1))
+        beside = scale * chi(rng, np.maximum(sizes[group] - 1 - place, 1), missing.shape)
         diagonal[missing] = 0.0
         beside[missing] = 0.0
         ends = (stops - 1)[(heights > 0) & (heights < sizes)]
@@ -133,12 +133,6 @@ class BidiagonalRows:
         return BidiagonalRows(self.diagonal[sets], self.beside[sets], self.beyond[sets], self.ends)
 
 
-def _chi(rng: np.random.Generator, freedom: IntArray, sets: int | None = None) -> FloatArray:
-    """Roots of chi-squares with ``freedom`` degrees, in ``sets`` rows if told."""
-    shape = freedom.shape if sets is None else (sets, *freedom.shape)
-    return np.sqrt(2.0 * rng.standard_gamma(0.5 * freedom, size=shape))
-
-
 @dataclass(frozen=True, eq=False)
 class TriangularRows:
     r"""Blocks :math:`R_g\Sigma_g^{1/2}`, rotated by their samples alone.
@@ -170,11 +164,7 @@ class TriangularRows:
         blocks, start = [], 0
         for members, (height, size) in zip(groups, shapes, strict=True):
             roots = np.empty((len(counts), len(members), height, size))
-            wishart_roots(
-                rng,
-                counts[:, members].ravel(),
-                roots.reshape(counts[:, members].size, height, size),
-            )
+            wishart_roots(rng, counts[:, members], roots)
             stop = start + len(members) * size
             roots *= deviations[start:stop].reshape(len(members), 1, size)
             blocks.append(roots)
@@ -193,23 +183,24 @@ class TriangularRows:
 
     def add_product(self, vectors: FloatArray, out: FloatArray) -> None:
         """Add T v to the first q entries of ``out``."""
-        row = column = 0
-        for block in self.blocks:
-            sets, groups, height, size = block.shape
-            below, beside = row + groups * height, column + groups * size
-            given = vectors[:, column:beside].reshape(sets, groups, size)
-            out[:, row:below] += np.matvec(block, given).reshape(sets, -1)
-            row, column = below, beside
+        for block, rows, columns in self._placed():
+            given = vectors[:, columns].reshape(*block.shape[:2], block.shape[3])
+            out[:, rows] += np.matvec(block, given).reshape(len(block), -1)
 
     def add_transposed(self, vectors: FloatArray, out: FloatArray) -> None:
         """Add Tᵀu to the first p entries of ``out``."""
+        for block, rows, columns in self._placed():
+            given = vectors[:, rows].reshape(block.shape[:3])
+            out[:, columns] += np.vecmat(given, block).reshape(len(block), -1)
+
+    def _placed(self) -> Iterator[tuple[FloatArray, slice, slice]]:
+        """Blocks of equal shape with all their rows and all their columns."""
         row = column = 0
         for block in self.blocks:
-            sets, groups, height, size = block.shape
-            below, beside = row + groups * height, column + groups * size
-            given = vectors[:, row:below].reshape(sets, groups, height)
-            out[:, column:beside] += np.vecmat(given, block).reshape(sets, -1)
-            row, column = below, beside
+            _, groups, height, size = block.shape
+            rows, columns = slice(row, row + groups * height), slice(column, column + groups * size)
+            yield block, rows, columns
+            row, column = rows.stop, columns.stop
 
     def select(self, sets: IntArray) -> TriangularRows:
         """The blocks of some of the training sets."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.kernels.wishart import chi
 
 
 class ExpertDraws(NamedTuple):
@@ -42,15 +43,17 @@ def draw_expert_law(rng: np.random.Generator, counts: IntArray, block_of: IntArr
     """The random numbers of `expert_law_fits` for training samples ``counts``, shape (R, K)."""
     sizes = np.bincount(block_of)
     normals = rng.standard_normal((len(counts), len(block_of)))
-    chi = np.sqrt(rng.chisquare(np.abs(counts - sizes) + 1))
+    inverse_scale = chi(rng, np.abs(counts - sizes) + 1)
     underdetermined = counts < sizes
     rows = len(counts) if underdetermined.any() else 0
     few_samples = np.where(underdetermined & (counts > 0), counts, 1)[:rows]
     captured_share = rng.beta(few_samples / 2, np.maximum(sizes - few_samples, 1) / 2)
     noise_along = rng.standard_normal(few_samples.shape)
-    noise_across = np.sqrt(2.0 * rng.standard_gamma((few_samples - 1) / 2))
+    noise_across = chi(rng, few_samples - 1)
     more = rng.standard_normal((rows, len(block_of)))
-    return ExpertDraws(counts, normals, more, chi, captured_share, noise_along, noise_across)
+    return ExpertDraws(
+        counts, normals, more, inverse_scale, captured_share, noise_along, noise_across
+    )
 
 
 def expert_law_fits(
@@ -150,14 +153,10 @@ def isotropic_law_fits(
     lengths, deviations : (K,) arrays
         :math:`\|\theta_g\|` and :math:`\sqrt{\rho_g/c_g}`.
     """
-
-    def chi(freedom: Any) -> FloatArray:
-        return np.sqrt(2.0 * rng.standard_gamma(0.5 * freedom, size=counts.shape))
-
-    scale = deviations / chi(np.abs(counts - sizes) + 1)
+    scale = deviations / chi(rng, np.abs(counts - sizes) + 1)
     few = counts < sizes
     along = rng.standard_normal(counts.shape) * scale
-    across = chi(np.where(few, np.maximum(counts, 1), sizes) - 1) * scale
+    across = chi(rng, np.where(few, np.maximum(counts, 1), sizes) - 1) * scale
     fits = np.zeros((*counts.shape, 3))
     fits[..., 0] = lengths + along
     fits[..., 1] = across

@@ -8,6 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.kernels.clean_rows import CleanRows
+from moetheory.kernels.wishart import chi
 from moetheory.kernels.workspace import Workspace
 
 WINDOW = 4  # steps over which the rate of convergence is measured
@@ -61,8 +62,7 @@ class _Vectors:
         vector = self.work.array(f"new {self.name}", (sets, at + new))
         rng.standard_normal(out=vector)
         if new:
-            freedom = 0.5 * (self.others - self.grown)
-            vector[:, at] = np.sqrt(2.0 * rng.standard_gamma(freedom, size=sets))
+            vector[:, at] = chi(rng, self.others - self.grown, sets)
             self.grown += 1
         return vector
 
@@ -72,8 +72,8 @@ class _Vectors:
         if self.count == self.array.shape[1]:
             self._enlarge()
         before = np.vecdot(vector, vector)
-        some = max(1, CACHE // max(1, self.count * room)) if self.count else len(vector)
-        for start in range(0, len(vector) if self.count else 0, some):
+        some = max(1, CACHE // max(1, self.count * room))
+        for start in range(0, len(vector), some):
             here = slice(start, start + some)
             known = self.array[here, : self.count, :room]
             vector[here] -= np.vecmat(np.matvec(known, vector[here]), known)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 
 
 def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) -> FloatArray:
-    r"""Upper trapezoids U with :math:`U^\top U \sim \mathrm{Wishart}(m, I)`, (R, rows, c).
+    r"""Upper trapezoids U with :math:`U^\top U \sim \mathrm{Wishart}(m, I)`, (..., rows, c).
 
     The triangular factor of an m × c matrix of independent standard normals: :math:`u_{ij}`
     normal above the diagonal, :math:`u_{ii}^2 \sim \chi^2_{m-i}` (counted from 0), all
@@ -16,13 +18,14 @@ def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) 
 
     Parameters
     ----------
-    degrees : (R,) integer array
-        m of each of R factors; may be zero.
-    out : (R, rows, c) array
+    degrees : (...) integer array
+        m of each factor; may be zero.
+    out : (..., rows, c) array
         Contiguous, with at least min(m, c) rows for every factor; the roots are written into it.
     """
-    roots = out
-    sets, rows, columns = out.shape
+    rows, columns = out.shape[-2:]
+    degrees, sets = degrees.ravel(), degrees.size
+    roots = out.reshape(sets, rows, columns)
     if rows <= columns:
         # what lies below the diagonal of one square lies above it in its transpose
         drawn = (sets + 1) // 2
@@ -38,4 +41,9 @@ def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) 
     roots[:, diagonal, diagonal] = np.sqrt(rng.chisquare(np.maximum(freedom, 1)))
     if np.any(freedom <= 0):
         roots *= (freedom > 0)[..., np.newaxis]
-    return roots
+    return out
+
+
+def chi(rng: np.random.Generator, freedom: Any, size: Any = None) -> FloatArray:
+    """Roots of chi-squares with ``freedom`` degrees, which may be zero; of one ``size`` if told."""
+    return np.sqrt(2.0 * rng.standard_gamma(0.5 * np.asarray(freedom), size=size))

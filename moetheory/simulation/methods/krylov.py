@@ -14,6 +14,7 @@ from moetheory.kernels import Workspace
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import TrainingRoute, identical_streams, ridges
+from moetheory.simulation.methods.fit_risks import dense_fit_risks
 from moetheory.simulation.methods.krylov_costs import (
     expected_spread,
     expected_steps,
@@ -66,9 +67,8 @@ class KrylovRoute(TrainingRoute):
         model, layout = self.models[0], self.layouts[0]
         if max(self._digits) > MOST_DIGITS:
             return False
-        blocks = 0 if isinstance(layout, RotatedLayout) else model.experts
         vectors = krylov_cost(
-            self.steps, layout.rows, layout.columns, layout.numbers, blocks, self.batch
+            self.steps, layout.rows, layout.columns, layout.numbers, layout.blocks, self.batch
         )
         rows = min(self.total, 2 * model.dim)
         columns = model.dim if self.total >= model.dim else min(2 * self.total, model.dim)
@@ -153,7 +153,7 @@ class KrylovRoute(TrainingRoute):
 
     @property
     def chunk_size(self) -> int:
-        """Replicates in a chunk: a function of the models and the samples alone."""
+        """Replicates in a chunk: a function of what the expected steps depend on."""
         return KRYLOV_BATCHES * self.batch
 
     @property
@@ -185,8 +185,7 @@ class KrylovRoute(TrainingRoute):
             deviation = math.sqrt(model.label_noise_variance)
             labels = labels + deviation * rng.standard_normal(labels.shape)
             if others:
-                freedom = 0.5 * others
-                beyond = deviation * np.sqrt(2.0 * rng.standard_gamma(freedom, len(labels)))
+                beyond = deviation * kernels.chi(rng, others, len(labels))
         found = kernels.krylov_fits(
             rng,
             clean,
@@ -201,4 +200,5 @@ class KrylovRoute(TrainingRoute):
             work,
             together=len(self.models) > 1,
         )
-        return layout.fit_risks(rng, found, self.under, self.loss)
+        predictors = layout.predictors(rng, found)
+        return dense_fit_risks(layout.model, predictors, self.under, self.loss)

@@ -48,8 +48,10 @@ class RotatedBlocks:
         p, the number of coordinates with clean features.
     order : (d,) integer array
         The coordinate of each column of `kernels.BidiagonalRows`, and then the others.
-    first : (K,) integer array
-        The first coordinate of each block.
+    coefficients : (d,) array
+        The lengths of the coefficients of all blocks, at the first coordinate of each.
+    deviations : (K,) array
+        Roots of the signal variances of the blocks.
     """
 
     def __init__(self, model: BlockModel, most_samples: IntArray) -> None:
@@ -63,29 +65,20 @@ class RotatedBlocks:
         places = np.concatenate([starts[group] + place, (starts + self.heights)[longer]])
         self.columns = len(places)
         self.order = order[np.concatenate([places, np.setdiff1d(np.arange(model.dim), places)])]
-        self.first = order[starts]
-
-    def draw(self, rng: np.random.Generator, counts: IntArray, model: BlockModel) -> BidiagonalRows:
-        """The clean features of training sets with ``counts`` (R, K) samples."""
-        variances = np.zeros(model.experts)
-        variances[model.block_of] = model.signal_variances
-        return BidiagonalRows.draw(rng, counts, self.sizes, self.heights, np.sqrt(variances))
-
-    def rotated(self, model: BlockModel) -> BlockModel:
-        """The model in these coordinates."""
-        coefficients = np.zeros(model.dim)
-        coefficients[self.first] = np.sqrt(
+        first = order[starts]
+        self.deviations = np.sqrt(model.signal_variances[first])
+        self.coefficients = np.zeros(model.dim)
+        self.coefficients[first] = np.sqrt(
             block_sums(np.square(model.coefficients), model.block_of)
         )
-        return model.replace(coefficients=coefficients)
 
-    def targets(self, clean: BidiagonalRows, model: BlockModel) -> FloatArray:
-        """The clean labels Tβ of the `rotated` model, (R, q)."""
-        coefficients = np.zeros((len(clean.diagonal), self.columns))
-        coefficients[:] = self.rotated(model).coefficients[self.order[: self.columns]]
-        targets = np.zeros((len(clean.diagonal), clean.rows))
-        clean.add_product(coefficients, targets)
-        return targets
+    def draw(self, rng: np.random.Generator, counts: IntArray) -> tuple[BidiagonalRows, FloatArray]:
+        """Clean features T and labels Tβ, (R, q), for ``counts`` (R, K) samples."""
+        clean = BidiagonalRows.draw(rng, counts, self.sizes, self.heights, self.deviations)
+        labels = np.zeros(clean.diagonal.shape)
+        seen = self.coefficients[self.order[: self.columns]]
+        clean.add_product(np.broadcast_to(seen, (len(counts), self.columns)), labels)
+        return clean, labels
 
     def predictors(
         self, rng: np.random.Generator, fits: FloatArray, beyond: FloatArray

@@ -20,11 +20,13 @@ from moetheory.simulation.methods.statistics_rows import RowLayout, RowsAndTarge
 class RotatedDraws(NamedTuple):
     """Random numbers of `RotatedRows`.
 
-    ``clean`` are the clean features, ``noise`` is the noise in their columns. ``other_noise`` is a
-    root of the noise in the other columns, transposed. ``directions`` draws the directions there.
+    ``clean`` are the clean features with ``clean_labels``, ``noise`` is the noise in their columns.
+    ``other_noise`` is a root of the noise in the other columns, transposed. ``directions`` draws
+    the directions there.
     """
 
     clean: BidiagonalRows
+    clean_labels: FloatArray
     noise: FloatArray
     other_noise: FloatArray
     directions: np.random.Generator
@@ -46,18 +48,18 @@ class RotatedRows(RowLayout):
         self.dim, self.rows = model.dim, int(samples.sum())
         self.others = self.dim - self.blocks.columns
         self.noisy_labels = model.label_noise_variance > 0.0
-        self.model = model
+        self.rotated = model.replace(coefficients=self.blocks.coefficients)
 
     def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> RotatedDraws:
         """Clean features, noise in their columns, and a root of the noise in the others."""
         sets = len(counts)
-        clean = self.blocks.draw(rng, counts, self.model)
+        clean, clean_labels = self.blocks.draw(rng, counts)
         noise = work.array("noise", (sets, self.rows, self.blocks.columns))
         rng.standard_normal(out=noise)
         other_noise = work.array("other noise", (sets, min(self.others, self.rows), self.rows))
         kernels.wishart_roots(rng, np.full(sets, self.others), other_noise)
         labels = rng.standard_normal((sets, self.rows if self.noisy_labels else 0))
-        return RotatedDraws(clean, noise, other_noise, rng, labels)
+        return RotatedDraws(clean, clean_labels, noise, other_noise, rng, labels)
 
     def rows_and_targets(
         self, draws: RotatedDraws, model: BlockModel, work: Workspace, overwrite: bool = True
@@ -66,7 +68,7 @@ class RotatedRows(RowLayout):
         noise, parts, unit = scaled_noise(draws.noise, draws.other_noise.mT, model, work, overwrite)
         draws.clean.add_to(noise, unit)
         targets = np.zeros(noise.shape[:2])
-        targets[:, : draws.clean.rows] = self.blocks.targets(draws.clean, model)
+        targets[:, : draws.clean.rows] = draws.clean_labels
         if self.noisy_labels:
             targets += np.sqrt(model.label_noise_variance) * draws.labels
         return RowsAndTargets(parts, targets, unit)
@@ -84,4 +86,4 @@ class RotatedRows(RowLayout):
         # without noise there are no fits in the other columns
         beyond = np.linalg.norm(fits[..., p:], axis=-1)
         predictors = self.blocks.predictors(draws.directions, fits[..., :p], beyond)
-        return dense_fit_risks(self.blocks.rotated(model), predictors, under, loss)
+        return dense_fit_risks(self.rotated, predictors, under, loss)

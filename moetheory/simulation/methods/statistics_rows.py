@@ -73,6 +73,40 @@ class RowLayout(ABC):
         return dense_fit_risks(model, fits, under, loss)
 
 
+class BlockPlaces(NamedTuple):
+    """Where the blocks of one shape stand, those of G groups.
+
+    Attributes
+    ----------
+    groups : (G,) integer array
+    rows : (G, q) integer array
+        Rows of each block, one group above the other.
+    columns : (G, s) integer array
+        The coordinates of each block.
+    """
+
+    groups: IntArray
+    rows: IntArray
+    columns: IntArray
+
+    @classmethod
+    def of(cls, model: BlockModel, heights: IntArray) -> list[BlockPlaces]:
+        """The places of all shapes, for blocks of ``heights`` (K,) rows."""
+        sizes = model.sizes
+        order = np.argsort(model.block_of, kind="stable")
+        above, first = np.cumsum(heights) - heights, np.cumsum(sizes) - sizes
+        shapes, shape_of = np.unique(np.stack([heights, sizes]), axis=1, return_inverse=True)
+        members = [np.flatnonzero(shape_of == i) for i in range(shapes.shape[1])]
+        return [
+            cls(
+                groups,
+                above[groups][:, np.newaxis] + np.arange(height),
+                order[first[groups][:, np.newaxis] + np.arange(size)],
+            )
+            for groups, (height, size) in zip(members, shapes.T, strict=True)
+        ]
+
+
 class JointDraws(NamedTuple):
     """Random numbers of `JointRows`: clean blocks, noise in their and other rows, label noise."""
 
@@ -97,38 +131,29 @@ class JointRows(RowLayout):
     def __init__(
         self, model: BlockModel, fewest: IntArray, most_samples: IntArray, total: int
     ) -> None:
-        sizes, block_of = model.sizes, model.block_of
+        sizes = model.sizes
         heights = np.minimum(most_samples, sizes)
-        ends = np.cumsum(heights)
         self.sizes, self.total, self.dim = sizes, total, model.dim
-        self.clean_rows = int(ends[-1])
+        self.clean_rows = int(heights.sum())
         noise_only_rows = total - int(np.minimum(fewest, sizes).sum())
         self.rows = self.clean_rows + min(noise_only_rows, model.dim)
-        shapes, shape_of = np.unique(np.stack([heights, sizes]), axis=1, return_inverse=True)
-        self.shapes = [(int(q), int(s)) for q, s in shapes.T]
-        self.members = [np.flatnonzero(shape_of == i) for i in range(len(self.shapes))]
-        order = np.argsort(block_of, kind="stable")
-        first = np.cumsum(sizes) - sizes
-        # rows (G, q) and columns (G, s) of the G blocks of each shape
-        self.places = [
-            (
-                (ends - heights)[g][:, np.newaxis] + np.arange(q),
-                order[first[g][:, np.newaxis] + np.arange(s)],
-            )
-            for g, (q, s) in zip(self.members, self.shapes, strict=True)
-        ]
+        self.places = BlockPlaces.of(model, heights)
         self.noisy_labels = model.label_noise_variance > 0.0
 
     def draw(self, rng: np.random.Generator, counts: IntArray, work: Workspace) -> JointDraws:
         """A clean block of each group, noise in its rows, and a root of the noise in other rows."""
         sets = len(counts)
         clean = [
-            clean_roots(rng, counts[:, g], work.array(f"clean {i}", (sets, len(g), q, s)))
-            for i, (g, (q, s)) in enumerate(zip(self.members, self.shapes, strict=True))
+            kernels.wishart_roots(
+                rng,
+                counts[:, each.groups],
+                work.array(f"clean {i}", (sets, *each.rows.shape, each.columns.shape[1])),
+            )
+            for i, each in enumerate(self.places)
         ]
         noise = work.array("noise", (sets, self.clean_rows, self.dim))
         rng.standard_normal(out=noise)
-        for g, (rows, _) in zip(self.members, self.places, strict=True):
+        for g, rows, _ in self.places:
             missing = np.arange(rows.shape[1]) >= counts[:, g, np.newaxis]
             if missing.any():
                 noise[:, rows] *= ~missing[..., np.newaxis]
@@ -148,17 +173,11 @@ class JointRows(RowLayout):
         targets = np.zeros((len(noise), target_rows))
         if self.noisy_labels:
             targets += np.sqrt(model.label_noise_variance) * draws.labels[:, :target_rows]
-        for block, (rows, own) in zip(draws.clean, self.places, strict=True):
+        for block, (_, rows, own) in zip(draws.clean, self.places, strict=True):
             clean = block * np.sqrt(model.signal_variances)[own][:, np.newaxis]
             targets[:, rows] += np.vecdot(clean, model.coefficients[own][:, np.newaxis])
             noise[:, rows[:, :, np.newaxis], own[:, np.newaxis]] += clean / unit
         return RowsAndTargets(parts, targets, unit)
-
-
-def clean_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) -> FloatArray:
-    """Wishart roots of several groups in each set, (R, G, rows, columns)."""
-    kernels.wishart_roots(rng, degrees.ravel(), out.reshape(degrees.size, *out.shape[2:]))
-    return out
 
 
 def scaled_noise(
