@@ -3,6 +3,7 @@
 import runpy
 import sys
 from dataclasses import astuple
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -64,6 +65,11 @@ def test_margin_is_five_percent():
     assert guard.compare(guard.Work(100, 100, 100, 0.1), budget) == (["steps"], [])
 
 
+def routines():
+    """The package's own calls of BLAS, of the copy that is imported at the moment."""
+    return import_module("moetheory.kernels.blas_routines")
+
+
 TALL, WIDE, SQUARE = np.zeros((6, 5, 3)), np.zeros((6, 3, 4)), np.tile(np.eye(3), (6, 1, 1))
 CALLS = {
     "a product": (lambda: np.matmul(TALL, WIDE), "products", 6 * 5 * 4 * 3 * 2),
@@ -77,6 +83,12 @@ CALLS = {
     "dots": (lambda: np.einsum("...ij,j->...i", TALL, np.zeros(3)), "products", 6 * 5 * 3 * 2),
     "solve": (lambda: np.linalg.solve(SQUARE, WIDE), "solves", 6 * (18 + 2 * 9 * 4)),
     "one side": (lambda: np.linalg.solve(SQUARE, np.zeros(3)), "solves", 6 * (18 + 2 * 9)),
+    "by syrk": (lambda: routines().add_gram(TALL[0], np.zeros((3, 3))), "products", 3 * 3 * 5),
+    "by Cholesky": (
+        lambda: routines().solve_positive(np.eye(3), np.ones((2, 3))),
+        "solves",
+        9 + 2 * 9 * 2,
+    ),
     "a triangle": (lambda: np.linalg.qr(TALL, mode="r"), "solves", 6 * 2 * 9 * (5 - 1)),
     "and a basis": (lambda: np.linalg.qr(TALL), "solves", 6 * 4 * 9 * (5 - 1)),
     "normals": (lambda: np.random.default_rng(0).standard_normal((3, 4)), "random", 12),

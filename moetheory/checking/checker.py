@@ -34,6 +34,7 @@ from moetheory.common.errors import ArgumentTypeError, RareGroupWarning
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import number, shown
+from moetheory.problem.estimators import routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.estimates import Estimates, student_quantile
@@ -240,10 +241,13 @@ def _simulate_all(
         with warnings.catch_warnings():
             # the law of the errors knows what is rare
             warnings.simplefilter("ignore", RareGroupWarning)
+            estimators = theorem.estimators_for(model)
+            gated = any(map(routes_by_input, estimators))
             results[model, under] = simulate(
-                theorem.estimators_for(model),
+                estimators,
                 without_label_noise(model),
                 under=under(model),
+                method=None if gated else "flips",
                 replicates=size,
                 rng=child(entropy, index),
                 executor=executor,

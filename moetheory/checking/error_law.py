@@ -12,6 +12,7 @@ from moetheory.claims.experiments import DETECTION_QUANTILE
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import ArgumentError
 from moetheory.predictors.error_variances import error_cases
+from moetheory.predictors.flip_cumulants import flip_cumulants
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -26,21 +27,21 @@ LEAST_REPLICATES = 10_000
 class ErrorLaw:
     r"""The law of one simulated quantity, a weighted sum of squared errors, in theory.
 
-    Given the group, and the group that an input is taken for, an error is exactly normal with the
-    risk r for variance, so its fourth and sixth moments are 3r² and 15r³. Errors of several
-    estimators are normal together, and the mean product of two squares is between rr' and 3rr'.
-    So with the sum P of all positive terms wr, and N of the negative ones, the second moment is
-    at most 3P² + 3N² - 2PN, and the third, which is that of max(P, N) at most, 15(P³ + N³).
+    Simulated are means over the flips of an input (``methods/flips.py``). Given the group, and the
+    group that an input is taken for, their first three cumulants k are those of
+    `flip_cumulants`; given the group alone the variance is
+    :math:`v = E(k_2 + \delta^2)` and the third central moment :math:`E(k_3 + 3k_2\delta +
+    \delta^3)`, :math:`\delta = k_1 - Ek_1`.
 
     Groups are strata: of n inputs, group g has :math:`\alpha_gn`. The mean has n times the
     variance :math:`\sum_gp_g^2v_g/\alpha_g`, and n² times the third moment
-    :math:`\sum_gp_g^3t_g/\alpha_g^2` at most.
+    :math:`\sum_gp_g^3t_g/\alpha_g^2`.
     """
 
     weights: FloatArray
     mean: float
-    deviation: float  # at least the sem times √n
-    skewness: float  # at least the skewness of the mean times √n
+    deviation: float  # the sem times √n
+    skewness: float  # the size of the skewness of the mean times √n
     scale: float
     relative_to: str
     rounding: float
@@ -59,19 +60,24 @@ class ErrorLaw:
         chances, risks = cases[0].chances, np.stack([each.variances for each in cases])
         shares, drawn = group_shares([clean], estimators, under), clean.group_probabilities
         often = np.divide(drawn, shares, out=np.zeros_like(shares), where=shares > 0.0)
-        # relative to the largest part of the mean, so that no square overflows or underflows
-        terms = often[:, np.newaxis] * (weights[:, np.newaxis, np.newaxis] * risks)
-        unit = float(np.max(np.abs(terms).sum(axis=0), initial=0.0)) or 1.0
-        gained, lost = (np.maximum(sign * terms / unit, 0.0).sum(axis=0) for sign in (1.0, -1.0))
-        second = np.vecdot(chances, 3.0 * (gained**2 + lost**2) - 2.0 * gained * lost)
-        third = 15.0 * float(shares @ np.vecdot(chances, gained**3 + lost**3))
-        mean_squared = np.vecdot(chances, gained - lost) ** 2
-        variance = float(shares @ np.maximum(second - mean_squared, 0.0))
+        # relative to the largest part of the mean, so that no power overflows or underflows
+        terms = often[:, np.newaxis] * (np.abs(weights)[:, np.newaxis, np.newaxis] * risks)
+        unit = float(np.max(terms.sum(axis=0), initial=0.0)) or 1.0
+        means, variances, thirds = flip_cumulants(
+            weights / unit, estimators, clean, under or UNCHANGED
+        )
+        if chances.shape[1] == 1:  # inputs are taken for what they are
+            chances = np.eye(len(drawn))
+        away = means - np.vecdot(chances, means)[:, np.newaxis]
+        spread = np.vecdot(chances, np.maximum(variances, 0.0) + away**2)
+        skew = np.vecdot(chances, thirds + 3.0 * variances * away + away**3)
+        variance = float(shares @ (often**2 * spread))
+        third = abs(float(shares @ (often**3 * skew)))
         cubed = variance**1.5  # of errors that hardly ever occur it may underflow
         left = claim.left(model)
         # a squared error of size r inherits this from the rounding of labels and predictions
         delta = 64.0 * 2.0**-52 * math.sqrt(model.label_power)
-        size = float(drawn @ np.vecdot(chances, np.tensordot(np.abs(weights), risks, axes=1)))
+        size = float(np.abs(weights) @ (drawn @ np.vecdot(cases[0].chances, risks).T))
         return cls(
             weights=weights,
             mean=left,

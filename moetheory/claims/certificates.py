@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.domains import Values, require_covered, require_positive
-from moetheory.claims.rational_functions import in_lowest_terms
+from moetheory.claims.rational_functions import evaluate, in_lowest_terms
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
 from moetheory.common.frozen import Frozen
 from moetheory.problem.model import BlockModel
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 Relation = Literal["<=", "=="]
 RESOLUTION = 0.01  # the relative error that every comparison must be able to see by default
 FEWEST_POINTS = 4  # random points of each case of a claim
-_DIGITS = 40
 _TIE = 1e-12  # the relative difference that is allowed between symbolic and shipped sides
 
 
@@ -48,7 +47,8 @@ class Symbolic:
         What a proof covers, in words that follow "proved for": "any model", "K = 2 to 5".
     domain : mapping of symbols to expressions
         Substitutions after which every symbol ranges over the positive numbers; symbols that
-        are not named range over them already. Each has one coordinate of its own.
+        are not named range over them already. Each has one coordinate of its own. An expression
+        may hold other symbols of the domain, unless they lead back to its own.
     draw : callable
         A random point of the scope: ``draw(generator)`` maps symbol names to values. Points
         outside the domain are refused, for the proof would not cover them.
@@ -214,12 +214,13 @@ def _certify_case(
             f"domain, got {claim.left} and {claim.right} ({error})"
         ) from None
     drawn = [claim.draw(rng) for _ in range(points)]
-    symbols = sorted((claim.left.free_symbols | claim.right.free_symbols), key=str)
+    symbols = sorted(claim.left.free_symbols | claim.right.free_symbols, key=attrgetter("name"))
     require_covered(claim.domain, symbols, drawn)
+    at_points = list(zip(drawn, _sides(claim, symbols, drawn), strict=True))
     counterexample = next(
-        (values for values in drawn if _contradicts(relation, claim, values)), None
+        (values for values, sides in at_points if _contradict(relation, *sides)), None
     )
-    found = (_discrepancy(claim, shipped, given, values) for values in drawn)
+    found = (_discrepancy(claim, shipped, given, *each) for each in at_points)
     discrepancies = [discrepancy for discrepancy in found if discrepancy is not None]
     # NaN must not pass for agreement
     agree = all(discrepancy <= _TIE for discrepancy in discrepancies)
@@ -229,41 +230,37 @@ def _certify_case(
         status = "refuted"
     return Certificate(
         status,
-        str(slack.numerator),
-        str(slack.denominator),
+        slack.numerator,
+        slack.denominator,
         float(np.max(discrepancies)) if discrepancies else math.nan,
         claim.scope,
         counterexample=counterexample,
     )
 
 
-def evaluate(expression: sympy.Expr, values: Values) -> Any:
-    """The value of an expression at ``values`` of its symbols, in 40-digit arithmetic."""
-    import mpmath
-
-    names, function = _lambdified(expression)
-    with mpmath.workdps(_DIGITS):
-        return mpmath.mpf(function(*(mpmath.mpf(values[name]) for name in names)))
-
-
-@lru_cache(maxsize=256)
-def _lambdified(expression: sympy.Expr) -> tuple[list[str], Callable[..., Any]]:
-    """The names of an expression's symbols, sorted, and a function of their values."""
-    import sympy
-
-    symbols = sorted(expression.free_symbols, key=str)
-    return [str(symbol) for symbol in symbols], sympy.lambdify(symbols, expression, "mpmath")
+def _sides(
+    claim: Symbolic, symbols: Sequence[sympy.Symbol], drawn: Sequence[Values]
+) -> list[tuple[Any, Any]]:
+    """The values of both symbolic sides at each of the points ``drawn``."""
+    values = {each.name: [point[each.name] for point in drawn] for each in symbols}
+    left, right = (
+        np.broadcast_to(evaluate(side, values), len(drawn)) for side in (claim.left, claim.right)
+    )
+    return list(zip(left, right, strict=True))
 
 
-def _contradicts(relation: Relation, claim: Symbolic, values: Values) -> bool:
-    """Whether the symbolic sides contradict the claim at a point."""
-    left, right = evaluate(claim.left, values), evaluate(claim.right, values)
+def _contradict(relation: Relation, left: Any, right: Any) -> bool:
+    """Whether the values of the sides contradict the claim."""
     excess = left - right if relation == "<=" else abs(left - right)
     return bool(excess > 1e-25 * (abs(left) + abs(right)))
 
 
 def _discrepancy(
-    claim: Symbolic, shipped: Shipped, given: Sequence[Assumption], values: Values
+    claim: Symbolic,
+    shipped: Shipped,
+    given: Sequence[Assumption],
+    values: Values,
+    sides: tuple[Any, Any],
 ) -> float | None:
     """The largest relative difference between symbolic and shipped sides; NaN if any side is.
 
@@ -273,10 +270,11 @@ def _discrepancy(
     try:
         point = claim.model(values)
         _require_assumptions(claim, given, point)
-        computed, scale = (shipped.left(point), shipped.right(point)), abs(shipped.scale(point))
+        computed = shipped.left(point), shipped.right(point)
+        scale = abs(computed[0] if shipped.scale is shipped.left else shipped.scale(point))
     except (OutOfRangeError, NoClosedForm):
         return None
-    left, right = evaluate(claim.left, values), evaluate(claim.right, values)
+    left, right = sides
     scale = max(abs(left), scale)
     if math.isfinite(scale) and _TIE * scale > RESOLUTION * max(abs(left), abs(right)):
         return None

@@ -53,7 +53,7 @@ def _factor_claim(
         given = one.probability, one.signal, one.noise
         fast, slow = (learner.curvature(*given) for learner in (faster, slower))
         a = step_size_of(fast, slow, u)
-        step = sympy.lambdify((*given, u), a)
+        step = sympy.lambdify((*given, u), a, "math")
 
         def draw(rng: np.random.Generator) -> dict[str, float]:
             values = log_uniform(rng, "lambda_", "sigma2", "u")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from moetheory.claims.rational_functions import evaluate
+from moetheory.common.arrays import FloatArray
 
 if TYPE_CHECKING:
     import sympy
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 SPREAD = 1.25  # the least ratio of the largest to the smallest value drawn of a coordinate
 _CLOSURE = 1e-9  # a coordinate may be 0, an end point of the domain, up to rounding
+_VALUE = "value_"  # the name of what an expression shall be
 _TRIED, _DECADES = 64, 6.0  # coordinates tried in `require_positive`, and how far from 1
 
 
@@ -29,7 +34,8 @@ def require_positive(domain: Mapping[sympy.Symbol, sympy.Expr]) -> None:
     Raises
     ------
     ValueError
-        An expression is positive for no coordinates (the domain is empty), or not for all.
+        An expression is positive for no coordinates (the domain is empty), or not for all; or
+        expressions lead from a symbol back to itself.
 
     Examples
     --------
@@ -41,30 +47,38 @@ def require_positive(domain: Mapping[sympy.Symbol, sympy.Expr]) -> None:
     ...
     ValueError: the domain of a certificate is empty: p = -1/(t + 1) is positive for no t
     """
-    import mpmath
-    import sympy
-
-    rng = np.random.default_rng(0)
+    try:
+        TopologicalSorter({s: each.free_symbols for s, each in domain.items()}).prepare()
+    except CycleError as error:
+        circle = ", ".join(f"{each} = {domain[each]}" for each in dict.fromkeys(error.args[1]))
+        raise ValueError(
+            f"the domain of a certificate must not lead from a symbol back to itself, got {circle}"
+        ) from None
     for symbol, expression in domain.items():
-        if symbol.is_positive is not True:
-            continue
-        names = sorted(expression.free_symbols, key=str)
-        tried = [10.0 ** rng.uniform(-_DECADES, _DECADES, len(names)) for _ in range(_TRIED)]
-        evaluate = sympy.lambdify(names, expression, "mpmath")  # beyond the range of floats
-        positive = [evaluate(*map(mpmath.mpf, each.tolist())) > 0.0 for each in tried]
-        what = f"{symbol} = {expression}"
-        listed = ", ".join(map(str, names)) or "value"
-        if not any(positive):
-            raise ValueError(
-                f"the domain of a certificate is empty: {what} is positive for no {listed}"
-            )
-        if not all(positive):
-            values = dict(zip(map(str, names), tried[positive.index(False)].tolist(), strict=True))
-            where = ", ".join(f"{name}={value:.3g}" for name, value in values.items())
-            raise ValueError(
-                f"the domain of a certificate must hold positive numbers only, got {what}, which "
-                f"is not positive at {where}"
-            )
+        if symbol.is_positive is True:
+            _require_positive(symbol, expression)
+
+
+@lru_cache(maxsize=256)
+def _require_positive(symbol: sympy.Symbol, expression: sympy.Expr) -> None:
+    """Refuse an expression that is not positive at random coordinates."""
+    names = sorted(each.name for each in expression.free_symbols)
+    rng = np.random.default_rng(0)
+    tried = 10.0 ** rng.uniform(-_DECADES, _DECADES, (_TRIED, len(names)))
+    values = evaluate(expression, dict(zip(names, tried.T, strict=True)))
+    positive = np.broadcast_to(values > 0.0, _TRIED)
+    if not positive.any():
+        raise ValueError(
+            f"the domain of a certificate is empty: {symbol} = {expression} is positive for no "
+            f"{', '.join(names) or 'value'}"
+        )
+    if not positive.all():
+        point = zip(names, tried[np.argmin(positive)], strict=True)
+        where = ", ".join(f"{name}={value:.3g}" for name, value in point)
+        raise ValueError(
+            f"the domain of a certificate must hold positive numbers only, got {symbol} = "
+            f"{expression}, which is not positive at {where}"
+        )
 
 
 def require_covered(
@@ -80,6 +94,7 @@ def require_covered(
     Parameters
     ----------
     domain : mapping of symbols to expressions
+        Rational functions, as for `Symbolic`.
     symbols : sequence of symbols
         The symbols of both sides.
     drawn : sequence of mappings of names to values
@@ -101,12 +116,8 @@ def require_covered(
     ValueError: the domain of a certificate must cover its scope, got p = 1/(t + 2) and a random \
 point with p=0.9, for which no t is positive
     """
-    ranges: dict[str, list[float]] = {}
-    for values in drawn:
-        for name, value in _coordinates(domain, symbols, values).items():
-            ranges.setdefault(name, []).append(value)
-    for name, found in ranges.items():
-        least, most = min(map(abs, found)), max(map(abs, found))
+    for name, found in _coordinates(domain, symbols, drawn).items():
+        least, most = np.abs(found).min(), np.abs(found).max()
         if len(found) > 1 and most <= SPREAD * least:
             raise ValueError(
                 f"the random points of a certificate must cover its domain, got values of {name} "
@@ -115,36 +126,42 @@ point with p=0.9, for which no t is positive
 
 
 def _coordinates(
-    domain: Mapping[sympy.Symbol, sympy.Expr], symbols: Sequence[sympy.Symbol], values: Values
-) -> dict[str, float]:
-    """The coordinates of a point: its free symbols, and those that substitutions introduce."""
-    known = {str(each): _drawn(each, values) for each in symbols}
-    found = {name: known[name] for name in known.keys() - set(map(str, domain))}
-    left = {symbol: expression for symbol, expression in domain.items() if str(symbol) in known}
+    domain: Mapping[sympy.Symbol, sympy.Expr],
+    symbols: Sequence[sympy.Symbol],
+    drawn: Sequence[Values],
+) -> dict[str, FloatArray]:
+    """The coordinates of points: free symbols, and those that substitutions introduce."""
+    known = {each.name: np.array([_drawn(each, point) for point in drawn]) for each in symbols}
+    left = {symbol: expression for symbol, expression in domain.items() if symbol.name in known}
+    substituted = {symbol.name for symbol in left}
+    found = {name: values for name, values in known.items() if name not in substituted}
     while left:
-        unknown = {s: [c for c in e.free_symbols if str(c) not in known] for s, e in left.items()}
+        unknown = {
+            s: [each for each in e.free_symbols if each.name not in known] for s, e in left.items()
+        }
         symbol = min(left, key=lambda each: len(unknown[each]))
-        expression, value = left.pop(symbol), known[str(symbol)]
+        expression = left.pop(symbol)
         if len(unknown[symbol]) != 1:
             raise ValueError(
                 "the domain of a certificate must have one new coordinate for each symbol, got "
                 f"{symbol} = {expression}"
             )
         (coordinate,) = unknown[symbol]
-        root = _positive_root(expression, coordinate, value, known)
-        if root is None:
+        roots = _positive_roots(expression, coordinate, known[symbol.name], known)
+        if np.isnan(roots).any():
+            value = known[symbol.name][np.isnan(roots)][0]
             raise ValueError(
                 f"the domain of a certificate must cover its scope, got {symbol} = {expression} "
                 f"and a random point with {symbol}={value:.4g}, for which no {coordinate} is "
                 "positive"
             )
-        known[str(coordinate)] = found[str(coordinate)] = root
+        known[coordinate.name] = found[coordinate.name] = roots
     return found
 
 
 def _drawn(symbol: sympy.Symbol, values: Values) -> float:
     """The value of a symbol at a random point: a finite number, positive if the symbol is."""
-    value = values.get(str(symbol))
+    value = values.get(symbol.name)
     number = value if isinstance(value, int | float | np.number) else math.nan
     least = 0.0 if symbol.is_positive else -math.inf
     if not (math.isfinite(number) and number >= least):
@@ -156,31 +173,38 @@ def _drawn(symbol: sympy.Symbol, values: Values) -> float:
     return float(number)
 
 
-def _positive_root(
-    expression: sympy.Expr, coordinate: sympy.Symbol, value: float, known: Values
-) -> float | None:
-    """The coordinate, at least 0, at which ``expression`` is ``value``; None if there is none."""
-    others, roots = _inverse(expression, coordinate)
-    arguments = [float(known[name]) for name in others]
-    for root in roots:
-        found = complex(root(value, *arguments))
-        real = math.isfinite(found.real) and abs(found.imag) <= _CLOSURE * abs(found.real)
-        if real and found.real >= -_CLOSURE:
-            return max(found.real, 0.0)
-    return None
+def _positive_roots(
+    expression: sympy.Expr,
+    coordinate: sympy.Symbol,
+    values: FloatArray,
+    known: Mapping[str, FloatArray],
+) -> FloatArray:
+    """Coordinates, at least 0, at which ``expression`` has ``values``; NaN where there are none."""
+    at = {**known, _VALUE: values}
+    coefficients = np.array(
+        [
+            np.broadcast_to(evaluate(each, at), values.shape)
+            for each in _equation(expression, coordinate)
+        ],
+        dtype=np.float64,
+    )
+    return np.array([_positive_root(polynomial) for polynomial in coefficients.T])
+
+
+def _positive_root(coefficients: FloatArray) -> float:
+    """The largest real root of a polynomial, highest power first; NaN if it is negative."""
+    roots = np.roots(coefficients)
+    real = roots.real[np.abs(roots.imag) <= _CLOSURE * np.abs(roots.real)]
+    largest = float(np.max(real, initial=-math.inf))
+    return max(largest, 0.0) if largest >= -_CLOSURE else math.nan
 
 
 @lru_cache(maxsize=256)
-def _inverse(
-    expression: sympy.Expr, coordinate: sympy.Symbol
-) -> tuple[list[str], list[Callable[..., Any]]]:
-    """The names of the other symbols of an expression, and its inverses in ``coordinate``."""
+def _equation(expression: sympy.Expr, coordinate: sympy.Symbol) -> list[sympy.Expr]:
+    """The coefficients of the polynomial in ``coordinate`` that is 0 where it has `_VALUE`."""
     import sympy
 
-    value, free = sympy.Symbol("value_"), sympy.Dummy("free")
-    others = sorted(expression.free_symbols - {coordinate}, key=str)
-    equation = expression.subs(coordinate, free) - value
-    roots = sympy.solve(equation, free)
-    return [str(s) for s in others], [
-        sympy.lambdify([value, *others], root, "mpmath") for root in roots
-    ]
+    numerator, denominator = sympy.fraction(sympy.cancel(expression))
+    equation = numerator - sympy.Symbol(_VALUE) * denominator
+    coefficients: list[sympy.Expr] = sympy.Poly(equation, coordinate).all_coeffs()
+    return coefficients

@@ -25,13 +25,17 @@ NEGLIGIBLE = 0.1  # standard errors that what was not drawn may add up to
 SQUARED_ERROR, MEAN_LOSS = (3.0, 15.0), (2.0, 6.0)
 
 
+def most_inputs(model: BlockModel, default: int = TEST_INPUTS) -> int:
+    """The number of fresh inputs that is affordable, ``default`` at most, but two of each group."""
+    return max(min(default, MOST_NUMBERS // model.dim), fewest_inputs(model))
+
+
 def inputs_of(setting: Setting, model: BlockModel, default: int = TEST_INPUTS) -> int:
-    """The number of fresh inputs: as asked for, else the default or what is affordable.
+    """The number of fresh inputs: as asked for, else ``most_inputs``.
 
     Groups are strata, so that there are two inputs of each at least.
     """
-    affordable = min(default, MOST_NUMBERS // model.dim)
-    return max(setting.replicates or affordable, fewest_inputs(model))
+    return max(setting.replicates or most_inputs(model, default), fewest_inputs(model))
 
 
 def with_routing_errors(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from moetheory.claims.experiments import Outcome, Setting
-from moetheory.claims.fresh_inputs import inputs_of
+from moetheory.claims.fresh_inputs import inputs_of, most_inputs
 from moetheory.claims.outcomes import Mean, mean_outcome
+from moetheory.claims.stages import Experiment, in_two_stages
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
@@ -20,7 +22,7 @@ RESOLUTION = 0.02
 
 def full_expert_experiment(
     excess_per_group: Callable[[BlockModel], FloatArray],
-) -> Callable[[BlockModel, Setting], Outcome]:
+) -> Experiment:
     """The experiment that holds their simulated excess risk against theory, given the group."""
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
@@ -31,7 +33,7 @@ def full_expert_experiment(
         )
         deviation = math.sqrt(second - first**2)
         skewness = (third - 3.0 * first * second + 2.0 * first**3) / (deviation**3 or 1.0)
-        errors = _squared_errors(model, inputs_of(setting, model, INPUTS), setting.entropy)
+        errors = _squared_errors(model, inputs_of(setting, model), setting.entropy)
         return mean_outcome(
             Mean.of(errors, (deviation, skewness)),
             setting.control * first,
@@ -39,7 +41,7 @@ def full_expert_experiment(
             resolution=RESOLUTION,
         )
 
-    return experiment
+    return in_two_stages(experiment, partial(most_inputs, default=INPUTS))
 
 
 def _squared_errors(model: BlockModel, inputs: int, entropy: int) -> FloatArray:

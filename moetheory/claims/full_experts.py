@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moetheory.claims.certificates import Symbolic, evaluate
+from moetheory.claims.certificates import Symbolic
 from moetheory.claims.quantities import Direction, direction, draw_direction, uneven_model
+from moetheory.claims.rational_functions import evaluate
 from moetheory.problem.model import BlockModel
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -13,10 +12,12 @@ from moetheory.claims.fresh_inputs import (
     RARE_ERRORS,
     SQUARED_ERROR,
     inputs_of,
+    most_inputs,
     with_routing_errors,
 )
 from moetheory.claims.outcomes import SQUARE_SKEWNESS, Mean, inequality_outcome, mean_outcome
 from moetheory.claims.quantities import moe_excess
+from moetheory.claims.stages import Experiment, in_two_stages
 from moetheory.common.errors import RareGroupWarning
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Hard, Soft
@@ -75,7 +76,7 @@ def _estimates(
 
 def excess_experiment(
     estimators: tuple[Estimator, ...], method: Method, relative_to: str = "left"
-) -> Callable[[BlockModel, Setting], Outcome]:
+) -> Experiment:
     """The experiment that holds the last estimator's simulated excess risk against theory.
 
     With two estimators the first one's excess risk is subtracted, from both.
@@ -99,7 +100,7 @@ def excess_experiment(
             note=_note(mean),
         )
 
-    return experiment
+    return in_two_stages(experiment, most_inputs)
 
 
 def _mean(
@@ -114,7 +115,7 @@ def _mean(
         estimators,
         model,
         cost=worst(model) - moe_excess(model),
-        moments=SQUARED_ERROR if method == "population" else MEAN_LOSS,
+        moments=MEAN_LOSS if method == "identity" else SQUARED_ERROR,
     )
 
 
@@ -123,7 +124,7 @@ def _note(mean: Mean) -> str:
     return RARE_ERRORS if mean.least > mean.replicates else ""
 
 
-def no_better_than_soft(other: Estimator) -> Callable[[BlockModel, Setting], Outcome]:
+def no_better_than_soft(other: Estimator) -> Experiment:
     """The experiment on ``other`` against the soft gate: no smaller loss against the oracle."""
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
@@ -148,4 +149,4 @@ def no_better_than_soft(other: Estimator) -> Callable[[BlockModel, Setting], Out
             note=_note(mean),
         )
 
-    return experiment
+    return in_two_stages(experiment, most_inputs)

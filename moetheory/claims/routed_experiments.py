@@ -11,14 +11,13 @@ from moetheory.claims import routed_inputs as raw
 from moetheory.claims.declaration import Side
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.outcomes import mean_outcome
+from moetheory.claims.stages import Experiment, in_two_stages
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
-Experiment = Callable[[BlockModel, Setting], Outcome]
-
 RESOLUTION = 0.025
 TEST_INPUTS = 500_000
-SETS, INPUTS_OF_SETS = 4000, 600_000  # training sets, and their test inputs together
+SETS, INPUTS_OF_SETS = 4000, 200_000  # training sets, and their test inputs together
 MOST_INPUTS, MOST_OF_SETS = 2 * 10**8, 2 * 10**7  # numbers drawn when replicates is not given
 SORTED, MOST_SORTED = 400, 3 * 10**7  # samples a coordinate that the router sorts, and numbers
 
@@ -31,10 +30,10 @@ def optimal_experiment(
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         rng = np.random.default_rng(setting.entropy)
         experts = raw.by_block(model, experts_of(model))
-        values = raw.errors_of(model, experts, _inputs_of(setting, model), rng)
+        values = raw.errors_of(model, experts, setting.replicates or _most_inputs(model), rng)
         return _outcome(values, model, expected(model), setting)
 
-    return experiment
+    return in_two_stages(experiment, _most_inputs)
 
 
 def fitted_experiment(samples_of: Callable[[BlockModel], int], expected: Side) -> Experiment:
@@ -45,15 +44,17 @@ def fitted_experiment(samples_of: Callable[[BlockModel], int], expected: Side) -
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         rng = np.random.default_rng(setting.entropy)
-        samples = samples_of(model)
-        numbers = samples * model.dim // model.experts
-        affordable = min(SETS, MOST_OF_SETS // numbers)
-        sets = setting.replicates or max(2, affordable)
+        samples, affordable = samples_of(model), most_sets(model)
+        sets = setting.replicates or affordable
         inputs = math.ceil(INPUTS_OF_SETS / max(sets, affordable))
         values = raw.fitted_errors(model, samples // model.experts, sets, inputs, rng)
         return _outcome(values, model, expected(model), setting)
 
-    return experiment
+    def most_sets(model: BlockModel) -> int:
+        numbers = samples_of(model) * model.dim // model.experts
+        return max(2, min(SETS, MOST_OF_SETS // numbers))
+
+    return in_two_stages(experiment, most_sets)
 
 
 def sorted_experiment(expected: Side) -> Experiment:
@@ -66,17 +67,17 @@ def sorted_experiment(expected: Side) -> Experiment:
         rng = np.random.default_rng(setting.entropy)
         samples = min(SORTED * model.dim, MOST_SORTED // model.dim)
         experts = raw.sorted_experts(model, samples, rng)
-        values = raw.errors_of(model, experts, _inputs_of(setting, model), rng)
+        values = raw.errors_of(model, experts, setting.replicates or _most_inputs(model), rng)
         excess = expected(model)
         rounding = 2.0 * model.dim / samples * (excess + model.label_noise_variance)
         return _outcome(values, model, excess, setting, rounding)
 
-    return experiment
+    return in_two_stages(experiment, _most_inputs)
 
 
-def _inputs_of(setting: Setting, model: BlockModel) -> int:
-    """The number of fresh inputs."""
-    return setting.replicates or max(2, min(TEST_INPUTS, MOST_INPUTS // model.dim))
+def _most_inputs(model: BlockModel) -> int:
+    """The number of fresh inputs that is affordable."""
+    return max(2, min(TEST_INPUTS, MOST_INPUTS // model.dim))
 
 
 def _outcome(

@@ -13,7 +13,31 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.problem.model import BlockModel
 
-CHUNK = 2**21  # numbers that are drawn at a time
+CHUNK = 2**17  # numbers that are drawn at a time, few enough that memory is used again
+
+
+class RawSamples(NamedTuple):
+    """Samples of any group.
+
+    Attributes
+    ----------
+    features : (N, K, s) array
+        Noisy.
+    groups : (N,) integer array
+    label_parts : (N, s) array
+        What the clean features of the group's block add to the label.
+    label_noise : (N,) array
+    """
+
+    features: FloatArray
+    groups: IntArray
+    label_parts: FloatArray
+    label_noise: FloatArray
+
+    @property
+    def labels(self) -> FloatArray:
+        """The labels, (N,)."""
+        return np.asarray(self.label_parts.sum(axis=1) + self.label_noise)
 
 
 class EqualBlocks(NamedTuple):
@@ -44,15 +68,15 @@ class EqualBlocks(NamedTuple):
             float(np.sqrt(model.label_noise_variance)),
         )
 
-    def draw_any(self, number: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Noisy features, (N, K, s), and labels, (N,), of samples of any group."""
+    def draw_any(self, number: int, rng: np.random.Generator) -> RawSamples:
+        """As many samples of any group."""
         experts, size = self.coefficients.shape
         groups = rng.integers(0, experts, number)
         features = self.noise * rng.standard_normal((number, experts, size))
         clean = self.deviations[groups] * rng.standard_normal((number, size))
         features[np.arange(number), groups] += clean
-        labels = np.sum(clean * self.coefficients[groups], axis=1)
-        return features, labels + self.label_noise * rng.standard_normal(number)
+        parts = clean * self.coefficients[groups]
+        return RawSamples(features, groups, parts, self.label_noise * rng.standard_normal(number))
 
     def draw_own(
         self, group: int, number: int, rng: np.random.Generator
@@ -74,18 +98,22 @@ def loudest_block(features: FloatArray) -> IntArray:
     return np.asarray(np.argmax(np.sum(features**2, axis=2), axis=1))
 
 
-def squared_errors(experts: FloatArray, features: FloatArray, labels: FloatArray) -> FloatArray:
+def squared_errors(experts: FloatArray, samples: RawSamples) -> FloatArray:
     """Squared errors, (N,), of ``experts`` (K, s) on inputs that go to the loudest block."""
-    chosen = loudest_block(features)
-    return _errors(experts[chosen], features, chosen, labels)
+    chosen = loudest_block(samples.features)
+    return _errors(experts[chosen], samples, chosen)
 
 
-def _errors(
-    experts: FloatArray, features: FloatArray, chosen: IntArray, labels: FloatArray
-) -> FloatArray:
-    """Squared errors, (N,), of one expert for each input, (N, s), on its ``chosen`` block."""
-    seen = features[np.arange(len(labels)), chosen]
-    return np.asarray((np.vecdot(seen, experts) - labels) ** 2)
+def _errors(experts: FloatArray, samples: RawSamples, chosen: IntArray) -> FloatArray:
+    """Squared errors, (N,), of one expert for each input, (N, s), on its ``chosen`` block.
+
+    They are means over the signs of all coordinates, and of the label noise: no energy depends on
+    signs, so that the squares of all parts of an error add.
+    """
+    predicted = samples.features[np.arange(len(chosen)), chosen] * experts
+    own = (chosen == samples.groups)[:, np.newaxis]
+    parts = samples.label_parts - np.where(own, predicted, 0.0), np.where(own, 0.0, predicted)
+    return np.asarray(samples.label_noise**2 + sum(np.vecdot(part, part) for part in parts))
 
 
 def errors_of(
@@ -94,7 +122,7 @@ def errors_of(
     """Squared errors, (N,), of given experts, (K, s), on as many fresh inputs."""
     blocks, step = EqualBlocks.of(model), max(CHUNK // model.dim, 1)
     parts = [
-        squared_errors(experts, *blocks.draw_any(min(step, inputs - start), rng))
+        squared_errors(experts, blocks.draw_any(min(step, inputs - start), rng))
         for start in range(0, inputs, step)
     ]
     return np.concatenate(parts)
@@ -124,20 +152,20 @@ def _fitted_together(
         seen, labels = blocks.draw_own(group, sets * samples, rng)
         fits.append(_least_squares(seen.reshape(sets, samples, size), labels.reshape(sets, -1)))
     experts = np.stack(fits, axis=1)
-    features, labels = blocks.draw_any(sets * inputs, rng)
-    chosen = loudest_block(features)
+    drawn = blocks.draw_any(sets * inputs, rng)
+    chosen = loudest_block(drawn.features)
     used = experts[np.repeat(np.arange(sets), inputs), chosen]
-    errors: FloatArray = _errors(used, features, chosen, labels)
+    errors = _errors(used, drawn, chosen)
     means: FloatArray = errors.reshape(sets, inputs).mean(axis=1)
     return means
 
 
 def sorted_experts(model: BlockModel, samples: int, rng: np.random.Generator) -> FloatArray:
     """Experts, (K, s), fitted on inputs that the router itself has sorted: no group is known."""
-    features, labels = EqualBlocks.of(model).draw_any(samples, rng)
-    chosen = loudest_block(features)
+    drawn = EqualBlocks.of(model).draw_any(samples, rng)
+    chosen, labels = loudest_block(drawn.features), drawn.labels
     sorted_ = (chosen == j for j in range(model.experts))
-    fits = [_least_squares(features[own, j], labels[own]) for j, own in enumerate(sorted_)]
+    fits = [_least_squares(drawn.features[own, j], labels[own]) for j, own in enumerate(sorted_)]
     return np.stack(fits)
 
 

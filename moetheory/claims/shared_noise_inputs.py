@@ -6,15 +6,15 @@ blocks have noise of correlation ρ; ``unshared`` is 1 - ρ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from moetheory.claims.declaration import Side
 from moetheory.claims.experiments import Outcome, Setting
-from moetheory.claims.fresh_inputs import inputs_of
+from moetheory.claims.fresh_inputs import inputs_of, most_inputs
 from moetheory.claims.outcomes import Mean, inequality_outcome, mean_outcome
+from moetheory.claims.stages import Experiment, in_two_stages
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
@@ -24,7 +24,7 @@ INPUTS = 1_000_000
 ROWS = 1 << 20  # numbers that are drawn at once
 RESOLUTION = 0.02
 
-Experiment = Callable[[BlockModel, Setting], Outcome]
+_most_inputs = partial(most_inputs, default=INPUTS)
 
 
 def coefficients_by_position(model: BlockModel) -> FloatArray:
@@ -48,19 +48,19 @@ def measured(which: int, expected: Side, unshared: float) -> Experiment:
     """
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        inputs = inputs_of(setting, model, INPUTS)
+        inputs = inputs_of(setting, model)
         errors = _squared_errors(model, unshared / model.experts, inputs, setting.entropy)
         wanted = setting.control * expected(model)
         return mean_outcome(errors[which], wanted, setting, resolution=RESOLUTION)
 
-    return experiment
+    return in_two_stages(experiment, _most_inputs)
 
 
 def ordered(left: int, right: int, unshared: float) -> Experiment:
     """The experiment on an order: the mean difference of squared errors on the same inputs."""
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
-        inputs = inputs_of(setting, model, INPUTS)
+        inputs = inputs_of(setting, model)
         errors = _squared_errors(model, unshared / model.experts, inputs, setting.entropy)
         outcome = inequality_outcome(
             float(errors[left].mean()),
@@ -72,7 +72,7 @@ def ordered(left: int, right: int, unshared: float) -> Experiment:
         # the left side may be so much smaller that errors of its size take millions of inputs
         return outcome._replace(relative_to=NAMES[right])
 
-    return experiment
+    return in_two_stages(experiment, _most_inputs)
 
 
 @lru_cache(maxsize=4)

@@ -20,7 +20,7 @@ from moetheory.theory.spiked_spectra import Noise, SpikedSpectrum, spiked_spectr
 
 Spikes = Sequence[Sequence[float]]  # squared singular values, group by group
 
-MATRICES = 600  # drawn at the smallest size; half as many at twice the size
+MATRICES = 400  # drawn at the smallest size; half as many at twice the size
 BLOCK_SIZES, SCALES = np.array([5, 4, 2]), (2, 4, 8)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,15 +17,17 @@ OPENBLAS = [  # how builds of OpenBLAS spell its names: NumPy's own first
     for prefix, suffix in product(("scipy_", ""), ("64_", ""))
 ]
 MKL = [("MKL_Get_Max_Threads", "MKL_Set_Num_Threads")]
+NUMPY, SCIPY = "numpy.linalg._umath_linalg", "scipy.linalg._flapack"  # linked with their BLAS
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """A context in which NumPy's BLAS uses one thread, in all threads of this process.
+    """A context in which BLAS uses one thread, in all threads of this process.
 
-    Contexts may nest and overlap. When the last one ends, the number of threads is what it was
-    before the first. There is no effect where NumPy's BLAS has no function that sets the number of
-    threads (Accelerate, Windows).
+    It holds the BLAS of NumPy, and that of SciPy if `scipy.linalg` is loaded when a context begins,
+    be it an inner one. Contexts may nest and overlap. When the last one ends, the numbers of
+    threads are what they were before the first. There is no effect where a BLAS has no function
+    that sets the number of threads (Accelerate, Windows).
     """
     _limit.enter()
     try:
@@ -34,10 +37,10 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @cache
-def controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
-    """The functions that get and set the number of threads of NumPy's BLAS, or None."""
+def controls(extension: str = NUMPY) -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """The functions that get and set the number of threads of an extension's BLAS, or None."""
     # a symbol is looked up in an extension and in all that it is linked with
-    library = ctypes.CDLL(importlib.import_module("numpy.linalg._umath_linalg").__file__)
+    library = ctypes.CDLL(importlib.import_module(extension).__file__)
     for get, set_ in OPENBLAS + MKL:
         if hasattr(library, get) and hasattr(library, set_):
             return getattr(library, get), getattr(library, set_)
@@ -45,33 +48,44 @@ def controls() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 
 
 class _ThreadLimit:
-    """A count of the active contexts, one for the process like the number of threads itself."""
+    """A count of the active contexts, one for the process like the numbers of threads."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._nested = 0
         self._own = threading.local()  # the contexts of each thread
-        self._threads_before = 1
+        self._threads_before: dict[str, int] = {}  # of each extension that is held
 
     def enter(self) -> None:
-        """Set one thread if this is the first context."""
-        functions = controls()
+        """Set one thread wherever no context has done so."""
         with self._lock:
-            if self._nested == 0 and functions:
-                get, set_ = functions
-                self._threads_before = get()
-                set_(1)
+            for extension in (NUMPY, SCIPY):
+                # what is not loaded yet is not loaded for this
+                if extension in sys.modules and extension not in self._threads_before:
+                    self._hold(extension)
             self._nested += 1
             self._own.nested = self._nested_here() + 1
 
+    def _hold(self, extension: str) -> None:
+        if functions := controls(extension):
+            get, set_ = functions
+            self._threads_before[extension] = get()
+            set_(1)
+
     def leave(self) -> None:
-        """Restore the number of threads if this was the last context."""
-        functions = controls()
+        """Restore the numbers of threads if this was the last context."""
         with self._lock:
             self._nested -= 1
             self._own.nested = self._nested_here() - 1
-            if self._nested == 0 and functions:
-                functions[1](self._threads_before)
+            if self._nested == 0:
+                self._release()
+
+    def _release(self) -> None:
+        # in reverse order, for both may have the same BLAS
+        while self._threads_before:
+            extension, threads = self._threads_before.popitem()
+            if functions := controls(extension):
+                functions[1](threads)
 
     def _nested_here(self) -> int:
         nested: int = getattr(self._own, "nested", 0)
@@ -88,9 +102,9 @@ class _ThreadLimit:
     def begin_forked(self) -> None:
         """Begin in a forked child: of all contexts only those of its one thread are there."""
         self._lock = threading.RLock()
-        before, self._nested = self._nested, self._nested_here()
-        if before and not self._nested and (functions := controls()):
-            functions[1](self._threads_before)
+        self._nested = self._nested_here()
+        if self._nested == 0:
+            self._release()
 
 
 _limit = _ThreadLimit()

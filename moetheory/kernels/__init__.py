@@ -12,6 +12,7 @@ from moetheory.kernels.expert_fits import (
     joint_fits,
 )
 from moetheory.kernels.expert_law import draw_expert_law, expert_law_fits, isotropic_law_fits
+from moetheory.kernels.flips import mean_squares_over_flips
 from moetheory.kernels.gate_weights import (
     QuadraticForms,
     Weights,
@@ -103,6 +104,7 @@ __all__ = [
     "least_squares",
     "log_probabilities",
     "log_variance_ratios",
+    "mean_squares_over_flips",
     "normal_fits",
     "one_hot",
     "optimal_step_sizes",

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.kernels.least_squares import ILL_CONDITIONED, gram, transposed_product
+from moetheory.kernels.gram_systems import ILL_CONDITIONED, gram
+from moetheory.kernels.least_squares import transposed_product
 from moetheory.kernels.workspace import Workspace
 
 # stands for log 0: its exponential is 0, and times zero steps it is 0, which -inf is not
@@ -85,13 +86,13 @@ def spectrum(
     unit : float
     """
     if sum(part.shape[1] for part in parts) >= parts[0].shape[2]:
-        values, basis = np.linalg.eigh(gram([(part.mT, part) for part in parts], work))
+        values, basis = np.linalg.eigh(gram(parts, work))
         moments = np.vecmat(transposed_product(parts, targets), basis)
         # a product with the transpose takes half as long again
         directions = np.ascontiguousarray(basis.mT)
     else:
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        values, vectors = np.linalg.eigh(gram([(rows, rows.mT)], work))
+        values, vectors = np.linalg.eigh(gram([rows.mT], work))
         moments = np.vecmat(targets, vectors[:, : targets.shape[1]])
         directions = np.matmul(vectors.mT, rows)
     # eigenvalues ascend; written so that a set of zeros counts as well

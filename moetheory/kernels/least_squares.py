@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.kernels.gram_systems import gram_solutions
 from moetheory.kernels.workspace import Workspace
 
 # relative size of a diagonal entry of R at which rank deficiency is suspected: far above rounding,
 # as a false alarm only costs the slower solver
 RANK_TOLERANCE = 1e-10
-# condition of a Gram matrix beyond which coefficients would lose more than half of their digits
-ILL_CONDITIONED = 1e8
 TOLERANCE = 1e-13  # relative length of the gradient at which conjugate gradients stop
 
 
@@ -69,12 +68,10 @@ def normal_fits(
     work : Workspace
         Its arrays "system" and "product" are overwritten.
     """
-    system = gram([(part.mT, part) for part in parts], work)
     moment = transposed_product(parts, targets)
-    fits = np.empty((len(penalties), *moment.shape))
-    for fit, penalty in zip(fits, penalties, strict=True):
-        fit[:], doubtful = _solve(system, moment, penalty)
-        _solve_from_rows(fit, doubtful, parts, 1, targets, penalty)
+    fits, doubtful = gram_solutions(parts, moment, penalties, work)
+    for fit, wrong, penalty in zip(fits, doubtful, penalties, strict=True):
+        _solve_from_rows(fit, wrong, parts, 1, targets, penalty)
     return fits
 
 
@@ -96,14 +93,11 @@ def dual_fits(
     penalties, work
         As for `normal_fits`.
     """
-    system = gram([(part, part.mT) for part in parts], work)
-    sizes = [part.shape[2] for part in parts]
-    fits = np.empty((len(penalties), len(targets), sum(sizes)))
-    for fit, penalty in zip(fits, penalties, strict=True):
-        dual, doubtful = _solve(system, targets, penalty)
-        with np.errstate(over="ignore", invalid="ignore"):
-            fit[:] = np.concatenate([np.vecmat(dual, part) for part in parts], axis=1)
-        _solve_from_rows(fit, doubtful, parts, 2, targets, penalty)
+    duals, doubtful = gram_solutions([part.mT for part in parts], targets, penalties, work)
+    with np.errstate(over="ignore", invalid="ignore"):
+        fits = np.concatenate([np.vecmat(duals, part) for part in parts], axis=2)
+    for fit, wrong, penalty in zip(fits, doubtful, penalties, strict=True):
+        _solve_from_rows(fit, wrong, parts, 2, targets, penalty)
     return fits
 
 
@@ -122,43 +116,6 @@ def _solve_from_rows(
         padded_targets = np.zeros(rows.shape[:2])
         padded_targets[:, : targets.shape[1]] = targets[chosen]
         fit[chosen] = _penalised(rows, padded_targets, value)
-
-
-def gram(pairs: Sequence[tuple[FloatArray, FloatArray]], work: Workspace) -> FloatArray:
-    """The sum of products of each part with its transpose, in "system" of ``work``."""
-    left, right = pairs[0]
-    shape = (*left.shape[:2], right.shape[2])
-    system = np.matmul(left, right, out=work.array("system", shape))
-    for left, right in pairs[1:]:
-        system += np.matmul(left, right, out=work.array("product", shape))
-    return system
-
-
-def _solve(system: FloatArray, right: FloatArray, penalty: FloatArray) -> tuple[FloatArray, Any]:
-    """Solutions with ``system`` + penalty·I, and which are ill conditioned; (R, n) and (R,).
-
-    A second right-hand side, the probe, tells how far the inverse stretches a vector, in units
-    in which the diagonal is 1. The probe is random: of a probe of ones, two rows that are nearly
-    the same would see nothing.
-    """
-    diagonal = np.arange(system.shape[-1])
-    probe_normals = np.random.Generator(np.random.SFC64(0)).standard_normal(len(diagonal))
-    bare = system[:, diagonal, diagonal]
-    energies = bare + penalty[:, np.newaxis]
-    # a coordinate that is zero in all rows gets coefficient zero
-    energies[energies == 0.0] = 1.0
-    units = np.sqrt(energies)
-    system[:, diagonal, diagonal] = energies
-    try:
-        both = np.linalg.solve(system, np.stack([right, units * probe_normals], axis=-1))
-        # contiguous: a product with strided vectors is no call of BLAS
-        solved, probe = np.moveaxis(both, -1, 0).copy()
-    except np.linalg.LinAlgError:  # one is exactly singular: none is solved
-        solved, probe = np.zeros_like(right), np.full_like(right, np.inf)
-    system[:, diagonal, diagonal] = bare
-    with np.errstate(over="ignore", invalid="ignore"):
-        stretch = np.linalg.norm(probe * units, axis=-1) * np.sqrt(len(diagonal))
-    return solved, ~(stretch < ILL_CONDITIONED)
 
 
 def conjugate_fits(

@@ -68,6 +68,12 @@ def sign_mistakes(
     return np.asarray((1.0 - np.sign(np.stack(margins))) / 2.0)
 
 
+def block_shares(weights: FloatArray, block_of: IntArray) -> FloatArray:
+    """The weights of the blocks, (K, rows), for each coordinate, (rows, d)."""
+    shares: FloatArray = np.take(np.ascontiguousarray(weights.T), block_of, axis=1)
+    return shares
+
+
 def _predictions(
     inputs: Inputs,
     block_of: IntArray,
@@ -76,14 +82,14 @@ def _predictions(
     shared: Sequence[FloatArray | None] | None,
 ) -> Iterator[tuple[FloatArray, Any]]:
     """Each predictor's predictions (rows,), and the length of its coefficients at a radius."""
-    features, labels, entries, radius = inputs
+    features, labels, entries, radius, _ = inputs
     shown = features.reshape(-1)[entries.flat] if any(r is True for r in routes) else features[:0]
     for weights, route, rest in zip(
         predictors, routes, shared or [None] * len(routes), strict=True
     ):
         gain: Any = 0.0
         if callable(route):
-            shares = route(features)[block_of, np.arange(len(labels))[:, np.newaxis]]
+            shares = block_shares(route(features), block_of)
             prediction = np.vecdot(features * shares, weights if rest is None else weights - rest)
             if rest is not None:
                 prediction += np.vecdot(features, rest)

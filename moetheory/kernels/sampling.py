@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.kernels.workspace import Workspace
 
 
 def draw_groups(rng: np.random.Generator, rows: int, group_probabilities: FloatArray) -> IntArray:
@@ -65,12 +66,15 @@ class Inputs(NamedTuple):
         The block of the expert to which the oracle sends each input.
     radius : float
         Each input is shifted by at most this length, in the direction worst for the predictor.
+    label_parts : (rows, d) array or None
+        What each clean coordinate adds to the label, if that was asked for.
     """
 
     features: FloatArray
     labels: FloatArray
     routed: BlockEntries
     radius: float = 0.0
+    label_parts: FloatArray | None = None
 
 
 def draw_inputs(
@@ -83,26 +87,39 @@ def draw_inputs(
     noise_variance: float | FloatArray,
     label_noise_variance: float,
     interference_variances: float | FloatArray = 0.0,
+    *,
+    with_parts: bool = False,
+    work: Workspace | None = None,
 ) -> Inputs:
     """One noisy input for each of ``groups``, (rows,), routed to its own expert.
 
     ``leakage_variances`` are None for strict blocks, which then cost no draws off the block. The
-    variances of noise and interference are (d,), or numbers that hold for all coordinates.
+    variances of noise and interference are (d,), or numbers that hold for all coordinates. The
+    parts of the labels are kept if ``with_parts``. Features and parts are arrays of ``work``, if
+    given: "features" and "label parts".
     """
-    shape = len(groups), len(block_of)
-    features = rng.standard_normal(shape)
+    shape, work = (len(groups), len(block_of)), work or Workspace()
+    features = work.array("features", shape)
+    rng.standard_normal(out=features)
     own = BlockEntries.of(block_of, groups)
     scale_noise(features, own, noise_variance, interference_variances)
     clean = rng.standard_normal(len(own.flat)) * np.sqrt(signal_variances)[own.columns]
-    labels = own.sums(clean * coefficients[own.columns])
+    own_parts = clean * coefficients[own.columns]
+    labels = own.sums(own_parts)
+    parts = work.array("label parts", shape) if with_parts else None
+    if parts is not None:
+        parts[:] = 0.0
+        parts.reshape(-1)[own.flat] = own_parts
     if leakage_variances is not None:
         leaked = rng.standard_normal(shape) * np.sqrt(leakage_variances)
         leaked.reshape(-1)[own.flat] = 0.0
         labels += np.vecdot(leaked, coefficients)
+        if parts is not None:
+            parts += leaked * coefficients
         features += leaked
     features.reshape(-1)[own.flat] += clean
     labels += np.sqrt(label_noise_variance) * rng.standard_normal(len(groups))
-    return Inputs(features, labels, own)
+    return Inputs(features, labels, own, label_parts=parts)
 
 
 def scale_noise(

@@ -21,21 +21,19 @@ def wishart_roots(rng: np.random.Generator, degrees: IntArray, out: FloatArray) 
     degrees : (...) integer array
         m of each factor; may be zero.
     out : (..., rows, c) array
-        Contiguous, with at least min(m, c) rows for every factor; the roots are written into it.
+        Contiguous, with at least min(m, c) rows for every factor, c at most; the roots are written
+        into it.
     """
     rows, columns = out.shape[-2:]
     degrees, sets = degrees.ravel(), degrees.size
     roots = out.reshape(sets, rows, columns)
-    if rows <= columns:
-        # what lies below the diagonal of one square lies above it in its transpose
-        drawn = (sets + 1) // 2
-        squares = rng.standard_normal((drawn, rows, rows))
-        roots[:drawn, :, :rows] = squares
-        roots[drawn:, :, :rows] = squares[: sets - drawn].mT
-        roots[..., rows:] = rng.standard_normal((sets, rows, columns - rows))
-    else:
-        rng.standard_normal(out=roots)
-    roots[..., :rows] *= np.triu(np.ones((rows, rows)), 1)
+    # what lies below the diagonal of one square lies above it in its transpose
+    above_diagonal = np.triu(np.ones((rows, rows)), 1)
+    drawn = (sets + 1) // 2
+    squares = rng.standard_normal((drawn, rows, rows))
+    np.multiply(squares, above_diagonal, out=roots[:drawn, :, :rows])
+    np.multiply(squares[: sets - drawn].mT, above_diagonal, out=roots[drawn:, :, :rows])
+    roots[..., rows:] = rng.standard_normal((sets, rows, columns - rows))
     freedom = degrees[:, np.newaxis] - np.arange(rows)
     diagonal = np.arange(rows)
     roots[:, diagonal, diagonal] = np.sqrt(rng.chisquare(np.maximum(freedom, 1)))

@@ -26,7 +26,7 @@ from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts, checked_counts, counts_of
 from moetheory.simulation.heavy_tails import HeavyTail, heavy_tail
-from moetheory.simulation.methods.route import METHODS, Method
+from moetheory.simulation.methods.route import METHODS, ON_INPUTS, Method
 from moetheory.simulation.runs.options import ExecutionKeywords
 
 INPUTS_PER_KURTOSIS = 10  # squares of noise with excess kurtosis k spread like k/2 normal ones
@@ -110,7 +110,7 @@ def checked_samples(
     _require_method(method)
     if checked_counts(counts) != "fixed":
         given = Mention("counts", counts)
-    elif method not in (None, "population", "identity"):
+    elif method not in (None, *ON_INPUTS):
         given = Mention("method", method)
     else:
         return None
@@ -128,7 +128,7 @@ def checked_training_samples(
     """Samples of each group, (K,); ``method`` is checked to draw training sets."""
     group_samples = counts_of(samples, model)
     _require_method(method)
-    if method == "population":
+    if method in ("population", "flips"):
         raise ArgumentError(
             Mention("method", method), "draws no training sets, got ", Mention("samples", samples)
         )

@@ -134,22 +134,23 @@ def simulate(
         every training set, or drawn anew for each.
     loss : {"squared", "sign"}
         What is averaged: squared errors, or mistakes of sign.
-    method : {"population", "identity", "law", "krylov", "statistics", "data"}, optional
-        None: the cheapest way for each. Without ``samples``: losses on test samples
-        ("population") or risks given the squares ("identity": squared errors, one expert a
-        group), for all estimators. With ``samples``: "identity": gates that route by the input,
-        with one expert a group, squared errors, and normal noise at test time; beside them oracle
-        routing, with the same coefficients. "law": experts without ridge, one a group,
-        their coefficients drawn from their law, at most about 1 number a coordinate. "krylov":
-        dense, strict blocks without interference, with noise in every coordinate: LSQR, which
-        looks at the features only through a few vectors, and only these products are drawn. The
-        risk of a fit is right to :math:`10^{-10}` of itself. Where its variance is infinite
+    method : {"population", "flips", "identity", "law", "krylov", "statistics", "data"}, optional
+        None: the cheapest way for each. Without ``samples``: losses on test samples ("population"),
+        their means over the signs of all coordinates ("flips", by name: squared errors, and of test
+        noise no other law, no erasure and no shift) or risks given the squares ("identity": squared
+        errors, one expert a group), for all estimators. With ``samples``: "identity": gates that
+        route by the input, with one expert a group, squared errors, and normal noise at test time;
+        beside them oracle routing, with the same coefficients. "law": experts without ridge, one a
+        group, their coefficients drawn from their law, at most about 1 number a coordinate.
+        "krylov": dense, strict blocks without interference, with noise in every coordinate: LSQR,
+        which looks at the features only through a few vectors, and only these products are drawn.
+        The risk of a fit is right to :math:`10^{-10}` of itself. Where its variance is infinite
         "statistics" takes over. "statistics": rows that have the normal equations of the training
         set in law, at most 2 d for dense (strict blocks without interference) and :math:`s_g` for
         an expert; an expert that serves several groups is dense on these. "data": every sample,
-        which is what all estimators then share, so that their differences are paired. With a
-        shared expert, and for experts of several groups with drawn counts or confusion, there is
-        "data" alone; and for gates that route by the input wherever "identity" is not known.
+        which is what all estimators then share, so that their differences are paired. With a shared
+        expert, and for experts of several groups with drawn counts or confusion, there is "data"
+        alone; and for gates that route by the input wherever "identity" is not known.
     replicates : int, optional
         From 2 to 10¹⁵, and of test samples or inputs 2 for each group; if not given 1000
         training sets or 100 000 test samples or inputs.
@@ -218,10 +219,10 @@ def simulate(
 
     Notes
     -----
-    Estimators share their draws with "population", "identity" (those of a learned router its
-    own) and "data". Otherwise those that are dense share theirs, and so do the experts, mixtures
-    with the same assignment, and those with gates that route by the input; `Estimates.paired`
-    tells.
+    Estimators share their draws with "population", "flips", "identity" (those of a learned router
+    its own) and "data". Otherwise those that are dense share theirs, and so do the experts,
+    mixtures with the same assignment, and those with gates that route by the input;
+    `Estimates.paired` tells.
 
     Work is cut into chunks whose size depends on the model, the estimators, ``samples`` and the
     version of this package alone; chunk i is seeded by

@@ -33,6 +33,7 @@ from moetheory.simulation.methods.descent_fits import (
     DescentRoute,
     ExpertDescentRoute,
 )
+from moetheory.simulation.methods.flips import FlipsRoute, flippable
 from moetheory.simulation.methods.gated_data import GatedDataRoute
 from moetheory.simulation.methods.identity import IdentityRoute
 from moetheory.simulation.methods.krylov import KrylovRoute
@@ -241,7 +242,15 @@ def _population_families(
             Mention("leakage_variances", 0),
             ", got leakage",
         )
-    if method == "population" or not by_squares or not needs_weights:
+    if method == "flips" and not flippable(under, loss):
+        raise ArgumentError(
+            Mention("method", "flips"),
+            "is known for squared errors, without noise of another law, erasure and shift, got ",
+            Mention("loss", loss) if loss == "sign" else under,
+            "; leave out ",
+            Mention("method"),
+        )
+    if method in ("population", "flips") or not by_squares or not needs_weights:
         if learned:
             other = Mention("method", method) if by_squares else under
             raise ArgumentError(
@@ -252,7 +261,8 @@ def _population_families(
                 other,
             )
         all_members = tuple(range(len(estimators)))
-        return [Family("all", all_members, PopulationRoute(models, estimators, under, loss), ())]
+        of_inputs = FlipsRoute if method == "flips" else PopulationRoute
+        return [Family("all", all_members, of_inputs(models, estimators, under, loss), ())]
     result = []
     learned_members = {i for members in learned.values() for i in members}
     if rest := tuple(i for i in range(len(estimators)) if i not in learned_members):

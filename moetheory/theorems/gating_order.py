@@ -191,7 +191,7 @@ def _order_claim(
     better: str,
     place: str,
     points: Callable[[BlockModel], Sequence[BlockModel]],
-    method: Method = "population",
+    method: Method = "flips",
     **more: Any,
 ) -> Claim:
     """The claim that ``better``, "hard" or "dense", is no worse than the other at the points."""
@@ -264,7 +264,7 @@ THEOREM = Theorem(
             relation="<=",
             left=moe_excess,
             right=soft_excess,
-            experiment=excess_experiment((SOFT_MOE,), "population"),
+            experiment=excess_experiment((SOFT_MOE,), "flips"),
             control=0.5,
         ),
         Claim(

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     import sympy
 
 DELTA = 0.05
+ORDER_SETS = 4000  # training sets where two fits are compared
 SPARE = 20  # samples of each group beside two a coordinate: the law of the risk has light tails
 
 
@@ -264,7 +265,7 @@ def _order_claim(factor: float, better: int) -> Claim:
 
     def experiment(model: BlockModel, setting: Setting) -> Outcome:
         samples = round(factor * _crossover_samples())
-        replicates = training.replicates_of(setting, training.SETS, model, samples)
+        replicates = training.replicates_of(setting, ORDER_SETS, model, samples)
         risks = training.drawn_risks(model, samples, replicates, setting.entropy)
         values = risks @ model.group_probabilities
         ahead = setting.control * values[1 - better] - values[better]

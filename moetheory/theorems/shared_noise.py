@@ -25,7 +25,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -182,13 +182,16 @@ def _identities(which: int) -> list[Symbolic]:
     def case(groups: int) -> Symbolic:
         free = sympy.symbols(f"b0:{groups - 1}", real=True)
         b = sympy.Matrix([*free, -sum(free)])
-        eye, ones = sympy.eye(groups), sympy.ones(groups)
-        shared = noise * (x * eye + (1 - x) * ones)
-        units = [sympy.diag(*eye.row(g)) for g in range(groups)]
-        signals = [sum(units, sympy.zeros(groups)) * signal / groups]
+        shared = noise * (x * sympy.eye(groups) + (1 - x) * sympy.ones(groups))
+
+        def risk(signals: Sequence[Any]) -> Any:
+            missed = (sympy.diag(*signals) + shared).LUsolve(shared * b)
+            return sum(each * b[i] * missed[i] for i, each in enumerate(signals) if each != 0)
+
+        signals = [[signal / groups] * groups]
         if which == FULL:
-            signals = [signal * unit for unit in units]
-        risks = [(b.T * each * (each + shared).inv() * shared * b)[0] for each in signals]
+            signals = sympy.diag(*[signal] * groups).tolist()
+        risks = [risk(each) for each in signals]
         energy = sum(each**2 for each in b)
 
         def draw(rng: np.random.Generator) -> dict[str, Any]:

@@ -148,9 +148,14 @@ def risk(
 
 
 def unchecked_risk(
-    estimator: Estimator, model: BlockModel, samples: Any = None, under: Perturbation | None = None
+    estimator: Estimator,
+    model: BlockModel,
+    samples: Any = None,
+    under: Perturbation | None = None,
+    *,
+    with_error: bool = True,
 ) -> Risk:
-    """The `risk` of arguments that have been checked."""
+    """The `risk` of arguments that have been checked; the error of dense fits takes longest."""
     estimator = simplest(estimator, model)
     if isinstance(estimator, MoE) and routes_by_input(estimator):
         if model.experts > 1 or not one_each(estimator):
@@ -184,7 +189,7 @@ def unchecked_risk(
             "; ",
             call,
         )
-    return fitted_risk(estimator, model, counts, under)
+    return fitted_risk(estimator, model, counts, under, with_error=with_error)
 
 
 def _optimal_risk(estimator: Estimator, model: BlockModel) -> Risk:

@@ -79,7 +79,8 @@ class _Fit:
     def excess(self, samples: int | IntArray) -> Number:
         """The excess risk on ``samples``, with an error if there is a gate."""
         if self.gate is None:
-            return Number(unchecked_risk(self.estimator, self.model, samples).excess, 0.0)
+            found = unchecked_risk(self.estimator, self.model, samples, with_error=False)
+            return Number(found.excess, 0.0)
         try:
             return self.gate.excess(samples)
         except NoClosedForm as error:

@@ -20,6 +20,7 @@ scaling   One worker process against two, as `executor=`, and what two processes
           normals and multiply matrices gain on the machine.
 shares    Time in random numbers, products and solves, of the time of the same simulation without
           clocks; the rest is everything else. Then the same work at the machine's measured rates.
+solvers   Systems of training sets all at once against one after another, by their size.
 samples   n = 10⁹ against n = 10⁴.
 memory    Peak resident memory of a process that simulates, less that of one that only imports the
           package, against the budget; "refused" where `simulate` says that it needs more.
@@ -46,6 +47,7 @@ SECTIONS = {
     "speed": "engine_speed",
     "scaling": "engine_scaling",
     "shares": "engine_shares",
+    "solvers": "engine_solvers",
     "samples": "engine_memory",
     "memory": "engine_memory",
 }

@@ -1,5 +1,7 @@
 """NumPy's random numbers, products and solves, each call of which can be watched.
 
+So can those that the package leaves to BLAS and LAPACK themselves, `kernels/blas_routines.py`.
+
 The package spells products ``a @ b`` in places, which no wrapper sees: `second_copy` imports it
 again with these spelt np.matmul(a, b).
 """
@@ -64,7 +66,13 @@ def watching(watcher: Watcher) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(np.random, "Generator", watched))
         stack.enter_context(mock.patch.object(np.random, "default_rng", watched_rng))
-        for kind, home, names in (("products", np, PRODUCTS), ("solves", np.linalg, SOLVES)):
+        routines = importlib.import_module("moetheory.kernels.blas_routines")
+        for kind, home, names in (
+            ("products", np, PRODUCTS),
+            ("solves", np.linalg, SOLVES),
+            ("products", routines, ("add_gram",)),
+            ("solves", routines, ("solve_positive",)),
+        ):
             for name in names:
                 wrapped = wrap(kind, name, getattr(home, name))
                 stack.enter_context(mock.patch.object(home, name, wrapped))

@@ -125,8 +125,11 @@ def shared(pool: Executor, repeats: int) -> None:
 
 @contextmanager
 def dask(workers: int = 2) -> Iterator[Executor]:
+    import dask as library
     from dask.distributed import Client, LocalCluster
 
+    # as docs/scaling.md advises
+    library.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30})
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,

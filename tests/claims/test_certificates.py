@@ -9,7 +9,8 @@ import sympy
 
 from moetheory import BlockModel
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Shipped, Symbolic, certify, evaluate, within_scope
+from moetheory.claims.certificates import Shipped, Symbolic, certify, within_scope
+from moetheory.claims.rational_functions import evaluate
 from moetheory.common.errors import OutOfRangeError
 
 a, b, u = sympy.symbols("a b u", positive=True)

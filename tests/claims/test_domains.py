@@ -36,6 +36,12 @@ def test_a_domain_of_positive_numbers_is_accepted(domain):
     require_positive(domain)
 
 
+@pytest.mark.parametrize("domain", [{x: x + 1}, {x: y + t, y: p * u, p: x + u}])
+def test_a_domain_that_leads_back_to_a_symbol_is_refused(domain):
+    with pytest.raises(ValueError, match="must not lead from a symbol back to itself, got "):
+        require_positive(domain)
+
+
 def test_a_symbol_of_any_sign_may_have_any_value():
     require_positive({sympy.Symbol("z", real=True): t - u})
 
@@ -48,6 +54,8 @@ def test_a_symbol_of_any_sign_may_have_any_value():
         ({p: 1 / (1 + t) ** 2}, [{"p": 0.01}, {"p": 0.99}]),  # t from a root of two
         ({p: 1 / (1 + t), x: t / (1 + t) / (1 + u)}, [{"p": 0.1, "x": 0.9}, {"p": 0.8, "x": 0.1}]),
         ({x: y + u}, [{"x": 2.0, "y": 1.0}, {"x": 9.0, "y": 3.0}]),
+        ({x: sympy.sqrt(2) + u}, [{"x": 2.0}, {"x": 9.0}]),
+        ({x: (t**2 - y**2) / (t - y)}, [{"x": 2.0, "y": 1.0}, {"x": 9.0, "y": 3.0}]),
         ({p: 1 / (1 + t), x: 1 / (1 + u)}, [{"p": 0.1}, {"p": 0.9}]),  # x is in neither side
     ],
 )
@@ -59,6 +67,10 @@ def test_points_of_the_domain_are_covered(domain, drawn):
     ("domain", "point", "outside"),
     [
         ({p: 1 / (2 + t)}, {"p": 0.9}, r"p = 1/\(t \+ 2\) and a random point with p=0.9"),
+        ({x: sympy.sqrt(2) + u}, {"x": 1.4}, r"x = u \+ sqrt\(2\) and a random point with x=1.4"),
+        ({x: 1 + (t - 1) ** 2}, {"x": 0.5}, "with x=0.5, for which no t"),  # but complex ones
+        # t = y is no root: nothing is left of the factor t - y
+        ({x: (t**2 - y**2) / (t - y)}, {"x": 1.0, "y": 2.0}, "with x=1, for which no t"),
         ({x: y + u}, {"x": 1.0, "y": 2.0}, "x = u [+] y and a random point with x=1, for which no"),
         ({p: 1 / (1 + t), x: t / (1 + t) / (1 + u)}, {"p": 0.5, "x": 0.6}, "with x=0.6"),
     ],

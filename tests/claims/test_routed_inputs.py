@@ -1,5 +1,6 @@
 """Raw data that are routed by energy: against the package's own samples, and by hand."""
 
+import itertools
 import math
 
 import numpy as np
@@ -17,14 +18,35 @@ def test_blocks_are_sorted_and_the_loudest_is_found():
     assert raw.by_block(MODEL, MODEL.coefficients).tolist() == [[1.0, 1.5], [-2.0, 0.5]]
     features = np.array([[[1.0, 1.0], [0.0, 1.3]], [[1.0, 1.0], [0.0, -1.5]]])
     assert raw.loudest_block(features).tolist() == [0, 1]
-    errors = raw.squared_errors(np.array([[2.0, 1.0], [4.0, 2.0]]), features, np.array([1.0, 1.0]))
-    assert errors.tolist() == [4.0, 16.0]
+    # of the first block's group, then of the first block's group at the second expert
+    drawn = raw.RawSamples(
+        features, np.array([0, 0]), np.array([[1.0, 2.0], [3.0, 0.5]]), np.array([0.0, 2.0])
+    )
+    errors = raw.squared_errors(np.array([[2.0, 1.0], [4.0, 2.0]]), drawn)
+    assert errors.tolist() == [1.0 + 1.0, 9.0 + 0.25 + 9.0 + 4.0]
+    assert drawn.labels.tolist() == [3.0, 5.5]
+
+
+def test_errors_are_means_over_signs():
+    """A flip changes clean and noisy features of a coordinate, and the label noise, together."""
+    drawn = raw.EqualBlocks.of(MODEL).draw_any(50, np.random.default_rng(4))
+    experts = np.array([[0.7, 1.1], [-1.5, 0.2]])
+    chosen = raw.loudest_block(drawn.features)
+    squares = []
+    for signs in itertools.product([-1.0, 1.0], repeat=5):
+        blocks = np.reshape(signs[:4], (2, 2))
+        seen = (drawn.features * blocks)[np.arange(50), chosen]
+        labels = np.sum(drawn.label_parts * blocks[drawn.groups], axis=1)
+        labels += signs[4] * drawn.label_noise
+        squares.append((labels - np.sum(seen * experts[chosen], axis=1)) ** 2)
+    assert raw.squared_errors(experts, drawn) == pytest.approx(np.mean(squares, axis=0), rel=1e-12)
 
 
 def test_data_have_the_moments_of_the_model():
     rng, number = np.random.default_rng(2), 200_000
     sample = MODEL.sample(number, rng)
-    features, labels = raw.EqualBlocks.of(MODEL).draw_any(number, rng)
+    drawn = raw.EqualBlocks.of(MODEL).draw_any(number, rng)
+    features, labels = drawn.features, drawn.labels
     own = [raw.EqualBlocks.of(MODEL).draw_own(g, number, rng) for g in range(2)]
     theirs = sample.features[:, [0, 3, 1, 2]]
     for mine, other in (

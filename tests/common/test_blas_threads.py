@@ -1,5 +1,6 @@
 """One BLAS thread while a block lasts, and what it was afterwards."""
 
+import importlib
 import os
 import sys
 import threading
@@ -7,30 +8,37 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
+import scipy
 
 from moetheory.common import blas_threads
-from moetheory.common.blas_threads import controls, one_blas_thread
+from moetheory.common.blas_threads import NUMPY, SCIPY, controls, one_blas_thread
+
+PACKAGES = {"NumPy": (np, NUMPY), "SciPy": (scipy, SCIPY)}
 
 
-@pytest.fixture
-def number():
-    """A function that tells the number of threads, which is 2 to begin with."""
-    if controls() is None:
-        pytest.skip("NumPy's BLAS has no switch for its threads that can be found")
-    get, set_ = controls()
+@pytest.fixture(params=PACKAGES)
+def number(request):
+    """A function that tells the number of threads of a BLAS, which is 2 to begin with."""
+    _, extension = PACKAGES[request.param]
+    importlib.import_module(extension)
+    if controls(extension) is None:
+        pytest.skip(f"{request.param}'s BLAS has no switch for its threads that can be found")
+    get, set_ = controls(extension)
     before = get()
     set_(2)
     if get() != 2:
-        pytest.skip("NumPy's BLAS is built for one thread")
+        pytest.skip(f"{request.param}'s BLAS is built for one thread")
     yield get
     set_(before)
 
 
-def test_the_switch_of_openblas_is_found():
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_switch_of_openblas_is_found(name):
+    package, extension = PACKAGES[name]
+    blas = package.show_config(mode="dicts")["Build Dependencies"]["blas"]["name"]
     if "openblas" not in blas or sys.platform == "win32":
-        pytest.skip(f"NumPy's BLAS is {blas} on {sys.platform}")
-    assert controls() is not None
+        pytest.skip(f"{name}'s BLAS is {blas} on {sys.platform}")
+    assert controls(extension) is not None
 
 
 def test_one_thread_in_the_block_and_as_before_after_it(number):
@@ -102,10 +110,48 @@ def test_many_threads_that_come_and_go_leave_it_as_it_was(number):
 
 
 def test_without_a_switch_nothing_happens(number, monkeypatch):
-    monkeypatch.setattr(blas_threads, "controls", lambda: None)
+    monkeypatch.setattr(blas_threads, "controls", lambda extension: None)
     with one_blas_thread():
         assert number() == 2
     assert number() == 2
+
+
+class Switch:
+    """The number of threads of a BLAS that several packages may share."""
+
+    def __init__(self):
+        self.threads = 2
+
+    def controls(self, extension):
+        return (lambda: self.threads), (lambda threads: setattr(self, "threads", threads))
+
+
+def test_one_blas_of_both_packages_is_as_before(monkeypatch):
+    """The second package finds one thread, which is not what was there before."""
+    switch = Switch()
+    importlib.import_module(SCIPY)
+    monkeypatch.setattr(blas_threads, "controls", switch.controls)
+    with one_blas_thread():
+        assert switch.threads == 1
+    assert switch.threads == 2
+
+
+def test_a_blas_that_is_loaded_in_a_block_is_held_from_the_next_block_on(monkeypatch):
+    switches = {NUMPY: Switch(), SCIPY: Switch()}
+    loaded = importlib.import_module(SCIPY)
+    monkeypatch.setattr(blas_threads, "controls", lambda each: switches[each].controls(each))
+
+    def threads():
+        return [each.threads for each in switches.values()]
+
+    monkeypatch.delitem(sys.modules, SCIPY)
+    with one_blas_thread():
+        assert threads() == [1, 2]
+        monkeypatch.setitem(sys.modules, SCIPY, loaded)
+        with one_blas_thread():
+            assert threads() == [1, 1]
+        assert threads() == [1, 1]
+    assert threads() == [2, 2]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

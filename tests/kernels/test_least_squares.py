@@ -1,5 +1,7 @@
 """Least squares against NumPy, one training set at a time."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,13 @@ def test_features_that_are_all_zero_predict_zero():
         np.testing.assert_array_equal(fits, np.zeros((2, 3)))
 
 
+@pytest.fixture(params=["one by one", "all at once"])
+def either_way(request, monkeypatch):
+    """Systems of any size are solved one by one, or all at once."""
+    least = 1 if request.param == "one by one" else 10**9
+    monkeypatch.setattr(import_module("moetheory.kernels.gram_systems"), "ONE_BY_ONE", least)
+
+
 def solver(rows, dim):
     """Normal equations for enough rows, else dual ones; and a split of the rows or columns."""
     if rows >= dim:
@@ -74,7 +83,7 @@ def solver(rows, dim):
 
 
 @pytest.mark.parametrize(("rows", "dim"), [(12, 5), (5, 5), (3, 5), (1, 1)])
-def test_normal_equations_give_what_least_squares_gives(rows, dim):
+def test_normal_equations_give_what_least_squares_gives(rows, dim, either_way):
     rng = np.random.default_rng(4)
     features, labels = rng.standard_normal((20, rows, dim)), rng.standard_normal((20, rows))
     penalties = np.array([0.0, 0.3])[:, np.newaxis] * np.arange(1.0, 21.0)
@@ -89,7 +98,7 @@ def test_normal_equations_give_what_least_squares_gives(rows, dim):
 
 
 @pytest.mark.parametrize("rows", [3, 6, 9])
-def test_ill_conditioned_systems_are_solved_from_their_rows(rows):
+def test_ill_conditioned_systems_are_solved_from_their_rows(rows, either_way):
     """Nearly or exactly dependent columns and empty systems, too hard for normal equations."""
     rng = np.random.default_rng(5)
     features, labels = rng.standard_normal((8, rows, 6)), rng.standard_normal((8, rows))
@@ -108,7 +117,7 @@ def test_ill_conditioned_systems_are_solved_from_their_rows(rows):
             np.testing.assert_allclose(fit, wanted, rtol=1e-4, atol=1e-8 * np.abs(wanted).max())
 
 
-def test_two_columns_that_are_nearly_the_same_are_noticed():
+def test_two_columns_that_are_nearly_the_same_are_noticed(either_way):
     """A probe of ones would be orthogonal to what is badly determined."""
     rng = np.random.default_rng(8)
     features, labels = rng.standard_normal((50, 9, 2)), rng.standard_normal((50, 9))

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 import moetheory as mt
 from moetheory import theorems
 from moetheory.checking import checker
-from moetheory.claims.certificates import evaluate
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.quantities import one_direction_model
+from moetheory.claims.rational_functions import evaluate
 from moetheory.strategies import block_models
 from moetheory.theorems import _template, _template_experiment, noise_shift
 

@@ -15,8 +15,8 @@ from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.problem.model import BlockModel
 
 VECTOR_PRODUCT = 0.03  # a multiplication and an addition in a product of matrix and vector
-MATRIX_PRODUCT = 0.0045  # the same in the product of a matrix with its transpose, done by half
-SOLUTION = 0.007  # the cube of the number of linear equations
+MATRIX_PRODUCT = 0.004  # the same in the product of a matrix with its transpose, done by half
+SOLUTION = 0.0035  # the cube of the number of linear equations
 VECTOR_ENTRY = 2.3  # an entry of a vector: a normal number, and what is done with it
 ROW_ENTRY = 1.3  # an entry of a row, of which a quarter are not drawn
 BLOCK = 40.0  # a block of clean features, in each product

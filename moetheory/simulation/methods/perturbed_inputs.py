@@ -11,7 +11,7 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.cached import cached
-from moetheory.kernels import BlockEntries, Inputs
+from moetheory.kernels import BlockEntries, Inputs, Workspace
 from moetheory.predictors.optimal import interference_of
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -50,7 +50,7 @@ class PerturbedInputs:
 
     def __call__(self, rng: np.random.Generator, groups: IntArray, inputs: Inputs) -> Inputs:
         """Inputs of ``groups`` as predictors get them; the given features are overwritten."""
-        features, labels, own, _ = inputs
+        features, own = inputs.features, inputs.routed
         routed = own
         if self.under.confusion is not None:
             confused = confused_groups(rng, groups, self.under.confusion)
@@ -62,7 +62,7 @@ class PerturbedInputs:
             features += self._noise(rng, features.shape, own)
         if self.under.erasure:
             features = self._erased(rng, features)
-        return Inputs(features, labels, routed, self.under.radius)
+        return inputs._replace(features=features, routed=routed, radius=self.under.radius)
 
     def _drag(
         self, rng: np.random.Generator, features: FloatArray, flat: IntArray, columns: IntArray
@@ -114,11 +114,12 @@ class PerturbedInputs:
 
 def confused_groups(rng: np.random.Generator, groups: IntArray, confusion: FloatArray) -> IntArray:
     """The group that each input is taken for, drawn from row g of ``confusion`` for its group g."""
-    confused = np.empty_like(groups)
-    for g in np.unique(groups):
-        own = groups == g
-        confused[own] = kernels.draw_groups(rng, int(own.sum()), confusion[g])
-    return confused
+    cumulative = np.cumsum(confusion[groups], axis=1)
+    totals = cumulative[:, -1:]
+    places = rng.random((len(groups), 1)) * totals
+    # places < total, yet a product may round up to it
+    last = np.count_nonzero(cumulative < totals, axis=1)
+    return np.minimum(np.count_nonzero(cumulative <= places, axis=1), last)
 
 
 def draw_test_inputs(
@@ -126,8 +127,11 @@ def draw_test_inputs(
     groups: IntArray,
     model: BlockModel,
     perturb: PerturbedInputs | None = None,
+    *,
+    with_parts: bool = False,
+    work: Workspace | None = None,
 ) -> Inputs:
-    """Fresh inputs of ``groups`` with their labels, perturbed if so."""
+    """Fresh inputs of ``groups`` with their labels, perturbed if so; see `kernels.draw_inputs`."""
     noises = (model.noise_variance, interference_of(model))
     noise, interference = noises if perturb is None else perturb.drawn_noise
     inputs = kernels.draw_inputs(
@@ -140,5 +144,7 @@ def draw_test_inputs(
         noise,
         model.label_noise_variance,
         interference,
+        with_parts=with_parts,
+        work=work,
     )
     return inputs if perturb is None else perturb(rng, groups, inputs)

@@ -35,6 +35,8 @@ from moetheory.simulation.methods.tally import Tally, merged
 BATCH = 1 << 16
 BATCHES = 8
 
+Predictors = tuple[IntArray, FloatArray, list[kernels.Route], list[FloatArray | None]]
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureGate:
@@ -128,7 +130,7 @@ class PopulationRoute(StratifiedInputs):
         return [[_route(each, model) for each in self.estimators] for model in self.models]
 
     @cached
-    def _perturbations(self) -> list[PerturbedInputs | None]:
+    def perturbations(self) -> list[PerturbedInputs | None]:
         under = self.under
         return [None if under is None else PerturbedInputs(under, model) for model in self.models]
 
@@ -136,33 +138,46 @@ class PopulationRoute(StratifiedInputs):
         self, rng: np.random.Generator, replicates: int, work: Workspace, keep: bool = False
     ) -> Tally:
         """Moments of the losses on ``replicates`` samples."""
-        parts = [self._batch(rng, rows, keep) for rows in even_parts(replicates, self.batch)]
+        sizes = even_parts(replicates, self.batch)
+        parts = [self._batch(rng, rows, work, keep) for rows in sizes]
         values = np.concatenate([part.values for part in parts], axis=1)
         return replace(merged(parts), values=values)
 
-    def _batch(self, rng: np.random.Generator, rows: int, keep: bool) -> Tally:
+    def _batch(self, rng: np.random.Generator, rows: int, work: Workspace, keep: bool) -> Tally:
         counts = kernels.stratum_counts(rows, self.shares)
         groups = strata(counts)
         values = np.concatenate(
-            [self._losses(rng, groups[at : at + self.rows]) for at in range(0, rows, self.rows)],
+            [
+                self._losses(rng, groups[at : at + self.rows], work)
+                for at in range(0, rows, self.rows)
+            ],
             axis=1,
         )
         return Tally.of_strata(values, counts, self.models[0].group_probabilities, keep=keep)
 
-    def _losses(self, rng: np.random.Generator, groups: IntArray) -> FloatArray:
+    def _losses(self, rng: np.random.Generator, groups: IntArray, work: Workspace) -> FloatArray:
         """Losses on inputs of ``groups``, model by model, (M·E, rows)."""
         streams = enumerate(identical_streams(rng, len(self.models)))
-        errors = [self._errors(stream, groups, number) for number, stream in streams]
-        together = np.concatenate(errors)
-        return together if self.loss == "sign" else np.square(together)
+        return np.concatenate(
+            [self.model_losses(stream, groups, number, work) for number, stream in streams]
+        )
 
-    def _errors(self, rng: np.random.Generator, groups: IntArray, number: int) -> FloatArray:
-        """Errors, or mistakes of sign, of model ``number`` on inputs of ``groups``, (E, rows)."""
-        model, perturb = self.models[number], self._perturbations[number]
-        inputs = draw_test_inputs(rng, groups, model, perturb)
-        found = kernels.sign_mistakes if self.loss == "sign" else kernels.prediction_errors
-        predictors, shared = self._predictors[number], self._shared[number]
-        return found(inputs, model.block_of, predictors, self._routes[number], shared)
+    def model_losses(
+        self, rng: np.random.Generator, groups: IntArray, number: int, work: Workspace
+    ) -> FloatArray:
+        """Losses of the estimators in model ``number`` on inputs of ``groups``, (E, rows)."""
+        model, perturb = self.models[number], self.perturbations[number]
+        inputs = draw_test_inputs(rng, groups, model, perturb, work=work)
+        predictors = self.predictors_of(number)
+        if self.loss == "sign":
+            return kernels.sign_mistakes(inputs, *predictors)
+        return np.square(kernels.prediction_errors(inputs, *predictors))
+
+    def predictors_of(self, number: int) -> Predictors:
+        """The predictors of model ``number``, as kernels take them beside inputs."""
+        block_of = self.models[number].block_of
+        predictors, routes = self._predictors[number], self._routes[number]
+        return block_of, predictors, routes, self._shared[number]
 
 
 def _route(estimator: Estimator, model: BlockModel) -> kernels.Route:

@@ -11,20 +11,19 @@ and the version of the package. They must not depend on memory, executor or numb
 `Learned` and gradient descent also of these, the gate and the steps; of "krylov" also of what else
 its steps depend on), and no BLAS call spans two replicates.
 
-Each string of ``method=`` has one entry file: ``population.py``, ``identity.py``, ``law.py``,
-``krylov.py``, ``statistics.py`` and ``data.py``. More files have routes: ``learned_routers.py``
-("identity" for gates that are `Learned`), ``gated_fits.py`` and ``learned_fits.py`` (the same two
-with samples), ``gated_data.py`` ("data" for gates that route by the input), ``composed.py``
-("statistics" for experts that serve several groups) and ``descent_fits.py`` (gradient descent by
-"statistics" and "data"). Helpers: ``tally.py``
-(moments), ``base.py`` (routes over training sets), ``fit_risks.py`` (risks of their fits),
-``router_fits.py`` (for learned gates). For gates ``block_energies.py`` has squared coordinates, in
-the layout of ``squares_layout.py``, with scores and losses in ``group_scores.py`` and
-``loss_forms.py``; ``drawn_inputs.py`` draws them, ``confusable_inputs.py`` and ``tilted_pairs.py``
-those that a gate is likely to send astray. Also
-``data_routers.py`` (the same for "data"),
-``perturbed_inputs.py`` (for "population"), ``statistics_rows.py`` and ``statistics_rotated.py``
-(for "statistics"), ``rotated_blocks.py`` (isotropic blocks, for "krylov", "statistics" and "law"),
+Each string of ``method=`` has one entry file: ``population.py``, ``flips.py``, ``identity.py``,
+``law.py``, ``krylov.py``, ``statistics.py`` and ``data.py``. More files have routes:
+``learned_routers.py`` ("identity" for gates that are `Learned`), ``gated_fits.py`` and
+``learned_fits.py`` (the same two with samples), ``gated_data.py`` ("data" for gates that route by
+the input), ``composed.py`` ("statistics" for experts that serve several groups) and
+``descent_fits.py`` (gradient descent by "statistics" and "data"). Helpers: ``tally.py`` (moments),
+``base.py`` (routes over training sets), ``fit_risks.py`` (risks of their fits), ``router_fits.py``
+(for learned gates). For gates ``block_energies.py`` has squared coordinates, in the layout of
+``squares_layout.py``, with scores and losses in ``group_scores.py`` and ``loss_forms.py``;
+``drawn_inputs.py`` draws them, ``confusable_inputs.py`` and ``tilted_pairs.py`` those that a gate
+is likely to send astray. Also ``data_routers.py`` (the same for "data"), ``perturbed_inputs.py``
+(for "population" and "flips"), ``statistics_rows.py`` and ``statistics_rotated.py`` (for
+"statistics"), ``rotated_blocks.py`` (isotropic blocks, for "krylov", "statistics" and "law"),
 ``krylov_layouts.py`` and ``krylov_costs.py`` (for "krylov"), ``strata.py`` (how many inputs are
 drawn of each group). ``plans.py`` and ``gate_plans.py`` above this folder choose the routes.
 """
@@ -41,8 +40,9 @@ from moetheory.kernels import Workspace
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.tally import Tally
 
-Method = Literal["population", "identity", "law", "krylov", "statistics", "data"]
+Method = Literal["population", "flips", "identity", "law", "krylov", "statistics", "data"]
 METHODS: tuple[Method, ...] = get_args(Method)
+ON_INPUTS: tuple[Method, ...] = ("population", "flips", "identity")  # without training sets
 
 # replicates of a run whose length is not given: test samples or inputs, and training sets
 TEST_SAMPLES = 100_000

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
+from moetheory.kernels import Workspace
 from moetheory.simulation.methods.population import PopulationRoute
 from moetheory.simulation.methods.strata import (
     error_deviations,
@@ -30,9 +31,10 @@ def test_the_deviation_given_the_group_is_that_of_simulated_errors(generic, esti
     route, rows = PopulationRoute((model,), (estimator,), under), 200_000
     foreseen = error_deviations(estimator, model, under or mt.Perturbation())
     for g in range(model.experts):
-        errors = route._errors(np.random.default_rng(g), np.full(rows, g), 0)[0]
+        rng, work = np.random.default_rng(g), Workspace()
+        losses = route.model_losses(rng, np.full(rows, g), 0, work)[0]
         # the kurtosis of a squared normal is 15, with confusion a little more
-        assert np.std(errors**2) == pytest.approx(foreseen[g], rel=6 * np.sqrt(20 / 4 / rows))
+        assert np.std(losses) == pytest.approx(foreseen[g], rel=6 * np.sqrt(20 / 4 / rows))
 
 
 def test_shares_are_those_of_neyman_for_each_estimator_of_the_call(generic):
