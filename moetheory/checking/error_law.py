@@ -63,26 +63,22 @@ class ErrorLaw:
         # relative to the largest part of the mean, so that no power overflows or underflows
         terms = often[:, np.newaxis] * (np.abs(weights)[:, np.newaxis, np.newaxis] * risks)
         unit = float(np.max(terms.sum(axis=0), initial=0.0)) or 1.0
-        means, variances, thirds = flip_cumulants(
-            weights / unit, estimators, clean, under or UNCHANGED
-        )
-        if chances.shape[1] == 1:  # inputs are taken for what they are
-            chances = np.eye(len(drawn))
+        units, cumulants = flip_cumulants(weights, estimators, clean, under or UNCHANGED)
+        scales = units * often[:, np.newaxis] / unit
+        means, variances, thirds = (scales**k * each for k, each in enumerate(cumulants, 1))
         away = means - np.vecdot(chances, means)[:, np.newaxis]
-        spread = np.vecdot(chances, np.maximum(variances, 0.0) + away**2)
-        skew = np.vecdot(chances, thirds + 3.0 * variances * away + away**3)
-        variance = float(shares @ (often**2 * spread))
-        third = abs(float(shares @ (often**3 * skew)))
+        variance = float(shares @ np.vecdot(chances, variances + away**2))
+        third = float(shares @ np.vecdot(chances, thirds + 3.0 * variances * away + away**3))
         cubed = variance**1.5  # of errors that hardly ever occur it may underflow
         left = claim.left(model)
         # a squared error of size r inherits this from the rounding of labels and predictions
         delta = 64.0 * 2.0**-52 * math.sqrt(model.label_power)
-        size = float(np.abs(weights) @ (drawn @ np.vecdot(cases[0].chances, risks).T))
+        size = float(np.abs(weights) @ (drawn @ np.vecdot(chances, risks).T))
         return cls(
             weights=weights,
             mean=left,
             deviation=unit * math.sqrt(variance),
-            skewness=third / cubed if cubed > 0.0 else math.inf if variance > 0.0 else 0.0,
+            skewness=abs(third) / cubed if cubed > 0.0 else math.inf if variance > 0.0 else 0.0,
             scale=abs(left if claim.scale is None else claim.scale.size(model)),
             relative_to="left" if claim.scale is None else claim.scale.name,
             rounding=2.0 * math.sqrt(size) * delta + delta**2,

@@ -54,10 +54,10 @@ class Checks:
     ) -> Generator[Verdict, None, None]:
         """The verdicts in the order of the theorems, each as soon as it is known.
 
-        This process checks the first theorem, while others start with those that follow: as many
-        as there are ``workers``, or fewer where there are fewer theorems. With one worker, or one
-        theorem, this process does it all, and gives the workers what they can do of a long
-        simulation. All processes end with the generator: at once if it is closed before its end.
+        This process is one of the ``workers``: it checks the theorems from the first on, others
+        those from the last back, until they meet. With one worker, or one theorem, this process
+        does it all, and gives the workers what they can do of a long simulation. All processes
+        end with the generator: at once if it is closed before its end.
 
         Parameters
         ----------
@@ -71,8 +71,8 @@ class Checks:
         ExecutorError
             Processes cannot be started, or one of them has died.
         """
-        processes = min(workers, len(self.theorems) - 1)
-        if workers == 1 or processes < 1:
+        others = min(workers, len(self.theorems)) - 1
+        if others == 0:
             for index in range(len(self.theorems)):
                 with progress(index) as report:
                     verdict = self._verdict(index, report, workers)
@@ -80,23 +80,22 @@ class Checks:
             return
         with (
             TemporaryDirectory(prefix="moetheory-") as folder,
-            own_pool(processes) as pool,
+            own_pool(others) as pool,
             _ended_at_once(pool),
         ):
             told = replace(self, shares=Path(folder, "shares"))
             shares = told._note_shares("w+")
-            # this process is one of the workers until the first rows are there
-            others = range(1, len(self.theorems))
-            waiting = [pool.submit(told, index) for index in others[: workers - 1]]
-            with progress(0) as report:
-                verdict = self._verdict(0, report, 1)
-            waiting += [pool.submit(told, index) for index in others[workers - 1 :]]
-            yield verdict
-            for index, future in enumerate(waiting, start=1):
+            indices = range(len(self.theorems))
+            futures = {index: pool.submit(told, index) for index in reversed(indices)}
+            for index in indices:
+                future = futures[index]
                 with progress(index) as report:
-                    while not wait([future], timeout=PAUSE).done:
-                        report(int(PARTS * shares[index]), PARTS)
-                    verdict = _result(future, pool)
+                    if future.cancel():  # no other process has begun with it
+                        verdict = self._verdict(index, report, 1)
+                    else:
+                        while not wait([future], timeout=PAUSE).done:
+                            report(int(PARTS * shares[index]), PARTS)
+                        verdict = _result(future, pool)
                 yield verdict
 
     def __call__(self, index: int) -> Verdict:

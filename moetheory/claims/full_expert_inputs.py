@@ -11,7 +11,7 @@ import numpy as np
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.fresh_inputs import inputs_of, most_inputs
 from moetheory.claims.outcomes import Mean, mean_outcome
-from moetheory.claims.stages import Experiment, in_two_stages
+from moetheory.claims.stages import Experiment, in_stages
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
@@ -41,7 +41,7 @@ def full_expert_experiment(
             resolution=RESOLUTION,
         )
 
-    return in_two_stages(experiment, partial(most_inputs, default=INPUTS))
+    return in_stages(experiment, partial(most_inputs, default=INPUTS))
 
 
 def _squared_errors(model: BlockModel, inputs: int, entropy: int) -> FloatArray:

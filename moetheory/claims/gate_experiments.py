@@ -17,7 +17,7 @@ from moetheory.claims.fresh_inputs import (
 )
 from moetheory.claims.outcomes import SQUARE_SKEWNESS, Mean, inequality_outcome, mean_outcome
 from moetheory.claims.quantities import moe_excess
-from moetheory.claims.stages import Experiment, in_two_stages
+from moetheory.claims.stages import Experiment, in_stages
 from moetheory.common.errors import RareGroupWarning
 from moetheory.problem.estimators import Estimator, MoE
 from moetheory.problem.gates import Hard, Soft
@@ -100,7 +100,7 @@ def excess_experiment(
             note=_note(mean),
         )
 
-    return in_two_stages(experiment, most_inputs)
+    return in_stages(experiment, most_inputs)
 
 
 def _mean(
@@ -149,4 +149,4 @@ def no_better_than_soft(other: Estimator) -> Experiment:
             note=_note(mean),
         )
 
-    return in_two_stages(experiment, most_inputs)
+    return in_stages(experiment, most_inputs)

@@ -17,7 +17,7 @@ from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.fresh_inputs import inputs_of, most_inputs
 from moetheory.claims.outcomes import Mean, mean_outcome
 from moetheory.claims.quantities import direction, draw_direction
-from moetheory.claims.stages import in_two_stages
+from moetheory.claims.stages import in_stages
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.blas_threads import one_blas_thread
 from moetheory.problem.descent_schedule import TrainingMode
@@ -167,7 +167,7 @@ class CommonStep:
             left=self.excess_after(learner, steps),
             right=self.stepped(learner, steps),
             symbolic=symbolic,
-            experiment=in_two_stages(experiment, most_inputs),
+            experiment=in_stages(experiment, most_inputs),
             control=1.01,
         )
 

@@ -11,7 +11,7 @@ from moetheory.claims import routed_inputs as raw
 from moetheory.claims.declaration import Side
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.outcomes import mean_outcome
-from moetheory.claims.stages import Experiment, in_two_stages
+from moetheory.claims.stages import Experiment, in_stages
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
@@ -33,7 +33,7 @@ def optimal_experiment(
         values = raw.errors_of(model, experts, setting.replicates or _most_inputs(model), rng)
         return _outcome(values, model, expected(model), setting)
 
-    return in_two_stages(experiment, _most_inputs)
+    return in_stages(experiment, _most_inputs)
 
 
 def fitted_experiment(samples_of: Callable[[BlockModel], int], expected: Side) -> Experiment:
@@ -54,7 +54,7 @@ def fitted_experiment(samples_of: Callable[[BlockModel], int], expected: Side) -
         numbers = samples_of(model) * model.dim // model.experts
         return max(2, min(SETS, MOST_OF_SETS // numbers))
 
-    return in_two_stages(experiment, most_sets)
+    return in_stages(experiment, most_sets)
 
 
 def sorted_experiment(expected: Side) -> Experiment:
@@ -72,7 +72,7 @@ def sorted_experiment(expected: Side) -> Experiment:
         rounding = 2.0 * model.dim / samples * (excess + model.label_noise_variance)
         return _outcome(values, model, excess, setting, rounding)
 
-    return in_two_stages(experiment, _most_inputs)
+    return in_stages(experiment, _most_inputs)
 
 
 def _most_inputs(model: BlockModel) -> int:

@@ -14,7 +14,7 @@ from moetheory.claims.declaration import Side
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.fresh_inputs import inputs_of, most_inputs
 from moetheory.claims.outcomes import Mean, inequality_outcome, mean_outcome
-from moetheory.claims.stages import Experiment, in_two_stages
+from moetheory.claims.stages import Experiment, in_stages
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
@@ -53,7 +53,7 @@ def measured(which: int, expected: Side, unshared: float) -> Experiment:
         wanted = setting.control * expected(model)
         return mean_outcome(errors[which], wanted, setting, resolution=RESOLUTION)
 
-    return in_two_stages(experiment, _most_inputs)
+    return in_stages(experiment, _most_inputs)
 
 
 def ordered(left: int, right: int, unshared: float) -> Experiment:
@@ -72,7 +72,7 @@ def ordered(left: int, right: int, unshared: float) -> Experiment:
         # the left side may be so much smaller that errors of its size take millions of inputs
         return outcome._replace(relative_to=NAMES[right])
 
-    return in_two_stages(experiment, _most_inputs)
+    return in_stages(experiment, _most_inputs)
 
 
 @lru_cache(maxsize=4)

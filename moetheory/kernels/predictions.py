@@ -82,7 +82,7 @@ def _predictions(
     shared: Sequence[FloatArray | None] | None,
 ) -> Iterator[tuple[FloatArray, Any]]:
     """Each predictor's predictions (rows,), and the length of its coefficients at a radius."""
-    features, labels, entries, radius, _ = inputs
+    features, entries, radius = inputs.features, inputs.routed, inputs.radius
     shown = features.reshape(-1)[entries.flat] if any(r is True for r in routes) else features[:0]
     for weights, route, rest in zip(
         predictors, routes, shared or [None] * len(routes), strict=True

@@ -12,6 +12,7 @@ hence with the cumulants :math:`\operatorname{tr}A_m`, :math:`2\operatorname{tr}
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,10 +28,24 @@ from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
 
+class FlipCumulants(NamedTuple):
+    """The first three cumulants in J cases of an input of each group.
+
+    Attributes
+    ----------
+    units : (K, J) array
+        Cumulant k is in the k-th power of this: none overflows or underflows.
+    cumulants : (3, K, J) array
+    """
+
+    units: FloatArray
+    cumulants: FloatArray
+
+
 def flip_cumulants(
     weights: FloatArray, estimators: Sequence[Estimator], model: BlockModel, under: Perturbation
-) -> FloatArray:
-    """The first three cumulants given the groups g and t, (3, K, K).
+) -> FlipCumulants:
+    """The cumulants given the group and the group taken for it; without confusion J = 1.
 
     Parameters
     ----------
@@ -46,37 +61,38 @@ def flip_cumulants(
     meets = served[:, :, np.newaxis] == served[:, np.newaxis]
     patterns, found = np.unique(meets.reshape(len(served), -1), axis=1, return_inverse=True)
     pattern = found.reshape(model.experts, model.experts)  # of a block, of t
-    by_block = np.stack(
-        [_by_block(weights, estimators, model, under, met) for met in patterns.T], axis=-1
-    )
-    # blocks of other groups, not dragged; then the group's own, and the one it is taken for
-    others = by_block[:, 0, 0]
-    taken = others[:, groups[:, np.newaxis], pattern]
-    cumulants = np.repeat(taken.sum(axis=1)[:, np.newaxis], len(groups), axis=1)
-    cumulants += (by_block[:, 1, 0] - others)[:, groups[:, np.newaxis], pattern]
-    dragged = (by_block[:, 0, 1] - others)[:, groups, np.diagonal(pattern)]
-    cumulants += np.where(groups == groups[:, np.newaxis], 0.0, dragged[:, np.newaxis])
-    return cumulants
+    blocks = [_of_blocks(weights, estimators, model, under, met) for met in patterns.T]
+    of_units, of_forms = (np.stack(each) for each in zip(*blocks, strict=True))
+    units, cumulants = [], []
+    for g in groups:
+        block, taken = groups[:, np.newaxis], groups if under.confusion is not None else [g]
+        dragged = (block == taken) & (block != g)
+        place = pattern[:, taken], (block == g).astype(int), dragged.astype(int), block
+        given, largest = of_units[place], of_units[place].max(axis=0)
+        shares = given / np.where(largest > 0.0, largest, 1.0)
+        forms = np.moveaxis(of_forms, 1, 0)
+        cumulants.append([np.sum(forms[k][place] * shares ** (k + 1), axis=0) for k in range(3)])
+        units.append(largest)
+    return FlipCumulants(np.stack(units), np.stack(cumulants, axis=1))
 
 
-def _by_block(
+def _of_blocks(
     weights: FloatArray,
     estimators: Sequence[Estimator],
     model: BlockModel,
     under: Perturbation,
     met: Sequence[bool],
-) -> FloatArray:
-    """The cumulants of each block, (3, 2, 2, K): of another group or its own, dragged or not.
+) -> tuple[FloatArray, FloatArray]:
+    """Units, (2, 2, K), and cumulants, (3, 2, 2, K), of each block.
 
-    An input meets estimator e's expert there if ``met[e]``, else the shared expert or nothing.
+    They are those of a block of another group, or of its own; not dragged, or dragged. An input
+    meets estimator e's expert there if ``met[e]``, else the shared expert or nothing.
     """
     b, shape = model.coefficients, (len(estimators), 2, 2, model.dim)
-    interference = under.interference_of(interference_of(model))
     own_noise = np.broadcast_to(under.noise_of(model.noise_variance), b.shape)
-    clean = np.empty(shape[1:])
+    clean, noise = np.empty(shape[1:]), np.empty(shape[1:])
     clean[0], clean[1] = leakage_of(model), model.signal_variances
-    noise = np.empty(shape[1:])
-    noise[0], noise[1] = own_noise + interference, own_noise
+    noise[0], noise[1] = own_noise + under.interference_of(interference_of(model)), own_noise
     noise[:, 1] += under.drag**2 * model.signal_variances
     of_clean, of_noise = np.empty(shape), np.empty(shape)
     for e, estimator in enumerate(estimators):
@@ -86,9 +102,16 @@ def _by_block(
         else:
             fit = np.zeros_like(b) if shared is None else shared.values
         of_clean[e], of_noise[e] = (b - fit) * np.sqrt(clean), fit * np.sqrt(noise)
-    # the entries of A, its trace and its determinant
-    first, second = (np.tensordot(weights, u**2, axes=1) for u in (of_clean, of_noise))
-    product = np.tensordot(weights, of_clean * of_noise, axes=1)
+    # the entries of A, its trace and its determinant, in units of the largest of the block
+    sizes = np.tensordot(np.abs(weights), of_clean**2 + of_noise**2, axes=1)
+    units = np.stack(
+        [sizes[..., model.block_of == g].max(axis=-1) for g in range(model.experts)], axis=-1
+    )
+    scale = np.where(units > 0.0, units, 1.0)[..., model.block_of]
+    first, second, product = (
+        np.tensordot(weights, each, axes=1) / scale
+        for each in (of_clean**2, of_noise**2, of_clean * of_noise)
+    )
     trace, determinant = first + second, first * second - product**2
     cumulants = np.stack(
         [
@@ -97,4 +120,4 @@ def _by_block(
             8.0 * trace * (trace**2 - 3.0 * determinant),
         ]
     )
-    return block_sums(cumulants, model.block_of)
+    return units, block_sums(cumulants, model.block_of)

@@ -43,6 +43,7 @@ def test_a_comparison_replays_from_its_own_entropy():
     estimates = mt.simulate(
         [mt.Dense(), mt.MoE()],
         GENERALIZATION.example(),
+        method="flips",
         replicates=2000,
         rng=comparison.entropy,
     )

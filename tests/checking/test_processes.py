@@ -41,7 +41,7 @@ def test_what_is_printed_does_not_depend_on_it_either(run, option):
 
 @pytest.mark.parametrize(
     ("theorems", "workers", "started"),
-    [(3, 2, [2]), (3, 8, [2]), (2, 2, [1]), (1, 8, []), (3, 1, [])],
+    [(3, 2, [1]), (3, 8, [2]), (2, 2, [1]), (1, 8, []), (3, 1, [])],
 )
 def test_no_more_processes_than_work_and_none_for_a_single_theorem(
     monkeypatch, theorems, workers, started

@@ -1,4 +1,4 @@
-"""Experiments in two stages: how many replicates are drawn, and with what chance of error."""
+"""Experiments in stages: how many replicates are drawn, and with what chance of error."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 import moetheory as mt
 from moetheory.claims.experiments import Setting, Work
 from moetheory.claims.outcomes import mean_outcome
-from moetheory.claims.stages import in_two_stages
+from moetheory.claims.stages import in_stages
 
 MODEL = mt.BlockModel.isotropic(4, 2, 1.0)
 
@@ -20,7 +20,7 @@ def staged(drawn, *, spread, most=10_000, resolution=0.02):
         values = 1.0 + spread * rng.standard_normal(setting.replicates or most)
         return mean_outcome(values, setting.control, setting, resolution=resolution)
 
-    return in_two_stages(experiment, lambda _: most)
+    return in_stages(experiment, lambda _: most)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_as_many_are_drawn_as_decide(spread, sizes):
     for setting, expected in zip(drawn, sizes, strict=True):
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
         assert low <= setting.replicates <= high
-        assert (setting.entropy, setting.tail) == (7, 5e-7)
+        assert (setting.entropy, setting.tail) == (7, 1e-6 / 3.0)
     assert outcome.decides == (spread < 1.0)
     assert outcome.replicates == drawn[-1].replicates
 
@@ -49,6 +49,19 @@ def test_progress_is_that_of_the_second_stage():
     setting = Setting(None, 7, 1e-6, 1.0, Work(None, lambda done, total: None))
     staged(drawn, spread=0.15)(MODEL, setting)
     assert [each.work.progress is None for each in drawn] == [True, False]
+
+
+def test_a_third_stage_draws_all_if_too_few_were_thought_to_be_enough():
+    drawn = []
+
+    def experiment(_, setting):
+        drawn.append(setting.replicates)
+        late = setting.replicates > 1000
+        values = np.arange(setting.replicates) % 2 * (0.42 if late else 0.3) + 1.0
+        return mean_outcome(values, values.mean(), setting, resolution=0.02)
+
+    assert in_stages(experiment, lambda _: 10_000)(MODEL, Setting(None, 7, 1e-6, 1.0)).decides
+    assert drawn[0] == 1000 < drawn[1] < 10_000 == drawn[2]
 
 
 def test_chance_contradicts_no_oftener_than_told():

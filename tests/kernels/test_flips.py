@@ -38,7 +38,7 @@ def test_the_mean_is_that_of_all_flips(leakage):
     inputs = inputs._replace(routed=kernels.BlockEntries.of(BLOCK_OF, np.array([0, 1, 2, 1])))
 
     def gate(features):
-        return np.stack([np.square(features[:, BLOCK_OF == g]).sum(axis=1) for g in range(3)])
+        return np.stack([np.square(features[:, g == BLOCK_OF]).sum(axis=1) for g in range(3)])
 
     routes = (*ROUTES, gate)
     arguments = BLOCK_OF, np.concatenate([PREDICTORS, PREDICTORS[:1]]), routes, [*SHARED, SHARED[2]]
@@ -57,5 +57,5 @@ def test_parts_add_up_to_labels_and_cost_no_draw(leakage):
     inputs = drawn(leakage)
     np.testing.assert_allclose(inputs.label_parts.sum(axis=1), inputs.labels, rtol=1e-12)
     if leakage is None:
-        own = BLOCK_OF == np.array([0, 2, 1, 1])[:, np.newaxis]
+        own = np.array([0, 2, 1, 1])[:, np.newaxis] == BLOCK_OF
         assert not inputs.label_parts[~own].any()

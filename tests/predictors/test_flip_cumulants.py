@@ -36,20 +36,22 @@ def drawn_values(model, under, group, taken, rows):
 @pytest.mark.parametrize("under", [UNCHANGED, DRAGGED])
 def test_cumulants_are_those_of_drawn_values(generic, under):
     model = generic(leakage_variances=0.2, interference_variances=0.3)
-    cumulants = flip_cumulants(WEIGHTS, ESTIMATORS, model, under)
+    units, cumulants = flip_cumulants(WEIGHTS, ESTIMATORS, model, under)
     rows = 100_000
-    for group, taken in np.ndindex(3, 3):
-        values = drawn_values(model, under, group, taken, rows)
+    for group, case in np.ndindex(units.shape):
+        taken = group if under.confusion is None else case
+        values = drawn_values(model, under, group, taken, rows) / units[group, case]
         centred = values - values.mean()
         for found, sample in zip(
-            cumulants[:, group, taken], (values, centred**2, centred**3), strict=True
+            cumulants[:, group, case], (values, centred**2, centred**3), strict=True
         ):
             assert abs(found - sample.mean()) < 5.0 * sample.std() / np.sqrt(rows)
 
 
 def test_one_coordinate_is_a_chi_square():
     model = mt.BlockModel([1.0], [0], [1.0], [2.0], 0.5)
-    found = flip_cumulants(np.ones(1), [mt.MoE()], model, UNCHANGED)[:, 0, 0]
+    ((unit,),), cumulants = flip_cumulants(np.ones(1), [mt.MoE()], model, UNCHANGED)
+    found = cumulants[:, 0, 0] * unit ** np.arange(1, 4)
     mean, variance, skewness = stats.chi2(1).stats(moments="mvs")
     scale = mt.risk(mt.MoE(), model).excess
     expected = scale * mean, scale**2 * variance, scale**3 * skewness * variance**1.5
@@ -59,5 +61,15 @@ def test_one_coordinate_is_a_chi_square():
 def test_means_are_risks_given_the_group(generic):
     model = generic(leakage_variances=0.2)
     for estimator in ESTIMATORS:
-        means = flip_cumulants(np.ones(1), [estimator], model, UNCHANGED)[0]
-        assert np.diagonal(means) == pytest.approx(mt.risk(estimator, model).per_group, rel=1e-12)
+        units, cumulants = flip_cumulants(np.ones(1), [estimator], model, UNCHANGED)
+        assert (units * cumulants[0])[:, 0] == pytest.approx(
+            mt.risk(estimator, model).per_group, rel=1e-12
+        )
+
+
+def test_no_power_overflows_or_underflows():
+    model = mt.BlockModel([0.5, 0.5], [0, 1], [1e20, 1e-40], [1e38, 1e-38], 1e5)
+    units, cumulants = flip_cumulants(np.array([1.0, -1.0]), ESTIMATORS[:2], model, UNCHANGED)
+    assert np.all(units > 0.0)
+    assert np.all(np.isfinite(cumulants))
+    assert np.all(cumulants[1] > 0.0)

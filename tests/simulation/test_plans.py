@@ -459,7 +459,7 @@ def test_the_route_is_chosen_shown_and_can_be_forced(generic):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "fast", "samples": 30}, "one of population, identity, law, .* got 'fast'"),
+        ({"method": "fast", "samples": 30}, "one of population, flips, identity, .* got 'fast'"),
         ({"method": "law"}, 'method="law" needs samples, .* got none'),
         ({"method": "population", "samples": 30}, "draws no training sets, got samples=30"),
         (

@@ -119,7 +119,8 @@ def confused_groups(rng: np.random.Generator, groups: IntArray, confusion: Float
     places = rng.random((len(groups), 1)) * totals
     # places < total, yet a product may round up to it
     last = np.count_nonzero(cumulative < totals, axis=1)
-    return np.minimum(np.count_nonzero(cumulative <= places, axis=1), last)
+    confused: IntArray = np.minimum(np.count_nonzero(cumulative <= places, axis=1), last)
+    return confused
 
 
 def draw_test_inputs(

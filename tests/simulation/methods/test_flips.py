@@ -76,7 +76,7 @@ def test_losses_that_flips_change_otherwise_are_refused(options, got):
 def test_flips_draw_no_training_sets_and_learn_no_gate():
     with pytest.raises(ValueError, match=r'^method="flips" draws no training sets, got samples=50'):
         mt.simulate(mt.Dense(), MODEL, samples=50, method="flips", replicates=2, rng=0)
+    learned = mt.MoE(gate=mt.Learned(samples=500))
+    strict = MODEL.replace(leakage_variances=np.zeros(5))
     with pytest.raises(ValueError, match=r"^estimator must not learn its gate"):
-        learned = mt.MoE(gate=mt.Learned(samples=500))
-        strict = MODEL.replace(leakage_variances=np.zeros(5))
         mt.simulate(learned, strict, method="flips", replicates=100, rng=0)
