@@ -16,7 +16,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
 INPUTS = 1_000_000
-ROWS = 1 << 20  # numbers that are drawn at once
+ROWS = 1 << 17  # numbers that are drawn at once, few enough that memory is used again
 RESOLUTION = 0.02
 
 

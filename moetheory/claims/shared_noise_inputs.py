@@ -21,7 +21,7 @@ from moetheory.problem.model import BlockModel
 NAMES = ("dense", "MoE", "full experts")
 DENSE, MOE, FULL = range(3)  # FULL: experts that see all coordinates
 INPUTS = 1_000_000
-ROWS = 1 << 20  # numbers that are drawn at once
+ROWS = 1 << 17  # numbers that are drawn at once, few enough that memory is used again
 RESOLUTION = 0.02
 
 _most_inputs = partial(most_inputs, default=INPUTS)

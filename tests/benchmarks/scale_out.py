@@ -129,7 +129,10 @@ def dask(workers: int = 2) -> Iterator[Executor]:
     from dask.distributed import Client, LocalCluster
 
     # as docs/scaling.md advises
-    library.config.set({"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 2**30})
+    keep_memory = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
+    library.config.set(
+        {f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in keep_memory.items()}
+    )
     with (
         LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster) as client,
