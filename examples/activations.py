@@ -2,7 +2,7 @@
 
 Run it with ``python examples/activations.py FILE.npz [FIGURE]``; it takes seconds for some
 thousand samples. The file holds ``features``, the activations (samples, units), and ``labels``,
-what a probe predicts (numbers or two classes). It may hold ``groups``, the kind of text of each
+what a probe predicts (numbers or classes). It may hold ``groups``, the kind of text of each
 sample (its language, its source, or the expert that a router chose); without them, groups are
 found. PyTorch and transformers can write such a file:
 
@@ -30,7 +30,13 @@ import numpy as np
 import moetheory as mt
 
 BITS = (8, 6, 5, 4, 3, 2, 1)
-SHOWN = {"dense": "dense", "moe": "experts", "moe(hard)": "experts, gated"}
+SHOWN = {
+    "dense": "dense",
+    "moe(block)": "own block",
+    "moe(block, router)": "own block, routed",
+    "moe(all)": "all units",
+    "moe(all, router)": "all units, routed",
+}
 
 
 def read(path: str) -> dict:
@@ -46,6 +52,14 @@ def rounded(features: np.ndarray, bits: int) -> tuple[np.ndarray, float]:
     return low + step * np.rint((features - low) / step), step**2 / 12
 
 
+def targets(labels: np.ndarray, classes: tuple | None) -> np.ndarray:
+    """What probes predict, (n, m): numbers, 1 for the second of two names, or one for each name."""
+    if labels.dtype.kind not in "bUS" or classes is None:
+        return labels[:, np.newaxis]
+    indicators = labels[:, np.newaxis] == np.array(classes)
+    return indicators[:, 1:] if len(classes) == 2 else indicators
+
+
 def main() -> None:
     """Print predicted risks, risks after rounding, and the verdict."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -58,7 +72,7 @@ def main() -> None:
     data = read(options.file)
     data["features"] = data["features"].astype(np.float64)
     versions = [rounded(data["features"], bits) for bits in BITS]
-    # rectified units are zero when inactive; other units need centring before energies mean much
+    # rectified units are zero at rest; other units are measured from their means
     center = bool(data["features"].min() < 0.0)
     found = mt.audit(
         **data,
@@ -67,16 +81,17 @@ def main() -> None:
         center=center,
         rng=options.seed,
     )
-    labels, held_out = data["labels"][found.held_out], found.held_out
-    truth = labels == found.classes[1] if labels.dtype.kind in "bUS" else labels
+    held_out = found.held_out
+    truth = targets(data["labels"][held_out], found.classes)
 
     print(f"risk on {held_out.sum()} held-out samples: foreseen / activations really rounded")
+    print("dense, and experts that see their own block of units or all, told the groups or routed")
     print("bits  noise variance" + "".join(f"{name:>20}" for name in SHOWN.values()))
     for level, (bits, (features, noise)) in enumerate(zip(BITS, versions, strict=True), start=1):
         line = f"{bits:4d}{noise:16.3g}"
         for name in SHOWN:
             said = found.predict(name, features[held_out], found.groups[held_out])[level]
-            risk = np.mean((said - truth) ** 2)
+            risk = np.square(said.reshape(truth.shape) - truth).sum(axis=1).mean()
             line += f"{found[f'{name}_predicted'][level]:11.4f} / {risk:.4f}"
         print(line)
     print(f"\nwith noise of these variances{', features centred' if center else ''}:")

@@ -168,22 +168,26 @@ def test_how_fast_training_gets_there(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("rectified", [False, True])
-def test_activations_of_a_language_model(run, tmp_path, rectified):
+@pytest.mark.parametrize("kind", ["two names", "three names", "rectified"])
+def test_activations_of_a_language_model(run, tmp_path, kind):
     file, figure = tmp_path / "activations.npz", tmp_path / "activations.png"
     model = mt.BlockModel.isotropic(
         12, 3, 0.0, signal_energy=12.0, leakage_variances=0.05, label_noise_variance=0.1
     )
     sample = model.sample(1200, rng=0)
-    features, positive = sample.features.astype(np.float16), sample.labels > 0.0
-    data = {"features": features, "labels": np.where(positive, "yes", "no")}
+    features, rectified = sample.features.astype(np.float16), kind == "rectified"
+    names = ["high", "low"] if kind == "two names" else ["high", "low", "none"]
+    code = np.digitize(sample.labels, [0.0] if kind == "two names" else [-0.5, 0.5])
+    data = {"features": features, "labels": np.array(names)[code]}
+    truth = np.eye(3)[code] if kind == "three names" else code[:, np.newaxis]
     data["groups"] = np.array(["fr", "en", "de"])[sample.groups]
     if rectified:  # kinds of text are to be found, labels are numbers
         data = {"features": np.maximum(features, 0.0), "labels": sample.labels}
+        truth = sample.labels[:, np.newaxis]
     np.savez(file, **data)
     out = run("activations.py", str(file), str(figure), "--experts", "3")
     table, _, said = out.partition("\n\n")
-    rows = [line.replace("/", " ").split() for line in table.splitlines()[2:]]
+    rows = [line.replace("/", " ").split() for line in table.splitlines()[3:]]
     assert [row[0] for row in rows] == ["8", "6", "5", "4", "3", "2", "1"]
     span = float(np.ptp(data["features"].astype(np.float64)))
     for bits, noise in (map(float, row[:2]) for row in rows):
@@ -194,23 +198,25 @@ def test_activations_of_a_language_model(run, tmp_path, rectified):
     grid = [0.0, span**2 / 108]
     found = mt.audit(**data, experts=3, noise_variances=grid, center=not rectified, rng=0)
     held_out = found.held_out
-    truth = (sample.labels if rectified else positive)[held_out]
-    for place, name in enumerate(("dense", "moe", "moe(hard)")):
+    shown = ("dense", "moe(block)", "moe(block, router)", "moe(all)", "moe(all, router)")
+    for place, name in enumerate(shown):
         (fine, fine_really), (foreseen, really) = (
             map(float, row[2 + 2 * place : 4 + 2 * place]) for row in (rows[0], rows[5])
         )
         # steps of 8 bits are a thirtieth of a standard deviation
         assert fine == pytest.approx(found[f"{name}_predicted"][0], rel=0.02)
         assert fine_really == pytest.approx(found[f"{name}_measured"][0], rel=0.02)
-        if name != "moe(hard)":  # to which noise is drawn
+        if "router" not in name:  # to which noise is drawn
             assert foreseen == pytest.approx(found[f"{name}_predicted"][1], abs=1e-4)
             answers = found.predict(name, coarse[held_out], found.groups[held_out])[1]
-            assert really == pytest.approx(np.mean((answers - truth) ** 2), abs=1e-4)
+            errors = answers.reshape(len(answers), -1) - truth[held_out]
+            assert really == pytest.approx(np.square(errors).sum(axis=1).mean(), abs=1e-4)
     assert float(rows[0][2]) <= float(rows[0][4])  # dense sees more than an expert
     assert float(rows[5][2]) > float(rows[5][4])  # and more noise
     assert ("features centred" in said) == (not rectified)
     assert "Modular: " in said
-    assert "3 experts with 4 of 12 features; 900 training and 300 held-out samples." in said
+    assert "3 experts, blocks of 4 of 12 features." in said
+    assert "risk on 300 held-out samples" in table
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
@@ -226,9 +232,14 @@ def test_terrain_that_is_not_modular(run, tmp_path):
     stripes, four, south = out.strip().split("\n\n")
     for part, title in ((stripes, "stripes"), (four, "four blocks, stripes")):
         assert part.startswith(f"{title} held out")
-        assert "Experts told the groups: no gain over dense predicted, none found." in part
         assert "Every risk was predicted within" in part
+    assert "Not modular: one block of 64 features" in stripes
     assert "Weakly modular" in four
+    for part in (four, south):
+        assert "restricted to their block: no gain over dense predicted, none found." in part
+        assert "0 % of this gain is left behind the energy router" in part
+    start = re.search("win over dense from noise variance ([^ ]+) .* on, as predicted", four)
+    assert 300 < float(start[1]) < 500
     assert "risks were not predicted within 3 standard errors" in south
     assert figure.read_bytes().startswith(b"\x89PNG")
 
@@ -281,6 +292,23 @@ value = "something else"
     assert list(corpus.docstrings(ast.parse(code).body)) == said
 
 
+def test_one_level_of_a_predictor_says_what_the_audit_says(language):
+    cloze = language("cloze")
+    sample = mt.BlockModel.isotropic(6, 3, 0.0, signal_energy=6.0).sample(300, rng=0)
+    scaled = sample.features * np.arange(1.0, 7.0)
+    found = mt.audit(
+        scaled, sample.labels > 0.0, noise_variances=[0.0, 3.0], experts=3, center=False, rng=0
+    )
+    new, groups = scaled[:50] + np.random.default_rng(1).normal(size=(50, 6)), found.groups[:50]
+    x = found.units.standardised(new)
+    for name in ("dense", "moe(block)", "moe(block, router)", "moe(all)", "moe(all, router)"):
+        expected = found.predict(name, new, groups)
+        for level in range(2):
+            assert np.array_equal(cloze.predict(found, name, level, x, groups), expected[level])
+    by_groups = cloze.predict(found, "moe(block)", 1, x, groups)
+    assert not np.allclose(by_groups, cloze.predict(found, "moe(block)", 1, x, (groups + 1) % 3))
+
+
 @pytest.mark.slow
 def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path):
     figure, table = tmp_path / "language.png", tmp_path / "language.csv"
@@ -309,7 +337,8 @@ def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path
 
     starts = []
     for what in ("predicted", "measured"):
-        dense, told, gated = (risk(what, of, "noise") for of in ("dense", "moe", "moe(hard)"))
+        names = ("dense", "moe(block)", "moe(block, router)")
+        dense, told, gated = (risk(what, of, "noise") for of in names)
         assert dense[0] < told[0]
         assert dense[-1] > told[-1]
         assert np.sum(np.diff(dense > told)) == 1
@@ -317,15 +346,15 @@ def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path
         assert gated[-1] > dense[-1]
     assert abs(starts[0] - starts[1]) <= 1  # of ten levels
     noise, missing = (
-        risk("predicted", "moe", "noise")[6],  # noise of 3
-        risk("predicted", "moe", "missing")[4],  # 3 to 1 of the words missing
+        risk("predicted", "moe(block)", "noise")[6],  # noise of 3
+        risk("predicted", "moe(block)", "missing")[4],  # 3 to 1 of the words missing
     )
-    found = risk("measured", "moe", "missing")[4]
+    found = risk("measured", "moe(block)", "missing")[4]
     assert abs(missing - found) < 0.5 * abs(noise - found)  # two perturbations, two formulas
     within = {}
     for by in ("paragraph", "file"):
         z = []
-        for name in ("dense", "dense(tuned)", "moe", "moe(hard)", "moe(all)"):
+        for name in dict.fromkeys(row["predictor"] for row in rows):
             errors = (column(each, name, by, "noise") for each in ("predicted_sem", "sem"))
             difference = column("measured", name, by, "noise") - column(
                 "predicted", name, by, "noise"

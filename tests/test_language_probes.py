@@ -140,6 +140,38 @@ def test_accuracies_under_noise_are_those_of_the_theory(language, monkeypatch):
     assert np.all(found["oracle"][1:] > found["Ridge"][1:] + 0.02)
 
 
+def test_gates_route_by_the_largest_energy_beside_its_mean(language):
+    probes, corpus, features = (language(name) for name in ("probes", "corpus", "features"))
+    rng = np.random.default_rng(4)
+    topics = rng.integers(3, size=400)
+    words = [
+        tuple(f"{'abc'[t]}{'xyzuvw'[k]}" for k in rng.integers(6, size=8)) + ("no",) * 2
+        for t in np.where(rng.random((400, 10)) < 0.8, topics[:, np.newaxis], 0)[:, 0]
+    ]
+    counts = features.Counts.of([corpus.Paragraph(each, "file") for each in words])
+    columns = np.flatnonzero(counts.words != "no")
+    block_of = np.array(["abc".index(word[0]) for word in counts.words[columns]])
+    lexicon = features.Lexicon(columns, rng.uniform(1.0, 2.0, len(columns)), block_of)
+    held = np.arange(400) % 4 == 0
+    task = probes.Task("topic", ("ax",), topics)
+    given = probes.prepared(counts, lexicon, task, np.arange(400), held, rng)
+    energies = np.stack(
+        [np.square(given.rows[:, given.block_of == k]).sum(axis=1) for k in range(3)], axis=1
+    )
+    by_hand = (energies / energies[~held].mean(axis=0)).argmax(axis=1)
+    assert given.rows.shape == (400, 17)
+    assert np.array_equal(given.groups, by_hand)
+    clean, informed = given.gates["gate"], given.gates["gate, σ known"]
+    assert np.array_equal(clean.route(given.rows, 0), by_hand)
+    assert np.array_equal(informed.route(given.rows, 0), by_hand)
+    # at the most noise the gate that knows it errs less than the one that does not
+    noisy = np.repeat(given.rows, 20, axis=0)
+    noisy = noisy + probes.SIGMAS[-1] * rng.standard_normal(noisy.shape)
+    right = np.repeat(by_hand, 20)
+    known, unknown = (np.mean(g.route(noisy, k) == right) for g, k in ((informed, 4), (clean, 0)))
+    assert known > unknown + 4.0 * np.sqrt(0.25 / len(right))
+
+
 def test_probes_on_documentation(language, monkeypatch, capsys, tmp_path):
     pytest.importorskip("sklearn")
     figure, table = tmp_path / "probes.png", tmp_path / "probes.csv"

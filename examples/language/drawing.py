@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 NAMES = {
     "dense": ("dense", "#b2432f"),
-    "moe": ("experts told their groups", "#1f5f8b"),
-    "moe(hard)": ("experts behind a gate", "#3a8f5c"),
+    "moe(block)": ("experts told their groups", "#1f5f8b"),
+    "moe(block, router)": ("experts behind a gate", "#3a8f5c"),
     "moe(all)": ("told, seeing all words", "#8a6fb0"),
+    "moe(all, router)": ("behind a gate, all words", "#d98a3d"),
 }
 
 
@@ -45,13 +46,14 @@ def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
             ax.set_xlabel("noise variance of features of unit mean square")
     ax, own = axes[0, 2], by["paragraph"]
     for name in NAMES:
-        if name != "moe(hard)":
+        if not name.endswith("router)"):
             _draw(ax, name, missing, risk(own, f"{name}_predicted", "dropout")[0])
         _draw(ax, name, missing, *risk(own, name, "dropout"))
     ax.set(title="words missing, by paragraph", xlabel="share of the words missing")
     _crossovers(axes[1, 2], by)
     lines = axes[0, 0].get_legend_handles_labels()
-    ax.legend(*lines, frameon=False, title="lines predicted, dots measured ± 2 errors")
+    title = "lines predicted, dots measured ± 2 errors"
+    fig.legend(*lines, loc="outside lower center", ncols=len(NAMES), frameon=False, title=title)
     for ax in axes.flat:
         ax.grid(visible=True, color="0.9", linewidth=0.8)
     fig.savefig(path, dpi=100)
@@ -71,13 +73,12 @@ def _crossovers(ax: Axes, by: dict[str, list[Case]]) -> None:
     noise = by["file"][0].audit.noise_variances
     low, high = float(noise[1]), 1.6 * float(noise[-1])  # beyond the grid
     for (kind, cases), colour in zip(by.items(), ("#1f5f8b", "#d9a08f"), strict=True):
-        both = [case.audit.crossovers["moe"] for case in cases]
+        both = [case.audit.crossovers["moe(block)"] for case in cases]
         places = np.array([[p.predicted.begins, p.measured.begins] for p in both])
         places = np.clip(places, low, high)  # (cases, 2, value and interval)
         x, y = places[:, :, 0].T
-        # the interval comes from draws, and need not contain the value
-        left, down = np.maximum(places[:, :, 0] - places[:, :, 1], 0.0).T
-        right, up = np.maximum(places[:, :, 2] - places[:, :, 0], 0.0).T
+        left, down = (places[:, :, 0] - places[:, :, 1]).T
+        right, up = (places[:, :, 2] - places[:, :, 0]).T
         ax.errorbar(
             x, y, (down, up), (left, right), "o", ms=4, lw=0.4, color=colour, label=f"by {kind}"
         )

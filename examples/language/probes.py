@@ -25,7 +25,8 @@ from drops import CONTROL, SIGMAS, Case, accuracy, differences, drop, results, v
 from features import Counts, Lexicon, normalised
 from numpy.typing import NDArray
 
-from moetheory.auditing.energies import EnergyGate
+from moetheory.auditing.noise import FeatureNoise
+from moetheory.auditing.routers import EnergyRouter, fitted_router, some_samples
 
 MISSING = (
     "scikit-learn is not installed: pip install 'moetheory[probes]', "
@@ -52,7 +53,7 @@ class Experiment(NamedTuple):
     labels: NDArray[np.int64]
     block_of: NDArray[np.int64]
     groups: NDArray[np.int64]  # of the clean paragraphs
-    gates: dict[str, EnergyGate]
+    gates: dict[str, EnergyRouter]
     held: NDArray[np.bool_]
 
 
@@ -94,18 +95,24 @@ def prepared(
     for word in task.hidden:
         lexicon = lexicon.without(counts, word)
     block_of = np.unique(lexicon.block_of, return_inverse=True)[1]  # a block may have lost all
-    sizes = np.bincount(block_of)
     features = normalised(lexicon.weighted(counts))
-    energies = np.square(features) @ np.eye(len(sizes))[block_of]
-    clean = EnergyGate.relative(energies[~held].mean(axis=0))
-    groups = clean.route(energies, 0)
-    informed = EnergyGate.fitted(energies[~held], sizes, groups[~held], np.square(SIGMAS), rng)
+    members = np.eye(block_of.max() + 1)[:, block_of]  # (K, d)
+    means = (np.square(features[~held]) @ members.T).mean(axis=0)
+    nothing, ones = np.zeros((1, len(means))), np.ones((1, len(block_of)))
+    clean = EnergyRouter(nothing, 1.0 / means[np.newaxis], members, ones)
+    groups = clean.route(features, 0)
+    some = some_samples(np.flatnonzero(~held), rng)
+    blocks = [np.flatnonzero(row) for row in members]
+    noise = FeatureNoise("equal", ones[0])
+    informed = fitted_router(
+        "energy", features[some], groups[some], blocks, noise, np.square(SIGMAS), rng
+    )
     return Experiment(
         features[chosen],
         task.labels[chosen],
         block_of,
         groups[chosen],
-        {"gate": clean, "gate, σ known": informed.with_first_level(clean)},
+        {"gate": clean, "gate, σ known": informed.with_rule(means)},
         held[chosen],
     )
 
@@ -134,17 +141,15 @@ def accuracies(
 ) -> dict[str, NDArray[np.float64]]:
     """The accuracies (L,) at each sigma on held-out paragraphs; all probes see the same noise."""
     rows, labels, groups = (each[given.held] for each in (given.rows, given.labels, given.groups))
-    block = np.eye(given.block_of.max() + 1)[given.block_of]
     found = {name: np.zeros(len(SIGMAS)) for name in (*probes, *given.gates)}
     for _ in range(REPEATS):
         normal = rng.standard_normal(rows.shape)
         for level, sigma in enumerate(SIGMAS):
             noisy = rows + sigma * normal
-            energies = np.square(noisy) @ block
             said = {name: probe.classify(noisy, groups) for name, probe in probes.items()}
             for name, gate in given.gates.items():
                 at = level if len(gate.slopes) > 1 else 0
-                said[name] = probes["oracle"].classify(noisy, gate.route(energies, at))
+                said[name] = probes["oracle"].classify(noisy, gate.route(noisy, at))
             for name, classes in said.items():
                 found[name][level] += np.sum(classes == labels)
     return {name: right / (REPEATS * len(labels)) for name, right in found.items()}

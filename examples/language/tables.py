@@ -21,11 +21,21 @@ if TYPE_CHECKING:
 SHORT = {
     "dense": "dense",
     "dense(tuned)": "tuned",
-    "moe": "moe",
-    "moe(hard)": "hard",
+    "moe(block)": "block",
+    "moe(block, router)": "gate",
     "moe(all)": "all",
+    "moe(all, tuned)": "all,tuned",
+    "moe(all, router)": "all,gate",
+    "dense + group": "group",
 }
-LEADERS = {"moe": "told their groups", "moe(hard)": "behind a gate"}
+RISKS = ("dense", "dense(tuned)", "moe(block)", "moe(all)", "moe(all, tuned)")
+EXPERTS = ("moe(block)", "moe(block, router)", "moe(all)", "moe(all, router)")
+LEADERS = {
+    "moe(block)": "told their groups",
+    "moe(block, router)": "behind a gate",
+    "moe(all)": "told, all words",
+    "moe(all, router)": "gate, all words",
+}
 HOW = ("predicted", "measured")
 Array = NDArray[np.float64]
 
@@ -73,23 +83,23 @@ def grid(
 
 
 def risks(cases: Sequence[Case]) -> str:
-    """A table of predicted and measured risks of every kind of predictor."""
+    """A table of predicted and measured risks of predictors that are told what they need."""
     columns = []
-    for name, short in SHORT.items():
-        columns.append((short, risk(cases, f"{name}_predicted")[0], None))
+    for name in RISKS:
+        columns.append((SHORT[name], risk(cases, f"{name}_predicted")[0], None))
         columns.append(("measured", *risk(cases, f"{name}_measured")))
     steps = cases[0].audit.noise_variances
     return grid("Risk under noise: predicted, and measured", "noise", steps, columns)
 
 
 def leads(cases: Sequence[Case]) -> str:
-    """A table of the risk of dense minus that of experts, predicted and measured."""
+    """A table of the risk of dense minus that of experts, or of dense that is told the group."""
     columns = []
-    for name in ("moe", "moe(hard)", "moe(all)"):
+    for name in (*EXPERTS, "dense + group"):
         columns.append((SHORT[name], lead(cases, name, "predicted")[0], None))
         columns.append(("measured", *lead(cases, name, "measured")))
     steps = cases[0].audit.noise_variances
-    return grid("Lead of experts over dense: predicted, and measured", "noise", steps, columns)
+    return grid("Lead over dense: predicted, and measured", "noise", steps, columns)
 
 
 def accuracies(cases: Sequence[Case]) -> str:
@@ -107,9 +117,9 @@ def accuracies(cases: Sequence[Case]) -> str:
 def dropped(missing: Array, cases: Sequence[Case]) -> str:
     """A table of risks with a share of the words missing, predicted and measured."""
     divided, anew = [], []
-    for name in ("dense", "moe", "moe(hard)", "moe(all)"):
+    for name in ("dense", *EXPERTS):
         short, measured = SHORT[name], risk(cases, name, "dropout")
-        if name == "moe(hard)":
+        if name.endswith("router)"):
             divided.append((short, *measured))
         else:
             divided.append((short, risk(cases, f"{name}_predicted", "dropout")[0], None))
@@ -121,24 +131,31 @@ def dropped(missing: Array, cases: Sequence[Case]) -> str:
 
 
 def crossovers(cases: Sequence[Case]) -> str:
-    """A table of the noise range in which experts are better, word by word."""
-    lines = ["", "Noise from which experts lead dense, and to which: median (least to most)"]
+    """Tables of the noise range in which experts are better, word by word."""
+    own_words = overtaking(cases, EXPERTS[:2], "Noise from which experts lead dense, and to which")
+    all_words = overtaking(cases, EXPERTS[2:], "Noise from which experts that see all words do")
+    said = "gain: accuracy of dense without noise above the larger class, in points"
+    return f"{own_words}\n{all_words}\n{said}"
+
+
+def overtaking(cases: Sequence[Case], names: Sequence[str], title: str) -> str:
+    """A table of where the leads of ``names`` begin, and where the last of them ends."""
+    lines = ["", f"{title}: median (least to most)"]
     head = "".join(
-        f"   {f'{said}: predicted':>28}{'measured':>20}  agree" for said in LEADERS.values()
+        f"   {f'{LEADERS[name]}: predicted':>28}{'measured':>20}  agree" for name in names
     )
     lines.append(f"{'word':14}{'share':>6}{'gain':>6}{head}{'lead ends':>16}")
     for target in dict.fromkeys(case.target for case in cases):
         own = [case for case in cases if case.target == target]
         gain = np.mean([case.audit["dense_accuracy"][0] - case.majority for case in own])
         line = f"{target:14}{100 * own[0].share:5.1f}%{100 * gain:6.1f}"
-        for name in LEADERS:
+        for name in names:
             pairs = [case.audit.crossovers[name] for case in own]
             line += f"   {spread([pair.predicted.begins for pair in pairs]):>28}"
             line += f"{spread([pair.measured.begins for pair in pairs]):>20}"
             line += f" {sum(pair.agree for pair in pairs):>4}/{len(pairs)}"
         ends = (np.median([getattr(p, of).ends.value for p in pairs]) for of in HOW)
         lines.append(f"{line}{', '.join(shown(end) for end in ends):>16}")
-    lines.append("gain: accuracy of dense without noise above the larger class, in points")
     return "\n".join(lines)
 
 
@@ -165,7 +182,8 @@ def start(cases: Sequence[Case], name: str, how: str) -> str:
 
 def verdict(cases: Sequence[Case]) -> str:
     """A summary in words of how well predictions and measurements agree."""
-    z = np.abs(np.array([[case.audit.z(name) for name in SHORT] for case in cases]))
+    names = cases[0].audit.standardised
+    z = np.abs(np.array([[case.audit.z(name) for name in names] for case in cases]))
     within = ", ".join(f"{np.mean(z < k):.0%} within {k}" for k in (1, 2, 3))
     inside, chance = (
         np.mean([getattr(case.audit, name) for case in cases])
@@ -186,7 +204,7 @@ def verdict(cases: Sequence[Case]) -> str:
         }
         right = sum(case.audit.crossovers[name].agree for case in cases)
         lines.append(
-            f"Experts {said} lead dense, averaged over the words, from noise "
+            f"Experts ({said}) lead dense, averaged over the words, from noise "
             + " and ".join(
                 f"{all_} as {how} (parts: {each})" for how, (all_, each) in places.items()
             )

@@ -3,101 +3,141 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from moetheory.auditing.arguments import (
-    checked_labels,
-    checked_noise,
-    checked_structure,
-    held_out_mask,
-)
-from moetheory.auditing.energies import EnergyGate
+from moetheory.auditing.arguments import checked_clusters, checked_structure, held_out_mask
+from moetheory.auditing.chance import chance_of
+from moetheory.auditing.comparison import columns_of, crossovers_of
+from moetheory.auditing.expert_numbers import chosen_structure, numbers_of_experts
 from moetheory.auditing.features import Features
-from moetheory.auditing.fitting import Fitted, fit
-from moetheory.auditing.leads import Crossovers, lead
-from moetheory.auditing.measuring import Measured, measure
-from moetheory.auditing.modularity import (
-    equivalent_leakage,
-    group_share,
-    share_by_chance,
-    share_when_shuffled,
+from moetheory.auditing.fitting import fit
+from moetheory.auditing.labels import Kind as LabelKind
+from moetheory.auditing.labels import read_labels
+from moetheory.auditing.leads import fine_levels
+from moetheory.auditing.measuring import measure
+from moetheory.auditing.modularity import equivalent_leakage, group_share
+from moetheory.auditing.nearest_model import nearest_to
+from moetheory.auditing.noise import (
+    NoiseKind,
+    checked_levels,
+    feature_noise,
+    internal_levels,
+    own_factor,
 )
-from moetheory.auditing.nearest_model import nearest_model
+from moetheory.auditing.notes import notes_on_features, notes_on_samples
 from moetheory.auditing.outcome import Audit
-from moetheory.auditing.predictors import NAMES
-from moetheory.auditing.structure import complete_structure, require_samples
+from moetheory.auditing.predictors import NAMES, Units
+from moetheory.auditing.routers import (
+    Chosen,
+    EnergyRouter,
+    Router,
+    RouterKind,
+    fitted_router,
+    require_router,
+    some_samples,
+)
+from moetheory.auditing.routing import add_routed
+from moetheory.auditing.rows_read import RowsRead
+from moetheory.auditing.sample_sets import sample_sets
+from moetheory.auditing.structure import CompleteStructure
+from moetheory.auditing.tabular import table_of
 from moetheory.auditing.task import Task
-from moetheory.common.arrays import FloatArray
-from moetheory.common.errors import ArgumentError
+from moetheory.common.arrays import IntArray
 from moetheory.common.seeding import RNG, entropy_of, stream
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import count, flag
 
-SHUFFLED_SAMPLES = 2000  # samples whose features are shuffled, for the share of energy by chance
-MOST_REPEATS = 1000  # draws of a chunk that are in memory at the same time
-TIE = 1e-12  # of the variance of labels: smaller differences of squared errors are rounding
-SPLIT, SHUFFLE, GATE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
+MOST_REPEATS = 1000  # draws of noise for each sample
+SPLIT, SHUFFLE, ROUTE, PREDICT, MEASURE, RESAMPLE = range(6)  # streams of random numbers
 
 
 def audit(
-    features: ArrayLike,
+    features: Any,
     labels: ArrayLike,
     *,
     groups: ArrayLike | None = None,
     block_of: ArrayLike | None = None,
-    experts: int | None = None,
+    experts: int | Iterable[int] | Literal["auto"] | None = None,
+    router: RouterKind | Chosen = "energy",
+    noise: NoiseKind | ArrayLike = "equal",
     noise_variances: ArrayLike | None = None,
     held_out: ArrayLike = 0.25,
     repeats: int = 4,
     intercept: bool = True,
-    center: bool = False,
+    center: bool = True,
+    classes: bool | None = None,
+    clusters: ArrayLike | None = None,
+    keep_constant: bool = False,
     rng: RNG = None,
     progress: Report | bool | None = None,
 ) -> Audit:
     r"""Compare dense and experts on data under feature noise, by theory and by measurement.
 
     From second moments of the training samples follow the best linear predictors under noise of
-    variance :math:`\sigma^2` that is added to the features: of all features (dense),
-    :math:`\beta = (C + \sigma^2 I)^{-1} c`, and for each group of the features of its block
-    (experts), :math:`\beta_g = (C_{gg} + \sigma^2 I)^{-1} c_g`; and their risks,
+    covariance :math:`\tau N` that is added to the features: of all features (dense),
+    :math:`\beta = (C + \tau N)^{-1} c`, and the same for the samples of each group alone, of all
+    features or of those of its block (experts); and their risks,
 
-    .. math:: R = \frac1n \sum_i e_i^2 + \sigma^2 \|\beta\|^2,
+    .. math:: R = \frac1n \sum_i e_i^2 + \tau\,\beta^\top N\beta,
 
     with :math:`e_i` the error at sample i of a fit without sample i. No law of the features is
     assumed. Then noise is drawn on samples that were held out.
 
     Parameters
     ----------
-    features : (n, d) array
-        Real numbers of any type, d at most 2¹⁴; a memory map is read in chunks of rows, never
-        copied as a whole.
-    labels : (n,) array
-        Numbers, or two classes of any kind, which are predicted by squared error.
+    features : (n, d) array or table
+        Real numbers of any type, d at most 2¹⁴, as an array, a data frame or what becomes an array;
+        a memory map is read in chunks of rows, never copied as a whole. Features that never vary
+        are left out. Units and offsets change no result without noise.
+    labels : (n,) or (n, m) array
+        Numbers, or classes of any kind, which are predicted by squared error: of two classes one
+        is 1, of more each against the rest.
     groups : (n,) array of integers or names, optional
-        The expert of each sample. If not given it is found: the block with the largest energy
-        (sum of squares) relative to its mean on the training samples.
+        The expert of each sample, such as the ids of a router of yours. If not given they are
+        found: the block with the largest energy (sum of squares) relative to its mean on the
+        training samples; or they are what a ``router`` of yours says of features without noise.
     block_of : (d,) array of integers or names, optional
         The expert of each feature. If not given it is found by spectral clustering of the
         correlations between squares of features on the training samples (negative ones count as
         none), and given groups take the blocks of largest energy.
-    experts : int, optional
-        How many blocks to find; as many as the largest gap in the spectrum shows if not given.
+    experts : int, iterable of int or "auto", optional
+        How many blocks to find; as many as hold most of the correlations of squares if not given.
+        Of several numbers, or "auto" (1 to 16), the best by the same rule, with a table of
+        predicted risks (`Audit.choice`).
+    router : {"energy", "logistic", "nearest"} or callable
+        What sends a sample to an expert by its noisy features: block energies, multinomial logistic
+        regression or the nearest centre, each fitted to the groups of training samples at each
+        noise level; or a function of features (n, d) that gives the group of each.
+    noise : {"equal", "relative", "own", "dropout"}, (d,) or (d, d) array
+        What is added: independent noise of one variance, or of one beside each feature's own; noise
+        with the covariance of the features; a feature is dropped, to its mean, with a probability;
+        independent noise of given variances, or of a given covariance.
     noise_variances : (L,) array, optional
-        Variances of the added noise; 0 and ten values from 1/100 to 10 times the mean square of the
-        features if not given.
+        Noise levels: variances of equal noise, else factors of what ``noise`` says, or
+        probabilities. If not given, 0 and ten values from 1/100 to 10 times the variance of a
+        typical feature.
     held_out : float or (n,) boolean array
         The share of samples to hold out, of every group if groups are given; or which.
     repeats : int
-        Draws of noise for each held-out sample, and for each training sample behind a gate; from 1
-        to 1000.
+        Draws of noise for each held-out sample, and for each training sample behind a router; from
+        1 to 1000.
     intercept : bool
         Whether predictors have an intercept, each expert its own.
     center : bool
-        Measure features from their training means. Energies are squares: leave it False where 0
-        is what a feature is at rest (counts, rectified activations), else set it.
+        Measure features from their training means. Energies are squares: set it False where 0 is
+        what a feature is at rest.
+    classes : bool, optional
+        Whether labels are classes even if they are numbers. If not given, text and two values are.
+    clusters : (n,) array, optional
+        Samples that belong together (of a document, of a user): they stay together in the split,
+        when samples are left out, and in standard errors. Samples that are repeated do too.
+    keep_constant : bool
+        Refuse features that never vary instead of leaving them out.
     rng : int, SeedSequence, Generator or None
     progress : callable or bool, optional
         Called as ``progress(done, total)`` in rows read, or given noise; True prints a line on
@@ -110,16 +150,12 @@ def audit(
     Raises
     ------
     ValueError
-        An argument is none of the above; features are not finite (how many, and where first) or
-        constant; there are fewer training samples than groups, or an expert has none at all: it
-        cannot be fitted, merge its block with another's.
+        An argument is none of the above; features are not finite (how many, and where first);
+        there are too few training samples.
 
     Notes
     -----
-    The gate sends a sample to the expert with the largest :math:`a_j + c_j u_j`, :math:`u_j` the
-    noisy energy of block j, with numbers fitted by logistic regression at each noise level. Where
-    groups were found by energy the gate without noise is the one that found them. Source:
-    docs/theory.md §9.
+    Source: docs/theory.md §9.
 
     Examples
     --------
@@ -132,145 +168,136 @@ def audit(
     >>> found = audit(sample.features, sample.labels, rng=0)
     >>> found.block_of.tolist() == world.block_of.tolist()
     True
-    >>> bool(abs(found.z("moe")).max() < 4)  # standard errors between risks predicted and measured
+    >>> bool(abs(found.z("moe(block)")).max() < 4)  # between risks predicted and measured
     True
 
-    Dense is better without noise, experts with noise; theory predicts the crossover:
+    Dense is better without noise, experts of one block with noise; theory predicts the crossover:
 
-    >>> lead = found.crossovers["moe"]
+    >>> lead = found.crossovers["moe(block)"]
     >>> 0.03 < lead.predicted.begins.low < lead.measured.begins.high < 0.1, lead.agree
     (True, True)
 
-    ``print(found.table())`` and ``print(found.verdict)`` give the details, `plot` draws it, and
+    ``print(found)`` gives the verdict, ``print(found.table())`` the numbers, `plot` draws them, and
     ``found.model`` goes into every other verb.
     """
     entropy = entropy_of(rng)
     repeats = count("repeats", repeats, minimum=1, maximum=MOST_REPEATS)
     intercept, center = flag("intercept", intercept), flag("center", center)
-    if experts is not None:
-        experts = count("experts", experts, minimum=1)
+    keep_constant = flag("keep_constant", keep_constant)
+    asked = require_router(router)
     with reporting(progress, "audit", unit="rows") as report:
-        rows_read = _RowsRead(report)
-        x = Features(features, rows_read)
-        y = checked_labels(labels, x.samples)
-        given = checked_structure(groups, block_of, experts, x.samples, x.dim)
-        mask = held_out_mask(held_out, x.samples, given.groups, stream(entropy, SPLIT))
-        rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
-        passes = 3 + center + (given.block_of is None)
-        rows_read.total = 2 * x.samples + passes * len(rows) + (1 + repeats) * len(held)
-        if given.groups is None:
-            rows_read.total += min(SHUFFLED_SAMPLES, len(rows))
+        rows_read = RowsRead(report)
+        table = table_of(features)
+        x = Features(table, rows_read)
+        y = read_labels(labels, x.samples, _label_kind(classes))
+        numbers = numbers_of_experts(experts, x.width)
+        given = checked_structure(groups, block_of, numbers.only, x.samples, x.width)
+        own_clusters = None if clusters is None else checked_clusters(clusters, x.samples)
+        rows_read.expect(x.samples, noise_variances, repeats, len(numbers.asked))
         x.check()
-        if center:
-            x.move_to_mean(rows)
-        found = complete_structure(given, experts, x, rows)
-        require_samples(found, rows)
+        sets = sample_sets(x, y.values, own_clusters)
+        mask = held_out_mask(held_out, x.samples, given.groups, sets.of, stream(entropy, SPLIT))
+        rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
+        rows = rows[np.argsort(sets.of[rows], kind="stable")]
+        dropped = x.prepare(rows, center=center, keep_constant=keep_constant)
+        unit = math.ldexp(1.0, y.exponent)
+        units = Units(x.kept, x.width, x.centre, x.scale, unit, x.level, table.names)
 
-        own, energies = found.groups[rows], found.energies[rows]
-        signal = math.ldexp(float(energies.mean(axis=0).sum()) / x.dim, 2 * x.exponent)
-        if signal < np.finfo(float).tiny:
-            raise ArgumentError(
-                "features",
-                f"must not vanish on all training samples, got a mean square of {signal:g}",
-            )
-        levels = checked_noise(noise_variances, signal, x.exponent)
-        noise = np.ldexp(levels, -2 * x.exponent)
-        task = Task(x, y.values, found.groups, found.block_of, found.energies, intercept, noise)
-        gate = EnergyGate.fitted(energies, task.sizes, own, noise, stream(entropy, GATE))
-        if given.groups is None and noise[0] == 0.0:
-            gate = gate.with_first_level(EnergyGate.relative(energies.mean(axis=0)))
-        fitted = fit(task, rows, gate, repeats, stream(entropy, PREDICT))
+        spoken = feature_noise(noise, x)
+        told = checked_levels(noise_variances, spoken)
+        levels, at = fine_levels(internal_levels(told, spoken))
+        function = units.of_units(asked) if callable(asked) else None
+        found, choice = chosen_structure(given, numbers, x, y.values, rows, function, intercept)
+        if spoken.kind == "own":
+            spoken = replace(spoken, factor=own_factor(x, rows))
+        task = Task(x, y.values, found.groups, found.blocks, sets.of, intercept, spoken, levels, at)
+        routes = _router(function or asked, task, found, rows, stream(entropy, ROUTE))
+        fitted = fit(task, rows)
+        add_routed(fitted, task, rows, routes, repeats, stream(entropy, PREDICT))
         predictors = {name: fitted.predictors[name] for name in NAMES}
-        measured = measure(predictors, task, held, repeats, stream(entropy, MEASURE), y.boundary)
-
-        chance = (
-            share_when_shuffled(x, rows, found.block_of, SHUFFLED_SAMPLES, stream(entropy, SHUFFLE))
-            if given.groups is None
-            else share_by_chance(energies, own)
+        measured = measure(
+            predictors,
+            task,
+            held,
+            repeats,
+            stream(entropy, MEASURE),
+            y.boundary,
+            classes=y.classes is not None,
         )
+        chance = chance_of(x, rows, found, given, function, stream(entropy, SHUFFLE))
+        own_energies = found.energies[rows]
+        own_blocks = found.own_blocks[found.groups[rows]]
+        resampling = stream(entropy, RESAMPLE)
+        rows_read.finish()
         return Audit(
-            columns=_columns(levels, fitted, measured),
-            crossovers=_crossovers(
-                noise,
-                math.ldexp(1.0, 2 * x.exponent),
-                fitted,
-                measured,
-                y.values,
-                stream(entropy, RESAMPLE),
-            ),
-            group_share=group_share(energies, own),
-            chance_share=chance,
-            leakage=equivalent_leakage(energies, own),
-            nearest=nearest_model(
-                fitted.group_moments,
-                fitted.moments,
-                found.block_of,
-                intercept,
-                math.ldexp(signal, -2 * x.exponent),
-            ),
-            predictors=predictors,
-            signal=signal,
+            columns=columns_of(told, task, fitted, measured, rows, held),
+            crossovers=crossovers_of(task, fitted, measured, rows, held, resampling),
+            group_share=group_share(own_energies, own_blocks),
+            chance=chance,
+            leakage=equivalent_leakage(own_energies, own_blocks),
+            nearest=nearest_to(task, fitted, found),
+            standardised=predictors,
+            units=units,
+            signal=float(np.mean(np.square(x.scale))),
             names=found.names,
             groups=found.groups,
-            block_of=found.block_of,
+            block_of=_of_all_columns(found.block_of, x),
             held_out=mask,
             classes=y.classes,
-            centre=x.centre * math.ldexp(1.0, x.exponent),
-            feature_unit=math.ldexp(1.0, x.exponent),
-            label_unit=math.ldexp(1.0, y.exponent),
+            noise=spoken.kind,
+            astray=measured.astray.mean(axis=0),
+            label_power=float(y.values[rows].var(axis=0).sum()),
+            source=found.source,
+            router=asked if isinstance(asked, str) else "yours",
+            notes=(
+                *notes_on_features(x, dropped, sets, spoken, center=center),
+                *notes_on_samples(task, found, y.classes, rows, held, own_clusters),
+                *filter(None, [y.note]),
+            ),
+            choice=choice,
             entropy=entropy,
         )
 
 
-def _columns(noise: FloatArray, fitted: Fitted, measured: Measured) -> dict[str, NDArray[Any]]:
-    """The columns of the table: mean losses with their standard errors, and accuracies."""
-    columns: dict[str, NDArray[Any]] = {"noise_variance": noise}
-    for name in NAMES:
-        for what, losses in (("predicted", fitted.losses), ("measured", measured.losses)):
-            sem = f"{name}_predicted_sem" if what == "predicted" else f"{name}_sem"
-            each = losses[name]
-            columns[f"{name}_{what}"] = each.mean(axis=0)
-            columns[sem] = each.std(axis=0, ddof=1) / np.sqrt(len(each))
-        if measured.hits is not None:
-            columns[f"{name}_accuracy"] = measured.hits[name].mean(axis=0)
-    return columns
+def _label_kind(classes: bool | None) -> LabelKind | None:
+    """How labels are read, as `read_labels` takes it."""
+    if classes is None:
+        return None
+    return "classes" if flag("classes", classes) else "regression"
 
 
-def _crossovers(
-    noise: FloatArray,
-    unit: float,
-    fitted: Fitted,
-    measured: Measured,
-    labels: FloatArray,
+def _router(
+    asked: RouterKind | Chosen,
+    task: Task,
+    found: CompleteStructure,
+    rows: IntArray,
     rng: np.random.Generator,
-) -> dict[str, Crossovers]:
-    """The crossovers against dense of experts with given groups and of experts behind a gate.
+) -> Router:
+    """The router that is asked for, fitted to training samples at the levels that are told."""
+    if callable(asked):
+        return found.routed_by(asked)
+    chosen = some_samples(rows, rng)
+    features = np.concatenate([chunk for _, chunk in task.features.chunks(chosen)])
+    router = fitted_router(
+        asked,
+        features,
+        task.groups[chosen],
+        task.blocks,
+        task.noise,
+        task.told_levels,
+        rng,
+        task.features.report,
+    )
+    first = task.told_levels[0] == 0.0 and found.source == "found"
+    if isinstance(router, EnergyRouter) and first and not found.merged:
+        # without noise it is the rule that found the groups
+        means = found.energies[rows].mean(axis=0)
+        return router.with_rule(np.where(means > 0.0, means, 1.0))
+    return router
 
-    ``unit`` is that of the noise.
-    """
-    found = {}
-    for name in ("moe", "moe(hard)"):
-        predicted, observed = (
-            lead(noise, _gains(losses["dense"], losses[name], labels), rng).times(unit)
-            for losses in (fitted.losses, measured.losses)
-        )
-        found[name] = Crossovers(predicted, observed)
-    return found
 
-
-def _gains(dense: FloatArray, experts: FloatArray, labels: FloatArray) -> FloatArray:
-    """The squared errors that experts save over dense; 0 where the difference is rounding."""
-    gains = dense - experts
-    return np.where(np.abs(gains) <= TIE * labels.var(), 0.0, gains)
-
-
-class _RowsRead:
-    """A count of the rows that are read, reported to ``progress``."""
-
-    def __init__(self, progress: Report | None) -> None:
-        self.total, self._done, self._progress = 0, 0, progress
-
-    def __call__(self, rows: int) -> None:
-        self._done += rows
-        if self._progress is not None:
-            self._progress(self._done, self.total)
+def _of_all_columns(block_of: IntArray, x: Features) -> IntArray:
+    """The block of each column, -1 of those that are left out."""
+    blocks = np.full(x.width, -1)
+    blocks[x.kept] = block_of
+    return blocks

@@ -16,6 +16,10 @@ without the noise, which only adds to
 Features that are correlated given the group (a block that is not in its eigenbasis) add
 :math:`2\,\mathbb E\,(\Sigma_g)_{ml}^2`. Positive correlations of squares thus stay inside blocks,
 as long as no feature has a larger variance while its block is inactive.
+
+The signs are those of any function of the squares that increases: a feature's mean of it given the
+group only depends on whether its block is active. One with a limit keeps single huge values, of
+heavy tails, from making up the correlations.
 """
 
 from __future__ import annotations
@@ -23,15 +27,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from moetheory.auditing.block_numbers import best_number, blocks_show
+from moetheory.auditing.spectral_blocks import SpectralBlocks
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Column, Mention
 from moetheory.common.validation import by_precision, count, iterated, real_array, regular_array
 
 _LARGEST_EXPONENT = 1000  # of the powers of two by which features are scaled
 _MOST_BLOCKS = 64  # looked for if their number is not given
-_TRACY_WIDOM = 3.3  # exceeded with probability 1e-3
+LARGEST_SIZE = 4.0  # standard deviations, where features are cut off before their squares
 
 
 def coactivation(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
@@ -62,8 +68,9 @@ def coactivation(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
     the means. Features are scaled by powers of two, exactly, so that of any size none overflows.
     One matrix product, :math:`n d^2` in all.
 
-    Squares are what the theory speaks of, and for Gaussian features they tell most. Of sparse or
-    heavy-tailed ones, :math:`|x|` tells more: hand over :math:`\sqrt{|x|}`.
+    Squares are what the theory speaks of, and for Gaussian features they tell most. Of heavy-tailed
+    ones, hand over ``np.clip(x, -4, 4)`` of standardised x; of sparse ones, :math:`|x|` tells more:
+    hand over :math:`\sqrt{|x|}`.
 
     Source: docs/theory.md §9.
 
@@ -137,18 +144,20 @@ def blocks_of(
     to whose direction, made orthogonal, it is closest (Damle, Minden and Ying 2019). There is no
     starting point and nothing random.
 
-    **How many**, if not given: the probabilities of groups sum to 1, so K blocks add to the
-    covariances of independent features a matrix of rank K - 1. Therefore K is at most 1 + the
-    number of eigenvalues of r above
+    **How many**, if not given: between blocks correlations are negative. So the blocks taken are
+    those that hold the largest sum of correlations,
+
+    .. math:: K = \arg\max_K \sum_{m \ne l \text{ in one block}} r_{ml} ,
+
+    of K from 1 to 64 and d/2. Merging two blocks adds negative correlations to the sum, splitting
+    one takes positive ones from it. A size that all features share (long and short rows) makes all
+    correlations positive, and there is one block. There is also one unless an eigenvalue of r
+    exceeds
 
     .. math:: \frac{(\sqrt{n-1}+\sqrt d)^2}{n} + \frac{3.3}{n} (\sqrt{n-1}+\sqrt d)
               \Bigl(\frac{1}{\sqrt{n-1}} + \frac{1}{\sqrt d}\Bigr)^{1/3} ,
 
-    which the largest one of independent features exceeds with probability 0.001 (Johnstone 2001),
-    and at most the number of eigenvalues of A above :math:`\min(2\sqrt{(\pi-1)/d}, 1/2)`, the
-    edge of those that clipped noise leaves; a size that all features share (long and short rows)
-    raises no second one above it. From 2 up to this bound, and to 64 and d/2, the K is taken
-    where the eigenvalues of A fall most from the K-th to the next.
+    which the largest one of independent features exceeds with probability 0.001 (Johnstone 2001).
 
     Parameters
     ----------
@@ -176,14 +185,16 @@ def blocks_of(
     -----
     Blocks can only be seen if the eigenvalues they add to r stand out from its noise: for equal
     ones of s features, where :math:`\ell = s\,p\,(\lambda-\nu)^2/\operatorname{Var}(\bar x_m^2)`
-    is well above :math:`\sqrt{d/n}`. Measured: at that, hardly anything is found; at twice that 3
-    to 30 % of the features are misplaced and the number of blocks is often too low; at four times
-    at most 2 %, and the number is right. A feature much weaker than the rest of its block needs
-    more, and a block both rare and small may be missed where K is not given.
+    is well above :math:`\sqrt{d/n}`. Measured: at that, hardly anything is found; at twice that
+    1 to 7 % of the features are misplaced (up to 16 % in one data set) and the number of blocks is
+    mostly right, else off by one; at four times at most 1 %, and the number is right. A feature
+    much weaker than the rest of its block needs more, and a block both rare and small may be
+    missed where K is not given.
 
-    Squares need fourth moments, and heavy tails slow all this down. Features mostly zero even
-    inside their block, or with tails like Cauchy's, do not reveal their blocks by their squares,
-    and independent ones may come out as two to four blocks: see `coactivation`.
+    Squares need fourth moments. Of heavy-tailed features single values make up the correlations,
+    and independent ones may come out as several blocks. `audit` cuts standardised features off
+    at four standard deviations first (see `coactivation`); this costs nothing where there are
+    blocks. Tails like Cauchy's, whose standard deviation is a single value's, need more.
 
     Source: docs/theory.md §9.
 
@@ -195,25 +206,68 @@ def blocks_of(
     >>> blocks_of(coactivation([features], 6), samples=2000).tolist()
     [0, 1, 1, 0, 1, 0]
     """
-    from scipy.linalg import eigh
-
     matrix = _checked_symmetric("correlations", correlations)
-    dim = len(matrix)
     if experts is not None:
-        most = count("experts", experts, minimum=1, maximum=dim)
-    elif samples is not None:
-        most = max(1, min(_MOST_BLOCKS, dim // 2))
-    else:
+        experts = count("experts", experts, minimum=1, maximum=len(matrix))
+        return SpectralBlocks.of(matrix, experts).blocks(experts)
+    if samples is None:
         raise ArgumentError(
             "samples", "must be given, how many rows there were, if ", Mention("experts"), " is not"
         )
-    affinity, isolated = _affinity(matrix)
-    # one more than the most blocks, for the fall after the last one
-    values, vectors = eigh(affinity, subset_by_index=[max(dim - 1 - most, 0), dim - 1])
-    values, vectors = values[::-1], vectors[:, ::-1]
-    if experts is None:
-        most = _number_of_blocks(matrix, values, count("samples", samples, minimum=2), most)
-    return _in_order_of_first_features(_assigned(vectors[:, :most], isolated))
+    if not blocks_show(matrix, count("samples", samples, minimum=2)):
+        return np.zeros(len(matrix), dtype=np.int64)
+    most = max(1, min(_MOST_BLOCKS, len(matrix) // 2))
+    spectral = SpectralBlocks.of(matrix, most)
+    found = {number: spectral.blocks(number) for number in range(1, most + 1)}
+    return found[best_number(matrix, found)]
+
+
+def block_counts(correlations: ArrayLike, counts: Iterable[int]) -> dict[int, IntArray]:
+    r"""Blocks of features for several numbers of blocks, from one eigendecomposition.
+
+    Parameters
+    ----------
+    correlations : (d, d) array
+        r, symmetric, from `coactivation`.
+    counts : iterable of int
+        The numbers of blocks K, each at most d.
+
+    Returns
+    -------
+    dict of int to (d,) integer array
+        For each K, in the order given, what `blocks_of` returns for it.
+
+    Raises
+    ------
+    ValueError
+        ``correlations`` is not a square, symmetric, finite matrix; there are no counts, or one is
+        not from 1 to d.
+
+    Notes
+    -----
+    The K leading eigenvectors of A are the first K of any larger number, so the eigenvectors for
+    the largest K serve all; what is left to do for each is a QR of K rows.
+
+    Source: docs/theory.md §9.
+
+    Examples
+    --------
+    >>> from moetheory import BlockModel
+    >>> model = BlockModel([0.3, 0.7], [0, 1, 1, 0, 1, 0], [2, 1, 3, 1, 1, 2], np.ones(6), 0.1)
+    >>> features = model.sample(2000, rng=0).features
+    >>> found = block_counts(coactivation([features], 6), [1, 2])
+    >>> {number: blocks.tolist() for number, blocks in found.items()}
+    {1: [0, 0, 0, 0, 0, 0], 2: [0, 1, 1, 0, 1, 0]}
+    """
+    matrix = _checked_symmetric("correlations", correlations)
+    wanted = [
+        count("counts", each, minimum=1, maximum=len(matrix))
+        for each in iterated("counts", counts, of="integers")
+    ]
+    if not wanted:
+        raise ArgumentError("counts", "must hold at least one number of blocks, got none")
+    found = SpectralBlocks.of(matrix, max(wanted))
+    return {experts: found.blocks(experts) for experts in wanted}
 
 
 def _exponents(sizes: FloatArray) -> IntArray:
@@ -233,47 +287,3 @@ def _checked_symmetric(name: str, value: ArrayLike) -> FloatArray:
             f"must be symmetric, got entries that differ from the transpose by {asymmetry:.3g}",
         )
     return matrix
-
-
-def _affinity(correlations: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """The matrix A, and the mask of features without a positive correlation to another."""
-    positive = np.maximum(correlations, 0.0)
-    np.fill_diagonal(positive, 0.0)
-    degrees = positive.sum(axis=0)
-    isolated = degrees == 0.0
-    inverse = 1.0 / np.sqrt(np.where(isolated, 1.0, degrees))
-    return positive * np.multiply.outer(inverse, inverse), isolated
-
-
-def _number_of_blocks(correlations: FloatArray, values: FloatArray, samples: int, most: int) -> int:
-    """The number of blocks K from the eigenvalues of r and the falling ``values`` of A."""
-    from scipy.linalg import eigvalsh
-
-    dim = len(correlations)
-    largest = eigvalsh(correlations, subset_by_index=[dim - most, dim - 1])
-    sides = np.array([samples - 1.0, dim])
-    width = np.sqrt(sides).sum()
-    edge = width * (width + _TRACY_WIDOM * np.cbrt((1.0 / np.sqrt(sides)).sum())) / samples
-    noise = min(2.0 * np.sqrt((np.pi - 1.0) / dim), 0.5)
-    bound = min(1 + int(np.sum(largest > edge)), int(np.sum(values > noise)), most)
-    return 2 + int(np.argmax(-np.diff(values[1 : bound + 1]))) if bound > 1 else 1
-
-
-def _assigned(vectors: FloatArray, isolated: NDArray[np.bool_]) -> IntArray:
-    """The block of each feature: the pivot nearest in direction, by the rows of ``vectors``."""
-    from scipy.linalg import polar, qr
-
-    experts = vectors.shape[1]
-    # rows are not normalised, so that pivots are features with large correlations
-    pivots = qr(vectors.T, mode="r", pivoting=True)[1][:experts]
-    directions = polar(vectors[pivots])[0]
-    blocks: IntArray = np.argmax(vectors @ directions.T, axis=1)
-    blocks[isolated] = np.bincount(blocks[~isolated], minlength=experts).argmax()
-    blocks[pivots] = np.arange(experts)
-    return blocks
-
-
-def _in_order_of_first_features(blocks: IntArray) -> IntArray:
-    """The blocks, renumbered in the order of their first features."""
-    _, first, inverse = np.unique(blocks, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]

@@ -1,36 +1,60 @@
-"""A matrix of features: checked, and read in chunks of rows."""
+"""A matrix of features: checked, cleaned, and read in chunks of rows in units of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from moetheory.auditing.units import unit_exponent
+from moetheory.auditing.tabular import Table
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Column
-from moetheory.common.validation import regular_array
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
 ROWS = 2**13  # at most, where features are few
 MOST_FEATURES = 2**14  # their second moments take 2 GiB
 LARGEST = 1e153  # squares must not overflow
-LARGEST_EXPONENT = 511  # of the unit, whose square is a float
+NEAR_DEAD = 1e-15  # of the typical deviation: less is no feature
+ROUNDING = 8.0  # deviations beside the size of a feature, in units of its type, that are rounding
 
 Report = Callable[[int], None]
+
+
+class Dropped(NamedTuple):
+    """Features that an audit leaves out: their indices, and why."""
+
+    constant: IntArray
+    near_dead: IntArray
+
+    @property
+    def any(self) -> bool:
+        """Whether a feature is left out."""
+        return bool(len(self.constant) or len(self.near_dead))
 
 
 class Features:
     """An (n, d) array of any real type, a memory map too, of which only chunks are ever copied.
 
-    ``report`` is called with the number of rows of every chunk that has been worked on. Once
-    `check` has seen them all, features are measured in a power of two of that ``exponent``.
+    Once `prepare` has seen them, features come in units of their own: their deviation over the
+    training rows is 1, from their mean, or their root mean square if they are not centred. What
+    never varies is left out. ``report`` is called with the number of rows of every chunk that has
+    been worked on.
+
+    Attributes
+    ----------
+    kept : (d,) integer array
+        The columns of the table that are features.
+    centre, scale : (d,) arrays
+        In the unit of the data; ``ldexp(…, exponents)`` keeps sizes of any magnitude.
+    level : (width,) array
+        The mean of every column, those that are left out too.
+    means_share : float
+        The share of the mean square of a typical feature that is its squared mean.
     """
 
-    def __init__(self, features: ArrayLike, report: Report) -> None:
-        array = regular_array("features", features)
+    def __init__(self, table: Table, report: Report) -> None:
+        array = table.array
         if array.ndim != 2 or 0 in array.shape:
             raise ArgumentError(
                 "features", f"must have shape (n, d) with n, d > 0, got {array.shape}"
@@ -41,36 +65,119 @@ class Features:
             )
         if array.dtype.kind not in "biuf":
             raise ArgumentTypeError("features", f"must hold real numbers, got {array.dtype} values")
-        self.array: NDArray[Any] = array
-        self.samples, self.dim = array.shape
-        self.exponent = 0
-        self.centre: FloatArray | float = 0.0
+        self.array, self.names = array, table.names
+        self.samples, self.width = array.shape
+        self.kept: IntArray = np.arange(self.width)
+        self.exponents: IntArray = np.zeros(self.width, dtype=np.int64)
+        self._centre: FloatArray | float = 0.0
+        self._scale: FloatArray | float = 1.0
+        self.means_share = 0.0
         self.report = report
 
-    def chunks(self, rows: IntArray) -> Iterator[tuple[slice, FloatArray]]:
-        """Chunks of the features of ``rows`` minus the centre, each with its slice of ``rows``."""
-        size = max(1, min(ROWS, CHUNK // self.dim))
-        for start in range(0, len(rows), size):
-            part = slice(start, min(start + size, len(rows)))
-            with np.errstate(invalid="ignore", over="ignore"):  # `check` refuses the result
-                chunk = self.array[rows[part]].astype(np.float64)
-            if self.exponent:
-                np.ldexp(chunk, -self.exponent, out=chunk)
-            chunk -= self.centre
-            yield part, chunk
-            self.report(part.stop - part.start)
+    @property
+    def dim(self) -> int:
+        """The number of features, those that are left out left out."""
+        return len(self.kept)
 
-    def move_to_mean(self, rows: IntArray) -> None:
-        """Set the centre to the mean of the features over ``rows``."""
-        total = np.zeros(self.dim)
-        for _, chunk in self.chunks(rows):
-            total += chunk.sum(axis=0)
-        self.centre = total / len(rows)
+    @property
+    def centre(self) -> FloatArray:
+        """What is subtracted from the features, (d,)."""
+        return np.asarray(np.ldexp(np.broadcast_to(self._centre, self.kept.shape), self.exponents))
+
+    @property
+    def scale(self) -> FloatArray:
+        """The units of the features, (d,)."""
+        return np.asarray(np.ldexp(np.broadcast_to(self._scale, self.kept.shape), self.exponents))
+
+    def chunks(
+        self, rows: IntArray, sets: IntArray | None = None
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """Chunks of the features of ``rows``, each with its slice of ``rows``.
+
+        No chunk ends between two rows of one of ``sets`` (n,), which stand together.
+        """
+        size = max(1, min(ROWS, CHUNK // max(self.dim, 1)))
+        start = 0
+        while start < len(rows):
+            stop = min(start + size, len(rows))
+            if sets is not None:
+                while stop < len(rows) and sets[stop] == sets[stop - 1]:
+                    stop += 1
+            part = slice(start, stop)
+            yield part, self._chunk(rows[part])
+            self.report(stop - start)
+            start = stop
+
+    def _chunk(self, rows: IntArray) -> FloatArray:
+        with np.errstate(invalid="ignore", over="ignore"):  # `prepare` refuses the result
+            chunk = self.array[rows].astype(np.float64)
+        if self.dim < self.width:
+            chunk = chunk[:, self.kept]
+        if self.exponents.any():
+            np.ldexp(chunk, -self.exponents, out=chunk)
+        chunk -= self._centre
+        chunk /= self._scale
+        return chunk
 
     def check(self) -> None:
-        """Require that all features are finite, vary, and can be squared."""
+        """Require that all are finite and can be squared."""
+        low, high = self._range()
+        self._constant, self._largest, self._least = low == high, np.maximum(-low, high), low
+        largest = float(self._largest.max())
+        if largest > LARGEST:
+            raise ArgumentError("features", f"must be at most {LARGEST:g} in size, got {largest:g}")
+
+    def prepare(self, rows: IntArray, *, center: bool, keep_constant: bool) -> Dropped:
+        """Find units over the training ``rows``, and drop what is dead; after `check`."""
+        largest = self._largest
+        self.exponents = np.where(largest > 0.0, np.frexp(largest)[1], 0).astype(np.int64)
+        mean, variance = self._mean_and_variance(rows)
+        square = variance + mean**2
+        dropped = self._dead(self._constant, largest, np.sqrt(variance))
+        if dropped.any and keep_constant:
+            raise ArgumentError(
+                "features", f"must vary, got {self.listed(dropped)}: leave them out"
+            )
+        out = np.concatenate(dropped)
+        alive = np.setdiff1d(np.arange(self.width), out)
+        if not len(alive):
+            raise ArgumentError("features", f"must vary, got {self.width} of which none does")
+        self.level = np.where(self._constant, self._least, np.ldexp(mean, self.exponents))
+        self.means_share = float(np.median(mean[alive] ** 2 / square[alive]))
+        self.kept, self.exponents = alive, self.exponents[alive]
+        self._centre = mean[alive] if center else 0.0
+        self._scale = np.sqrt((variance if center else square)[alive])
+        if float(np.median(self.scale)) ** 2 < np.finfo(np.float64).tiny:
+            typical = float(np.median(self.scale))
+            raise ArgumentError(
+                "features", f"must have squares that are floats, got a typical size of {typical:g}"
+            )
+        return dropped
+
+    def listed(self, dropped: Dropped) -> str:
+        """Which features are left out, in words."""
+        parts = [
+            f"{len(each)} {what} ({self._some_names(each)})"
+            for each, what in (
+                (dropped.constant, "constant"),
+                (dropped.near_dead, "constant but for rounding"),
+            )
+            if len(each)
+        ]
+        return " and ".join(parts)
+
+    def name(self, column: int) -> str:
+        """The name of a column of the table, or its number."""
+        return str(column) if self.names is None else self.names[column]
+
+    def _some_names(self, columns: IntArray, most: int = 5) -> str:
+        found = [self.name(int(each)) for each in columns[:most]]
+        return ", ".join([*found, "…"] if len(columns) > most else found)
+
+    def _range(self) -> tuple[FloatArray, FloatArray]:
+        """The least and the largest value of each column, all of which must be finite."""
         bad, first = 0, None
-        low, high = np.full(self.dim, np.inf), np.full(self.dim, -np.inf)
+        low, high = np.full(self.width, np.inf), np.full(self.width, -np.inf)
         for part, chunk in self.chunks(np.arange(self.samples)):
             np.minimum(low, chunk.min(axis=0), out=low)  # NaN stays
             np.maximum(high, chunk.max(axis=0), out=high)
@@ -87,17 +194,27 @@ class Features:
                 f"the first {first[2]} at row {first[0]}, ",
                 Column(first[1]),
             )
-        largest = max(-float(low.min()), float(high.max()))
-        if largest > LARGEST:
-            raise ArgumentError("features", f"must be at most {LARGEST:g} in size, got {largest:g}")
-        constant = np.flatnonzero(low == high)
-        if constant.size:
-            raise ArgumentError(
-                "features",
-                f"must vary, got {constant.size} that "
-                f"{'is' if constant.size == 1 else 'are'} constant, the first ",
-                Column(int(constant[0])),
-                f" (always {low[constant[0]]:g}): leave them out",
-            )
-        exponent = unit_exponent(largest)
-        self.exponent = max(-LARGEST_EXPONENT, min(exponent, LARGEST_EXPONENT))
+        return low, high
+
+    def _mean_and_variance(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Means and variances over ``rows``, in units of the powers of two (Chan et al. 1979)."""
+        count, mean, scatter = 0, np.zeros(self.width), np.zeros(self.width)
+        for _, chunk in self.chunks(rows):
+            total, own = count + len(chunk), chunk.mean(axis=0)
+            shift = own - mean
+            scatter += np.square(chunk - own).sum(axis=0) + shift**2 * (count * len(chunk) / total)
+            mean += shift * (len(chunk) / total)
+            count = total
+        return mean, scatter / count
+
+    def _dead(self, constant: np.ndarray, largest: FloatArray, deviations: FloatArray) -> Dropped:
+        kind = self.array.dtype
+        rounding = ROUNDING * float(np.finfo(kind).eps) if kind.kind == "f" else 0.0
+        # deviations are in units of the powers of two, in which sizes are below 1
+        sizes = np.ldexp(largest, -self.exponents)
+        still = deviations <= rounding * sizes
+        logs = np.log2(np.where(deviations > 0.0, deviations, 1.0)) + self.exponents
+        varies = ~(constant | still)
+        typical = float(np.quantile(logs[varies], 0.5, method="higher")) if varies.any() else 0.0
+        faint = varies & (logs < typical + np.log2(NEAR_DEAD))
+        return Dropped(np.flatnonzero(constant), np.flatnonzero((still & ~constant) | faint))

@@ -1,197 +1,279 @@
-"""Predictors of every kind fitted to training samples, and predictions of their risks."""
+r"""Predictors that need no router, fitted to training samples, and predictions of their risks.
+
+A predictor with coefficients :math:`\beta` has the risk :math:`\mathbb E (y - a - x^\top\beta)^2 +
+\tau\,\beta^\top N\beta` under noise :math:`\tau N` on its features: the first term by leaving
+samples out, the second exactly.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from moetheory.auditing.energies import EnergyGate
+from moetheory.auditing.features import Features
+from moetheory.auditing.moments import SampleMoments
 from moetheory.auditing.predictors import Predictor
-from moetheory.auditing.ridge_path import RidgePath, SampleMoments
+from moetheory.auditing.ridge_path import RidgePath
+from moetheory.auditing.routers import noise_variances
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
 
-TUNING = 24  # penalties tried beside the noise variances
-WEAKEST, STRONGEST = 1e-4, 10.0  # penalties, of the mean and of the sum of the eigenvalues
+TUNING = 24  # penalties tried beside the noise levels
+WEAKEST, STRONGEST = 1e-4, 10.0  # penalties, of the mean and of the sum of the variances
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Fitted predictors by name, and their predicted losses (n, L) at the training samples.
+    """Fitted predictors by name, and their predicted losses at the training samples.
 
-    ``moments`` are the moments of all samples, ``group_moments`` those of each group on its own
-    block.
+    Attributes
+    ----------
+    predictors : dict
+        For the levels that are told, of features in units of their own.
+    losses : dict of (n, F) arrays
+        Squared errors, summed over labels, at all levels.
+    left_out : dict of (n, L, m) arrays
+        Of experts: their errors at samples that were left out, at the levels that are told.
+    moments, group_moments : SampleMoments and list of them
+        Of all samples, and of each group on its own block.
     """
 
     predictors: dict[str, Predictor]
     losses: dict[str, FloatArray]
+    left_out: dict[str, FloatArray]
     moments: SampleMoments
     group_moments: list[SampleMoments]
 
 
-def fit(
-    task: Task, rows: IntArray, gate: EnergyGate, repeats: int, rng: np.random.Generator
-) -> Fitted:
-    r"""Fit every predictor to the training ``rows``, and predict its risk on unseen samples.
+def penalties_of(task: Task) -> FloatArray:
+    """The noise levels, then the penalties beside them from which tuned predictors choose."""
+    dim = task.features.dim
+    variances = noise_variances(task.noise)
+    typical = float(np.median(variances[variances > 0.0]))
+    tuning = np.geomspace(WEAKEST, STRONGEST * dim, TUNING) / typical
+    return np.concatenate([task.levels, tuning])
 
-    A predictor with coefficients :math:`\beta` has the risk
-    :math:`\mathbb E (y - a - x^\top\beta)^2 + \sigma^2 \|\beta\|^2` under noise on its features:
-    the first term by leaving each sample out, the second exactly. Where the gate sends a sample
-    depends on the noise: behind the gate, noise is drawn ``repeats`` times for each sample.
-    """
-    features, labels, noise = task.features, task.labels, task.noise_variances
-    experts, dim = task.experts, features.dim
-    levels, overall = len(noise), float(labels[rows].mean())
-    groups = task.groups[rows]
-    blocks = [np.flatnonzero(task.block_of == g) for g in range(experts)]
-    errors = {name: np.empty((len(rows), levels)) for name in ("moe", "moe(all)")}
-    intercepts = {name: np.empty((levels, experts)) for name in errors}
-    coefficients = {name: np.zeros((levels, experts, dim)) for name in errors}
-    group_moments, moments = [], None
 
-    # one group after the other, so that only its own second moment is held
-    for g, block in enumerate(blocks):
-        own = np.flatnonzero(groups == g)
-        found = _moments(task, rows[own])
-        group_moments.append(found.of_block(block))
-        paths = {
-            "moe": (RidgePath(group_moments[g], task.intercept, noise), block),
-            "moe(all)": (RidgePath(found, task.intercept, noise), np.arange(dim)),
-        }
-        for name, (path, seen) in paths.items():
-            intercepts[name][:, g] = path.intercepts
-            coefficients[name][:, g, seen] = path.coefficients
-        for part, chunk in features.chunks(rows[own]):
-            truth = labels[rows[own[part]]]
-            for name, (path, seen) in paths.items():
-                left_out = path.left_out(chunk[:, seen], truth)
-                # alone in its group: without the sample only the mean of all labels is left
-                from_overall = (truth - overall)[:, np.newaxis]
-                errors[name][own[part]] = np.where(np.isnan(left_out), from_overall, left_out)
-        if moments is None:
-            moments = found
-        else:
-            moments += found
-    assert moments is not None
-
-    predictors = {name: Predictor(intercepts[name], coefficients[name]) for name in errors}
-    losses = {}
-    for name, predictor in predictors.items():
-        losses[name] = errors[name] ** 2 + noise * predictor.squared_norms()[:, groups].T
-    dense = _DenseFits(task, rows, moments)
-    routed = _RoutedExperts(
-        task, rows, predictors["moe"], gate, errors["moe"], losses["moe"], repeats, rng
-    )
-    for part, chunk in features.chunks(rows):
-        dense.leave_out(part, chunk)
-        routed.draw_noise(part, chunk)
-    dense_predictors, dense_losses = dense.predictors_and_losses()
+def fit(task: Task, rows: IntArray) -> Fitted:
+    """Fit every predictor to the training ``rows``, sorted by their sets; predict its risk."""
+    parts = _ExpertFits(task, rows)
+    parts.fit()
+    pooled = _PooledFits(task, rows, parts.moments, parts.within)
+    for part, chunk in task.features.chunks(rows, task.sets[rows]):
+        pooled.leave_out(part, chunk)
+    predictors, losses = pooled.results()
+    more_predictors, more_losses = parts.results()
     return Fitted(
-        {**dense_predictors, **predictors, "moe(hard)": routed.predictor},
-        {**dense_losses, **losses, "moe(hard)": routed.losses},
-        moments,
-        group_moments,
+        {**predictors, **more_predictors},
+        {**losses, **more_losses},
+        {name: parts.errors[name] for name in ("moe(block)", "moe(all)")},
+        parts.moments,
+        parts.group_moments,
     )
 
 
-def _moments(task: Task, rows: IntArray) -> SampleMoments:
-    chunks = task.features.chunks(rows)
-    parts = (SampleMoments.of(chunk, task.labels[rows[part]]) for part, chunk in chunks)
-    total = next(parts)
-    for each in parts:
-        total += each
-    return total
+class _ExpertFits:
+    """Experts that are told the groups: on their block, on all features, tuned; and means."""
+
+    def __init__(self, task: Task, rows: IntArray) -> None:
+        self.task, self.rows = task, rows
+        n, m = len(rows), task.labels.shape[1]
+        levels, experts, dim = len(task.told), task.experts, task.features.dim
+        self.penalties = penalties_of(task)
+        self.kinds = ("moe(block)", "moe(all)", "moe(all, tuned)")
+        self.errors = {name: np.empty((n, levels, m)) for name in self.kinds[:2]}
+        self.losses = {
+            name: np.empty((n, len(task.levels))) for name in (*self.kinds, "group mean")
+        }
+        self.intercepts = {name: np.zeros((levels, experts, m)) for name in self.losses}
+        self.coefficients = {name: np.zeros((levels, experts, dim, m)) for name in self.losses}
+        self.group_moments: list[SampleMoments] = []
+
+    def fit(self) -> None:
+        """Fit one group after the other, so that only its own second moment is held."""
+        task, rows = self.task, self.rows
+        groups = task.groups[rows]
+        overall = task.labels[rows].mean(axis=0)
+        for g, block in enumerate(task.blocks):
+            own = np.flatnonzero(groups == g)
+            found = moments_of_rows(task.features, task.labels, rows[own])
+            self.group_moments.append(found.of_features(block))
+            if g == 0:
+                self.moments, self.within = _copy(found), _copy(found)
+            else:
+                self.within.add_within(found)
+                self.moments += found
+            self._fit_group(g, own, block, found, overall)
+
+    def _fit_group(
+        self, g: int, own: IntArray, block: IntArray, found: SampleMoments, overall: FloatArray
+    ) -> None:
+        task, rows = self.task, self.rows[own]
+        factor, count = task.noise.factor_on(found), len(task.levels)
+        restricted = factor[block]  # rows of F: noise on the block alone
+        path_of = partial(RidgePath, intercept=task.intercept)
+        paths = {
+            "moe(block)": (path_of(self.group_moments[g], restricted, task.levels), block),
+            "moe(all)": (path_of(found, factor, self.penalties), None),
+        }
+        squares = np.empty((len(own), len(self.penalties)))
+        for part, chunk in task.features.chunks(rows, task.sets[rows]):
+            truth = task.labels[rows[part]]
+            for name, (path, seen) in paths.items():
+                seen_chunk = chunk if seen is None else chunk[:, seen]
+                errors = path.left_out(seen_chunk, truth, task.sets[rows[part]])
+                alone = np.isnan(errors[:, 0, 0])
+                # alone in its group: without the sample only the mean of all labels is left
+                errors[alone] = (truth[alone] - overall)[:, np.newaxis]
+                self.errors[name][own[part]] = errors[:, task.told]
+                each = np.square(errors).sum(axis=2)
+                if seen is None:
+                    squares[part] = each
+                self.losses[name][own[part]] = (
+                    each[:, :count] + task.levels * path.noise_gains[:count]
+                )
+            self._leave_out_of_mean(own[part], truth, found, overall)
+        for name, (path, seen) in paths.items():
+            self._keep(name, g, path, task.told, seen)
+        path = paths["moe(all)"][0]
+        best = tuned(squares, path.noise_gains, task.levels)
+        self.losses["moe(all, tuned)"][own] = (
+            squares[:, best] + task.levels * path.noise_gains[best]
+        )
+        self._keep("moe(all, tuned)", g, path, best[task.told], None)
+        self.intercepts["group mean"][:, g] = found.label_mean
+
+    def _leave_out_of_mean(
+        self, own: IntArray, truth: FloatArray, found: SampleMoments, overall: FloatArray
+    ) -> None:
+        """The losses of the group's mean; samples of one set are left out together."""
+        sets = self.task.sets[self.rows[own]]
+        _, inverse, sizes = np.unique(sets, return_inverse=True, return_counts=True)
+        sums = np.stack([np.bincount(inverse, column) for column in truth.T], axis=1)
+        left = (found.count - sizes)[inverse]
+        rest = found.count * found.label_mean - sums[inverse]
+        means = np.where(
+            left[:, np.newaxis] > 0, rest / np.maximum(left, 1)[:, np.newaxis], overall
+        )
+        losses = np.square(truth - means).sum(axis=1)
+        self.losses["group mean"][own] = losses[:, np.newaxis]
+
+    def _keep(
+        self, name: str, g: int, path: RidgePath, which: IntArray, seen: IntArray | None
+    ) -> None:
+        intercepts, coefficients = path.fits(which)
+        self.intercepts[name][:, g] = intercepts
+        if seen is None:
+            self.coefficients[name][:, g] = coefficients
+        else:
+            self.coefficients[name][:, g, seen] = coefficients
+
+    def results(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
+        """The predictors and their predicted losses, by name."""
+        predictors = {
+            name: Predictor(self.intercepts[name], self.coefficients[name]) for name in self.losses
+        }
+        return predictors, self.losses
 
 
-class _DenseFits:
-    """The dense predictors: with the noise variance as penalty, or with a tuned penalty."""
+class _PooledFits:
+    """Dense predictors: with the noise as penalty, tuned, or with an intercept of each group."""
 
-    def __init__(self, task: Task, rows: IntArray, moments: SampleMoments) -> None:
-        self._labels, self._noise = task.labels[rows], task.noise_variances
-        mean = float(np.trace(moments.scatter)) / moments.count / len(moments.mean)
-        candidates = mean * np.geomspace(WEAKEST, STRONGEST * len(moments.mean), TUNING)
-        penalties = np.concatenate([self._noise, candidates])
-        self._path = RidgePath(moments, task.intercept, penalties)
-        self._errors = np.empty((len(rows), len(penalties)))
+    def __init__(
+        self, task: Task, rows: IntArray, moments: SampleMoments, within: SampleMoments
+    ) -> None:
+        self.task, self.rows = task, rows
+        self._groups = task.groups[rows]
+        members = np.bincount(self._groups, minlength=task.experts)
+        self._shares = (1.0 / np.maximum(members, 1))[self._groups]
+        self._centres, self._label_centres = _group_means(task, rows)
+        factor, penalties = task.noise.factor_on(moments), penalties_of(task)
+        self._all = RidgePath(moments, factor, penalties, intercept=task.intercept)
+        within.mean, within.label_mean = (
+            np.zeros_like(within.mean),
+            np.zeros_like(within.label_mean),
+        )
+        self._within = RidgePath(within, factor, task.levels, intercept=False)
+        self._squares = np.empty((len(rows), len(penalties)))
+        self._told = np.empty((len(rows), len(task.levels)))
 
     def leave_out(self, part: slice, chunk: FloatArray) -> None:
-        self._errors[part] = self._path.left_out(chunk, self._labels[part])
+        """Add the left-out errors at a chunk of samples."""
+        rows, groups = self.rows[part], self._groups[part]
+        truth, sets = self.task.labels[rows], self.task.sets[rows]
+        self._squares[part] = np.square(self._all.left_out(chunk, truth, sets)).sum(axis=2)
+        shares = self._shares[part]
+        errors = self._within.left_out(
+            chunk - self._centres[groups],
+            truth - self._label_centres[groups],
+            sets,
+            groups,
+            shares,
+        )
+        alone = np.isnan(errors[:, 0, 0])
+        errors[alone] = (truth[alone] - self.task.labels[self.rows].mean(axis=0))[:, np.newaxis]
+        self._told[part] = np.square(errors).sum(axis=2)
 
-    def predictors_and_losses(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
+    def results(self) -> tuple[dict[str, Predictor], dict[str, FloatArray]]:
         """The predictors and their predicted losses, by name."""
-        noise, path = self._noise, self._path
-        norms = np.square(path.coefficients).sum(axis=1)
-        squares = np.square(self._errors)
-        risks = squares.mean(axis=0) + np.outer(noise, norms)
-        # the index of each predictor's penalty at each noise level
-        penalties = {"dense": np.arange(len(noise)), "dense(tuned)": risks.argmin(axis=1)}
+        task, gains = self.task, self._all.noise_gains
+        levels = task.levels
+        choices = {
+            "dense": np.arange(len(levels)),
+            "dense(tuned)": tuned(self._squares, gains, levels),
+        }
         predictors, losses = {}, {}
-        for name, which in penalties.items():
-            predictors[name] = Predictor(
-                path.intercepts[which, np.newaxis], path.coefficients[which, np.newaxis]
-            )
-            losses[name] = squares[:, which] + noise * norms[which]
+        for name, which in choices.items():
+            intercepts, coefficients = self._all.fits(which[task.told])
+            predictors[name] = Predictor(intercepts[:, np.newaxis], coefficients[:, np.newaxis])
+            losses[name] = self._squares[:, which] + levels * gains[which]
+        _, coefficients = self._within.fits(task.told)
+        shape = (*coefficients.shape[:1], task.experts, *coefficients.shape[1:])
+        intercepts = self._label_centres - np.einsum("gd,ldm->lgm", self._centres, coefficients)
+        predictors["dense + group"] = Predictor(
+            intercepts, np.broadcast_to(coefficients[:, np.newaxis], shape).copy()
+        )
+        losses["dense + group"] = self._told + levels * self._within.noise_gains
         return predictors, losses
 
 
-class _RoutedExperts:
-    r"""The experts behind a gate, and their predicted losses at the training samples.
+def tuned(squares: FloatArray, gains: FloatArray, levels: FloatArray) -> IntArray:
+    """The penalty with the least predicted risk at each noise level, of squared errors (n, T)."""
+    risks = squares.mean(axis=0)[:, np.newaxis] + np.multiply.outer(gains, levels)
+    return np.asarray(risks.argmin(axis=0))
 
-    The noise on a block matters in two ways. Along the expert's coefficients it changes the
-    prediction and the energy. Across them it changes the energy alone: a rotation puts the rest
-    of the sample on one axis, and s - 2 axes hold noise alone. The loss of a sample is the loss
-    at its own expert, which needs no draws, plus the mean change by misrouting: where the gate
-    makes no error, nothing is random.
-    """
 
-    def __init__(
-        self,
-        task: Task,
-        rows: IntArray,
-        experts: Predictor,
-        gate: EnergyGate,
-        left_out: FloatArray,
-        losses: FloatArray,
-        repeats: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.predictor = dataclasses.replace(experts, gate=gate)
-        self.losses = losses.copy()
-        self._task, self._rows, self._gate, self._left_out = task, rows, gate, left_out
-        self._repeats, self._rng = repeats, rng
-        self._norms = np.sqrt(experts.squared_norms())
+def moments_of_rows(
+    x: Features, labels: FloatArray, rows: IntArray, seen: IntArray | slice = slice(None)
+) -> SampleMoments:
+    """The moments of some samples, of all features or of some."""
+    return SampleMoments.total(
+        SampleMoments.of(chunk[:, seen], labels[rows[part]]) for part, chunk in x.chunks(rows)
+    )
 
-    def draw_noise(self, part: slice, chunk: FloatArray) -> None:
-        """Add the change of the losses by misrouting under drawn noise, for a chunk of samples."""
-        task, rows, sizes = self._task, self._rows[part], self._task.sizes
-        shape = len(chunk), task.experts
-        labels = task.labels[rows, np.newaxis]
-        groups = task.groups[rows, np.newaxis]
-        energies = task.energies[rows]
-        responses = self.predictor.respond(chunk)
-        normals = self._rng.standard_normal((self._repeats, 2, *shape))
-        normals[:, 1] *= sizes > 1
-        rest = self._rng.chisquare(np.maximum(sizes - 2, 1), (self._repeats, *shape))
-        rest *= sizes > 2
-        for level, noise in enumerate(task.noise_variances):
-            sigma, norms = np.sqrt(noise), self._norms[level]
-            along = responses[:, level]
-            outputs = along + self.predictor.intercepts[level]
-            left_out = labels - self._left_out[part, level, np.newaxis]
-            np.put_along_axis(outputs, groups, left_out, axis=1)
-            # a constant expert has no direction: the axis of the sample is as good as any
-            is_constant = norms == 0.0
-            along = np.where(
-                is_constant, np.sqrt(energies), along / np.where(is_constant, 1.0, norms)
-            )
-            across = np.sqrt(np.maximum(energies - along**2, 0.0))
-            for (noise_along, noise_across), rest_energy in zip(normals, rest, strict=True):
-                noisy = (along + sigma * noise_along) ** 2 + (across + sigma * noise_across) ** 2
-                chosen = self._gate.route(noisy + noise * rest_energy, level)[:, np.newaxis]
-                errors = outputs + sigma * norms * noise_along - labels
-                routed, at_own = (
-                    np.take_along_axis(errors, expert, axis=1)[:, 0] for expert in (chosen, groups)
-                )
-                self.losses[part, level] += (routed**2 - at_own**2) / self._repeats
+
+def _group_means(task: Task, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Means of features (K, d) and of labels (K, m) of each group."""
+    groups = task.groups[rows]
+    members = np.maximum(np.bincount(groups, minlength=task.experts), 1)[:, np.newaxis]
+    features = np.zeros((task.experts, task.features.dim))
+    labels = np.zeros((task.experts, task.labels.shape[1]))
+    np.add.at(labels, groups, task.labels[rows])
+    for part, chunk in task.features.chunks(rows):
+        one_hot = (groups[part] == np.arange(task.experts)[:, np.newaxis]).astype(np.float64)
+        features += one_hot @ chunk
+    return features / members, labels / members
+
+
+def _copy(moments: SampleMoments) -> SampleMoments:
+    parts: Sequence[FloatArray] = (
+        moments.mean,
+        moments.label_mean,
+        moments.scatter,
+        moments.cross,
+        moments.label_scatter,
+    )
+    return SampleMoments(moments.count, *(each.copy() for each in parts))

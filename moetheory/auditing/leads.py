@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +14,7 @@ from moetheory.common.text import short_repr
 
 DRAWS = 2000
 CONFIDENCE = 0.95
+BETWEEN = 3  # levels between two that are told, at which risks are predicted too
 
 
 class Located(NamedTuple):
@@ -42,9 +45,9 @@ class Lead(NamedTuple):
         """Whether the 95 % interval of ``begins`` is finite."""
         return self.begins.high < math.inf
 
-    def times(self, unit: float) -> Lead:
-        """The lead with noise variances ``unit`` times as large."""
-        return Lead(*(Located(*(unit * value for value in each)) for each in self))
+    def mapped(self, told: Callable[[float], float]) -> Lead:
+        """The lead at the noise levels that are ``told`` for these."""
+        return Lead(*(Located(*map(told, each)) for each in self))
 
 
 class Crossovers(NamedTuple):
@@ -55,10 +58,13 @@ class Crossovers(NamedTuple):
     predicted, measured : Lead
         Each with ``begins`` and ``ends``, noise variances as ``value``, and from ``low`` to
         ``high`` their 95 % interval; ``inf`` is beyond the largest.
+    against : str
+        The predictor that they lead over.
     """
 
     predicted: Lead
     measured: Lead
+    against: str = "dense"
 
     def __repr__(self) -> str:
         return short_repr(self)
@@ -70,13 +76,30 @@ class Crossovers(NamedTuple):
         return all(predicted.agrees(measured) for predicted, measured in pairs)
 
 
-def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Generator) -> Lead:
-    """The lead around the most significant positive mean of ``differences``, with 95 % intervals.
+def lead(
+    levels: FloatArray,
+    differences: FloatArray,
+    rng: np.random.Generator,
+    base: FloatArray | None = None,
+    weights: FloatArray | None = None,
+) -> Lead:
+    """The lead around the most significant positive mean difference, with 95 % intervals.
 
-    Differences are (n, L), of the same samples at all levels. The most significant mean is the
-    largest in standard errors; the first positive one may be chance where two predictors are
-    alike. Between levels the mean is interpolated along a straight line. Its error is normal with
-    the covariance of the differences.
+    Parameters
+    ----------
+    levels : (F,) array
+        Noise levels, in increasing order.
+    differences : (n, L) array
+        Of independent samples, or sums over sets of them, at all levels or at some.
+    base, weights : (F,) and (L, F) arrays, optional
+        What the mean differences are at all levels without them, and how they add to it: measured
+        differences at few levels correct a curve that theory knows at many.
+
+    Notes
+    -----
+    The most significant mean is the largest in standard errors; the first positive one may be
+    chance where two predictors are alike. Between levels the mean is interpolated along a straight
+    line. Its error is normal with the covariance of the differences.
     """
     mean = differences.mean(axis=0)
     centred = differences - mean
@@ -84,8 +107,11 @@ def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Ge
     spectrum, basis = np.linalg.eigh(covariance)
     normals = rng.standard_normal((DRAWS, len(mean)))
     drawn = mean + (normals * np.sqrt(np.maximum(spectrum, 0.0))) @ basis.T
-    errors = np.sqrt(covariance.diagonal())
-    ranges = _begins_and_ends(noise_variances, np.vstack([mean, drawn]), errors)
+    curves, errors = np.vstack([mean, drawn]), np.sqrt(covariance.diagonal())
+    if base is not None and weights is not None:
+        curves = base + curves @ weights
+        errors = np.sqrt(np.maximum(np.vecdot(weights.T, weights.T @ covariance), 0.0))
+    ranges = _begins_and_ends(levels, curves, errors)
     tails = (0.5 * (1.0 - CONFIDENCE), 0.5 * (1.0 + CONFIDENCE))
     # an order statistic, not a mean of two, of which one may be infinite
     low, high = np.quantile(ranges[1:], tails, axis=0, method="inverted_cdf")
@@ -95,52 +121,61 @@ def lead(noise_variances: FloatArray, differences: FloatArray, rng: np.random.Ge
     return Lead(begins, ends)
 
 
-def _begins_and_ends(noise: FloatArray, differences: FloatArray, errors: FloatArray) -> FloatArray:
-    """The noise variances where the lead of each row begins and ends, (rows, 2)."""
-    behind, levels = differences <= 0.0, np.arange(len(noise))
-    significance = np.full_like(differences, np.inf)
-    np.divide(differences, errors, out=significance, where=errors > 0.0)
+def fine_levels(told: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Levels between those that are told, and which of them are told.
+
+    Between two positive ones there are `BETWEEN` more, in equal ratios; below the first positive
+    one they go down to a thousandth of it.
+    """
+    parts = [told[:1]]
+    for low, high in pairwise(told.tolist()):
+        start = low if low > 0.0 else high * 1e-3
+        inner = np.geomspace(start, high, BETWEEN + 2)
+        parts.append(inner[1:] if low > 0.0 else inner)
+    levels = np.concatenate(parts)
+    # a told level is itself, not the end of a range
+    at = np.searchsorted(levels, told * (1.0 - 1e-9))
+    levels[at] = told
+    return levels, at
+
+
+def _begins_and_ends(levels: FloatArray, curves: FloatArray, errors: FloatArray) -> FloatArray:
+    """The noise levels where the lead of each row begins and ends, (rows, 2)."""
+    behind, places = curves <= 0.0, np.arange(len(levels))
+    significance = np.full_like(curves, np.inf)
+    np.divide(curves, errors, out=significance, where=errors > 0.0)
     significance[behind] = 0.0
     most_significant = significance.argmax(axis=1)[:, np.newaxis]
-    before = np.where(behind & (levels < most_significant), levels, -1).max(axis=1)
-    after = np.where(behind & (levels > most_significant), levels, len(noise)).min(axis=1)
-    begins = np.where(before < 0, noise[0], _root(noise, differences, before))
-    ends = np.where(after == len(noise), np.inf, _root(noise, differences, after - 1))
+    before = np.where(behind & (places < most_significant), places, -1).max(axis=1)
+    after = np.where(behind & (places > most_significant), places, len(levels)).min(axis=1)
+    begins = np.where(before < 0, levels[0], _root(levels, curves, before))
+    ends = np.where(after == len(levels), np.inf, _root(levels, curves, after - 1))
     never = behind.all(axis=1, keepdims=True)
     return np.where(never, np.inf, np.column_stack([begins, ends]))
 
 
-def _root(noise: FloatArray, differences: FloatArray, left: IntArray) -> FloatArray:
+def _root(levels: FloatArray, curves: FloatArray, left: IntArray) -> FloatArray:
     """The zero of the line from level ``left`` of each row to the next level."""
-    rows, right = np.arange(len(left)), np.minimum(left + 1, len(noise) - 1)
-    first, second = differences[rows, left], differences[rows, right]
+    rows, right = np.arange(len(left)), np.minimum(left + 1, len(levels) - 1)
+    first, second = curves[rows, left], curves[rows, right]
     fall = first - second
     share = np.where(fall == 0.0, 0.0, first / np.where(fall == 0.0, 1.0, fall))
-    return np.asarray(noise[left] + share * (noise[right] - noise[left]))
+    return np.asarray(levels[left] + share * (levels[right] - levels[left]))
 
 
-def lead_in_words(lead: Lead, grid: FloatArray) -> str:
+def extent_in_words(lead: Lead, grid: FloatArray, level_name: str) -> str:
+    """Over which noise levels a lead reaches, with intervals."""
     begins, ends = lead
+    from_the_start, to_the_end = begins.value <= grid[0], math.isinf(ends.value)
     if math.isinf(begins.value):
-        return "never ahead of dense"
-    _, from_the_start, to_the_end = shape_on_grid(lead, grid)
+        return "never"
     if from_the_start and to_the_end:
-        extent = "at every noise variance"
-    elif to_the_end:
-        extent = f"from noise variance {_with_interval(begins, grid)} on"
-    elif from_the_start:
-        extent = f"up to noise variance {_with_interval(ends, grid)}"
-    else:
-        extent = (
-            f"from noise variance {_with_interval(begins, grid)} to {_with_interval(ends, grid)}"
-        )
-    return f"ahead of dense {extent}{'' if lead.is_sure else ', if at all'}"
-
-
-def shape_on_grid(lead: Lead, grid: FloatArray) -> tuple[bool, bool, bool]:
-    """Whether the lead exists, whether it begins with the grid, whether it never ends."""
-    begins, ends = lead.begins.value, lead.ends.value
-    return math.isfinite(begins), begins <= grid[0], math.isinf(ends)
+        return "at every noise"
+    if to_the_end:
+        return f"from {level_name} {_with_interval(begins, grid)} on"
+    if from_the_start:
+        return f"up to {level_name} {_with_interval(ends, grid)}"
+    return f"from {level_name} {_with_interval(begins, grid)} to {_with_interval(ends, grid)}"
 
 
 def _with_interval(place: Located, grid: FloatArray) -> str:

@@ -9,15 +9,20 @@ import numpy as np
 
 from moetheory.auditing.predictors import Predictor
 from moetheory.auditing.task import Task
-from moetheory.common.arrays import FloatArray, IntArray, block_sums
+from moetheory.common.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Measured squared errors (n, L) by name; for two classes also shares of correct labels."""
+    """Measured squared errors (n, L) by name; of classes also the shares of correct labels.
+
+    ``astray`` (n, L) is the share of draws in which the router sends a sample elsewhere than its
+    group.
+    """
 
     losses: dict[str, FloatArray]
     hits: dict[str, FloatArray] | None
+    astray: FloatArray
 
 
 def measure(
@@ -26,47 +31,47 @@ def measure(
     rows: IntArray,
     repeats: int,
     rng: np.random.Generator,
-    boundary: float | None,
+    boundary: float | None = None,
+    *,
+    classes: bool = False,
 ) -> Measured:
-    r"""Measure losses, averaged over ``repeats`` draws of noise that all predictors share.
+    """Measure losses, averaged over ``repeats`` draws of noise.
 
-    A draw serves all levels: predictors are linear, so that :math:`f(x + \sigma e)` needs the
-    responses to :math:`x` and to :math:`e` once. ``boundary`` lies between the labels of two
-    classes.
+    All predictors and levels share the draws. With ``classes`` the class of a sample is that of the
+    largest of m labels, or with one label on which side of the ``boundary`` it lies.
     """
-    features, block_of = task.features, task.block_of
-    shape = len(rows), len(task.noise_variances)
+    told = task.told_levels
+    shape = len(rows), len(told)
     losses = {name: np.zeros(shape) for name in predictors}
     hits = {name: np.zeros(shape) for name in predictors}
-    for part, chunk in features.chunks(rows):
-        samples = rows[part]
-        truth, group, energies = task.labels[samples], task.groups[samples], task.energies[samples]
-        clean = _responses(predictors, chunk)
-        for _ in range(repeats):
-            noise = rng.standard_normal(chunk.shape)
-            added = _responses(predictors, noise)
-            cross_terms = 2.0 * block_sums(chunk * noise, block_of)
-            noise_energies = block_sums(np.square(noise), block_of)
-            for level, variance in enumerate(task.noise_variances):
-                sigma = np.sqrt(variance)
-                noisy = energies + sigma * cross_terms + variance * noise_energies
-                for name, predictor in predictors.items():
-                    responses = clean[name][:, level] + sigma * added[name][:, level]
-                    outputs = predictor.choose(responses, noisy, group, level)
-                    losses[name][part, level] += (outputs - truth) ** 2
-                    if boundary is not None:
-                        hits[name][part, level] += (outputs > boundary) == (truth > boundary)
-            features.report(len(chunk))
-    for each in (*losses.values(), *hits.values()):
-        each /= repeats
-    return Measured(losses, None if boundary is None else hits)
+    astray = np.zeros(shape)
+    router = next((each.router for each in predictors.values() if each.router is not None), None)
+    for part, chunk in task.features.chunks(rows):
+        groups, truth = task.groups[rows[part]], task.labels[rows[part]]
+        right = _class_of(truth, boundary) if classes else None
+        draws = [task.noise.draw(rng, len(chunk)) for _ in range(repeats)]
+        for level, variance in enumerate(told.tolist()):
+            some = draws_at(draws, variance)
+            for draw in some:
+                noisy = task.noise.applied(chunk, draw, variance)
+                chosen = groups if router is None else router.route(noisy, level)
+                astray[part, level] += (chosen != groups) / len(some)
+                for name, each in predictors.items():
+                    said = each.predict(noisy, groups if each.router is None else chosen, level)
+                    losses[name][part, level] += np.square(said - truth).sum(axis=1) / len(some)
+                    if right is not None:
+                        hits[name][part, level] += (_class_of(said, boundary) == right) / len(some)
+            task.features.report(len(chunk) * len(some))
+    return Measured(losses, hits if classes else None, astray)
 
 
-def _responses(predictors: Mapping[str, Predictor], features: FloatArray) -> dict[str, FloatArray]:
-    """The responses of each predictor, computed once for predictors that share coefficients."""
-    computed: dict[int, FloatArray] = {}
-    for predictor in predictors.values():
-        key = id(predictor.coefficients)
-        if key not in computed:
-            computed[key] = predictor.respond(features)
-    return {name: computed[id(predictor.coefficients)] for name, predictor in predictors.items()}
+def draws_at(draws: list[FloatArray], level: float) -> list[FloatArray]:
+    """The draws that a level of noise needs: without noise all are the same."""
+    return draws[:1] if level == 0.0 else draws
+
+
+def _class_of(labels: FloatArray, boundary: float | None) -> IntArray:
+    """The class of each sample, of labels (n, m)."""
+    if boundary is not None:
+        return np.asarray(labels[:, 0] > boundary, dtype=np.int64)
+    return np.asarray(labels.argmax(axis=1))

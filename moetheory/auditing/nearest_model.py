@@ -4,13 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from moetheory.auditing.ridge_path import LEAST_PENALTY, SampleMoments
+from moetheory.auditing.fitting import Fitted
+from moetheory.auditing.moments import SampleMoments
+from moetheory.auditing.noise import typical_scale
+from moetheory.auditing.structure import CompleteStructure
+from moetheory.auditing.task import Task
 from moetheory.common.arrays import IntArray
 from moetheory.common.errors import OutOfRangeError
 from moetheory.problem import limits
 from moetheory.problem.model import BlockModel
 
-ROUNDING = 1e-12  # of a covariance, beside a larger one that it is a part of
+ROUNDING = 1e-12  # of a covariance or a variance, beside a larger one
+
+
+def nearest_to(
+    task: Task, fitted: Fitted, found: CompleteStructure
+) -> BlockModel | OutOfRangeError:
+    """The model nearest to an audit's data, with features in units of a typical one."""
+    if task.labels.shape[1] > 1:
+        return OutOfRangeError("labels", "must be one column for a model")
+    if len(set(found.own_blocks.tolist())) < len(found.own_blocks) or found.merged:
+        return OutOfRangeError("groups", "must have a block each for a model")
+    scale = task.features.scale / typical_scale(task.features)
+    moments = [
+        each.rescaled(scale[block])
+        for each, block in zip(fitted.group_moments, task.blocks, strict=True)
+    ]
+    every = fitted.moments.rescaled(scale)
+    noise = float(np.mean(np.square(scale)))
+    return nearest_model(moments, every, found.block_of, task.intercept, noise)
 
 
 def nearest_model(
@@ -44,16 +66,16 @@ def nearest_model(
         p = moments.count / overall.count
         own = moments.centred(intercept)
         spectrum, basis = np.linalg.eigh(own.second)
-        resolved = spectrum > max(LEAST_PENALTY * float(spectrum[-1]), own.rounding_level)
-        along = basis.T @ own.cross
+        resolved = spectrum > ROUNDING * float(spectrum[-1])
+        along = basis.T @ own.cross[:, 0]
         b = np.where(resolved, along / np.where(resolved, spectrum, 1.0), 0.0)
         spectrum = np.maximum(spectrum, 0.0)
         block = np.flatnonzero(block_of == g)
         all_samples = np.einsum("ij,ik,kj->j", basis, every.second[np.ix_(block, block)], basis)
         off = np.maximum(all_samples - p * spectrum, 0.0)  # (1 - p) times the idle variance
-        unexplained += p * max(own.label - float(along @ b), 0.0)
+        unexplained += p * max(float(own.label[0]) - float(along @ b), 0.0)
         idle_power += float(off @ b**2)
-        idle_covariance += float((basis.T @ every.cross[block] - p * along) @ b)
+        idle_covariance += float((basis.T @ every.cross[block, 0] - p * along) @ b)
         covariance += p * float(np.abs(along) @ np.abs(b))
         parts.append((p, spectrum, b, off / (1.0 - p) if p < 1.0 else 0.0 * off, basis))
     probabilities, spectra, coefficients, idle, bases = zip(*parts, strict=True)

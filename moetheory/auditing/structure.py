@@ -2,77 +2,182 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from moetheory.auditing.arguments import Structure
-from moetheory.auditing.blocks import blocks_of, coactivation
-from moetheory.auditing.energies import EnergyGate
+from moetheory.auditing.blocks import LARGEST_SIZE, coactivation
 from moetheory.auditing.features import Features
+from moetheory.auditing.routers import CallableRouter, Chosen, group_codes, group_names
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 from moetheory.common.errors import ArgumentError
 
+FEWEST = 2  # training samples of a group that has an expert of its own
+
+Source = Literal["given", "found", "router"]
+
 
 class CompleteStructure(NamedTuple):
-    """The experts' names, the group of each sample, the block of each feature, block energies."""
+    """Experts, the group of each sample, and the features of each expert's block.
+
+    Attributes
+    ----------
+    names : list
+        Of the experts.
+    groups : (n,) integer array
+    block_of : (d,) integer array
+        The block of each feature.
+    own_blocks : (K,) integer array
+        The block of each expert: with more groups than blocks, some share theirs.
+    energies : (n, B) array
+        Of the blocks.
+    source : str
+        Where the groups come from.
+    merged : list
+        Names of groups with too few training samples.
+    joined : int
+        The expert of these, that of the most frequent group.
+    """
 
     names: list[Any]
     groups: IntArray
     block_of: IntArray
+    own_blocks: IntArray
     energies: FloatArray
+    source: Source
+    merged: list[Any]
+    joined: int
+
+    def routed_by(self, function: Chosen) -> CallableRouter:
+        """A user's function as a router to these experts."""
+        experts = np.arange(len(self.names))
+        also = np.full(len(self.merged), self.joined)
+        names = [*self.names, *self.merged]
+        return CallableRouter(function, names, np.concatenate([experts, also]))
+
+    @property
+    def blocks(self) -> list[IntArray]:
+        """The features of each expert's block."""
+        return [np.flatnonzero(self.block_of == block) for block in self.own_blocks.tolist()]
 
 
 def complete_structure(
-    given: Structure, experts: int | None, x: Features, rows: IntArray
+    given: Structure,
+    experts: int | None,
+    x: Features,
+    rows: IntArray,
+    router: Chosen | None,
+    find: Callable[[int | None], IntArray],
 ) -> CompleteStructure:
-    """The whole structure; what is not given is found from the training ``rows``."""
+    """The whole structure; what is not given is found from the training ``rows``.
+
+    ``router`` is a user's function, which groups the samples if ``given`` does not. ``find`` gives
+    the block of each feature (d,) for a number of blocks, or for as many as there are.
+    """
+    names, groups, source = given.names, given.groups, "given"
+    if groups is None and router is not None:
+        names, groups = _sorted_by(router, x, names)
+        source = "router"
+    if groups is not None:
+        groups, names, merged, kept, joined = _merged(groups, names, rows)
     blocks = given.block_of
     if blocks is None:
-        chunks = (chunk for _, chunk in x.chunks(rows))
-        wanted = len(given.names) or experts
-        blocks = blocks_of(coactivation(chunks, x.dim), wanted, samples=len(rows))
-    names = given.names or list(range(int(blocks.max()) + 1))
-    energies = np.empty((x.samples, len(names)))
+        blocks = find(min(len(names), x.dim) if names else experts)
+    else:
+        blocks = blocks[x.kept]
+        left = np.bincount(blocks, minlength=len(names))
+        if not left.all():
+            raise ArgumentError(
+                "block_of",
+                "must leave each block a feature that varies, got none for "
+                f"{names[int(np.argmin(left))]}",
+            )
+    count = int(blocks.max()) + 1
+    energies = np.empty((x.samples, count))
     for part, chunk in x.chunks(np.arange(x.samples)):
         energies[part] = block_sums(np.square(chunk), blocks)
-    groups = given.groups
     if groups is None:
-        groups = EnergyGate.relative(energies[rows].mean(axis=0)).route(energies, 0)
-    elif given.block_of is None:
-        group_of_block = _group_of_each_block(energies[rows], groups[rows])
-        blocks = group_of_block[blocks]
-        energies = energies[:, np.argsort(group_of_block)]
-    return CompleteStructure(names, groups, blocks, energies)
+        mean = energies[rows].mean(axis=0)
+        relative = energies / np.where(mean > 0.0, mean, 1.0)
+        groups = np.asarray(relative.argmax(axis=1))
+        names = names or list(range(count))
+        groups, names, merged, kept, joined = _merged(groups, names, rows)
+        own = kept
+        source = "found"
+    elif given.block_of is not None:
+        own = kept
+    else:
+        own = blocks_of_groups(energies[rows], groups[rows], len(names))
+        if len(names) == count:  # a block takes the number of its group
+            order = np.argsort(own)
+            blocks, energies, own = order[blocks], energies[:, own], np.arange(count)
+    return CompleteStructure(
+        names,
+        groups,
+        blocks,
+        own,
+        energies,
+        source,  # type: ignore[arg-type]
+        merged,
+        joined,
+    )
 
 
-def _group_of_each_block(energies: FloatArray, groups: IntArray) -> IntArray:
-    """The group of each block, (K,), by the largest total of relative energies."""
+def correlations_of(x: Features, rows: IntArray) -> FloatArray:
+    """The correlations of squares from which blocks are found, (d, d)."""
+    chunks = (np.clip(chunk, -LARGEST_SIZE, LARGEST_SIZE) for _, chunk in x.chunks(rows))
+    return coactivation(chunks, x.dim)
+
+
+def blocks_of_groups(energies: FloatArray, groups: IntArray, experts: int) -> IntArray:
+    """The block of each group, (K,), by the largest total of relative energies.
+
+    Each group has a block of its own if there are enough.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    experts = energies.shape[1]
     means = energies.mean(axis=0)
     relative = energies / np.where(means > 0.0, means, 1.0)
-    members = np.bincount(groups, minlength=experts)
-    totals = np.zeros((experts, experts))
+    members = np.maximum(np.bincount(groups, minlength=experts), 1)
+    totals = np.zeros((experts, energies.shape[1]))
     np.add.at(totals, groups, relative)
-    by_group = totals / np.maximum(members, 1)[:, np.newaxis]
-    return np.asarray(linear_sum_assignment(by_group.T, maximize=True)[1], dtype=np.int64)
+    by_group = totals / members[:, np.newaxis]
+    if experts > energies.shape[1]:
+        return np.asarray(by_group.argmax(axis=1))
+    return np.asarray(linear_sum_assignment(by_group, maximize=True)[1], dtype=np.int64)
 
 
-def require_samples(found: CompleteStructure, rows: IntArray) -> None:
-    experts = len(found.names)
-    if len(rows) < experts:
-        raise ArgumentError(
-            "features",
-            "must have at least as many training samples as there are groups, "
-            f"got {len(rows)} for {experts}",
-        )
-    members = np.bincount(found.groups[rows], minlength=experts)
-    if not members.all():
-        empty = found.names[int(np.argmin(members))]
+def _sorted_by(router: Chosen, x: Features, names: list[Any]) -> tuple[list[Any], IntArray]:
+    """The groups that a user's router gives to features without noise, and their names."""
+    found = []
+    for _, chunk in x.chunks(np.arange(x.samples)):
+        found.append(group_names(router(chunk), len(chunk)))
+    groups = np.concatenate(found)
+    names = names or np.unique(groups).tolist()
+    return names, group_codes(groups, x.samples, names)
+
+
+def _merged(
+    groups: IntArray, names: list[Any], rows: IntArray
+) -> tuple[IntArray, list[Any], list[Any], IntArray, int]:
+    """Groups without enough training samples joined with the most frequent one.
+
+    Returns the groups, the names that are left, those that are not, the old numbers of what is
+    left, and the most frequent group.
+    """
+    members = np.bincount(groups[rows], minlength=len(names))
+    enough = members >= FEWEST
+    if not enough.any():
         raise ArgumentError(
             "groups",
-            f"must give every expert a training sample, got none for {empty} (of "
-            f"{experts} experts): merge its block with another's, or hold out fewer samples",
+            f"must give an expert at least {FEWEST} training samples, got at most {members.max()} "
+            f"for each of {len(names)} groups",
         )
+    kept = np.flatnonzero(enough)
+    joined = int(np.argmax(members[kept]))
+    place = np.full(len(names), joined)
+    place[kept] = np.arange(len(kept))
+    merged = [name for name, each in zip(names, enough, strict=True) if not each]
+    return place[groups], [names[k] for k in kept.tolist()], merged, kept, joined

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from moetheory.auditing.features import Features
+from moetheory.auditing.noise import FeatureNoise
 from moetheory.common.arrays import FloatArray, IntArray
 
 
@@ -17,30 +16,36 @@ class Task(NamedTuple):
     ----------
     features : Features
         (n, d).
-    labels : (n,) array
+    labels : (n, m) array
     groups : (n,) integer array
-    block_of : (d,) integer array
-    energies : (n, K) array
-        Sums of squares of each block, without noise.
+    blocks : K integer arrays
+        The features that each expert sees where it is restricted to its block.
+    sets : (n,) integer array
+        Equal for samples that stay together.
     intercept : bool
-        Whether predictors have an intercept.
-    noise_variances : (L,) array
+    noise : FeatureNoise
+    levels : (F,) array
+        Levels of noise at which risks are predicted, in increasing order.
+    told : (L,) integer array
+        Which of them are asked for, and measured.
     """
 
     features: Features
     labels: FloatArray
     groups: IntArray
-    block_of: IntArray
-    energies: FloatArray
+    blocks: list[IntArray]
+    sets: IntArray
     intercept: bool
-    noise_variances: FloatArray
+    noise: FeatureNoise
+    levels: FloatArray
+    told: IntArray
 
     @property
     def experts(self) -> int:
         """The number of experts K."""
-        return int(self.energies.shape[1])
+        return len(self.blocks)
 
     @property
-    def sizes(self) -> IntArray:
-        """The number of features of each block, (K,)."""
-        return np.bincount(self.block_of)
+    def told_levels(self) -> FloatArray:
+        """The levels that are asked for, (L,)."""
+        return self.levels[self.told]

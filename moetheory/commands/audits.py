@@ -3,62 +3,62 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from moetheory.auditing import Audit, audit
+from moetheory.auditing.tabular import Table
+from moetheory.auditing.verdict import headline, identity_share
 from moetheory.commands import reports
-from moetheory.commands.option_types import integer, numbers, real
-from moetheory.commands.options import Command, add_output
-from moetheory.commands.outputs import (
-    COMMENT,
-    FIGURES,
-    require_outputs,
-    save,
-    writing,
-)
-from moetheory.commands.refusals import BadInputError, dashed, refusals
+from moetheory.commands.audit_options import add_audit_options, is_npy
+from moetheory.commands.options import Command
+from moetheory.commands.outputs import require_outputs, save, writing
+from moetheory.commands.refusals import BadInputError, by_option, dashed, refusals
 from moetheory.common import terminal, text
 from moetheory.common.terminal import note, show
 from moetheory.datafile import Data, read_data, require_finite
+from moetheory.datafile.arrays import mapped
 
 FIELDS = (
-    "group_share",
-    "chance_share",
-    "modularity",
-    "leakage",
-    "signal",
-    "label_unit",
-    "names",
-    "block_of",
+    *("noise", "level_name", "router", "source", "group_share", "chance_share", "modularity"),
+    *("leakage", "signal", "label_unit", "label_power", "astray", "names", "block_of", "classes"),
+    *("notes", "verdict"),
 )
 
 KEY = (
-    "dense: one predictor of all features; dense(tuned): its penalty cross-validated; moe: experts "
-    "of one block each, told the groups; moe(hard): the same behind a gate that sees the noise; "
-    "moe(all): told the groups, but each sees all features."
+    "dense: one predictor of all features; (tuned): its penalty cross-validated; moe(block): "
+    "experts restricted to their block, told the groups; moe(all): told the groups, but each sees "
+    "all features; router: a router sorts the samples by their noisy features; group mean: "
+    "no features, only the group; dense + group: dense with an intercept for each group."
 )
 
 
 def run_audit(options: argparse.Namespace) -> int:
-    """Print the predicted and measured risks, and the verdict."""
+    """Print the verdict, and the predicted and measured risks."""
     _require_output_files(options)
-    data = _audited_data(options)
+    data, noise = _audited_data(options), _noise(options)
     with (
-        refusals(options, columns=data.names),
+        refusals(options, columns=data.names, features="the features"),
         terminal.Progress(f"audit {options.file}", unit="rows") as progress,
     ):
         result = audit(
-            data.features,
+            Table(data.features, None if data.names is None else list(data.names)),
             data.labels,
             groups=data.groups,
             block_of=data.block_of,
+            clusters=data.clusters,
             experts=options.experts,
+            router=options.router,
+            noise=noise,
             noise_variances=options.noise_variances,
             held_out=options.held_out,
             repeats=options.repeats,
             intercept=not options.no_intercept,
             center=options.center,
+            classes=options.classes,
+            keep_constant=options.keep_constant,
             rng=options.seed,
             progress=progress,
         )
@@ -69,40 +69,66 @@ def run_audit(options: argparse.Namespace) -> int:
         note(f"model: {options.save_model}")
     if options.json:
         show(reports.document("audit", _results_for_json(result, data), entropy=result.entropy))
-        return 0
+    else:
+        _show(result)
+    return 0
+
+
+def _show(result: Audit) -> None:
+    """Print the verdict's three lines, warnings, the rest of it, the table, and how to replay."""
     width = terminal.width()
+    first = headline(result)
+    warnings = "\n".join(f"Note: {each}" for each in result.notes)
+    said = {*first.splitlines(), *warnings.splitlines()}
+    rest = "\n".join(line for line in result.verdict.splitlines() if line not in said)
+    for part in filter(None, (first, by_option(warnings), rest)):
+        show(text.wrapped(part, width))
+        show()
     show(result.table(width))
     show()
     show(text.wrapped(KEY, width))
     show()
-    show(text.wrapped(result.verdict, width))
     show(f"replay with --seed {result.entropy}")
-    return 0
 
 
 def _require_output_files(options: argparse.Namespace) -> None:
-    inputs = {"FILE": [options.file]}
+    arguments = ["noise"]
     if not options.file.lower().endswith(".npz"):  # there, these are names of arrays
-        for name in ("labels", "groups", "block_of"):
-            path = getattr(options, name)
-            if path is not None and path.lower().endswith(".npy"):
-                inputs[dashed(name)] = [path]
+        arguments += ["labels", "groups", "clusters", "block_of"]
+    given = {name: getattr(options, name) for name in arguments}
+    inputs = {dashed(name): [path] for name, path in given.items() if path and is_npy(path)}
     outputs = {"--csv": options.csv, "--figure": options.figure, "--save-model": options.save_model}
-    require_outputs(outputs, inputs)
+    require_outputs(outputs, {"FILE": [options.file], **inputs})
 
 
 def _audited_data(options: argparse.Namespace) -> Data:
+    with _reading(), refusals(options, path="FILE"):
+        data = read_data(
+            options.file,
+            labels=options.labels,
+            groups=options.groups,
+            clusters=options.clusters,
+            block_of=options.block_of,
+            features=options.features,
+            ignore=options.ignore,
+        )
+        require_finite(data, Path(options.file))
+        return data
+
+
+def _noise(options: argparse.Namespace) -> Any:
+    """The kind of noise, or the array in its file."""
+    if not is_npy(options.noise):
+        return options.noise
+    with _reading(), refusals(options):
+        return mapped(Path(options.noise))
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Turn errors of reading into one line."""
     try:
-        with refusals(options, path="FILE"):
-            data = read_data(
-                options.file,
-                labels=options.labels,
-                groups=options.groups,
-                block_of=options.block_of,
-                ignore=options.ignore,
-            )
-            require_finite(data, Path(options.file))
-            return data
+        yield
     except OSError as error:
         raise BadInputError(f"{str(error.filename)!r} cannot be read: {error.strerror}") from None
 
@@ -113,109 +139,32 @@ def _results_for_json(result: Audit, data: Data) -> dict[str, Any]:
     crossovers = {
         name: {
             **{
-                side: {end: place._asdict() for end, place in lead._asdict().items()}
-                for side, lead in found._asdict().items()
+                side: {
+                    end: place._asdict() for end, place in getattr(found, side)._asdict().items()
+                }
+                for side in ("predicted", "measured")
             },
+            "against": found.against,
             "agree": found.agree,
         }
         for name, found in result.crossovers.items()
     }
     return {
+        "headline": headline(result).splitlines(),
         "columns": dict(result.columns),
         "crossovers": crossovers,
         **{name: getattr(result, name) for name in FIELDS},
+        "chance": result.chance._asdict(),
+        "choice": None if result.choice is None else result.choice._asdict(),
+        "identity_share": identity_share(result),
         "features": data.names,
         "samples": {"training": len(result.held_out) - held_out, "held_out": held_out},
-        "classes": result.classes,
-        "verdict": result.verdict,
     }
-
-
-def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file",
-        metavar="FILE",
-        help='features and labels: .csv with a header line; .npz with an array "features"; '
-        ".npy, where a COLUMN is a number from 0, or from the end from -1, or another .npy file",
-    )
-    parser.add_argument(
-        "--labels",
-        required=True,
-        metavar="COLUMN",
-        help="what is predicted: numbers, or two classes of any name; of an .npz file an array",
-    )
-    parser.add_argument(
-        "--groups",
-        metavar="COLUMN",
-        help="the expert of each sample, an integer or a name; of an .npz file an array (default: "
-        "the block with the largest energy)",
-    )
-    parser.add_argument(
-        "--block-of",
-        metavar="NAME",
-        help="the expert of each feature: an array of an .npz file, else another .npy file "
-        "(default: found by which features are active together)",
-    )
-    parser.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="COLUMN",
-        help="a column that is no feature; may be given several times",
-    )
-    parser.add_argument(
-        "--experts",
-        type=integer,
-        metavar="K",
-        help="how many blocks to find (default: what the data shows)",
-    )
-    parser.add_argument(
-        "--noise-variances",
-        type=numbers,
-        metavar="A,B,...",
-        help="of the noise that is added to each feature (default: none, and from 1/100 to 10 "
-        "times the mean square of the features)",
-    )
-    parser.add_argument(
-        "--held-out",
-        type=real,
-        default=0.25,
-        metavar="SHARE",
-        help="of the samples, not trained on, to measure risks on (default 0.25)",
-    )
-    parser.add_argument(
-        "--repeats",
-        type=integer,
-        default=4,
-        metavar="N",
-        help="draws of noise for each sample (default 4)",
-    )
-    parser.add_argument(
-        "--center",
-        action="store_true",
-        help="subtract the mean of each feature: for features whose 0 does not mean inactive",
-    )
-    parser.add_argument(
-        "--no-intercept", action="store_true", help="fit predictors without an intercept"
-    )
-    parser.add_argument(
-        "--csv", type=Path, metavar="FILE", help=f"also write the risks as CSV; {COMMENT}"
-    )
-    parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help=f"draw them ({', '.join(FIGURES)})"
-    )
-    parser.add_argument(
-        "--save-model",
-        type=Path,
-        metavar="FILE.json",
-        help="write the nearest model, for --model of other commands",
-    )
-    add_output(parser)
 
 
 AUDIT = Command(
     "audit",
     "test the theory on your own data: which predictor wins at which feature noise",
-    _add_options,
+    add_audit_options,
     run_audit,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -79,10 +80,19 @@ def in_options(
         return as_text(part)
 
     if isinstance(error, ArgumentError | NoClosedForm):
-        return error.spelled(spell)
+        return by_option(error.spelled(spell))
     if isinstance(error, DataArgumentError):
         return f"{spell(Mention(error.argument))} {error.args[1]}"
     return str(error)
+
+
+def by_option(message: str) -> str:
+    """The message with an option alone where it follows the argument in brackets.
+
+    >>> by_option("noise='relative' (--noise relative) is in proportion")
+    '--noise relative is in proportion'
+    """
+    return re.sub(r"\b\w+=\S+ \((--[^()]+)\)", r"\1", message)
 
 
 def dashed(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Reading features and labels from .csv, .npz and .npy files."""
+"""Reading features and labels from files: tables of text, arrays of NumPy, parquet."""
 
 from moetheory.datafile.contents import Data, DataArgumentError
 from moetheory.datafile.reading import read_data

@@ -17,16 +17,17 @@ import numpy as np
 
 from moetheory.datafile.contents import (
     Array,
+    Asked,
     Data,
     DataArgumentError,
     listed,
     open_regular,
     printable,
     quoted,
+    refuse_bomb,
     require,
 )
 
-BOMB_SIZE, BOMB_RATIO = 2**30, 1000  # bytes unpacked, and by how much they were compressed
 LONGEST_AXIS, MOST_DIMENSIONS, MOST_COLUMNS = 2**48, 32, 2**24
 _FORMAT = np.lib.format
 # errors of zipfile: OSError for a wrong offset, RuntimeError for encryption, struct.error for
@@ -52,28 +53,28 @@ class _Header(NamedTuple):
     length: int
 
 
-def read_npz(place: Path, labels: str, groups: str | None, block_of: str | None) -> Data:
-    """The data of an .npz archive; ``labels``, ``groups`` and ``block_of`` are names of arrays.
+def read_npz(place: Path, asked: Asked) -> Data:
+    """The data of an .npz archive, of which only the arrays that are asked for are looked at.
 
     `moetheory.datafile.read_data` states the rules.
     """
-    asked = {"labels": labels, "groups": groups, "block_of": block_of}
-    found: dict[str, Any] = dict.fromkeys(asked)
+    names = {**asked.of_samples, "block_of": asked.block_of, "features": asked.features}
+    wanted = {argument: name for argument, name in names.items() if name is not None}
+    found: dict[str, Any] = {"groups": None, "block_of": None, "names": None}
     with open_regular(place) as file:
         try:
             archive = zipfile.ZipFile(file)
             arrays = _members(archive, place)
-            for argument, name in asked.items():
-                if name is not None:
-                    require(argument, name, list(arrays), f"an array of {quoted(place)}")
-                    found[argument] = _read_array(archive, place, name, arrays[name])
-            remaining = {name: info for name, info in arrays.items() if name not in asked.values()}
-            name = _name_of_features(archive, place, remaining)
-            features = _read_array(archive, place, name, arrays[name])
+            for argument, name in wanted.items():
+                require(argument, name, list(arrays), f"an array of {quoted(place)}")
+                found[argument] = _read_array(archive, place, name, arrays[name])
+            if "features" not in wanted:
+                name = _name_of_features(archive, place, arrays, wanted.values())
+                found["features"] = _read_array(archive, place, name, arrays[name])
         except _DAMAGE as error:
             why = printable(str(error)) or "it ends too soon"
             raise ValueError(f"{quoted(place)} is not an .npz file: {why}") from None
-    return Data(features, names=None, **found)
+    return Data(**found)
 
 
 def _members(archive: zipfile.ZipFile, place: Path) -> _Members:
@@ -90,21 +91,25 @@ def _members(archive: zipfile.ZipFile, place: Path) -> _Members:
     return members
 
 
-def _name_of_features(archive: zipfile.ZipFile, place: Path, remaining: _Members) -> str:
-    """The name of the array of features: "features", or the only matrix that is left."""
+def _name_of_features(
+    archive: zipfile.ZipFile, place: Path, arrays: _Members, taken: Collection[str]
+) -> str:
+    """The name of the array of features: "features", or else the only matrix that is left."""
+    remaining = {name: info for name, info in arrays.items() if name not in taken}
+    if "features" in remaining:
+        return "features"
     shapes = {}
     for name, info in remaining.items():
         what = _array_description(place, name)
         with _opened(archive, info, what) as file:
             shapes[name] = _read_header(file, what).shape
     matrices = [name for name, shape in shapes.items() if len(shape) == 2]
-    if "features" in matrices:
-        return "features"
     if len(matrices) != 1:
         described = listed([f"{name} {shape}" for name, shape in shapes.items()])
-        raise ValueError(
-            f'{quoted(place)} must have features, samples by features, in an array "features" or '
-            f"in just one other with two dimensions, got {described}"
+        raise DataArgumentError(
+            "features",
+            f"must name an array of {quoted(place)} where none is called features and not just "
+            f"one has two dimensions, got {described}",
         )
     return matrices[0]
 
@@ -112,14 +117,9 @@ def _name_of_features(archive: zipfile.ZipFile, place: Path, remaining: _Members
 def _read_array(archive: zipfile.ZipFile, place: Path, name: str, info: zipfile.ZipInfo) -> Array:
     """One array of an archive; ValueError if it is damaged or needs unpickling."""
     what = _array_description(place, name)
-    unpacked, packed = info.file_size, info.compress_size
-    if unpacked > BOMB_SIZE and unpacked > BOMB_RATIO * packed:
-        raise ValueError(
-            f"{what} must not be compressed more than {BOMB_RATIO} times, "
-            f"got {packed} bytes that unpack to {unpacked}"
-        )
+    refuse_bomb(what, info.compress_size, info.file_size)
     with _opened(archive, info, what) as file:
-        _require_plain(_read_header(file, what), unpacked, what)
+        _require_plain(_read_header(file, what), info.file_size, what)
     with _opened(archive, info, what) as file:
         try:
             found = _FORMAT.read_array(file, allow_pickle=False)
@@ -144,8 +144,8 @@ def _array_description(place: Path, name: str) -> str:
     return f"array {quoted(name)} of {quoted(place)}"
 
 
-def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[str]) -> Data:
-    """The data of a .npy file; ``labels`` and ``groups`` are numbers of columns or other files.
+def read_npy(place: Path, asked: Asked) -> Data:
+    """The data of a .npy file, whose columns have numbers.
 
     `moetheory.datafile.read_data` states the rules.
     """
@@ -156,11 +156,9 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
             f"{MOST_COLUMNS} of them, got {matrix.shape}"
         )
     columns = matrix.shape[1]
-    taken = {_column_number("ignore", text, columns) for text in ignore}
-    found: dict[str, Any] = {"labels": None, "groups": None}
-    for argument, text in {"labels": labels, "groups": groups}.items():
-        if text is None:
-            continue
+    taken = {_column_number("ignore", text, columns) for text in asked.ignore}
+    found: dict[str, Any] = {"groups": None}
+    for argument, text in asked.of_samples.items():
         if text.lower().endswith(".npy"):
             found[argument] = mapped(Path(text))
             continue
@@ -172,15 +170,22 @@ def read_npy(place: Path, labels: str, groups: str | None, ignore: Collection[st
     kept = [number for number in range(columns) if number not in taken]
     if not kept:
         raise ValueError(f"{quoted(place)} must have columns of features, got {columns} in all")
-    inside = [number for number in sorted(taken) if kept[0] < number < kept[-1]]
-    if inside:
-        raise ValueError(
-            f"{quoted(place)} must have columns that are no features at its ends, or all features "
-            f"would have to be copied, got column {inside[0]} of {columns}; save it in a file of "
-            "its own, and features without it"
-        )
-    features = matrix[:, kept[0] : kept[-1] + 1]
+    features = _columns(matrix, kept, place)
     return Data(features, block_of=None, names=tuple(map(str, kept)) if taken else None, **found)
+
+
+def _columns(matrix: Array, kept: list[int], place: Path) -> Array:
+    """The columns that are kept: a view where they are neighbours, else a copy."""
+    if kept[-1] - kept[0] == len(kept) - 1:
+        return matrix[:, kept[0] : kept[-1] + 1]
+    try:
+        return np.asarray(matrix)[:, kept]
+    except MemoryError:
+        size = len(matrix) * len(kept) * matrix.itemsize
+        raise ValueError(
+            f"{quoted(place)} must have columns that are no features at its ends, or features that "
+            f"fit into memory without them, got {size} bytes"
+        ) from None
 
 
 def _column_number(argument: str, text: str, columns: int, what_else: str = "") -> int:

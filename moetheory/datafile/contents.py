@@ -6,7 +6,7 @@ import difflib
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+BOMB_SIZE, BOMB_RATIO = 2**30, 1000  # bytes unpacked, and by how much they were compressed
+LARGEST_TEXT = 2**30  # bytes of a column of names, each of which takes the room of the longest
 _SHOWN = 8  # the most names that a message lists
 _LENGTH = 60  # the most characters of a name or a cell in a message
 
@@ -59,7 +61,9 @@ class Data(NamedTuple):
         The names of the features, where the file has names; the numbers of their columns where
         other columns are no features.
     lines : ndarray, shape (n,), or None
-        The line of each sample in a .csv file, from 1; of several lines the last.
+        The line of each sample in a .csv or .tsv file, from 1; of several lines the last.
+    clusters : ndarray, shape (n,), or None
+        What each sample belongs to, a document or a user, as integers or names.
     """
 
     features: Array
@@ -68,6 +72,24 @@ class Data(NamedTuple):
     block_of: Array | None
     names: tuple[str, ...] | None
     lines: NDArray[np.int64] | None = None
+    clusters: Array | None = None
+
+
+class Asked(NamedTuple):
+    """What is asked of a data file: the names of its columns or arrays, or other files."""
+
+    labels: str
+    groups: str | None = None
+    clusters: str | None = None
+    block_of: str | None = None
+    features: str | None = None
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def of_samples(self) -> dict[str, str]:
+        """The columns beside the features by their arguments: labels, and groups and clusters."""
+        named = {"labels": self.labels, "groups": self.groups, "clusters": self.clusters}
+        return {argument: name for argument, name in named.items() if name is not None}
 
 
 def open_regular(place: Path) -> BinaryIO:
@@ -103,6 +125,39 @@ def require(argument: str, name: str, names: Sequence[str], what: str) -> None:
     near = difflib.get_close_matches(name, names, 1)
     hint = f"; did you mean {quoted(near[0])}?" if near else f"; there are {listed(names)}"
     raise DataArgumentError(argument, f"must name {what}, got {quoted(name)}{hint}")
+
+
+def refuse_bomb(what: str, packed: int, unpacked: int) -> None:
+    """Refuse what is larger than 1 GiB and was compressed more than text or numbers ever are.
+
+    >>> refuse_bomb("'x.npz'", packed=2**20, unpacked=2**31)
+    Traceback (most recent call last):
+    ValueError: 'x.npz' must not be compressed more than 1000 times, got 1048576 bytes that unpack \
+to 2147483648
+    """
+    if unpacked > BOMB_SIZE and unpacked > BOMB_RATIO * packed:
+        raise ValueError(
+            f"{what} must not be compressed more than {BOMB_RATIO} times, "
+            f"got {packed} bytes that unpack to {unpacked}"
+        )
+
+
+def text_array(cells: Sequence[str], what: str, place_of: Callable[[int], str]) -> Array:
+    """The cells as an array of text; ValueError if one of them is too long for that.
+
+    ``place_of`` gives the words for the place of a cell in the message.
+
+    >>> text_array(["b", "a"], "column 'y'", "line {}".format).tolist()
+    ['b', 'a']
+    """
+    longest = max(range(len(cells)), key=lambda row: len(cells[row]))
+    length = len(cells[longest])
+    if 4 * length * len(cells) > LARGEST_TEXT:  # four bytes a character
+        raise ValueError(
+            f"{what} must have shorter names, got {length} characters in {place_of(longest)} "
+            f"of {len(cells)} samples"
+        )
+    return np.array(cells)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import csv
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import TextIO
 
 LONGEST_LINE = 2**28  # characters; so that a file that is no text does not fill the memory
+HEAD_LINES, HEAD_SIZE = 10, 2**22  # lines and characters that show how cells are separated
 
 
 class Rows:
     r"""The rows of a text file as lists of cells: a context, in which cells may have any length.
 
-    Cells are separated by commas. A cell in quotation marks may hold commas, ends of lines and
-    doubled quotation marks. Spaces before a cell do not belong to it. An empty line has no cells.
-    What is no such file is a `csv.Error`.
+    Cells are separated by commas, or by another ``separator``. A cell in quotation marks may hold
+    separators, ends of lines and doubled quotation marks. Spaces before a cell do not belong to it.
+    An empty line has no cells. What is no such file is a `csv.Error`.
 
     Attributes
     ----------
@@ -31,10 +33,15 @@ class Rows:
     [(1, ['a', 'b, "c" ']), (2, []), (4, ['1\n2', '3'])]
     """
 
-    def __init__(self, file: TextIO) -> None:
-        """Read from ``file``, which is opened with ``newline=""``."""
+    def __init__(self, file: TextIO, separator: str = ",", head: Sequence[str] = ()) -> None:
+        """Read from ``file``, opened with ``newline=""``; the lines of ``head`` come first."""
         self.line, self.text = 0, ""
-        self._rows = csv.reader(self._lines(file), skipinitialspace=True, strict=True)
+        self._rows = csv.reader(
+            self._lines(chain(head, _lines_of(file))),
+            delimiter=separator,
+            skipinitialspace=True,
+            strict=True,
+        )
 
     def __iter__(self) -> Iterator[list[str]]:
         return self._rows
@@ -42,8 +49,8 @@ class Rows:
     def __next__(self) -> list[str]:
         return next(self._rows)
 
-    def _lines(self, file: TextIO) -> Iterator[str]:
-        while text := file.readline(LONGEST_LINE):
+    def _lines(self, lines: Iterator[str]) -> Iterator[str]:
+        for text in lines:
             self.line, self.text = self.line + 1, text
             if len(text) == LONGEST_LINE:
                 raise csv.Error(f"a line has {LONGEST_LINE} characters or more")
@@ -55,6 +62,21 @@ class Rows:
 
     def __exit__(self, *_: object) -> None:
         _limit.restore()
+
+
+def first_lines(file: TextIO) -> list[str]:
+    """The first lines of a text file, of which there are few if they are long."""
+    found: list[str] = []
+    for text in islice(_lines_of(file), HEAD_LINES):
+        found.append(text)
+        if sum(map(len, found)) > HEAD_SIZE:
+            break
+    return found
+
+
+def _lines_of(file: TextIO) -> Iterator[str]:
+    while text := file.readline(LONGEST_LINE):
+        yield text
 
 
 class _FieldLimit:

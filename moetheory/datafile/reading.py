@@ -8,8 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from moetheory.datafile.arrays import mapped, read_npy, read_npz
-from moetheory.datafile.contents import Data, DataArgumentError, quoted
+from moetheory.datafile.contents import Asked, Data, DataArgumentError, quoted
+from moetheory.datafile.parquet_files import read_parquet
 from moetheory.datafile.tables import read_csv
+
+READERS = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".csv.gz": read_csv,
+    ".tsv.gz": read_csv,
+    ".npz": read_npz,
+    ".npy": read_npy,
+    ".parquet": read_parquet,
+}
 
 
 def read_data(
@@ -17,28 +28,36 @@ def read_data(
     *,
     labels: str,
     groups: str | None = None,
+    clusters: str | None = None,
     block_of: str | None = None,
+    features: str | None = None,
     ignore: Collection[str] = (),
 ) -> Data:
-    """Read features, labels, groups and blocks from a .csv, .npz or .npy file.
+    """Read features, labels, groups, clusters and blocks from a file of columns or of arrays.
 
-    ``.csv``: a header line; ``labels`` and ``groups`` name columns, and all other columns that are
-    not in ``ignore`` are features. Cells are separated by commas, and may be of any length. They
-    may hold nan or inf, which are not refused here. Groups are integers if all cells are plain
-    ones, else text: 007 and 7 are two.
-    ``.npz``: all three name arrays; features are the array "features", or else the only other
-    array with two dimensions. ``.npy``: ``labels`` and ``groups`` are numbers of columns, negative
-    ones counted from the end, or other .npy files; all other columns that are not in ``ignore``
-    are features. They are a view of the memory map, so the columns that are no features must be
-    the first or the last.
-    ``block_of`` is a .npy file where features are in a .npy or .csv file.
+    ``.csv``, ``.tsv``: a header line; ``labels``, ``groups`` and ``clusters`` name columns, and all
+    other columns that are not in ``ignore`` are features. Cells are separated by commas,
+    semicolons, tabs or bars, whichever divides the first lines alike, and may be of any length.
+    Decimals have points, or commas throughout where semicolons separate cells. Cells may hold nan
+    or inf, which are not refused here. Groups are integers if all cells are plain ones, else text:
+    007 and 7 are two. ``.csv.gz``, ``.tsv.gz``: one of them, packed by gzip.
+    ``.parquet``: columns by name too; null among features is nan, and the index that pandas stores
+    beside a frame is no feature. It needs pyarrow: ``pip install 'moetheory[parquet]'``.
+    ``.npz``: all but ``ignore`` name arrays; features are the array "features" if no other is
+    named, or where there is none the only array left with two dimensions.
+    ``.npy``: ``labels``, ``groups`` and ``clusters`` are numbers of columns, negative ones counted
+    from the end, or other .npy files; all other columns that are not in ``ignore`` are features.
+    They are a view of the memory map where they are neighbours, else a copy in memory.
+    ``block_of`` is a .npy file where features are not in an .npz file.
 
     No file is ever unpickled. Features keep their type.
 
     Parameters
     ----------
     path : path-like
-    labels, groups, block_of : str
+    labels, groups, clusters, block_of : str
+    features : str
+        The array of features in an .npz file.
     ignore : collection of str
         Columns that are no features.
 
@@ -56,10 +75,9 @@ def read_data(
 
     Notes
     -----
-    Only regular files are read, no pipes and no devices. What is read into memory is not larger
-    than what the file holds: a line of a .csv file has less than 2²⁸ characters. An array of an
-    .npz archive may be packed as NumPy does it, but not more than 1000 times if it is longer
-    than 1 GiB. A .npy file is mapped, and has at most 2²⁴ columns.
+    Only regular files are read, no pipes and no devices. A line of a .csv file has less than 2²⁸
+    characters. What is packed may be packed as NumPy, gzip or pyarrow do it, but not more than 1000
+    times if it is longer than 1 GiB. A .npy file is mapped, and has at most 2²⁴ columns.
 
     Examples
     --------
@@ -72,32 +90,43 @@ def read_data(
     (('is', 'are'), [[0.5, 1.0], [0.25, 2.0]], ['maths', 'music'])
     """
     place = _checked_path(path)
-    names: dict[str, Any] = {"labels": labels, "groups": groups, "block_of": block_of}
+    names: dict[str, Any] = {
+        "labels": labels,
+        "groups": groups,
+        "clusters": clusters,
+        "block_of": block_of,
+        "features": features,
+    }
     for argument, name in names.items():
         if not isinstance(name, str) and (name is not None or argument == "labels"):
             raise DataArgumentError(argument, f"must be a string, got {_shown(name)}")
         if name is not None and not _can_be_a_name(name):
             raise DataArgumentError(argument, f"must be a name, got {quoted(name)}")
-    ignored = _checked_names(ignore)
-    kind = place.suffix.lower()
-    if kind == ".npz":
-        if ignored:
-            raise DataArgumentError(
-                "ignore", "is for columns of .csv and .npy files, got an .npz file"
-            )
-        _require_different(names, ignored)
-        return read_npz(place, labels, groups, block_of)
-    if kind not in (".csv", ".npy"):
-        raise DataArgumentError("path", f"must end in .csv, .npz or .npy, got {quoted(place)}")
-    if block_of is not None and not block_of.lower().endswith(".npy"):
+    asked = Asked(**names, ignore=_checked_names(ignore))
+    kind = next((ending for ending in READERS if place.name.lower().endswith(ending)), None)
+    if kind is None:
+        *most, last = READERS
         raise DataArgumentError(
-            "block_of",
-            f"must be a .npy file where features are in a {kind} file, got {quoted(block_of)}",
+            "path", f"must end in {', '.join(most)} or {last}, got {quoted(place)}"
         )
-    _require_different(names, ignored)
-    read = read_csv if kind == ".csv" else read_npy
-    found = read(place, labels, groups, ignored)
-    return found if block_of is None else found._replace(block_of=mapped(Path(block_of)))
+    if kind == ".npz":
+        if asked.ignore:
+            raise DataArgumentError("ignore", "is for columns, got an .npz file, which has arrays")
+    else:
+        if features is not None:
+            raise DataArgumentError(
+                "features", f"is for the arrays of an .npz file, got a {kind} file"
+            )
+        if block_of is not None and not block_of.lower().endswith(".npy"):
+            raise DataArgumentError(
+                "block_of",
+                f"must be a .npy file where features are in a {kind} file, got {quoted(block_of)}",
+            )
+    _require_different(names, asked.ignore)
+    found = READERS[kind](place, asked)
+    if kind == ".npz" or block_of is None:
+        return found
+    return found._replace(block_of=mapped(Path(block_of)))
 
 
 def _checked_path(path: Any) -> Path:
@@ -140,7 +169,9 @@ def _require_different(names: dict[str, str | None], ignored: Collection[str]) -
                 argument, f"must be something else than the {others[0]}, got {quoted(name)}"
             )
         if name in ignored and argument != "block_of":
-            raise DataArgumentError("ignore", f"must not name labels or groups, got {quoted(name)}")
+            raise DataArgumentError(
+                "ignore", f"must not name the {argument} too, got {quoted(name)}"
+            )
 
 
 def _shown(value: object) -> str:

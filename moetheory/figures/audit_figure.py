@@ -10,6 +10,7 @@ import numpy as np
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES
+from moetheory.auditing.verdict import ROUTED, best_mixture
 from moetheory.figures import style
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.results.estimates import student_quantile
@@ -23,16 +24,19 @@ WIDE_SPAN = 8.0  # a ratio of risks above which the axis is logarithmic
 class _Look(NamedTuple):
     colour: str
     line: str
+    width: float
     marker: str
     size: float
 
 
+# thin lines lie on thick ones, so that both are seen where they are one
 _LOOKS = {
-    "dense": _Look(style.DENSE, "-", "s", 6.0),
-    "moe": _Look(style.EXPERTS, "-", "o", 4.5),
-    "moe(hard)": _Look(style.VARIANTS[0], "-.", "^", 5.5),
-    "dense(tuned)": _Look(style.DENSE, ":", "x", 4.0),
-    "moe(all)": _Look(style.EXPERTS, ":", "+", 5.0),
+    "dense": _Look(style.DENSE, "-", 3.0, "s", 7.0),
+    "dense(tuned)": _Look("black", ":", 1.5, "x", 4.0),
+    "moe(block)": _Look(style.EXPERTS, "-", 3.0, "o", 5.5),
+    "moe(block, router)": _Look(style.EXPERTS, "--", 1.2, "^", 5.5),
+    "moe(all)": _Look(style.VARIANTS[1], "-", 1.5, "+", 6.0),
+    "moe(all, router)": _Look(style.VARIANTS[1], "-.", 1.2, "v", 5.5),
 }
 
 
@@ -46,6 +50,8 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
             audit[f"{name}_predicted"],
             color=look.colour,
             linestyle=look.line,
+            linewidth=look.width,
+            alpha=0.5 if look.width > 2.0 else 1.0,
             label=NAMES[name],
             zorder=2,
         )
@@ -60,11 +66,13 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
             elinewidth=1.0,
             zorder=3,
         )
-    for name, (predicted, measured) in audit.crossovers.items():
+    told = best_mixture(audit).name
+    for name in (told, ROUTED[told]):  # of others the bands would lie upon these
+        predicted, measured, _ = audit.crossovers[name]
         _draw_leads(ax, predicted, measured, noise[-1], _LOOKS[name].colour)
     if len(noise) > 1:
         _scale_axes(audit, ax)
-    ax.set_xlabel(r"variance $\sigma^2$ of the noise added to each feature")
+    ax.set_xlabel(audit.level_name)
     ax.set_ylabel("risk")
     ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
@@ -74,7 +82,14 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
             0, 0, color="0.5", alpha=0.2, linewidth=0.0, label=f"lead changes ({NINETY_FIVE})"
         )
     ax.legend(
-        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize="small"
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),  # above the axes: it hides no data
+        ncols=2,
+        columnspacing=1.0,
+        handlelength=1.6,
+        handletextpad=0.5,
+        frameon=False,
+        fontsize="small",
     )
 
 
@@ -90,11 +105,13 @@ def _draw_leads(ax: Axes, predicted: Lead, measured: Lead, end: float, colour: s
 
 def _scale_axes(audit: Audit, ax: Axes) -> None:
     noise = audit.noise_variances
-    if noise[0] > 0.0:
+    if audit.noise == "dropout":
+        ax.set_xscale("linear")  # probabilities are of one size
+    elif noise[0] > 0.0:
         ax.set_xscale("log")
     else:
         ax.set_xscale("symlog", linthresh=noise[1])
-        ax.set_xlim(left=-0.2 * noise[1])  # so that points at 0 are whole
+        ax.set_xlim(-0.2 * noise[1], 1.25 * noise[-1])  # so that the outer points are whole
     risks = np.array(
         [audit[f"{name}_{what}"] for name in _LOOKS for what in ("predicted", "measured")]
     )

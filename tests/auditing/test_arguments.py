@@ -7,67 +7,13 @@ import pytest
 
 import moetheory as mt
 from moetheory.auditing.arguments import (
-    checked_labels,
-    checked_noise,
+    checked_clusters,
     checked_structure,
     held_out_mask,
 )
 from moetheory.common.errors import ArgumentError, Column
 
 NAN, INF = float("nan"), float("inf")
-
-
-# --- labels ------------------------------------------------------------------------------------
-
-
-def test_labels_that_are_numbers_stay_numbers():
-    found = checked_labels(np.array([3, 1, 2, 1], dtype=np.int8), 4)
-    np.testing.assert_array_equal(found.values, [3.0, 1.0, 2.0, 1.0])
-    assert (found.classes, found.boundary) == (None, None)
-
-
-@pytest.mark.parametrize(
-    ("labels", "values", "classes", "boundary"),
-    [
-        (["spam", "ham", "spam"], [1, 0, 1], ("ham", "spam"), 0.5),
-        (np.array(["spam", "ham", "spam"], dtype=object), [1, 0, 1], ("ham", "spam"), 0.5),
-        ([b"no", b"yes", b"no"], [0, 1, 0], (b"no", b"yes"), 0.5),
-        ([True, False, True], [1, 0, 1], (False, True), 0.5),
-        ([2.0, -1.0, 2.0], [2, -1, 2], (-1.0, 2.0), 0.5),
-        (np.array([7, 3, 7], dtype=object), [7, 3, 7], (3.0, 7.0), 5.0),
-    ],
-)
-def test_two_classes_are_named_and_have_a_number_between_them(labels, values, classes, boundary):
-    found = checked_labels(labels, 3)
-    np.testing.assert_array_equal(found.values, values)
-    assert (found.classes, found.boundary) == (classes, boundary)
-
-
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([1.0, 2.0], "labels must have shape (3,), one for each sample, got (2,)"),
-        ([[1.0], [2.0], [3.0]], "labels must have shape (3,), one for each sample, got (3, 1)"),
-        (2.0, "labels must have shape (3,), one for each sample, got ()"),
-        (None, "labels must have shape (3,), one for each sample, got ()"),
-        ([1.0, 1.0, 1.0], "labels must differ, got 1.0 3 times"),
-        (["a", "a", "a"], "labels must differ, got a 3 times"),
-        (["a", "b", "c"], "labels must be numbers or of two classes, got 3 different: a, b, c"),
-        ([1.0, NAN, NAN], "labels must be finite, got nan at index 1"),
-        ([1.0, 2.0, INF], "labels must be finite, got inf at index 2"),
-        ([1j, 2.0, 3.0], "labels must hold real numbers, got complex128 values"),
-        ([1.0, None, 2.0], "labels must hold real numbers, got object values"),
-        (["a", "b", None], "labels must be all text or none, got None at index 2"),
-        (["a", NAN, "a"], "labels must be all text or none, got nan at index 1"),
-        (np.array(["a", NAN, "a"], dtype=object), "all text or none, got nan at index 1"),
-        ([[1, 2], [3], [4]], "labels must be a regular array"),
-        (np.array([[1, 2], [3], [4]], dtype=object), "labels must be a regular array"),
-        (np.arange(3).astype("M8[D]"), "labels must hold real numbers, got datetime64[D] values"),
-    ],
-)
-def test_labels_refused(labels, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        checked_labels(labels, 3)
 
 
 # --- groups and blocks -------------------------------------------------------------------------
@@ -126,8 +72,12 @@ def test_blocks_alone_leave_the_groups_to_be_found():
         ({"groups": [0, 1, INF, 1]}, "groups must hold integers or names, got float64 values"),
         ({"block_of": [0, 1e300, 1]}, "block_of must hold integers or names, got float64 values"),
         ({"groups": ["a", None, "a", "b"]}, "groups must be all text or none, got None at index 1"),
-        ({"groups": [1, None, 0, 1]}, "groups must hold integers or names, got object values"),
-        ({"groups": [0, 1, 2, 3]}, "groups must be at most 3, as many as there are features"),
+        ({"groups": [None, object(), 0, 1]}, "groups must hold integers or names, got object val"),
+        (
+            {"groups": [1, None, 0, NAN]},
+            "groups must hold integers or names, got float64 values, 2 missing, the first at",
+        ),
+        ({"groups": ["a", None, NAN, "b"]}, "got None at index 1, and 1 more that are no text"),
         ({"groups": [0, 1, 0, 1], "experts": 3}, "experts must be 2, as many as groups has, got 3"),
         ({"block_of": [0, 1, 0], "experts": 1}, "experts must be 2, as many as block_of has, got"),
         (
@@ -145,50 +95,57 @@ def test_structure_refused(given, message):
         structure(**given)
 
 
+def test_there_may_be_more_groups_than_features():
+    names, groups, _ = structure([3, 0, 1, 2])
+    assert names == [0, 1, 2, 3]
+    np.testing.assert_array_equal(groups, [3, 0, 1, 2])
+
+
 def test_of_many_blocks_some_are_named():
     with pytest.raises(ValueError, match=re.escape("(0, 1, 2, …, 5), got 7 at index 0")):
         checked_structure([7, 0], range(6), None, 2, 6)
 
 
-# --- noise -------------------------------------------------------------------------------------
-
-
-def test_the_default_grid_is_none_and_ten_values_around_the_signal():
-    found = checked_noise(None, 3.0)
-    assert len(found) == 11
-    assert found[0] == 0.0
-    assert found[1] == pytest.approx(0.03)
-    assert found[-1] == pytest.approx(30.0)
-    np.testing.assert_allclose(np.diff(np.log(found[1:])), np.log(1000.0) / 9.0)
-
-
-def test_noise_is_sorted_once_each_and_one_number_is_a_grid():
-    np.testing.assert_array_equal(checked_noise([2, 0.0, 2, -0.0], 1.0), [0.0, 2.0])
-    np.testing.assert_array_equal(checked_noise(0.5, 1.0), [0.5])
+# --- clusters ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("noise", "message"),
+    "clusters",
     [
-        ([0.0, -1.0], "noise_variances must be at least 0, got -1 at index 1"),
-        (NAN, "noise_variances must be finite, got nan"),
-        ([1.0, INF], "noise_variances must be finite, got inf at index 1"),
-        ([], "noise_variances must have shape (n,) with n > 0, got (0,)"),
-        ([[1.0]], "noise_variances must have shape (n,) with n > 0, got (1, 1)"),
-        (1e305, "noise_variances must be at most 1e+300, got 1e+305"),
-        ("loud", "noise_variances must hold real numbers, got <U4 values"),
+        ["b", "a", "b", "c"],
+        [7, -1, 7, 9],
+        [7.0, -1.0, 7.0, 9.0],
+        np.array(["b", "a", "b", "c"], dtype=np.dtypes.StringDType()),
     ],
 )
-def test_noise_refused(noise, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        checked_noise(noise, 1.0)
+def test_clusters_are_numbered(clusters):
+    found = checked_clusters(clusters, 4)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, [1, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("clusters", "message"),
+    [
+        (["a"] * 3, "clusters must be at least 2, got a 3 times: leave out clusters where"),
+        ([1, 2], "clusters must have shape (3,), one for each sample, got (2,)"),
+        ([1, 2, 0.5], "clusters must hold integers or names, got float64 values"),
+        (["a", None, "b"], "clusters must be all text or none, got None at index 1"),
+    ],
+)
+def test_clusters_refused(clusters, message):
+    with pytest.raises(ArgumentError, match=re.escape(message)):
+        checked_clusters(clusters, 3)
 
 
 # --- who is held out ---------------------------------------------------------------------------
 
 
-def held(held_out, groups=None, seed=0, samples=200):
-    return held_out_mask(held_out, samples, groups, np.random.default_rng(seed))
+ALONE = np.arange(200)  # a set of each sample
+
+
+def held(held_out, groups=None, seed=0, sets=ALONE):
+    return held_out_mask(held_out, 200, groups, sets, np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("share", [0.25, np.float32(0.3), 0.01, 0.99])
@@ -208,8 +165,23 @@ def test_of_every_group_its_share():
 def test_every_sample_is_held_out_equally_often(groups):
     """Exactly to the systematic count: 4000 splits, none of the 200 beyond 6 standard errors."""
     rng = np.random.default_rng(0)
-    counts = sum(held_out_mask(0.25, 200, groups, rng).astype(int) for _ in range(4000))
+    counts = sum(held_out_mask(0.25, 200, groups, ALONE, rng).astype(int) for _ in range(4000))
     assert np.abs(counts - 1000).max() < 6 * np.sqrt(4000 * 0.25 * 0.75)
+
+
+@pytest.mark.parametrize("groups", [None, np.repeat([0, 1], 100)])
+def test_sets_stay_together_and_a_share_of_them_is_held_out(groups):
+    sets = np.repeat(np.arange(50), 4)[np.random.default_rng(1).permutation(200)]
+    for seed in range(20):
+        found = held(0.3, groups, seed, sets)
+        counts = np.bincount(sets[found], minlength=50)
+        assert set(counts) == {0, 4}
+        assert abs((counts > 0).sum() - 15) <= 1
+
+
+def test_a_mask_may_divide_sets():
+    mask = ALONE % 3 == 0
+    np.testing.assert_array_equal(held(mask, sets=ALONE // 2), mask)
 
 
 def test_a_mask_is_taken_as_it_is_and_copied():
@@ -218,6 +190,13 @@ def test_a_mask_is_taken_as_it_is_and_copied():
     np.testing.assert_array_equal(found, mask)
     assert not np.shares_memory(found, mask)
     np.testing.assert_array_equal(held(mask.tolist()), mask)
+
+
+def test_a_mask_may_be_of_another_library():
+    mask = ALONE % 3 == 0
+    np.testing.assert_array_equal(held(mask.astype(object)), mask)
+    pd = pytest.importorskip("pandas")
+    np.testing.assert_array_equal(held(pd.Series(mask, dtype="boolean")), mask)
 
 
 @pytest.mark.parametrize(
@@ -310,9 +289,6 @@ def test_each_argument_is_refused_by_its_name(name, value):
 def test_messages_name_columns_in_parts():
     features = SAMPLE.features.copy()
     features[3, 2] = NAN
-    constant = SAMPLE.features.copy()
-    constant[:, 4] = 1.0
-    for bad, number in ((features, 2), (constant, 4)):
-        with pytest.raises(ArgumentError, match=f"column {number}") as error:
-            audit_with("features", bad)
-        assert Column(number) in error.value.args
+    with pytest.raises(ArgumentError, match="column 2") as error:
+        audit_with("features", features)
+    assert Column(2) in error.value.args

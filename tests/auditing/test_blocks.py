@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from moetheory import BlockModel
-from moetheory.auditing import blocks
-from moetheory.auditing.blocks import blocks_of, coactivation
+from moetheory.auditing import spectral_blocks
+from moetheory.auditing.blocks import block_counts, blocks_of, coactivation
 
 P = [0.25, 0.35, 0.4]
 
@@ -92,13 +92,6 @@ def test_blocks_that_are_only_just_seen():
     assert errors(found, named(model.block_of)) <= 4
 
 
-def test_a_strong_pivot_draws_only_what_points_its_way():
-    """Made orthogonal, directions at 0 and 45 degrees part at 45 - atan(1/4) = 31."""
-    vectors = np.array([[3.0, 0.0], [1.0, 1.0], [0.77, 0.64], [0.9, 0.5]])
-    found = blocks._assigned(vectors, np.zeros(4, dtype=bool))
-    assert found.tolist() == [0, 1, 1, 0]
-
-
 def test_blocks_that_are_not_in_their_eigenbasis():
     rng = np.random.default_rng(2)
     model = planted([12, 20, 16], P, leakage=0.1, noise=0.2)
@@ -136,6 +129,28 @@ def test_so_are_features_that_share_their_size(dim):
     assert blocks_of(correlations, samples=2000).tolist() == [0] * dim
 
 
+def test_several_numbers_of_blocks_at_once():
+    model = planted([12, 20, 16], P, decay=1.0, noise=2.0)
+    correlations = coactive(model.sample(1000, rng=0).features)
+    found = block_counts(correlations, (number for number in (3, 1, 7, 48)))
+    assert list(found) == [3, 1, 7, 48]
+    for number, blocks in found.items():
+        np.testing.assert_array_equal(blocks, blocks_of(correlations, number))
+
+
+def test_they_share_one_eigendecomposition(monkeypatch):
+    asked = []
+    of = spectral_blocks.SpectralBlocks.of
+
+    def counted(correlations, most):
+        asked.append(most)
+        return of(correlations, most)
+
+    monkeypatch.setattr(spectral_blocks.SpectralBlocks, "of", counted)
+    block_counts(np.eye(6), range(2, 6))
+    assert asked == [5]
+
+
 def test_features_themselves_tell_too_little():
     model = planted([32] * 4, [1] * 4, leakage=0.1, noise=0.5)
     features, truth = model.sample(5000, rng=0).features, named(model.block_of)
@@ -154,7 +169,7 @@ def test_negative_correlations_must_be_clipped(monkeypatch, kept):
         scale = np.abs(off).sum(axis=0) ** -0.5
         return off * np.multiply.outer(scale, scale), np.zeros(len(given), dtype=bool)
 
-    monkeypatch.setattr(blocks, "_affinity", wrong)
+    monkeypatch.setattr(spectral_blocks, "affinities", wrong)
     assert errors(blocks_of(correlations, 2), truth) > 10
 
 
@@ -322,3 +337,18 @@ def test_bad_chunks_are_refused(chunks, dim, message):
 def test_bad_correlations_are_refused(correlations, options, message):
     with pytest.raises(ValueError, match=message):
         blocks_of(correlations, **options)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([], "counts must hold at least one number of blocks, got none"),
+        ([2, 4], "counts must be at most 3, got 4"),
+        ([0], "counts must be at least 1, got 0"),
+        ([1.5], "counts must be an integer, got 1.5"),
+        (2, "counts must be a sequence of integers"),
+    ],
+)
+def test_bad_numbers_of_blocks_are_refused(counts, message):
+    with pytest.raises(ValueError, match=message):
+        block_counts(np.eye(3), counts)

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from moetheory.auditing.leads import Lead, Located, lead
+from moetheory.auditing.leads import (
+    BETWEEN,
+    Crossovers,
+    Lead,
+    Located,
+    extent_in_words,
+    fine_levels,
+    lead,
+)
 
 NOISE = np.array([0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 INF = math.inf
@@ -127,3 +135,87 @@ def test_the_same_generator_gives_the_same_interval():
     differences = np.random.default_rng(0).normal([-1, -1, 0, 1, 1, 0, -1], size=(50, 7))
     one, two = (lead(NOISE, differences, np.random.default_rng(5)) for _ in range(2))
     assert one == two
+
+
+# --- between the levels that are told ----------------------------------------------------------
+
+
+def test_levels_that_are_told_stand_among_finer_ones():
+    told = np.array([0.0, 0.5, 4.0, 4.1])
+    levels, at = fine_levels(told)
+    np.testing.assert_array_equal(levels[at], told)
+    assert np.all(np.diff(levels) > 0.0)
+    assert len(levels) == len(told) + 1 + 3 * BETWEEN
+    np.testing.assert_allclose(levels[1], 0.5e-3)  # the first, then equal ratios
+    for low, high in ((1, at[1]), (at[1], at[2]), (at[2], at[3])):
+        ratios = levels[low + 1 : high + 1] / levels[low:high]
+        np.testing.assert_allclose(ratios, ratios[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("told", [[0.7], [0.0], [0.2, 0.2 * (1 + 1e-6), 1e9]])
+def test_few_levels_and_close_ones_stay(told):
+    levels, at = fine_levels(np.array(told))
+    np.testing.assert_array_equal(levels[at], told)
+    assert np.all(np.diff(levels) > 0.0)
+
+
+def test_a_known_curve_is_corrected_by_what_is_measured_at_few_levels():
+    """The curve tau^2 - 1 + 0.2 was measured at three levels, predicted as tau^2 - 1."""
+    levels = np.linspace(0.0, 2.0, 401)
+    told = np.array([0, 200, 400])
+    weights = np.stack([np.interp(levels, levels[told], row) for row in np.eye(3)])
+    curve = levels**2 - 1.0
+    base = curve - curve[told] @ weights
+    measured = curve[told] + 0.2 + np.array([[-1e-9], [1e-9]])
+    found = lead(levels, measured, np.random.default_rng(0), base, weights)
+    assert found.begins.value == pytest.approx(math.sqrt(0.8), rel=1e-4)
+    assert found.ends.value == INF
+    alone = lead(levels[told], measured, np.random.default_rng(0))  # the line from -0.8 to 0.2
+    assert alone.begins.value == pytest.approx(0.8, rel=1e-6)
+
+
+def test_the_interval_of_a_corrected_curve_covers_its_root():
+    levels = np.linspace(0.0, 2.0, 41)
+    told = np.array([0, 20, 40])
+    weights = np.stack([np.interp(levels, levels[told], row) for row in np.eye(3)])
+    curve = levels**2 - 1.0
+    base, rng, hits = curve - curve[told] @ weights, np.random.default_rng(2), 0
+    mixing = rng.normal(size=(3, 3))
+    for _ in range(200):
+        measured = curve[told] + rng.normal(size=(100, 3)) @ mixing
+        place = lead(levels, measured, rng, base, weights).begins
+        hits += place.low <= 1.0 <= place.high
+    low, high = binom.ppf([1e-6, 1 - 1e-6], 200, 0.95)
+    assert low <= hits <= high
+
+
+def test_leads_are_told_in_other_units():
+    found = Lead(Located(1.0, 0.5, 2.0), Located(4.0, 3.0, INF)).mapped(lambda level: 2.0 * level)
+    assert found == Lead(Located(2.0, 1.0, 4.0), Located(8.0, 6.0, INF))
+
+
+def test_crossovers_agree_where_both_ends_do():
+    one = Lead(Located(1.0, 0.5, 2.0), Located(4.0, 3.0, INF))
+    other = Lead(Located(2.5, 1.5, 3.0), Located(INF, INF, INF))
+    late = Lead(Located(2.5, 2.1, 3.0), Located(INF, INF, INF))
+    assert Crossovers(one, other).agree
+    assert not Crossovers(one, late).agree
+    assert not Crossovers(Lead(one.begins, Located(2.0, 1.0, 2.5)), one).agree
+    assert Crossovers(one, other).against == "dense"
+
+
+PLACE = Located(0.5, 0.25, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "said"),
+    [
+        (Located(INF, INF, INF), Located(INF, INF, INF), "never"),
+        (Located(0.0, 0.0, 0.0), Located(INF, INF, INF), "at every noise"),
+        (PLACE, Located(INF, 3.0, INF), "from share 0.5 (0.25 to 1) on"),
+        (Located(0.0, 0.0, INF), PLACE, "up to share 0.5 (0.25 to 1)"),
+        (PLACE, Located(3.0, 2.0, INF), "from share 0.5 (0.25 to 1) to 3 (2 to more than 8)"),
+    ],
+)
+def test_extents_in_words(begins, ends, said):
+    assert extent_in_words(Lead(begins, ends), NOISE, "share") == said

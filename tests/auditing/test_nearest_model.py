@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from moetheory.auditing.moments import SampleMoments
 from moetheory.auditing.nearest_model import nearest_model
-from moetheory.auditing.ridge_path import SampleMoments
+from moetheory.common.errors import OutOfRangeError
 
 COUNT = 10**6
 NOISE = np.array([0.0, 0.01, 0.6, 40.0])
@@ -35,25 +36,24 @@ def population(model, basis):
         count = round(p[g] * COUNT)
         scatter, cross = (turn * noisy) @ turn.T, turn @ (clean * b)
         label = clean @ b**2 + model.label_noise_variance
-        group_moments.append(
-            SampleMoments(
-                count,
-                np.zeros(len(block)),
-                0.0,
-                count * scatter[np.ix_(block, block)],
-                count * cross[block],
-                count * label,
-            )
-        )
-    overall = SampleMoments(
-        COUNT,
-        np.zeros(model.dim),
-        0.0,
-        COUNT * (turn * second) @ turn.T,
-        COUNT * turn @ covariance,
-        0.0,
+        group_moments.append(moments(count, scatter[np.ix_(block, block)], cross[block], label))
+    return (
+        group_moments,
+        moments(COUNT, (turn * second) @ turn.T, turn @ covariance, 0.0),
+        blocks,
     )
-    return group_moments, overall, blocks
+
+
+def moments(count, second, cross, label):
+    """Moments of one label about means of 0."""
+    return SampleMoments(
+        count,
+        np.zeros(len(cross)),
+        np.zeros(1),
+        count * second,
+        count * cross[:, np.newaxis],
+        np.array([count * label]),
+    )
 
 
 def turned(sizes, seed=0):
@@ -71,8 +71,7 @@ def test_the_moments_of_a_model_give_the_model(generic, leakage, interference, i
         interference_variances=interference,
         label_noise_variance=0.3,
     )
-    moments = population(true, turned(true.sizes))
-    found = nearest_model(*moments, intercept, 0.7)
+    found = nearest_model(*population(true, turned(true.sizes)), intercept, 0.7)
     assert found.noise_variance == 0.7
     np.testing.assert_allclose(found.group_probabilities, true.group_probabilities, rtol=1e-12)
     np.testing.assert_array_equal(found.block_of, true.block_of)
@@ -118,7 +117,7 @@ def test_noise_that_features_have_is_interference_and_dense_has_its_risk(generic
         np.sort(true.leakage_variances + true.idle_noise),
         rtol=1e-9,
     )
-    second, cross = overall.scatter / COUNT, overall.cross / COUNT
+    second, cross = overall.scatter / COUNT, overall.cross[:, 0] / COUNT
     for noise in NOISE:
         explained = cross @ np.linalg.solve(second + noise * np.eye(9), cross)
         value = mt.risk(mt.Dense(), found.replace(noise_variance=noise)).value
@@ -136,7 +135,7 @@ def test_rotations_lead_back_to_the_features(generic):
         np.testing.assert_allclose(
             second, group_moments[g].scatter / group_moments[g].count, atol=1e-12
         )
-        cross = group_moments[g].cross / group_moments[g].count
+        cross = group_moments[g].cross[:, 0] / group_moments[g].count
         np.testing.assert_allclose(second @ basis @ found.coefficients[mine], cross, atol=1e-12)
 
 
@@ -151,6 +150,11 @@ def skewed(samples=500, seed=0):
     return features, labels, groups, block_of
 
 
+def in_typical_units(features, training):
+    """The features of the model: in units of the median of their deviations on training."""
+    return features / np.median(features[training].std(axis=0))
+
+
 @pytest.mark.parametrize("intercept", [True, False])
 def test_told_experts_of_the_model_have_the_risk_of_those_of_the_data(intercept):
     """sum_g p_g (V_g - c_g'(C_g + s)^-1 c_g) on anything but Gaussians, by plain linear algebra."""
@@ -162,12 +166,18 @@ def test_told_experts_of_the_model_have_the_risk_of_those_of_the_data(intercept)
         groups=groups,
         block_of=block_of,
         intercept=intercept,
+        center=intercept,
         held_out=~training,
         noise_variances=[1.0],
         repeats=1,
         rng=0,
     )
-    assert found.model.noise_variance == found.signal
+    if intercept:
+        features = in_typical_units(features, training)
+    else:
+        features = features / np.median(np.sqrt(np.square(features[training]).mean(axis=0)))
+    sizes = np.square(features[training] - intercept * features[training].mean(axis=0))
+    assert found.model.noise_variance == pytest.approx(sizes.mean(), rel=1e-12)
     for noise in NOISE:
         expected = 0.0
         for g in range(3):
@@ -191,6 +201,7 @@ def test_the_model_has_the_second_moments_of_all_samples_along_its_axes():
     p = model.group_probabilities[model.block_of]
     clean = p * model.signal_variances + (1 - p) * model.leakage_variances
     second = clean + (1 - p) * model.interference_variances
+    features = in_typical_units(features, training)
     assert not model.strict
     assert model.interferes
     y, said = labels[training], np.zeros(training.sum())
@@ -239,7 +250,8 @@ def test_energy_that_labels_do_not_read_is_no_leakage(generic, changes):
         repeats=1,
         rng=0,
     ).model
-    data = sample.features[training], sample.labels[training]
+    features = in_typical_units(sample.features, training)
+    data = features[training], sample.labels[training]
     idle = model.leakage_variances + model.interference_variances
     leaking = model.replace(leakage_variances=idle, interference_variances=0.0)
     assert dense_error(model, *data) < 0.1 * dense_error(leaking, *data)
@@ -267,6 +279,7 @@ def test_where_leakage_would_cost_more_than_there_is_to_lose_it_is_smaller():
     model = mt.audit(
         features, labels, groups=groups, block_of=[0, 1], held_out=held_out, rng=0
     ).model
+    features = in_typical_units(features, ~held_out)
     assert model.label_noise_variance == 0.0
     assert np.all(model.leakage_variances > 0.0)
     assert np.all(model.interference_variances > model.leakage_variances)
@@ -278,6 +291,21 @@ def test_where_leakage_would_cost_more_than_there_is_to_lose_it_is_smaller():
             expected += 0.5 * (label - cross**2 / (second + noise))
         value = mt.risk(mt.MoE(), model.replace(noise_variance=noise)).value
         assert value == pytest.approx(expected, rel=1e-10)
+
+
+def test_no_model_where_there_are_several_labels():
+    features, labels, groups, block_of = skewed(60)
+    two = np.column_stack([labels, labels**2])
+    found = mt.audit(features, two, groups=groups, block_of=block_of, rng=0)
+    with pytest.raises(OutOfRangeError, match="labels must be one column for a model"):
+        _ = found.model
+
+
+def test_no_model_where_groups_share_a_block():
+    features, labels, groups, _ = skewed(60)
+    found = mt.audit(features[:, :2], labels, groups=groups, rng=0)
+    with pytest.raises(OutOfRangeError, match="groups must have a block each for a model"):
+        _ = found.model
 
 
 def test_one_expert_has_no_leakage():

@@ -2,8 +2,10 @@
 
 import csv
 import io
+import itertools
 import json
 import math
+import mmap
 import subprocess
 import sys
 
@@ -11,11 +13,14 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from moetheory.auditing.tabular import table_of
+from moetheory.auditing.verdict import headline, identity_share
 from moetheory.commands import audits
-from moetheory.common import terminal, text
+from moetheory.common import terminal
 
 COMMAND = [sys.executable, "-m", "moetheory"]
 OTHERS = np.arange(12) % 3  # other blocks than those that are there
+VARIANCES = np.linspace(0.5, 2.0, 12)
 FEW = ("--noise-variances", "0.1,1,4", "--seed", "3")
 NOT_FEATURES = ("--ignore", "id", "--ignore", "sign")
 
@@ -34,7 +39,24 @@ def data(drawn, tmp_path_factory):
     """A folder with the same samples in a file of each kind."""
     folder = tmp_path_factory.mktemp("data")
     features, labels, groups = drawn.features, drawn.labels, drawn.groups
-    np.savez(folder / "x.npz", features=features, y=labels, part=groups, of=OTHERS)
+    documents = np.arange(300) // 2
+    both = np.column_stack([labels, -labels])
+    np.savez(
+        folder / "x.npz",
+        features=features,
+        y=labels,
+        part=groups,
+        of=OTHERS,
+        doc=documents,
+        yy=both,
+    )
+    np.savez(folder / "two.npz", acts=features, noisy=features + 1.0, y=labels)
+    np.save(folder / "doc.npy", documents)
+    np.save(folder / "text.npy", np.array([["a", "1"], ["b", "2"], ["c", "3"]] * 9))
+    np.save(folder / "variances.npy", VARIANCES)
+    np.save(folder / "covariance.npy", np.diag(VARIANCES) + 0.1)
+    np.save(folder / "skew.npy", np.triu(np.ones((12, 12))))
+    np.save(folder / "three.npy", np.ones(3))
     np.save(folder / "x.npy", np.column_stack([groups, features, labels]))
     np.save(folder / "of.npy", OTHERS)
     np.savez(folder / "objects.npz", features=features, y=labels.astype(object))
@@ -51,6 +73,11 @@ def data(drawn, tmp_path_factory):
     (folder / "bad.csv").write_text(
         "f0,flat,y\n1,2,0\n3,2,1\n5,2,3\n6,2,1\n9,2,5\n7,2,0\n2,2,2\n4,2,8\n"
     )
+    rows = [f"{i},{i % 7},{int(i == 4)}" for i in range(60)]
+    (folder / "single.csv").write_text("\n".join(["a,b,y", *rows]))
+    loud = np.random.default_rng(1).standard_normal((60, 4)) * [1e4, 1.0, 1.0, 1.0]
+    lines = [",".join(map(str, [*row, 7, i % 3])) for i, row in enumerate(loud.tolist())]
+    (folder / "whole.csv").write_text("\n".join(["loud,a,b,c,flat,grade", *lines]))
     (folder / "none.csv").mkdir()
     return folder
 
@@ -60,6 +87,11 @@ def audited(run, data, monkeypatch):
     """``audited(*arguments)``: run in the folder of `data`."""
     monkeypatch.chdir(data)
     return lambda *arguments: run("audit", *arguments)
+
+
+def in_json(value):
+    """A number as a JSON document has it."""
+    return value if math.isfinite(value) else str(value)
 
 
 @pytest.mark.parametrize(
@@ -86,41 +118,73 @@ def test_audit_says_of_each_kind_of_file_what_the_library_says(audited, drawn, a
     assert results["columns"] == {name: each.tolist() for name, each in expected.columns.items()}
     assert results["block_of"] == expected.block_of.tolist()
     assert (results["leakage"], results["verdict"]) == (expected.leakage, expected.verdict)
-    begins = results["crossovers"]["moe"]["predicted"]["begins"]
-    assert begins == {
-        name: value if math.isfinite(value) else str(value)
-        for name, value in expected.crossovers["moe"].predicted.begins._asdict().items()
-    }
+    assert list(results["crossovers"]) == list(expected.crossovers)
+    for name, found in results["crossovers"].items():
+        crossovers = expected.crossovers[name]
+        assert (found["against"], found["agree"]) == (crossovers.against, crossovers.agree)
+        for side, end in itertools.product(("predicted", "measured"), ("begins", "ends")):
+            place = getattr(getattr(crossovers, side), end)._asdict()
+            assert found[side][end] == {key: in_json(value) for key, value in place.items()}
+    for name in ("noise", "level_name", "router", "source", "label_power", "modularity"):
+        assert results[name] == getattr(expected, name)
+    assert results["headline"] == headline(expected).splitlines()
+    assert results["chance"] == expected.chance._asdict()
+    assert results["astray"] == expected.astray.tolist()
+    assert results["notes"] == list(expected.notes)
+    assert results["identity_share"] == in_json(identity_share(expected))
+    assert results["choice"] is None
     assert results["samples"] == {"training": 225, "held_out": 75}
     if arguments[0] == "x.csv":
         assert results["names"] == ["a", "b", "c"]
         assert results["features"] == [f"f{i}" for i in range(12)]
 
 
-@pytest.mark.parametrize("width", [None, 100, 80, 30])
-def test_audit_prints_risks_and_a_verdict(audited, drawn, monkeypatch, width):
+@pytest.mark.parametrize("width", [None, 100, 80, 36])
+def test_audit_prints_the_verdict_before_the_risks(audited, drawn, monkeypatch, width):
     monkeypatch.setattr(terminal, "width", lambda: width)
-    code, out, err = audited("x.npz", "--labels", "y", "--groups", "part", *FEW)
+    code, out, err = audited("x.npz", "--labels", "y", *FEW)
     assert (code, err) == (0, "")
-    expected = mt.audit(
-        drawn.features, drawn.labels, groups=drawn.groups, noise_variances=[0.1, 1, 4], rng=3
-    )
-    table, _, rest = out.partition("\n\n3 experts")
-    said = f"{expected.verdict}\nreplay with --seed 3\n"
-    assert f"3 experts{rest}".split() == said.split()
+    expected = mt.audit(drawn.features, drawn.labels, noise_variances=[0.1, 1, 4], rng=3)
+    first, notes, rest, *table, key, replay = out.split("\n\n")
+    assert first.split() == headline(expected).split()
+    assert expected.notes
+    assert notes.split() == " ".join(f"Note: {each}" for each in expected.notes).split()
+    # the verdict is there as a whole, and each of its lines once
+    assert sorted(f"{first} {rest} {notes}".split()) == sorted(expected.verdict.split())
+    assert "\n\n".join(table) == expected.table(width)
+    assert key.split() == audits.KEY.split()
+    assert replay == "replay with --seed 3\n"
     if width is None:
-        assert rest.count("\n") == said.count("\n")
+        assert first == headline(expected)
     else:
         assert max(map(len, out.splitlines())) <= width
-    key = audits.KEY.split()
-    assert table.split()[-len(key) :] == key
-    lines = table.splitlines()
-    for name in expected.predictors:
-        # in how many parts the table comes
-        assert sum(name in line.split() for line in lines) == (6 if width == 30 else 1)
-        for what, sem in (("predicted", "predicted_sem"), ("measured", "sem")):
-            value, error = (expected[f"{name}_{each}"][1] for each in (what, sem))
-            assert f"{text.rounded(value, error)} ± {error:.2g}" in table
+
+
+def test_what_is_printed_names_options_and_columns(audited):
+    asked = (
+        "whole.csv",
+        "--labels",
+        "grade",
+        "--seed",
+        "0",
+        "--noise-variances",
+        "1",
+        "--experts",
+        "2",
+    )
+    out = audited(*asked)[1]
+    assert "Note: features that never vary are left out: 1 constant (flat)." in out
+    assert "whole numbers, taken as numbers; --classes takes them as names" in out
+    assert "equal noise on all of them means little; --noise relative is in proportion" in out
+    assert "classes=" not in out
+    assert "noise=" not in out
+    blocks = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("block ")]
+    assert sorted(", ".join(blocks).split(", ")) == ["a", "b", "c", "loud"]
+    told = audited(*asked, "--noise", "relative", "--classes")[1]
+    assert "taken as numbers" not in told
+    assert "unlike units" not in told
+    assert "relative noise variance  risk" in told
+    assert "accuracy" in told
 
 
 def test_audit_of_two_classes(audited, drawn):
@@ -129,7 +193,7 @@ def test_audit_of_two_classes(audited, drawn):
     assert code == 0
     results = json.loads(out)["results"]
     assert results["classes"] == ["down", "up"]
-    assert all(0.5 < share <= 1.0 for share in results["columns"]["moe_accuracy"][:2])
+    assert all(0.5 < share <= 1.0 for share in results["columns"]["moe(block)_accuracy"][:2])
     assert "accuracy" in audited(*asked, *FEW)[1]
 
 
@@ -141,21 +205,107 @@ def test_audit_passes_on_what_it_is_told(audited, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(audits, "audit", noted)
-    options = ("--experts", "2", "--held-out", "0.5", "--repeats", "7", "--center")
-    code, out, err = audited("x.npz", "--labels", "y", *options, "--no-intercept", *FEW)
+    options = ("--experts", "2", "--held-out", "0.5", "--repeats", "7", "--no-center")
+    more = ("--no-intercept", "--router", "nearest", "--classes", "--keep-constant")
+    named = ("--clusters", "doc", "--noise", "relative")
+    code, out, err = audited("x.npz", "--labels", "y", *options, *more, *named, *FEW)
     assert (code, out, err) == (130, "", "moetheory: interrupted\n")
     del asked["progress"]
+    assert asked.pop("clusters").tolist() == (np.arange(300) // 2).tolist()
     assert asked == {
         "groups": None,
         "block_of": None,
         "experts": 2,
+        "router": "nearest",
+        "noise": "relative",
         "noise_variances": [0.1, 1.0, 4.0],
         "held_out": 0.5,
         "repeats": 7,
-        "center": True,
+        "center": False,
         "intercept": False,
+        "classes": True,
+        "keep_constant": True,
         "rng": 3,
     }
+
+
+@pytest.mark.parametrize("options", [(), ("--center",)])
+def test_features_are_measured_from_their_means_unless_it_is_refused(audited, options):
+    """``--center`` was an option before it became the default."""
+    asked = ("x.npz", "--labels", "y", *FEW, "--json")
+    centred, raw = (audited(*asked, *each)[1] for each in (options, ("--no-center",)))
+    assert (
+        json.loads(centred)["results"]["signal"]
+        == json.loads(audited(*asked)[1])["results"]["signal"]
+    )
+    assert json.loads(centred)["results"]["signal"] != json.loads(raw)["results"]["signal"]
+
+
+@pytest.mark.parametrize(
+    ("options", "given"),
+    [
+        (("--noise", "variances.npy"), {"noise": VARIANCES}),
+        (("--noise", "covariance.npy"), {"noise": np.diag(VARIANCES) + 0.1}),
+        (("--noise", "dropout", "--noise-variances", "0.1,0.5"), {"noise": "dropout"}),
+        (
+            ("--router", "logistic", "--experts", "2-4"),
+            {"router": "logistic", "experts": (2, 3, 4)},
+        ),
+        (("--experts", "2,5", "--noise", "own"), {"experts": (2, 5), "noise": "own"}),
+        (
+            (
+                "--experts",
+                "auto",
+            ),
+            {"experts": "auto"},
+        ),
+        (("--clusters", "doc"), {"clusters": np.arange(300) // 2}),
+    ],
+)
+def test_an_option_means_what_the_argument_means(audited, drawn, options, given):
+    code, out, err = audited("x.npz", "--labels", "y", *FEW, *options, "--json")
+    assert (code, err) == (0, "")
+    levels = [0.1, 0.5] if "dropout" in options else [0.1, 1.0, 4.0]
+    expected = mt.audit(drawn.features, drawn.labels, noise_variances=levels, rng=3, **given)
+    results = json.loads(out)["results"]
+    assert results["columns"] == {name: each.tolist() for name, each in expected.columns.items()}
+    assert (results["noise"], results["router"]) == (expected.noise, expected.router)
+    chosen = None if expected.choice is None else expected.choice._asdict()
+    assert results["choice"] == json.loads(json.dumps(chosen))
+
+
+def test_the_array_of_features_and_other_files_have_names(audited, drawn):
+    named = audited("two.npz", "--labels", "y", "--features", "acts", *FEW, "--json")[1]
+    of_npy = audited("x.npy", "--labels", "-1", "--ignore", "0", "--clusters", "doc.npy", *FEW)
+    expected = mt.audit(drawn.features, drawn.labels, noise_variances=[0.1, 1, 4], rng=3)
+    columns = json.loads(named)["results"]["columns"]
+    assert columns["dense_measured"] == expected["dense_measured"].tolist()
+    assert of_npy[0] == 0
+    assert "150 clusters stay together" in of_npy[1]
+
+
+def test_a_memory_map_with_names_is_not_copied(audited, monkeypatch):
+    asked = []
+
+    def noted(features, labels, **options):
+        asked.append(table_of(features))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audits, "audit", noted)
+    assert audited("x.npy", "--labels", "-1", "--groups", "0")[0] == 130
+    (table,) = asked
+    memory = table.array
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    assert isinstance(memory, mmap.mmap)
+    assert table.names == [str(number) for number in range(1, 13)]
+
+
+def test_labels_may_be_several(audited, drawn):
+    results = json.loads(audited("x.npz", "--labels", "yy", *FEW, "--json")[1])["results"]
+    both = np.column_stack([drawn.labels, -drawn.labels])
+    expected = mt.audit(drawn.features, both, noise_variances=[0.1, 1, 4], rng=3)
+    assert results["columns"]["dense_measured"] == expected["dense_measured"].tolist()
 
 
 def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path):
@@ -201,12 +351,11 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
             "--block-of must be a .npy file where feat",
         ),
         (("x.npz", "--labels", "Y"), "--labels must name an array of 'x.npz', got 'Y'; there are"),
-        (("x.npz", "--labels", "of"), "--labels must have shape (300,), one for each sample, got"),
+        (("x.npz", "--labels", "of"), "--labels must have shape (300,)"),
         (("x.npy", "--labels", "14"), "--labels must be a column, 0 to 13 or from the end -1 to"),
-        (("x.npy", "--labels", "3"), "at its ends, or all features would have to be copied"),
         (
             ("short.npz", "--labels", "y"),
-            "--labels must have shape (300,), one for each sample, go",
+            "--labels must have shape (300,)",
         ),
         (
             ("objects.npz", "--labels", "y"),
@@ -216,15 +365,93 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
             ("bad.npz", "--labels", "y"),
             "features must be finite, got 3 that are not, the first nan at row 4, column 2",
         ),
-        (("bad.csv", "--labels", "y"), "the first column 'flat' (always 2): leave them out"),
+        (
+            ("bad.csv", "--labels", "y", "--keep-constant"),
+            "the features must vary, got 1 constant (flat): leave them out",
+        ),
+        (
+            ("text.npy", "--labels", "1"),
+            "the features must hold real numbers, got <U1 values",
+        ),
         (("nowhere.csv", "--labels", "y"), "'nowhere.csv' cannot be read: No such file or direct"),
         (("none.csv", "--labels", "y"), "'none.csv' cannot be read: Is a directory"),
         (("x.npy", "--labels", "y.npy"), "'y.npy' cannot be read: No such file or directory"),
-        (("x.txt", "--labels", "y"), "FILE must end in .csv, .npz or .npy, got 'x.txt'"),
+        (("x.txt", "--labels", "y"), "FILE must end in .csv, .tsv, .csv.gz, "),
         (("x.npz", "--labels", "y", "--experts", "0"), "--experts must be at least 1, got 0"),
         (
             ("x.npz", "--labels", "y", "--experts", "x"),
-            "--experts: must be an integer, got 'x'",
+            "argument --experts: must be an integer, a range A-B, integers separated by commas, or",
+        ),
+        (("x.npz", "--labels", "y", "--experts", "9-20"), "--experts must be at most 12, got 20"),
+        (("x.npz", "--labels", "y", "--experts", "9-2"), "must be A-B with A not above B, got '9"),
+        (
+            ("x.npz", "--labels", "y", "--experts", "2", "--groups", "part"),
+            "--experts must be 3, as many as --groups has, got 2",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--router", "nearst"),
+            "argument --router: invalid choice: 'nearst'; did you mean nearest?",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--noise", "relativ"),
+            "argument --noise: must be equal, relative, own, dropout or a .npy file, got "
+            "'relativ'; did you mean relative?",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--noise", "no.npy"),
+            "'no.npy' cannot be read: No such file or directory",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--noise", "three.npy"),
+            "--noise must have ",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--noise", "skew.npy"),
+            "--noise must be a covariance, got a matrix that is not symmetric",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--noise", "dropout", "--noise-variances", "0.5,1"),
+            "--noise-variances must be probabilities below 1 with --noise dropout, got 1",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--classes"),
+            "--labels must have at least 2 samples of each class, got a single one of ",
+        ),
+        (
+            ("single.csv", "--labels", "y"),
+            "got a single one of 1.0; --regression takes both as numbers",
+        ),
+        (
+            ("x.csv", "--labels", "sign", "--regression", "--ignore", "id", "--ignore", "part"),
+            "--labels must hold numbers for regression, got ",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--classes", "--regression"),
+            "argument --regression: not allowed with argument --classes",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--center", "--no-center"),
+            "argument --no-center: not allowed with argument --center",
+        ),
+        (
+            ("two.npz", "--labels", "y"),
+            "--features must name an array of 'two.npz' where none is called features",
+        ),
+        (
+            ("two.npz", "--labels", "y", "--features", "act"),
+            "--features must name an array of 'two.npz', got 'act'; did you mean",
+        ),
+        (
+            ("x.csv", "--labels", "y", "--features", "f1"),
+            "--features is for the arrays of an .npz file, got a .csv file",
+        ),
+        (
+            ("x.npz", "--labels", "y", "--noise", "skew.npy", "--csv", "skew.npy"),
+            "--csv must not be the file of --noise, which would be lost, got skew.npy",
+        ),
+        (
+            ("x.npy", "--labels", "-1", "--clusters", "doc.npy", "--csv", "doc.npy"),
+            "--csv must not be the file of --clusters, which would be lost, got doc.npy",
         ),
         (("x.npz", "--labels", "y", "--held-out", "1"), "--held-out must be less than 1, got 1"),
         (("x.npz", "--labels", "y", "--repeats", "0"), "--repeats must be at least 1, got 0"),

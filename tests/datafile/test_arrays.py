@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from moetheory.datafile import arrays, read_data
+from moetheory.datafile import arrays, contents, read_data
 
 X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
 Y, G = np.arange(6) / 7, np.array([2, 0, 1, 1, 0, 2])
@@ -24,25 +24,44 @@ TABLE = "a,b,y\n1,2.5,0.5\n-3e2,nan,1\n"
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("name", ["features", "activations"])
 def test_an_archive(save, name):
-    save("x.npz", **{name: X}, y=Y, groups=G, blocks=BLOCKS, epochs=3)
-    data = read_data("x.npz", labels="y", groups="groups", block_of="blocks")
+    save("x.npz", **{name: X}, y=Y, groups=G, blocks=BLOCKS, users=-G, epochs=3)
+    asked = {"groups": "groups", "block_of": "blocks", "clusters": "users"}
+    data = read_data("x.npz", labels="y", **asked)
     assert data.features.dtype == np.float32
     for found, saved in zip(data, (X, Y, G, BLOCKS), strict=False):
         np.testing.assert_array_equal(found, saved)
+    np.testing.assert_array_equal(data.clusters, -G)
     assert data.names is None
-    assert read_data("x.npz", labels="y")[2:] == (None, None, None, None)
+    assert read_data("x.npz", labels="y")[2:] == (None,) * 5
 
 
 def test_of_several_the_array_of_features_is_the_one_of_that_name(refusal):
     np.savez("x.npz", features=X, more=X, y=Y)
     np.testing.assert_array_equal(read_data("x.npz", labels="y").features, X)
-    np.savez("x.npz", some=X, more=X, y=Y, n=3)
-    assert refusal(read_data, "x.npz", labels="y").endswith(
-        'in an array "features" or in just one other with two dimensions, got some (6, 4), '
-        "more (6, 4), n ()"
+    np.savez("x.npz", some=X, more=-X, y=Y, n=3)
+    message = refusal(read_data, "x.npz", labels="y")
+    assert message == (
+        "features must name an array of 'x.npz' where none is called features and not just one "
+        "has two dimensions, got some (6, 4), more (6, 4), n ()"
     )
+    np.testing.assert_array_equal(read_data("x.npz", labels="y", features="more").features, -X)
     np.savez("x.npz", y=Y)
-    assert refusal(read_data, "x.npz", labels="y").endswith("two dimensions, got none")
+    assert refusal(read_data, "x.npz", labels="y").endswith("has two dimensions, got none")
+
+
+@pytest.mark.parametrize("asked", [{}, {"features": "activations"}])
+def test_only_the_arrays_that_are_asked_for_are_looked_at(folder, asked):
+    """Others may be of any type, packed in any way, or no arrays at all."""
+    np.savez("x.npz", features=X, activations=-X, y=Y)
+    np.save("other.npy", np.array([Trap()]))
+    with zipfile.ZipFile("x.npz", "a") as archive:
+        archive.write("other.npy", "objects.npy")
+        archive.write("other.npy", "bzip2.npy", zipfile.ZIP_BZIP2)
+        archive.writestr("text.npy", TABLE)
+    data = read_data("x.npz", labels="y", **asked)
+    np.testing.assert_array_equal(data.features, -X if asked else X)
+    np.testing.assert_array_equal(data.labels, Y)
+    assert not (folder / "unpickled").exists()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +73,10 @@ def test_of_several_the_array_of_features_is_the_one_of_that_name(refusal):
         ),
         ({"groups": "g"}, "groups must name an array of 'x.npz', got 'g'; there are features, lab"),
         ({"block_of": "x"}, "block_of must name an array of 'x.npz', got 'x'; there are"),
-        ({"ignore": ["a"]}, "ignore is for columns of .csv and .npy files, got an .npz file"),
+        ({"clusters": "x"}, "clusters must name an array of 'x.npz', got 'x'; there are"),
+        ({"features": "feature"}, "features must name an array of 'x.npz', got 'feature'; did you"),
+        ({"features": "labels"}, "features must be something else than the labels, got 'labels'"),
+        ({"ignore": ["a"]}, "ignore is for columns, got an .npz file, which has arrays"),
     ],
 )
 def test_arrays_that_are_not_there_are_refused(asked, message, refusal):
@@ -139,8 +161,8 @@ def test_an_archive_of_something_else_is_refused(folder, refusal):
 def test_an_array_that_unpacks_to_far_more_is_refused(folder, monkeypatch, refusal):
     np.savez_compressed("x.npz", features=np.zeros((500, 1000)), labels=np.zeros(500))
     assert read_data("x.npz", labels="labels").features.shape == (500, 1000)
-    monkeypatch.setattr(arrays, "BOMB_SIZE", 10**6)
-    monkeypatch.setattr(arrays, "BOMB_RATIO", 100)
+    monkeypatch.setattr(contents, "BOMB_SIZE", 10**6)
+    monkeypatch.setattr(contents, "BOMB_RATIO", 100)
     message = refusal(read_data, "x.npz", labels="labels")
     assert message.startswith("array 'features' of 'x.npz' must not be compressed more than 100")
     assert message.endswith("bytes that unpack to 4000128")
@@ -214,12 +236,41 @@ def test_columns_at_the_ends_leave_a_view(labels, groups, ignore, features):
 
 
 @pytest.mark.parametrize(
+    ("labels", "ignore", "kept"),
+    [("2", (), [0, 1, 3]), ("0", ("-2",), [1, 3]), ("-1", ("0", "1"), [2])],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_column_can_be_no_feature(labels, ignore, kept, order):
+    np.save("x.npy", np.asarray(X, order=order))
+    data = read_data("x.npy", labels=labels, ignore=ignore)
+    assert data.features.dtype == np.float32
+    np.testing.assert_array_equal(data.features, X[:, kept])
+    np.testing.assert_array_equal(data.labels, X[:, int(labels)])
+    assert data.names == tuple(map(str, kept))
+    assert is_view(data.features) == (len(kept) == 1)
+
+
+def test_features_too_large_for_a_copy_are_refused_in_words(monkeypatch, refusal):
+    def full(_):
+        raise MemoryError
+
+    np.save("x.npy", X)
+    monkeypatch.setattr(arrays.np, "asarray", full)
+    message = refusal(read_data, "x.npy", labels="2")
+    assert "columns that are no features at its ends, or features that fit into" in message
+    assert message.endswith("got 72 bytes")
+
+
+def test_clusters_are_a_column_or_a_file():
+    np.save("x.npy", X)
+    np.save("g.npy", G)
+    np.testing.assert_array_equal(read_data("x.npy", labels="0", clusters="-1").clusters, X[:, -1])
+    np.testing.assert_array_equal(read_data("x.npy", labels="0", clusters="g.npy").clusters, G)
+
+
+@pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (
-            {"labels": "2"},
-            "at its ends, or all features would have to be copied, got column 2 of 4",
-        ),
         (
             {"labels": "4"},
             "labels must be a column, 0 to 3 or from the end -1 to -4, or another .n",

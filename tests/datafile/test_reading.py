@@ -1,5 +1,6 @@
 """The reader of data files: endings, and arguments that cannot be."""
 
+import gzip
 import random
 
 import numpy as np
@@ -11,13 +12,20 @@ X = np.random.default_rng(0).standard_normal((6, 4)).astype(np.float32)
 Y = np.arange(6) / 7
 
 
-@pytest.mark.parametrize("name", ["x.txt", "x", "x.csv.gz", "x.npz "])
+@pytest.mark.parametrize("name", ["x.txt", "x", "x.gz", "x.npy.gz", "x.npz "])
 def test_other_endings_are_refused(name, refusal):
     message = refusal(read_data, name, labels="y")
-    assert message == f"path must end in .csv, .npz or .npy, got {name!r}"
+    endings = ".csv, .tsv, .csv.gz, .tsv.gz, .npz, .npy or .parquet"
+    assert message == f"path must end in {endings}, got {name!r}"
 
 
-@pytest.mark.parametrize("ending", ["csv", "npz", "npy"])
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "npy", "parquet"])
+def test_an_array_of_features_is_asked_of_archives_alone(ending, refusal):
+    message = refusal(read_data, f"x.{ending}", labels="0", features="x")
+    assert message == f"features is for the arrays of an .npz file, got a .{ending} file"
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv.gz", "npz", "npy", "parquet"])
 def test_a_file_that_cannot_be_read_is_an_os_error(folder, ending):
     with pytest.raises(FileNotFoundError, match=f"none.{ending}"):
         read_data(f"none.{ending}", labels="0")
@@ -62,6 +70,8 @@ NOT_NAMES = [
         ),
         ("labels", [*NOT_NAMES, None, "", "no such"]),
         ("groups", [*NOT_NAMES, False, "", "no such", "y"]),
+        ("clusters", [*NOT_NAMES, False, "", "no such", "y"]),
+        ("features", [*NOT_NAMES, False, "", "no such", "y"]),
         ("block_of", [*NOT_NAMES, False, "", "no such", "y"]),
         (
             "ignore",
@@ -105,6 +115,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
     ("ending", "asked"),
     [
         ("csv", {"labels": "y", "groups": "g"}),
+        ("csv.gz", {"labels": "y", "groups": "g"}),
         ("npz", {"labels": "labels", "groups": "groups"}),
         ("npy", {"labels": "-1", "groups": "0"}),
     ],
@@ -112,6 +123,7 @@ def damaged(content: bytes, chance: random.Random) -> bytes:
 def test_a_damaged_file_is_read_or_refused_in_words(folder, ending, asked):
     rows = "".join(f'{a},"{b}",{c},{d}\n' for (a, b, *_), c, d in zip(X, Y, "abcabc", strict=True))
     (folder / "x.csv").write_text("a,b,y,g\n" + rows)
+    (folder / "x.csv.gz").write_bytes(gzip.compress((folder / "x.csv").read_bytes(), mtime=0))
     np.savez("x.npz", features=X, labels=Y, groups=Y)
     np.save("x.npy", X)
     whole, chance, messages = (folder / f"x.{ending}").read_bytes(), random.Random(0), []

@@ -1,6 +1,8 @@
 """Tables: numbers and names in columns, every damage named with its line."""
 
 import csv as csv_module
+import gzip
+import io
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,7 @@ MANY = ",".join(f"c{i}" for i in range(30))
         ("", "must begin with a header line that names its columns; its first line is empty"),
         ("\n1,2\n", "its first line is empty"),
         ("1,2e5, nan\n1,2,3\n", "its first line holds numbers only"),
+        ("1,5;2\n1;2\n", "its first line holds numbers only"),
         ("a,b,y,b,a\n", "must name each column differently; twice or more: a, b"),
         ("a,b,y\n", "must have lines below its header, got none"),
         ("y\n1\n", "must have columns of features beside y"),
@@ -102,20 +105,36 @@ MANY = ",".join(f"c{i}" for i in range(30))
             "a,y\n1,2\n1,n/a\n1,3\n",
             "got 3 different cells that are not all numbers, first 'n/a' in",
         ),
-        ("a,y\n1,yes\n1,yes\n", "must hold numbers or the names of two classes, got 1 different"),
+        ("a,y\n1,yes\n1,yes\n", "must hold numbers or the names of classes, got 1 different cell"),
         ('a,y\n"1,2\n', "is not a CSV file: unexpected end of data (line 2)"),
         ('a,y\n"1"2,3\n', "is not a CSV file: ',' expected after '\"' (line 2)"),
         (
             "a,b,label\n1,2,3\n",
             "labels must name a column in the first line of 'x.csv', got 'y'; there are a, b, lab",
         ),
-        ("a;b;y\n1;2;3\n", "'x.csv' must separate cells by commas; in its first line the separ"),
-        ("a;b;y\n1;2;3\n", "separator seems to be semicolons"),
-        ("a|b|Y\n1|2|3\n", "separator seems to be bars"),
-        ("a\tb\ty\n1\t2\t3\n", "separator seems to be tabs"),
-        ('"a";"y"\n1;2\n', "separator seems to be semicolons"),
+        (
+            "a;b;y\n1;2;3\n1;2\n",
+            "must have 3 cells in each line, as in its header, got 2 in line 3",
+        ),
+        (
+            "a|b|Y\n1|2|3\n",
+            "labels must name a column in the first line of 'x.csv', got 'y'; there",
+        ),
+        ("a;b;Y\n1;2;3\n1;2\n", "there are a, b, Y"),
+        ("a\tb\ty\n1\t2,5\t3\n", "got in line 2 '2,5' in column 'b'"),
+        ("a;b;y\n1;2,5,1;3\n", "got in line 2 '2,5,1' in column 'b'"),
+        (
+            "a;b;y\n1;2;3\n1,5;2;3\n1;2.5;3\n",
+            "must have the same mark before all decimals, got points first in line 4 and commas "
+            "first in line 3",
+        ),
+        ("a;y\n1,5;3.5\n", "points first in line 2 and commas first in line 2"),
         ('"a""b,y\n1,2\n', "is not a CSV file: unexpected end of data (line 2)"),
-        ("a b y\n1 2 3\n", "separator seems to be spaces"),
+        (
+            "a b y\n1 2 3\n",
+            "'x.csv' must separate cells by commas, semicolons, tabs or bars; in its",
+        ),
+        ("a b y\n1 2 3\n", "first line the separator seems to be spaces"),
         ("a b\n1\n", "got 'y'; there are a b"),
         ("a,the y of x\n1,2\n", "got 'y'; there are a, the y of x"),
         (f"{MANY}\n{MANY}\n", "there are c0, c1, c2, c3, c4, c5, c6, c7, … (30 in all)"),
@@ -145,13 +164,75 @@ def test_a_table_that_is_none_is_refused(csv, content, message, refusal):
             "ignore must name a column in the first line of 'x.csv', got 'bb'; did you mean 'b'?",
         ),
         ({"groups": "y"}, "groups must be something else than the labels, got 'y'"),
-        ({"ignore": ["b", "y"]}, "ignore must not name labels or groups, got 'y'"),
+        ({"ignore": ["b", "y"]}, "ignore must not name the labels too, got 'y'"),
         ({"ignore": ["a", "b"]}, "must have columns of features beside a, b, y"),
         ({"block_of": "b"}, "block_of must be a .npy file where features are in a .csv file, got"),
     ],
 )
 def test_columns_that_are_not_there_are_refused(csv, asked, message, refusal):
     assert message in refusal(csv, TABLE, **asked)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_separator_is_found_in_every_kind_of_table(folder, separator, ending, packed):
+    table = 'a,"text, with a | bar; a\tab",b,y\n1,"x,y",2.5,0\n\n-3,";",4,1\n'
+    rows = csv_module.reader(io.StringIO(table))
+    written = io.StringIO()
+    csv_module.writer(written, delimiter=separator).writerows(rows)
+    content = written.getvalue().encode()
+    path = folder / f"x.{ending}{'.gz' if packed else ''}"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    data = read_data(path, labels="y", ignore=["text, with a | bar; a\tab"])
+    assert data.features.tolist() == [[1.0, 2.5], [-3.0, 4.0]]
+    assert data.labels.tolist() == [0.0, 1.0]
+    assert data.names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "a;b;y\n1,5;-2,5e1;0,5\n3;,25;1\n",
+        '"a";"b";"y"\r\n"1,5";"-2,5e1";"0,5"\r\n"3";"0,25";"1"\r\n',
+        "a;b;y\n1.5;-2.5e1;0.5\n3;.25;1\n",
+    ],
+)
+def test_decimals_have_points_or_commas(csv, table):
+    data = csv(table)
+    assert data.features.tolist() == [[1.5, -25.0], [3.0, 0.25]]
+    assert data.labels.tolist() == [0.5, 1.0]
+
+
+def test_the_decimal_mark_of_numbers_is_not_that_of_names_and_of_what_is_ignored(csv):
+    data = csv("a;t;g;y\n1,5;1.5;v1.2;x, or y\n2;a.b;v1.3;z.\n", groups="g", ignore=["t"])
+    assert data.features.tolist() == [[1.5], [2.0]]
+    assert data.labels.tolist() == ["x, or y", "z."]
+    assert data.groups.tolist() == ["v1.2", "v1.3"]
+
+
+def test_the_lines_of_a_table_with_other_marks_are_counted_too(csv):
+    content = "a;b;y\n" + "1;2;3\n" * 50
+    assert csv(content).lines.tolist() == list(range(2, 52))
+
+
+@pytest.mark.parametrize(
+    "classes", [["yes", "no"], ["1", "one"], ["a", "b", "c"], ["A1", "2b", "_"]]
+)
+def test_labels_are_names_of_two_or_more_classes(csv, classes):
+    lines = "".join(f"{i},{cell}\n" for i, cell in enumerate(classes))
+    assert csv(f"a,y\n{lines}").labels.tolist() == classes
+
+
+def test_clusters_are_a_column(csv, refusal):
+    data = csv("doc,a,y\n12,1,2\n7,3,4\n7,5,6\n", clusters="doc")
+    assert data.clusters.tolist() == [12, 7, 7]
+    assert data.names == ("a",)
+    assert "clusters must name a column" in refusal(csv, TABLE, clusters="doc")
+    message = refusal(csv, TABLE, groups="b", clusters="b")
+    assert message == "clusters must be something else than the groups, got 'b'"
+    message = refusal(csv, "d,a,y\n1,2,3\n,4,5\n", clusters="d")
+    assert message == "column 'd' of 'x.csv' must have no empty cells, got '' in line 3"
 
 
 def test_a_cell_may_be_of_any_length(csv, refusal):

@@ -60,65 +60,6 @@ def test_an_axes_of_a_figure_without_pyplot_will_do(sweep):
     assert pyplot.get_fignums() == []
 
 
-@pytest.fixture(scope="module")
-def audit():
-    model = mt.BlockModel.isotropic(12, 3, 0.0, signal_energy=12.0)
-    model = model.replace(leakage_variances=0.05, label_noise_variance=0.1)
-    sample = model.sample(1000, rng=0)
-    return mt.audit(sample.features, sample.labels, block_of=model.block_of, repeats=1, rng=0)
-
-
-def test_an_audit_is_lines_foreseen_and_points_measured(audit):
-    ax = mt.plot(audit)
-    lines = {line.get_label(): line for line in ax.get_lines()}
-    names = {
-        "dense": "dense",
-        "experts told the groups": "moe",
-        "experts behind a gate": "moe(hard)",
-        "dense, tuned": "dense(tuned)",
-        "experts that see all features": "moe(all)",
-    }
-    for (label, name), container in zip(names.items(), ax.containers, strict=True):
-        np.testing.assert_array_equal(lines[label].get_xdata(), audit.noise_variances)
-        np.testing.assert_array_equal(lines[label].get_ydata(), audit[f"{name}_predicted"])
-        points, _, (bars,) = container.lines
-        np.testing.assert_array_equal(points.get_ydata(), audit[f"{name}_measured"])
-        heights = [segment[1, 1] - segment[0, 1] for segment in bars.get_segments()]
-        np.testing.assert_allclose(heights, 2 * 1.9695 * audit[f"{name}_sem"], rtol=1e-3)
-    assert (ax.get_xscale(), ax.get_yscale(), ax.get_ylabel()) == ("symlog", "log", "risk")
-
-
-def test_where_leads_change_is_a_dashed_line_and_a_band(audit):
-    ax = mt.plot(audit)
-    predicted_changes = {
-        line.get_xdata()[0] for line in ax.get_lines() if line.get_linestyle() == "--"
-    }
-    places = [place for both in audit.crossovers.values() for place in both.predicted]
-    assert (
-        predicted_changes
-        == {place.value for place in places if 0.0 < place.value < np.inf}
-        != set()
-    )
-    places = [place for both in audit.crossovers.values() for place in both.measured]
-    bands = {(band.get_x(), band.get_x() + band.get_width()) for band in ax.patches[:-1]}
-    end = audit.noise_variances[-1]
-    wanted = [(p.low, min(p.high, end)) for p in places if 0.0 < p.value < np.inf]
-    np.testing.assert_allclose(sorted(bands), sorted(wanted))
-
-
-def test_an_audit_without_leads_or_without_zero_noise(audit):
-    rng = np.random.default_rng(0)
-    features = rng.standard_normal((200, 4))
-    found = mt.audit(
-        features, features @ np.ones(4), experts=1, noise_variances=[1.0, 2.0], repeats=1, rng=0
-    )
-    ax = mt.plot(found)
-    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
-    assert not ax.patches
-    single = mt.audit(features, features @ np.ones(4), noise_variances=1.0, repeats=1, rng=0)
-    assert mt.plot(single).get_xscale() == "linear"
-
-
 MODEL = mt.BlockModel.isotropic(4, 2, 1.0, signal_energy=4.0)
 BOTH = [mt.Dense(0.5), mt.MoE()]
 ROUTED = [*BOTH, mt.MoE(mt.Hard()), mt.MoE(mt.Soft())]

@@ -1,0 +1,82 @@
+"""Predicted and measured losses side by side: the columns of an audit, and who leads where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.auditing.fitting import Fitted
+from moetheory.auditing.leads import Crossovers, Lead, lead
+from moetheory.auditing.measuring import Measured
+from moetheory.auditing.noise import told_level
+from moetheory.auditing.predictors import NAMES
+from moetheory.auditing.routing import interpolation
+from moetheory.auditing.sample_sets import mean_and_sem, summed
+from moetheory.auditing.task import Task
+from moetheory.common.arrays import FloatArray, IntArray
+
+TIE = 1e-12  # of the variance of labels: smaller differences of squared errors are rounding
+AGAINST = {  # what each mixture has to beat
+    "moe(block)": "dense",
+    "moe(all)": "dense",
+    "moe(block, router)": "dense",
+    "moe(all, router)": "dense",
+    "moe(all, tuned)": "dense(tuned)",
+}
+
+
+def columns_of(
+    told: FloatArray,
+    task: Task,
+    fitted: Fitted,
+    measured: Measured,
+    rows: IntArray,
+    held: IntArray,
+) -> dict[str, NDArray[Any]]:
+    """The columns of the table: mean losses with their standard errors, and accuracies."""
+    columns: dict[str, NDArray[Any]] = {"noise_variance": told}
+    for name in NAMES:
+        predicted = mean_and_sem(fitted.losses[name][:, task.told], task.sets[rows])
+        columns[f"{name}_predicted"], columns[f"{name}_predicted_sem"] = predicted
+        observed = mean_and_sem(measured.losses[name], task.sets[held])
+        columns[f"{name}_measured"], columns[f"{name}_sem"] = observed
+        if measured.hits is not None:
+            columns[f"{name}_accuracy"] = measured.hits[name].mean(axis=0)
+    return columns
+
+
+def crossovers_of(
+    task: Task,
+    fitted: Fitted,
+    measured: Measured,
+    rows: IntArray,
+    held: IntArray,
+    rng: np.random.Generator,
+) -> dict[str, Crossovers]:
+    """Where each mixture leads over what it has to beat, predicted and measured.
+
+    The measured differences at the levels that are told correct the predicted curve between them.
+    """
+    found, weights = {}, interpolation(task.levels, task.told)
+
+    def told(found: Lead) -> Lead:
+        return found.mapped(lambda level: told_level(level, task.noise))
+
+    tie = TIE * float(task.labels.var(axis=0).sum())
+    for name, other in AGAINST.items():
+        gains = _gains(fitted.losses[other], fitted.losses[name], tie)
+        seen = _gains(measured.losses[other], measured.losses[name], tie)
+        curve = gains.mean(axis=0)
+        base = curve - curve[task.told] @ weights
+        predicted = lead(task.levels, summed(gains, task.sets[rows]), rng)
+        observed = lead(task.levels, summed(seen, task.sets[held]), rng, base, weights)
+        found[name] = Crossovers(told(predicted), told(observed), other)
+    return found
+
+
+def _gains(other: FloatArray, experts: FloatArray, tie: float) -> FloatArray:
+    """The squared errors that experts save; 0 where the difference is rounding."""
+    gains = other - experts
+    return np.where(np.abs(gains) <= tie, 0.0, gains)
