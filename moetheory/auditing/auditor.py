@@ -252,7 +252,7 @@ def audit(
             notes=(
                 *notes_on_features(x, dropped, sets, spoken, center=center),
                 *notes_on_samples(task, found, y.classes, rows, held, own_clusters),
-                *filter(None, [y.note]),
+                *([f"{y.note[0].lower()}{y.note[1:]}."] if y.note else []),
             ),
             choice=choice,
             entropy=entropy,

@@ -22,7 +22,7 @@ from moetheory.auditing.structure import (
     correlations_of,
 )
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention
 from moetheory.common.validation import count, shown
 
 AUTOMATIC = range(1, 17)
@@ -30,9 +30,13 @@ CLEARLY = 2.0  # standard errors by which more experts must be better
 
 
 class ExpertNumbers(NamedTuple):
-    """The numbers of experts that are asked for: one, several, or none if empty."""
+    """The numbers of experts that are asked for: one, several, or none if empty.
+
+    ``automatic`` ones may be none where groups or blocks say how many there are.
+    """
 
     asked: tuple[int, ...]
+    automatic: bool = False
 
     @property
     def only(self) -> int | None:
@@ -69,7 +73,7 @@ def numbers_of_experts(experts: Any, dim: int) -> ExpertNumbers:
             raise ArgumentError(
                 "experts", f"must be a number, several numbers or 'auto', got {shown(experts)}"
             )
-        return ExpertNumbers(tuple(k for k in AUTOMATIC if k <= dim))
+        return ExpertNumbers(tuple(k for k in AUTOMATIC if k <= dim), automatic=True)
     is_scalar = isinstance(experts, np.ndarray) and experts.ndim == 0
     if isinstance(experts, Iterable) and not is_scalar:
         asked = tuple(sorted({count("experts", each, minimum=1, maximum=dim) for each in experts}))
@@ -94,6 +98,15 @@ def chosen_structure(
 
     It is the one whose blocks hold most of the correlations of squares; these are computed once.
     """
+    if len(numbers.asked) > 1 and given.names and not numbers.automatic:
+        raise ArgumentError(
+            "experts",
+            "must be left out where ",
+            Mention("groups"),
+            " or ",
+            Mention("block_of"),
+            f" say how many there are, got {len(numbers.asked)} numbers",
+        )
     correlations = correlations_of(x, rows) if given.block_of is None else np.empty((0, 0))
     if len(numbers.asked) < 2 or given.names:
 

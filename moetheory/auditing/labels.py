@@ -163,7 +163,7 @@ def _numbers(given: NDArray[Any], kind: Kind | None) -> Labels:
     original = np.ldexp(different, exponent)
     if len(different) == 2:
         classes = tuple(original.tolist())
-        _require_classes(classes, counts, "; regression=True (--regression) takes both as numbers")
+        _require_classes(classes, counts, "; classes=False (--regression) takes both as numbers")
         return Labels(values, exponent, classes, boundary=float(different.mean()))
     note = ""
     if len(different) <= FEW_NUMBERS and np.array_equal(original, np.floor(original)):

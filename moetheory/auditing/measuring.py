@@ -49,25 +49,22 @@ def measure(
     for part, chunk in task.features.chunks(rows):
         groups, truth = task.groups[rows[part]], task.labels[rows[part]]
         right = _class_of(truth, boundary) if classes else None
-        draws = [task.noise.draw(rng, len(chunk)) for _ in range(repeats)]
-        for level, variance in enumerate(told.tolist()):
-            some = draws_at(draws, variance)
-            for draw in some:
+        for repeat in range(repeats):
+            draw = task.noise.draw(rng, len(chunk))
+            for level, variance in enumerate(told.tolist()):
+                task.features.report(len(chunk))
+                if variance == 0.0 and repeat:  # without noise all draws are the same
+                    continue
+                share = 1.0 if variance == 0.0 else 1.0 / repeats
                 noisy = task.noise.applied(chunk, draw, variance)
                 chosen = groups if router is None else router.route(noisy, level)
-                astray[part, level] += (chosen != groups) / len(some)
+                astray[part, level] += share * (chosen != groups)
                 for name, each in predictors.items():
                     said = each.predict(noisy, groups if each.router is None else chosen, level)
-                    losses[name][part, level] += np.square(said - truth).sum(axis=1) / len(some)
+                    losses[name][part, level] += share * np.square(said - truth).sum(axis=1)
                     if right is not None:
-                        hits[name][part, level] += (_class_of(said, boundary) == right) / len(some)
-            task.features.report(len(chunk) * len(some))
+                        hits[name][part, level] += share * (_class_of(said, boundary) == right)
     return Measured(losses, hits if classes else None, astray)
-
-
-def draws_at(draws: list[FloatArray], level: float) -> list[FloatArray]:
-    """The draws that a level of noise needs: without noise all are the same."""
-    return draws[:1] if level == 0.0 else draws
 
 
 def _class_of(labels: FloatArray, boundary: float | None) -> IntArray:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.auditing.noise import LEVELS
 from moetheory.auditing.routers import MOST_SAMPLES
 from moetheory.common.terminal import Report
+from moetheory.common.validation import real_array
 
 PASSES = 8  # over the samples, about, besides those with noise
 
@@ -22,7 +22,8 @@ class RowsRead:
         self, samples: int, noise_variances: ArrayLike | None, repeats: int, numbers: int
     ) -> None:
         """Expect passes over the samples, some for each number of experts, and noise on them."""
-        levels = len(LEVELS) if noise_variances is None else int(np.size(noise_variances))
+        told = LEVELS if noise_variances is None else noise_variances
+        levels = real_array("noise_variances", told).size
         passes = PASSES + 2 * numbers + levels * repeats
         self.total = passes * samples + levels * min(samples, MOST_SAMPLES)
 

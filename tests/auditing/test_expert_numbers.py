@@ -104,8 +104,10 @@ def test_there_is_nothing_to_choose_where_groups_or_blocks_are_given():
     model = mt.BlockModel.isotropic(12, 3, 0.0, signal_energy=12.0, label_noise_variance=0.1)
     sample = model.sample(500, rng=0)
     for given in ({"groups": sample.groups}, {"block_of": model.block_of}):
-        found = mt.audit(
-            sample.features, sample.labels, **given, experts="auto", noise_variances=[1.0], rng=0
-        )
-        assert len(found.names) == 3
-        assert found.choice is None
+        options = {**given, "noise_variances": [1.0], "rng": 0}
+        with pytest.raises(ValueError, match="experts must be left out where groups or block_of"):
+            mt.audit(sample.features, sample.labels, **options, experts=range(2, 5))
+        for experts in ("auto", 3, None):
+            found = mt.audit(sample.features, sample.labels, **options, experts=experts)
+            assert len(found.names) == 3
+            assert found.choice is None

@@ -178,9 +178,7 @@ def test_all_that_is_dead_is_found_at_once(small_chunks):
     alive = hostile()[:, found.kept]
     expected = (alive - alive.mean(axis=0)) / alive.std(axis=0)
     np.testing.assert_allclose(whole(found), expected, rtol=1e-11, atol=1e-14)
-    assert found.listed(dropped) == (
-        "3 constant (1, 2, 4) and 2 constant but for rounding (5, 7)"
-    )
+    assert found.listed(dropped) == ("3 constant (1, 2, 4) and 2 constant but for rounding (5, 7)")
 
 
 def test_dead_features_are_refused_if_they_are_to_be_kept(small_chunks):

@@ -174,7 +174,7 @@ def test_text_of_one_column_of_a_frame_is_classes():
         (
             [0, 0, 1, 0],
             None,
-            "got a single one of 1.0; regression=True (--regression) takes both as numbers",
+            "got a single one of 1.0; classes=False (--regression) takes both as numbers",
         ),
         ([0.1, 0.2, 0.3, 0.4], "classes", "got a single one of 0.1 and of 3 more classes"),
         ([1.0, NAN, None, INF], None, "finite, got 3 that are not, the first nan at index 1"),

@@ -94,7 +94,7 @@ CASES = {
     ),
     "whole numbers": (
         {"labels": np.clip(np.rint(LABELS), -2, 2)},
-        "Labels are 5 different whole numbers, taken as numbers; classes=True (--classes) takes",
+        "labels are 5 different whole numbers, taken as numbers; classes=True (--classes) takes",
     ),
 }
 
