@@ -111,6 +111,9 @@ def _scale_axes(audit: Audit, ax: Axes) -> None:
         ax.set_xscale("log")
     else:
         ax.set_xscale("symlog", linthresh=noise[1])
+        # below the first level the scale is linear: no decades beside 0
+        exponents = np.arange(math.ceil(math.log10(noise[1]) - 0.2), math.log10(noise[-1]) + 0.2)
+        ax.set_xticks([0.0, *10.0**exponents])
         ax.set_xlim(-0.2 * noise[1], 1.25 * noise[-1])  # so that the outer points are whole
     risks = np.array(
         [audit[f"{name}_{what}"] for name in _LOOKS for what in ("predicted", "measured")]
