@@ -99,7 +99,7 @@ def feature_noise(given: ArrayLike | str, x: Features) -> FeatureNoise:
         if not variances.any():
             raise ArgumentError("noise", "must be positive for one feature at least, got 0 for all")
         return FeatureNoise("given", np.sqrt(variances) / x.scale)
-    return FeatureNoise("given", _root(array, x) / x.scale[:, np.newaxis])
+    return FeatureNoise("given", _root(array, x))
 
 
 def typical_scale(x: Features) -> float:
@@ -114,7 +114,7 @@ def unlike_units(x: Features) -> bool:
 
 
 def _root(array: FloatArray, x: Features) -> FloatArray:
-    """A root of a covariance of the features, (d, d)."""
+    """A root of a covariance of the features, (d, d), in units of the features' own."""
     if array.shape != (x.width, x.width):
         raise ArgumentError(
             "noise",
@@ -123,12 +123,12 @@ def _root(array: FloatArray, x: Features) -> FloatArray:
         )
     if np.abs(array - array.T).max() > SYMMETRIC * np.abs(array).max():
         raise ArgumentError("noise", "must be a covariance, got a matrix that is not symmetric")
-    kept = array[np.ix_(x.kept, x.kept)]
+    # in these units, in which no feature's noise hides another's digits
+    kept = array[np.ix_(x.kept, x.kept)] / np.multiply.outer(x.scale, x.scale)
     values, vectors = np.linalg.eigh((kept + kept.T) / 2.0)
     if values[0] < -SYMMETRIC * max(values[-1], 0.0) or values[-1] <= 0.0:
-        raise ArgumentError(
-            "noise", f"must be a covariance, got a matrix with the eigenvalue {values[0]:.3g}"
-        )
+        sign = "a negative" if values[0] < 0.0 else "no positive"
+        raise ArgumentError("noise", f"must be a covariance, got a matrix with {sign} eigenvalue")
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
