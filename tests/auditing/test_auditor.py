@@ -577,7 +577,10 @@ def rarely_new(features):
         ({"clusters": np.zeros(40)}, "clusters must be at least 2, got 0 40 times"),
         ({"clusters": np.zeros(39)}, "clusters must have shape (40,), one for each sample"),
         ({"noise": "loud"}, "noise must be 'equal', 'relative', 'own', 'dropout', a variance for"),
-        ({"noise": -np.eye(6)}, "noise must be a covariance, got a matrix with the eigenvalue -1"),
+        (
+            {"noise": -np.eye(6)},
+            "noise must be a covariance, got a matrix with a negative eigenvalue",
+        ),
         ({"noise": np.triu(np.ones((6, 6)))}, "noise must be a covariance, got a matrix that is"),
         ({"noise": np.eye(5)}, "noise must be a name, (6,) variances or a (6, 6) covariance"),
         ({"noise": np.ones(5)}, "noise must have shape (6,), got (5,)"),

@@ -206,7 +206,7 @@ def test_units_are_unlike_where_deviations_differ_a_hundredfold():
         (np.ones(3), "noise must have shape (4,), got (3,)"),
         (np.ones((3, 4)), "(4,) variances or a (4, 4) covariance, got shape (3, 4)"),
         (np.diag([1.0, 1.0, 1.0, -1.0]), "got a matrix with a negative eigenvalue"),
-        (np.zeros((4, 4)), "must be a covariance, got a matrix with the eigenvalue 0"),
+        (np.zeros((4, 4)), "must be a covariance, got a matrix with no positive eigenvalue"),
         (np.triu(np.ones((4, 4))), "must be a covariance, got a matrix that is not symmetric"),
         (np.full((4, 4), np.nan), "noise must be finite, got nan at index (0, 0)"),
         (np.full((4, 4), np.inf), "noise must be finite, got inf at index (0, 0)"),
