@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from moetheory.auditing.arguments import Structure
-from moetheory.auditing.blocks import LARGEST_SIZE, blocks_of, coactivation
+from moetheory.auditing.blocks import blocks_of
 from moetheory.auditing.features import Features
 from moetheory.auditing.modularity import MOST_ROWS, Chance, chance_share, loudest_blocks
 from moetheory.auditing.routers import Chosen
-from moetheory.auditing.structure import CompleteStructure
+from moetheory.auditing.structure import CompleteStructure, correlations_of
 from moetheory.common.arrays import FloatArray, IntArray
 
 SHUFFLES = 8  # of features, of which blocks are found again
@@ -30,8 +30,7 @@ def chance_of(
     groups, blocks = found.own_blocks[found.groups[chosen]], int(found.block_of.max()) + 1
 
     def find_blocks(shuffled: FloatArray) -> IntArray:
-        clipped = np.clip(shuffled, -LARGEST_SIZE, LARGEST_SIZE)
-        return blocks_of(coactivation([clipped], x.dim), blocks)
+        return blocks_of(correlations_of([shuffled], x.dim), blocks)
 
     def said(shuffled: FloatArray, _: IntArray) -> IntArray:
         assert function is not None

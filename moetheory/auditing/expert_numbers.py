@@ -107,7 +107,9 @@ def chosen_structure(
             Mention("block_of"),
             f" say how many there are, got {len(numbers.asked)} numbers",
         )
-    correlations = correlations_of(x, rows) if given.block_of is None else np.empty((0, 0))
+    correlations = np.empty((0, 0))
+    if given.block_of is None:
+        correlations = correlations_of((chunk for _, chunk in x.chunks(rows)), x.dim)
     if len(numbers.asked) < 2 or given.names:
 
         def find(experts: int | None) -> IntArray:

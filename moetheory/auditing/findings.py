@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from moetheory.auditing.expert_numbers import Choice
 from moetheory.auditing.leads import Crossovers
-from moetheory.auditing.modularity import Chance
+from moetheory.auditing.modularity import Chance, modularity_of
 from moetheory.auditing.noise import LEVEL_NAMES, NoiseKind
 from moetheory.auditing.predictors import (
     ByName,
@@ -137,7 +137,7 @@ class Findings(Columns):
     @property
     def modularity(self) -> float:
         """The group share on a scale where chance is 0 and strict blocks are 1."""
-        return (self.group_share - self.chance_share) / max(1.0 - self.chance_share, 1e-12)
+        return modularity_of(self.group_share, self.chance_share)
 
     @property
     def level_name(self) -> str:

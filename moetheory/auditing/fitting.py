@@ -17,7 +17,6 @@ from moetheory.auditing.features import Features
 from moetheory.auditing.moments import SampleMoments
 from moetheory.auditing.predictors import Predictor
 from moetheory.auditing.ridge_path import RidgePath
-from moetheory.auditing.routers import noise_variances
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
 
@@ -51,7 +50,7 @@ class Fitted:
 def penalties_of(task: Task) -> FloatArray:
     """The noise levels, then the penalties beside them from which tuned predictors choose."""
     dim = task.features.dim
-    variances = noise_variances(task.noise)
+    variances = task.noise.variances
     typical = float(np.median(variances[variances > 0.0]))
     tuning = np.geomspace(WEAKEST, STRONGEST * dim, TUNING) / typical
     return np.concatenate([task.levels, tuning])

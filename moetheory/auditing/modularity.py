@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from moetheory.auditing.group_rules import telling_rule
-from moetheory.auditing.structure import blocks_of_groups
+from moetheory.auditing.structure import blocks_of_groups, relative_to
 from moetheory.common.arrays import FloatArray, IntArray, block_sums
 
 MODULAR, WEAKLY_MODULAR = 0.5, 0.1  # of the way from chance to strict blocks
@@ -34,6 +34,11 @@ def group_share(energies: FloatArray, groups: IntArray) -> float:
     return float(own.sum() / energies.sum())
 
 
+def modularity_of(share: float, chance: float) -> float:
+    """A `group_share` on a scale where chance is 0 and strict blocks are 1."""
+    return (share - chance) / max(1.0 - chance, 1e-12)
+
+
 def how_modular(
     share: float, chance: Chance
 ) -> Literal["modular", "weakly modular", "not modular"]:
@@ -41,7 +46,7 @@ def how_modular(
 
     It must also be beyond what chance gives.
     """
-    way = (share - chance.share) / max(1.0 - chance.share, 1e-12)
+    way = modularity_of(share, chance.share)
     if way < WEAKLY_MODULAR or share <= chance.share + BEYOND_CHANCE * chance.spread:
         return "not modular"
     return "modular" if way >= MODULAR else "weakly modular"
@@ -130,8 +135,7 @@ def chance_share(
 def loudest_blocks(features: FloatArray, blocks: IntArray) -> IntArray:
     """The groups (n,) that are found by energy: the block that is loudest relative to its mean."""
     energies = block_sums(np.square(features), blocks)
-    means = energies.mean(axis=0)
-    return np.asarray((energies / np.where(means > 0.0, means, 1.0)).argmax(axis=1))
+    return np.asarray(relative_to(energies.mean(axis=0), energies).argmax(axis=1))
 
 
 def _chance(draws: list[tuple[FloatArray, IntArray]], matched: bool, how: str) -> Chance:

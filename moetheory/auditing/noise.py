@@ -53,6 +53,12 @@ class FeatureNoise:
     factor: FloatArray
     unit: float = 1.0
 
+    @property
+    def variances(self) -> FloatArray:
+        """The variances of one unit of noise, (d,)."""
+        squares = np.square(self.factor)
+        return squares if squares.ndim == 1 else squares.sum(axis=1)
+
     def factor_on(self, moments: SampleMoments) -> FloatArray:
         """The factor on some samples: a feature that is dropped loses what it has there."""
         if self.kind != "dropout":

@@ -26,6 +26,8 @@ NAMES = {  # of an audit's predictors in the order of its columns, and their nam
     "group mean": "the mean of each group",
     "dense + group": "dense that is told the group",
 }
+# experts that are told the groups, and the same ones behind a router
+ROUTED = {"moe(block)": "moe(block, router)", "moe(all)": "moe(all, router)"}
 ALIASES = {"moe": "moe(block)", "moe(hard)": "moe(block, router)"}
 
 

@@ -184,16 +184,15 @@ def fitted_router(
     members = np.zeros((experts, features.shape[1]))
     for row, block in zip(members, blocks, strict=True):
         row[block] = 1.0
-    variances = noise_variances(noise)
     draw = noise.draw(rng, len(features))  # of all levels
     for level in levels.tolist():
         noisy = noise.applied(features, draw, level)
         if kind == "energy":
-            weights = 1.0 / (1.0 + level * variances)
+            weights = 1.0 / (1.0 + level * noise.variances)
             energies = np.square(noisy) @ (members * weights).T
             found.append((*_energy_weights(energies, groups), weights))
         elif kind == "nearest":
-            found.append(_nearest(noisy, groups, experts, 1.0 / (1.0 + level * variances)))
+            found.append(_nearest(noisy, groups, experts, 1.0 / (1.0 + level * noise.variances)))
         else:
             found.append(_logistic(noisy, groups, experts))
         if report is not None:
@@ -202,12 +201,6 @@ def fitted_router(
     if kind == "energy":
         return EnergyRouter(parts[0], parts[1], members, parts[2])
     return LinearRouter(parts[0], parts[1])
-
-
-def noise_variances(noise: FeatureNoise) -> FloatArray:
-    """The variances of one unit of noise, (d,)."""
-    squares = np.square(noise.factor)
-    return squares if squares.ndim == 1 else squares.sum(axis=1)
 
 
 def _nearest(

@@ -7,11 +7,10 @@ import dataclasses
 import numpy as np
 
 from moetheory.auditing.fitting import Fitted
+from moetheory.auditing.predictors import ROUTED
 from moetheory.auditing.routers import Router
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
-
-ROUTED = {"moe(block)": "moe(block, router)", "moe(all)": "moe(all, router)"}
 
 
 def add_routed(

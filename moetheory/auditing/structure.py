@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -99,9 +99,8 @@ def complete_structure(
     for part, chunk in x.chunks(np.arange(x.samples)):
         energies[part] = block_sums(np.square(chunk), blocks)
     if groups is None:
-        mean = energies[rows].mean(axis=0)
-        relative = energies / np.where(mean > 0.0, mean, 1.0)
-        groups = np.asarray(relative.argmax(axis=1))
+        means = energies[rows].mean(axis=0)
+        groups = np.asarray(relative_to(means, energies).argmax(axis=1))
         names = names or list(range(count))
         groups, names, merged, kept, joined = _merged(groups, names, rows)
         own = kept
@@ -125,10 +124,14 @@ def complete_structure(
     )
 
 
-def correlations_of(x: Features, rows: IntArray) -> FloatArray:
+def correlations_of(chunks: Iterable[FloatArray], dim: int) -> FloatArray:
     """The correlations of squares from which blocks are found, (d, d)."""
-    chunks = (np.clip(chunk, -LARGEST_SIZE, LARGEST_SIZE) for _, chunk in x.chunks(rows))
-    return coactivation(chunks, x.dim)
+    return coactivation((np.clip(chunk, -LARGEST_SIZE, LARGEST_SIZE) for chunk in chunks), dim)
+
+
+def relative_to(means: FloatArray, energies: FloatArray) -> FloatArray:
+    """Energies (n, B) as multiples of their blocks' means; those of a block without any are 0."""
+    return energies / np.where(means > 0.0, means, 1.0)
 
 
 def blocks_of_groups(energies: FloatArray, groups: IntArray, experts: int) -> IntArray:
@@ -138,8 +141,7 @@ def blocks_of_groups(energies: FloatArray, groups: IntArray, experts: int) -> In
     """
     from scipy.optimize import linear_sum_assignment
 
-    means = energies.mean(axis=0)
-    relative = energies / np.where(means > 0.0, means, 1.0)
+    relative = relative_to(energies.mean(axis=0), energies)
     members = np.maximum(np.bincount(groups, minlength=experts), 1)
     totals = np.zeros((experts, energies.shape[1]))
     np.add.at(totals, groups, relative)

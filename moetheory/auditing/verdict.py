@@ -10,7 +10,7 @@ import numpy as np
 from moetheory.auditing.findings import Findings
 from moetheory.auditing.leads import Lead, extent_in_words
 from moetheory.auditing.modularity import how_modular
-from moetheory.auditing.predictors import NAMES
+from moetheory.auditing.predictors import NAMES, ROUTED
 from moetheory.common import text
 from moetheory.common.arrays import FloatArray, IntArray
 
@@ -20,7 +20,6 @@ MOSTLY = 0.9  # share of a gain that is as good as all of it
 LITTLE = 0.1  # share of a gain that is as good as nothing
 NEARLY = 0.95  # share of a gain with which fewer coefficients are preferred
 WORTH = 0.02  # share of the risk that is a gain
-ROUTED = {"moe(block)": "moe(block, router)", "moe(all)": "moe(all, router)"}
 
 
 class Best(NamedTuple):
@@ -37,15 +36,24 @@ def headline(audit: Findings) -> str:
 
 
 def conclusions(audit: Findings) -> str:
-    """The verdict in full: three lines, warnings, sources of the gain, errors of prediction."""
-    lines = [headline(audit)]
+    """The verdict in full: three lines, what they rest on, warnings."""
+    return "\n".join(filter(None, [headline(audit), details(audit), warnings(audit)]))
+
+
+def details(audit: Findings) -> str:
+    """Sources of the gain, all crossovers, the numbers of experts tried, errors of prediction."""
+    lines = []
     if len(audit.names) > 1:
         lines += [_sources(audit), *(_lead_line(audit, name) for name in audit.crossovers)]
     if audit.choice is not None:
         lines.append(_numbers(audit))
     lines.append(_errors(audit))
-    lines += [f"Note: {each}" for each in audit.notes]
     return "\n".join(lines)
+
+
+def warnings(audit: Findings) -> str:
+    """The notes, a line each."""
+    return "\n".join(f"Note: {each}" for each in audit.notes)
 
 
 def best_mixture(audit: Findings) -> Best:

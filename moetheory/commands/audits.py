@@ -10,7 +10,7 @@ from typing import Any
 
 from moetheory.auditing import Audit, audit
 from moetheory.auditing.tabular import Table
-from moetheory.auditing.verdict import headline, identity_share
+from moetheory.auditing.verdict import details, headline, identity_share, warnings
 from moetheory.commands import reports
 from moetheory.commands.audit_options import add_audit_options, is_npy
 from moetheory.commands.options import Command
@@ -77,11 +77,7 @@ def run_audit(options: argparse.Namespace) -> int:
 def _show(result: Audit) -> None:
     """Print the verdict's three lines, warnings, the rest of it, the table, and how to replay."""
     width = terminal.width()
-    first = headline(result)
-    warnings = "\n".join(f"Note: {each}" for each in result.notes)
-    said = {*first.splitlines(), *warnings.splitlines()}
-    rest = "\n".join(line for line in result.verdict.splitlines() if line not in said)
-    for part in filter(None, (first, by_option(warnings), rest)):
+    for part in filter(None, (headline(result), by_option(warnings(result)), details(result))):
         show(text.wrapped(part, width))
         show()
     show(result.table(width))

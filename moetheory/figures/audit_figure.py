@@ -9,8 +9,8 @@ import numpy as np
 
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
-from moetheory.auditing.predictors import NAMES
-from moetheory.auditing.verdict import ROUTED, best_mixture
+from moetheory.auditing.predictors import NAMES, ROUTED
+from moetheory.auditing.verdict import best_mixture
 from moetheory.figures import style
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.results.estimates import student_quantile

@@ -63,6 +63,7 @@ def flip_cumulants(
     pattern = found.reshape(model.experts, model.experts)  # of a block, of t
     blocks = [_of_blocks(weights, estimators, model, under, met) for met in patterns.T]
     of_units, of_forms = (np.stack(each) for each in zip(*blocks, strict=True))
+    forms = np.moveaxis(of_forms, 1, 0)
     units, cumulants = [], []
     for g in groups:
         block, taken = groups[:, np.newaxis], groups if under.confusion is not None else [g]
@@ -70,7 +71,6 @@ def flip_cumulants(
         place = pattern[:, taken], (block == g).astype(int), dragged.astype(int), block
         given, largest = of_units[place], of_units[place].max(axis=0)
         shares = given / np.where(largest > 0.0, largest, 1.0)
-        forms = np.moveaxis(of_forms, 1, 0)
         cumulants.append([np.sum(forms[k][place] * shares ** (k + 1), axis=0) for k in range(3)])
         units.append(largest)
     return FlipCumulants(np.stack(units), np.stack(cumulants, axis=1))

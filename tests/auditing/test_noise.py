@@ -215,3 +215,9 @@ def test_units_are_unlike_where_deviations_differ_a_hundredfold():
 def test_refusals(given, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         feature_noise(given, prepared())
+
+
+def test_variances_of_one_unit_of_noise():
+    factor = np.array([[1.0, 2.0], [0.0, 3.0]])
+    np.testing.assert_array_equal(FeatureNoise("given", factor).variances, [5.0, 9.0])
+    np.testing.assert_array_equal(FeatureNoise("equal", factor[0]).variances, [1.0, 4.0])

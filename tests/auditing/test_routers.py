@@ -15,7 +15,6 @@ from moetheory.auditing.routers import (
     LinearRouter,
     fitted_router,
     group_codes,
-    noise_variances,
     require_router,
     some_samples,
 )
@@ -215,12 +214,6 @@ def test_a_router_is_fitted_to_some_of_very_many_samples():
     assert abs(chosen.mean() - rows.mean()) < 250
     few = rows[:10]
     assert some_samples(few, np.random.default_rng(0)) is few
-
-
-def test_variances_of_one_unit_of_noise():
-    factor = np.array([[1.0, 2.0], [0.0, 3.0]])
-    np.testing.assert_array_equal(noise_variances(FeatureNoise("given", factor)), [5.0, 9.0])
-    np.testing.assert_array_equal(noise_variances(FeatureNoise("equal", factor[0])), [1.0, 4.0])
 
 
 # --- a user's function -------------------------------------------------------------------------
