@@ -286,9 +286,9 @@ class _Balls:
 
     def function(self, name: str, values: list[Any]) -> Ball:
         value = _FLOATS[name](*(each.value for each in values))
-        worst = max(values, key=lambda each: ("exact", "quadrature", "asymptotic").index(
-            each.exactness
-        ))
+        worst = max(
+            values, key=lambda each: ("exact", "quadrature", "asymptotic").index(each.exactness)
+        )
         if name in ("min", "max", "abs"):
             return worst.with_value(worst, value, max(each.error for each in values))
         low, high = (_FLOATS[name](end) for end in values[0].ends)

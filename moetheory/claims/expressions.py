@@ -300,14 +300,10 @@ class _Reader:
                 near = difflib.get_close_matches(keyword.arg, word.keywords, 1, 0.5)
                 hint = f"did you mean {near[0]}?" if near else f"there are {known}"
                 place = ast.copy_location(ast.Name(""), keyword)
-                raise self.error(
-                    f"has an unknown argument {keyword.arg} of {name}; {hint}", place
-                )
+                raise self.error(f"has an unknown argument {keyword.arg} of {name}; {hint}", place)
             given.add(keyword.arg)
             yield word.keywords[keyword.arg], keyword.value
 
 
 def _article(what: str) -> str:
     return ARTICLES.get(what, f"a {what}")
-
-

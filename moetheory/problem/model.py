@@ -493,11 +493,17 @@ class BlockModel:
         return unchecked_model, (self.fields(),)
 
     def __repr__(self) -> str:
-        text = self._code() if self.dim <= _MOST_COORDINATES_SHOWN else ""
+        text = self.code if self.dim <= _MOST_COORDINATES_SHOWN else ""
         return text if text and fits_screen(text) else f"<{self.summary}>"
 
-    def _code(self) -> str:
-        """The call that makes this model."""
+    @property
+    def code(self) -> str:
+        """The call that makes this model, however long.
+
+        >>> model = BlockModel([1.0], [0], [2.0], [3.0], 1.0)
+        >>> eval(model.code) == model
+        True
+        """
         fields = {
             name: value.tolist() if isinstance(value, np.ndarray) else value
             for name, value in self.fields().items()
