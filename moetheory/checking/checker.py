@@ -14,6 +14,7 @@ import numpy as np
 from moetheory.checking.decisions import (
     ROUNDING,
     UNAVAILABLE,
+    Evaluation,
     decide_claim,
     decide_theorem,
     evaluate,
@@ -24,6 +25,7 @@ from moetheory.checking.error_law import (
     ErrorLaw,
     without_label_noise,
 )
+from moetheory.checking.more_models import more_models, rests_on_one_model
 from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Certificate, Shipped, certify, within_scope
@@ -32,9 +34,9 @@ from moetheory.claims.experiments import Setting, Work
 from moetheory.claims.fresh_inputs import TEST_INPUTS
 from moetheory.claims.statements import theorem_of
 from moetheory.common.errors import ArgumentTypeError, RareGroupWarning
-from moetheory.common.seeding import RNG, child, entropy_of
+from moetheory.common.seeding import RNG, child, entropy_of, stream
 from moetheory.common.terminal import Report, reporting
-from moetheory.common.validation import number, shown
+from moetheory.common.validation import flag, number, shown
 from moetheory.problem.estimators import routes_by_input
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.sample_counts import checked_replicates
@@ -48,6 +50,7 @@ from moetheory.theorems import catalogue
 
 MOST_NUMBERS = 10**10  # features that a simulation may draw when replicates is not given
 FEW_NUMBERS = 2 * 10**8  # that take no longer to draw than processes take to start
+MORE = (1,)  # the streams of models beside the user's
 PARTS = 1000  # of an experiment that has no simulation of fresh data beside it
 
 
@@ -58,6 +61,7 @@ def check(
     replicates: int | None = None,
     rng: RNG = None,
     level: float = 1e-6,
+    anyway: bool = False,
     executor: Executor | int | None = None,
     progress: Report | bool | None = None,
 ) -> Verdict:
@@ -81,6 +85,9 @@ def check(
         ``rng=verdict.entropy`` replays the check.
     level : float
         Probability that chance alone makes any of the simulated comparisons fail.
+    anyway : bool
+        Whether the claims of the theorem are evaluated even where the model does not meet its
+        assumptions, to see how they break; the status is "assumptions not met" all the same.
     executor : Executor, int or None
         What carries out long simulations; a number: so many processes, which are started where
         more is drawn than takes this process a few seconds. Changes no bit of the verdict.
@@ -117,9 +124,10 @@ def check(
     if replicates is not None:
         replicates = checked_replicates(replicates)
     level = number("level", level, above=0.0, below=1.0)
+    anyway = flag("anyway", anyway)
     means = ExecutionOptions(executor=executor).executor
     with reporting(progress, f"check {theorem.name}", unit="") as report:
-        return _checked(theorem, model, replicates, entropy_of(rng), level, means, report)
+        return _checked(theorem, model, replicates, entropy_of(rng), level, anyway, means, report)
 
 
 def theorem_named(name: str | Theorem | Claim) -> Theorem:
@@ -140,15 +148,18 @@ def _checked(
     replicates: int | None,
     entropy: int,
     level: float,
+    anyway: bool,
     executor: Executor | int | None,
     report: Report | None,
 ) -> Verdict:
     """The verdict on a theorem; arguments are those of `check`."""
     model = theorem.example() if model is None else checked_model(model)
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
-    claims = theorem.otherwise if failed else theorem.claims
+    claims = theorem.otherwise if failed and not anyway else theorem.claims
 
     evaluations = {claim: evaluate(claim, model) for claim in claims}
+    if not failed:
+        _evaluate_more(theorem, evaluations, entropy)
     laws = {
         (claim, point): ErrorLaw.of(claim, point, theorem)
         for claim, evaluation in evaluations.items()
@@ -202,6 +213,15 @@ def _checked(
     )
     status, reason = decide_theorem(failed, claims, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
+
+
+def _evaluate_more(theorem: Theorem, evaluations: Mapping[Claim, Evaluation], entropy: int) -> None:
+    """Evaluate claims at many models if nothing else than one evaluation speaks for them."""
+    for place, (claim, evaluation) in enumerate(evaluations.items()):
+        holds = all(point.holds is True for point in evaluation.points.values())
+        if holds and rests_on_one_model(claim, len(evaluation.points)):
+            rng = stream(entropy, place, MORE)
+            evaluation.evaluate_more(claim, more_models(claim, theorem.assumptions, rng))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from moetheory.checking.verdicts import ClaimPoint, ClaimVerdict, Comparison, Status
 from moetheory.claims.certificates import RESOLUTION, Certificate, Relation
-from moetheory.claims.declaration import Claim
+from moetheory.claims.declaration import Claim, in_one_line
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
+from moetheory.common.text import counted
 from moetheory.problem.model import BlockModel
 
 ROUNDING, CANCELLATION = 1e-10, 1e-14  # relative: errors of a side, and of a difference of risks
@@ -44,6 +45,13 @@ class Evaluation(NamedTuple):
     def refuse(self, model: BlockModel, reason: str) -> None:
         """Note why a model cannot be simulated."""
         self.points[model] = replace(self.points[model], reason=reason)
+
+    def evaluate_more(self, claim: Claim, models: Iterable[BlockModel]) -> None:
+        """Add points at models that do not follow from the user's, where they decide."""
+        for model in models:
+            point = replace(_evaluate_at(claim, model), model=model)
+            if model not in self.points and point.holds is not None:
+                self.points[model] = point
 
 
 def evaluate(claim: Claim, model: BlockModel) -> Evaluation:
@@ -135,6 +143,8 @@ def decide_claim(
     if wrong:
         status, shown = "violated", wrong[0]
         reason = f"at {shown.label} left is {shown.left:.12g}, right is {shown.right:.12g}"
+        if shown.model is not None:
+            reason += f", for {in_one_line(shown.model)}"
     elif certificate is not None and proof == "refuted":
         status, reason = "violated", _refutation(certificate)
     elif contradicted:
@@ -176,7 +186,7 @@ def _evidence(points: Sequence[ClaimPoint], certificate: Certificate | None) -> 
     if certificate is not None and certificate.status == "proved":
         evidence.append(certificate.summary)
     if evaluated := sum(point.holds is True for point in points):
-        evidence.append(f"evaluated at {evaluated} {'model' if evaluated == 1 else 'models'}")
+        evidence.append(f"evaluated at {counted(evaluated, 'model')}")
     comparisons = (point.comparison for point in points)
     agreeing = [c for c in comparisons if c is not None and c.decides and c.agrees]
     if agreeing:
@@ -242,7 +252,7 @@ def decide_theorem(
     own = [
         verdict.points for claim, verdict in zip(claims, verdicts, strict=True) if not claim.fixed
     ]
-    if not any(point.supports for points in own for point in points):
+    if not any(point.supports and point.model is None for points in own for point in points):
         reasons = (f" (at {p.label} {p.reason})" for points in own for p in points if p.reason)
         why = next(reasons, "")
         return "not evaluated", f"no claim is evaluated at this model{why}; check another model"

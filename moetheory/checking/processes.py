@@ -38,6 +38,7 @@ class Checks:
     entropy : int
     level : float
         Of each theorem.
+    anyway : bool
     shares : path or None
         The file in which processes note how far they are, a number for each theorem.
     """
@@ -47,6 +48,7 @@ class Checks:
     replicates: int | None
     entropy: int
     level: float
+    anyway: bool = False
     shares: Path | None = None
 
     def verdicts(
@@ -114,6 +116,7 @@ class Checks:
             replicates=self.replicates,
             rng=self.entropy,
             level=self.level,
+            anyway=self.anyway,
             executor=workers if workers > 1 else None,
             progress=report,
         )

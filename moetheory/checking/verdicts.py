@@ -9,6 +9,7 @@ from moetheory.checking.claim_rows import COLUMNS, claim_lines, heading
 from moetheory.claims.certificates import Certificate, Relation
 from moetheory.common import text
 from moetheory.common.frozen import Frozen
+from moetheory.common.text import counted
 from moetheory.common.validation import flag
 from moetheory.problem.model import BlockModel
 
@@ -102,6 +103,8 @@ class ClaimPoint(Frozen):
         claim without both sides, which is for simulation to decide.
     comparison : Comparison or None
         The simulation at this model.
+    model : BlockModel or None
+        The model, if it does not follow from the user's: a random one, or a corner.
     """
 
     label: str
@@ -110,6 +113,7 @@ class ClaimPoint(Frozen):
     holds: bool | None
     reason: str = ""
     comparison: Comparison | None = None
+    model: BlockModel | None = None
 
     @property
     def supports(self) -> bool:
@@ -165,9 +169,23 @@ class ClaimVerdict(Frozen):
     applies: bool = True
 
     @property
+    def proved(self) -> bool:
+        """Whether a certificate proves the claim for all models at which it is evaluated."""
+        found = self.certificate
+        return found is not None and found.status == "proved" and found.covers
+
+    @property
     def outcome(self) -> str:
-        """The status in words: "holds to 1.6 %" if it rests on a simulation."""
-        return f"{self.status} to {self.precision}" if self.precision else self.status
+        """The status in words, with what it rests on if that is no proof.
+
+        "holds to 1.6 %" rests on a simulation, "holds at 5 models, not proved" on evaluations.
+        """
+        if self.precision:
+            return f"{self.status} to {self.precision}"
+        if self.status != "holds" or self.proved:
+            return self.status
+        models = sum(point.holds is True for point in self.points)
+        return f"holds at {counted(models, 'model')}, not proved"
 
     @property
     def cells(self) -> tuple[str, ...]:

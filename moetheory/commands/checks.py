@@ -37,7 +37,7 @@ def run_check(options: argparse.Namespace) -> int:
     model = given_model(options)
     entropy, width = entropy_of(options.seed), terminal.width()
     level, workers = 1e-6 / len(theorems), _workers(options)
-    checks = Checks(theorems, model, options.replicates, entropy, level)
+    checks = Checks(theorems, model, options.replicates, entropy, level, options.anyway)
     start, verdicts = time.monotonic(), list[Verdict]()
     at_once = not (options.json or options.wide)
     if at_once:
@@ -64,7 +64,7 @@ def run_check(options: argparse.Namespace) -> int:
         show()
         show(check_reports.summary(verdicts, width, control=options.negative_control))
         note(f"checked in {terminal.duration(time.monotonic() - start)}")
-    return _exit_code(verdicts, options.negative_control)
+    return _exit_code(verdicts, options)
 
 
 def _workers(options: argparse.Namespace) -> int:
@@ -87,10 +87,13 @@ def _lines(theorems: Sequence[Any]) -> Callable[[int], terminal.Progress]:
     return line
 
 
-def _exit_code(verdicts: Sequence[Verdict], negative_control: bool) -> int:
+def _exit_code(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
     """The exit code for the verdicts on theorems, or on wrong variants, which must be violated."""
     statuses = {verdict.status for verdict in verdicts}
-    if not negative_control:
+    if not options.negative_control:
+        judged = [claim for verdict in verdicts for claim in verdict.claims if claim.applies]
+        if statuses == {"holds"} and options.require and not all(c.proved for c in judged):
+            return UNDECIDED
         return VIOLATED if "violated" in statuses else HOLDS if statuses == {"holds"} else UNDECIDED
     claims = {claim.status for verdict in verdicts for claim in verdict.claims if claim.applies}
     if "holds" in claims:
@@ -119,6 +122,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="check wrong variants of the claims instead: exit code 0 if all come out violated, "
         "1 if one escapes",
+    )
+    parser.add_argument(
+        "--anyway",
+        action="store_true",
+        help="evaluate the claims even where a model does not meet the assumptions, to see how "
+        "they break",
+    )
+    parser.add_argument(
+        "--require",
+        choices=("proof",),
+        help="exit code 3 unless every claim is proved for the models at hand",
     )
     parser.add_argument(
         "--wide",

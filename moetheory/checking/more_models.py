@@ -1,0 +1,45 @@
+"""Models beside the user's own, for a claim that nothing but evaluations speaks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from moetheory.claims.assumptions import Assumption
+from moetheory.claims.declaration import Claim
+from moetheory.claims.model_space import ModelSpace
+from moetheory.claims.random_models import corners, random_models
+from moetheory.common.errors import NoClosedForm, OutOfRangeError
+from moetheory.problem.model import BlockModel
+
+MANY = 50  # models
+ISO_PARAMETER = ModelSpace(strict=True, interference=False, iso_parameter=True)
+
+
+def rests_on_one_model(claim: Claim, points: int) -> bool:
+    """Whether a claim is evaluated at one model alone, without proof and simulation."""
+    routes = claim.symbolic, claim.weights, claim.experiment
+    return points == 1 and not claim.fixed and all(route is None for route in routes)
+
+
+def more_models(
+    claim: Claim, assumptions: Sequence[Assumption], rng: np.random.Generator
+) -> list[BlockModel]:
+    """The points of a claim at corners and random models that meet all assumptions.
+
+    Some theorems are about the iso-parameter regime alone, in which no model is by chance.
+    """
+    needed = (*assumptions, *claim.assumptions)
+    models: list[BlockModel] = []
+    for space in (ModelSpace(), ISO_PARAMETER):
+        found = corners(space, needed)
+        chosen = np.sort(rng.permutation(len(found))[: MANY // 4])
+        models += [found[i] for i in chosen.tolist()]
+        models += random_models(rng, (MANY - len(models)) // 2, space, needed)
+    points: dict[BlockModel, None] = {}
+    for model in models:
+        with suppress(OutOfRangeError, NoClosedForm):  # the points of a claim may have neither
+            points |= dict.fromkeys(claim.points(model))
+    return list(points)[:MANY]
