@@ -41,11 +41,15 @@ class Columns(Frozen):
         )
 
     def write_csv(self, file: TextIO) -> None:
-        """Write the columns, floats with all their digits, to an open text file."""
+        """Write the columns, floats with all their digits, to an open text file.
+
+        A comma in a name becomes a semicolon.
+        """
         if not callable(getattr(file, "write", None)):
             raise ArgumentTypeError("file", f"must be an open text file, got {shown(file)}")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(self.columns)
+        # a comma within a name would need quotes, which not every reader of CSV knows
+        writer.writerow(name.replace(",", ";") for name in self.columns)
         writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
