@@ -4,6 +4,7 @@ TYPE_CHECKING = False  # as in typing, whose import would take longer than all o
 if TYPE_CHECKING:
     from moetheory.auditing import Audit, Crossovers, audit
     from moetheory.checking import Verdict, check
+    from moetheory.claims import Assumption, Claim, Theorem, claim
     from moetheory.common import (
         ArgumentError,
         CheckpointWarning,
@@ -85,11 +86,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArgumentError",
+    "Assumption",
     "Audit",
     "BestAssignment",
     "BestExperts",
     "BlockModel",
     "CheckpointWarning",
+    "Claim",
     "Contraction",
     "CovarianceRisks",
     "Crossovers",
@@ -119,6 +122,7 @@ __all__ = [
     "SpectrumEstimate",
     "SpikedSpectrum",
     "Sweep",
+    "Theorem",
     "TopK",
     "Verdict",
     "audit",
@@ -126,6 +130,7 @@ __all__ = [
     "best_experts",
     "catalogue",
     "check",
+    "claim",
     "contraction_factor",
     "covariance_risks",
     "crossover",
@@ -163,7 +168,7 @@ if not TYPE_CHECKING:
     # the folders with public names; each imports those before it alone
     _FOLDERS = (
         *("common", "problem", "predictors", "results", "theory", "simulation", "sweeping"),
-        *("auditing", "theorems", "checking", "figures", "paper"),
+        *("auditing", "claims", "theorems", "checking", "figures", "paper"),
     )
 
     def __getattr__(name: str) -> object:

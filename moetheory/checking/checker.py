@@ -30,6 +30,7 @@ from moetheory.claims.certificates import Certificate, Shipped, certify, within_
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.experiments import Setting, Work
 from moetheory.claims.fresh_inputs import TEST_INPUTS
+from moetheory.claims.statements import theorem_of
 from moetheory.common.errors import ArgumentTypeError, RareGroupWarning
 from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.terminal import Report, reporting
@@ -51,7 +52,7 @@ PARTS = 1000  # of an experiment that has no simulation of fresh data beside it
 
 
 def check(
-    name: str | Theorem,
+    name: str | Theorem | Claim,
     model: BlockModel | None = None,
     *,
     replicates: int | None = None,
@@ -68,8 +69,8 @@ def check(
 
     Parameters
     ----------
-    name : str or Theorem
-        A name in `catalogue`, or a theorem of your own.
+    name : str, Theorem or Claim
+        A name in `catalogue`, or a theorem or a claim of your own.
     model : BlockModel, optional
         The theorem's own example if not given.
     replicates : int, optional
@@ -112,17 +113,25 @@ def check(
     >>> verdict.status, verdict.power < 0.01
     ('holds', True)
     """
-    theorem = catalogue[name] if isinstance(name, str) else name
-    if not isinstance(theorem, Theorem):
-        raise ArgumentTypeError(
-            "name", f"must be that of a theorem, or a Theorem, got {shown(name)}"
-        )
+    theorem = theorem_named(name)
     if replicates is not None:
         replicates = checked_replicates(replicates)
     level = number("level", level, above=0.0, below=1.0)
     means = ExecutionOptions(executor=executor).executor
     with reporting(progress, f"check {theorem.name}", unit="") as report:
         return _checked(theorem, model, replicates, entropy_of(rng), level, means, report)
+
+
+def theorem_named(name: str | Theorem | Claim) -> Theorem:
+    """The theorem of that name, or that says what a claim does."""
+    theorem = catalogue[name] if isinstance(name, str) else name
+    if isinstance(theorem, Claim):
+        return theorem_of(theorem)
+    if not isinstance(theorem, Theorem):
+        raise ArgumentTypeError(
+            "name", f"must be that of a theorem, a Theorem or a Claim, got {shown(name)}"
+        )
+    return theorem
 
 
 def _checked(

@@ -49,7 +49,11 @@ class Evaluation(NamedTuple):
 def evaluate(claim: Claim, model: BlockModel) -> Evaluation:
     """The sides of a claim in closed form, at every point that follows from the user's model."""
     try:
-        points = {each: _evaluate_at(claim, each) for each in claim.points(model)}
+        points = {
+            each: _evaluate_at(claim, each)
+            for each in claim.points(model)
+            if all(assumption.holds(each) for assumption in claim.assumptions)
+        }
         wanted = set(claim.simulated(model))
     except OutOfRangeError as refusal:
         return Evaluation({}, [], str(refusal))
@@ -65,8 +69,7 @@ def _evaluate_at(claim: Claim, model: BlockModel) -> ClaimPoint:
     """The sides of a claim at one model, and whether they meet it."""
     label, holds, reason = claim.label(model), None, ""
     try:
-        left = None if claim.left is None else float(claim.left(model))
-        right = None if claim.right is None else float(claim.right(model))
+        left, right = claim.sides(model)
         scale = 0.0 if claim.scale is None else abs(float(claim.scale.size(model)))
     except UNAVAILABLE as refusal:
         return ClaimPoint(label, None, None, None, str(refusal))
@@ -146,7 +149,7 @@ def decide_claim(
     elif not proved and not any(point.supports for point in points):
         status = "not evaluated"
         shown, reason = _not_evaluated(claim, points, evaluation.refusal)
-    applies = bool(points or evaluation.refusal or not claim.condition)
+    applies = bool(points or evaluation.refusal or not claim.needs)
     evidence = _evidence(points, certificate)
     precision = ""
     if compared and status == "holds" and not proved:
@@ -219,8 +222,8 @@ def _not_evaluated(
         return points[0], f"at {points[0].label} there are neither two sides nor a simulation"
     if refusal:
         return None, f"{refusal}; check another model"
-    if claim.condition:
-        return None, f"condition not met: {claim.condition}"
+    if claim.needs:
+        return None, f"condition not met: {claim.needs}"
     return None, "it has no point for this model; check another model"
 
 

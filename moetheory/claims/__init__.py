@@ -2,5 +2,6 @@
 
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.statements import claim
 
-__all__ = ["Assumption", "Claim", "Theorem"]
+__all__ = ["Assumption", "Claim", "Theorem", "claim"]

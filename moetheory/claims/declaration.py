@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic, cases_of
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.pickles import FoundByName, part_of
 from moetheory.common.cached import cached
-from moetheory.common.errors import OutOfRangeError
+from moetheory.common.errors import ArgumentTypeError, NoClosedForm, OutOfRangeError
 from moetheory.common.text import code
+from moetheory.common.validation import shown
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -62,6 +66,21 @@ def as_trained(model: BlockModel) -> None:
     """The perturbation of a test that is like the training: none."""
 
 
+def real_number(side: str, value: Any, model: BlockModel) -> float:
+    """What a side of a claim returned, as a float: a number, or a result that is one."""
+    is_number = hasattr(type(value), "__float__") and np.ndim(value) == 0
+    if not is_number or isinstance(value, complex | np.complexfloating):
+        raise ArgumentTypeError(
+            side, f"must return a number, got {shown(value)} for {in_one_line(model)}"
+        )
+    return float(value)
+
+
+def in_one_line(model: BlockModel) -> str:
+    """The code of a model, or its summary, for a message."""
+    return " ".join(repr(model).split())
+
+
 def _experts_label(model: BlockModel) -> str:
     """The number of experts, as the name of a point in a report."""
     return f"K={model.experts}"
@@ -82,32 +101,8 @@ class Scale(NamedTuple):
     size: Callable[[BlockModel], float]
 
 
-class _FoundByName:
-    """A base of declarations that pickle by where they are found.
-
-    Their functions are lambdas, which do not pickle. A declaration that the catalogue has not
-    placed pickles as other objects do, by its functions, which must then stand in a module.
-    """
-
-    def pickled_as(self, find: Callable[..., Any], *arguments: object) -> None:
-        """From now on pickle, and be copied, as the result of ``find(*arguments)``."""
-        vars(self)["_found"] = (find, arguments)
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return vars(self).get("_found") or super().__reduce_ex__(protocol)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: each for name, each in vars(self).items() if name != "cases"}
-
-
-def _part(declaration: Any, place: str, *index: int) -> Any:
-    """What stands at a ``place`` of a declaration, for pickles."""
-    found = getattr(declaration, place)
-    return found[index[0]] if index else found
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Claim(_FoundByName):
+class Claim(FoundByName):
     """A statement ``left(model) <= right(model)``, or ``==``, about every model of `points`.
 
     A claim needs a name, a relation and a control; and at least one of both sides and an
@@ -167,6 +162,9 @@ class Claim(_FoundByName):
     simulated : callable
         Those of the points that are simulated, by ``weights`` or ``experiment``; models that are
         not among the points are ignored. By default the user's model.
+    assumptions : tuple of Assumption
+        What the claim itself assumes, beside what its theorem does. Points that do not meet them
+        are left out; a check of the claim alone says which one the model does not meet.
     label : callable
         The name of a point in a report: ``lambda model: f"d={model.dim}"``. By default K.
     scale : Scale, optional
@@ -193,6 +191,7 @@ class Claim(_FoundByName):
     fixed: bool = False
     condition: str = ""
     label: Callable[[BlockModel], str] = _experts_label
+    assumptions: tuple[Assumption, ...] = ()
     scale: Scale | None = None
     factor: float = 1.0
 
@@ -205,10 +204,41 @@ class Claim(_FoundByName):
         return () if self.symbolic is None else cases_of(self.symbolic())
 
     @property
+    def needs(self) -> str:
+        """What a model must have for the claim to be about it, in words; empty if nothing."""
+        return self.condition or ", ".join(each.name for each in self.assumptions)
+
+    def sides(self, model: BlockModel) -> tuple[float | None, float | None]:
+        """Both sides at a model; None for one that the claim does not have.
+
+        Raises
+        ------
+        ArgumentTypeError
+            A side is no real number, such as an array. Whatever the function of a side raises
+            goes on, with a note that shows the model.
+        """
+        return self._side("left", model), self._side("right", model)
+
+    def _side(self, side: str, model: BlockModel) -> float | None:
+        function: Side | None = getattr(self, side)
+        if function is None:
+            return None
+        try:
+            value = function(model)
+        except (OutOfRangeError, NoClosedForm):
+            raise
+        except Exception as error:
+            error.add_note(
+                f"raised by the {side} side of the claim {self.name!r} for {in_one_line(model)}"
+            )
+            raise
+        return real_number(side, value, model)
+
+    @property
     def negative_control(self) -> Claim:
         """The wrong variant of the claim, given by ``control``; a check must find it violated."""
         if isinstance(self.control, Claim):
-            self.control.pickled_as(_part, self, "control")
+            self.control.pickled_as(part_of, self, "control")
             return self.control
         factor, right = self.control, self.right
 
@@ -229,12 +259,12 @@ class Claim(_FoundByName):
             symbolic=None if self.symbolic is None else wrong_symbols,
             factor=factor,
         )
-        control.pickled_as(_part, self, "negative_control")
+        control.pickled_as(part_of, self, "negative_control")
         return control
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Theorem(_FoundByName):
+class Theorem(FoundByName):
     """A statement about every model that meets the assumptions, with the claims that check it.
 
     Attributes
@@ -301,7 +331,7 @@ class Theorem(_FoundByName):
         super().pickled_as(find, *arguments)
         for place in ("claims", "otherwise"):
             for index, claim in enumerate(getattr(self, place)):
-                claim.pickled_as(_part, self, place, index)
+                claim.pickled_as(part_of, self, place, index)
 
     def estimators_for(self, model: BlockModel) -> Estimators:
         """The estimators that are simulated for a model."""
@@ -322,5 +352,5 @@ class Theorem(_FoundByName):
             claims=tuple(claim.negative_control for claim in self.claims),
             otherwise=tuple(claim.negative_control for claim in self.otherwise),
         )
-        vars(control)["_found"] = (_part, (self, "negative_control"))
+        vars(control)["_found"] = (part_of, (self, "negative_control"))
         return control
