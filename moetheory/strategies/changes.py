@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from moetheory.problem.estimators import Estimator, MoE, checked_estimator, routes_by_input
+from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.strategies.powers import powers_of_two
@@ -31,7 +32,8 @@ def perturbations(
         interference, one noise variance for each coordinate. Without it: what suits every model.
     estimator : Dense or MoE, optional
         The estimator under test; `Dense` and `MoE` with the oracle if not given. With a gate that
-        routes by the input neither misrouting nor a worst-case shift is drawn.
+        routes by the input neither misrouting nor a worst-case shift is drawn, with `Learned` no
+        erasure either.
     exponents : int
         Variances are powers of two from :math:`2^{-\mathrm{exponents}}` to
         :math:`2^{\mathrm{exponents}}` or zero, squared lengths of a shift such powers; at most
@@ -52,7 +54,10 @@ def perturbations(
     powers = powers_of_two(exponents)
     lengths = powers_of_two(exponents // 2)
     groups, dim = (1, 1) if model is None else (checked_model(model).experts, model.dim)
-    oracle = not routes_by_input(MoE() if estimator is None else checked_estimator(estimator))
+    tested = MoE() if estimator is None else checked_estimator(estimator)
+    oracle = not routes_by_input(tested)
+    learned = isinstance(tested, MoE) and isinstance(tested.gate, Learned)
+    kinds = ["", *["erasure"] * (not learned), *["radius"] * oracle]
     variance = st.sampled_from([*powers, 0.0])
     variances = variance | st.lists(variance, min_size=dim, max_size=dim) if dim > 1 else variance
     weights = st.lists(st.integers(0, 9), min_size=groups, max_size=groups).filter(any)
@@ -77,7 +82,7 @@ def perturbations(
             if draw(st.booleans()):
                 given["drag"] = draw(st.sampled_from([1.0, *RATES]))
         # the risk under both at once has no closed form
-        beside = draw(st.sampled_from(["", "erasure", *["radius"] * oracle]))
+        beside = draw(st.sampled_from(kinds))
         if beside:
             given[beside] = draw(st.sampled_from(RATES if beside == "erasure" else lengths))
         return built(draw, Perturbation, **given)

@@ -42,16 +42,14 @@ def sample_counts(
     least = count("min_samples", min_samples, minimum=1, maximum=MOST_SAMPLES)
     most = count("max_samples", max_samples, minimum=1, maximum=MOST_SAMPLES)
     if most < least:
-        raise ArgumentError(
-            "max_samples", f"must be at least min_samples, {least}, got {most}"
-        )
+        raise ArgumentError("max_samples", f"must be at least min_samples, {least}, got {most}")
 
     @st.composite
     def counts(draw: Any) -> int | list[int]:
         total: int = draw(st.integers(least, most))
         if groups is None or not draw(st.booleans()):
             return total
-        shares = []
+        shares: list[int] = []
         for _ in range(groups - 1):  # the others' samples; what they leave has the first group
             shares.append(draw(st.integers(0, total - sum(shares))))
         return [total - sum(shares), *shares]

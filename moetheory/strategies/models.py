@@ -123,7 +123,6 @@ def block_models(
     return models()
 
 
-
 def iso_parameter_models(
     *,
     max_experts: int = 8,
