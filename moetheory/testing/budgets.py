@@ -10,7 +10,7 @@ from moetheory.common.validation import count, number
 LEVEL, COMPARISONS = 1e-6, 300  # those of moetheory's own tests
 
 
-@dataclass
+@dataclass(eq=False)
 class ErrorBudget:
     r"""A family-wise level, shared evenly by a declared number of comparisons with chance.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -53,13 +54,14 @@ def assert_holds(claim: Claimed, model: BlockModel, *, relation: Relation = "<="
         An AssertionError too: the model does not meet an assumption, which the message names.
     Undecided
         An AssertionError too: a side is NaN, has no closed form at this model, or is hidden by
-        rounding errors; or no claim of the theorem has two sides here. Nothing was tested, so
-        this is no success.
+        rounding errors. Of a theorem no side may be NaN, and one claim must be decided. Nothing
+        was tested otherwise, so this is no success.
 
     Notes
     -----
     Nothing is simulated or proved; that is for `check`. In a property test keep the models that
-    the claim is about: ``hypothesis.assume(assumptions_met(claim, model))``.
+    the claim is about: ``hypothesis.assume(assumptions_met(claim, model))``. Compare two risks
+    rather than their difference with 0, which may be all rounding.
 
     Examples
     --------
@@ -85,21 +87,20 @@ def assert_holds(claim: Claimed, model: BlockModel, *, relation: Relation = "<="
                 f"{theorem.name}: the model does not meet an assumption: {assumption.name}\n"
                 f"{_pasteable(model)}"
             )
-    compared, reasons = 0, []
+    decided, reasons = False, []
     for each in theorem.claims:
         if each.fixed or each.left is None or each.right is None:
             continue
         evaluation = evaluate(each, model)
         reasons.append(evaluation.refusal)
         for at, point in evaluation.points.items():
-            if point.left is None or point.right is None:  # no closed form here
-                reasons.append(point.reason)
-                continue
-            compared += 1
-            _assert_met(each, at, point)
-    if not compared:
+            if _is_met(each, at, point):
+                decided = True
+            else:
+                reasons.append(f"{each.name}: {point.reason}")
+    if not decided:
         why = next(filter(None, reasons), "no claim has two sides in closed form at this model")
-        raise Undecided(f"{theorem.name}: nothing can be compared: {why}\n{_pasteable(model)}")
+        raise Undecided(f"{theorem.name} is not decided: {why}\n{_pasteable(model)}")
 
 
 def assumptions_met(claim: Claimed, model: BlockModel) -> bool:
@@ -133,15 +134,26 @@ def _theorem_of(claim: Any, relation: Relation) -> Theorem:
     return theorem_named(claim)
 
 
-def _assert_met(claim: Claim, model: BlockModel, point: ClaimPoint) -> None:
-    """Raise unless the sides at a point meet the claim, or are both 0."""
+def _is_met(claim: Claim, model: BlockModel, point: ClaimPoint) -> bool:
+    """Whether the sides at a point meet the claim; False if they cannot be compared.
+
+    Raises
+    ------
+    AssertionError
+        They do not meet the claim, or one of them is no number.
+    """
     left, right = point.left, point.right
-    assert left is not None
-    assert right is not None
+    if left is None or right is None:  # no closed form here
+        return False
     if point.holds or left == right:
-        return
-    what = "is violated" if point.holds is False else f"is not decided: {point.reason}"
-    kind = AssertionError if point.holds is False else Undecided
+        return True
+    if point.holds is None and not (math.isnan(left) or math.isnan(right)):
+        return False
+    kind, what = (
+        (AssertionError, "is violated")
+        if point.holds is False
+        else (Undecided, f"is not decided: {point.reason}")
+    )
     raise kind(
         f"{claim.name} {what}\n"
         f"left {claim.relation} right\n"
