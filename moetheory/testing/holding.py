@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from moetheory.checking.checker import theorem_named
 from moetheory.checking.decisions import evaluate
@@ -12,12 +12,13 @@ from moetheory.checking.verdicts import ClaimPoint
 from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.statements import claim as claim_of
-from moetheory.common.errors import ArgumentTypeError
-from moetheory.common.validation import shown
+from moetheory.common.errors import ArgumentKeyError, ArgumentTypeError
+from moetheory.common.validation import choice, shown
 from moetheory.problem.model import BlockModel, checked_model
 
 Side = Callable[[BlockModel], float]
 Claimed = Claim | Theorem | str | tuple[Side, Side]
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
 MOST_COORDINATES = 128  # of a model that a message writes out
 
 
@@ -119,6 +120,7 @@ def assumptions_met(claim: Claimed, model: BlockModel) -> bool:
 
 def _theorem_of(claim: Any, relation: Relation) -> Theorem:
     """The theorem that says what was claimed."""
+    relation = choice("relation", relation, RELATIONS)
     if isinstance(claim, tuple) and len(claim) == 2:
         return theorem_named(claim_of(*claim, relation))
     if relation != "<=":
@@ -131,7 +133,10 @@ def _theorem_of(claim: Any, relation: Relation) -> Theorem:
             "must be a Claim, a Theorem, the name of one or a pair of functions of a model, "
             f"got {shown(claim)}",
         )
-    return theorem_named(claim)
+    try:
+        return theorem_named(claim)
+    except ArgumentKeyError as error:
+        raise ArgumentKeyError("claim", *error.args[1:]) from None
 
 
 def _is_met(claim: Claim, model: BlockModel, point: ClaimPoint) -> bool:

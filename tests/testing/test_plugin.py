@@ -3,9 +3,18 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+CONFTEST = 'pytest_plugins = ["moetheory.testing"]\n'
+# few examples, of which none is lost because the machine is busy
+FEW = """
+from hypothesis import HealthCheck
+settings.register_profile("few", settings.get_profile("theory"), max_examples=10,
+                          derandomize=True, suppress_health_check=list(HealthCheck))
+settings.load_profile("few")
+"""
 TESTS = """
 from types import SimpleNamespace
 from moetheory.testing import assert_agrees
@@ -26,10 +35,10 @@ def test_two():
 
 @pytest.fixture
 def session(tmp_path):
-    """``session(*arguments, comparisons=, files=)``: exit code and output of another pytest."""
+    """``session(*arguments, files=…)``: exit code and output of another pytest."""
 
-    def run(*arguments, files, **settings):
-        (tmp_path / "conftest.py").write_text('pytest_plugins = ["moetheory.testing"]\n')
+    def run(*arguments, files, conftest=CONFTEST, **settings):
+        (tmp_path / "conftest.py").write_text(conftest)
         lines = "".join(f"moetheory_{name} = {value}\n" for name, value in settings.items())
         (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = --strict-config\n{lines}")
         for index, text in enumerate(files):
@@ -53,6 +62,16 @@ def test_a_session_has_one_budget_and_sums_it_up(session):
     assert "z -1.00 of 2.81, power 0.51 %" in out  # -rP; t quantile of 0.0025
     summary = "2 of at most 2 comparisons, family-wise level 0.01: largest |z| 1.00, worst power"
     assert summary in out
+
+
+def test_the_example_of_the_documentation_passes(session):
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    blocks = page.partition("## In your own tests")[2].split("```python\n")[1:3]
+    conftest, tests = (block.partition("```")[0] for block in blocks)
+    code, out = session(files=[tests], conftest=conftest + FEW)
+    assert code == 0, out
+    assert "4 passed" in out
+    assert "1 of at most 300 comparisons" in out
 
 
 def test_more_comparisons_than_declared_fail_although_no_process_made_more(session):
