@@ -75,8 +75,8 @@ class ErrorBudget:
 
     def record(self, z: float, power: float) -> None:
         """Keep what came out of a comparison, for `summary`."""
-        self.largest_z = max(self.largest_z, abs(z))
-        self.worst_power = max(self.worst_power, power)
+        self.largest_z = max(self.largest_z, abs(float(z)))
+        self.worst_power = max(self.worst_power, float(power))
 
     def add(self, made: int, largest_z: float, worst_power: float) -> None:
         """Count the comparisons that another process has made from its budget of equal share."""
