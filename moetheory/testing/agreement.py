@@ -83,9 +83,9 @@ def assert_agrees(
 
     Notes
     -----
-    The replicates are assumed to be independent, with a mean that is close to normal; squared
-    errors are, with the number of replicates that ``resolution`` takes. Inside Hypothesis's
-    ``@given`` each example is a comparison.
+    The replicates are assumed to be independent. The threshold allows for the skewness of the mean
+    as `claims.experiments.Setting.threshold` does: the skewness that an `Estimate` has observed,
+    or else that of squared errors. Inside Hypothesis's ``@given`` each example is a comparison.
 
     Examples
     --------

@@ -93,7 +93,8 @@ def assert_holds(claim: Claimed, model: BlockModel, *, relation: Relation = "<="
         if each.fixed or each.left is None or each.right is None:
             continue
         evaluation = evaluate(each, model)
-        reasons.append(evaluation.refusal)
+        unmet = f"{each.name} needs {each.needs}" if each.needs and not evaluation.points else ""
+        reasons.append(evaluation.refusal or unmet)
         for at, point in evaluation.points.items():
             if _is_met(each, at, point):
                 decided = True

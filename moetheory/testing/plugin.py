@@ -6,7 +6,7 @@ family-wise level, 1e-6) and ``moetheory_comparisons`` (the most comparisons of 
 
 With pytest-xdist each process has a budget of its own with the same share for a comparison, and
 at the end the comparisons of all of them are added. A session with more comparisons than were
-declared fails, since the sum of the shares is then no longer the level.
+declared fails, since the sum of the shares is then no longer the level. PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations

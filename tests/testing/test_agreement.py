@@ -46,6 +46,15 @@ def test_too_few_replicates_fail_for_the_truth_too():
     assert_agrees(enough, THEORY, budget=ErrorBudget())
 
 
+@pytest.mark.parametrize("replicates", [400, 4000])  # with the skewness observed, and without
+def test_risks_of_fitted_experts_are_compared(replicates):
+    run = mt.simulate(mt.MoE(), MODEL, samples=200, replicates=replicates, rng=2)
+    theory = mt.risk(mt.MoE(), MODEL, samples=200)
+    assert_agrees(run, theory, budget=ErrorBudget(), resolution=0.05)
+    with pytest.raises(AssertionError, match="disagree"):
+        assert_agrees(run, 1.1 * theory.value, budget=ErrorBudget(), resolution=0.05)
+
+
 @pytest.mark.parametrize("replicates", [3, 30, 1001])
 def test_the_threshold_is_students_for_the_share(replicates):
     """Of normal replicates, so that a false alarm has exactly the probability of the share."""

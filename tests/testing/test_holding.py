@@ -49,6 +49,13 @@ def test_without_two_sides_there_is_no_success():
         assert_holds(bare, MODEL)
 
 
+def test_a_claim_that_is_about_other_models_is_undecided():
+    theorem = mt.catalogue["generalization"]
+    crossed = replace(theorem.claims[0], condition="a crossover", points=lambda model: [])
+    with pytest.raises(Undecided, match=r"is not decided: .* needs a crossover"):
+        assert_holds(replace(theorem, claims=(crossed,)), MODEL)
+
+
 def test_a_failure_can_be_pasted_and_shows_both_sides():
     with pytest.raises(AssertionError) as failure:
         assert_holds((dense, moe), MODEL)
