@@ -71,6 +71,16 @@ def test_the_threshold_is_students_for_the_share(replicates):
                 assert_agrees(found, 1.0, budget=budget)
 
 
+def test_the_power_is_the_error_that_99_per_cent_of_simulations_see():
+    t = stats.t.isf(1e-6 / 300 / 2.0, 1000)
+    seen = (t + stats.norm.isf(0.01)) * 1e-3 / 2.0  # relative to a value of 2
+    assert_agrees(measured(2.0, 1e-3), 2.0, budget=ErrorBudget(), resolution=seen * (1.0 + 1e-4))
+    with pytest.raises(AssertionError, match="could not have seen"):
+        assert_agrees(
+            measured(2.0, 1e-3), 2.0, budget=ErrorBudget(), resolution=seen * (1.0 - 1e-4)
+        )
+
+
 def test_false_alarms_are_as_rare_as_the_budget_says():
     """Family-wise level 0.1 over 5 comparisons, 1000 families of normal means."""
     rng, families, alarms = np.random.default_rng(5), 1000, 0
