@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory import strategies
+from moetheory import strategies, testing
 from moetheory.auditing import blocks
 from moetheory.common.errors import ArgumentError
 from moetheory.datafile import read_data
@@ -33,6 +33,12 @@ class Anything:
 
     def __repr__(self):
         return "Anything()"
+
+
+class Measured:
+    """What `testing.assert_agrees` takes in place of an `Estimate`."""
+
+    mean, sem, replicates = 1.0, 1e-4, 1000
 
 
 # by name, what a parameter is given in turn; a kind says which of these it may use
@@ -237,11 +243,27 @@ PARAMETERS |= {
     "block_counts.counts": ([2], set()),
     "block_models.max_experts": (3, set()),
     "block_models.max_block": (3, set()),
-    "block_models.exponents": (3, {"zero"}),
     "block_models.strict": (None, {"true", "false"}),
     "block_models.noiseless": (False, {"true", "false"}),
     "block_models.zeros": (True, {"true", "false"}),
     "block_models.uniform": (None, {"true", "false"}),
+    "iso_parameter_models.max_experts": (3, set()),
+    "iso_parameter_models.max_block": (3, set()),
+    "iso_parameter_models.dim": (None, set()),
+    "iso_parameter_models.noiseless": (False, {"true", "false"}),
+    "exponents": (3, {"zero"}),
+    "min_samples": (1, set()),
+    "max_samples": (9, set()),
+    "oracle": (False, {"true", "false"}),
+    "claim": ("generalization", set()),
+    "estimate": (Measured(), set()),
+    "assert_agrees.value": (1.0, NUMBERS),
+    "budget": (None, set()),
+    "error": (0.0, ZEROS | {"fraction"}),
+    "resolution": (0.1, {"fraction"}),
+    "scale": (None, {"fraction"}),
+    "assert_holds.relation": ("<=", set()),
+    "comparisons": (300, set()),
 }
 # what is public beside the names of the package
 MORE = {
@@ -249,7 +271,10 @@ MORE = {
     "coactivation": blocks.coactivation,
     "blocks_of": blocks.blocks_of,
     "block_counts": blocks.block_counts,
-    "block_models": strategies.block_models,
+    **{name: getattr(strategies, name) for name in strategies.__all__},
+    **{name: getattr(testing, name) for name in ("assert_agrees", "assert_holds")},
+    "assumptions_met": testing.assumptions_met,
+    "ErrorBudget": testing.ErrorBudget,
     "BlockModel.isotropic": mt.BlockModel.isotropic,
     "BlockModel.power_law": mt.BlockModel.power_law,
     "BlockModel.from_covariances": mt.BlockModel.from_covariances,

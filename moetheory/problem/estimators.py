@@ -13,7 +13,16 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
 from moetheory.common.validation import count, flag, members, number, shown, zero_or_within
 from moetheory.problem import limits
-from moetheory.problem.gates import Gate, Hard, Learned, Oracle, TopK, checked_gate, resolved
+from moetheory.problem.gates import (
+    MOMENT_KINDS,
+    Gate,
+    Hard,
+    Learned,
+    Oracle,
+    TopK,
+    checked_gate,
+    resolved,
+)
 from moetheory.problem.model import BlockModel, checked_model
 
 MOST_EXPERTS = 2**27  # the groups of the largest model
@@ -124,7 +133,7 @@ class MoE:
 
     def _require_retrainable(self) -> None:
         """Refuse what experts that are fitted under their own router are not known for."""
-        if self.gate not in (Hard(), TopK(1), Learned()):
+        if self.gate not in (Hard(), TopK(1), *(Learned(None, kind) for kind in MOMENT_KINDS)):
             raise ArgumentError(
                 "retrained",
                 "needs a gate that sends each input to one expert by what it sees, Hard(), got ",
