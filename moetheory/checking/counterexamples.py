@@ -48,12 +48,11 @@ class Falsification:
         The assumptions of the theorem or claim that the counterexample does not meet. Empty if
         assumptions were kept.
     closest : BlockModel or None
-        If none was found: the model with the least slack.
+        If none was found: the model with the least slack in an inequality.
     closest_samples : int or None
         Its number of samples.
     smallest_slack : float or None
-        How far it is from a violation: right minus left, relative to the larger side. For an
-        identity, minus the relative difference of its sides.
+        How far it is from a violation: right minus left, relative to the larger side.
     obstacle : str
         If the claim never applied: why.
     interrupted : bool

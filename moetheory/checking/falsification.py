@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -146,8 +146,8 @@ def _target(given: Any, space: ModelSpace, anyway: bool) -> Target:
 def _carried_out(
     search: Search, budget: int, means: Executor | int | None, report: Report | None
 ) -> Falsification:
-    tally, current, best = Tally(), Tally(), None
-    interrupted = False
+    tally, current, interrupted = Tally(), Tally(), False
+    best: Trial | None = None
 
     def tick(done: int) -> None:
         if report is not None:
@@ -164,14 +164,15 @@ def _carried_out(
             search(job, current, tick)
             tally.merge(current)
             current = Tally()
-            if tally.best is not None:
+            if tally.broken:
                 break
-        if tally.best is None and means is not None:
+        done = tally.broken
+        if means is not None and not done:
             with closing(_in_order(search, jobs, means)) as tallies:
                 for each in tallies:
                     tally.merge(each)
                     tick(0)
-                    if tally.best is not None:
+                    if tally.broken:
                         break
         if tally.best is not None:
             best = tally.best
@@ -185,7 +186,9 @@ def _carried_out(
     return _result(search, budget, tally, best, interrupted)
 
 
-def _in_order(search: Search, jobs: Iterator[Job], means: Executor | int) -> Iterator[Tally]:
+def _in_order(
+    search: Search, jobs: Iterator[Job], means: Executor | int
+) -> Generator[Tally, None, None]:
     """The tallies of jobs by an executor, in the order of the jobs."""
     with _executor(means) as executor:
         done: dict[int, Tally] = {}
@@ -193,12 +196,12 @@ def _in_order(search: Search, jobs: Iterator[Job], means: Executor | int) -> Ite
 
         def noted() -> Iterator[Job]:
             for job in jobs:
-                waiting.append(job.index)
+                waiting.append(job.number)
                 yield job
 
         with closing(carry_out(search, noted(), executor, AT_WORK)) as found:
             for job, tally in found:
-                done[job.index] = tally
+                done[job.number] = tally
                 while waiting and waiting[0] in done:
                     yield done.pop(waiting.popleft())
 

@@ -18,6 +18,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
 CLEAR = 1e-8  # of a violation that counts, relative to the larger side
+MET = -1.0  # the violation of an identity that holds
 
 
 class Place(NamedTuple):
@@ -40,7 +41,8 @@ class Trial(NamedTuple):
     samples : int or None
     left, right : float
     violation : float
-        By how much the claim is violated, relative to the larger side; negative if it is not.
+        By how much the claim is violated, relative to the larger side; negative if it is not,
+        and -1 for an identity that holds.
     clear : bool
         Whether it is violated beyond all errors.
     confirmation : str
@@ -137,7 +139,7 @@ class Tally:
     best : Trial or None
         The first clear violation, or the first of finite sides.
     closest : Trial or None
-        The trial that is the nearest to a violation, of those without a clear one.
+        The trial of an inequality that is the nearest to a violation, without a clear one.
     """
 
     tried: int = 0
@@ -176,9 +178,15 @@ class Tally:
             return None
         if worst.clear:
             self._improve(worst)
-        elif self.closest is None or worst.violation > self.closest.violation:
-            self.closest = worst
+        elif worst.claim.relation == "<=":
+            if self.closest is None or worst.violation > self.closest.violation:
+                self.closest = worst
         return worst
+
+    @property
+    def broken(self) -> bool:
+        """Whether a clear violation was found."""
+        return self.best is not None
 
     @property
     def ends(self) -> bool:
@@ -208,6 +216,8 @@ class Tally:
         if holds is None:
             return None
         size = violation(claim.relation, left, right)
+        if holds and claim.relation == "==":
+            size = MET  # what is left is rounding
         clear, words = False, ""
         if not holds and size > CLEAR:
             clear, words = confirmed(claim, model, point.samples)

@@ -60,8 +60,10 @@ class _Digits:
     def function(self, name: str, values: list[Any]) -> Any:
         import mpmath
 
-        if name in ("min", "max", "abs"):
-            return {"min": min, "max": max, "abs": abs}[name](*values)
+        if name == "abs":
+            return abs(values[0])
+        if name in ("min", "max"):
+            return sorted(values)[0 if name == "min" else -1]
         return getattr(mpmath, name)(*values)
 
     def result(self, word: str, attribute: str, arguments: list[Any], more: dict[str, Any]) -> Any:

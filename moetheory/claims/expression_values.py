@@ -118,8 +118,10 @@ class _Walk:
     def value(self, node: ast.expr) -> Any:
         """The value of a part of the line."""
         match node:
-            case ast.Constant(value=value):
-                return value if isinstance(value, bool) else self.numbers.constant(value)
+            case ast.Constant(value=bool() as value):
+                return value
+            case ast.Constant(value=int() | float() as value):
+                return self.numbers.constant(value)
             case ast.Name(id=name):
                 return self.numbers.constant(self._named(name))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -284,15 +286,15 @@ class _Balls:
     def constant(self, value: float) -> Ball:
         return Ball(float(value))
 
-    def function(self, name: str, values: list[Any]) -> Ball:
+    def function(self, name: str, values: list[Ball]) -> Ball:
         value = _FLOATS[name](*(each.value for each in values))
-        worst = max(
-            values, key=lambda each: ("exact", "quadrature", "asymptotic").index(each.exactness)
-        )
+        like = values[0]
+        for each in values[1:]:
+            like = like.with_value(each, 0.0, max(like.error, each.error))
         if name in ("min", "max", "abs"):
-            return worst.with_value(worst, value, max(each.error for each in values))
+            return replace(like, value=value)
         low, high = (_FLOATS[name](end) for end in values[0].ends)
-        return worst.with_value(worst, value, max(value - low, high - value))
+        return replace(like, value=value, error=max(value - low, high - value))
 
     def result(self, word: str, attribute: str, arguments: list[Any], more: dict[str, Any]) -> Ball:
         found = known(CALLS[word].call, *arguments, self.model, **more)

@@ -203,7 +203,7 @@ def random_layout(
     space: ModelSpace, kinds: Sequence[Kind], rng: np.random.Generator, *, fitted: bool = False
 ) -> Layout:
     """A random layout of one of the kinds; small ones are the most likely."""
-    kind = kinds[rng.integers(len(kinds))]
+    kind = kinds[int(rng.integers(len(kinds)))]
     least = space.experts[0]
     if kind.interfering:
         least = max(least, 2)
@@ -244,7 +244,7 @@ def corner_vectors(
 
 def _corner_sizes(space: ModelSpace, kind: Kind) -> Iterator[tuple[int, ...]]:
     (fewest, most), (least, largest) = space.experts, space.block_sizes
-    usual = [
+    usual: list[tuple[int, ...]] = [
         sizes
         for sizes in CORNER_SIZES
         if fewest <= len(sizes) <= most and least <= min(sizes) <= max(sizes) <= largest
@@ -269,7 +269,9 @@ def _corner_changes(layout: Layout) -> Iterator[dict[str, Any]]:
     if layout.fitted:
         counts = sorted({1, len(layout.sizes), dim + 2, 2 * dim + 4, 8 * dim, 64 * dim})
         more += [{"samples": float(np.log2(n))} for n in counts]
-    chosen = [(p, signal, {}) for p in shares for signal in signals]
+    chosen: list[tuple[Any, Any, dict[str, Any]]] = [
+        (p, signal, {}) for p in shares for signal in signals
+    ]
     chosen += [(p, signal, other) for other in more for p in shares[:2] for signal in (0.0, 4.0)]
     for p, signal, other in chosen:
         yield {
