@@ -137,11 +137,11 @@ class Falsification:
                 lines.append(f"excluded by: {'; '.join(self.excluded_by)}")
         else:
             if self.closest is not None and self.smallest_slack is not None:
-                where = "" if self.closest_samples is None else f"samples={self.closest_samples}, "
+                where = "" if self.closest_samples is None else f" samples={self.closest_samples},"
                 lines.append(
-                    f"smallest slack {number(self.smallest_slack)} of the larger side, at "
-                    f"{where}{self.closest!r}"
+                    f"smallest slack {number(self.smallest_slack)} of the larger side, at{where}"
                 )
+                lines += repr(self.closest).splitlines()
             lines += [each for each in (self.obstacle, self.confirmation) if each]
         end = "interrupted after" if self.interrupted else "tried"
         lines.append(f"{end} {self._models}; replay with seed {self.entropy}")

@@ -15,7 +15,7 @@ from moetheory.checking.searching import Job, Search, polished
 from moetheory.checking.shrinking import shrunk
 from moetheory.checking.trials import Tally, Target, Trial
 from moetheory.claims.declaration import Claim, Theorem
-from moetheory.claims.expressions import has_free_samples, parse_claim
+from moetheory.claims.expressions import parse_claim
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.statements import claim as claim_of
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
@@ -105,7 +105,7 @@ def falsify(
     budget = BUDGET if budget is None else count("budget", budget, minimum=1, maximum=MOST)
     means = ExecutionOptions(executor=executor).executor
     search = Search(target, entropy_of(rng))
-    with reporting(progress, f"falsify {target.name}", unit="models") as report:
+    with reporting(progress, f"falsify {target.stated.name}", unit="models") as report:
         return _carried_out(search, budget, means, report)
 
 
@@ -124,23 +124,18 @@ def _target(given: Any, space: ModelSpace, anyway: bool) -> Target:
         given = catalogue[given] if NO_LINE.fullmatch(given) else parse_claim(given)
     elif isinstance(given, tuple | list) and len(given) == 2 and all(map(callable, given)):
         given = claim_of(*given)
-    if isinstance(given, Theorem):
-        claims = tuple(c for c in given.claims if c.left and c.right and not c.fixed)
-        assumptions = given.assumptions
-    elif isinstance(given, Claim):
-        claims, assumptions = ((given,) if given.left and given.right else ()), ()
-    else:
+    if not isinstance(given, Theorem | Claim):
         raise ArgumentTypeError(
             "claim",
             "must be a theorem's name, a line, a Theorem, a Claim or a pair of functions, "
             f"got {shown(given)}",
         )
-    if not claims:
+    target = Target(given, space, anyway)
+    if not target.claims:
         raise ArgumentError(
             "claim", f"must have two sides in closed form, got {given.name}, which has none"
         )
-    fitted = any(map(has_free_samples, claims))
-    return Target(given.name, claims, assumptions, space, fitted, anyway)
+    return target
 
 
 def _carried_out(
@@ -223,7 +218,7 @@ def _result(
     target = search.target
     result: Callable[..., Falsification] = Falsification
     shared = {
-        "claim": target.name,
+        "claim": target.stated.name,
         "space": target.space,
         "budget": budget,
         "entropy": search.entropy,

@@ -132,8 +132,6 @@ class _Walk:
                 return OPERATORS[type(op)](self.value(left), self.value(right))
             case ast.Attribute(value=ast.Call(func=ast.Name(id=name)) as call, attr=attribute):
                 return self._result(name, attribute, call)
-            case ast.Attribute(attr=name):  # of the package or the model, which need not be said
-                return self.numbers.constant(self._named(name))
             case ast.Call(func=ast.Name(id=name), args=args) if name in FUNCTIONS:
                 return self.numbers.function(name, [self.value(each) for each in args])
             case ast.Call(func=ast.Name(id=name)) if CALLS[name].of_model:

@@ -18,6 +18,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel, unchecked_model
 
 TRIALS = 40  # models of a kind that are drawn to see whether any meets some assumptions
+OFTEN = 0.25  # as often as the kind that does most often
 TRIES = 100  # draws for each model that is asked for, at most
 EXTREME = 0.15  # probability that exponents are at the ends of their range
 SILENT = 0.15  # probability that a coordinate has no label
@@ -186,17 +187,21 @@ def corners(
 def fitting_kinds(
     space: ModelSpace, assumptions: Sequence[Assumption], rng: np.random.Generator
 ) -> list[Kind]:
-    """The kinds of models of a space of which any meets the assumptions; all if none does."""
-    if not assumptions:
-        return space.kinds()
+    """The kinds of models of a space that meet the assumptions about as often as any; all if none.
 
-    def fits(kind: Kind) -> bool:
+    A kind of which hardly any model does, such as equal blocks by chance, would waste a search.
+    """
+    kinds = space.kinds()
+    if not assumptions:
+        return kinds
+
+    def met(kind: Kind) -> int:
         drawn = (random_layout(space, [kind], rng) for _ in range(TRIALS))
         models = (layout.point(layout.draw(space, rng)).model for layout in drawn)
-        return any(all(each.holds(model) for each in assumptions) for model in models)
+        return sum(all(each.holds(model) for each in assumptions) for model in models)
 
-    kinds = space.kinds()
-    return [kind for kind in kinds if fits(kind)] or kinds
+    times = [met(kind) for kind in kinds]
+    return [k for k, n in zip(kinds, times, strict=True) if n >= OFTEN * max(times)]
 
 
 def random_layout(
