@@ -18,7 +18,7 @@ from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.expressions import parse_claim
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.statements import claim as claim_of
-from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import count, flag, shown
@@ -121,7 +121,7 @@ def _target(given: Any, space: ModelSpace, anyway: bool) -> Target:
     """What is to be broken."""
     if isinstance(given, str):
         # a name of a theorem has no brackets and compares nothing
-        given = catalogue[given] if NO_LINE.fullmatch(given) else parse_claim(given)
+        given = _named(given) if NO_LINE.fullmatch(given) else parse_claim(given)
     elif isinstance(given, tuple | list) and len(given) == 2 and all(map(callable, given)):
         given = claim_of(*given)
     if not isinstance(given, Theorem | Claim):
@@ -136,6 +136,13 @@ def _target(given: Any, space: ModelSpace, anyway: bool) -> Target:
             "claim", f"must have two sides in closed form, got {given.name}, which has none"
         )
     return target
+
+
+def _named(name: str) -> Theorem:
+    try:
+        return catalogue[name]
+    except ArgumentKeyError as error:
+        raise ArgumentKeyError("claim", *error.args[1:]) from None
 
 
 def _carried_out(

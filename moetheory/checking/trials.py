@@ -130,7 +130,7 @@ class Target:
         return tuple(dict.fromkeys(failed))
 
     def of(self, claim: Claim) -> Target:
-        """The same search for one claim alone."""
+        """A search in this space that breaks one claim alone."""
         return replace(self, only=claim)
 
     def meets(self, point: Point) -> bool:

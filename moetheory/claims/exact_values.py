@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 
 from moetheory.claims.expression_values import Side
+from moetheory.claims.quantities import dense_excess, moe_excess
 from moetheory.problem.estimators import Dense, MoE, one_each, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import counts_of
+from moetheory.theory.risks import gap, moe_bound
 
 DIGITS = 50
+KNOWN: dict[Any, Side] = {  # functions of a model that a line says, too
+    dense_excess: Side("risk(Dense()).excess"),
+    moe_excess: Side("risk(MoE()).excess"),
+    gap: Side("gap()"),
+    moe_bound: Side("moe_bound()"),
+}
 
 
 class NotElementaryError(Exception):

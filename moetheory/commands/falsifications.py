@@ -39,7 +39,7 @@ def run_falsify(options: argparse.Namespace) -> int:
     """Search for a counterexample and print what was found."""
     entropy = entropy_of(options.seed)
     require_outputs({"--save": options.save}, {})
-    with refusals(options, claim="CLAIM", name="CLAIM"):
+    with refusals(options, claim="CLAIM"):
         space = _space(options)
         try:
             with terminal.Progress(f"falsify {options.claim}", unit="models") as progress:
