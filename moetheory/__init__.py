@@ -3,8 +3,8 @@
 TYPE_CHECKING = False  # as in typing, whose import would take longer than all of this file
 if TYPE_CHECKING:
     from moetheory.auditing import Audit, Crossovers, audit
-    from moetheory.checking import Verdict, check
-    from moetheory.claims import Assumption, Claim, Theorem, claim
+    from moetheory.checking import Falsification, Verdict, check, falsify
+    from moetheory.claims import Assumption, Claim, ModelSpace, Theorem, claim
     from moetheory.common import (
         ArgumentError,
         CheckpointWarning,
@@ -102,12 +102,14 @@ __all__ = [
     "Estimate",
     "Estimates",
     "ExecutorError",
+    "Falsification",
     "Hard",
     "HeavyTailWarning",
     "LawEnds",
     "Learned",
     "Misclassification",
     "MoE",
+    "ModelSpace",
     "NoClosedForm",
     "OptimalRidge",
     "Oracle",
@@ -138,6 +140,7 @@ __all__ = [
     "descent",
     "even_confusion",
     "excess_rate",
+    "falsify",
     "gap",
     "high_probability_bound",
     "law_ends",

@@ -208,6 +208,21 @@ PARAMETERS |= {
     "claim.relation": ("<=", set()),
     "claim.name": ("A <= B", {"text", "empty text"}),
     "claim.assume": (None, {"function", "class", "empty", "empty tuple"}),
+    "falsify.claim": ((mt.gap, mt.moe_bound), set()),
+    "falsify.space": (None, set()),
+    "falsify.budget": (10, set()),
+    "falsify.anyway": (False, {"true", "false"}),
+    "ModelSpace.strict": (None, {"true", "false"}),
+    "ModelSpace.interference": (None, {"true", "false"}),
+    "ModelSpace.label_noise": (None, {"true", "false"}),
+    "ModelSpace.iso_parameter": (None, {"true", "false"}),
+    "ModelSpace.experts": ((2, 3), set()),
+    "ModelSpace.block_sizes": ((1, 2), set()),
+    "ModelSpace.samples": ((1, 9), set()),
+    "ModelSpace.signal_variances": ((0.5, 2.0), set()),
+    "ModelSpace.coefficients": ((0.5, 2.0), set()),
+    "ModelSpace.noise_variances": ((0.5, 2.0), set()),
+    "ModelSpace.probability_ratio": (0.1, set()),
     "steps_to.tolerance": (5.0, {"fraction"}),
     "Verdict.table.wide": (False, {"true", "false"}),
     "MoE.gate": (mt.Hard(), set()),
@@ -281,7 +296,16 @@ MORE = {
     "BlockModel.from_json": mt.BlockModel.from_json,
 }
 # classes that a user makes; the others are results
-MADE = (mt.BlockModel, mt.Dense, mt.MoE, mt.Soft, mt.TopK, mt.Learned, mt.Perturbation)
+MADE = (
+    mt.BlockModel,
+    mt.Dense,
+    mt.MoE,
+    mt.Soft,
+    mt.TopK,
+    mt.Learned,
+    mt.Perturbation,
+    mt.ModelSpace,
+)
 NEEDED = (
     "blocks_of.samples",
     "BlockModel.from_covariances.noise_covariances",
@@ -317,6 +341,7 @@ def results():
         mt.law_ends(4, 1.0, signal_energy=1.0),
         mt.audit(SAMPLE.features, SAMPLE.labels, groups=SAMPLE.groups, rng=0),
         mt.check("generalization", rng=0, replicates=100),
+        mt.falsify("risk(MoE()) <= 0", rng=0),
         mt.catalogue,
     ]
 
