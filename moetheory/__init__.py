@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from moetheory.predictors import optimal_coefficients
     from moetheory.problem import (
         BlockModel,
+        Custom,
         Dense,
         Hard,
         Learned,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         RoutingEstimate,
         SpectrumEstimate,
         merge_checkpoints,
+        replay,
         simulate,
         simulate_descent,
         simulate_routing,
@@ -93,6 +95,7 @@ __all__ = [
     "Contraction",
     "CovarianceRisks",
     "Crossovers",
+    "Custom",
     "Dense",
     "Descent",
     "DescentEstimate",
@@ -144,6 +147,7 @@ __all__ = [
     "optimal_coefficients",
     "optimal_ridge",
     "plot",
+    "replay",
     "risk",
     "risk_distribution",
     "routing_matrix",

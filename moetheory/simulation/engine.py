@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.seeding import RNG, entropy_of
-from moetheory.problem.estimators import Estimator, routes_by_input, simplest
+from moetheory.problem.custom_estimators import Custom, Fit
+from moetheory.problem.estimators import (
+    Simulated,
+    checked_simulated,
+    routes_by_input,
+    simplest,
+)
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
@@ -24,6 +30,7 @@ from moetheory.simulation.arguments import (
     checked_training_samples,
     checked_under,
 )
+from moetheory.simulation.custom_arguments import method_with
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
@@ -35,22 +42,24 @@ from moetheory.simulation.runs.options import MEMORY, Progress
 
 @overload
 def simulate(
-    estimator: Estimator, model: BlockModel, **options: Unpack[SimulateKeywords]
+    estimator: Simulated | Fit, model: BlockModel, **options: Unpack[SimulateKeywords]
 ) -> Estimate: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator], model: BlockModel, **options: Unpack[SimulateKeywords]
+    estimator: Sequence[Simulated | Fit], model: BlockModel, **options: Unpack[SimulateKeywords]
 ) -> Estimates: ...
 @overload
 def simulate(
-    estimator: Estimator, model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
+    estimator: Simulated | Fit, model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
 ) -> Estimates: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator], model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
+    estimator: Sequence[Simulated | Fit],
+    model: Sequence[BlockModel],
+    **options: Unpack[SimulateKeywords],
 ) -> list[Estimates]: ...
 def simulate(
-    estimator: Estimator | Sequence[Estimator],
+    estimator: Simulated | Fit | Sequence[Simulated | Fit],
     model: BlockModel | Sequence[BlockModel],
     *,
     samples: ArrayLike | None = None,
@@ -300,7 +309,7 @@ def simulate(
 
 
 def fitted_risks(
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated | Fit],
     model: BlockModel,
     samples: ArrayLike,
     *,
@@ -323,21 +332,25 @@ def fitted_risks(
     ((1, 100, 4), True)
     """
     models = (checked_model(model),)
-    estimators = [simplest(each, model) for each in checked_estimators(estimators)]
+    asked = [
+        each if isinstance(each, Custom) else simplest(each, model)
+        for each in checked_estimators(estimators, checked_simulated)
+    ]
+    method = method_with(asked, samples, method)
     sizes = checked_training_samples(samples, counts, method, model)
     if method == "identity":
         raise ArgumentError(Mention("method", method), "does not give the risk of each fit")
-    for each in estimators:
+    for each in asked:
         if routes_by_input(each):
             raise ArgumentError(
                 "estimator",
                 "must have Oracle routing, with which each fit has a risk in closed form, got ",
                 each,
             )
-    under = checked_under(under, estimators, model, samples)
+    under = checked_under(under, asked, model, samples)
     total, entropy = checked_replicates(replicates, minimum=1), entropy_of(rng)
-    risks = np.empty((len(estimators), total, model.experts))
-    for family in families(estimators, models, sizes, counts, method, under):
+    risks = np.empty((len(asked), total, model.experts))
+    for family in families(asked, models, sizes, counts, method, under):
         assert isinstance(family.route, TrainingRoute)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(

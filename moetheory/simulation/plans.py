@@ -8,11 +8,13 @@ from typing import get_args
 from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, Mention
 from moetheory.predictors.expert_problems import expert_problems
+from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import (
     Dense,
     Estimator,
     MoE,
+    Simulated,
     one_each,
     resolved_gate,
     routes_by_input,
@@ -45,7 +47,7 @@ from moetheory.simulation.methods.statistics import DenseStatisticsRoute, Expert
 
 
 def families(
-    estimators: Sequence[Estimator],
+    simulated: Sequence[Simulated],
     models: tuple[BlockModel, ...],
     samples: IntArray | None,
     counts: Counts,
@@ -55,8 +57,10 @@ def families(
 ) -> list[Family]:
     """The families of `simulate`: for every estimator the cheapest method, or ``method``.
 
-    ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are.
+    ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are:
+    "data" with estimators of one's own.
     """
+    estimators = [each for each in simulated if not isinstance(each, Custom)]
     if samples is None:
         return _population_families(tuple(estimators), models, method, under, loss)
 
@@ -69,7 +73,7 @@ def families(
     for each in gates:
         _require_learnable(each, models[0])
     if method == "data":
-        return [family("all", list(range(len(estimators))), GatedDataRoute if gates else DataRoute)]
+        return [_data_family(simulated, models, samples, counts, under, loss)]
     by_gates = fitted_gate_families(estimators, models, samples, counts, method, under, loss)
     if method == "identity":
         return by_gates
@@ -131,6 +135,23 @@ def families(
     if drawn:
         result.append(family("data", drawn, DataRoute, 4))
     return result + by_gates
+
+
+def _data_family(
+    simulated: Sequence[Simulated],
+    models: tuple[BlockModel, ...],
+    samples: IntArray,
+    counts: Counts,
+    under: Perturbation | None,
+    loss: Loss,
+) -> Family:
+    """The family of all estimators on the same samples, those of one's own last."""
+    known = {i: each for i, each in enumerate(simulated) if not isinstance(each, Custom)}
+    customs = {i: each for i, each in enumerate(simulated) if isinstance(each, Custom)}
+    route = GatedDataRoute if any(map(routes_by_input, known.values())) else DataRoute
+    given = models, tuple(known.values()), samples, counts, under, loss
+    fitted = route(*given, customs=tuple(customs.values()))
+    return Family("all", (*known, *customs), fitted, ())
 
 
 def _uses_vectors(route: Route, method: Method | None) -> bool:
