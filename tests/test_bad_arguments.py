@@ -183,6 +183,9 @@ PARAMETERS = {
     "ax": (None, set()),
     "name": ("generalization", set()),
     "file": (StringIO(), set()),
+    "estimate": (mt.simulate(MOE, MODEL, samples=40, method="data", replicates=9, rng=0), set()),
+    "fit": (lambda features, labels, groups, rng: features[0], {"function"}),
+    "version": (None, {"text"}),
 }
 # where a name means something else than elsewhere, or a function takes other values
 PARAMETERS |= {
@@ -200,6 +203,8 @@ PARAMETERS |= {
     "steps_to.tolerance": (5.0, {"fraction"}),
     "Verdict.table.wide": (False, {"true", "false"}),
     "MoE.gate": (mt.Hard(), set()),
+    "Custom.name": (None, {"text"}),
+    "replay.index": (0, {"zero"}),
     "BlockModel.block_of": ([0, 1], set()),
     "BlockModel.leakage_variances": (0.0, ZEROS | {"fraction"}),
     "best_experts.samples": (40, set()),
@@ -251,7 +256,10 @@ MORE = {
     "BlockModel.from_json": mt.BlockModel.from_json,
 }
 # classes that a user makes; the others are results
-MADE = (mt.BlockModel, mt.Dense, mt.MoE, mt.Soft, mt.TopK, mt.Learned, mt.Perturbation)
+MADE = (
+    *(mt.BlockModel, mt.Dense, mt.MoE, mt.Soft, mt.TopK, mt.Learned, mt.Perturbation),
+    mt.Custom,
+)
 NEEDED = (
     "blocks_of.samples",
     "BlockModel.from_covariances.noise_covariances",

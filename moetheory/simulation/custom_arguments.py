@@ -22,9 +22,10 @@ def method_with(
         return method
     if samples is None:
         raise ArgumentError(
-            "samples",
-            "must be given, the size of the training sets: an estimator of your own needs samples "
-            "to be fitted on, got none with ",
+            "estimator",
+            "that is your own needs ",
+            Mention("samples"),
+            ", the size of the training sets on which it is fitted, got none with ",
             customs[0],
         )
     if method not in (None, "data"):

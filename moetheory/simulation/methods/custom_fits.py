@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.cached import cached
 from moetheory.common.errors import ArgumentError
 from moetheory.common.validation import real_array, shown
 from moetheory.problem.custom_estimators import Custom, Predict, adapter_for
@@ -36,7 +38,8 @@ class FitFailureError(Exception):
         self.place, self.custom, self.model, self.problem = place, custom, model, problem
 
 
-class CustomFits(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class CustomFits:
     """An estimator of one's own on training sets of ``model``."""
 
     custom: Custom
@@ -100,7 +103,7 @@ class CustomFits(NamedTuple):
         """The coefficients that were fitted, or predictions of a function, (1, 1, T)."""
         if not callable(fitted):
             return fitted
-        features, groups, *_ = self._test_inputs(0)
+        features, groups, _ = self._test_inputs(0)
         return self._predictions(fitted, 0, features, groups)[np.newaxis, np.newaxis]
 
     def _checked_function(self, found: Predict, place: int) -> Predict:
@@ -115,22 +118,29 @@ class CustomFits(NamedTuple):
 
     def _tested(self, predict: Predict, place: int) -> FloatArray:
         """Mean losses on fresh inputs of each group, (K,), NaN without inputs."""
-        features, groups, labels, counts = self._test_inputs(place)
+        features, groups, labels = self._test_inputs(place)
         predictions = self._predictions(predict, place, features, groups)
         if self.loss == "sign":
             losses = (1.0 - np.sign(labels) * np.sign(predictions)) / 2.0
         else:
             losses = np.square(labels - predictions)
-        means: FloatArray = stratum_means(losses[np.newaxis], counts)[0]
+        means: FloatArray = stratum_means(losses[np.newaxis], self._counts)[0]
         return means
 
-    def _test_inputs(self, place: int) -> tuple[FloatArray, IntArray, FloatArray, IntArray]:
-        """Inputs, the groups they are taken for, labels, and the number of each true group."""
-        counts = test_counts(self.model)
-        perturb = None if self.under is None else PerturbedInputs(self.under, self.model)
-        rng = self.sets.stream(place, OF_TESTS)
-        inputs = draw_test_inputs(rng, strata(counts), self.model, perturb)
-        return inputs.features, inputs.routed.blocks.copy(), inputs.labels, counts
+    @cached
+    def _counts(self) -> IntArray:
+        """The number of test inputs of each group."""
+        return test_counts(self.model)
+
+    @cached
+    def _perturb(self) -> PerturbedInputs | None:
+        return None if self.under is None else PerturbedInputs(self.under, self.model)
+
+    def _test_inputs(self, place: int) -> tuple[FloatArray, IntArray, FloatArray]:
+        """Inputs group by group, the groups that they are taken for, and their labels."""
+        rng, groups = self.sets.stream(place, OF_TESTS), strata(self._counts)
+        inputs = draw_test_inputs(rng, groups, self.model, self._perturb)
+        return inputs.features, inputs.routed.blocks, inputs.labels
 
     def _predictions(
         self, predict: Predict, place: int, features: FloatArray, groups: IntArray
