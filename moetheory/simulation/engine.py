@@ -130,7 +130,10 @@ def simulate(
 
     Parameters
     ----------
-    estimator : Dense, MoE or a sequence of them
+    estimator : Dense, MoE, Custom or a sequence of them
+        A function ``fit(features, labels, groups, rng)`` stands for its `Custom`. With one of them
+        all estimators are fitted by "data"; the training sets, and the numbers of the others, are
+        those without it. The function is tried twice on the first training set.
     model : BlockModel or a sequence of them
         Models that differ only in their noise variance use the same draws.
     samples : int or (K,) integer array, optional
@@ -202,7 +205,10 @@ def simulate(
         confusion or a radius and a gate that routes by the input; `Learned` and experts that
         serve several groups or a shared one; an assignment of another number of groups; signs of
         labels that do not vary; ``target_sem`` with infinite variance; ``memory`` too small for a
-        chunk; ``checkpoint`` damaged or of another run.
+        chunk; ``checkpoint`` damaged or of another run. Of `Custom`: no ``samples``, or another
+        method; a checkpoint without its name and version; processes that cannot import it; it
+        raises, differs between two calls, or returns what it must not: the message says at which
+        replicate, and how to `replay` it.
     NoClosedForm
         ``samples``, and ``under`` with a radius and errors that are not normal: erasure, or
         noise of another law. With ``loss="sign"`` also each of these by itself.
