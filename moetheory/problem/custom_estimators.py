@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, NoClosedForm
 from moetheory.common.validation import shown, text
 
 Predict = Callable[[FloatArray, IntArray], Any]
@@ -45,7 +45,9 @@ class Custom:
     fit : callable
         It must depend on its arguments alone, so random numbers come from ``rng``. It may change
         the arrays that it gets. With fixed counts the samples come group by group: shuffle them
-        before they are divided, say for cross-validation.
+        before they are divided, say for cross-validation. Coordinates are those of the model: of
+        `BlockModel.from_covariances` the eigenvectors of each block, which
+        `BlockModel.rotations` turns back; the Lasso, say, minds.
     name : str, optional
         The name in tables; that of the function if not given.
     version : str, optional
@@ -130,3 +132,13 @@ def _name_of(function: Any) -> str:
 def adapter_for(given: Any) -> str:
     """How to make a function of an object with fit and predict; empty for anything else."""
     return ADAPTER if hasattr(given, "fit") and hasattr(given, "predict") else ""
+
+
+def refuse_custom(estimator: Custom) -> NoReturn:
+    """Refuse an estimator of which nothing is known but what is simulated."""
+    raise NoClosedForm(
+        "an estimator of your own is known by simulation only, got ",
+        estimator,
+        "; ",
+        Call('simulate(estimator, model, samples=..., method="data")'),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, NoReturn, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
 from moetheory.common.validation import count, flag, members, number, shown, zero_or_within
 from moetheory.problem import limits
-from moetheory.problem.custom_estimators import WANTED, Custom, adapter_for
+from moetheory.problem.custom_estimators import WANTED, Custom, adapter_for, refuse_custom
 from moetheory.problem.gates import Gate, Hard, Learned, Oracle, TopK, checked_gate, resolved
 from moetheory.problem.model import BlockModel, checked_model
 
@@ -279,16 +279,6 @@ def checked_estimator(estimator: Estimator, name: str = "estimator") -> Estimato
     if not isinstance(estimator, Dense | MoE):
         raise ArgumentTypeError(name, f"must be Dense(...) or MoE(...), got {shown(estimator)}")
     return estimator
-
-
-def refuse_custom(estimator: Custom) -> NoReturn:
-    """Refuse an estimator of which nothing is known but what is simulated."""
-    raise NoClosedForm(
-        "an estimator of your own is known by simulation only, got ",
-        estimator,
-        "; ",
-        Call('simulate(estimator, model, samples=..., method="data")'),
-    )
 
 
 def checked_simulated(estimator: Any, name: str = "estimator") -> Simulated:

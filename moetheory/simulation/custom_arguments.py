@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ def require_executable(estimators: Sequence[Simulated], options: ExecutionOption
                 "knows whether to go on: give Custom(fit, name=..., version=...), got ",
                 custom,
             )
-        if _is_pickled(options.executor) and (why := _why_not_pickled(custom)):
+        if why := _why_not_sent(custom, options.executor):
             raise ArgumentError(
                 "executor",
                 "must not be of processes, which import what they call, with ",
@@ -64,19 +65,20 @@ def customs_of(estimators: Sequence[Simulated]) -> list[Custom]:
     return [each for each in estimators if isinstance(each, Custom)]
 
 
-def _is_pickled(executor: Any) -> bool:
-    """Whether what an executor calls is pickled as Python does it; others may do it otherwise."""
-    if executor is None or isinstance(executor, int):
-        return executor is not None
+def _why_not_sent(custom: Custom, executor: Any) -> str | None:
+    """Why an executor cannot send an estimator to processes; None if it can, or has none."""
     from concurrent.futures import ProcessPoolExecutor
 
-    return isinstance(executor, ProcessPoolExecutor)
-
-
-def _why_not_pickled(custom: Custom) -> str | None:
-    """Why an estimator cannot be sent to another process; None if it can."""
+    # others, such as Dask's, have their own ways to send functions
+    if not isinstance(executor, int | ProcessPoolExecutor):
+        return None
     try:
         pickle.dumps(custom)
     except Exception as error:  # of an object of the user's it may be any
         return (str(error).splitlines() or [type(error).__name__])[0]
+    main = sys.modules["__main__"]
+    in_session = not hasattr(main, "__file__") and getattr(main, "__spec__", None) is None
+    place = getattr(custom.fit, "__module__", None)
+    if isinstance(executor, int) and in_session and place == "__main__":
+        return "it is defined in an interactive session, not in a file"
     return None

@@ -24,6 +24,7 @@ from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, changes_variances_alone
 from moetheory.problem.sample_counts import Counts
+from moetheory.simulation.data_plans import data_family
 from moetheory.simulation.gate_plans import fitted_gate_families
 from moetheory.simulation.heavy_tails import VARIANCE
 from moetheory.simulation.methods.base import TrainingRoute
@@ -36,7 +37,6 @@ from moetheory.simulation.methods.descent_fits import (
     ExpertDescentRoute,
 )
 from moetheory.simulation.methods.flips import FlipsRoute, flippable
-from moetheory.simulation.methods.gated_data import GatedDataRoute
 from moetheory.simulation.methods.identity import IdentityRoute
 from moetheory.simulation.methods.krylov import KrylovRoute
 from moetheory.simulation.methods.law import LawRoute
@@ -73,7 +73,7 @@ def families(
     for each in gates:
         _require_learnable(each, models[0])
     if method == "data":
-        return [_data_family(simulated, models, samples, counts, under, loss)]
+        return [data_family(simulated, models, samples, counts, under, loss)]
     by_gates = fitted_gate_families(estimators, models, samples, counts, method, under, loss)
     if method == "identity":
         return by_gates
@@ -135,23 +135,6 @@ def families(
     if drawn:
         result.append(family("data", drawn, DataRoute, 4))
     return result + by_gates
-
-
-def _data_family(
-    simulated: Sequence[Simulated],
-    models: tuple[BlockModel, ...],
-    samples: IntArray,
-    counts: Counts,
-    under: Perturbation | None,
-    loss: Loss,
-) -> Family:
-    """The family of all estimators on the same samples, those of one's own last."""
-    known = {i: each for i, each in enumerate(simulated) if not isinstance(each, Custom)}
-    customs = {i: each for i, each in enumerate(simulated) if isinstance(each, Custom)}
-    route = GatedDataRoute if any(map(routes_by_input, known.values())) else DataRoute
-    given = models, tuple(known.values()), samples, counts, under, loss
-    fitted = route(*given, customs=tuple(customs.values()))
-    return Family("all", (*known, *customs), fitted, ())
 
 
 def _uses_vectors(route: Route, method: Method | None) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from moetheory.common.errors import Call, Mention, NoClosedForm
-from moetheory.problem.custom_estimators import Custom
-from moetheory.problem.estimators import Simulated, refuse_custom
+from moetheory.problem.custom_estimators import Custom, refuse_custom
+from moetheory.problem.estimators import Simulated
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation

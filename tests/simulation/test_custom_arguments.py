@@ -1,5 +1,7 @@
 """What `simulate` and `sweep` ask of an estimator of one's own, and what they refuse."""
 
+import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -77,9 +79,17 @@ def test_processes_need_a_function_that_they_can_import(pool):
         mt.simulate(local, MODEL, samples=20, replicates=20, executor=threads)
 
 
+def test_processes_know_nothing_of_a_session(monkeypatch):
+    session = types.ModuleType("__main__")
+    exec("def typed(features, labels, groups, rng):\n    return features[0]", vars(session))
+    monkeypatch.setitem(sys.modules, "__main__", session)
+    with pytest.raises(mt.ArgumentError, match=r"executor must not be of.*interactive session"):
+        mt.simulate(session.typed, MODEL, samples=20, replicates=20, executor=2)
+
+
 def test_executors_change_no_bit(pool):
-    model = mt.BlockModel.isotropic(64, 4, noise_variance=1.0)
-    options = {"samples": 200, "replicates": 500, "rng": 3}  # several chunks of two batches
+    model = mt.BlockModel.isotropic(4, 2, noise_variance=1.0)
+    options = {"samples": 3000, "replicates": 500, "rng": 3}  # several chunks of two batches
     both = [least_squares, shaken]
     here = mt.simulate(both, model, **options)
     with ThreadPoolExecutor(2) as threads:

@@ -24,6 +24,7 @@ from moetheory.simulation.methods.training_sets import TrainingSets
 
 TESTS = 256  # fresh inputs for each function that was fitted, unless there are more groups
 SAME = 1e-6  # of their size: numbers of two calls that may differ by rounding alone
+SAID = 200  # characters of another's error that a message repeats
 OF_FITS, OF_TESTS = 0, 1  # uses of random streams
 ARRAYS = 8  # as large as the fits or the test inputs of a training set, at most
 
@@ -162,7 +163,7 @@ class CustomFits:
         try:
             return call()
         except Exception as error:
-            said = f": {str(error).splitlines()[0]}" if str(error).strip() else ""
+            said = f": {str(error).strip().splitlines()[0][:SAID]}" if str(error).strip() else ""
             raise self._failure(place, f"{who}raised {type(error).__name__}{said}") from error
 
     def _real(self, place: int, what: str, found: Any) -> FloatArray:

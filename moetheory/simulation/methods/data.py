@@ -143,9 +143,10 @@ class DataRoute(TrainingRoute):
             raise ArgumentError(
                 "estimator",
                 f"{label} cannot be used: {failure.problem}, at replicate {index} with "
-                f"rng={source.entropy} and the model {failure.model!r}; to see its data, put "
-                f'Dense() in place of {label} with method="data" and this rng, and call '
-                f"replay(estimate, {index})",
+                f"rng={source.entropy} and the model ",
+                failure.model,
+                f"; to see its data, put Dense() in place of {label} with "
+                f'method="data" and this rng, and call replay(estimate, {index})',
             ) from failure.__cause__
 
     def fitted(self, member: int, model: int, sets: TrainingSets) -> Fitted:
