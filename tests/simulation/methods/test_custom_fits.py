@@ -15,6 +15,7 @@ from own_fits import (
 
 import moetheory as mt
 from moetheory.simulation import fitted_risks
+from moetheory.simulation.methods import custom_fits
 
 MODEL = mt.BlockModel(
     [0.2, 0.5, 0.3],
@@ -86,9 +87,10 @@ def test_models_that_differ_in_noise_use_the_same_draws():
         )
 
 
-def test_functions_have_the_risk_of_their_coefficients(agrees):
+def test_functions_have_the_risk_of_their_coefficients(agrees, monkeypatch):
+    monkeypatch.setattr(custom_fits, "TESTS", 5000)  # as many inputs with fewer fits
     under = mt.Perturbation(1.5, CONFUSION, 0.5, erasure=0.1)
-    options = {"samples": 60, "under": under, "replicates": 6000, "rng": 2}
+    options = {"samples": 60, "under": under, "replicates": 300, "rng": 2}
     found = mt.simulate([by_group, by_group_function], MODEL, **options)
     exact, measured = found[0].mean, found.difference(1, 0)
     assert agrees(exact + measured.mean, measured.sem, measured.replicates, exact)
