@@ -189,6 +189,9 @@ PARAMETERS = {
     "ax": (None, set()),
     "name": ("generalization", set()),
     "file": (StringIO(), set()),
+    "estimate": (mt.simulate(MOE, MODEL, samples=40, method="data", replicates=9, rng=0), set()),
+    "fit": (lambda features, labels, groups, rng: features[0], {"function"}),
+    "version": (None, {"text"}),
 }
 # where a name means something else than elsewhere, or a function takes other values
 PARAMETERS |= {
@@ -226,6 +229,8 @@ PARAMETERS |= {
     "steps_to.tolerance": (5.0, {"fraction"}),
     "Verdict.table.wide": (False, {"true", "false"}),
     "MoE.gate": (mt.Hard(), set()),
+    "Custom.name": (None, {"text"}),
+    "replay.index": (0, {"zero"}),
     "BlockModel.block_of": ([0, 1], set()),
     "BlockModel.leakage_variances": (0.0, ZEROS | {"fraction"}),
     "best_experts.samples": (40, set()),
@@ -305,6 +310,7 @@ MADE = (
     mt.Learned,
     mt.Perturbation,
     mt.ModelSpace,
+    mt.Custom,
 )
 NEEDED = (
     "blocks_of.samples",
