@@ -35,9 +35,12 @@ def test_help_names_commands_options_and_exit_codes(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "are required: {check,risk,simulate,sweep,descent,audit,paper}"),
+        ((), "are required: {check,falsify,risk,simulate,sweep,descent,audit,paper}"),
         (("chek",), "invalid choice: 'chek'; did you mean check?"),
-        (("what",), "invalid choice: 'what'; choose from check, risk, simulate, sweep, descent"),
+        (
+            ("what",),
+            "invalid choice: 'what'; choose from check, falsify, risk, simulate, sweep, descent",
+        ),
         (
             ("check", "one-over-q"),
             "NAME must be that of a theorem, got 'one-over-q'; did you mean 'one-over-k'?",

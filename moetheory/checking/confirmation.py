@@ -10,21 +10,13 @@ import numpy as np
 
 from moetheory.checking.decisions import UNAVAILABLE
 from moetheory.claims.declaration import Claim
-from moetheory.claims.exact_values import DIGITS, exact_sides
+from moetheory.claims.exact_values import DIGITS, KNOWN, exact_sides
 from moetheory.claims.expression_values import ROUNDING, Ball, Side
-from moetheory.claims.quantities import dense_excess, moe_excess
 from moetheory.problem.model import BlockModel
-from moetheory.theory.risks import gap, moe_bound
 
 MARGINS = {"exact": 1.0, "quadrature": 2.0, "asymptotic": 3.0}  # times the stated error
 EXACT_MARGIN = 1e-30  # of a violation with 50 digits, relative
 NEARBY, STEP, STEADY = 6, 1e-12, 0.1  # models, their relative distance, the change allowed
-KNOWN: dict[Any, Side] = {
-    dense_excess: Side("risk(Dense()).excess"),
-    moe_excess: Side("risk(MoE()).excess"),
-    gap: Side("gap()"),
-    moe_bound: Side("moe_bound()"),
-}
 
 
 class Confirmation(NamedTuple):

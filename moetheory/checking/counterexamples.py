@@ -48,12 +48,11 @@ class Falsification:
         The assumptions of the theorem or claim that the counterexample does not meet. Empty if
         assumptions were kept.
     closest : BlockModel or None
-        If none was found: the model with the least slack.
+        If none was found: the model with the least slack in an inequality.
     closest_samples : int or None
         Its number of samples.
     smallest_slack : float or None
-        How far it is from a violation: right minus left, relative to the larger side. For an
-        identity, minus the relative difference of its sides.
+        How far it is from a violation: right minus left, relative to the larger side.
     obstacle : str
         If the claim never applied: why.
     interrupted : bool
@@ -104,7 +103,7 @@ class Falsification:
         """The counterexample as code to paste."""
         model = self._counterexample()
         more = "" if self.samples is None else f"\nsamples = {self.samples}"
-        return code(f"model = {' '.join(model.code.split())}") + more
+        return code(f"model = {' '.join(model.to_code().split())}") + more
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the counterexample's model to a file that `BlockModel.from_json` reads.
@@ -138,11 +137,11 @@ class Falsification:
                 lines.append(f"excluded by: {'; '.join(self.excluded_by)}")
         else:
             if self.closest is not None and self.smallest_slack is not None:
-                where = "" if self.closest_samples is None else f"samples={self.closest_samples}, "
+                where = "" if self.closest_samples is None else f" samples={self.closest_samples},"
                 lines.append(
-                    f"smallest slack {number(self.smallest_slack)} of the larger side, at "
-                    f"{where}{self.closest!r}"
+                    f"smallest slack {number(self.smallest_slack)} of the larger side, at{where}"
                 )
+                lines += repr(self.closest).splitlines()
             lines += [each for each in (self.obstacle, self.confirmation) if each]
         end = "interrupted after" if self.interrupted else "tried"
         lines.append(f"{end} {self._models}; replay with seed {self.entropy}")

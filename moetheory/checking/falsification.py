@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -15,10 +15,10 @@ from moetheory.checking.searching import Job, Search, polished
 from moetheory.checking.shrinking import shrunk
 from moetheory.checking.trials import Tally, Target, Trial
 from moetheory.claims.declaration import Claim, Theorem
-from moetheory.claims.expressions import has_free_samples, parse_claim
+from moetheory.claims.expressions import parse_claim
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.statements import claim as claim_of
-from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import count, flag, shown
@@ -105,7 +105,7 @@ def falsify(
     budget = BUDGET if budget is None else count("budget", budget, minimum=1, maximum=MOST)
     means = ExecutionOptions(executor=executor).executor
     search = Search(target, entropy_of(rng))
-    with reporting(progress, f"falsify {target.name}", unit="models") as report:
+    with reporting(progress, f"falsify {target.stated.name}", unit="models") as report:
         return _carried_out(search, budget, means, report)
 
 
@@ -121,33 +121,35 @@ def _target(given: Any, space: ModelSpace, anyway: bool) -> Target:
     """What is to be broken."""
     if isinstance(given, str):
         # a name of a theorem has no brackets and compares nothing
-        given = catalogue[given] if NO_LINE.fullmatch(given) else parse_claim(given)
+        given = _named(given) if NO_LINE.fullmatch(given) else parse_claim(given)
     elif isinstance(given, tuple | list) and len(given) == 2 and all(map(callable, given)):
         given = claim_of(*given)
-    if isinstance(given, Theorem):
-        claims = tuple(c for c in given.claims if c.left and c.right and not c.fixed)
-        assumptions = given.assumptions
-    elif isinstance(given, Claim):
-        claims, assumptions = ((given,) if given.left and given.right else ()), ()
-    else:
+    if not isinstance(given, Theorem | Claim):
         raise ArgumentTypeError(
             "claim",
             "must be a theorem's name, a line, a Theorem, a Claim or a pair of functions, "
             f"got {shown(given)}",
         )
-    if not claims:
+    target = Target(given, space, anyway)
+    if not target.claims:
         raise ArgumentError(
             "claim", f"must have two sides in closed form, got {given.name}, which has none"
         )
-    fitted = any(map(has_free_samples, claims))
-    return Target(given.name, claims, assumptions, space, fitted, anyway)
+    return target
+
+
+def _named(name: str) -> Theorem:
+    try:
+        return catalogue[name]
+    except ArgumentKeyError as error:
+        raise ArgumentKeyError("claim", *error.args[1:]) from None
 
 
 def _carried_out(
     search: Search, budget: int, means: Executor | int | None, report: Report | None
 ) -> Falsification:
-    tally, current, best = Tally(), Tally(), None
-    interrupted = False
+    tally, current, interrupted = Tally(), Tally(), False
+    best: Trial | None = None
 
     def tick(done: int) -> None:
         if report is not None:
@@ -164,14 +166,15 @@ def _carried_out(
             search(job, current, tick)
             tally.merge(current)
             current = Tally()
-            if tally.best is not None:
+            if tally.broken:
                 break
-        if tally.best is None and means is not None:
+        done = tally.broken
+        if means is not None and not done:
             with closing(_in_order(search, jobs, means)) as tallies:
                 for each in tallies:
                     tally.merge(each)
                     tick(0)
-                    if tally.best is not None:
+                    if tally.broken:
                         break
         if tally.best is not None:
             best = tally.best
@@ -185,7 +188,9 @@ def _carried_out(
     return _result(search, budget, tally, best, interrupted)
 
 
-def _in_order(search: Search, jobs: Iterator[Job], means: Executor | int) -> Iterator[Tally]:
+def _in_order(
+    search: Search, jobs: Iterator[Job], means: Executor | int
+) -> Generator[Tally, None, None]:
     """The tallies of jobs by an executor, in the order of the jobs."""
     with _executor(means) as executor:
         done: dict[int, Tally] = {}
@@ -193,12 +198,12 @@ def _in_order(search: Search, jobs: Iterator[Job], means: Executor | int) -> Ite
 
         def noted() -> Iterator[Job]:
             for job in jobs:
-                waiting.append(job.index)
+                waiting.append(job.number)
                 yield job
 
         with closing(carry_out(search, noted(), executor, AT_WORK)) as found:
             for job, tally in found:
-                done[job.index] = tally
+                done[job.number] = tally
                 while waiting and waiting[0] in done:
                     yield done.pop(waiting.popleft())
 
@@ -220,7 +225,7 @@ def _result(
     target = search.target
     result: Callable[..., Falsification] = Falsification
     shared = {
-        "claim": target.name,
+        "claim": target.stated.name,
         "space": target.space,
         "budget": budget,
         "entropy": search.entropy,

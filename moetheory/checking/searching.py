@@ -27,10 +27,10 @@ POLISHING, STEP = 120, 0.5  # models of a polish, and its first steps in an expo
 
 
 class Job(NamedTuple):
-    """A part of a search: ``index`` seeds it, ``size`` is the largest number of its models."""
+    """A part of a search: ``number`` seeds it, ``size`` is the largest number of its models."""
 
     kind: str
-    index: int
+    number: int
     start: int
     size: int
 
@@ -51,16 +51,16 @@ class Search:
     def jobs(self, budget: int) -> Iterator[Job]:
         """The jobs of a search of so many models: corners, then random and global in turn."""
         vectors = corner_vectors(self.target.space, self.kinds, fitted=self.target.fitted)
-        corners, index, left = sum(1 for _ in vectors), 1, budget
+        corners, number, left = sum(1 for _ in vectors), 1, budget
         for start in range(0, min(corners, budget), CORNERS):
             size = min(CORNERS, corners - start, left)
-            yield Job("corners", index, start, size)
-            index, left = index + 1, left - size
+            yield Job("corners", number, start, size)
+            number, left = number + 1, left - size
         while left > 0:
-            kind, most = ("random", RANDOM) if index % 2 else ("global", GLOBAL)
+            kind, most = ("random", RANDOM) if number % 2 else ("global", GLOBAL)
             size = min(most, left)
-            yield Job(kind, index, 0, size)
-            index, left = index + 1, left - size
+            yield Job(kind, number, 0, size)
+            number, left = number + 1, left - size
 
     def __call__(
         self, job: Job, tally: Tally | None = None, tick: Callable[[int], object] | None = None
@@ -89,7 +89,7 @@ class Search:
             yield Place(layout, vector)
 
     def _random(self, job: Job) -> Iterator[Place]:
-        rng, space = stream(self.entropy, job.index), self.target.space
+        rng, space = stream(self.entropy, job.number), self.target.space
         for _ in range(job.size):
             layout = random_layout(space, self.kinds, rng, fitted=self.target.fitted)
             yield Place(layout, layout.draw(space, rng))
@@ -98,7 +98,7 @@ class Search:
         """Differential evolution on one random layout, from random models of it."""
         from scipy.optimize import differential_evolution
 
-        rng, space = stream(self.entropy, job.index), self.target.space
+        rng, space = stream(self.entropy, job.number), self.target.space
         layout = random_layout(space, self.kinds, rng, fitted=self.target.fitted)
         low, high = layout.bounds(space)
         free = high > low

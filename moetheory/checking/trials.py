@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from moetheory.checking.confirmation import confirmed
 from moetheory.checking.decisions import UNAVAILABLE, compare_sides
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Relation
-from moetheory.claims.declaration import Claim, in_one_line
+from moetheory.claims.declaration import Claim, Theorem, in_one_line
 from moetheory.claims.expression_values import Side
+from moetheory.claims.expressions import has_free_samples
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.random_models import Layout, Point
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel
 
 CLEAR = 1e-8  # of a violation that counts, relative to the larger side
+MET = -1.0  # the violation of an identity that holds
 
 
 class Place(NamedTuple):
@@ -40,7 +43,8 @@ class Trial(NamedTuple):
     samples : int or None
     left, right : float
     violation : float
-        By how much the claim is violated, relative to the larger side; negative if it is not.
+        By how much the claim is violated, relative to the larger side; negative if it is not,
+        and -1 for an identity that holds.
     clear : bool
         Whether it is violated beyond all errors.
     confirmation : str
@@ -76,24 +80,40 @@ class Target:
 
     Attributes
     ----------
-    name : str
-    claims : tuple of Claim
-        With two sides each.
-    assumptions : tuple of Assumption
-        Of their theorem, beside those of each claim.
+    stated : Theorem or Claim
     space : ModelSpace
-    fitted : bool
-        Whether a claim is about any number of samples.
     anyway : bool
         Whether assumptions are ignored.
+    only : Claim or None
+        The claim of the theorem that is to be broken, of all.
     """
 
-    name: str
-    claims: tuple[Claim, ...]
-    assumptions: tuple[Assumption, ...]
+    stated: Theorem | Claim
     space: ModelSpace
-    fitted: bool
-    anyway: bool
+    anyway: bool = False
+    only: Claim | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Target, (self.stated, self.space, self.anyway, self.only)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The claims, with two sides each; those about models of the theorem's own are left out."""
+        if self.only is not None:
+            return (self.only,)
+        own = self.stated.claims if isinstance(self.stated, Theorem) else (self.stated,)
+        kept = (c for c in own if not (c.fixed and isinstance(self.stated, Theorem)))
+        return tuple(each for each in kept if each.left and each.right)
+
+    @cached_property
+    def assumptions(self) -> tuple[Assumption, ...]:
+        """The assumptions of the theorem, beside those of each claim."""
+        return self.stated.assumptions if isinstance(self.stated, Theorem) else ()
+
+    @cached_property
+    def fitted(self) -> bool:
+        """Whether a claim is about any number of samples."""
+        return any(map(has_free_samples, self.claims))
 
     @property
     def limits(self) -> tuple[Assumption, ...]:
@@ -110,8 +130,8 @@ class Target:
         return tuple(dict.fromkeys(failed))
 
     def of(self, claim: Claim) -> Target:
-        """The same search for one claim alone."""
-        return replace(self, claims=(claim,))
+        """A search in this space that breaks one claim alone."""
+        return replace(self, only=claim)
 
     def meets(self, point: Point) -> bool:
         """Whether a model meets the theorem's assumptions, or need not."""
@@ -137,7 +157,7 @@ class Tally:
     best : Trial or None
         The first clear violation, or the first of finite sides.
     closest : Trial or None
-        The trial that is the nearest to a violation, of those without a clear one.
+        The trial of an inequality that is the nearest to a violation, without a clear one.
     """
 
     tried: int = 0
@@ -176,9 +196,14 @@ class Tally:
             return None
         if worst.clear:
             self._improve(worst)
-        elif self.closest is None or worst.violation > self.closest.violation:
-            self.closest = worst
+        else:
+            self._approach(worst)
         return worst
+
+    @property
+    def broken(self) -> bool:
+        """Whether a clear violation was found."""
+        return self.best is not None
 
     @property
     def ends(self) -> bool:
@@ -189,12 +214,16 @@ class Tally:
         if self.best is None or (trial.finite and not self.best.finite):
             self.best = trial
 
+    def _approach(self, trial: Trial) -> None:
+        near = self.closest is None or trial.violation > self.closest.violation
+        if near and trial.claim.relation == "<=":
+            self.closest = trial
+
     def _trial(
         self, claim: Claim, point: Point, model: BlockModel, place: Place | None
     ) -> Trial | None:
         try:
             left, right = at_samples(claim, point.samples).sides(model)
-            scale = 0.0 if claim.scale is None else abs(float(claim.scale.size(model)))
         except UNAVAILABLE as refusal:
             self.refusal = self.refusal or str(refusal)
             return None
@@ -204,10 +233,15 @@ class Tally:
             self.undefined += 1
             self.undefined_at = self.undefined_at or model
             return None
-        holds, _ = compare_sides(claim.relation, left, right, scale)
+        holds, _ = compare_sides(claim.relation, left, right)
+        if claim.scale is not None and not holds:
+            scale = abs(float(claim.scale.size(model)))
+            holds, _ = compare_sides(claim.relation, left, right, scale)
         if holds is None:
             return None
         size = violation(claim.relation, left, right)
+        if holds and claim.relation == "==":
+            size = MET  # what is left is rounding
         clear, words = False, ""
         if not holds and size > CLEAR:
             clear, words = confirmed(claim, model, point.samples)
@@ -228,9 +262,8 @@ class Tally:
         self.doubt = self.doubt or other.doubt
         if other.best is not None:
             self._improve(other.best)
-        mine, its = self.closest, other.closest
-        if mine is None or (its is not None and its.violation > mine.violation):
-            self.closest = its
+        if other.closest is not None:
+            self._approach(other.closest)
 
 
 def at_samples(claim: Claim, samples: int | None) -> Claim:

@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 
 from moetheory.claims.expression_values import Side
+from moetheory.claims.quantities import dense_excess, moe_excess
 from moetheory.problem.estimators import Dense, MoE, one_each, routes_by_input
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import counts_of
+from moetheory.theory.risks import gap, moe_bound
 
 DIGITS = 50
+KNOWN: dict[Any, Side] = {  # functions of a model that a line says, too
+    dense_excess: Side("risk(Dense()).excess"),
+    moe_excess: Side("risk(MoE()).excess"),
+    gap: Side("gap()"),
+    moe_bound: Side("moe_bound()"),
+}
 
 
 class NotElementaryError(Exception):
@@ -60,8 +68,10 @@ class _Digits:
     def function(self, name: str, values: list[Any]) -> Any:
         import mpmath
 
-        if name in ("min", "max", "abs"):
-            return {"min": min, "max": max, "abs": abs}[name](*values)
+        if name == "abs":
+            return abs(values[0])
+        if name in ("min", "max"):
+            return sorted(values)[0 if name == "min" else -1]
         return getattr(mpmath, name)(*values)
 
     def result(self, word: str, attribute: str, arguments: list[Any], more: dict[str, Any]) -> Any:

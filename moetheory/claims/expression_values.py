@@ -118,8 +118,10 @@ class _Walk:
     def value(self, node: ast.expr) -> Any:
         """The value of a part of the line."""
         match node:
-            case ast.Constant(value=value):
-                return value if isinstance(value, bool) else self.numbers.constant(value)
+            case ast.Constant(value=bool() as value):
+                return value
+            case ast.Constant(value=int() | float() as value):
+                return self.numbers.constant(value)
             case ast.Name(id=name):
                 return self.numbers.constant(self._named(name))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -130,8 +132,6 @@ class _Walk:
                 return OPERATORS[type(op)](self.value(left), self.value(right))
             case ast.Attribute(value=ast.Call(func=ast.Name(id=name)) as call, attr=attribute):
                 return self._result(name, attribute, call)
-            case ast.Attribute(attr=name):  # of the package or the model, which need not be said
-                return self.numbers.constant(self._named(name))
             case ast.Call(func=ast.Name(id=name), args=args) if name in FUNCTIONS:
                 return self.numbers.function(name, [self.value(each) for each in args])
             case ast.Call(func=ast.Name(id=name)) if CALLS[name].of_model:
@@ -284,15 +284,15 @@ class _Balls:
     def constant(self, value: float) -> Ball:
         return Ball(float(value))
 
-    def function(self, name: str, values: list[Any]) -> Ball:
+    def function(self, name: str, values: list[Ball]) -> Ball:
         value = _FLOATS[name](*(each.value for each in values))
-        worst = max(
-            values, key=lambda each: ("exact", "quadrature", "asymptotic").index(each.exactness)
-        )
+        like = values[0]
+        for each in values[1:]:
+            like = like.with_value(each, 0.0, max(like.error, each.error))
         if name in ("min", "max", "abs"):
-            return worst.with_value(worst, value, max(each.error for each in values))
+            return replace(like, value=value)
         low, high = (_FLOATS[name](end) for end in values[0].ends)
-        return worst.with_value(worst, value, max(value - low, high - value))
+        return replace(like, value=value, error=max(value - low, high - value))
 
     def result(self, word: str, attribute: str, arguments: list[Any], more: dict[str, Any]) -> Ball:
         found = known(CALLS[word].call, *arguments, self.model, **more)

@@ -158,7 +158,7 @@ def _parsed(line: str) -> Claim:
     left, right = (Side(ast.get_source_segment(line, part) or "") for part in parts)
     if exchanged:
         left, right = right, left
-    return Claim(
+    claim = Claim(
         line,
         relation,
         CONTROLS[relation],
@@ -166,6 +166,8 @@ def _parsed(line: str) -> Claim:
         right,
         assumptions=tuple(dict.fromkeys(reader.assumptions)),
     )
+    claim.pickled_as(parse_claim, line)
+    return claim
 
 
 def has_free_samples(claim: Claim) -> bool:
@@ -243,8 +245,8 @@ class _Reader:
         return self.error(f"has an unknown word {name}{hint}", node)
 
     def _attribute(self, value: ast.expr, attribute: str, node: ast.expr) -> What:
-        if isinstance(value, ast.Name) and value.id in ("mt", "moetheory", "model"):
-            return self.what(ast.copy_location(ast.Name(attribute), node))
+        if isinstance(value, ast.Name):
+            raise self._unknown(value.id, CALLS, node)
         if not isinstance(value, ast.Call) or self.what(value) != "result":
             raise self.error(f"cannot have an attribute .{attribute} here", node)
         assert isinstance(value.func, ast.Name)

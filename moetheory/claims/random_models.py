@@ -18,6 +18,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel, unchecked_model
 
 TRIALS = 40  # models of a kind that are drawn to see whether any meets some assumptions
+OFTEN = 0.25  # as often as the kind that does most often
 TRIES = 100  # draws for each model that is asked for, at most
 EXTREME = 0.15  # probability that exponents are at the ends of their range
 SILENT = 0.15  # probability that a coordinate has no label
@@ -186,24 +187,28 @@ def corners(
 def fitting_kinds(
     space: ModelSpace, assumptions: Sequence[Assumption], rng: np.random.Generator
 ) -> list[Kind]:
-    """The kinds of models of a space of which any meets the assumptions; all if none does."""
-    if not assumptions:
-        return space.kinds()
+    """The kinds of models of a space that meet the assumptions about as often as any; all if none.
 
-    def fits(kind: Kind) -> bool:
+    A kind of which hardly any model does, such as equal blocks by chance, would waste a search.
+    """
+    kinds = space.kinds()
+    if not assumptions:
+        return kinds
+
+    def met(kind: Kind) -> int:
         drawn = (random_layout(space, [kind], rng) for _ in range(TRIALS))
         models = (layout.point(layout.draw(space, rng)).model for layout in drawn)
-        return any(all(each.holds(model) for each in assumptions) for model in models)
+        return sum(all(each.holds(model) for each in assumptions) for model in models)
 
-    kinds = space.kinds()
-    return [kind for kind in kinds if fits(kind)] or kinds
+    times = [met(kind) for kind in kinds]
+    return [k for k, n in zip(kinds, times, strict=True) if n >= OFTEN * max(times)]
 
 
 def random_layout(
     space: ModelSpace, kinds: Sequence[Kind], rng: np.random.Generator, *, fitted: bool = False
 ) -> Layout:
     """A random layout of one of the kinds; small ones are the most likely."""
-    kind = kinds[rng.integers(len(kinds))]
+    kind = kinds[int(rng.integers(len(kinds)))]
     least = space.experts[0]
     if kind.interfering:
         least = max(least, 2)
@@ -244,7 +249,7 @@ def corner_vectors(
 
 def _corner_sizes(space: ModelSpace, kind: Kind) -> Iterator[tuple[int, ...]]:
     (fewest, most), (least, largest) = space.experts, space.block_sizes
-    usual = [
+    usual: list[tuple[int, ...]] = [
         sizes
         for sizes in CORNER_SIZES
         if fewest <= len(sizes) <= most and least <= min(sizes) <= max(sizes) <= largest
@@ -269,7 +274,9 @@ def _corner_changes(layout: Layout) -> Iterator[dict[str, Any]]:
     if layout.fitted:
         counts = sorted({1, len(layout.sizes), dim + 2, 2 * dim + 4, 8 * dim, 64 * dim})
         more += [{"samples": float(np.log2(n))} for n in counts]
-    chosen = [(p, signal, {}) for p in shares for signal in signals]
+    chosen: list[tuple[Any, Any, dict[str, Any]]] = [
+        (p, signal, {}) for p in shares for signal in signals
+    ]
     chosen += [(p, signal, other) for other in more for p in shares[:2] for signal in (0.0, 4.0)]
     for p, signal, other in chosen:
         yield {

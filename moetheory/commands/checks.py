@@ -36,7 +36,7 @@ def run_check(options: argparse.Namespace) -> int:
         theorems = [theorem.negative_control for theorem in theorems]
     model = given_model(options)
     entropy, width = entropy_of(options.seed), terminal.width()
-    level, workers = 1e-6 / len(theorems), _workers(options)
+    level, workers = 1e-6 / len(theorems), workers_of(options)
     checks = Checks(theorems, model, options.replicates, entropy, level, options.anyway)
     start, verdicts = time.monotonic(), list[Verdict]()
     at_once = not (options.json or options.wide)
@@ -67,7 +67,7 @@ def run_check(options: argparse.Namespace) -> int:
     return _exit_code(verdicts, options)
 
 
-def _workers(options: argparse.Namespace) -> int:
+def workers_of(options: argparse.Namespace) -> int:
     """The processes that are asked for, else the cores that this process may use."""
     if options.workers is not None:
         return int(options.workers)
