@@ -175,6 +175,11 @@ class ClaimVerdict(Frozen):
         return found is not None and found.status == "proved" and found.covers
 
     @property
+    def only_evaluated(self) -> bool:
+        """Whether nothing but evaluations speaks for a claim that holds."""
+        return self.status == "holds" and not (self.proved or self.precision)
+
+    @property
     def outcome(self) -> str:
         """The status in words, with what it rests on if that is no proof.
 
@@ -182,7 +187,7 @@ class ClaimVerdict(Frozen):
         """
         if self.precision:
             return f"{self.status} to {self.precision}"
-        if self.status != "holds" or self.proved:
+        if not self.only_evaluated:
             return self.status
         models = sum(point.holds is True for point in self.points)
         return f"holds at {counted(models, 'model')}, not proved"

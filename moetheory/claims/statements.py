@@ -11,6 +11,8 @@ import numpy as np
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.model_space import ModelSpace
+from moetheory.claims.random_models import random_models
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.common.validation import choice, members, number, shown, text
 from moetheory.problem.model import BlockModel
@@ -113,11 +115,12 @@ def example_for(claim: Claim) -> BlockModel:
         None of the models that are tried does.
     """
     generic = BlockModel([0.4, 0.6], [0, 1, 1], [1.0, 2.0, 0.5], [1.0, -1.0, 2.0], 4.0)
-    leaking = generic.replace(leakage_variances=[0.1, 0.2, 0.3])
-    equal = BlockModel.isotropic(8, 2, noise_variance=1.0, signal_energy=8.0)
-    for model in (generic, leaking, equal, leaking.replace(interference_variances=1.0)):
-        if all(each.holds(model) for each in claim.assumptions):
-            return model
+    rng = np.random.default_rng(0)
+    for space in (None, ModelSpace(strict=True, interference=False, iso_parameter=True)):
+        drawn = random_models(rng, 1, space, claim.assumptions)
+        for model in (generic, *drawn):
+            if all(each.holds(model) for each in claim.assumptions):
+                return model
     raise ArgumentError(
         "model", f"must be given: no example was found that meets the claim's {claim.needs!r}"
     )

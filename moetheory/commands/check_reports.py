@@ -62,9 +62,11 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
     counts: Counter[str] = Counter(claim.status for claim in claims)
     found = ", ".join(f"{counts[each]} {_word(each, control)}" for each in ORDER if counts[each])
     what = "wrong variant" if control else "claim"
+    evaluated = sum(claim.only_evaluated for claim in claims)
+    unproved = f" ({evaluated} at models alone, not proved)" if evaluated and not control else ""
     lines.append(
         f"{counted(len(claims), what)} of {counted(len(verdicts), 'theorem')}: "
-        f"{found or 'nothing to check'}{_outside(verdicts)}"
+        f"{found or 'nothing to check'}{unproved}{_outside(verdicts)}"
     )
     comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
     if comparisons:
