@@ -4,6 +4,7 @@ TYPE_CHECKING = False  # as in typing, whose import would take longer than all o
 if TYPE_CHECKING:
     from moetheory.auditing import Audit, Crossovers, audit
     from moetheory.checking import Verdict, check
+    from moetheory.claims import Certificate, Symbol, certify
     from moetheory.common import (
         ArgumentError,
         CheckpointWarning,
@@ -89,6 +90,7 @@ __all__ = [
     "BestAssignment",
     "BestExperts",
     "BlockModel",
+    "Certificate",
     "CheckpointWarning",
     "Contraction",
     "CovarianceRisks",
@@ -119,12 +121,14 @@ __all__ = [
     "SpectrumEstimate",
     "SpikedSpectrum",
     "Sweep",
+    "Symbol",
     "TopK",
     "Verdict",
     "audit",
     "best_assignment",
     "best_experts",
     "catalogue",
+    "certify",
     "check",
     "contraction_factor",
     "covariance_risks",
@@ -163,7 +167,7 @@ if not TYPE_CHECKING:
     # the folders with public names; each imports those before it alone
     _FOLDERS = (
         *("common", "problem", "predictors", "results", "theory", "simulation", "sweeping"),
-        *("auditing", "theorems", "checking", "figures", "paper"),
+        *("auditing", "claims", "theorems", "checking", "figures", "paper"),
     )
 
     def __getattr__(name: str) -> object:

@@ -62,7 +62,7 @@ WALLS = {
     "commands": {*PROBLEM, *ANSWERS, "paper", "datafile", "simulation.methods", "simulation.runs"},
     "cli": {"commands", "common"},
     "__main__": {"cli"},
-    "__init__": {*PROBLEM, *ANSWERS, "paper", "predictors"},
+    "__init__": {*PROBLEM, *ANSWERS, "claims", "paper", "predictors"},
     "strategies": {"common", "problem"},
 }
 # what the machinery of runs may know of the methods that it runs

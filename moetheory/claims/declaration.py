@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic, cases_of
+from moetheory.claims.certificates import RESOLUTION, Symbolic, cases_of
 from moetheory.claims.experiments import Outcome, Setting
+from moetheory.claims.proofs import Relation
 from moetheory.common.cached import cached
 from moetheory.common.errors import OutOfRangeError
 from moetheory.common.text import code

@@ -1,4 +1,4 @@
-"""Certificates: proved what is true, refuted what is false, tied to the shipped code."""
+"""Certificates of claims: proved what is true, refuted what is false, tied to the shipped code."""
 
 import math
 from dataclasses import replace
@@ -9,7 +9,8 @@ import sympy
 
 from moetheory import BlockModel
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Shipped, Symbolic, certify, within_scope
+from moetheory.claims.certificates import Symbolic
+from moetheory.claims.claim_certificates import Shipped, certify_claim, within_scope
 from moetheory.claims.rational_functions import evaluate
 from moetheory.common.errors import OutOfRangeError
 
@@ -37,14 +38,14 @@ def shipped(claim: Symbolic, factor: float = 1.0) -> Shipped:
 
 
 def status(relation: str, claim: Symbolic, factor: float = 1.0) -> str:
-    return certify(relation, claim, shipped(claim, factor)).status
+    return certify_claim(relation, claim, shipped(claim, factor)).status
 
 
 MEANS = Symbolic(2 * a * b / (a + b), (a + b) / 2, "any a > b", {a: b + u}, draw, model)
 
 
 def test_a_true_inequality_is_proved_and_can_be_rechecked():
-    certificate = certify("<=", MEANS, shipped(MEANS))
+    certificate = certify_claim("<=", MEANS, shipped(MEANS))
     assert certificate.status == "proved"
     numerator, denominator = map(sympy.sympify, (certificate.numerator, certificate.denominator))
     substituted = (MEANS.right - MEANS.left).subs(a, b + u).subs(b, sympy.Symbol("b"))
@@ -57,7 +58,7 @@ def test_a_true_inequality_is_proved_and_can_be_rechecked():
 @pytest.mark.parametrize("factor", [0.5, 0.99])
 def test_a_false_inequality_is_refuted_by_a_counterexample(factor):
     claim = replace(MEANS, right=factor * MEANS.left)
-    certificate = certify("<=", claim, shipped(claim))
+    certificate = certify_claim("<=", claim, shipped(claim))
     assert certificate.status == "refuted"
     values = certificate.counterexample
     assert evaluate(claim.left, values) > evaluate(claim.right, values)
@@ -91,8 +92,8 @@ def test_a_difference_of_risks_is_tied_relative_to_the_risks():
     """What subtraction loses is forgiven on the left, where a scale is named; not on the right."""
     honest = shipped(MEANS)
     off = Shipped(lambda m: honest.left(m) + 1e-10, honest.right, lambda m: 1e6)
-    assert certify("<=", MEANS, off).status == "proved"
-    assert certify("<=", MEANS, off._replace(scale=honest.left)).status == "refuted"
+    assert certify_claim("<=", MEANS, off).status == "proved"
+    assert certify_claim("<=", MEANS, off._replace(scale=honest.left)).status == "refuted"
 
 
 def test_a_proof_that_rounding_cannot_tie_to_the_shipped_code_stays_open():
@@ -100,7 +101,7 @@ def test_a_proof_that_rounding_cannot_tie_to_the_shipped_code_stays_open():
     honest = shipped(MEANS)
     for factor in (1.0, 2.0):
         lost = Shipped(lambda m, f=factor: f * honest.left(m), honest.right, lambda m: 1e15)
-        certificate = certify("<=", MEANS, lost)
+        certificate = certify_claim("<=", MEANS, lost)
         assert certificate.status == "open"
         assert math.isnan(certificate.discrepancy)
 
@@ -123,7 +124,7 @@ def test_a_side_of_zero_is_compared_too():
     backwards = replace(MEANS, right=sympy.Integer(0), left=-MEANS.left)
     assert status("<=", backwards) == "proved"
     off = Shipped(shipped(backwards).left, lambda m: 1e-30, shipped(backwards).left)
-    assert certify("<=", backwards, off).status == "refuted"
+    assert certify_claim("<=", backwards, off).status == "refuted"
 
 
 # --- scopes ---------------------------------------------------------------------------------------
@@ -157,26 +158,26 @@ def test_random_points_that_do_not_cover_the_domain_are_noticed():
 
 
 def test_a_scope_that_contradicts_an_assumption_is_refused():
-    assert certify("<=", MEANS, shipped(MEANS), given=[POSITIVE]).status == "proved"
+    assert certify_claim("<=", MEANS, shipped(MEANS), given=[POSITIVE]).status == "proved"
     negative = replace(MEANS, model=lambda v: model({**v, "a": -v["a"]}))
     with pytest.raises(ValueError, match="contradicts 'a positive first coefficient'"):
-        certify("<=", negative, shipped(MEANS), given=[POSITIVE])
+        certify_claim("<=", negative, shipped(MEANS), given=[POSITIVE])
     beside = replace(negative, model=lambda v: (model({**v, "a": -v["a"]}), 0.5))
     with pytest.raises(ValueError, match="contradicts 'a positive first coefficient'"):
-        certify("<=", beside, shipped(MEANS), given=[POSITIVE])
+        certify_claim("<=", beside, shipped(MEANS), given=[POSITIVE])
 
 
 def test_several_cases_are_proved_together_or_not_at_all():
     square = replace(MEANS, left=a * b, right=(a**2 + b**2) / 2)
-    true = certify("<=", [MEANS, MEANS], shipped(MEANS))
+    true = certify_claim("<=", [MEANS, MEANS], shipped(MEANS))
     assert (true.status, true.scope) == ("proved", "any a > b")
-    wrong = certify("<=", [MEANS, replace(MEANS, right=0.99 * MEANS.left)], shipped(MEANS))
+    wrong = certify_claim("<=", [MEANS, replace(MEANS, right=0.99 * MEANS.left)], shipped(MEANS))
     assert wrong.status == "refuted"
     assert wrong.counterexample is not None
     # the sides of the second case are not those of the shipped code
-    assert certify("<=", [MEANS, square], shipped(MEANS)).status == "refuted"
-    open_case = replace(MEANS, domain={})
-    assert certify("<=", [open_case, MEANS], shipped(MEANS)).status == "open"
+    assert certify_claim("<=", [MEANS, square], shipped(MEANS)).status == "refuted"
+    open_case = replace(MEANS, left=b, right=a, domain={})
+    assert certify_claim("<=", [open_case, MEANS], shipped(MEANS)).status == "open"
 
 
 def test_models_within_the_scope_of_any_case_are_covered():
@@ -189,7 +190,7 @@ def test_models_within_the_scope_of_any_case_are_covered():
 
 
 def test_the_summary_of_a_proof_names_its_scope():
-    certificate = certify("<=", MEANS, shipped(MEANS))
+    certificate = certify_claim("<=", MEANS, shipped(MEANS))
     assert certificate.summary == "proved for any a > b"
     assert replace(certificate, covers=False).summary == "proved for any a > b, not here"
     assert replace(certificate, status="open").summary == "open"
@@ -197,22 +198,22 @@ def test_the_summary_of_a_proof_names_its_scope():
 
 def test_cases_of_different_scopes_are_refused():
     with pytest.raises(ValueError, match=r"must have one scope, got \['any a > b', 'any b'\]"):
-        certify("<=", [MEANS, replace(MEANS, scope="any b")], shipped(MEANS))
+        certify_claim("<=", [MEANS, replace(MEANS, scope="any b")], shipped(MEANS))
     with pytest.raises(ValueError, match="must have one scope, got"):
-        certify("<=", [], shipped(MEANS))
+        certify_claim("<=", [], shipped(MEANS))
 
 
 def test_sides_that_are_no_rational_functions_are_refused():
     root = replace(MEANS, right=MEANS.right + sympy.sqrt(1 + a))
     with pytest.raises(ValueError, match="must be rational functions after the substitutions"):
-        certify("<=", root, shipped(MEANS))
+        certify_claim("<=", root, shipped(MEANS))
 
 
 @pytest.mark.parametrize("value", [-1.0, math.inf, math.nan, "x", [1.0], None])
 def test_every_symbol_is_drawn_a_finite_number_of_its_sign(value):
     wrong = replace(MEANS, draw=lambda rng: {**draw(rng), "b": value})
     with pytest.raises(ValueError, match="draw must give a positive number for every symbol"):
-        certify("<=", wrong, shipped(MEANS))
+        certify_claim("<=", wrong, shipped(MEANS))
     lacking = replace(MEANS, draw=lambda rng: {"a": draw(rng)["a"]})
     with pytest.raises(ValueError, match="got b=None"):
-        certify("<=", lacking, shipped(MEANS))
+        certify_claim("<=", lacking, shipped(MEANS))
