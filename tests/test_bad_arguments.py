@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy
 
 import moetheory as mt
 from moetheory import strategies
@@ -183,9 +184,16 @@ PARAMETERS = {
     "ax": (None, set()),
     "name": ("generalization", set()),
     "file": (StringIO(), set()),
+    "left": (sympy.Symbol("x"), {*NUMBERS, "huge"}),
+    "right": (sympy.Symbol("x"), {*NUMBERS, "huge"}),
+    "relation": ("<=", set()),
 }
 # where a name means something else than elsewhere, or a function takes other values
 PARAMETERS |= {
+    "certify.domain": (None, {"empty", "empty tuple"}),
+    "Symbol.name": ("x", {"text"}),
+    "Symbol.domain": ((0, 1), set()),
+    "Symbol.draw": (None, {"function", "class"}),
     "spiked_spectrum.noise": ("own", set()),
     "Perturbation.noise_variance": (None, ZEROS | {"fraction"}),
     "Perturbation.interference_variances": (None, ZEROS | {"fraction"}),
@@ -251,7 +259,7 @@ MORE = {
     "BlockModel.from_json": mt.BlockModel.from_json,
 }
 # classes that a user makes; the others are results
-MADE = (mt.BlockModel, mt.Dense, mt.MoE, mt.Soft, mt.TopK, mt.Learned, mt.Perturbation)
+MADE = (mt.BlockModel, mt.Dense, mt.MoE, mt.Soft, mt.TopK, mt.Learned, mt.Perturbation, mt.Symbol)
 NEEDED = (
     "blocks_of.samples",
     "BlockModel.from_covariances.noise_covariances",

@@ -117,6 +117,7 @@ def _certify_case(
 
     try:
         parts = coprime_parts(claim.right - claim.left, claim.substitutions)
+        slack = as_fraction(*parts)
     except PolynomialError as error:
         raise ValueError(
             "the sides of a certificate must be rational functions after the substitutions of its "
@@ -138,7 +139,6 @@ def _certify_case(
     status = "proved" if proof is not None and discrepancies else "open"
     if counterexample is not None or not agree:
         status = "refuted"
-    slack = as_fraction(*parts)
     return Certificate(
         status,
         slack.numerator,

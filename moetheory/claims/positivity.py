@@ -227,8 +227,10 @@ def _ring(ring: Any, polynomial: Polynomial) -> Any:
 def _clean(weight: Any, base: Any) -> tuple[Any, Any]:
     """A weight and a base of integers without a common divisor or symbol, as expressions."""
     number, base = base.primitive()
-    powers, base = base.terms_gcd()
-    weight *= base.ring.from_dict({tuple(2 * each for each in powers): base.ring.domain.one})
+    common = base.ring.from_dict(
+        {tuple(map(min, *base.monoms(), base.degrees())): base.ring.domain.one}
+    )
+    weight, base = weight * common**2, base.quo(common)
     base = base if base.LC > 0 else -base
     return _factored(weight * number**2), base.as_expr()
 

@@ -68,15 +68,15 @@ class Nonnegative(Frozen):
 
     def verify(self) -> bool:
         """Whether the data prove what they say, by expanding both sides again."""
-        from sympy import Add, expand
+        from sympy import Add, S
 
         weights = [weight for weight, _ in self.squares]
         if not all(_has_no_minus(each) for each in (self.multiplier, *weights, self.rest)):
             return False
-        if expand(self.multiplier) == 0:
+        if _equal(self.multiplier, S.Zero):
             return False
         squares = Add(*(weight * base**2 for weight, base in self.squares))
-        return bool(expand(self.multiplier * self.polynomial - squares - self.rest) == 0)
+        return _equal(self.multiplier * self.polynomial, squares + self.rest)
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,18 +106,14 @@ class Quotient(Frozen):
             return self.numerator.expression / number * Mul(*(f**-k for f, k in factors))
         return self.numerator.expression / under
 
-    def proves(self, numerator: sympy.Expr, denominator: sympy.Expr) -> bool:
-        """Whether the data prove that ``numerator / denominator`` is not negative."""
-        from sympy import expand
+    def proves(self, expression: sympy.Expr) -> bool:
+        """Whether the data prove that a rational function is not negative."""
+        from sympy import S
 
-        top, bottom = self.numerator.polynomial, self.denominator.polynomial
-        return (
-            expand(denominator) != 0
-            and expand(bottom) != 0
-            and bool(expand(numerator * bottom - top * denominator) == 0)
-            and self.numerator.verify()
-            and self.denominator.verify()
-        )
+        parts = self.numerator, self.denominator
+        if not all(part.verify() for part in parts) or _equal(parts[1].polynomial, S.Zero):
+            return False
+        return _equal(expression, parts[0].polynomial / parts[1].polynomial)
 
 
 @dataclass(frozen=True, repr=False)
@@ -152,21 +148,16 @@ class Split(Frozen):
             return {self.at: self.symbol + self.coordinate}, above
         return {self.symbol: self.at / (1 + self.coordinate)}, above
 
-    def proves(self, numerator: sympy.Expr, denominator: sympy.Expr) -> bool:
-        """Whether the data prove that ``numerator / denominator`` is not negative."""
-        from sympy import fraction, together
-
-        known = numerator.free_symbols | denominator.free_symbols | {self.symbol, self.at}
+    def proves(self, expression: sympy.Expr) -> bool:
+        """Whether the data prove that a rational function is not negative."""
+        known = expression.free_symbols | {self.symbol, self.at}
         threshold = self.at.is_number and self.at.is_positive is True
         if self.coordinate in known or not (self.at.is_Symbol or threshold):
             return False
         if self.at == self.symbol:
             return False
-        for piece, where in zip((self.below, self.above), self.substitutions(), strict=True):
-            inside = fraction(together((numerator / denominator).subs(where)))
-            if not piece.proves(*inside):
-                return False
-        return True
+        pieces = zip((self.below, self.above), self.substitutions(), strict=True)
+        return all(piece.proves(expression.subs(where)) for piece, where in pieces)
 
 
 @dataclass(frozen=True, repr=False)
@@ -196,18 +187,12 @@ class Proof(Frozen):
 
     def verify(self) -> bool:
         """Whether the data prove the relation: all is expanded again and compared, exactly."""
-        from sympy import PolynomialError, fraction, together
-
         difference = self.right - self.left
         for _ in self.domain:  # a substitution may lead to another
             difference = difference.subs(dict(self.domain), simultaneous=True)
         if difference.free_symbols & self.domain.keys():
             return False
-        try:
-            proved = self.steps.proves(*fraction(together(difference)))
-        except PolynomialError:
-            return False
-        return proved and (self.relation == "<=" or self.kind == "identity")
+        return self.steps.proves(difference) and (self.relation == "<=" or self.kind == "identity")
 
     def __str__(self) -> str:
         lines = [
@@ -221,16 +206,16 @@ class Proof(Frozen):
         r"""The proof in LaTeX, without dollar signs; Matplotlib's mathtext can draw it."""
         from sympy import latex
 
+        difference = latex(self.right - self.left)
         pieces = [
-            ",\\; ".join(where) + (":\\; " if where else "") + fraction
+            ",\\; ".join(where) + (":\\; " if where else "") + f"{difference} = {fraction}"
             for where, fraction in self._pieces(latex, "\\leq", "\\geq", "=")
         ]
         sign = "=" if self.relation == "==" else "\\leq"
         claim = f"{latex(self.left)} {sign} {latex(self.right)}"
         coordinates = ",\\; ".join(f"{latex(s)} = {latex(e)}" for s, e in self.domain.items())
         claim += f",\\quad {coordinates}" if coordinates else ""
-        difference = latex(self.right - self.left)
-        return f"{claim}:\\quad {difference} = " + ";\\quad ".join(pieces)
+        return f"{claim}:\\quad " + ";\\quad ".join(pieces)
 
     def _pieces(self, write: Any, less: str, more: str, equal: str) -> Iterator[tuple[Any, str]]:
         """The fractions of all pieces as text, each with where it is meant."""
@@ -250,6 +235,21 @@ class Proof(Frozen):
                 )
 
         yield from walk(self.steps, ())
+
+
+def _equal(one: sympy.Expr, other: sympy.Expr) -> bool:
+    """Whether two expressions are the same rational function."""
+    from sympy import QQ, CoercionFailed, Dummy, cancel
+    from sympy.polys.fields import FracField
+
+    symbols = sorted(one.free_symbols | other.free_symbols, key=str)
+    field = FracField(symbols or [Dummy()], QQ)
+    try:
+        return bool(field.from_expr(one) == field.from_expr(other))
+    except (CoercionFailed, ValueError):  # constants that are not rational, or no such function
+        return bool(cancel(one - other) == 0)
+    except ZeroDivisionError:
+        return False
 
 
 def _has_no_minus(expression: sympy.Expr) -> bool:

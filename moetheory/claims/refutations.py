@@ -32,11 +32,8 @@ def refutation(
     from sympy import Rational
 
     numerator, denominator = parts
-    points = counterexamples(numerator, denominator)
-    if relation == "==":
-        points = counterexamples(-(numerator**2), denominator**2)
     symbols = sorted(sides[0].free_symbols | sides[1].free_symbols, key=attrgetter("name"))
-    for point in points:
+    for point in counterexamples(numerator, denominator, relation):
         at = {
             symbol: Rational(each.numerator, each.denominator)
             for symbol, each in zip(numerator.ring.symbols, point, strict=True)
@@ -61,8 +58,8 @@ def refutation(
     return None
 
 
-def counterexamples(numerator: Any, denominator: Any) -> Iterator[Point]:
-    """Positive rational points at which the quotient of two polynomials is negative.
+def counterexamples(numerator: Any, denominator: Any, relation: Relation = "<=") -> Iterator[Point]:
+    """Positive rational points at which the quotient of two polynomials is negative, or not zero.
 
     Those that are found at simple, extreme and random points come first, then the lowest.
 
@@ -77,7 +74,8 @@ def counterexamples(numerator: Any, denominator: Any) -> Iterator[Point]:
         opposite = {u: -c for u, c in top.items()}
         searches = (lowest_points(each) for each in (top, opposite))
         tried = itertools.chain(tried, itertools.chain.from_iterable(searches))
-    return (point for point in tried if value_at(top, point) * value_at(bottom, point) < 0)
+    products = ((point, value_at(top, point) * value_at(bottom, point)) for point in tried)
+    return (point for point, sign in products if sign < 0 or (relation == "==" and sign))
 
 
 def structured_points(count: int) -> Iterator[Point]:

@@ -87,6 +87,8 @@ def _json_value(value: Any) -> Any:
         return {str(name): _json_member(name, item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [_json_value(item) for item in value]
+    if hasattr(value, "free_symbols"):  # an expression of SymPy
+        return str(value)
     if hasattr(value, "tolist"):
         return _json_value(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
