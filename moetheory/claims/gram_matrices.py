@@ -22,7 +22,9 @@ from moetheory.common.arrays import FloatArray
 Squares = list[tuple[Polynomial, Polynomial]]  # weights, one monomial each, and bases
 MOST_ENTRIES = 260  # of all Gram matrices together
 _ROUNDINGS = (1, 2, 4, 12, 60, 840, 10**4, 10**6, 10**9)
-_STEPS, _SHARPENINGS = 12, 10  # of Newton's method, and of its barrier
+_STEPS, _SHARPENINGS = 12, 15  # of Newton's method, and of its barrier
+_INSIDE, _NEAR = 1e-7, 3e-4  # least eigenvalues: of a matrix in the interior, and nearly there
+_REDUCTIONS, _SIMPLE = 3, 100  # of bases, by vectors with denominators of this size
 
 
 class _Block(NamedTuple):
@@ -48,20 +50,28 @@ def by_gram_matrices(
 
 def _vanishing(monomials: Sequence[Exponents], zeros: Sequence[Point]) -> list[Polynomial]:
     """A basis of the polynomials in these monomials that are zero at all ``zeros``."""
-    rows = [[*(monomial(u, zero) for u in monomials), Fraction(0)] for zero in zeros]
-    solved = solved_exactly(rows, len(monomials))
+    rows = [[monomial(u, zero) for u in monomials] for zero in zeros]
+    return _combined([{u: Fraction(1)} for u in monomials], rows)
+
+
+def _combined(basis: Sequence[Polynomial], rows: Sequence[list[Fraction]]) -> list[Polynomial]:
+    """A basis of the combinations of polynomials whose weights are orthogonal to all ``rows``."""
+    solved = solved_exactly([[*row, Fraction(0)] for row in rows], len(basis))
     assert solved is not None
     found = []
-    for free in solved.free:
-        vector = {monomials[free]: Fraction(1)}
-        for pivot, row in zip(solved.pivots, solved.rows, strict=True):
-            if row[free]:
-                vector[monomials[pivot]] = -row[free]
-        found.append(vector)
+    for place in range(len(solved.free)):
+        weights = solved.at([Fraction(int(place == i)) for i in range(len(solved.free))])
+        combined: Polynomial = {}
+        for weight, each in zip(weights, basis, strict=True):
+            for u, c in each.items():
+                combined[u] = combined.get(u, Fraction(0)) + weight * c
+        found.append({u: c for u, c in combined.items() if c})
     return found
 
 
-def _gram(polynomial: Polynomial, blocks: Sequence[_Block]) -> Squares | None:
+def _gram(
+    polynomial: Polynomial, blocks: Sequence[_Block], reductions: int = _REDUCTIONS
+) -> Squares | None:
     """Squares from positive semidefinite Gram matrices of these blocks."""
     entries = [
         (number, i, j)
@@ -83,15 +93,41 @@ def _gram(polynomial: Polynomial, blocks: Sequence[_Block]) -> Squares | None:
     solved = solved_exactly(list(rows.values()), len(entries))
     if solved is None:
         return None
-    inner = _interior(solved, entries, [len(block.basis) for block in blocks])
-    if inner is None and solved.free:
-        return None
-    for rounding in _ROUNDINGS if inner is not None else (1,):
-        free = [] if inner is None else [Fraction(round(x * rounding), rounding) for x in inner]
-        squares = _squares(solved.at(free), entries, blocks)
+    sizes = [len(block.basis) for block in blocks]
+    free, least, gram = _interior(solved, entries, sizes)
+    for rounding in _ROUNDINGS if least > _INSIDE else (1,) if not solved.free else ():
+        values = solved.at([Fraction(round(x * rounding), rounding) for x in free])
+        squares = _squares(values, entries, blocks)
         if squares is not None:
             return squares
-    return None
+    if least < -_NEAR or least > _INSIDE or not reductions:
+        return None
+    # no Gram matrix is positive definite; what all of them send to zero leaves the bases
+    smaller, start = [], 0
+    for block, size in zip(blocks, sizes, strict=True):
+        part = gram[start : start + size, start : start + size]
+        basis = _combined(block.basis, _kernel(part, _NEAR * float(np.trace(gram))))
+        smaller += [_Block(block.odd, basis)] if basis else []
+        start += size
+    if sum(len(block.basis) for block in smaller) == sum(sizes):
+        return None
+    return _gram(polynomial, smaller, reductions - 1)
+
+
+def _kernel(gram: FloatArray, small: float) -> list[list[Fraction]]:
+    """Simple rational vectors that span what a matrix sends to nearly zero."""
+    sizes, vectors = np.linalg.eigh(gram)
+    rows = vectors.T[sizes < small].copy()
+    free = np.ones(rows.shape[1], dtype=bool)
+    for i in range(len(rows)):
+        place = np.unravel_index(np.argmax(np.abs(rows[i:] * free)), rows[i:].shape)
+        first, column = i + int(place[0]), int(place[1])
+        rows[[i, first]] = rows[[first, i]]
+        rows[i] /= rows[i, column]
+        others = np.arange(len(rows)) != i
+        rows[others] -= np.outer(rows[others, column], rows[i])
+        free[column] = False
+    return [[Fraction(float(x)).limit_denominator(_SIMPLE) for x in row] for row in rows]
 
 
 def _squares(
@@ -124,8 +160,8 @@ def _squares(
 
 def _interior(
     solved: Solved, entries: Sequence[tuple[int, int, int]], sizes: Sequence[int]
-) -> FloatArray | None:
-    """Free entries of Gram matrices that are positive definite, None if none are found.
+) -> tuple[FloatArray, float, FloatArray]:
+    """Free entries of Gram matrices with the largest least eigenvalue, this, and the matrices.
 
     The least eigenvalue t is raised by Newton's method on a barrier: the free entries and t
     minimise -s t - log det(G - t) for growing s.
@@ -146,7 +182,7 @@ def _interior(
 
     base = spread([float(each) for each in solved.at([Fraction(0)] * free)])
     if not free:
-        return np.zeros(0) if np.linalg.eigvalsh(base)[0] > 0 else None
+        return np.zeros(0), float(np.linalg.eigvalsh(base)[0]), base
     units = [[Fraction(int(i == k)) for i in range(free)] for k in range(free)]
     moved = [spread([float(each) for each in solved.at(unit)]) - base for unit in units]
     directions = np.array([*moved, -np.eye(count)])
@@ -161,7 +197,10 @@ def _interior(
     sharpness = 1.0
     for _ in range(_SHARPENINGS):
         for _ in range(_STEPS):
-            root = np.linalg.cholesky(base + np.tensordot(point, directions, 1))
+            matrix = base + np.tensordot(point, directions, 1)
+            if np.linalg.eigvalsh(matrix)[0] <= 0.0:
+                break  # by rounding, near the end
+            root = np.linalg.cholesky(matrix)
             under = np.linalg.inv(root)
             flat = under @ directions @ under.T
             gradient = -np.trace(flat, axis1=1, axis2=2)
@@ -172,7 +211,8 @@ def _interior(
             point = point + step / (1.0 + decrement)  # stays inside: the barrier is self-concordant
             if decrement < 1e-3:
                 break
-        if point[free] > 1e-7 and sharpness >= 64.0:
+        if point[free] > _INSIDE and sharpness >= 64.0:
             break
         sharpness *= 4.0
-    return point[:free] * scale if point[free] > 1e-9 else None
+    gram = base + np.tensordot(point[:free], directions[:free], 1)
+    return point[:free] * scale, float(point[free]), gram

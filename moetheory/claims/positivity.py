@@ -20,7 +20,7 @@ from moetheory.claims.sums_of_squares import sum_of_squares
 TRIED = "coefficients, sums of squares, Pólya's multiplication and splits"
 MOST_TERMS = 120  # of a polynomial that is tried beyond its coefficients
 MOST_SYMBOLS, MOST_DEGREE = 8, 20
-MOST_PIECES, MOST_THOROUGH = 160, 16  # of splits that are tried, by coefficients or by all means
+MOST_PIECES, MOST_THOROUGH = 80, 12  # of splits that are tried, by coefficients or by all means
 _POLYA, _POLYA_TERMS = 10, 3000  # powers and terms of a product
 _DEPTH = 3  # splits within splits
 

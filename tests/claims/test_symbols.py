@@ -55,7 +55,6 @@ def test_arithmetic_is_that_of_the_sympy_symbol():
     assert x + x == 2 * s
     assert x**x == s**s
     assert pickle.loads(pickle.dumps(x)) == x == Symbol("x")
-    assert repr(x) == "Symbol(name='x')" or "x" in repr(x)
 
 
 def test_symbols_are_the_domain_of_a_certificate():
