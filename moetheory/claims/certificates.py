@@ -31,7 +31,7 @@ from moetheory.claims.relations import (
 from moetheory.claims.symbols import Symbol
 from moetheory.common.cached import cached
 from moetheory.common.frozen import Frozen
-from moetheory.common.text import UNLESS_DEFAULT
+from moetheory.common.text import NOT_IN_JSON, UNLESS_DEFAULT
 from moetheory.common.validation import choice
 from moetheory.problem.model import BlockModel
 
@@ -138,7 +138,7 @@ class Certificate(Frozen):
         The values of the symbols at a point that contradicts the claim; those of bare expressions
         are fractions.
     claim : str
-        The certified relation in symbols.
+        The relation in symbols, of bare expressions.
     reason : str
         What contradicts the claim, or what was tried in vain.
     proofs : tuple of Proof
@@ -154,7 +154,7 @@ class Certificate(Frozen):
     counterexample: Values | None = None
     claim: str = ""
     reason: str = field(default="", metadata=UNLESS_DEFAULT)
-    proofs: tuple[Proof, ...] = field(default=(), metadata=UNLESS_DEFAULT)
+    proofs: tuple[Proof, ...] = field(default=(), metadata={**UNLESS_DEFAULT, **NOT_IN_JSON})
 
     @property
     def tied(self) -> bool:
@@ -207,6 +207,7 @@ class Certificate(Frozen):
         if self.reason:
             lines.append(self.reason)
         for proof in self.proofs:
+            lines += [] if self.claim else [f"{proof.claim}:"]
             lines += [f"by {_BY[proof.kind]}:", str(proof)]
         return "\n".join(lines)
 

@@ -146,7 +146,6 @@ def _certify_case(
         float(np.max(discrepancies)) if discrepancies else math.nan,
         claim.scope,
         counterexample=counterexample,
-        claim=f"{claim.left} {relation} {claim.right}",
         reason=f"tried in vain: {TRIED}" if proof is None and status == "open" else "",
         proofs=(proof,) if proof is not None and status == "proved" else (),
     )

@@ -185,6 +185,11 @@ class Proof(Frozen):
         """What the proof rests on."""
         return self.steps.kind
 
+    @property
+    def claim(self) -> str:
+        """The relation in symbols."""
+        return f"{self.left} {self.relation} {self.right}"
+
     def verify(self) -> bool:
         """Whether the data prove the relation: all is expanded again and compared, exactly."""
         difference = self.right - self.left

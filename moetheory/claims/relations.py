@@ -14,6 +14,7 @@ from moetheory.common.validation import shown
 if TYPE_CHECKING:
     import sympy
 
+MOST_POWER = 100  # of a side: it is multiplied out
 Domain = Mapping[Any, Any] | Sequence[Symbol]
 
 
@@ -135,6 +136,11 @@ def require_rational(
     import sympy
 
     for name, side in zip(("left", "right"), sides, strict=True):
+        powers = [abs(int(each.exp)) for each in side.atoms(sympy.Pow) if each.exp.is_Integer]
+        if max(powers, default=0) > MOST_POWER:
+            raise ArgumentError(
+                name, f"must have exponents of at most {MOST_POWER}, got {shown(max(powers))}"
+            )
         try:
             integer_parts(side, domain)
         except (sympy.CoercionFailed, sympy.PolynomialError) as error:

@@ -122,9 +122,8 @@ def test_false_inequalities_are_refuted_in_exact_arithmetic(name):
 
 def test_what_fails_in_a_region_that_is_hardly_found_is_never_proved():
     """The region lies around a point that no search ends at exactly."""
-    for digits in (10, 20):
-        low = (x**2 - 2) ** 2 + (y**3 - x) ** 2 - Rational(1, 10**digits)
-        assert mt.certify(0, low).status != "proved"
+    low = (x**2 - 2) ** 2 + (y**3 - x) ** 2 - Rational(1, 10**30)
+    assert mt.certify(0, low).status != "proved"
 
 
 def test_identities():
@@ -238,6 +237,7 @@ X = sympy.Symbol("x", positive=True)
         ((sympy.sqrt(2) * x, 2 * x), "left must be a rational function with rational coeff"),
         ((x, 1 / (x - x**2 / x)), "right must be real and finite"),
         ((x, 1 / ((x + 1) ** 2 - x**2 - 2 * x - 1)), "right .*it divides by zero"),
+        ((x, (1 + x) ** 5000), "right must have exponents of at most 100, got 5000"),
         (("x", x), "left must be a SymPy expression or a real number, got 'x'"),
         ((x, math.nan), "right must be finite, got nan"),
         ((x, sympy.nan), "right must be real and finite"),
