@@ -1,9 +1,10 @@
 r"""The search for a proof that a rational function is not negative on the positive numbers.
 
-In this order: coefficients; perfect squares and sums of squares; Pólya's multiplication with
-:math:`(1+\sum x)^r`; a split of the domain at a threshold or by the order of two symbols, each
-piece proved by what comes before. All work is bounded. What is found is a proof of
-`moetheory.claims.proofs`, which checks itself; what is not found says nothing.
+In this order: coefficients; perfect squares and sums of squares; these after multiplication with
+:math:`1+\sum x`, and coefficients after Pólya's, with a power of it; a split of the domain at a
+threshold or by the order of two symbols, each piece proved by what comes before. All work is
+bounded. What is found is a proof of `moetheory.claims.proofs`, which checks itself; what is not
+found says nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from moetheory.claims.sums_of_squares import sum_of_squares
 TRIED = "coefficients, sums of squares, Pólya's multiplication and splits"
 MOST_TERMS = 120  # of a polynomial that is tried beyond its coefficients
 MOST_SYMBOLS, MOST_DEGREE = 8, 20
+MOST_SPLIT = 600  # terms times degree of a polynomial that is split
 MOST_PIECES, MOST_THOROUGH = 80, 12  # of splits that are tried, by coefficients or by all means
 _POLYA, _POLYA_TERMS = 10, 3000  # powers and terms of a product
 _DEPTH = 3  # splits within splits
@@ -86,6 +88,11 @@ def is_small(polynomial: Any) -> bool:
     return few and degree <= MOST_DEGREE
 
 
+def _extent(polynomial: Any) -> int:
+    """The number of terms times the degree, with which a split grows."""
+    return len(polynomial) * max(map(sum, polynomial.monoms()), default=0)
+
+
 def _no_minus(polynomial: Any) -> bool:
     return all(each >= 0 for each in polynomial.coeffs())
 
@@ -136,6 +143,8 @@ class _Search:
     ) -> Split | None:
         """A proof in two pieces, each split further up to ``depth``."""
         ring = numerator.ring
+        if max(map(_extent, (numerator, denominator))) > MOST_SPLIT:
+            return None
         for index, at in splits(ring, thresholds, first=depth == _DEPTH or depth == 1):
             coordinate = fresh_symbol(ring.symbols, ring.symbols[index])
             proved: list[Quotient | Split] = []
@@ -177,20 +186,10 @@ def _nonnegative(polynomial: Any, thorough: bool) -> Nonnegative | None:
     if left.is_ground:
         square = (_factored(weight), base.as_expr())
         return Nonnegative(whole, one, (square,), ring.zero.as_expr()) if left.LC > 0 else None
-    lows = lowest_points(as_dictionary(left))
-    values = [value_at(as_dictionary(left), each) for each in lows]
-    if min(values) < 0:
+    found = _as_sum(left)
+    if found is None:
         return None
-    zeros = [low for low, value in zip(lows, values, strict=True) if value == 0]
-    found = sum_of_squares(as_dictionary(left), zeros, lows[0])
-    if found is not None:
-        terms = [(_ring(ring, w), _ring(ring, b)) for w, b in found.squares]
-        multiplier, rest = ring.one, _ring(ring, found.rest)
-    else:
-        power_of = None if zeros else _polya(left)
-        if power_of is None:
-            return None
-        (multiplier, rest), terms = power_of, []
+    multiplier, terms, rest = found
     # weight * base**2 * left, where left is the sum that was found
     if base == 1:
         whole_rest, extra = weight * rest, []
@@ -202,18 +201,27 @@ def _nonnegative(polynomial: Any, thorough: bool) -> Nonnegative | None:
     return proof if proof.verify() else None
 
 
-def _polya(polynomial: Any) -> tuple[Any, Any] | None:
-    """A power of a sum of symbols, and its product with the polynomial without a minus."""
+def _as_sum(polynomial: Any) -> tuple[Any, list[tuple[Any, Any]], Any] | None:
+    """A multiplier, weights and bases of squares, and a rest: their sum is the product of both."""
     ring = polynomial.ring
-    degrees = set(map(sum, polynomial.monoms()))
-    total = sum(ring.gens, ring.zero if len(degrees) == 1 else ring.one)
-    product, multiplier = polynomial, ring.one
-    for _ in range(_POLYA):
-        product, multiplier = product * total, multiplier * total
+    lows = lowest_points(as_dictionary(polynomial))
+    values = [value_at(as_dictionary(polynomial), each) for each in lows]
+    if min(values) < 0:
+        return None
+    zeros = [low for low, value in zip(lows, values, strict=True) if value == 0]
+    is_form = len(set(map(sum, polynomial.monoms()))) == 1
+    total = sum(ring.gens, ring.zero if is_form else ring.one)
+    for multiplier in (ring.one, total):
+        found = sum_of_squares(as_dictionary(multiplier * polynomial), zeros, lows[0])
+        if found is not None:
+            terms = [(_ring(ring, w), _ring(ring, b)) for w, b in found.squares]
+            return multiplier, terms, _ring(ring, found.rest)
+    for power in range(1, 1 if zeros else _POLYA + 1):  # positive on all of the domain
+        product = total**power * polynomial
         if len(product) > _POLYA_TERMS:
             return None
         if _no_minus(product):
-            return multiplier, product
+            return total**power, [], product
     return None
 
 

@@ -29,14 +29,18 @@ MOTZKIN = x**4 * y**2 + x**2 * y**4 + 1 - 3 * x**2 * y**2
 ROBINSON = (x**6 + y**6 + z**6 + 3 * x**2 * y**2 * z**2) - sum(
     u**4 * (v**2 + w**2) for u, v, w in ((x, y, z), (y, z, x), (z, x, y))
 )
+HORN = (a, b, c, d, p)
+HORN_PAIRS = sum(HORN[i] * HORN[(i + 1) % 5] for i in range(5))
 UNIT, LINE = {p: (0, 1)}, (-oo, oo)
 TRUE = {
     "harmonic mean": (parallel(x, y), (x + y) / 4, None, "sum of squares"),
     "means of two": (2 * x * y, x**2 + y**2, None, "sum of squares"),
     "means of three": (3 * x * y * z, x**3 + y**3 + z**3, None, "sum of squares"),
     "Motzkin": (0, MOTZKIN, None, "sum of squares"),
-    "Robinson": (0, ROBINSON, None, "split"),
-    "Schur": (0, SCHUR, None, "split"),
+    "Robinson": (0, ROBINSON, None, "Pólya"),
+    "Schur": (0, SCHUR, None, "Pólya"),
+    "Horn": (4 * HORN_PAIRS, sum(HORN) ** 2, None, "Pólya"),
+    "large degree": (0, (x**10 - x * y**9 + y**10) ** 2 + x**20 + (x - y) ** 2, None, "split"),
     "Choi-Lam": (
         4 * x * y * z,
         x**2 * y**2 + y**2 * z**2 + z**2 * x**2 + 1,
@@ -136,10 +140,8 @@ def test_identities():
 
 
 def test_what_is_true_and_not_found_is_open():
-    """Horn's form is not negative on positive numbers, and no sum of what is tried."""
-    terms = sympy.symbols("h0:5")
-    pairs = sum(terms[i] * terms[(i + 1) % 5] for i in range(5))
-    certificate = mt.certify(0, (sum(terms) ** 2 - 4 * pairs) ** 3)
+    """A power of Horn's form, which is not negative, has too many terms."""
+    certificate = mt.certify(0, (sum(HORN) ** 2 - 4 * HORN_PAIRS) ** 3)
     assert certificate.status == "open"
     assert "tried in vain: coefficients, sums of squares" in str(certificate)
 
