@@ -277,7 +277,7 @@ def certify(
     kind: Relation = choice("relation", relation, ("<=", "=="))
     sides = as_expression("left", left), as_expression("right", right)
     symbols = sorted(sides[0].free_symbols | sides[1].free_symbols, key=attrgetter("name"))
-    where = as_substitutions(domain or (), symbols)
+    where = as_substitutions(() if domain is None else domain, symbols)
     require_known(symbols, where, domain)
     require_rational(sides, where)
     parts = rational_parts(*integer_parts(sides[1] - sides[0], where))

@@ -98,7 +98,10 @@ def require_known(
     domain : mapping or sequence
         The domain as given.
     """
-    given = [e.symbol if isinstance(e, Symbol) else e for e, _ in _pairs(domain or ())]
+    given = [
+        e.symbol if isinstance(e, Symbol) else e
+        for e, _ in _pairs(() if domain is None else domain)
+    ]
     inside = set(symbols).union(*(each.free_symbols for each in found.values()))
     for each in given:
         alike = [s for s in inside if s.name == each.name and s != each]
@@ -160,7 +163,8 @@ def range_in_words(
     if not symbols:
         return "these numbers"
     given = {
-        (e.symbol if isinstance(e, Symbol) else e).name: where for e, where in _pairs(domain or ())
+        (e.symbol if isinstance(e, Symbol) else e).name: where
+        for e, where in _pairs(() if domain is None else domain)
     }
     positive = [each.name for each in symbols if each not in found]
     words = [f"{', '.join(positive)} > 0"] if positive else []
