@@ -9,9 +9,9 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.model_space import ModelSpace
+from moetheory.claims.proofs import Relation
 from moetheory.claims.random_models import random_models
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.common.validation import choice, members, number, shown, text
