@@ -37,7 +37,10 @@ def test_help_names_commands_options_and_exit_codes(run):
     [
         ((), "are required: {check,falsify,risk,simulate,sweep,descent,audit,paper}"),
         (("chek",), "invalid choice: 'chek'; did you mean check?"),
-        (("what",), "invalid choice: 'what'; choose from check, falsify, risk, simulate, sweep, descent"),
+        (
+            ("what",),
+            "invalid choice: 'what'; choose from check, falsify, risk, simulate, sweep, descent",
+        ),
         (
             ("check", "one-over-q"),
             "NAME must be that of a theorem, got 'one-over-q'; did you mean 'one-over-k'?",

@@ -52,7 +52,8 @@ class Falsification:
     closest_samples : int or None
         Its number of samples.
     smallest_slack : float or None
-        How far it is from a violation: right minus left, relative to the larger side.
+        How far it is from a violation: right minus left, relative to the larger side;
+        0 up to rounding.
     obstacle : str
         If the claim never applied: why.
     interrupted : bool

@@ -299,6 +299,11 @@ def test_what_is_no_claim_is_refused(claim, said):
         mt.falsify(claim, budget=10)
 
 
+def test_functions_that_do_not_pickle_are_refused_before_processes_start():
+    with pytest.raises(mt.ArgumentError, match="claim must pickle for other processes"):
+        mt.falsify((lambda model: 0.0, dense_gain), executor=2)
+
+
 def test_other_arguments_are_checked():
     for given, said in (
         ({"budget": 0}, "budget must be at least 1"),
