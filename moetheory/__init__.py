@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from moetheory.predictors import optimal_coefficients
     from moetheory.problem import (
         BlockModel,
+        Custom,
         Dense,
         Hard,
         Learned,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         RoutingEstimate,
         SpectrumEstimate,
         merge_checkpoints,
+        replay,
         simulate,
         simulate_descent,
         simulate_routing,
@@ -96,6 +98,7 @@ __all__ = [
     "Contraction",
     "CovarianceRisks",
     "Crossovers",
+    "Custom",
     "Dense",
     "Descent",
     "DescentEstimate",
@@ -152,6 +155,7 @@ __all__ = [
     "optimal_coefficients",
     "optimal_ridge",
     "plot",
+    "replay",
     "risk",
     "risk_distribution",
     "routing_matrix",

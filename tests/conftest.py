@@ -15,7 +15,6 @@ import signal
 import statistics
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout, suppress
@@ -41,8 +40,8 @@ settings.register_profile("dev", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("ci")
 
-LEVEL = 1e-6  # family-wise, over at most COMPARISONS comparisons of the whole suite
-COMPARISONS = 300
+# the budget of false alarms of the suite: 1e-6 over at most 300 comparisons
+pytest_plugins = ["moetheory.testing"]
 DETECTION = statistics.NormalDist().inv_cdf(0.9)
 
 
@@ -56,37 +55,19 @@ def pytest_collection():
         gc.enable()
 
 
-comparisons: Counter[str] = Counter()  # made by each process
-
-
 @pytest.fixture(scope="session")
-def agrees():
+def agrees(error_budget):
     """``agrees(mean, sem, n, value)``: is a simulated mean what theory says, could it be seen?"""
 
     def compare(mean: float, sem: float, n: int, value: float) -> bool:
-        comparisons["here"] += 1
-        threshold = student_quantile(LEVEL / (2 * COMPARISONS), n - 1)
+        threshold = student_quantile(error_budget.spend(), n - 1)
         z, power = (mean - value) / sem, (threshold + DETECTION) * sem / abs(value)
+        error_budget.record(z, power)
         print(f"z {z:+.2f} of {threshold:.2f}, power {100 * power:.2g} %")
         assert power <= 0.01, f"could only have seen an error of {100 * power:.2g} %"
         return abs(z) <= threshold
 
     return compare
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node):
-    """A process of pytest-xdist ends: its comparisons count with those of the others."""
-    comparisons[node.gateway.id] = getattr(node, "workeroutput", {}).get("comparisons", 0)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session):
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["comparisons"] = comparisons["here"]
-    elif comparisons.total() > COMPARISONS:
-        message = f"{comparisons.total()} comparisons: raise COMPARISONS for the family-wise level"
-        pytest.exit(message, returncode=pytest.ExitCode.TESTS_FAILED)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.problem.estimators import checked_estimator
+from moetheory.problem.estimators import checked_estimator, checked_simulated
 from moetheory.problem.model import checked_model
 from moetheory.simulation.runs.chunks import Run
 from moetheory.theory.order_changes import OVER
@@ -18,11 +18,16 @@ MODEL = mt.BlockModel.isotropic(6, 3, noise_variance=1.0, signal_energy=6.0)
 
 def checks(call):
     """How often arguments are checked during ``call``: (estimators, models)."""
-    counter, checking = Counter(), (checked_estimator.__code__, checked_model.__code__)
+    counter = Counter()
+    checking = {
+        checked_estimator.__code__: "estimator",
+        checked_simulated.__code__: "estimator",
+        checked_model.__code__: "model",
+    }
 
     def count(frame, event, _):
         if event == "call" and frame.f_code in checking:
-            counter[frame.f_code] += 1
+            counter[checking[frame.f_code]] += 1
 
     before = sys.getprofile()
     sys.setprofile(count)
@@ -30,7 +35,7 @@ def checks(call):
         call()
     finally:
         sys.setprofile(before)
-    return tuple(counter[code] for code in checking)
+    return counter["estimator"], counter["model"]
 
 
 FITTED = [("test_noise_variance", 40), ("misrouting", 40)]
@@ -108,7 +113,11 @@ SIMULATED = {
     "statistics": lambda chunks: mt.simulate(
         DENSE, MODEL, samples=60, replicates=chunks * 15_000, rng=0
     ),
+    "data": lambda chunks: mt.simulate(
+        [lambda x, y, groups, rng: x[0], DENSE], MODEL, samples=6000, replicates=chunks * 58, rng=0
+    ),
 }
+ESTIMATORS = dict.fromkeys(SIMULATED, 1) | {"data": 2}
 
 
 @pytest.mark.parametrize("method", SIMULATED)
@@ -121,7 +130,7 @@ def test_a_simulation_checks_each_argument_once_for_any_number_of_chunks(method,
         return carry_out(run, index)
 
     monkeypatch.setattr(Run, "__call__", counted)
-    assert checks(lambda: SIMULATED[method](5)) == (1, 1)
+    assert checks(lambda: SIMULATED[method](5)) == (ESTIMATORS[method], 1)
     assert len(chunks) > 1, "the test needs several chunks"
 
 

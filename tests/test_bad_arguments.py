@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory import strategies
+from moetheory import strategies, testing
 from moetheory.auditing import blocks
 from moetheory.common.errors import ArgumentError
 from moetheory.datafile import read_data
@@ -33,6 +33,12 @@ class Anything:
 
     def __repr__(self):
         return "Anything()"
+
+
+class Measured:
+    """What `testing.assert_agrees` takes in place of an `Estimate`."""
+
+    mean, sem, replicates = 1.0, 1e-4, 1000
 
 
 # by name, what a parameter is given in turn; a kind says which of these it may use
@@ -183,6 +189,9 @@ PARAMETERS = {
     "ax": (None, set()),
     "name": ("generalization", set()),
     "file": (StringIO(), set()),
+    "estimate": (mt.simulate(MOE, MODEL, samples=40, method="data", replicates=9, rng=0), set()),
+    "fit": (lambda features, labels, groups, rng: features[0], {"function"}),
+    "version": (None, {"text"}),
 }
 # where a name means something else than elsewhere, or a function takes other values
 PARAMETERS |= {
@@ -220,6 +229,8 @@ PARAMETERS |= {
     "steps_to.tolerance": (5.0, {"fraction"}),
     "Verdict.table.wide": (False, {"true", "false"}),
     "MoE.gate": (mt.Hard(), set()),
+    "Custom.name": (None, {"text"}),
+    "replay.index": (0, {"zero"}),
     "BlockModel.block_of": ([0, 1], set()),
     "BlockModel.leakage_variances": (0.0, ZEROS | {"fraction"}),
     "best_experts.samples": (40, set()),
@@ -252,11 +263,27 @@ PARAMETERS |= {
     "block_counts.counts": ([2], set()),
     "block_models.max_experts": (3, set()),
     "block_models.max_block": (3, set()),
-    "block_models.exponents": (3, {"zero"}),
     "block_models.strict": (None, {"true", "false"}),
     "block_models.noiseless": (False, {"true", "false"}),
     "block_models.zeros": (True, {"true", "false"}),
     "block_models.uniform": (None, {"true", "false"}),
+    "iso_parameter_models.max_experts": (3, set()),
+    "iso_parameter_models.max_block": (3, set()),
+    "iso_parameter_models.dim": (None, set()),
+    "iso_parameter_models.noiseless": (False, {"true", "false"}),
+    "exponents": (3, {"zero"}),
+    "min_samples": (1, set()),
+    "max_samples": (9, set()),
+    "oracle": (False, {"true", "false"}),
+    "claim": ("generalization", set()),
+    "estimate": (Measured(), set()),
+    "assert_agrees.value": (1.0, NUMBERS),
+    "budget": (None, set()),
+    "error": (0.0, ZEROS | {"fraction"}),
+    "resolution": (0.1, {"fraction"}),
+    "scale": (None, {"fraction"}),
+    "assert_holds.relation": ("<=", set()),
+    "comparisons": (300, set()),
 }
 # what is public beside the names of the package
 MORE = {
@@ -264,7 +291,10 @@ MORE = {
     "coactivation": blocks.coactivation,
     "blocks_of": blocks.blocks_of,
     "block_counts": blocks.block_counts,
-    "block_models": strategies.block_models,
+    **{name: getattr(strategies, name) for name in strategies.__all__},
+    **{name: getattr(testing, name) for name in ("assert_agrees", "assert_holds")},
+    "assumptions_met": testing.assumptions_met,
+    "ErrorBudget": testing.ErrorBudget,
     "BlockModel.isotropic": mt.BlockModel.isotropic,
     "BlockModel.power_law": mt.BlockModel.power_law,
     "BlockModel.from_covariances": mt.BlockModel.from_covariances,
@@ -280,6 +310,7 @@ MADE = (
     mt.Learned,
     mt.Perturbation,
     mt.ModelSpace,
+    mt.Custom,
 )
 NEEDED = (
     "blocks_of.samples",

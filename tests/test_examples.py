@@ -233,14 +233,15 @@ def test_terrain_that_is_not_modular(run, tmp_path):
     for part, title in ((stripes, "stripes"), (four, "four blocks, stripes")):
         assert part.startswith(f"{title} held out")
         assert "Every risk was predicted within" in part
-    assert "Not modular: one block of 64 features" in stripes
+    assert "Not modular: one block with all 64 features." in stripes
     assert "Weakly modular" in four
     for part in (four, south):
-        assert "restricted to their block: no gain over dense predicted, none found." in part
-        assert "0 % of this gain is left behind the energy router" in part
+        assert "restricted to their block: no gain over dense, as predicted." in part
+        assert "With the energy router they save less than 2 % of the risk of dense at" in part
+        assert "Worth trying only with a better router: this one sends " in part
     start = re.search("win over dense from noise variance ([^ ]+) .* on, as predicted", four)
     assert 300 < float(start[1]) < 500
-    assert "risks were not predicted within 3 standard errors" in south
+    assert " risks were predicted within 3 standard errors; not all of " in south
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
@@ -363,3 +364,37 @@ def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path
         within[by] = np.mean(np.abs(z) < 3.0)
     assert within["file"] < 0.95 <= within["paragraph"]
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_sparsity_or_structure(run):
+    out = run("own_estimators.py")
+    rows = re.findall(r"^(.+?) +([\d.]+) +([+-][\d.]+) ± ([\d.]+)$", out, re.M)
+    excess = {name: float(value) for name, value, _, _ in rows}
+    ahead = {name: float(lead) / (float(sem) or 1.0) for name, _, lead, sem in rows}
+    assert len(rows) == 14
+    sparse = [name for name in excess if name.startswith(("lasso", "elastic"))]
+    assert len(sparse) == 8
+    assert all(ahead[name] > 10.0 for name in [*sparse, "dense", "dense(ridge=0.36)"])
+    assert min(excess[name] for name in sparse) < excess["dense"]
+    ladder = ["moe", "moe(assignment=00112233)", "moe(assignment=00110011)", "dense"]
+    assert sorted(ladder, key=excess.get) == ladder
+    assert ahead["a lasso for each group"] < -5.0
+    assert out.endswith("best: a lasso for each group\n")
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_the_elastic_net_of_the_example_is_optimal(share, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    example = importlib.import_module("own_estimators")
+    monkeypatch.setattr(example, "STEPS", 5000)
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((50, 12)) @ (np.eye(12) + 0.2)
+    labels = features[:, :3] @ [1.0, -2.0, 0.5] + rng.standard_normal(50)
+    penalty = 0.3
+    found = example.elastic_net(features, labels, None, rng, penalty=penalty, share=share)
+    # the gradient of the smooth part is in the subdifferential of the other
+    slope = features.T @ (features @ found - labels) / 50 + penalty * (1.0 - share) * found
+    on = found != 0.0
+    assert 0 < np.count_nonzero(on) < 12
+    np.testing.assert_allclose(slope[on], -penalty * share * np.sign(found[on]), rtol=1e-6)
+    assert np.all(np.abs(slope[~on]) <= penalty * share)

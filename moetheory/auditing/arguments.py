@@ -113,8 +113,21 @@ def held_out_mask(
         mask = given.copy()
     for what, count in (("held-out", int(mask.sum())), ("training", int((~mask).sum()))):
         if count < 2:
-            raise ArgumentError("held_out", f"must leave at least 2 {what} samples, got {count}")
+            together = len(np.unique(sets))
+            why = (
+                "" if together == samples else f" (there are {together} clusters or single samples)"
+            )
+            raise ArgumentError(
+                "held_out", f"must leave at least 2 {what} samples, got {count}{why}"
+            )
     return mask
+
+
+def straddling(sets: IntArray, mask: NDArray[np.bool_]) -> int:
+    """The number of sets with samples on both sides of the split."""
+    _, codes = np.unique(sets, return_inverse=True)
+    held = np.bincount(codes, mask)
+    return int(np.count_nonzero((held > 0.0) & (held < np.bincount(codes))))
 
 
 def _integers_or_names(name: str, value: ArrayLike, length: int, entry: str) -> NDArray[Any]:

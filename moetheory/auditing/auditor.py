@@ -10,7 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.auditing.arguments import checked_clusters, checked_structure, held_out_mask
+from moetheory.auditing.arguments import (
+    checked_clusters,
+    checked_structure,
+    held_out_mask,
+    straddling,
+)
 from moetheory.auditing.chance import chance_of
 from moetheory.auditing.comparison import columns_of, crossovers_of
 from moetheory.auditing.expert_numbers import chosen_structure, numbers_of_experts
@@ -48,6 +53,7 @@ from moetheory.auditing.structure import CompleteStructure
 from moetheory.auditing.tabular import table_of
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import IntArray
+from moetheory.common.errors import ArgumentError
 from moetheory.common.seeding import RNG, entropy_of, stream
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import count, flag
@@ -129,15 +135,16 @@ def audit(
     intercept : bool
         Whether predictors have an intercept, each expert its own.
     center : bool
-        Measure features from their training means. Energies are squares: set it False where 0 is
-        what a feature is at rest.
+        Subtract the training means of features. Energies are squares: set it False where features
+        are 0 when they are inactive (counts, rectified units).
     classes : bool, optional
-        Whether labels are classes even if they are numbers. If not given, text and two values are.
+        True: numbers are names of classes. False: labels with two values are numbers. If not given,
+        text and labels with two values are classes.
     clusters : (n,) array, optional
-        Samples that belong together (of a document, of a user): they stay together in the split,
-        when samples are left out, and in standard errors. Samples that are repeated do too.
+        What each sample belongs to (a document, a user). Samples of one cluster stay together in
+        the split, when samples are left out, and in standard errors. So do identical samples.
     keep_constant : bool
-        Refuse features that never vary instead of leaving them out.
+        Whether a feature that never varies is an error; otherwise it is left out.
     rng : int, SeedSequence, Generator or None
     progress : callable or bool, optional
         Called as ``progress(done, total)`` in rows read, or given noise; True prints a line on
@@ -197,6 +204,10 @@ def audit(
         x.check()
         sets = sample_sets(x, y.values, own_clusters)
         mask = held_out_mask(held_out, x.samples, given.groups, sets.of, stream(entropy, SPLIT))
+        if own_clusters is not None and (divided := straddling(own_clusters, mask)):
+            raise ArgumentError(
+                "held_out", f"must not divide clusters, got {divided} that are on both sides"
+            )
         rows, held = np.flatnonzero(~mask), np.flatnonzero(mask)
         rows = rows[np.argsort(sets.of[rows], kind="stable")]
         dropped = x.prepare(rows, center=center, keep_constant=keep_constant)
@@ -231,7 +242,7 @@ def audit(
         rows_read.finish()
         return Audit(
             columns=columns_of(told, task, fitted, measured, rows, held),
-            crossovers=crossovers_of(task, fitted, measured, rows, held, resampling),
+            crossovers=crossovers_of(told, task, fitted, measured, rows, held, resampling),
             group_share=group_share(own_energies, own_blocks),
             chance=chance,
             leakage=equivalent_leakage(own_energies, own_blocks),
@@ -250,7 +261,15 @@ def audit(
             source=found.source,
             router=asked if isinstance(asked, str) else "yours",
             notes=(
-                *notes_on_features(x, dropped, sets, spoken, center=center),
+                *notes_on_features(
+                    x,
+                    dropped,
+                    sets,
+                    straddling(sets.of, mask),
+                    spoken,
+                    center=center,
+                    collinear=fitted.collinear,
+                ),
                 *notes_on_samples(task, found, y.classes, rows, held, own_clusters),
                 *([f"{y.note[0].lower()}{y.note[1:]}."] if y.note else []),
             ),

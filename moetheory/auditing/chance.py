@@ -27,21 +27,22 @@ def chance_of(
     """The share of energy by chance, with groups and blocks computed as they were."""
     chosen = np.sort(rng.permutation(rows)[:MOST_ROWS])
     features = np.concatenate([chunk for _, chunk in x.chunks(chosen)])
-    groups, blocks = found.own_blocks[found.groups[chosen]], int(found.block_of.max()) + 1
+    blocks = int(found.block_of.max()) + 1
 
     def find_blocks(shuffled: FloatArray) -> IntArray:
         return blocks_of(correlations_of([shuffled], x.dim), blocks)
 
     def said(shuffled: FloatArray, _: IntArray) -> IntArray:
         assert function is not None
-        return np.asarray(found.own_blocks[found.routed_by(function).route(shuffled, 0)])
+        return found.routed_by(function).route(shuffled, 0)
 
     regroup = {"found": loudest_blocks, "router": said, "given": None}[found.source]
     return chance_share(
         features,
         found.block_of,
-        groups,
+        found.groups[chosen],
         regroup,
+        own_blocks=found.own_blocks,
         find_blocks=find_blocks if given.block_of is None else None,
         draws=SHUFFLES if x.dim <= MANY_FEATURES else FEW,
         rng=rng,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.auditing.fitting import Fitted
-from moetheory.auditing.leads import Crossovers, Lead, lead
+from moetheory.auditing.leads import Crossovers, lead
 from moetheory.auditing.measuring import Measured
 from moetheory.auditing.noise import told_level
 from moetheory.auditing.predictors import NAMES
@@ -18,6 +19,7 @@ from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
 
 TIE = 1e-12  # of the variance of labels: smaller differences of squared errors are rounding
+SAME = 1e-12  # relative difference of levels that is rounding
 AGAINST = {  # what each mixture has to beat
     "moe(block)": "dense",
     "moe(all)": "dense",
@@ -48,6 +50,7 @@ def columns_of(
 
 
 def crossovers_of(
+    told: FloatArray,
     task: Task,
     fitted: Fitted,
     measured: Measured,
@@ -61,8 +64,11 @@ def crossovers_of(
     """
     found, weights = {}, interpolation(task.levels, task.told)
 
-    def told(found: Lead) -> Lead:
-        return found.mapped(lambda level: told_level(level, task.noise))
+    def told_at(level: float) -> float:
+        """A level as it is told; one that was asked for is that one, without rounding."""
+        value = told_level(level, task.noise)
+        nearest = float(told[np.abs(told - value).argmin()]) if math.isfinite(value) else value
+        return nearest if math.isclose(nearest, value, rel_tol=SAME) else value
 
     tie = TIE * float(task.labels.var(axis=0).sum())
     for name, other in AGAINST.items():
@@ -72,7 +78,7 @@ def crossovers_of(
         base = curve - curve[task.told] @ weights
         predicted = lead(task.levels, summed(gains, task.sets[rows]), rng)
         observed = lead(task.levels, summed(seen, task.sets[held]), rng, base, weights)
-        found[name] = Crossovers(told(predicted), told(observed), other)
+        found[name] = Crossovers(predicted.mapped(told_at), observed.mapped(told_at), other)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ class Choice(NamedTuple):
 
 
 def numbers_of_experts(experts: Any, dim: int) -> ExpertNumbers:
-    """The numbers of experts that are asked for, each from 1 to ``dim``."""
+    """The numbers of experts that are asked for, from 1 to ``dim``: of several, those up to it."""
     if experts is None:
         return ExpertNumbers(())
     if isinstance(experts, str):
@@ -76,10 +76,10 @@ def numbers_of_experts(experts: Any, dim: int) -> ExpertNumbers:
         return ExpertNumbers(tuple(k for k in AUTOMATIC if k <= dim), automatic=True)
     is_scalar = isinstance(experts, np.ndarray) and experts.ndim == 0
     if isinstance(experts, Iterable) and not is_scalar:
-        asked = tuple(sorted({count("experts", each, minimum=1, maximum=dim) for each in experts}))
+        asked = tuple(sorted({count("experts", each, minimum=1) for each in experts}))
         if not asked:
             raise ArgumentError("experts", "must have a number, got none")
-        return ExpertNumbers(asked)
+        return ExpertNumbers(tuple(k for k in asked if k <= dim) or asked[:1])
     if isinstance(experts, bool):
         raise ArgumentTypeError("experts", f"must be a number, got {experts}")
     return ExpertNumbers((count("experts", experts, minimum=1, maximum=dim),))
@@ -107,16 +107,16 @@ def chosen_structure(
             Mention("block_of"),
             f" say how many there are, got {len(numbers.asked)} numbers",
         )
+    if not given.names:
+        _require_room(numbers, x.dim, len(rows))
     correlations = np.empty((0, 0))
     if given.block_of is None:
         correlations = correlations_of((chunk for _, chunk in x.chunks(rows)), x.dim)
+    find: Callable[[int | None], IntArray]
     if len(numbers.asked) < 2 or given.names:
-
-        def find(experts: int | None) -> IntArray:
-            return blocks_of(correlations, experts, samples=len(rows))
-
+        find = partial(blocks_of, correlations, samples=len(rows))
         return complete_structure(given, numbers.only, x, rows, router, find), None
-    asked = [k for k in numbers.asked if k <= x.dim]
+    asked = [k for k in numbers.asked if k <= min(x.dim, len(rows))]
     blocks = block_counts(correlations, asked)
     structures = {
         k: complete_structure(given, k, x, rows, router, partial(_always, found))
@@ -128,6 +128,15 @@ def chosen_structure(
         best = 1
     risks = tuple(float(each.mean()) for each in losses.values())
     return structures[best], Choice(tuple(structures), risks, best, least_risky_number(losses))
+
+
+def _require_room(numbers: ExpertNumbers, dim: int, samples: int) -> None:
+    """Refuse numbers of experts that are all above those of features or of training samples."""
+    for limit, what in ((dim, "the features that vary"), (samples, "the training samples")):
+        if numbers.asked and min(numbers.asked) > limit:
+            raise ArgumentError(
+                "experts", f"must be at most {limit}, as many as {what}, got {min(numbers.asked)}"
+            )
 
 
 def _always(blocks: IntArray, _: int | None) -> IntArray:

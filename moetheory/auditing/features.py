@@ -10,8 +10,10 @@ import numpy as np
 from moetheory.auditing.tabular import Table
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Column
+from moetheory.common.escapes import printable
 
 CHUNK = 2**22  # numbers read at a time: 32 MiB as floats
+NOISY_CHUNK = 2**18  # of those that get noise at many levels: what fits into caches is faster
 ROWS = 2**13  # at most, where features are few
 MOST_FEATURES = 2**14  # their second moments take 2 GiB
 LARGEST = 1e153  # squares must not overflow
@@ -90,13 +92,13 @@ class Features:
         return np.asarray(np.ldexp(np.broadcast_to(self._scale, self.kept.shape), self.exponents))
 
     def chunks(
-        self, rows: IntArray, sets: IntArray | None = None
+        self, rows: IntArray, sets: IntArray | None = None, *, numbers: int | None = None
     ) -> Iterator[tuple[slice, FloatArray]]:
-        """Chunks of the features of ``rows``, each with its slice of ``rows``.
+        """Chunks of the features of ``rows``, each of at most so many numbers, with its slice.
 
         No chunk ends between two rows of one of ``sets`` (n,), which stand together.
         """
-        size = max(1, min(ROWS, CHUNK // max(self.dim, 1)))
+        size = max(1, min(ROWS, (numbers or CHUNK) // max(self.dim, 1)))
         start = 0
         while start < len(rows):
             stop = min(start + size, len(rows))
@@ -168,7 +170,7 @@ class Features:
 
     def name(self, column: int) -> str:
         """The name of a column of the table, or its number."""
-        return str(column) if self.names is None else self.names[column]
+        return str(column) if self.names is None else printable(self.names[column], lines=False)
 
     def _some_names(self, columns: IntArray, most: int = 5) -> str:
         found = [self.name(int(each)) for each in columns[:most]]

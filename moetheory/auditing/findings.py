@@ -144,6 +144,12 @@ class Findings(Columns):
         """What a noise level is called."""
         return LEVEL_NAMES[self.noise]
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The predictors that differ: with one expert mixtures are the dense predictor."""
+        alone = ("dense", "dense(tuned)", "group mean")
+        return tuple(self.standardised) if len(self.names) > 1 else alone
+
     def explained(self, name: str) -> FloatArray:
         """R², the share of the labels' variance that a predictor explains, (L,), as measured."""
         return 1.0 - self[f"{self._known(name)}_measured"] / self.label_power

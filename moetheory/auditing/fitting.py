@@ -7,7 +7,7 @@ samples out, the second exactly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 
@@ -38,6 +38,8 @@ class Fitted:
         Of experts: their errors at samples that were left out, at the levels that are told.
     moments, group_moments : SampleMoments and list of them
         Of all samples, and of each group on its own block.
+    collinear : bool
+        Whether dense needs a penalty even without noise.
     """
 
     predictors: dict[str, Predictor]
@@ -45,6 +47,7 @@ class Fitted:
     left_out: dict[str, FloatArray]
     moments: SampleMoments
     group_moments: list[SampleMoments]
+    collinear: bool = False
 
 
 def penalties_of(task: Task) -> FloatArray:
@@ -60,7 +63,7 @@ def fit(task: Task, rows: IntArray) -> Fitted:
     """Fit every predictor to the training ``rows``, sorted by their sets; predict its risk."""
     parts = _ExpertFits(task, rows)
     parts.fit()
-    pooled = _PooledFits(task, rows, parts.moments, parts.within)
+    pooled = _PooledFits(task, rows, parts)
     for part, chunk in task.features.chunks(rows, task.sets[rows]):
         pooled.leave_out(part, chunk)
     predictors, losses = pooled.results()
@@ -71,6 +74,7 @@ def fit(task: Task, rows: IntArray) -> Fitted:
         {name: parts.errors[name] for name in ("moe(block)", "moe(all)")},
         parts.moments,
         parts.group_moments,
+        pooled.collinear,
     )
 
 
@@ -82,14 +86,15 @@ class _ExpertFits:
         n, m = len(rows), task.labels.shape[1]
         levels, experts, dim = len(task.told), task.experts, task.features.dim
         self.penalties = penalties_of(task)
-        self.kinds = ("moe(block)", "moe(all)", "moe(all, tuned)")
-        self.errors = {name: np.empty((n, levels, m)) for name in self.kinds[:2]}
+        self.errors = {name: np.empty((n, levels, m)) for name in ("moe(block)", "moe(all)")}
         self.losses = {
-            name: np.empty((n, len(task.levels))) for name in (*self.kinds, "group mean")
+            name: np.empty((n, len(task.levels)))
+            for name in ("moe(block)", "moe(all)", "moe(all, tuned)", "group mean")
         }
         self.intercepts = {name: np.zeros((levels, experts, m)) for name in self.losses}
         self.coefficients = {name: np.zeros((levels, experts, dim, m)) for name in self.losses}
         self.group_moments: list[SampleMoments] = []
+        self.means, self.label_means = np.zeros((experts, dim)), np.zeros((experts, m))
 
     def fit(self) -> None:
         """Fit one group after the other, so that only its own second moment is held."""
@@ -100,8 +105,9 @@ class _ExpertFits:
             own = np.flatnonzero(groups == g)
             found = moments_of_rows(task.features, task.labels, rows[own])
             self.group_moments.append(found.of_features(block))
+            self.means[g], self.label_means[g] = found.mean, found.label_mean
             if g == 0:
-                self.moments, self.within = _copy(found), _copy(found)
+                self.moments, self.within = deepcopy(found), deepcopy(found)
             else:
                 self.within.add_within(found)
                 self.moments += found
@@ -181,16 +187,16 @@ class _ExpertFits:
 class _PooledFits:
     """Dense predictors: with the noise as penalty, tuned, or with an intercept of each group."""
 
-    def __init__(
-        self, task: Task, rows: IntArray, moments: SampleMoments, within: SampleMoments
-    ) -> None:
+    def __init__(self, task: Task, rows: IntArray, parts: _ExpertFits) -> None:
         self.task, self.rows = task, rows
+        moments, within = parts.moments, parts.within
         self._groups = task.groups[rows]
         members = np.bincount(self._groups, minlength=task.experts)
         self._shares = (1.0 / np.maximum(members, 1))[self._groups]
-        self._centres, self._label_centres = _group_means(task, rows)
+        self._centres, self._label_centres = parts.means, parts.label_means
         factor, penalties = task.noise.factor_on(moments), penalties_of(task)
         self._all = RidgePath(moments, factor, penalties, intercept=task.intercept)
+        self.collinear = self._all.is_raised
         within.mean, within.label_mean = (
             np.zeros_like(within.mean),
             np.zeros_like(within.label_mean),
@@ -252,27 +258,3 @@ def moments_of_rows(
     return SampleMoments.total(
         SampleMoments.of(chunk[:, seen], labels[rows[part]]) for part, chunk in x.chunks(rows)
     )
-
-
-def _group_means(task: Task, rows: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Means of features (K, d) and of labels (K, m) of each group."""
-    groups = task.groups[rows]
-    members = np.maximum(np.bincount(groups, minlength=task.experts), 1)[:, np.newaxis]
-    features = np.zeros((task.experts, task.features.dim))
-    labels = np.zeros((task.experts, task.labels.shape[1]))
-    np.add.at(labels, groups, task.labels[rows])
-    for part, chunk in task.features.chunks(rows):
-        one_hot = (groups[part] == np.arange(task.experts)[:, np.newaxis]).astype(np.float64)
-        features += one_hot @ chunk
-    return features / members, labels / members
-
-
-def _copy(moments: SampleMoments) -> SampleMoments:
-    parts: Sequence[FloatArray] = (
-        moments.mean,
-        moments.label_mean,
-        moments.scatter,
-        moments.cross,
-        moments.label_scatter,
-    )
-    return SampleMoments(moments.count, *(each.copy() for each in parts))

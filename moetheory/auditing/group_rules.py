@@ -61,6 +61,12 @@ def nearest_centre(features: FloatArray, groups: IntArray, experts: int) -> Rule
     return lambda x: np.asarray((offsets + x @ centres.T).argmax(axis=1))
 
 
+def nearest_sizes(features: FloatArray, groups: IntArray, experts: int) -> Rule:
+    r"""The rule `nearest_centre` of the sizes :math:`|x_m|`: of ids that signs do not change."""
+    rule = nearest_centre(np.abs(features), groups, experts)
+    return lambda x: rule(np.abs(x))
+
+
 def likeliest_energies(features: FloatArray, groups: IntArray, experts: int) -> Rule:
     r"""The rule :math:`\arg\max_g \ln p_g - \frac12\sum_m (\ln v_{gm} + x_m^2/v_{gm})`.
 
@@ -79,4 +85,8 @@ def _one_hot(groups: IntArray, experts: int) -> FloatArray:
     return np.asarray(groups[:, np.newaxis] == np.arange(experts), dtype=np.float64)
 
 
-_RULES = {"nearest centre": nearest_centre, "energies of features": likeliest_energies}
+_RULES = {
+    "nearest centre": nearest_centre,
+    "energies of features": likeliest_energies,
+    "nearest sizes": nearest_sizes,
+}

@@ -164,7 +164,13 @@ def _numbers(given: NDArray[Any], kind: Kind | None) -> Labels:
     if len(different) == 2:
         classes = tuple(original.tolist())
         _require_classes(classes, counts, "; classes=False (--regression) takes both as numbers")
-        return Labels(values, exponent, classes, boundary=float(different.mean()))
+        note = (
+            f"Labels are two different numbers, {classes[0]:g} and {classes[1]:g}, taken as "
+            "classes; classes=False (--regression) takes them as numbers"
+        )
+        if kind == "classes" or given.dtype.kind == "b":
+            note = ""
+        return Labels(values, exponent, classes, note, boundary=float(different.mean()))
     note = ""
     if len(different) <= FEW_NUMBERS and np.array_equal(original, np.floor(original)):
         note = (

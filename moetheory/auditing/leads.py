@@ -163,8 +163,14 @@ def _root(levels: FloatArray, curves: FloatArray, left: IntArray) -> FloatArray:
     return np.asarray(levels[left] + share * (levels[right] - levels[left]))
 
 
-def extent_in_words(lead: Lead, grid: FloatArray, level_name: str) -> str:
-    """Over which noise levels a lead reaches, with intervals."""
+def extent_in_words(
+    lead: Lead, grid: FloatArray, level_name: str, *, intervals: bool = True
+) -> str:
+    """Over which noise levels a lead reaches, with 95 % intervals or without."""
+
+    def said(place: Located) -> str:
+        return _with_interval(place, grid) if intervals else f"{place.value:.3g}"
+
     begins, ends = lead
     from_the_start, to_the_end = begins.value <= grid[0], math.isinf(ends.value)
     if math.isinf(begins.value):
@@ -172,12 +178,12 @@ def extent_in_words(lead: Lead, grid: FloatArray, level_name: str) -> str:
     if from_the_start and to_the_end:
         return "at every noise"
     if to_the_end:
-        return f"from {level_name} {_with_interval(begins, grid)} on"
+        return f"from {level_name} {said(begins)} on"
     if from_the_start:
-        return f"up to {level_name} {_with_interval(ends, grid)}"
-    return f"from {level_name} {_with_interval(begins, grid)} to {_with_interval(ends, grid)}"
+        return f"up to {level_name} {said(ends)}"
+    return f"from {level_name} {said(begins)} to {said(ends)}"
 
 
 def _with_interval(place: Located, grid: FloatArray) -> str:
-    high = f"more than {grid[-1]:.3g}" if math.isinf(place.high) else f"{place.high:.3g}"
-    return f"{place.value:.3g} ({place.low:.3g} to {high})"
+    high = f"beyond {grid[-1]:.3g}" if math.isinf(place.high) else f"{place.high:.3g}"
+    return f"{place.value:.3g} (95 %: {place.low:.3g} to {high})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moetheory.auditing.features import NOISY_CHUNK
 from moetheory.auditing.predictors import Predictor
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
@@ -46,7 +47,7 @@ def measure(
     hits = {name: np.zeros(shape) for name in predictors}
     astray = np.zeros(shape)
     router = next((each.router for each in predictors.values() if each.router is not None), None)
-    for part, chunk in task.features.chunks(rows):
+    for part, chunk in task.features.chunks(rows, numbers=NOISY_CHUNK):
         groups, truth = task.groups[rows[part]], task.labels[rows[part]]
         right = _class_of(truth, boundary) if classes else None
         for repeat in range(repeats):

@@ -74,6 +74,7 @@ def chance_share(
     groups: IntArray,
     regroup: Regroup | None,
     *,
+    own_blocks: IntArray | None = None,
     find_blocks: FindBlocks | None = None,
     draws: int = 8,
     rng: np.random.Generator,
@@ -90,9 +91,11 @@ def chance_share(
     features : (n, d) array
         Standardised; at most 2000 of the samples are shuffled.
     blocks, groups : (d,) and (n,) integer arrays
-        As given or found, block g that of group g, none of the blocks empty.
+        As given or found, none of the blocks empty.
     regroup : callable or None
         The groups (n,) from features and blocks, as they were found; None for given ids.
+    own_blocks : (K,) integer array, optional
+        The block of each group; that of its number if not given.
     find_blocks : callable, optional
         The blocks (d,) from features, as many as there are; not given if blocks were given. Blocks
         that were found are matched to the groups, again in every draw.
@@ -102,6 +105,9 @@ def chance_share(
     if len(features) > MOST_ROWS:
         chosen = np.sort(rng.permutation(len(features))[:MOST_ROWS])
         features, groups = features[chosen], groups[chosen]
+    if own_blocks is None:
+        own_blocks = np.arange(int(blocks.max()) + 1)
+    own, matched = own_blocks, find_blocks is not None
     found = "groups" if find_blocks is None else "blocks and groups"
 
     def shuffled(regroup: Regroup, how: str) -> Chance:
@@ -111,23 +117,24 @@ def chance_share(
             new = blocks if find_blocks is None else find_blocks(independent)
             energies = block_sums(np.square(independent), new)
             each.append((energies, regroup(independent, new)))
-        return _chance(each, find_blocks is not None, how)
+        return _chance(each, own, matched, how)
 
     if regroup is not None:
         return shuffled(regroup, f"features shuffled, {found} found again")
     energies = block_sums(np.square(features), blocks)
     ids = _chance(
         [(energies, rng.permutation(groups)) for _ in range(draws)],
-        find_blocks is not None,
+        own,
+        matched,
         "group ids shuffled",
     )
-    told = telling_rule(features, groups, int(blocks.max()) + 1, rng)
+    told = telling_rule(features, groups, len(own), rng)
     if told is None:
         return ids
     sorted_by_rule = shuffled(
         lambda x, _: told.rule(x),
-        f"features shuffled and sorted by {told.by}, "
-        f"which tells your ids for {100 * told.share:.0f} % of samples",
+        f"features shuffled, groups told by a rule, {told.by}, that gives your group for "
+        f"{100 * told.share:.0f} % of the samples",
     )
     return max(ids, sorted_by_rule, key=lambda chance: chance.share)
 
@@ -138,18 +145,21 @@ def loudest_blocks(features: FloatArray, blocks: IntArray) -> IntArray:
     return np.asarray(relative_to(energies.mean(axis=0), energies).argmax(axis=1))
 
 
-def _chance(draws: list[tuple[FloatArray, IntArray]], matched: bool, how: str) -> Chance:
+def _chance(
+    draws: list[tuple[FloatArray, IntArray]], own_blocks: IntArray, matched: bool, how: str
+) -> Chance:
     """The mean over draws of energies and groups, and the larger one of two spreads.
 
-    One is that between draws, the other that over the samples of a draw, which is not small by
-    luck where draws are few.
+    Blocks that were found are ``matched`` to the groups in each draw. One spread is that between
+    draws, the other that over the samples of a draw, which is not small by luck where draws are
+    few.
     """
     shares, errors = [], []
     for energies, groups in draws:
         if matched:
-            energies = energies[:, blocks_of_groups(energies, groups, energies.shape[1])]
-        share = group_share(energies, groups)
-        own = energies[np.arange(len(groups)), groups]
+            own_blocks = blocks_of_groups(energies, groups, len(own_blocks))
+        share = group_share(energies, own_blocks[groups])
+        own = energies[np.arange(len(groups)), own_blocks[groups]]
         residuals = own / energies.sum() - share * energies.sum(axis=1) / energies.sum()
         shares.append(share)
         errors.append(math.sqrt(float(np.square(residuals).sum())))

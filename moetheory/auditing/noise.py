@@ -28,7 +28,7 @@ DROPOUTS = np.array([0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9])
 LEVEL_NAMES: dict[NoiseKind, str] = {  # what a noise level is called
     "equal": "noise variance",
     "relative": "relative noise variance",
-    "own": "share of the features' own covariance",
+    "own": "multiple of the features' own covariance",
     "dropout": "dropout probability",
     "given": "multiple of the given noise",
 }
@@ -79,7 +79,9 @@ class FeatureNoise:
             return chunk
         if self.kind == "dropout":
             return np.where(draw * (1.0 + level) >= level, chunk * (1.0 + level), 0.0)
-        return chunk + math.sqrt(level) * draw
+        noisy = math.sqrt(level) * draw
+        noisy += chunk
+        return np.asarray(noisy)
 
 
 def feature_noise(given: ArrayLike | str, x: Features) -> FeatureNoise:

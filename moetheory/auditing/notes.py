@@ -12,6 +12,8 @@ from moetheory.auditing.sample_sets import SampleSets
 from moetheory.auditing.structure import CompleteStructure
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import IntArray
+from moetheory.common.escapes import printable
+from moetheory.common.text import counted
 
 FEW_HELD_OUT = 50
 FEW_CLUSTERS = 20
@@ -20,28 +22,41 @@ MEANS_HOLD = 0.5  # share of the mean square of a typical feature
 
 
 def notes_on_features(
-    x: Features, dropped: Dropped, sets: SampleSets, noise: FeatureNoise, *, center: bool
+    x: Features,
+    dropped: Dropped,
+    sets: SampleSets,
+    divided: int,
+    noise: FeatureNoise,
+    *,
+    center: bool,
+    collinear: bool,
 ) -> list[str]:
     """Notes on what was left out, on means and units, and on rows that are repeated."""
     notes = []
     if dropped.any:
         notes.append(f"features that never vary are left out: {x.listed(dropped)}.")
     if x.means_share > MEANS_HOLD:
-        told = "features are measured from them" if center else "energies tell them"
+        told = "it is subtracted" if center else "it counts as energy, for it is not subtracted"
         notes.append(
-            f"means hold {100 * x.means_share:.0f} % of the mean square of a typical feature: "
-            f"{told}."
+            f"{100 * x.means_share:.0f} % of the mean square of a typical feature is its squared "
+            f"mean: {told}."
         )
     if noise.kind == "equal" and unlike_units(x):
         notes.append(
-            "features have unlike units (deviations from "
-            f"{x.scale.min():.2g} to {x.scale.max():.2g}): equal noise on all of them means "
+            "features have very different scales (standard deviations from "
+            f"{x.scale.min():.2g} to {x.scale.max():.2g}): the same noise on all of them means "
             "little; noise='relative' (--noise relative) is in proportion to each."
         )
-    if sets.duplicates:
+    if collinear:
         notes.append(
-            f"{sets.duplicates} samples repeat another one: they stay together in the split."
+            "features are collinear, or nearly, or as many as samples: fits without noise have a "
+            "penalty of 1e-8 of each feature's variance."
         )
+    if sets.duplicates:
+        told = "they stay together in the split"
+        if divided:
+            told = f"held_out divides {counted(divided, 'set')} of them, whose risks are too small"
+        notes.append(f"{counted(sets.duplicates, 'sample')} repeat another one: {told}.")
     return notes
 
 
@@ -55,21 +70,22 @@ def notes_on_samples(
 ) -> list[str]:
     """Notes on groups, classes and clusters."""
     notes = []
-    if found.source == "found":
+    if found.source == "found" and task.experts > 1:
         notes.append(
-            "the groups were computed from features without noise: to be told them is out of "
-            "reach in deployment, where a router sees the noise."
+            "the groups were computed from features without noise. In use nobody tells them, and "
+            "a router sees the noise: compare the columns with a router."
         )
     elif found.source == "router":
         notes.append(
-            "the groups are what your router says of features without noise: to be told them is "
-            "out of reach in deployment."
+            "the groups are what your router says of features without noise. In use it sees the "
+            "noise: compare the columns with a router."
         )
     if found.merged:
-        listed = ", ".join(map(str, found.merged[:5])) + ", …" * (len(found.merged) > 5)
+        listed = ", ".join(printable(str(each), lines=False) for each in found.merged[:5])
+        more = ", …" * (len(found.merged) > 5)
         notes.append(
-            f"{len(found.merged)} groups have fewer than 2 training samples and join the most "
-            f"frequent one ({listed})."
+            f"{counted(len(found.merged), 'group')} without 2 training samples joined with the "
+            f"most frequent one ({listed}{more})."
         )
     members = np.bincount(task.groups[rows], minlength=task.experts)
     scarce = int(np.count_nonzero(members <= task.features.dim))

@@ -16,7 +16,8 @@ from moetheory.auditing.predictors import (
     LinearPredictor,
 )
 from moetheory.auditing.tabular import Table
-from moetheory.auditing.verdict import conclusions, headline
+from moetheory.auditing.verdict import headline, warnings
+from moetheory.auditing.verdict_details import conclusions
 from moetheory.common import text
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.common.errors import ArgumentError, OutOfRangeError
@@ -34,7 +35,7 @@ class Audit(Findings):
     """
 
     def __repr__(self) -> str:
-        return text.wrapped(headline(self), 100)
+        return text.wrapped("\n".join(filter(None, [headline(self), warnings(self)])), 100)
 
     @property
     def model(self) -> BlockModel:
@@ -152,19 +153,17 @@ class Audit(Findings):
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:
         """The header and the rows of the table."""
-        header = [self.level_name, "risk", *self.standardised]
+        header = [self.level_name, "risk", *self.shown]
         rows = []
         for level, noise in enumerate(self.noise_variances):
             for what, sem in (("predicted", "predicted_sem"), ("measured", "sem")):
                 cells = [
                     text.with_error(self[f"{name}_{what}"][level], self[f"{name}_{sem}"][level])
-                    for name in self.standardised
+                    for name in self.shown
                 ]
                 rows.append([f"{noise:.4g}", what, *cells])
             if self.classes is not None:
-                shares = [
-                    f"{100 * self[f'{name}_accuracy'][level]:.1f} %" for name in self.standardised
-                ]
+                shares = [f"{100 * self[f'{name}_accuracy'][level]:.1f} %" for name in self.shown]
                 rows.append([f"{noise:.4g}", "accuracy", *shares])
         return header, rows
 

@@ -11,22 +11,23 @@ from numpy.typing import ArrayLike
 
 from moetheory.auditing.routers import Chosen, Router
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.common.escapes import printable
 from moetheory.common.frozen import Frozen
 
 Value = TypeVar("Value")
 
 NAMES = {  # of an audit's predictors in the order of its columns, and their names in words
     "dense": "dense",
-    "dense(tuned)": "dense, tuned",
+    "dense(tuned)": "tuned dense",
     "moe(block)": "experts restricted to their block",
     "moe(all)": "experts that see everything",
-    "moe(all, tuned)": "experts that see everything, tuned",
-    "moe(block, router)": "experts restricted to their block, behind a router",
-    "moe(all, router)": "experts that see everything, behind a router",
+    "moe(all, tuned)": "tuned experts that see everything",
+    "moe(block, router)": "experts restricted to their block, with a router",
+    "moe(all, router)": "experts that see everything, with a router",
     "group mean": "the mean of each group",
     "dense + group": "dense that is told the group",
 }
-# experts that are told the groups, and the same ones behind a router
+# experts that are told the groups, and the same ones with a router
 ROUTED = {"moe(block)": "moe(block, router)", "moe(all)": "moe(all, router)"}
 ALIASES = {"moe": "moe(block)", "moe(hard)": "moe(block, router)"}
 
@@ -134,7 +135,7 @@ class Units(Frozen):
 
     def name(self, column: int) -> str:
         """The name of a column, or its number."""
-        return str(column) if self.names is None else self.names[column]
+        return str(column) if self.names is None else printable(self.names[column], lines=False)
 
     def standardised(self, features: FloatArray) -> FloatArray:
         """Features (n, width) in units of their own, (n, d)."""

@@ -125,6 +125,8 @@ class RidgePath:
 
     Attributes
     ----------
+    is_raised : bool
+        Whether the covariance got it.
     noise_gains : (T,) array
         :math:`\beta^\top N\beta`, summed over labels: what noise of one unit adds to the risk.
     """
@@ -143,10 +145,10 @@ class RidgePath:
         self._count = moments.count
         # of each sample by itself: an intercept is fitted to all
         self._share = 1.0 / moments.count if intercept else 0.0
-        self._basis, theta, is_raised = Pencil.of(centred.second, factor, raised=raised)
+        self._basis, theta, self.is_raised = Pencil.of(centred.second, factor, raised=raised)
         # what it takes to leave out samples without which nothing determines the fit
         self._raised: Callable[[], RidgePath] | None = None
-        if not is_raised:
+        if not self.is_raised:
             again = partial(RidgePath, moments, factor, penalties, intercept=intercept, raised=True)
             self._raised = cache(again)
         self._shrinkage = 1.0 / (1.0 + np.multiply.outer(theta, penalties))
@@ -222,14 +224,27 @@ class RidgePath:
         if alone.all():
             return
         # a group that is left out whole tells of slopes alone
-        by_intercept = same * np.where(alone, 0.0, shares)
-        for t in range(errors.shape[1]):
-            hat = (rotated * self._shrinkage[:, t]) @ rotated.T / self._count + by_intercept
-            rest = np.eye(len(hat)) - hat
-            if self._raised is None or _is_determined(rest):
+        weights = np.sqrt(np.where(alone, 0.0, shares))
+        intercepts = (groups[:, np.newaxis] == np.unique(groups)) * weights[:, np.newaxis]
+        factor = np.hstack([rotated, intercepts])
+        scales = np.sqrt(self._shrinkage / self._count)
+        scales = np.vstack([scales, np.ones((intercepts.shape[1], scales.shape[1]))])
+        # H = FF', F the scaled factor: the smaller one of I - FF' and I - F'F is solved
+        is_wide = factor.shape[1] >= len(factor)
+        gram = np.empty((0, 0)) if is_wide else factor.T @ factor
+        unit = np.eye(min(factor.shape))
+        for t, scale in enumerate(scales.T):
+            if is_wide:
+                rest = unit - (np.square(scale) * factor) @ factor.T
+            else:
+                rest = unit - gram * np.multiply.outer(scale, scale)
+            if self._raised is not None and not _is_determined(rest):
+                left[~alone, t] = 0.0
+            elif is_wide:
                 errors[:, t] = np.linalg.solve(rest, errors[:, t])
             else:
-                left[~alone, t] = 0.0
+                along = scale[:, np.newaxis] * (factor.T @ errors[:, t])
+                errors[:, t] += factor @ (scale[:, np.newaxis] * np.linalg.solve(rest, along))
 
 
 def _is_determined(rest: FloatArray) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from moetheory.auditing.features import NOISY_CHUNK
 from moetheory.auditing.fitting import Fitted
 from moetheory.auditing.predictors import ROUTED
 from moetheory.auditing.routers import Router
@@ -31,7 +32,7 @@ def add_routed(
     told = task.told_levels
     changes = {name: np.zeros((len(rows), len(told))) for name in ROUTED}
     experts = {name: fitted.predictors[name] for name in ROUTED}
-    for part, chunk in task.features.chunks(rows):
+    for part, chunk in task.features.chunks(rows, numbers=NOISY_CHUNK):
         groups, truth = task.groups[rows[part]], task.labels[rows[part]]
         for _ in range(repeats):
             draw = task.noise.draw(rng, len(chunk))

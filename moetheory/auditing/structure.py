@@ -63,6 +63,43 @@ class CompleteStructure(NamedTuple):
         return [np.flatnonzero(self.block_of == block) for block in self.own_blocks.tolist()]
 
 
+class Merging(NamedTuple):
+    """Groups without enough training samples joined with the most frequent one.
+
+    Attributes
+    ----------
+    names, merged : list
+        Of the groups that are left, and of those that are not.
+    place : (old K,) integer array
+        The new number of each group.
+    joined : int
+        The new number of the most frequent one.
+    """
+
+    names: list[Any]
+    merged: list[Any]
+    place: IntArray
+    joined: int
+
+    @classmethod
+    def of(cls, groups: IntArray, names: list[Any], rows: IntArray) -> Merging:
+        """What is to be merged of groups (n,), by their training ``rows``."""
+        members = np.bincount(groups[rows], minlength=len(names))
+        enough = members >= FEWEST
+        if not enough.any():
+            raise ArgumentError(
+                "groups",
+                f"must give an expert at least {FEWEST} training samples, got at most "
+                f"{members.max()} for each of {len(names)} groups",
+            )
+        kept = np.flatnonzero(enough)
+        joined = int(np.argmax(members[kept]))
+        place = np.full(len(names), joined)
+        place[kept] = np.arange(len(kept))
+        merged = [name for name, each in zip(names, enough, strict=True) if not each]
+        return cls([names[k] for k in kept.tolist()], merged, place, joined)
+
+
 def complete_structure(
     given: Structure,
     experts: int | None,
@@ -80,11 +117,10 @@ def complete_structure(
     if groups is None and router is not None:
         names, groups = _sorted_by(router, x, names)
         source = "router"
-    if groups is not None:
-        groups, names, merged, kept, joined = _merged(groups, names, rows)
+    merging = None if groups is None else Merging.of(groups, names, rows)
     blocks = given.block_of
     if blocks is None:
-        blocks = find(min(len(names), x.dim) if names else experts)
+        blocks = find(experts if merging is None else min(len(merging.names), x.dim))
     else:
         blocks = blocks[x.kept]
         left = np.bincount(blocks, minlength=len(names))
@@ -94,33 +130,33 @@ def complete_structure(
                 "must leave each block a feature that varies, got none for "
                 f"{names[int(np.argmin(left))]}",
             )
-    count = int(blocks.max()) + 1
-    energies = np.empty((x.samples, count))
+    energies = np.empty((x.samples, int(blocks.max()) + 1))
     for part, chunk in x.chunks(np.arange(x.samples)):
         energies[part] = block_sums(np.square(chunk), blocks)
-    if groups is None:
+    if groups is None or merging is None:
         means = energies[rows].mean(axis=0)
         groups = np.asarray(relative_to(means, energies).argmax(axis=1))
-        names = names or list(range(count))
-        groups, names, merged, kept, joined = _merged(groups, names, rows)
-        own = kept
+        merging = Merging.of(groups, names or list(range(len(means))), rows)
         source = "found"
-    elif given.block_of is not None:
-        own = kept
+    groups, count = merging.place[groups], len(merging.names)
+    own = np.arange(count)
+    if source == "found" or given.block_of is not None:
+        # the blocks of groups that are merged are one block
+        blocks, energies = merging.place[blocks], energies @ np.eye(count)[merging.place]
     else:
-        own = blocks_of_groups(energies[rows], groups[rows], len(names))
-        if len(names) == count:  # a block takes the number of its group
+        own = blocks_of_groups(energies[rows], groups[rows], count)
+        if count == energies.shape[1]:  # a block takes the number of its group
             order = np.argsort(own)
             blocks, energies, own = order[blocks], energies[:, own], np.arange(count)
     return CompleteStructure(
-        names,
+        merging.names,
         groups,
         blocks,
         own,
         energies,
         source,  # type: ignore[arg-type]
-        merged,
-        joined,
+        merging.merged,
+        merging.joined,
     )
 
 
@@ -159,27 +195,3 @@ def _sorted_by(router: Chosen, x: Features, names: list[Any]) -> tuple[list[Any]
     groups = np.concatenate(found)
     names = names or np.unique(groups).tolist()
     return names, group_codes(groups, x.samples, names)
-
-
-def _merged(
-    groups: IntArray, names: list[Any], rows: IntArray
-) -> tuple[IntArray, list[Any], list[Any], IntArray, int]:
-    """Groups without enough training samples joined with the most frequent one.
-
-    Returns the groups, the names that are left, those that are not, the old numbers of what is
-    left, and the most frequent group.
-    """
-    members = np.bincount(groups[rows], minlength=len(names))
-    enough = members >= FEWEST
-    if not enough.any():
-        raise ArgumentError(
-            "groups",
-            f"must give an expert at least {FEWEST} training samples, got at most {members.max()} "
-            f"for each of {len(names)} groups",
-        )
-    kept = np.flatnonzero(enough)
-    joined = int(np.argmax(members[kept]))
-    place = np.full(len(names), joined)
-    place[kept] = np.arange(len(kept))
-    merged = [name for name, each in zip(names, enough, strict=True) if not each]
-    return place[groups], [names[k] for k in kept.tolist()], merged, kept, joined

@@ -104,7 +104,7 @@ class Falsification:
         """The counterexample as code to paste."""
         model = self._counterexample()
         more = "" if self.samples is None else f"\nsamples = {self.samples}"
-        return code(f"model = {' '.join(model.code.split())}") + more
+        return code(f"model = {' '.join(model.to_code().split())}") + more
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the counterexample's model to a file that `BlockModel.from_json` reads.

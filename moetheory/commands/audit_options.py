@@ -158,7 +158,7 @@ def _add_experts(parser: argparse.ArgumentParser) -> None:
         type=expert_numbers,
         metavar="K",
         help="how many blocks to find (default: what the data shows), or several numbers of which "
-        "the data shows the best: a range A-B, A,B,..., or auto (1 to 16)",
+        "the data shows the best: a range (2-8), a list (2,4,8), or auto (1 to 16)",
     )
     group.add_argument(
         "--router",
@@ -184,7 +184,7 @@ def _add_noise(parser: argparse.ArgumentParser) -> None:
         type=numbers,
         metavar="A,B,...",
         help="levels: variances of equal noise, probabilities of dropout, else factors (default: "
-        "none, and from 1/100 to 10 times the variance of a typical feature)",
+        "0, then ten levels from 1/100 to 10 times the variance of a typical feature)",
     )
     group.add_argument(
         "--repeats",
@@ -209,7 +209,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         "--no-center",
         dest="center",
         action="store_false",
-        help="do not subtract the means of features: where 0 is a feature at rest",
+        help="do not subtract the means of features: 0 means inactive (counts, rectified units)",
     )
     center.add_argument("--center", action="store_true", default=True, help=argparse.SUPPRESS)
     group.add_argument(
@@ -218,5 +218,5 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--keep-constant",
         action="store_true",
-        help="refuse features that never vary instead of leaving them out",
+        help="stop with an error if a feature never varies, instead of leaving it out",
     )

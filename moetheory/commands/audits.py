@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from moetheory.auditing import Audit, audit
+from moetheory.auditing.contenders import identity_share
 from moetheory.auditing.tabular import Table
-from moetheory.auditing.verdict import details, headline, identity_share, warnings
+from moetheory.auditing.verdict import headline, warnings
+from moetheory.auditing.verdict_details import details
 from moetheory.commands import reports
 from moetheory.commands.audit_options import add_audit_options, is_npy
 from moetheory.commands.options import Command
@@ -27,11 +29,14 @@ FIELDS = (
     *("notes", "verdict"),
 )
 
-KEY = (
-    "dense: one predictor of all features; (tuned): its penalty cross-validated; moe(block): "
-    "experts restricted to their block, told the groups; moe(all): told the groups, but each sees "
-    "all features; router: a router sorts the samples by their noisy features; group mean: "
-    "no features, only the group; dense + group: dense with an intercept for each group."
+DENSE_KEY = (
+    "dense: one predictor of all features (ridge regression, the penalty is the noise variance); "
+    "(tuned): the penalty with the least predicted risk; group mean: no features, only the mean"
+)
+EXPERTS_KEY = (
+    " of the group; moe(block): experts restricted to their block, told the group of each sample; "
+    "moe(all): told the group, but each sees all features; router: a router tells the group from "
+    "the noisy features; dense + group: dense with an intercept for each group"
 )
 
 
@@ -63,15 +68,27 @@ def run_audit(options: argparse.Namespace) -> int:
             progress=progress,
         )
     save(result, options)
-    if options.save_model is not None:
-        with refusals(options), writing():
-            result.model.to_json(options.save_model)
-        note(f"model: {options.save_model}")
+    no_model = _save_model(result, options)
     if options.json:
         show(reports.document("audit", _results_for_json(result, data), entropy=result.entropy))
     else:
         _show(result)
+    if no_model is not None:
+        raise no_model
     return 0
+
+
+def _save_model(result: Audit, options: argparse.Namespace) -> BadInputError | None:
+    """Write the model if it is asked for; why it cannot be, which is told after the verdict."""
+    if options.save_model is None:
+        return None
+    try:
+        with refusals(options), writing():
+            result.model.to_json(options.save_model)
+    except BadInputError as refusal:
+        return refusal
+    note(f"model: {options.save_model}")
+    return None
 
 
 def _show(result: Audit) -> None:
@@ -82,7 +99,8 @@ def _show(result: Audit) -> None:
         show()
     show(result.table(width))
     show()
-    show(text.wrapped(KEY, width))
+    key = DENSE_KEY + (EXPERTS_KEY if len(result.names) > 1 else " of all labels")
+    show(text.wrapped(f"{key}.", width))
     show()
     show(f"replay with --seed {result.entropy}")
 

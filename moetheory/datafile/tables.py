@@ -88,7 +88,7 @@ def _read_rows(
     if "" in names:
         raise ValueError(
             f"{quoted(place)} must name each column, got none for column {header.index('') + 1}; "
-            "what is no feature can be ignored, here by the name ''"
+            "if it is no feature, ignore the column named ''"
         )
     values, lines = array("d"), array("q")
     columns = {

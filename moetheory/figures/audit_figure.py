@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from moetheory.auditing.contenders import contenders
 from moetheory.auditing.leads import Lead
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES, ROUTED
-from moetheory.auditing.verdict import best_mixture
 from moetheory.figures import style
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.results.estimates import student_quantile
@@ -45,6 +45,8 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
     noise = audit.noise_variances
     held_out = int(audit.held_out.sum())
     for name, look in _LOOKS.items():
+        if name not in audit.shown:
+            continue
         ax.plot(
             noise,
             audit[f"{name}_predicted"],
@@ -66,8 +68,9 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
             elinewidth=1.0,
             zorder=3,
         )
-    told = best_mixture(audit).name
-    for name in (told, ROUTED[told]):  # of others the bands would lie upon these
+    told = contenders(audit).told.name
+    # of others the bands would lie upon these
+    for name in (told, ROUTED[told]) if len(audit.names) > 1 else ():
         predicted, measured, _ = audit.crossovers[name]
         _draw_leads(ax, predicted, measured, noise[-1], _LOOKS[name].colour)
     if len(noise) > 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moetheory.figures.labels import literal
-from moetheory.problem.estimators import Estimator, MoE, one_each, routes_by_input
+from moetheory.problem.custom_estimators import Custom
+from moetheory.problem.estimators import MoE, Simulated, one_each, routes_by_input
 from moetheory.problem.gates import Gate, Learned, Oracle, Soft
 
 
-def name_in_legend(estimator: Estimator, among: Sequence[Estimator]) -> str:
+def name_in_legend(estimator: Simulated, among: Sequence[Simulated]) -> str:
     """The name of an estimator that is drawn ``among`` others; its label if words are not enough.
 
     >>> from moetheory import Hard
@@ -22,15 +23,19 @@ def name_in_legend(estimator: Estimator, among: Sequence[Estimator]) -> str:
     if estimator == MoE():
         if any(map(routes_by_input, among)):
             return "oracle gate"
-        return "mixture of experts" if all(map(one_each, among)) else "one expert each"
+        return (
+            "mixture of experts"
+            if all(isinstance(each, Custom) or one_each(each) for each in among)
+            else "one expert each"
+        )
     words = _in_words(estimator)
     clash = any(_in_words(other) == words for other in among if other != estimator)
     return literal(estimator.label) if clash else words
 
 
-def _in_words(estimator: Estimator) -> str:
+def _in_words(estimator: Simulated) -> str:
     """An estimator in words: its gate, its experts, and the settings that are not the default."""
-    if one_each(estimator) and not routes_by_input(estimator):
+    if isinstance(estimator, Custom) or (one_each(estimator) and not routes_by_input(estimator)):
         return literal(estimator.label)
     assert isinstance(estimator, MoE)
     kind, settings = _gate_in_words(estimator.gate)

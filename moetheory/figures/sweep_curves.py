@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.labels import NINETY_FIVE, literal
-from moetheory.problem.estimators import Dense, Estimator, MoE, one_each, routes_by_input
+from moetheory.problem.custom_estimators import Custom
+from moetheory.problem.estimators import Dense, MoE, Simulated, one_each, routes_by_input
 from moetheory.results.estimates import student_quantile
 from moetheory.results.tables import Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS: dict[Estimator, str] = {Dense(): style.DENSE, MoE(): style.EXPERTS}
+_COLOURS: dict[Simulated, str] = {Dense(): style.DENSE, MoE(): style.EXPERTS}
 _OTHER_COLOURS = ("C2", "C4", "C1", "C5", "C6")  # not the red and blue of the two above
 _MARKERS = ("s", "o", "^", "v", "D")
 _VARIANT_LINES = ("-.", (0, (8, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)))
@@ -43,7 +44,7 @@ class Curve:
     """The curve of one estimator: its theory and its simulations."""
 
     sweep: Sweep
-    estimator: Estimator
+    estimator: Simulated
     order: int
 
     @property
@@ -72,6 +73,8 @@ class Curve:
     @property
     def is_variant(self) -> bool:
         """Whether it is a mixture with another gate, with groups that share, or a shared expert."""
+        if isinstance(self.estimator, Custom):
+            return False
         return routes_by_input(self.estimator) or not one_each(self.estimator)
 
     @property

@@ -295,6 +295,9 @@ def adversarial(
     total = np.diagonal(confusion) * worst(routed.correct, routed.noise_gain)
     groups, experts = np.arange(len(confusion)), np.arange(routed.other_blocks.shape[-1])
     for j, e in enumerate(routed.expert_of):  # all pairs at once would be K times the memory
+        chances = np.where(groups == j, 0.0, confusion[:, j])
+        if not chances.any():
+            continue
         rest = sum_over_others(np.where(experts == e, 0.0, routed.other_blocks))
         risk = np.where(
             routed.expert_of == e,
@@ -303,7 +306,6 @@ def adversarial(
             + routed.routed_blocks[..., j, np.newaxis]
             + rest[..., routed.expert_of],
         )
-        chances = np.where(groups == j, 0.0, confusion[:, j])
         total = total + chances * worst(risk, routed.noise_gain[..., j, np.newaxis])
     return np.asarray(total)
 

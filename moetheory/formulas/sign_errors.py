@@ -72,12 +72,15 @@ def sign_errors(
     served = unions_by_expert(seen.idle, expert_of)
     groups, experts = np.arange(len(expert_of)), np.arange(max(expert_of) + 1)
     for j, e in enumerate(expert_of):  # all pairs at once would be K times the memory
+        chances = np.where(groups == j, 0.0, confusion[:, j])
+        if not chances.any():
+            continue
         rest = unions_of_others(choose(experts == e, of_experts.empty(), of_experts))
         wrong = union(union(own, rest.at(expert_of)), served.at([e]))
         met = choose(expert_of == e, correct, wrong)
         if drag:
             met = union(met, _dragged(seen.active.at([j]), drag))
-        total = total + np.where(groups == j, 0.0, confusion[:, j]) * _angle(met, label_noise)
+        total = total + chances * _angle(met, label_noise)
     return np.asarray(total / np.pi)
 
 

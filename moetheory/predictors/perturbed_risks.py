@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,13 @@ from moetheory.predictors.optimal import (
     leakage_of,
     optimal_predictor,
 )
-from moetheory.problem.estimators import Estimator, experts_of, routes_by_input
+from moetheory.problem.estimators import (
+    Dense,
+    Estimator,
+    Simulated,
+    experts_of,
+    routes_by_input,
+)
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
@@ -27,7 +33,7 @@ UNCHANGED = Perturbation()
 
 
 def require_defined_perturbation(
-    under: Perturbation, estimator: Estimator, model: BlockModel
+    under: Perturbation, estimator: Simulated, model: BlockModel
 ) -> None:
     """Refuse a perturbation that is not defined for the estimator or the model."""
     if not isinstance(under, Perturbation):
@@ -213,10 +219,17 @@ def _routed(
 
 def routed_excess(routed: RoutedLosses, model: BlockModel, under: Perturbation) -> FloatArray:
     """Excess risk given the group, (..., K), with confusion and a worst-case shift."""
+    return _confused_excess(routed, model, under, under.confusion)
+
+
+def _confused_excess(
+    routed: RoutedLosses, model: BlockModel, under: Perturbation, confusion: FloatArray | None
+) -> FloatArray:
+    """Excess risk given the group, (..., K), with a worst-case shift and this confusion."""
     if under.radius:
         omega = model.label_noise_variance
-        return perturbed.adversarial(routed, under.confusion, omega, under.radius)
-    return perturbed.excess(routed, under.confusion)
+        return perturbed.adversarial(routed, confusion, omega, under.radius)
+    return perturbed.excess(routed, confusion)
 
 
 def perturbed_excess(
@@ -244,10 +257,34 @@ def fit_excess(
     An input meets ``fits`` (..., d) on the blocks of its expert, and off them ``shared_fits``
     (..., d), or zero.
     """
+    shared = None if shared_fits is None else _fit_losses(model, under, shared_fits)
+    losses = _fit_losses(model, under, fits)
+    return routed_excess(_routed(losses, estimator, model, under, shared), model, under)
 
-    def losses(fit: FloatArray) -> BlockLosses:
-        found = block_losses(model, under, fit, model.coefficients - fit)
-        return _erased(found, model, under, fit)
 
-    shared = None if shared_fits is None else losses(shared_fits)
-    return routed_excess(_routed(losses(fits), estimator, model, under, shared), model, under)
+def _fit_losses(model: BlockModel, under: Perturbation, fit: FloatArray) -> BlockLosses:
+    """The block losses of given coefficients (..., d) under a perturbation."""
+    return _erased(block_losses(model, under, fit, model.coefficients - fit), model, under, fit)
+
+
+def rowwise_fit_excess(model: BlockModel, under: Perturbation, fits: FloatArray) -> FloatArray:
+    r"""Excess risk given the group, (..., K), of a linear predictor for each group.
+
+    An input of group i that is taken for one of group j meets ``fits[j]`` (..., d) in all
+    coordinates. So it has the risk that dense has with these coefficients, if the input is taken
+    for j: :math:`\sum_jM_{ij}R_{i\to j}(\hat\beta_j)`.
+    """
+    total: FloatArray = np.zeros(())
+    for fit, only in zip(fits, confusions_by_expert(model, under), strict=True):
+        routed = _routed(_fit_losses(model, under, fit), Dense(), model, under)
+        total = total + _confused_excess(routed, model, under, only)
+    return total
+
+
+def confusions_by_expert(model: BlockModel, under: Perturbation) -> Iterator[FloatArray]:
+    """For each group j the confusion matrix (K, K), zero but for the inputs taken for j."""
+    given = np.eye(model.experts) if under.confusion is None else under.confusion
+    for j in range(model.experts):
+        only = np.zeros_like(given)
+        only[:, j] = given[:, j]
+        yield only

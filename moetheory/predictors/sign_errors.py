@@ -11,8 +11,8 @@ from moetheory.common.errors import ArgumentError
 from moetheory.formulas.joint_moments import BlockMoments, block_moments
 from moetheory.formulas.sign_errors import sign_errors
 from moetheory.predictors.optimal import leakage_of, optimal_predictor
-from moetheory.predictors.perturbed_risks import UNCHANGED, noise_under
-from moetheory.problem.estimators import Estimator, experts_of
+from moetheory.predictors.perturbed_risks import UNCHANGED, confusions_by_expert, noise_under
+from moetheory.problem.estimators import Dense, Estimator, experts_of
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
@@ -43,6 +43,24 @@ def fit_sign_errors(
     seen = _block_moments(model, under, fits)
     unseen = None if shared_fits is None else _block_moments(model, under, shared_fits)
     return _sign_errors(estimator, model, under, seen, unseen)
+
+
+def rowwise_fit_sign_errors(
+    model: BlockModel, under: Perturbation | None, fits: FloatArray
+) -> FloatArray:
+    """The misclassification given the group, (..., K), of a linear predictor for each group.
+
+    An input that is taken for one of group j meets ``fits[j]`` (..., d) in all coordinates.
+    """
+    under = under or UNCHANGED
+    one = experts_of(Dense(), model)
+    unseen = _block_moments(model, under, 0.0, model.coefficients)
+    total: FloatArray = np.zeros(())
+    for fit, only in zip(fits, confusions_by_expert(model, under), strict=True):
+        seen = _block_moments(model, under, fit)
+        omega = model.label_noise_variance
+        total = total + sign_errors(seen, unseen, omega, one, under.drag, only)
+    return total
 
 
 def require_signs(per_group: FloatArray, model: BlockModel) -> None:

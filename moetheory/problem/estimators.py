@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -13,7 +13,17 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Call, Mention, NoClosedForm
 from moetheory.common.validation import count, flag, members, number, shown, zero_or_within
 from moetheory.problem import limits
-from moetheory.problem.gates import Gate, Hard, Learned, Oracle, TopK, checked_gate, resolved
+from moetheory.problem.custom_estimators import WANTED, Custom, adapter_for, refuse_custom
+from moetheory.problem.gates import (
+    MOMENT_KINDS,
+    Gate,
+    Hard,
+    Learned,
+    Oracle,
+    TopK,
+    checked_gate,
+    resolved,
+)
 from moetheory.problem.model import BlockModel, checked_model
 
 MOST_EXPERTS = 2**27  # the groups of the largest model
@@ -124,7 +134,7 @@ class MoE:
 
     def _require_retrainable(self) -> None:
         """Refuse what experts that are fitted under their own router are not known for."""
-        if self.gate not in (Hard(), TopK(1), Learned()):
+        if self.gate not in (Hard(), TopK(1), *(Learned(None, kind) for kind in MOMENT_KINDS)):
             raise ArgumentError(
                 "retrained",
                 "needs a gate that sends each input to one expert by what it sees, Hard(), got ",
@@ -178,6 +188,7 @@ class MoE:
 
 
 Estimator = Dense | MoE
+Simulated = Dense | MoE | Custom  # what `simulate` knows, and theory in part
 
 
 def _checked_assignment(assignment: Sequence[int]) -> tuple[int, ...]:
@@ -268,13 +279,30 @@ def _checked_ridge(ridge: float) -> float:
 
 
 def checked_estimator(estimator: Estimator, name: str = "estimator") -> Estimator:
-    """``estimator`` itself; an error with ``name`` for anything that is not one."""
+    """``estimator`` itself; an error with ``name`` for anything that is not one.
+
+    `NoClosedForm` for `Custom`, of which no theory is known.
+    """
+    if isinstance(estimator, Custom):
+        refuse_custom(estimator)
     if not isinstance(estimator, Dense | MoE):
         raise ArgumentTypeError(name, f"must be Dense(...) or MoE(...), got {shown(estimator)}")
     return estimator
 
 
-def routes_by_input(estimator: Estimator) -> bool:
+def checked_simulated(estimator: Any, name: str = "estimator") -> Simulated:
+    """``estimator`` itself, or the `Custom` of a function; an error for anything else."""
+    if isinstance(estimator, Dense | MoE | Custom):
+        return estimator
+    if callable(estimator) and not isinstance(estimator, type):
+        return Custom(estimator)
+    raise ArgumentTypeError(
+        name,
+        f"must be Dense(...), MoE(...) or {WANTED}, got {shown(estimator)}{adapter_for(estimator)}",
+    )
+
+
+def routes_by_input(estimator: Simulated) -> TypeGuard[MoE]:
     """Whether ``estimator`` has a gate that routes by the noisy input."""
     return isinstance(estimator, MoE) and not isinstance(estimator.gate, Oracle)
 

@@ -184,7 +184,7 @@ def checked_gate(gate: Gate) -> Gate:
 def resolved(gate: Gate, experts: int) -> Gate:
     """The simplest gate that is equivalent to ``gate`` for a model with this number of experts.
 
-    >>> resolved(TopK(1), 4), resolved(TopK(4), 4), resolved(Learned(), 4)
+    >>> resolved(TopK(1), 4), resolved(TopK(4), 4), resolved(Learned(moments="full"), 4)
     (Hard(), Soft(temperature=1.0), Hard())
     >>> resolved(TopK(1, renormalised=False), 4)
     TopK(k=1, renormalised=False)
@@ -192,6 +192,6 @@ def resolved(gate: Gate, experts: int) -> Gate:
     active = gate.active(experts)  # refuses a k that is too large
     if isinstance(gate, TopK) and active == experts:
         return Soft() if experts > 1 else Hard()
-    if gate in (TopK(1), Learned()):
+    if gate == TopK(1) or (isinstance(gate, Learned) and gate.samples is None):
         return Hard()
     return gate

@@ -493,16 +493,15 @@ class BlockModel:
         return unchecked_model, (self.fields(),)
 
     def __repr__(self) -> str:
-        text = self.code if self.dim <= _MOST_COORDINATES_SHOWN else ""
+        text = self.to_code() if self.dim <= _MOST_COORDINATES_SHOWN else ""
         return text if text and fits_screen(text) else f"<{self.summary}>"
 
-    @property
-    def code(self) -> str:
-        """The call that makes this model, however long.
+    def to_code(self) -> str:
+        """The call that makes this model, as Python code of whatever length.
 
-        >>> model = BlockModel([1.0], [0], [2.0], [3.0], 1.0)
-        >>> eval(model.code) == model
-        True
+        >>> print(BlockModel.isotropic(2, 2, noise_variance=1.0).to_code())
+        BlockModel(group_probabilities=[0.5, 0.5], block_of=[0, 1], signal_variances=[1.0, 1.0],
+            coefficients=[1.0, 1.0], noise_variance=1.0)
         """
         fields = {
             name: value.tolist() if isinstance(value, np.ndarray) else value

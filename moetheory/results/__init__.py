@@ -4,6 +4,7 @@ from moetheory.results.assignments import BestAssignment
 from moetheory.results.descents import Contraction, Descent, DescentEstimate
 from moetheory.results.estimates import Estimate, Estimates
 from moetheory.results.planned_runs import SimulationPlan
+from moetheory.results.replays import Replay
 from moetheory.results.risks import Misclassification, Risk, RoutingMatrix
 from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
@@ -17,6 +18,7 @@ __all__ = [
     "Estimates",
     "LawEnds",
     "Misclassification",
+    "Replay",
     "Risk",
     "RoutingMatrix",
     "SimulationPlan",

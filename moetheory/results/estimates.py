@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +46,8 @@ class Estimate(Frozen):
         hardly counts.
     loss : {"squared", "sign"}
         What the risk is the mean of: squared errors, or wrong signs.
+    origins : tuple
+        What `replay` needs, of each of the risks; None for methods other than "data".
     """
 
     mean: float
@@ -58,6 +60,7 @@ class Estimate(Frozen):
     degrees: float | None = None
     skewness: float = 0.0
     loss: Loss = field(default="squared", metadata=UNLESS_DEFAULT)
+    origins: tuple[Any, ...] = field(default=(), repr=False)
 
     def __float__(self) -> float:
         return self.mean
@@ -161,6 +164,8 @@ class Estimates(Frozen, Sequence[Estimate]):
         Degrees of freedom of each standard error; ``replicates`` - 1 if not given.
     loss : {"squared", "sign"}
         What the risks are the means of: squared errors, or wrong signs.
+    origins : E objects, optional
+        What `replay` needs of each estimate; None for methods other than "data".
     """
 
     means: FloatArray
@@ -174,6 +179,7 @@ class Estimates(Frozen, Sequence[Estimate]):
     values: tuple[FloatArray, ...] | None = None
     degrees: FloatArray | None = None
     loss: Loss = field(default="squared", metadata=UNLESS_DEFAULT)
+    origins: tuple[Any, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.degrees is None:
@@ -216,6 +222,7 @@ class Estimates(Frozen, Sequence[Estimate]):
             degrees=float(self.degrees[members].min()),
             skewness=self._skewness(w, members, sem),
             loss=self.loss,
+            origins=() if self.origins is None else tuple(self.origins[i] for i in members),
         )
 
     def difference(self, i: int, j: int) -> Estimate:

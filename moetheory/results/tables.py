@@ -15,7 +15,8 @@ from moetheory.common.errors import ArgumentKeyError, ArgumentTypeError
 from moetheory.common.files import replacing
 from moetheory.common.frozen import Frozen
 from moetheory.common.validation import file_path, shown
-from moetheory.problem.estimators import Estimator, checked_estimator
+from moetheory.problem.custom_estimators import Fit
+from moetheory.problem.estimators import Simulated, checked_simulated
 from moetheory.problem.losses import Loss
 
 
@@ -41,11 +42,15 @@ class Columns(Frozen):
         )
 
     def write_csv(self, file: TextIO) -> None:
-        """Write the columns, floats with all their digits, to an open text file."""
+        """Write the columns, floats with all their digits, to an open text file.
+
+        A comma in a name becomes a semicolon.
+        """
         if not callable(getattr(file, "write", None)):
             raise ArgumentTypeError("file", f"must be an open text file, got {shown(file)}")
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(self.columns)
+        # a comma within a name would need quotes, which not every reader of CSV knows
+        writer.writerow(name.replace(",", ";") for name in self.columns)
         writer.writerows(zip(*(c.tolist() for c in self.columns.values()), strict=True))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
@@ -63,7 +68,7 @@ class ColumnNames(NamedTuple):
     sem: str
 
 
-def column_names(estimator: Estimator) -> ColumnNames:
+def column_names(estimator: Simulated) -> ColumnNames:
     """The names of the columns of ``estimator`` in a `Sweep`.
 
     >>> from moetheory import MoE
@@ -93,7 +98,7 @@ class Sweep(Columns):
         The training sets or test samples of each simulated number; 0 without simulation.
     entropy : int or None
         The seed that repeats the simulations.
-    estimators : tuple of Dense or MoE
+    estimators : tuple of Dense, MoE or Custom
         The estimators, in the order of their columns.
     loss : {"squared", "sign"}
         What the estimators are judged by.
@@ -111,34 +116,35 @@ class Sweep(Columns):
     columns: Mapping[str, NDArray[Any]]
     replicates: int
     entropy: int | None
-    estimators: tuple[Estimator, ...] = ()
+    estimators: tuple[Simulated, ...] = ()
     loss: Loss = field(default="squared", metadata=text.UNLESS_DEFAULT)
 
     def __len__(self) -> int:
         return len(self.columns[self.over])
 
-    def theory(self, estimator: Estimator) -> NDArray[Any]:
+    def theory(self, estimator: Simulated | Fit) -> NDArray[Any]:
         """The excess risks, or misclassifications, of ``estimator`` in theory."""
         return self.columns[self._names(estimator).theory]
 
-    def error(self, estimator: Estimator) -> NDArray[Any] | None:
+    def error(self, estimator: Simulated | Fit) -> NDArray[Any] | None:
         """The estimated errors of the theory for ``estimator``; None if no risk is asymptotic."""
         return self.columns.get(self._names(estimator).error)
 
-    def simulated(self, estimator: Estimator) -> NDArray[Any] | None:
+    def simulated(self, estimator: Simulated | Fit) -> NDArray[Any] | None:
         """What was simulated of ``estimator``; None without simulation."""
         return self.columns.get(self._names(estimator).simulated)
 
-    def sem(self, estimator: Estimator) -> NDArray[Any] | None:
+    def sem(self, estimator: Simulated | Fit) -> NDArray[Any] | None:
         """The standard errors of what was simulated of ``estimator``; None without simulation."""
         return self.columns.get(self._names(estimator).sem)
 
-    def _names(self, estimator: Estimator) -> ColumnNames:
+    def _names(self, estimator: Simulated | Fit) -> ColumnNames:
         """The names of the columns of one of the estimators of the sweep."""
-        names = column_names(checked_estimator(estimator))
+        found = checked_simulated(estimator)
+        names = column_names(found)
         if names.theory not in self.columns:
             known = ", ".join(map(repr, self.estimators))
-            raise ArgumentKeyError("estimator", f"must be one of {known}, got ", estimator)
+            raise ArgumentKeyError("estimator", f"must be one of {known}, got ", found)
         return names
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,8 @@ from moetheory.predictors.perturbed_risks import (
     require_normal_predictions,
 )
 from moetheory.predictors.sign_errors import fit_sign_errors, require_signs
-from moetheory.problem.estimators import Dense, Estimator, checked_estimator
+from moetheory.problem.custom_estimators import Custom
+from moetheory.problem.estimators import Dense, Simulated
 from moetheory.problem.losses import Loss, checked_loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
@@ -33,6 +34,9 @@ INPUTS_PER_KURTOSIS = 10  # squares of noise with excess kurtosis k spread like 
 MANY = 100  # replicates whose intervals hold although the third moment is infinite
 
 
+Checked = TypeVar("Checked")
+
+
 class ProblemKeywords(ExecutionKeywords, total=False):
     """The keyword arguments that `simulate` and `simulate_descent` share."""
 
@@ -41,10 +45,7 @@ class ProblemKeywords(ExecutionKeywords, total=False):
     method: Method | None
 
 
-def checked_estimators(
-    estimator: Estimator | Sequence[Estimator],
-    check: Callable[[Estimator], Estimator] = checked_estimator,
-) -> list[Estimator]:
+def checked_estimators(estimator: Any, check: Callable[[Any], Checked]) -> list[Checked]:
     """The estimators as a list, each checked by ``check``."""
     given = estimator if isinstance(estimator, Sequence) else [estimator]
     if not given:
@@ -72,7 +73,7 @@ def checked_models(model: BlockModel | Sequence[BlockModel]) -> tuple[BlockModel
 
 def checked_under(
     under: Perturbation | None,
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated],
     model: BlockModel,
     samples: ArrayLike | None,
     instead: object = Call("simulate without samples, which tests on data"),
@@ -164,18 +165,23 @@ def _require_compatible(samples: ArrayLike, counts: Counts) -> None:
 
 
 def heavy_tails(
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated],
     models: Sequence[BlockModel],
     samples: IntArray | None,
     counts: Counts,
     under: Perturbation | None,
     loss: Loss,
 ) -> list[HeavyTail | None]:
-    """The heavy tail of the risk of every estimator, or None, model by model."""
+    """The heavy tail of the risk of every estimator, or None, model by model.
+
+    None is known of estimators of one's own.
+    """
     if samples is None or loss == "sign":
         return [None] * (len(models) * len(estimators))
     return [
-        heavy_tail(estimator, model, samples, counts, under)
+        None
+        if isinstance(estimator, Custom)
+        else heavy_tail(estimator, model, samples, counts, under)
         for model in models
         for estimator in estimators
     ]
@@ -183,7 +189,7 @@ def heavy_tails(
 
 def warn_of_heavy_tails(
     heavy: Sequence[HeavyTail | None],
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated],
     target_sem: float | None,
     replicates: int | None,
 ) -> None:

@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike
 from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import ArgumentError, Mention
 from moetheory.common.seeding import RNG, entropy_of
-from moetheory.problem.estimators import Estimator, routes_by_input, simplest
+from moetheory.problem.custom_estimators import Custom, Fit
+from moetheory.problem.estimators import (
+    Simulated,
+    checked_simulated,
+    routes_by_input,
+    simplest,
+)
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
@@ -24,6 +30,7 @@ from moetheory.simulation.arguments import (
     checked_training_samples,
     checked_under,
 )
+from moetheory.simulation.custom_arguments import method_with
 from moetheory.simulation.methods.base import TrainingRoute
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
@@ -35,22 +42,24 @@ from moetheory.simulation.runs.options import MEMORY, Progress
 
 @overload
 def simulate(
-    estimator: Estimator, model: BlockModel, **options: Unpack[SimulateKeywords]
+    estimator: Simulated | Fit, model: BlockModel, **options: Unpack[SimulateKeywords]
 ) -> Estimate: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator], model: BlockModel, **options: Unpack[SimulateKeywords]
+    estimator: Sequence[Simulated | Fit], model: BlockModel, **options: Unpack[SimulateKeywords]
 ) -> Estimates: ...
 @overload
 def simulate(
-    estimator: Estimator, model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
+    estimator: Simulated | Fit, model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
 ) -> Estimates: ...
 @overload
 def simulate(
-    estimator: Sequence[Estimator], model: Sequence[BlockModel], **options: Unpack[SimulateKeywords]
+    estimator: Sequence[Simulated | Fit],
+    model: Sequence[BlockModel],
+    **options: Unpack[SimulateKeywords],
 ) -> list[Estimates]: ...
 def simulate(
-    estimator: Estimator | Sequence[Estimator],
+    estimator: Simulated | Fit | Sequence[Simulated | Fit],
     model: BlockModel | Sequence[BlockModel],
     *,
     samples: ArrayLike | None = None,
@@ -121,7 +130,10 @@ def simulate(
 
     Parameters
     ----------
-    estimator : Dense, MoE or a sequence of them
+    estimator : Dense, MoE, Custom or a sequence of them
+        A function ``fit(features, labels, groups, rng)`` stands for its `Custom`. With one of them
+        all estimators are fitted by "data"; the training sets, and the numbers of the others, are
+        those without it. The function is tried twice on the first training set.
     model : BlockModel or a sequence of them
         Models that differ only in their noise variance use the same draws.
     samples : int or (K,) integer array, optional
@@ -193,7 +205,10 @@ def simulate(
         confusion or a radius and a gate that routes by the input; `Learned` and experts that
         serve several groups or a shared one; an assignment of another number of groups; signs of
         labels that do not vary; ``target_sem`` with infinite variance; ``memory`` too small for a
-        chunk; ``checkpoint`` damaged or of another run.
+        chunk; ``checkpoint`` damaged or of another run. Of `Custom`: no ``samples``, or another
+        method; a checkpoint without its name and version; processes that cannot import it; it
+        raises, differs between two calls, or returns what it must not: the message says at which
+        replicate, and how to `replay` it.
     NoClosedForm
         ``samples``, and ``under`` with a radius and errors that are not normal: erasure, or
         noise of another law. With ``loss="sign"`` also each of these by itself.
@@ -300,7 +315,7 @@ def simulate(
 
 
 def fitted_risks(
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated | Fit],
     model: BlockModel,
     samples: ArrayLike,
     *,
@@ -323,21 +338,25 @@ def fitted_risks(
     ((1, 100, 4), True)
     """
     models = (checked_model(model),)
-    estimators = [simplest(each, model) for each in checked_estimators(estimators)]
+    asked = [
+        each if isinstance(each, Custom) else simplest(each, model)
+        for each in checked_estimators(estimators, checked_simulated)
+    ]
+    method = method_with(asked, samples, method)
     sizes = checked_training_samples(samples, counts, method, model)
     if method == "identity":
         raise ArgumentError(Mention("method", method), "does not give the risk of each fit")
-    for each in estimators:
+    for each in asked:
         if routes_by_input(each):
             raise ArgumentError(
                 "estimator",
                 "must have Oracle routing, with which each fit has a risk in closed form, got ",
                 each,
             )
-    under = checked_under(under, estimators, model, samples)
+    under = checked_under(under, asked, model, samples)
     total, entropy = checked_replicates(replicates, minimum=1), entropy_of(rng)
-    risks = np.empty((len(estimators), total, model.experts))
-    for family in families(estimators, models, sizes, counts, method, under):
+    risks = np.empty((len(asked), total, model.experts))
+    for family in families(asked, models, sizes, counts, method, under):
         assert isinstance(family.route, TrainingRoute)
         run = Run(family.route, entropy, family.salt, total)
         risks[list(family.members)] = np.concatenate(

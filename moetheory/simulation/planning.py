@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Unpack
 
-from moetheory.problem.estimators import Estimator
+from moetheory.problem.custom_estimators import Fit
+from moetheory.problem.estimators import Simulated
 from moetheory.problem.model import BlockModel
 from moetheory.results.planned_runs import PlannedRun, SimulationPlan
 from moetheory.simulation.methods.tally import Tally
@@ -21,7 +22,7 @@ from moetheory.simulation.runs.targets import refuse_endless, replicates_needed
 
 
 def simulation_plan(
-    estimator: Estimator | Sequence[Estimator],
+    estimator: Simulated | Fit | Sequence[Simulated | Fit],
     model: BlockModel | Sequence[BlockModel],
     **options: Unpack[SimulateKeywords],
 ) -> SimulationPlan:

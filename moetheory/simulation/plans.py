@@ -8,11 +8,13 @@ from typing import get_args
 from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, Mention
 from moetheory.predictors.expert_problems import expert_problems
+from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.descent_schedule import Schedule
 from moetheory.problem.estimators import (
     Dense,
     Estimator,
     MoE,
+    Simulated,
     one_each,
     resolved_gate,
     routes_by_input,
@@ -22,6 +24,7 @@ from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation, changes_variances_alone
 from moetheory.problem.sample_counts import Counts
+from moetheory.simulation.data_plans import data_family
 from moetheory.simulation.gate_plans import fitted_gate_families
 from moetheory.simulation.heavy_tails import VARIANCE
 from moetheory.simulation.methods.base import TrainingRoute
@@ -34,7 +37,6 @@ from moetheory.simulation.methods.descent_fits import (
     ExpertDescentRoute,
 )
 from moetheory.simulation.methods.flips import FlipsRoute, flippable
-from moetheory.simulation.methods.gated_data import GatedDataRoute
 from moetheory.simulation.methods.identity import IdentityRoute
 from moetheory.simulation.methods.krylov import KrylovRoute
 from moetheory.simulation.methods.law import LawRoute
@@ -45,7 +47,7 @@ from moetheory.simulation.methods.statistics import DenseStatisticsRoute, Expert
 
 
 def families(
-    estimators: Sequence[Estimator],
+    simulated: Sequence[Simulated],
     models: tuple[BlockModel, ...],
     samples: IntArray | None,
     counts: Counts,
@@ -55,8 +57,10 @@ def families(
 ) -> list[Family]:
     """The families of `simulate`: for every estimator the cheapest method, or ``method``.
 
-    ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are.
+    ``samples`` are those of each group, (K,), and checked, as ``counts`` and ``method`` are:
+    "data" with estimators of one's own.
     """
+    estimators = [each for each in simulated if not isinstance(each, Custom)]
     if samples is None:
         return _population_families(tuple(estimators), models, method, under, loss)
 
@@ -69,7 +73,7 @@ def families(
     for each in gates:
         _require_learnable(each, models[0])
     if method == "data":
-        return [family("all", list(range(len(estimators))), GatedDataRoute if gates else DataRoute)]
+        return [data_family(simulated, models, samples, counts, under, loss)]
     by_gates = fitted_gate_families(estimators, models, samples, counts, method, under, loss)
     if method == "identity":
         return by_gates

@@ -9,7 +9,14 @@ from typing import Self, Unpack
 from numpy.typing import ArrayLike
 
 from moetheory.common.arrays import IntArray
-from moetheory.problem.estimators import Estimator, routes_by_input, simplest
+from moetheory.problem.custom_estimators import Custom, Fit
+from moetheory.problem.estimators import (
+    Estimator,
+    Simulated,
+    checked_simulated,
+    routes_by_input,
+    simplest,
+)
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -27,6 +34,8 @@ from moetheory.simulation.arguments import (
     warn_of_heavy_noise,
     warn_of_heavy_tails,
 )
+from moetheory.simulation.custom_arguments import method_with, require_executable
+from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.learned_routers import inputs_of_router
 from moetheory.simulation.methods.route import TRAINING_SETS, Method
 from moetheory.simulation.plans import families
@@ -54,14 +63,14 @@ class Question:
 
     Attributes
     ----------
-    estimators : tuple of Estimator
+    estimators : tuple of Dense, MoE or Custom
     models : tuple of BlockModel
     samples : (K,) integer array or None
     counts, under, loss
     campaign : Campaign
     """
 
-    estimators: tuple[Estimator, ...]
+    estimators: tuple[Simulated, ...]
     models: tuple[BlockModel, ...]
     samples: IntArray | None
     counts: Counts
@@ -72,7 +81,7 @@ class Question:
     @classmethod
     def of(
         cls,
-        estimator: Estimator | Sequence[Estimator],
+        estimator: Simulated | Fit | Sequence[Simulated | Fit],
         model: BlockModel | Sequence[BlockModel],
         *,
         samples: ArrayLike | None = None,
@@ -89,12 +98,17 @@ class Question:
         HeavyTailWarning
             As `simulate` does before it draws.
         """
-        checked, models = checked_estimators(estimator), checked_models(model)
-        estimators = tuple(simplest(each, models[0]) for each in checked)
+        models = checked_models(model)
+        estimators = tuple(
+            each if isinstance(each, Custom) else simplest(each, models[0])
+            for each in checked_estimators(estimator, checked_simulated)
+        )
         loss = checked_loss_for(loss, models)
         options = ExecutionOptions(**execution)
+        require_executable(estimators, options)
         under = checked_under(under, estimators, models[0], samples, loss=loss)
         sizes = checked_samples(samples, counts, method, models[0])
+        method = method_with(estimators, samples, method)
         heavy = heavy_tails(estimators, models, sizes, counts, under, loss)
         infinite = infinite_variances(heavy)
         plan = families(estimators, models, sizes, counts, method, under, loss)
@@ -110,6 +124,9 @@ class Question:
             loss,
         )
         warn_of_heavy_tails(heavy, estimators, options.target_sem, length)
+        for run in campaign.runs:
+            if isinstance(run.route, DataRoute) and run.route.customs:
+                run.carry_out(run.route.require_repeatable, 0)
         found = cls(estimators, models, sizes, counts, under, loss, campaign)
         if loss == "squared" and (sizes is None or any(map(routes_by_input, estimators))):
             given = options.replicates
@@ -130,9 +147,14 @@ class Question:
                     estimates, self.estimators, self.models, self.under, self._inputs
                 )
         elif self.loss == "sign":
-            warn_of_rare_mistakes(estimates, self.estimators, len(self.models))
+            warn_of_rare_mistakes(estimates, self._known, len(self.models))
         else:
-            warn_of_rare_errors(estimates, self.estimators, self.models, self.under)
+            warn_of_rare_errors(estimates, self._known, self.models, self.under)
+
+    @property
+    def _known(self) -> list[Estimator]:
+        """The estimators of the library: all of them without samples."""
+        return [each for each in self.estimators if not isinstance(each, Custom)]
 
 
 def answers(name: str, questions: Sequence[Question]) -> list[Estimates]:

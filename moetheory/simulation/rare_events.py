@@ -23,7 +23,13 @@ from moetheory.predictors.error_variances import ErrorCases, error_cases
 from moetheory.predictors.optimal import unchecked_optimal_coefficients
 from moetheory.predictors.perturbed_risks import UNCHANGED
 from moetheory.predictors.routing_bounds import routing_error_bound
-from moetheory.problem.estimators import Estimator, MoE, experts_of, routes_by_input
+from moetheory.problem.estimators import (
+    Estimator,
+    MoE,
+    Simulated,
+    experts_of,
+    routes_by_input,
+)
 from moetheory.problem.gates import Soft
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -130,7 +136,7 @@ def warn_of_rare_errors(
 
 def warn_of_rare_routing(
     estimates: Estimates,
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated],
     models: Sequence[BlockModel],
     under: Perturbation | None,
     inputs: int,
@@ -138,8 +144,12 @@ def warn_of_rare_routing(
     """Warn of gates that err on hardly any of the ``inputs`` that test each fit on data."""
     found: dict[str, None] = {}
     for place, (model, estimator) in enumerate(itertools.product(models, estimators)):
-        on_data = routes_by_input(estimator) and estimates.methods[place] == "data"
-        if on_data and _gate_errs_unseen(estimates, place, estimator, model, under, inputs):
+        on_data = estimates.methods[place] == "data"
+        if (
+            on_data
+            and routes_by_input(estimator)
+            and _gate_errs_unseen(estimates, place, estimator, model, under, inputs)
+        ):
             found[f"{estimator.label} errs on hardly any of the inputs that were drawn"] = None
     for message in found:
         _warn(message)

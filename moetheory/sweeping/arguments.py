@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention
 from moetheory.common.seeding import RNG
 from moetheory.common.validation import members, number, regular_array, shown, text, whole
+from moetheory.problem.custom_estimators import Fit
 from moetheory.problem.descent_schedule import StepSize, TrainingMode, checked_training
-from moetheory.problem.estimators import Dense, Estimator, MoE, checked_estimator
+from moetheory.problem.estimators import Dense, MoE, Simulated, checked_simulated
 from moetheory.problem.losses import Loss, checked_loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -42,7 +43,7 @@ class SweepArguments:
     model: BlockModel | Callable[[Any], BlockModel]
     over: str
     grid: np.ndarray[Any, Any]
-    estimators: list[Estimator]
+    estimators: list[Simulated]
     samples: ArrayLike | None
     under: Perturbation | None
     drag: float
@@ -59,7 +60,7 @@ class SweepArguments:
         model: BlockModel | Callable[[Any], BlockModel],
         over: str,
         values: Sequence[Any] | np.ndarray[Any, Any],
-        estimators: Sequence[Estimator] = (Dense(), MoE()),
+        estimators: Sequence[Simulated | Fit] = (Dense(), MoE()),
         *,
         samples: ArrayLike | None = None,
         under: Perturbation | None = None,
@@ -78,7 +79,7 @@ class SweepArguments:
             )
         grid = _grid(text("over", over), values)
         checked = [
-            checked_estimator(estimator, f"estimators[{i}]")
+            checked_simulated(estimator, f"estimators[{i}]")
             for i, estimator in enumerate(members("estimators", estimators, of="estimators"))
         ]
         labels = [estimator.label for estimator in checked]
@@ -141,7 +142,7 @@ def _require_defaults(over: str, **settings: tuple[Any, str]) -> None:
             )
 
 
-def _require_free_name(over: str, estimators: Sequence[Estimator]) -> None:
+def _require_free_name(over: str, estimators: Sequence[Simulated]) -> None:
     """Refuse a name of the swept quantity that another column may have."""
     if over in {"bound"}.union(*map(column_names, estimators)):
         labels = ", ".join(estimator.label for estimator in estimators)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from moetheory.common.errors import Call, Mention, NoClosedForm
-from moetheory.problem.estimators import Estimator
+from moetheory.problem.custom_estimators import Custom, refuse_custom
+from moetheory.problem.estimators import Simulated
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -15,7 +16,7 @@ from moetheory.theory.risks import unchecked_risk
 
 
 def closed_form(
-    estimator: Estimator,
+    estimator: Simulated,
     model: BlockModel,
     samples: ArrayLike | None,
     under: Perturbation | None,
@@ -28,6 +29,8 @@ def closed_form(
     >>> [closed_form(Dense(), model, None, None, loss).value for loss in ("squared", "sign")]
     [0.5, 0.25]
     """
+    if isinstance(estimator, Custom):
+        refuse_custom(estimator)
     if loss == "squared":
         return unchecked_risk(estimator, model, samples, under)
     if samples is not None:
@@ -41,7 +44,7 @@ def closed_form(
 
 
 def closed_form_if_known(
-    estimator: Estimator,
+    estimator: Simulated,
     model: BlockModel,
     samples: ArrayLike | None,
     under: Perturbation | None,

@@ -10,7 +10,9 @@ from moetheory.common.arrays import IntArray
 from moetheory.common.errors import ArgumentError, Call, Mention, NoClosedForm
 from moetheory.common.seeding import entropy_of
 from moetheory.common.validation import shown
+from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.descent_schedule import checked_steps
+from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.tables import Sweep, column_names
@@ -23,7 +25,7 @@ from moetheory.theory.descents import descent
 def sweep_over_steps(asked: SweepArguments) -> Sweep:
     """The table of `sweep` over steps: from theory, or simulated on ``samples``."""
     model, steps, schedule = _checked(asked)
-    estimators = asked.estimators
+    estimators = _known(asked)
     columns: dict[str, Any] = {"steps": steps.copy()}
     if asked.samples is None:
         for estimator in estimators:
@@ -33,7 +35,7 @@ def sweep_over_steps(asked: SweepArguments) -> Sweep:
         return Sweep("steps", columns, 0, None, tuple(estimators))
     entropy, training_sets = entropy_of(asked.rng), checked_replicates(asked.replicates)
     paths = simulate_descent(
-        list(estimators),
+        estimators,
         model,
         steps,
         samples=asked.samples,
@@ -56,7 +58,7 @@ def descent_simulation(asked: SweepArguments) -> DescentQuestion:
     model, steps, schedule = _checked(asked)
     assert asked.samples is not None, "replicates need them"
     return DescentQuestion.of(
-        list(asked.estimators),
+        _known(asked),
         model,
         steps,
         samples=asked.samples,
@@ -66,6 +68,20 @@ def descent_simulation(asked: SweepArguments) -> DescentQuestion:
         **asked.work,
         **schedule,
     )
+
+
+def _known(asked: SweepArguments) -> list[Estimator]:
+    """The estimators, none of which is one's own: it is not known how that descends."""
+    found = [each for each in asked.estimators if not isinstance(each, Custom)]
+    if len(found) < len(asked.estimators):
+        raise ArgumentError(
+            "estimators",
+            "must be Dense or MoE with ",
+            Mention("over", "steps"),
+            ", got ",
+            next(each for each in asked.estimators if isinstance(each, Custom)),
+        )
+    return found
 
 
 def _checked(asked: SweepArguments) -> tuple[BlockModel, IntArray, dict[str, Any]]:

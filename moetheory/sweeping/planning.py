@@ -9,7 +9,8 @@ import numpy as np
 
 from moetheory.common.errors import ArgumentError
 from moetheory.common.seeding import entropy_of
-from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.custom_estimators import Fit
+from moetheory.problem.estimators import Dense, MoE, Simulated
 from moetheory.problem.model import BlockModel
 from moetheory.results.planned_runs import SimulationPlan
 from moetheory.simulation.planning import planned
@@ -23,7 +24,7 @@ def sweep_plan(
     model: BlockModel | Callable[[Any], BlockModel],
     over: str,
     values: Sequence[Any] | np.ndarray[Any, Any],
-    estimators: Sequence[Estimator] = (Dense(), MoE()),
+    estimators: Sequence[Simulated | Fit] = (Dense(), MoE()),
     **options: Unpack[SweepKeywords],
 ) -> SimulationPlan:
     """What the simulations of `sweep` will take with the same arguments.

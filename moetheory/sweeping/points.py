@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
 from moetheory.common.validation import number, shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
-from moetheory.problem.estimators import Estimator, MoE, resolved_gate
+from moetheory.problem.estimators import MoE, Simulated, resolved_gate
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation, even_confusion
 from moetheory.theory.order_changes import AMPLITUDES
@@ -65,7 +65,7 @@ def points_of(
     return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
 
 
-def require_defined(estimators: Sequence[Estimator], points: Sequence[SweepPoint]) -> None:
+def require_defined(estimators: Sequence[Simulated], points: Sequence[SweepPoint]) -> None:
     """Refuse, before the work, estimators that are not defined at one of the points."""
     for estimator in estimators:
         for point in points:

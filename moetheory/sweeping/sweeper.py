@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from moetheory.common.seeding import RNG
 from moetheory.common.terminal import Report, reporting
+from moetheory.problem.custom_estimators import Fit
 from moetheory.problem.descent_schedule import StepSize, TrainingMode
-from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.estimators import Dense, MoE, Simulated
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -27,7 +28,7 @@ def sweep(
     model: BlockModel | Callable[[Any], BlockModel],
     over: str,
     values: Sequence[Any] | np.ndarray[Any, Any],
-    estimators: Sequence[Estimator] = (Dense(), MoE()),
+    estimators: Sequence[Simulated | Fit] = (Dense(), MoE()),
     *,
     samples: ArrayLike | None = None,
     under: Perturbation | None = None,
@@ -62,7 +63,9 @@ def sweep(
         `even_confusion`; "erasure", :math:`\tau`; "radius", :math:`\delta_{\max}`. With a factory
         only "samples" is more than the name of the column, which may be anything but "steps".
     values : (n,) sequence of numbers
-    estimators : sequence of Dense or MoE
+    estimators : sequence of Dense, MoE or functions
+        Functions, or `Custom`, are fitted on ``samples`` and simulated; all are then simulated by
+        ``method="data"``, and the theory of a function is NaN.
         With ``MoE()`` among them, infinitely many samples and no perturbation, there is a column
         ``bound``, the upper bound on its risk.
     samples : int or (K,) integers, optional

@@ -10,7 +10,7 @@ import numpy as np
 
 from moetheory.common.errors import HeavyTailWarning
 from moetheory.common.seeding import child, entropy_of
-from moetheory.problem.estimators import Estimator, MoE
+from moetheory.problem.estimators import MoE, Simulated
 from moetheory.problem.losses import Loss
 from moetheory.problem.sample_counts import checked_replicates
 from moetheory.results.risks import Misclassification, Risk
@@ -57,7 +57,7 @@ def tabulated(asked: SweepArguments) -> Sweep:
 
 
 def _in_theory(
-    estimator: Estimator, point: SweepPoint, loss: Loss, *, simulated: bool
+    estimator: Simulated, point: SweepPoint, loss: Loss, *, simulated: bool
 ) -> Risk | Misclassification | None:
     """What theory says at a point; None if there is no formula but a simulation."""
     evaluate = closed_form_if_known if simulated else closed_form

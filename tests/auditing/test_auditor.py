@@ -417,8 +417,9 @@ def test_features_that_are_not_centred_have_a_level(sample, again):
     np.testing.assert_allclose(one.centre, 3.0 + sample.features[~one.held_out].mean(axis=0))
     np.testing.assert_array_equal(raw.centre, 0.0)
     assert raw.group_share < one.group_share - 0.05  # means drown what the groups do
-    assert any(note.startswith("means hold") for note in one.notes)
-    assert any(note.startswith("means hold") for note in raw.notes)
+    for audit, said in ((one, "it is subtracted."), (raw, "for it is not subtracted.")):
+        (note,) = (each for each in audit.notes if "is its squared mean" in each)
+        assert note.endswith(said)
     # with an intercept, centring changes no predictor that is told, but for penalties tried
     same(raw, one, rtol=1e-8, names=UNTUNED, what=["predicted"])
 
@@ -542,6 +543,7 @@ def bad(**changes):
 SOME = np.arange(40) % 5 == 0
 NOT_FINITE = np.where(np.arange(240).reshape(40, 6) == 200, np.nan, np.arange(240).reshape(40, 6))
 NO_GROUPS = {"groups": None, "block_of": None}
+TWO_CONSTANT = np.random.default_rng(0).normal(size=(40, 6)) * [1, 0, 1, 1, 0, 1]
 
 
 def rarely_new(features):
@@ -563,6 +565,10 @@ def rarely_new(features):
         ({"labels": list("ab" * 19 + "bc")}, "labels must have at least 2 samples of each class"),
         ({"experts": 2}, "experts must be 3, as many as block_of has, got 2"),
         (NO_GROUPS | {"experts": 7}, "experts must be at most 6, got 7"),
+        (
+            NO_GROUPS | {"features": TWO_CONSTANT, "experts": [6, 5]},
+            "experts must be at most 4, as many as the features that vary, got 5",
+        ),
         ({"experts": 0}, "experts must be at least 1, got 0"),
         ({"experts": 2.0}, "experts must be an integer, got 2.0"),
         ({"repeats": 0}, "repeats must be at least 1, got 0"),

@@ -20,6 +20,8 @@ def quadrant(features):
     return 2 * (features[:, 0] > features[:, 1]) + (features[:, 2] > features[:, 3])
 
 
+SPARSE = np.random.default_rng(3).exponential(size=(3000, 12))
+SPARSE *= np.random.default_rng(3).random((3000, 12)) < 0.2
 ARGUMENTS = {
     "found": {"experts": 3},
     "blocks given": {"block_of": np.arange(12) % 3},
@@ -28,6 +30,8 @@ ARGUMENTS = {
     "random ids": {"groups": np.random.default_rng(1).integers(3, size=3000)},
     "ids of the features": {"groups": quadrant(independent()[0])},
     "more ids than blocks": {"groups": np.arange(3000) % 20},
+    "hardly a sample for an id": {"groups": np.random.default_rng(2).integers(300, size=3000)},
+    "the largest of sparse features": {"groups": SPARSE.argmax(axis=1)},
 }
 HOW = {
     "found": "features shuffled, blocks and groups found again",
@@ -35,21 +39,26 @@ HOW = {
     "router": "features shuffled, blocks and groups found again",
     "router and blocks": "features shuffled, groups found again",
     "random ids": "group ids shuffled",
-    "ids of the features": "features shuffled and sorted by ",
+    "ids of the features": "features shuffled, groups told by a rule, ",
     "more ids than blocks": "group ids shuffled",
+    "hardly a sample for an id": "group ids shuffled",
+    "the largest of sparse features": "features shuffled, groups told by a rule, nearest sizes, ",
 }
 
 
 @pytest.mark.parametrize("what", ARGUMENTS)
 def test_independent_features_have_the_share_of_chance_and_are_not_modular(what):
     features, labels = independent()
+    if what == "the largest of sparse features":
+        features = SPARSE * np.random.default_rng(4).choice((-1.0, 1.0), SPARSE.shape)
     audit = mt.audit(features, labels, **ARGUMENTS[what], **LEVEL)
     assert audit.chance.how.startswith(HOW[what])
     assert abs(audit.group_share - audit.chance.share) < 6 * audit.chance.spread
     assert audit.chance_share == audit.chance.share
     assert how_modular(audit.group_share, audit.chance) == "not modular"
     assert audit.verdict.startswith("Not modular: ")
-    assert f"% by chance ({audit.chance.how})" in audit.verdict
+    by_chance = f"by chance it would be {100 * audit.chance.share:.3g} % ({audit.chance.how})."
+    assert by_chance in audit.verdict
 
 
 @pytest.mark.parametrize("what", ["found", "given", "router"])

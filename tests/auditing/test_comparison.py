@@ -8,7 +8,7 @@ from moetheory.auditing.features import Features
 from moetheory.auditing.fitting import Fitted
 from moetheory.auditing.measuring import Measured
 from moetheory.auditing.moments import SampleMoments
-from moetheory.auditing.noise import FeatureNoise
+from moetheory.auditing.noise import FeatureNoise, told_level
 from moetheory.auditing.predictors import NAMES
 from moetheory.auditing.tabular import table_of
 from moetheory.auditing.task import Task
@@ -58,7 +58,9 @@ def test_leads_begin_and_end_where_the_curves_cross():
     rng = np.random.default_rng(0)
     predicted = losses_of(curve, LEVELS, 60, rng)
     measured = losses_of(curve, LEVELS[TOLD], 40, rng)
-    found = crossovers_of(*of(task_of(), predicted, measured), np.random.default_rng(1))
+    found = crossovers_of(
+        LEVELS[TOLD], *of(task_of(), predicted, measured), np.random.default_rng(1)
+    )
     assert {name: each.against for name, each in found.items()} == AGAINST
     block = found["moe(block)"]
     for lead in block[:2]:
@@ -79,7 +81,8 @@ def test_leads_are_told_in_the_unit_of_the_noise():
         (FeatureNoise("equal", np.ones(1), 100.0), 150.0),
         (FeatureNoise("dropout", np.ones(1)), 0.6),
     ):
-        found = crossovers_of(*of(task_of(noise=noise), *losses), rng)["moe(block)"]
+        told = np.array([told_level(level, noise) for level in LEVELS[TOLD].tolist()])
+        found = crossovers_of(told, *of(task_of(noise=noise), *losses), rng)["moe(block)"]
         assert found.predicted.begins.value == pytest.approx(expected, rel=1e-3)
         assert found.predicted.ends.value == np.inf
 
@@ -90,7 +93,7 @@ def test_differences_that_are_rounding_are_none():
 
     rng = np.random.default_rng(0)
     losses = (losses_of(equal, LEVELS, 60, rng), losses_of(equal, LEVELS[TOLD], 40, rng))
-    for each in crossovers_of(*of(task_of(), *losses), rng).values():
+    for each in crossovers_of(LEVELS[TOLD], *of(task_of(), *losses), rng).values():
         assert each.predicted.begins.value == each.measured.begins.value == np.inf
 
 
@@ -127,6 +130,7 @@ def test_samples_that_stay_together_count_once_in_standard_errors():
         sem = measured[name][::2].std(axis=0, ddof=1) / np.sqrt(20)
         np.testing.assert_allclose(found[f"{name}_sem"], sem)
     lead = crossovers_of(
+        LEVELS[TOLD],
         *of(
             task_of(sets),
             losses_of(curve, LEVELS, 60, rng),

@@ -7,6 +7,7 @@ import pytest
 
 import moetheory as mt
 from moetheory.auditing.expert_numbers import AUTOMATIC, least_risky_number, numbers_of_experts
+from moetheory.common.errors import ArgumentError
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,6 @@ def test_automatic_numbers_end_with_sixteen():
         (True, "experts must be a number, got True"),
         ("many", "experts must be a number, several numbers or 'auto', got 'many'"),
         ([], "experts must have a number, got none"),
-        ([2, 9], "experts must be at most 8, got 9"),
         ([2, 0], "experts must be at least 1, got 0"),
         ([2, "a"], "experts must be an integer, got 'a'"),
         ([2, 3.0], "experts must be an integer, got 3.0"),
@@ -54,6 +54,26 @@ def test_numbers_that_may_not(given, message):
     with pytest.raises((ValueError, TypeError), match=re.escape(message)) as error:
         numbers_of_experts(given, 8)
     assert error.value.argument == "experts"
+
+
+def test_of_several_numbers_those_up_to_the_features_are_asked_for():
+    assert numbers_of_experts(range(2, 17), 8).asked == tuple(range(2, 9))
+    assert numbers_of_experts([12, 9], 8).asked == (9,)  # refused once the features are known
+
+
+@pytest.mark.parametrize("experts", [[5, 6], range(5, 9), 5])
+def test_numbers_above_all_features_are_refused_by_their_name(experts):
+    features = np.random.default_rng(0).normal(size=(60, 4))
+    with pytest.raises(ArgumentError, match="must be at most 4") as error:
+        mt.audit(features, features.sum(axis=1), experts=experts, rng=0)
+    assert error.value.argument == "experts"
+
+
+def test_more_experts_than_training_samples_are_refused():
+    features = np.random.default_rng(0).normal(size=(20, 40))
+    with pytest.raises(ArgumentError, match="experts must be at most 15, as many as the training"):
+        mt.audit(features, features.sum(axis=1), experts=24, rng=0)
+    assert len(mt.audit(features, features.sum(axis=1), experts=[2, 24], rng=0).names) == 2
 
 
 def test_the_least_risky_number_or_a_smaller_one_that_is_as_good_within_errors():

@@ -6,7 +6,12 @@ from scipy.cluster.vq import kmeans2
 from scipy.spatial.distance import cdist
 from scipy.stats import norm
 
-from moetheory.auditing.group_rules import likeliest_energies, nearest_centre, telling_rule
+from moetheory.auditing.group_rules import (
+    likeliest_energies,
+    nearest_centre,
+    nearest_sizes,
+    telling_rule,
+)
 
 EXPERTS = 3
 
@@ -37,7 +42,28 @@ def test_the_likeliest_energies(data):
     np.testing.assert_array_equal(found, np.argmax(scores, axis=0))
 
 
-@pytest.mark.parametrize("fit", [nearest_centre, likeliest_energies])
+def test_the_nearest_sizes(data):
+    features, groups = data
+    centres = [np.abs(features[groups == g]).mean(axis=0) for g in range(EXPERTS)]
+    wanted = cdist(np.abs(features), centres).argmin(axis=1)
+    found = nearest_sizes(features, groups, EXPERTS)(features)
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("rule", ["the largest", "clusters"])
+def test_ids_that_signs_do_not_change_are_told_by_sizes(rule):
+    """Sparse features, as units of a network are: most are 0."""
+    rng = np.random.default_rng(0)
+    sizes = np.abs(rng.standard_normal((2000, 6))) * (rng.random((2000, 6)) < 0.2)
+    groups = sizes.argmax(axis=1)
+    if rule == "clusters":
+        groups = kmeans2(sizes, 6, minit="++", rng=1)[1]
+    told = telling_rule(sizes * rng.choice((-1.0, 1.0), sizes.shape), groups, 6, rng)
+    assert told.by == "nearest sizes"
+    assert told.share > 0.8
+
+
+@pytest.mark.parametrize("fit", [nearest_centre, nearest_sizes, likeliest_energies])
 def test_a_group_without_samples_is_told_of_nobody(fit, data):
     features, groups = data
     found = fit(features, np.minimum(groups, 1), EXPERTS)(features)

@@ -92,13 +92,27 @@ def test_few_whole_numbers_are_taken_as_numbers_with_a_note(different):
         (np.array(["b", "a", "b", "a"], object), [1, 0, 1, 0], ("a", "b"), 0.5),
         (np.array(["b", "a", "b", "a"], np.dtypes.StringDType()), [1, 0, 1, 0], ("a", "b"), 0.5),
         ([True, False, True, False], [1, 0, 1, 0], (False, True), 0.5),
-        ([2.0, -1.0, 2.0, -1.0], [2, -1, 2, -1], (-1.0, 2.0), 0.5),
-        (np.array([7, 3, 7, 3]), [7, 3, 7, 3], (3.0, 7.0), 5.0),
     ],
 )
 def test_two_classes_are_one_column_with_a_number_between_them(labels, values, classes, boundary):
     found = read_labels(labels, 4)
     assert shown(found) == (np.reshape(values, (4, 1)).tolist(), 0, classes, "", boundary)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "boundary"),
+    [
+        ([2.0, -1.0, 2.0, -1.0], (-1.0, 2.0), 0.5),
+        (np.array([7, 3, 7, 3]), (3.0, 7.0), 5.0),
+    ],
+)
+def test_two_numbers_are_classes_and_that_is_said(labels, classes, boundary):
+    found = read_labels(labels, 4)
+    assert shown(found) == (np.reshape(labels, (4, 1)).tolist(), 0, classes, found.note, boundary)
+    assert found.note == (
+        f"Labels are two different numbers, {classes[0]:g} and {classes[1]:g}, taken as classes; "
+        "classes=False (--regression) takes them as numbers"
+    )
 
 
 def test_two_numbers_are_numbers_or_names_if_that_is_asked_for():

@@ -1,6 +1,7 @@
 """Where a lead begins and ends: known roots, and intervals that cover them."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -212,10 +213,17 @@ PLACE = Located(0.5, 0.25, 1.0)
     [
         (Located(INF, INF, INF), Located(INF, INF, INF), "never"),
         (Located(0.0, 0.0, 0.0), Located(INF, INF, INF), "at every noise"),
-        (PLACE, Located(INF, 3.0, INF), "from share 0.5 (0.25 to 1) on"),
-        (Located(0.0, 0.0, INF), PLACE, "up to share 0.5 (0.25 to 1)"),
-        (PLACE, Located(3.0, 2.0, INF), "from share 0.5 (0.25 to 1) to 3 (2 to more than 8)"),
+        (PLACE, Located(INF, 3.0, INF), "from share 0.5 (95 %: 0.25 to 1) on"),
+        (Located(0.0, 0.0, INF), PLACE, "up to share 0.5 (95 %: 0.25 to 1)"),
+        (
+            PLACE,
+            Located(3.0, 2.0, INF),
+            "from share 0.5 (95 %: 0.25 to 1) to 3 (95 %: 2 to beyond 8)",
+        ),
     ],
 )
 def test_extents_in_words(begins, ends, said):
-    assert extent_in_words(Lead(begins, ends), NOISE, "share") == said
+    lead = Lead(begins, ends)
+    assert extent_in_words(lead, NOISE, "share") == said
+    plain = re.sub(r" \(95 %: [^)]*\)", "", said)
+    assert extent_in_words(lead, NOISE, "share", intervals=False) == plain

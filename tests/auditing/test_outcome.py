@@ -33,7 +33,9 @@ def test_columns_and_their_names(found, tmp_path):
     found.to_csv(tmp_path / "audit.csv")
     with (tmp_path / "audit.csv").open(encoding="utf-8") as file:
         header = file.readline()
-    assert '"moe(block, router)_measured"' in header
+    assert header.rstrip("\n").split(",") == [name.replace(",", ";") for name in expected]
+    assert "moe(block; router)_measured" in header
+    assert '"' not in header
     with pytest.raises(ValueError, match="read-only"):
         found["dense_predicted"][0] = 0.0
 
@@ -279,6 +281,22 @@ def test_the_table_has_both_risks_at_every_level_and_the_blocks(found):
         assert named == set(np.flatnonzero(found.block_of == block))
 
 
+def test_one_block_shows_dense_and_the_mean_alone(found, sample):
+    """With one expert mixtures are the dense predictor: their columns are there, unshown."""
+    assert found.shown == tuple(NAMES)
+    classes = sample.labels > 0
+    one = mt.audit(sample.features, classes, experts=1, noise_variances=SHORT, rng=0)
+    assert one.shown == ("dense", "dense(tuned)", "group mean")
+    lines = one.table().splitlines()
+    assert lines[0].split() == ["noise", "variance", "risk", *one.shown[:2], "group", "mean"]
+    assert [line.split()[1] for line in lines[1:]] == ["predicted", "measured", "accuracy"] * 3
+    header = one._repr_html_().partition("</tr>")[0]
+    assert header.endswith("".join(f"<th>{name}</th>" for name in one.shown))
+    assert {name.rpartition("_")[0] for name in one.columns} >= {f"{n}_predicted" for n in NAMES}
+    for name in ("moe(block)", "moe(all)", "moe(block, router)", "moe(all, router)"):
+        np.testing.assert_allclose(one[f"{name}_measured"], one["dense_measured"], rtol=1e-9)
+
+
 def test_the_table_names_the_ten_strongest_features_of_a_block():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(3000, 30)) * np.exp(rng.normal(size=30))
@@ -307,10 +325,15 @@ def test_a_notebook_shows_the_table(found):
     assert shown.count("<tr>") == 7
 
 
-def test_the_repr_is_the_verdict_on_one_screen(found):
-    shown = repr(found)
-    assert fits_screen(shown)
-    assert " ".join(shown.split()) == " ".join(found.verdict.splitlines()[:3])
+def test_the_repr_is_the_verdict_with_its_notes_on_one_screen(found, again):
+    found_out = again(groups=None)
+    assert (found.notes, len(found_out.notes)) == ((), 1)
+    for audit in (found, found_out):
+        shown = repr(audit)
+        assert fits_screen(shown)
+        said = audit.verdict.splitlines()[: 3 + len(audit.notes)]
+        assert " ".join(shown.split()) == " ".join(said)
+    assert " ".join(repr(found_out).split()).endswith(f"Note: {found_out.notes[0]}")
 
 
 COPIES = {

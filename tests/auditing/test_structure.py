@@ -115,9 +115,14 @@ def test_groups_with_fewer_than_two_training_samples_join_the_most_frequent(worl
     assert (found.names, found.merged) == (["b", "d"], ["a", "c"])
     expected = np.where(np.arange(600) < 400, 0, 1)
     np.testing.assert_array_equal(found.groups, expected)
-    np.testing.assert_array_equal(found.own_blocks, [1, 3])
+    np.testing.assert_array_equal(found.own_blocks, [0, 1])
     assert found.joined == 0
+    # no feature is left without an expert: the blocks of groups that join are joined, too
+    np.testing.assert_array_equal(found.blocks[0], [0, 1, 2, 4, 5, 6])
     np.testing.assert_array_equal(found.blocks[1], [3, 7])
+    squares = np.square(whole(x))
+    blocks = [squares[:, block].sum(axis=1) for block in found.blocks]
+    np.testing.assert_allclose(found.energies, np.stack(blocks, axis=1), rtol=1e-12)
 
 
 def test_no_group_with_two_training_samples_is_refused():

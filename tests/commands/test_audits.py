@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import moetheory as mt
+from moetheory.auditing.contenders import identity_share
 from moetheory.auditing.tabular import table_of
-from moetheory.auditing.verdict import headline, identity_share
+from moetheory.auditing.verdict import headline
 from moetheory.commands import audits
 from moetheory.common import terminal
 
@@ -149,10 +150,9 @@ def test_audit_prints_the_verdict_before_the_risks(audited, drawn, monkeypatch, 
     assert first.split() == headline(expected).split()
     assert expected.notes
     assert notes.split() == " ".join(f"Note: {each}" for each in expected.notes).split()
-    # the verdict is there as a whole, and each of its lines once
-    assert sorted(f"{first} {rest} {notes}".split()) == sorted(expected.verdict.split())
+    assert f"{first} {notes} {rest}".split() == expected.verdict.split()
     assert "\n\n".join(table) == expected.table(width)
-    assert key.split() == audits.KEY.split()
+    assert key.split() == f"{audits.DENSE_KEY}{audits.EXPERTS_KEY}.".split()
     assert replay == "replay with --seed 3\n"
     if width is None:
         assert first == headline(expected)
@@ -175,14 +175,14 @@ def test_what_is_printed_names_options_and_columns(audited):
     out = audited(*asked)[1]
     assert "Note: features that never vary are left out: 1 constant (flat)." in out
     assert "whole numbers, taken as numbers; --classes takes them as names" in out
-    assert "equal noise on all of them means little; --noise relative is in proportion" in out
+    assert "the same noise on all of them means little; --noise relative is in proportion" in out
     assert "classes=" not in out
     assert "noise=" not in out
     blocks = [line.partition(": ")[2] for line in out.splitlines() if line.startswith("block ")]
     assert sorted(", ".join(blocks).split(", ")) == ["a", "b", "c", "loud"]
     told = audited(*asked, "--noise", "relative", "--classes")[1]
     assert "taken as numbers" not in told
-    assert "unlike units" not in told
+    assert "very different scales" not in told
     assert "relative noise variance  risk" in told
     assert "accuracy" in told
 
@@ -320,13 +320,44 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
     comment, _, below = table.read_text().partition("\n")
     assert comment.startswith("# moetheory audit x.npz --labels y --groups part ")
     rows = list(csv.DictReader(io.StringIO(below)))
-    assert list(rows[0]) == list(expected.columns)
-    for name, column in expected.columns.items():
+    header = [name.replace(",", ";") for name in expected.columns]
+    assert list(rows[0]) == header
+    for name, column in zip(header, expected.columns.values(), strict=True):
         assert [float(row[name]) for row in rows] == column.tolist()
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert mt.BlockModel.from_json(model) == expected.model
     risks_of_it = json.loads(run("risk", "--model", str(model), "--json")[1])["results"]
     assert risks_of_it["moe"]["risk"] == mt.risk(mt.MoE(), expected.model).value
+
+
+def test_a_model_that_cannot_be_is_told_after_the_verdict(audited, tmp_path):
+    model, table = tmp_path / "model.json", tmp_path / "a.csv"
+    asked = ("x.npz", "--labels", "yy", "--groups", "part", *FEW)
+    for more in ((), ("--json",)):
+        plain = audited(*asked, *more)
+        assert plain[0] == 0
+        written = ("--csv", str(table), "--save-model", str(model))
+        code, out, err = audited(*asked, *more, *written)
+        assert (code, out) == (2, plain[1])
+        said = err.splitlines()
+        assert said[0] == f"table: {table}"
+        assert len(said) == 2
+        assert "nearest to the data cannot be had: labels must be one column" in said[1]
+        assert not model.exists()
+
+
+def test_one_block_is_shown_without_mixtures(audited, tmp_path):
+    table = tmp_path / "a.csv"
+    code, out, _ = audited(
+        "x.npz", "--labels", "y", "--experts", "1", *FEW, "--csv", str(table), "--seed", "3"
+    )
+    assert code == 0
+    assert "Nothing to compare: with one block a mixture is the dense predictor." in out
+    key = out.split("\n\n")[-2]
+    assert key.split() == f"{audits.DENSE_KEY} of all labels.".split()
+    assert "moe(" not in out
+    assert "router" not in out
+    assert "moe(block; router)_measured" in table.read_text()
 
 
 @pytest.mark.parametrize(
@@ -382,7 +413,7 @@ def test_audit_writes_a_table_a_figure_and_a_model(audited, run, drawn, tmp_path
             ("x.npz", "--labels", "y", "--experts", "x"),
             "argument --experts: must be an integer, a range A-B, integers separated by commas, or",
         ),
-        (("x.npz", "--labels", "y", "--experts", "9-20"), "--experts must be at most 12, got 20"),
+        (("x.npz", "--labels", "y", "--experts", "13-20"), "--experts must be at most 12, as many"),
         (("x.npz", "--labels", "y", "--experts", "9-2"), "must be A-B with A not above B, got '9"),
         (
             ("x.npz", "--labels", "y", "--experts", "2", "--groups", "part"),

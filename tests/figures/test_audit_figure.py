@@ -6,17 +6,17 @@ import pytest
 from matplotlib.figure import Figure
 
 import moetheory as mt
-from moetheory.auditing.verdict import best_mixture
+from moetheory.auditing.contenders import contenders
 
 mpl.use("Agg")
 
 DRAWN = {
     "dense": "dense",
-    "dense, tuned": "dense(tuned)",
+    "tuned dense": "dense(tuned)",
     "experts restricted to their block": "moe(block)",
-    "experts restricted to their block, behind a router": "moe(block, router)",
+    "experts restricted to their block, with a router": "moe(block, router)",
     "experts that see everything": "moe(all)",
-    "experts that see everything, behind a router": "moe(all, router)",
+    "experts that see everything, with a router": "moe(all, router)",
 }
 FEATURES = np.random.default_rng(0).standard_normal((200, 4))
 LABELS = FEATURES @ np.ones(4)
@@ -44,7 +44,7 @@ def test_no_two_predictors_look_alike(audit):
 
 def test_leads_that_change_are_a_dashed_line_and_a_band(audit):
     ax = mt.plot(audit)
-    best = best_mixture(audit).name
+    best = contenders(audit).told.name
     assert best == "moe(block)"
     leads = [audit.crossovers[name] for name in (best, "moe(block, router)")]
     verticals = {line.get_xdata()[0] for line in ax.get_lines() if len(set(line.get_xdata())) == 1}
@@ -74,6 +74,10 @@ def test_there_is_nothing_to_mark_without_leads():
     ax = mt.plot(mt.audit(FEATURES, LABELS, experts=1, **kept))
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     assert not ax.patches
+    # one block: mixtures are the dense predictor
+    named = [line.get_label() for line in ax.get_lines() if line.get_label() in DRAWN]
+    assert named == ["dense", "tuned dense"]
+    assert len(ax.containers) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,11 @@ import pytest
 from scipy import stats
 
 import moetheory as mt
-from moetheory.predictors.perturbed_risks import correlated_blocks
+from moetheory.predictors.perturbed_risks import (
+    correlated_blocks,
+    fit_excess,
+    rowwise_fit_excess,
+)
 
 CONFUSION = [[0.7, 0.2, 0.1], [0.0, 0.9, 0.1], [0.3, 0.3, 0.4]]
 RICH = {"noise_variance": 0.9, "confusion": CONFUSION, "drag": 0.6}
@@ -430,3 +434,83 @@ def test_one_group_meets_no_interference(estimator, interference):
             verb(estimator, model, under=under)
     none = mt.Perturbation(interference_variances=0.0)
     assert mt.risk(estimator, model, under=none).value == mt.risk(estimator, model).value
+
+
+def risks_by_masks(model, under, rows):
+    """Excess risks of a linear predictor for each group, given the group.
+
+    By full matrices, over all pairs of groups and all masks of coordinates before the rotation.
+    """
+    dim, groups = model.dim, range(model.experts)
+    turn = np.eye(dim)
+    for g, basis in enumerate(model.rotations or ()):
+        own = np.flatnonzero(model.block_of == g)
+        turn[np.ix_(own, own)] = basis
+    active = [model.block_of == g for g in groups]
+    clean = [np.where(on, model.signal_variances, model.leakage_variances) for on in active]
+    interference = under.interference_of(model.interference_variances)
+    noise = np.broadcast_to(under.noise_of(model.noise_variance), dim)
+    noises = [noise + np.where(on, 0.0, interference) for on in active]
+    confusion = np.eye(model.experts) if under.confusion is None else under.confusion
+    found = np.zeros(model.experts)
+    for i, j in itertools.product(groups, groups):
+        dragged = np.where(active[j], under.drag**2 * model.signal_variances, 0.0) * (i != j)
+        for mask in itertools.product([0.0, 1.0], repeat=dim):
+            chance = np.prod(np.where(mask, 1.0 - under.erasure, under.erasure))
+            if chance == 0.0:
+                continue
+            met = turn.T @ np.diag(mask) @ turn @ rows[j]
+            error = (model.coefficients - met) ** 2 @ clean[i] + met**2 @ (noises[i] + dragged)
+            error += model.label_noise_variance
+            length, r = np.linalg.norm(met), under.radius
+            value = error + 2 * r * length * np.sqrt(2 * error / np.pi) + r**2 * length**2
+            found[i] += confusion[i, j] * chance * value
+    return found - model.label_noise_variance
+
+
+MIXED = mt.Perturbation(
+    1.7, [[0.7, 0.3], [0.1, 0.9]], 0.8, erasure=0.2, interference_variances=[0.3, 0.1, 0.2, 0.4]
+)
+
+
+def turned_model():
+    """Two blocks with correlated coordinates, which leak."""
+    rng = np.random.default_rng(0)
+    roots = [rng.standard_normal((size, size)) for size in (1, 3)]
+    model = mt.BlockModel.from_covariances(
+        [root @ root.T + 0.3 * np.eye(len(root)) for root in roots],
+        [rng.standard_normal(1), rng.standard_normal(3)],
+        0.6,
+        group_probabilities=[0.3, 0.7],
+        label_noise_variance=0.5,
+    )
+    return model.replace(leakage_variances=np.array([0.2, 0.1, 0.4, 0.3]))
+
+
+@pytest.mark.parametrize(
+    "under",
+    [
+        MIXED,
+        MIXED.replace(erasure=0.0),
+        MIXED.replace(erasure=0.0, radius=0.4),
+        mt.Perturbation(radius=0.4),
+        mt.Perturbation(erasure=0.3),
+    ],
+)
+def test_predictors_for_each_group_by_full_matrices(under):
+    model = turned_model()
+    rows = np.random.default_rng(1).standard_normal((2, 5, 4))
+    found = rowwise_fit_excess(model, under, rows)
+    wanted = [risks_by_masks(model, under, rows[:, r]) for r in range(5)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    assert not np.allclose(rowwise_fit_excess(model, under, rows[::-1]), wanted, rtol=1e-2)
+
+
+def test_predictors_that_are_alike_are_dense_and_on_their_blocks_experts():
+    model, under = turned_model(), MIXED
+    fit = np.array([0.5, -1.0, 0.3, 2.0])
+    alike = rowwise_fit_excess(model, under, np.array([fit, fit]))
+    np.testing.assert_allclose(alike, fit_excess(mt.Dense(), model, under, fit), rtol=1e-12)
+    on_blocks = np.where(model.block_of == np.arange(2)[:, np.newaxis], fit, 0.0)
+    experts = rowwise_fit_excess(model, under, on_blocks)
+    np.testing.assert_allclose(experts, fit_excess(mt.MoE(), model, under, fit), rtol=1e-12)

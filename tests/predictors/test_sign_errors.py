@@ -1,11 +1,17 @@
 """Sign errors of given coefficients against full covariance matrices."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import moetheory as mt
 from general_noise import GENERAL, variances
-from moetheory.predictors.sign_errors import fit_sign_errors, optimal_sign_errors
+from moetheory.predictors.sign_errors import (
+    fit_sign_errors,
+    optimal_sign_errors,
+    rowwise_fit_sign_errors,
+)
 from moetheory.problem.estimators import experts_of
 
 ESTIMATORS = [
@@ -73,3 +79,34 @@ def test_the_optimum_is_one_of_the_fits(estimator):
         fit_sign_errors(estimator, model, under, c, w),
         rtol=1e-12,
     )
+
+
+@pytest.mark.parametrize("confusion", [None, [[0.7, 0.3], [0.1, 0.9]]])
+def test_predictors_for_each_group(confusion):
+    model = mt.BlockModel(
+        [0.4, 0.6],
+        [0, 1, 1],
+        [1.0, 2.0, 0.5],
+        [1.0, -1.0, 0.7],
+        0.6,
+        leakage_variances=0.2,
+        label_noise_variance=0.3,
+    )
+    drag = 0.0 if confusion is None else 0.8
+    under = mt.Perturbation(1.2, confusion, drag)
+    rows = np.array([[0.6, -0.2, 0.1], [0.3, -0.9, 0.5]])
+    found = rowwise_fit_sign_errors(model, under, rows)
+    wanted = np.zeros(2)
+    for i, j in itertools.product(range(2), range(2)):
+        on, dragged = model.block_of == i, (model.block_of == j) & (i != j)
+        clean = np.where(on, model.signal_variances, 0.2)
+        noise = 1.2 + dragged * drag**2 * model.signal_variances
+        label = model.coefficients**2 @ clean + 0.3
+        prediction, cross = rows[j] ** 2 @ (clean + noise), (rows[j] * model.coefficients) @ clean
+        angle = np.arccos(cross / np.sqrt(label * prediction)) / np.pi
+        wanted[i] += np.eye(2)[i, j] * angle if confusion is None else confusion[i][j] * angle
+    np.testing.assert_allclose(found, wanted, rtol=1e-10)
+    if confusion is None:
+        np.testing.assert_allclose(
+            rowwise_fit_sign_errors(model.replace(noise_variance=1.2), None, rows), wanted
+        )

@@ -76,6 +76,9 @@ def test_equal_gates_are_equal_keys_and_different_ones_are_not():
         (TopK(3, renormalised=False), Soft()),
         (TopK(1, renormalised=False), TopK(1, renormalised=False)),
         (TopK(2, renormalised=False), TopK(2, renormalised=False)),
+        (Learned(), Hard()),
+        (Learned(moments="full"), Hard()),
+        (Learned(9, "full"), Learned(9, "full")),
     ],
 )
 def test_the_simplest_equivalent_gate(gate, simplest):

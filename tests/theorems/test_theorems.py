@@ -18,7 +18,8 @@ from moetheory.checking import checker
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.quantities import one_direction_model
 from moetheory.claims.rational_functions import evaluate
-from moetheory.strategies import block_models
+from moetheory.strategies import block_models, iso_parameter_models
+from moetheory.testing import assert_holds
 from moetheory.theorems import _template, _template_experiment, noise_shift
 
 HEADS = ["Statement:", "Guarantee:", "Reference:"]
@@ -242,25 +243,10 @@ def test_what_is_checked_otherwise_holds_for_any_model(model):
             assert claim.relation == "<=" or left >= right - rounding
 
 
-@given(block_models(strict=True, zeros=False, uniform=True))
+@given(iso_parameter_models())
 @settings(max_examples=25)
 def test_one_over_k_holds_for_any_regime(model):
-    """Dimension, noise and signal of a random model, in the iso-parameter regime."""
-    iso = mt.BlockModel.isotropic(
-        model.dim * model.experts,
-        model.experts,
-        model.noise_variance,
-        signal_energy=float(model.signal_variances.sum()),
-        label_power=model.null_risk - model.label_noise_variance,
-        label_noise_variance=model.label_noise_variance,
-    )
-    theorem = mt.catalogue["one-over-k"]
-    assert all(assumption.holds(iso) for assumption in theorem.assumptions)
-    for claim in theorem.claims:
-        for point in claim.points(iso):
-            left, right = claim.left(point), claim.right(point)
-            assert left <= right * (1 + 1e-12)
-            assert claim.relation == "<=" or left >= right * (1 - 1e-12)
+    assert_holds("one-over-k", model)
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,17 @@ class TrainingRoute(ABC):
     def chunk_risks(self, rng: np.random.Generator, replicates: int, work: Workspace) -> FloatArray:
         """The risks of a chunk, batch by batch, one row for each fit, (F, R, K)."""
         starts = range(0, replicates, self.batch)
-        parts = [self.group_risks(rng, min(self.batch, replicates - at), work) for at in starts]
+        sizes = (min(self.batch, replicates - at) for at in starts)
+        parts = [
+            self.batch_risks(rng, at, size, work) for at, size in zip(starts, sizes, strict=True)
+        ]
         return np.concatenate(parts, axis=-2).reshape(self.fits, replicates, -1)
+
+    def batch_risks(
+        self, rng: np.random.Generator, start: int, replicates: int, work: Workspace
+    ) -> FloatArray:
+        """The `group_risks` of a batch that begins with replicate ``start`` of its chunk."""
+        return self.group_risks(rng, replicates, work)
 
     def draw_counts(self, rng: np.random.Generator, replicates: int) -> IntArray:
         """Samples of each group in each training set, (R, K)."""

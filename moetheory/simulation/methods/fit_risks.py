@@ -9,8 +9,8 @@ import numpy as np
 from moetheory import kernels
 from moetheory.common.arrays import FloatArray
 from moetheory.predictors.expert_regressions import Regressions
-from moetheory.predictors.perturbed_risks import fit_excess
-from moetheory.predictors.sign_errors import fit_sign_errors
+from moetheory.predictors.perturbed_risks import fit_excess, rowwise_fit_excess
+from moetheory.predictors.sign_errors import fit_sign_errors, rowwise_fit_sign_errors
 from moetheory.problem.estimators import Dense, Estimator, MoE, experts_of
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
@@ -89,10 +89,29 @@ def assigned_fit_risks(
         return _wrong_signs(estimator, model, fits, under, shared_fits)
     if under is not None:
         return _perturbed_fit_risks(estimator, model, fits, under, shared_fits)
+    return _group_risks(model, met_coefficients(estimator, model, fits, shared_fits))
+
+
+def met_coefficients(
+    estimator: Estimator, model: BlockModel, fits: FloatArray, shared_fits: FloatArray | None
+) -> FloatArray:
+    """The coefficients that an input of each group meets in its own expert, (..., K, d)."""
     expert_of = experts_of(estimator, model)
     own = expert_of[:, np.newaxis] == expert_of[model.block_of]
     rest = 0.0 if shared_fits is None else shared_fits[..., np.newaxis, :]
-    return _group_risks(model, np.where(own, fits[..., np.newaxis, :], rest))
+    return np.where(own, fits[..., np.newaxis, :], rest)
+
+
+def rowwise_fit_risks(
+    model: BlockModel, fits: FloatArray, under: Perturbation | None, loss: Loss
+) -> FloatArray:
+    """True risks given the group, (R, K), of a linear predictor for each group, (K, R, d)."""
+    if loss == "sign":
+        return _in_slices(lambda here: rowwise_fit_sign_errors(model, under, fits[:, here]), fits)
+    if under is None:
+        return _group_risks(model, np.moveaxis(fits, 0, -2))
+    excess = _in_slices(lambda here: rowwise_fit_excess(model, under, fits[:, here]), fits)
+    return excess + model.label_noise_variance
 
 
 def _group_risks(model: BlockModel, met: FloatArray) -> FloatArray:

@@ -15,13 +15,14 @@ from moetheory.problem.estimators import MoE, experts_of, resolved_gate, routes_
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
 from moetheory.simulation.methods.base import identical_streams
-from moetheory.simulation.methods.data import DataRoute, TrainingSets
+from moetheory.simulation.methods.data import DataRoute
 from moetheory.simulation.methods.data_routers import learned_choices
 from moetheory.simulation.methods.learned_routers import inputs_of_router
 from moetheory.simulation.methods.perturbed_inputs import PerturbedInputs, draw_test_inputs
 from moetheory.simulation.methods.population import FeatureGate
 from moetheory.simulation.methods.router_fits import Router
-from moetheory.simulation.methods.strata import group_shares, strata
+from moetheory.simulation.methods.strata import group_shares, strata, stratum_means
+from moetheory.simulation.methods.training_sets import TrainingSets
 
 ARRAYS = 12  # as large as the features of the test inputs, at most
 
@@ -116,7 +117,7 @@ class GatedDataRoute(DataRoute):
     ) -> FloatArray:
         """Mean losses on the test inputs of each group, (R, K), NaN without inputs."""
         features, labels, chosen = inputs
-        fits, shared = self._gated_fits(estimator, model, sets)
+        fits, shared = self.mixture_fits(estimator, model, sets)
         gate = resolved_gate(estimator, model)
         if isinstance(gate, Learned):
             weights = np.equal(model.block_of, chosen[gate][..., np.newaxis]).astype(np.float64)
@@ -132,20 +133,15 @@ class GatedDataRoute(DataRoute):
             losses = (1.0 - np.sign(labels) * np.sign(predictions)) / 2.0
         else:
             losses = np.square(labels - predictions)
-        counts = np.bincount(self.input_groups, minlength=model.experts)
-        drawn = np.flatnonzero(counts)
-        starts = np.cumsum(counts)[drawn] - counts[drawn]
-        means = np.full((len(losses), model.experts), np.nan)
-        means[:, drawn] = np.add.reduceat(losses, starts, axis=1) / counts[drawn]
-        return means
+        return stratum_means(losses, np.bincount(self.input_groups, minlength=model.experts))
 
-    def _gated_fits(
+    def mixture_fits(
         self, estimator: MoE, model: BlockModel, sets: TrainingSets
     ) -> tuple[FloatArray, FloatArray | None]:
         """Coefficients of the experts, (R, d), and of a shared one or None."""
         if not estimator.retrained:
             return self.assigned_fits(estimator, model, sets)
-        features, labels, _ = sets
+        features, labels = sets.features, sets.labels
         route = FeatureGate(resolved_gate(estimator, model), model, np.arange(model.experts))
         sent = route(features.reshape(-1, model.dim)).argmax(axis=0).reshape(labels.shape)
         return self.assigned_fits(estimator, model, TrainingSets(features, labels, sent))

@@ -22,7 +22,8 @@ the input), ``composed.py`` ("statistics" for experts that serve several groups)
 ``squares_layout.py``, with scores and losses in ``group_scores.py`` and ``loss_forms.py``;
 ``drawn_inputs.py`` draws them, ``confusable_inputs.py`` and ``tilted_pairs.py`` those that a gate
 is likely to send astray. Also ``data_routers.py`` (the same for "data"), ``perturbed_inputs.py``
-(for "population" and "flips"), ``statistics_rows.py`` and ``statistics_rotated.py`` (for
+(for "population", "flips" and "data"), ``training_sets.py`` and ``custom_fits.py`` (estimators of
+one's own, for "data"), ``statistics_rows.py`` and ``statistics_rotated.py`` (for
 "statistics"), ``rotated_blocks.py`` (isotropic blocks, for "krylov", "statistics" and "law"),
 ``krylov_layouts.py`` and ``krylov_costs.py`` (for "krylov"), ``strata.py`` (how many inputs are
 drawn of each group). ``plans.py`` and ``gate_plans.py`` above this folder choose the routes.

@@ -148,3 +148,15 @@ def even_parts(inputs: int, most: int) -> Iterator[int]:
 def strata(counts: IntArray) -> IntArray:
     """The group of each input, in ascending order."""
     return np.repeat(np.arange(len(counts)), counts)
+
+
+def stratum_means(losses: FloatArray, counts: IntArray) -> FloatArray:
+    """The mean of the ``losses`` (R, T) in each group, (R, K), NaN for one without inputs.
+
+    The groups, with ``counts`` (K,) inputs, come one after another.
+    """
+    drawn = np.flatnonzero(counts)
+    starts = np.cumsum(counts)[drawn] - counts[drawn]
+    means = np.full((len(losses), len(counts)), np.nan)
+    means[:, drawn] = np.add.reduceat(losses, starts, axis=1) / counts[drawn]
+    return means

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,19 @@ from moetheory.problem.losses import Loss
 from moetheory.results.estimates import Estimates
 from moetheory.simulation.methods.route import Family
 from moetheory.simulation.methods.tally import Tally
+from moetheory.simulation.runs.chunks import Run
+
+
+class Origin(NamedTuple):
+    """Where an estimate by "data" comes from: its run, and its place among the values of it."""
+
+    run: Run
+    place: int
 
 
 def assembled(
     plan: Sequence[Family],
+    runs: Sequence[Run],
     parts: Sequence[tuple[Tally | None, FloatArray | None]],
     models: int,
     infinite: Any,
@@ -31,7 +40,8 @@ def assembled(
     covariance, per_group = np.zeros((size, size)), np.full((size, experts), np.nan)
     degrees = np.full(size, np.nan)
     values = [np.empty(0)] * size
-    for number, (family, (tally, kept)) in enumerate(zip(plan, parts, strict=True)):
+    origins: list[Origin | None] = [None] * size
+    for number, (family, run, (tally, kept)) in enumerate(zip(plan, runs, parts, strict=True)):
         places = [model * each + member for model in range(models) for member in family.members]
         draws[places] = number
         for place in places:
@@ -43,8 +53,10 @@ def assembled(
         covariance[np.ix_(places, places)] = tally.covariance
         degrees[places] = tally.degrees
         per_group[places] = np.where(tally.group_counts > 0, tally.group_means, np.nan)
-        for place, row in zip(places, kept, strict=True):
-            values[place] = row
+        for row, place in enumerate(places):
+            values[place] = kept[row]
+            if family.route.method == "data":
+                origins[place] = Origin(run, row)
     return Estimates(
         means=means,
         covariance=covariance,
@@ -57,6 +69,7 @@ def assembled(
         values=tuple(values),
         degrees=degrees,
         loss=loss,
+        origins=tuple(origins),
     )
 
 
@@ -79,6 +92,7 @@ def by_model(estimates: Estimates, models: int) -> list[Estimates]:
                 values=None if estimates.values is None else estimates.values[own],
                 degrees=None if estimates.degrees is None else estimates.degrees[own],
                 loss=estimates.loss,
+                origins=None if estimates.origins is None else estimates.origins[own],
             )
         )
     return result

@@ -136,6 +136,7 @@ def run_campaigns(name: str, campaigns: Sequence[Campaign]) -> list[Estimates]:
     return [
         assembled(
             campaign.plan,
+            campaign.runs,
             [next(tallies) for _ in campaign.runs],
             len(campaign.plan[0].route.models),
             campaign.infinite,

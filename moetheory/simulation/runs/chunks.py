@@ -90,7 +90,13 @@ class Run:
     def risks(self, index: int) -> FloatArray:
         """The risks of chunk ``index`` given the group, (E, rows, K)."""
         assert isinstance(self.route, TrainingRoute)
-        return self._carry_out(self.route.chunk_risks, index, self.replicates_of(index))
+        return self.carry_out(self.route.chunk_risks, index)
+
+    def carry_out(
+        self, work: Callable[[np.random.Generator, int, Workspace], Result], index: int
+    ) -> Result:
+        """What ``work`` returns, given the stream and the replicates of chunk ``index``."""
+        return self._carry_out(work, index, self.replicates_of(index))
 
     def _carry_out(
         self,

@@ -10,8 +10,9 @@ import numpy as np
 
 from moetheory.common.arrays import IntArray
 from moetheory.common.version import __version__
+from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.descent_schedule import Schedule
-from moetheory.problem.estimators import Estimator
+from moetheory.problem.estimators import Simulated
 from moetheory.problem.losses import Loss
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
@@ -20,7 +21,7 @@ from moetheory.simulation.methods.route import Family
 
 
 def run_identity(
-    estimators: Sequence[Estimator],
+    estimators: Sequence[Simulated],
     models: Sequence[BlockModel],
     samples: IntArray | None,
     counts: Counts,
@@ -36,7 +37,7 @@ def run_identity(
         "numpy": np.__version__,
         "entropy": entropy,
         "model": [_digest(_fields(model)) for model in models],
-        "estimators": [repr(estimator) for estimator in estimators],
+        "estimators": [_named(estimator) for estimator in estimators],
         "samples": None if samples is None else samples.tolist(),
         "counts": counts,
         "method": [family.route.method for family in plan],
@@ -45,6 +46,13 @@ def run_identity(
     if loss != "squared":
         found["loss"] = loss
     return found if schedule is None else found | {"schedule": repr(schedule)}
+
+
+def _named(estimator: Simulated) -> str:
+    """An estimator as code; of a function its name and version tell whether it is the same."""
+    if isinstance(estimator, Custom):
+        return f"Custom(name={estimator.name!r}, version={estimator.version!r})"
+    return repr(estimator)
 
 
 def _fields(model: BlockModel) -> dict[str, Any]:

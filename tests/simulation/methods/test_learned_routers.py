@@ -213,3 +213,13 @@ def test_signs_given_the_group_add_up(small):
     model = small.replace(group_probabilities=[0.4, 0.6, 0.0], block_of=[0, 0, 1, 1, 2])
     estimate = mt.simulate(estimators[0], model, replicates=50, rng=0, loss="sign")
     assert np.isnan(estimate.per_group).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("moments", ["blocks", "full"])
+@pytest.mark.parametrize("samples", [None, 50])
+def test_what_is_learned_from_infinitely_many_samples_is_the_hard_gate(small, moments, samples):
+    gates = (Learned(moments=moments), mt.Hard())
+    options = {"samples": samples, "replicates": 50, "rng": 1}
+    learned, hard = (mt.simulate(mt.MoE(gate), small, **options) for gate in gates)
+    assert learned.mean == hard.mean
+    assert mt.MoE(gates[0], retrained=True).retrained

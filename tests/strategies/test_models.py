@@ -1,4 +1,4 @@
-"""The strategy makes valid, varied models and shrinks to readable ones."""
+"""The strategies make valid, varied models and shrinks to readable ones."""
 
 import subprocess
 import sys
@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 
-from moetheory.strategies import block_models
+import moetheory as mt
+from moetheory.strategies import block_models, iso_parameter_models
 
 QUIET = settings(database=None, max_examples=2000)
 UNSHRUNK = settings(QUIET, phases=[Phase.generate])
@@ -117,3 +118,33 @@ def test_without_hypothesis_the_error_names_the_extra():
     code = "import sys; sys.modules['hypothesis'] = None; import moetheory.strategies"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install 'moetheory[hypothesis]'" in done.stderr
+
+
+@given(iso_parameter_models(exponents=40, noiseless=True))
+def test_models_of_equal_blocks_are_those_of_the_iso_parameter_regime(model):
+    same = mt.BlockModel.isotropic(
+        model.dim,
+        model.experts,
+        model.noise_variance,
+        signal_energy=model.signal_variances[0] * model.dim / model.experts,
+        label_power=model.label_power,
+        label_noise_variance=model.label_noise_variance,
+    )
+    assert same.replace(coefficients=model.coefficients) == model
+    np.testing.assert_allclose(same.coefficients, model.coefficients, rtol=1e-14)
+
+
+@given(iso_parameter_models(dim=12, max_experts=5))
+def test_a_given_dimension_is_kept(model):
+    assert model.dim == 12
+    assert model.experts in (1, 2, 3, 4)
+
+
+@given(iso_parameter_models(exponents=132))
+def test_models_of_equal_blocks_lie_within_the_range(model):
+    assert model.replace() == model
+
+
+def test_models_of_equal_blocks_shrink_to_ones():
+    small = find(iso_parameter_models(), lambda m: m.experts > 1, settings=QUIET)
+    assert small == mt.BlockModel([0.5, 0.5], [0, 1], [1.0, 1.0], [1.0, 1.0], 1.0)
