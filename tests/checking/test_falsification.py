@@ -256,6 +256,15 @@ def test_a_result_fits_a_screen_and_a_file(tmp_path):
     assert mt.BlockModel.from_json(tmp_path / "model.json") == result.model
 
 
+def test_a_large_counterexample_fits_a_screen_too():
+    space = mt.ModelSpace(experts=(30, 30), block_sizes=(5, 5), strict=False)
+    result = mt.falsify(ORDER, space=space, rng=0)
+    assert result.found
+    assert len(str(result).splitlines()) <= 12
+    assert "<BlockModel dim=150 experts=30" in str(result)
+    assert reproduced(result) == (result.model, None)
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 
