@@ -4,7 +4,16 @@ TYPE_CHECKING = False  # as in typing, whose import would take longer than all o
 if TYPE_CHECKING:
     from moetheory.auditing import Audit, Crossovers, audit
     from moetheory.checking import Falsification, Verdict, check, falsify
-    from moetheory.claims import Assumption, Claim, ModelSpace, Theorem, claim
+    from moetheory.claims import (
+        Assumption,
+        Certificate,
+        Claim,
+        ModelSpace,
+        Symbol,
+        Theorem,
+        certify,
+        claim,
+    )
     from moetheory.common import (
         ArgumentError,
         CheckpointWarning,
@@ -93,6 +102,7 @@ __all__ = [
     "BestAssignment",
     "BestExperts",
     "BlockModel",
+    "Certificate",
     "CheckpointWarning",
     "Claim",
     "Contraction",
@@ -127,6 +137,7 @@ __all__ = [
     "SpectrumEstimate",
     "SpikedSpectrum",
     "Sweep",
+    "Symbol",
     "Theorem",
     "TopK",
     "Verdict",
@@ -134,6 +145,7 @@ __all__ = [
     "best_assignment",
     "best_experts",
     "catalogue",
+    "certify",
     "check",
     "claim",
     "contraction_factor",

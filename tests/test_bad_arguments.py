@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy
 
 import moetheory as mt
 from moetheory import strategies, testing
@@ -192,9 +193,16 @@ PARAMETERS = {
     "estimate": (mt.simulate(MOE, MODEL, samples=40, method="data", replicates=9, rng=0), set()),
     "fit": (lambda features, labels, groups, rng: features[0], {"function"}),
     "version": (None, {"text"}),
+    "left": (sympy.Symbol("x"), {*NUMBERS, "huge"}),
+    "right": (sympy.Symbol("x"), {*NUMBERS, "huge"}),
+    "relation": ("<=", set()),
 }
 # where a name means something else than elsewhere, or a function takes other values
 PARAMETERS |= {
+    "certify.domain": (None, {"empty", "empty tuple"}),
+    "Symbol.name": ("x", {"text"}),
+    "Symbol.domain": ((0, 1), set()),
+    "Symbol.draw": (None, {"function", "class"}),
     "spiked_spectrum.noise": ("own", set()),
     "Perturbation.noise_variance": (None, ZEROS | {"fraction"}),
     "Perturbation.interference_variances": (None, ZEROS | {"fraction"}),
@@ -311,6 +319,7 @@ MADE = (
     mt.Perturbation,
     mt.ModelSpace,
     mt.Custom,
+    mt.Symbol,
 )
 NEEDED = (
     "blocks_of.samples",

@@ -26,7 +26,8 @@ from moetheory.checking.error_law import (
 )
 from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Certificate, Shipped, certify, within_scope
+from moetheory.claims.certificates import Certificate
+from moetheory.claims.claim_certificates import Shipped, certify_claim, within_scope
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.experiments import Setting, Work
 from moetheory.claims.fresh_inputs import TEST_INPUTS
@@ -330,4 +331,4 @@ def _certificate(claim: Claim, given: tuple[Assumption, ...]) -> Certificate | N
         return None
     scale = claim.left if claim.scale is None else claim.scale.size
     shipped = Shipped(claim.left, claim.right, scale)
-    return certify(claim.relation, claim.cases, shipped, given=given)
+    return certify_claim(claim.relation, claim.cases, shipped, given=given)

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 
 from moetheory.checking.trials import violation
-from moetheory.claims.certificates import Relation
 from moetheory.claims.model_space import ModelSpace
+from moetheory.claims.proofs import Relation
 from moetheory.common.errors import ArgumentError
 from moetheory.common.text import code, counted, fits_screen, number, wrapped
 from moetheory.problem.model import BlockModel

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from moetheory.checking.verdicts import ClaimPoint, ClaimVerdict, Comparison, Status
-from moetheory.claims.certificates import RESOLUTION, Certificate, Relation
+from moetheory.claims.certificates import RESOLUTION, Certificate
 from moetheory.claims.declaration import Claim
+from moetheory.claims.proofs import Relation
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
 from moetheory.problem.model import BlockModel
 

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from moetheory.checking.confirmation import confirmed
 from moetheory.checking.decisions import UNAVAILABLE, compare_sides
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim, Theorem, in_one_line
 from moetheory.claims.expression_values import Side
 from moetheory.claims.expressions import has_free_samples
 from moetheory.claims.model_space import ModelSpace
+from moetheory.claims.proofs import Relation
 from moetheory.claims.random_models import Layout, Point
 from moetheory.common.arrays import FloatArray
 from moetheory.problem.model import BlockModel

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moetheory.checking.claim_rows import COLUMNS, claim_lines, heading
-from moetheory.claims.certificates import Certificate, Relation
+from moetheory.claims.certificates import Certificate
+from moetheory.claims.proofs import Relation
 from moetheory.common import text
 from moetheory.common.frozen import Frozen
 from moetheory.common.validation import flag

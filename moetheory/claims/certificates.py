@@ -1,34 +1,45 @@
-r"""Certificates: a rational function is positive because all its coefficients are.
+r"""Certificates: what algebra says of an inequality or an identity of rational functions.
 
 A difference of two risks is rational in positive symbols. Once a substitution has turned its
 domain into "all symbols positive" (p = 1/(1+t) for a probability, say), cancelling and expanding
-leaves a numerator and a denominator; if all coefficients of both are positive, so is the function.
+leaves a numerator and a denominator. `moetheory.claims.positivity` looks for a proof that they have
+one sign, `moetheory.claims.proofs` is that proof.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from moetheory.claims.assumptions import Assumption
-from moetheory.claims.domains import Values, require_covered, require_positive
-from moetheory.claims.rational_functions import evaluate, in_lowest_terms
-from moetheory.common.errors import NoClosedForm, OutOfRangeError
+from moetheory.claims.domains import Values, require_positive
+from moetheory.claims.positivity import TRIED, prove, rational_parts, steps_of
+from moetheory.claims.proofs import Kind, Proof, Quotient, Relation, Split
+from moetheory.claims.rational_functions import integer_parts
+from moetheory.claims.refutations import refutation
+from moetheory.claims.relations import (
+    Domain,
+    as_expression,
+    as_substitutions,
+    range_in_words,
+    require_known,
+    require_rational,
+)
+from moetheory.claims.symbols import Symbol
+from moetheory.common.cached import cached
 from moetheory.common.frozen import Frozen
+from moetheory.common.text import NOT_IN_JSON, UNLESS_DEFAULT
+from moetheory.common.validation import choice
 from moetheory.problem.model import BlockModel
 
 if TYPE_CHECKING:
     import sympy
 
-Relation = Literal["<=", "=="]
 RESOLUTION = 0.01  # the relative error that every comparison must be able to see by default
-FEWEST_POINTS = 4  # random points of each case of a claim
-_TIE = 1e-12  # the relative difference that is allowed between symbolic and shipped sides
+UNTIED = "tied to no formula of the library"
 
 
 def _any_model(_: BlockModel) -> bool:
@@ -45,13 +56,15 @@ class Symbolic:
     left, right : sympy.Expr
     scope : str
         What a proof covers, in words that follow "proved for": "any model", "K = 2 to 5".
-    domain : mapping of symbols to expressions
+    domain : mapping of symbols to expressions, or sequence of Symbol
         Substitutions after which every symbol ranges over the positive numbers; symbols that
         are not named range over them already. Each has one coordinate of its own. An expression
-        may hold other symbols of the domain, unless they lead back to its own.
-    draw : callable
+        may hold other symbols of the domain, unless they lead back to its own. Or the claim's
+        symbols, each declared with its interval.
+    draw : callable, optional
         A random point of the scope: ``draw(generator)`` maps symbol names to values. Points
-        outside the domain are refused, for the proof would not cover them.
+        outside the domain are refused, for the proof would not cover them. Not needed if the
+        domain is a sequence of `Symbol`.
     model : callable
         The model that such values stand for; or a tuple of it and what else the sides of the
         claim take, such as a step size.
@@ -62,21 +75,38 @@ class Symbolic:
     Raises
     ------
     ValueError
-        The scope has no words, or the domain is empty or not positive.
+        The scope has no words, the domain is empty or not positive, or there is no model, or
+        nothing to draw points from.
     """
 
     left: sympy.Expr
     right: sympy.Expr
     scope: str
-    domain: Mapping[sympy.Symbol, sympy.Expr]
-    draw: Callable[[np.random.Generator], dict[str, Any]]
-    model: Callable[[Values], Any]
+    domain: Mapping[sympy.Symbol, sympy.Expr] | Sequence[Symbol]
+    draw: Callable[[np.random.Generator], dict[str, Any]] | None = None
+    model: Callable[[Values], Any] | None = None
     covers: Callable[[BlockModel], bool] = _any_model
 
     def __post_init__(self) -> None:
         if not self.scope.strip():
             raise ValueError('scope must say what the proof covers, such as "any model", got ""')
-        require_positive(self.domain)
+        if self.model is None:
+            raise ValueError("model must be a function of the values of the symbols, got None")
+        if self.draw is None and isinstance(self.domain, Mapping):
+            raise ValueError("draw must be a function, or domain a sequence of Symbols, got None")
+        require_positive(self.substitutions)
+
+    @cached
+    def substitutions(self) -> Mapping[sympy.Symbol, sympy.Expr]:
+        """The domain as substitutions."""
+        return self.domain if isinstance(self.domain, Mapping) else as_substitutions(self.domain)
+
+    def drawn(self, rng: np.random.Generator) -> dict[str, Any]:
+        """A random point of the scope: symbol names to values."""
+        if self.draw is not None:
+            return self.draw(rng)
+        assert not isinstance(self.domain, Mapping)
+        return {each.name: each.drawn(rng) for each in self.domain}
 
 
 def cases_of(claim: Symbolic | Sequence[Symbolic]) -> tuple[Symbolic, ...]:
@@ -84,215 +114,192 @@ def cases_of(claim: Symbolic | Sequence[Symbolic]) -> tuple[Symbolic, ...]:
     return (claim,) if isinstance(claim, Symbolic) else tuple(claim)
 
 
-class Shipped(NamedTuple):
-    """The library's code for both sides of a claim, and the scale of their rounding errors."""
-
-    left: Callable[[BlockModel], float]
-    right: Callable[[BlockModel], float]
-    scale: Callable[[BlockModel], float]
-
-
 @dataclass(frozen=True, repr=False)
 class Certificate(Frozen):
-    """The result of `certify`: whether algebra proves a claim.
+    """The result of `certify`: whether algebra proves a claim; printed, it shows the proof.
 
     Attributes
     ----------
     status : {"proved", "refuted", "open"}
-        Refuted: a random point of the domain is a counterexample, or the shipped formulas are
-        not the certified expressions. Open: not proved, or the shipped formulas could be
-        compared with the expressions at no random point.
+        Refuted: a point of the domain is a counterexample, or the shipped formulas are not the
+        certified expressions. Open: not proved, or the shipped formulas could be compared with
+        the expressions at no random point.
     numerator, denominator : str
-        ``right - left`` after the substitutions, as one fraction. A numerator of zero proves an
-        identity; numerator and denominator with positive coefficients prove an inequality.
-    discrepancy : float
+        ``right - left`` after the substitutions, as one fraction.
+    discrepancy : float or None
         Largest relative difference between a symbolic side and the shipped one; NaN if a side
-        is, or if no random point compares them.
+        is, or if no random point compares them. None for a certificate of bare expressions, which
+        is tied to no formula of the library.
     scope : str
         What is proved, in words that follow "proved for".
     covers : bool
         Whether the scope contains the models at which the claim is evaluated; set by `check`.
     counterexample : mapping or None
-        The values of the symbols at a point that contradicts the claim.
+        The values of the symbols at a point that contradicts the claim; those of bare expressions
+        are fractions.
+    claim : str
+        The relation in symbols, of bare expressions.
+    reason : str
+        What contradicts the claim, or what was tried in vain.
+    proofs : tuple of Proof
+        The proof of each case of the claim, with all data that it takes to check it.
     """
 
     status: Literal["proved", "refuted", "open"]
     numerator: str
     denominator: str
-    discrepancy: float
+    discrepancy: float | None
     scope: str
     covers: bool = True
     counterexample: Values | None = None
+    claim: str = ""
+    reason: str = field(default="", metadata=UNLESS_DEFAULT)
+    proofs: tuple[Proof, ...] = field(default=(), metadata={**UNLESS_DEFAULT, **NOT_IN_JSON})
+
+    @property
+    def tied(self) -> bool:
+        """Whether the expressions were compared with formulas of the library."""
+        return self.discrepancy is not None
 
     @property
     def summary(self) -> str:
         """The status in words, with the scope of a proof."""
-        if self.status != "proved":
-            return self.status
-        return f"proved for {self.scope}{'' if self.covers else ', not here'}"
+        words: str = self.status
+        if self.status == "proved":
+            words = f"proved for {self.scope}{'' if self.covers else ', not here'}"
+        return words if self.tied else f"{words}; {UNTIED}"
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the proof rests on; of several cases, that which asks for most. None without one."""
+        order = ("identity", "coefficients", "sum of squares", "Pólya", "split")
+        return max((each.kind for each in self.proofs), key=order.index, default=None)
+
+    def verify(self) -> bool:
+        """Whether the proofs prove the claim, from their own data alone.
+
+        All is expanded again in exact arithmetic and compared. Nothing is shared with the search
+        for the proofs but SymPy.
+
+        Raises
+        ------
+        ValueError
+            Nothing is proved.
+        """
+        if self.status != "proved" or not self.proofs:
+            raise ValueError(f"only a proof can be verified, and the certificate is {self.status}")
+        return all(each.verify() for each in self.proofs)
+
+    def latex(self) -> str:
+        r"""The proof in LaTeX, without dollar signs; several cases are separated by ``\qquad``.
+
+        Raises
+        ------
+        ValueError
+            Nothing is proved.
+        """
+        if self.status != "proved" or not self.proofs:
+            raise ValueError(f"only a proof can be written, and the certificate is {self.status}")
+        return " \\qquad ".join(each.latex() for each in self.proofs)
+
+    def __str__(self) -> str:
+        lines = [f"{self.claim}: {self.summary}" if self.claim else self.summary]
+        if self.reason:
+            lines.append(self.reason)
+        for proof in self.proofs:
+            lines += [] if self.claim else [f"{proof.claim}:"]
+            lines += [f"by {_BY[proof.kind]}:", str(proof)]
+        return "\n".join(lines)
+
+
+_BY: dict[Kind, str] = {
+    "identity": "cancelling",
+    "coefficients": "coefficients, none of which is negative",
+    "sum of squares": "a sum of squares",
+    "Pólya": "multiplication (Pólya)",
+    "split": "a split of the domain",
+}
 
 
 def certify(
-    relation: Relation,
-    claim: Symbolic | Sequence[Symbolic],
-    shipped: Shipped,
-    *,
-    given: Sequence[Assumption] = (),
-    points: int = 8,
-    seed: int = 0,
+    left: Any, right: Any, domain: Domain | None = None, *, relation: Relation = "<="
 ) -> Certificate:
-    """The certificate of a claim: proved, refuted at a random point, or left open.
+    r"""The certificate of a relation between two rational functions, on a domain of real numbers.
 
-    Both symbolic sides are also compared with the library's own code at random points: those
-    whose model is accepted and at which rounding hides less than 1 % of the sides.
+    A proof shows that :math:`(\text{right} - \text{left})` is zero or not negative, in exact
+    arithmetic: by positive coefficients, as a sum of squares with positive weights, by Pólya's
+    multiplication, or piece by piece. A refutation shows a point. The expressions stand for
+    themselves: the certificate is tied to no formula of the library, unlike those of `check`.
 
     Parameters
     ----------
+    left, right : SymPy expressions or numbers
+        Rational functions with rational coefficients; a float stands for the decimal number that
+        it prints.
+    domain : mapping or sequence, optional
+        Where the symbols range: a mapping of symbols to open intervals ``(low, high)`` or to
+        substitutions in positive symbols (``{a: b + u}`` for a > b), or a sequence of `Symbol`.
+        Symbols that are not named, by default all, range over the positive numbers.
     relation : {"<=", "=="}
-    claim : Symbolic or sequence of them
-        Several are cases of one claim, with the same scope: all must be proved.
-    shipped : Shipped
-        What the library computes for the two sides.
-    given : sequence of Assumption
-        What the claim assumes of a model; the random models must meet it.
-    points, seed : int
-        Random points at which the symbolic sides meet the shipped ones, over all cases.
+
+    Returns
+    -------
+    Certificate
+        Its relation is meant wherever both sides are defined. "open" says nothing of the claim.
 
     Raises
     ------
-    ValueError
-        There are no cases, or cases of different scopes; the scope contradicts an assumption; the
-        domain does not cover the random points, or these are all alike; the sides are not
-        rational.
+    ArgumentError
+        A side is no rational function, or a symbol of the domain occurs nowhere, ranges over no
+        interval, or has the name of another.
+
+    References
+    ----------
+    docs/theory.md, "How it is checked". G. Pólya, Über positive Darstellung von Polynomen (1928);
+    H. Peyrl and P. A. Parrilo, Computing sum of squares decompositions with rational coefficients
+    (2008).
 
     Examples
     --------
     >>> import sympy
-    >>> from moetheory import BlockModel, moe_bound
-    >>> V, sigma2 = sympy.symbols("V sigma2", positive=True)
-    >>> claim = Symbolic(
-    ...     V * sigma2 / (1 + sigma2), V * sigma2, "one coordinate", domain={},
-    ...     draw=lambda rng: {"V": rng.uniform(0.1, 9.0), "sigma2": rng.uniform(0.1, 9.0)},
-    ...     model=lambda v: BlockModel.isotropic(1, 1, v["sigma2"], label_power=v["V"]))
-    >>> from moetheory.claims.quantities import moe_excess
-    >>> certificate = certify("<=", claim, Shipped(moe_excess, moe_bound, moe_excess))
-    >>> certificate.status, certificate.scope
-    ('proved', 'one coordinate')
+    >>> x, y = sympy.symbols("x y")
+    >>> certificate = certify(x * y / (x + y), (x + y) / 4)
+    >>> print(certificate)
+    x*y/(x + y) <= x/4 + y/4: proved for any x, y > 0; tied to no formula of the library
+    by a sum of squares:
+    right - left = (x - y)**2/(4*(x + y))
+    >>> certificate.verify()
+    True
+    >>> p = Symbol("p", (0, 1))
+    >>> certify(p * (1 - p), 0.2, [p]).counterexample
+    mappingproxy({'p': Fraction(1, 2)})
     """
-    cases = cases_of(claim)
-    scopes = sorted({case.scope for case in cases})
-    if len(scopes) != 1:
-        raise ValueError(f"the symbolic form of a claim must have one scope, got {scopes}")
-    each = max(math.ceil(points / len(cases)), FEWEST_POINTS)
-    rng = np.random.default_rng(seed)
-    found = [_certify_case(relation, case, shipped, given, each, rng) for case in cases]
-    return min(found, key=lambda each: ("refuted", "open", "proved").index(each.status))
-
-
-def within_scope(claim: Symbolic | Sequence[Symbolic], models: Iterable[BlockModel]) -> bool:
-    """Whether the scope of a claim's symbolic form contains all of these models."""
-    cases = cases_of(claim)
-    return all(any(case.covers(model) for case in cases) for model in models)
-
-
-def _certify_case(
-    relation: Relation,
-    claim: Symbolic,
-    shipped: Shipped,
-    given: Sequence[Assumption],
-    points: int,
-    rng: np.random.Generator,
-) -> Certificate:
-    """The certificate of one case."""
-    from sympy import PolynomialError
-
-    try:
-        slack = in_lowest_terms(claim.right - claim.left, claim.domain)
-    except PolynomialError as error:
-        raise ValueError(
-            "the sides of a certificate must be rational functions after the substitutions of its "
-            f"domain, got {claim.left} and {claim.right} ({error})"
-        ) from None
-    drawn = [claim.draw(rng) for _ in range(points)]
-    symbols = sorted(claim.left.free_symbols | claim.right.free_symbols, key=attrgetter("name"))
-    require_covered(claim.domain, symbols, drawn)
-    at_points = list(zip(drawn, _sides(claim, symbols, drawn), strict=True))
-    counterexample = next(
-        (values for values, sides in at_points if _contradict(relation, *sides)), None
-    )
-    found = (_discrepancy(claim, shipped, given, *each) for each in at_points)
-    discrepancies = [discrepancy for discrepancy in found if discrepancy is not None]
-    # NaN must not pass for agreement
-    agree = all(discrepancy <= _TIE for discrepancy in discrepancies)
-    proved = slack.zero or (relation == "<=" and slack.positive)
-    status: Literal["proved", "refuted", "open"] = "proved" if proved and discrepancies else "open"
-    if counterexample is not None or not agree:
-        status = "refuted"
+    kind: Relation = choice("relation", relation, ("<=", "=="))
+    sides = as_expression("left", left), as_expression("right", right)
+    symbols = sorted(sides[0].free_symbols | sides[1].free_symbols, key=attrgetter("name"))
+    where = as_substitutions(() if domain is None else domain, symbols)
+    require_known(symbols, where, domain)
+    require_rational(sides, where)
+    parts = rational_parts(*integer_parts(sides[1] - sides[0], where))
+    steps: Quotient | Split | None = steps_of(kind, *parts)
+    found = None if steps is not None else refutation(kind, sides, where, parts)
+    if steps is None and found is None and kind == "<=":
+        steps = prove(*parts)
+    proof = None if steps is None else Proof(kind, *sides, where, steps)
+    status: Literal["proved", "refuted", "open"] = "open"
+    reason = f"tried in vain: {TRIED}, and a search for a counterexample"
+    if proof is not None and proof.verify():
+        status, reason = "proved", ""
+    elif found is not None:
+        status, reason = "refuted", found[1]
     return Certificate(
         status,
-        slack.numerator,
-        slack.denominator,
-        float(np.max(discrepancies)) if discrepancies else math.nan,
-        claim.scope,
-        counterexample=counterexample,
+        str(parts[0]),
+        str(parts[1]),
+        None,
+        range_in_words(symbols, where, domain),
+        counterexample=None if found is None else found[0],
+        claim=f"{sides[0]} {kind} {sides[1]}",
+        reason=reason,
+        proofs=(proof,) if proof is not None and status == "proved" else (),
     )
-
-
-def _sides(
-    claim: Symbolic, symbols: Sequence[sympy.Symbol], drawn: Sequence[Values]
-) -> list[tuple[Any, Any]]:
-    """The values of both symbolic sides at each of the points ``drawn``."""
-    values = {each.name: [point[each.name] for point in drawn] for each in symbols}
-    left, right = (
-        np.broadcast_to(evaluate(side, values), len(drawn)) for side in (claim.left, claim.right)
-    )
-    return list(zip(left, right, strict=True))
-
-
-def _contradict(relation: Relation, left: Any, right: Any) -> bool:
-    """Whether the values of the sides contradict the claim."""
-    excess = left - right if relation == "<=" else abs(left - right)
-    return bool(excess > 1e-25 * (abs(left) + abs(right)))
-
-
-def _discrepancy(
-    claim: Symbolic,
-    shipped: Shipped,
-    given: Sequence[Assumption],
-    values: Values,
-    sides: tuple[Any, Any],
-) -> float | None:
-    """The largest relative difference between symbolic and shipped sides; NaN if any side is.
-
-    None where there is nothing to compare: the model is outside the accepted range, or rounding
-    hides 1 % of the sides.
-    """
-    try:
-        point = claim.model(values)
-        _require_assumptions(claim, given, point)
-        computed = shipped.left(point), shipped.right(point)
-        scale = abs(computed[0] if shipped.scale is shipped.left else shipped.scale(point))
-    except (OutOfRangeError, NoClosedForm):
-        return None
-    left, right = sides
-    scale = max(abs(left), scale)
-    if math.isfinite(scale) and _TIE * scale > RESOLUTION * max(abs(left), abs(right)):
-        return None
-    apart = _relative(computed[0] - left, scale), _relative(computed[1] - right, abs(right))
-    return float(np.max(np.array(apart, dtype=np.float64)))
-
-
-def _require_assumptions(claim: Symbolic, given: Sequence[Assumption], point: Any) -> None:
-    """Refuse a scope that contains a model which the claim is not about."""
-    for model in point if isinstance(point, tuple) else (point,):
-        failed = [a.name for a in given if isinstance(model, BlockModel) and not a.holds(model)]
-        if failed:
-            raise ValueError(
-                f"the scope of a certificate must meet the claim's assumptions, got "
-                f"{claim.scope!r} with {model!r}, which contradicts {failed[0]!r}"
-            )
-
-
-def _relative(difference: Any, scale: Any) -> Any:
-    """The size of a difference relative to ``scale``."""
-    return abs(difference) / scale if scale else math.inf if difference else 0.0

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import RESOLUTION, Relation, Symbolic, cases_of
+from moetheory.claims.certificates import RESOLUTION, Symbolic, cases_of
 from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.pickles import FoundByName, part_of
+from moetheory.claims.proofs import Relation
 from moetheory.common.cached import cached
 from moetheory.common.errors import ArgumentTypeError, NoClosedForm, OutOfRangeError
 from moetheory.common.text import code

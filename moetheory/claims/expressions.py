@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any
 
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim
 from moetheory.claims.expression_values import Side
 from moetheory.claims.expression_words import (
@@ -27,6 +26,7 @@ from moetheory.claims.expression_words import (
     What,
     Word,
 )
+from moetheory.claims.proofs import Relation
 from moetheory.claims.statements import CONTROLS
 from moetheory.common.errors import ArgumentError, as_text
 from moetheory.common.escapes import printable

@@ -64,7 +64,7 @@ def below_dense(one: Direction, risk: sympy.Expr) -> list[Symbolic]:
             values = draw_direction(rng, "nu", "kappa", "u")
             return {**values, str(larger): float(evaluate(value, values))}
 
-        return replace(both, domain={**both.domain, larger: value}, draw=draw)
+        return replace(both, domain={**both.substitutions, larger: value}, draw=draw)
 
     return [
         case(one.signal, one.leakage * one.noise / idle + u),

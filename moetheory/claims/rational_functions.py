@@ -52,6 +52,35 @@ def in_lowest_terms(expression: sympy.Expr, domain: Mapping[sympy.Symbol, sympy.
     >>> in_lowest_terms(p / (1 - p) - p, {p: 1 / (1 + t)})
     Fraction(numerator='1', denominator='t**2 + t', zero=False, positive=True)
     """
+    return as_fraction(*coprime_parts(expression, domain))
+
+
+def coprime_parts(
+    expression: sympy.Expr, domain: Mapping[sympy.Symbol, sympy.Expr]
+) -> tuple[Any, Any]:
+    """The numerator and the denominator of `in_lowest_terms`.
+
+    Both are polynomials of one ring with integer coefficients, or expanded expressions where
+    constants are not rational.
+    """
+    from sympy import CoercionFailed
+
+    try:
+        return integer_parts(expression, domain)
+    except CoercionFailed:
+        return _expanded_parts(expression.subs(dict(domain)))
+
+
+def integer_parts(
+    expression: sympy.Expr, domain: Mapping[sympy.Symbol, sympy.Expr]
+) -> tuple[Any, Any]:
+    """The parts of `coprime_parts` as polynomials of one ring with integer coefficients.
+
+    Raises
+    ------
+    sympy.CoercionFailed
+        The expression is no rational function with rational constants.
+    """
     from sympy import ZZ, CoercionFailed
     from sympy.polys.rings import PolyRing
 
@@ -70,12 +99,18 @@ def in_lowest_terms(expression: sympy.Expr, domain: Mapping[sympy.Symbol, sympy.
             raise CoercionFailed(f"{node} is not rational")
         return _Factored(ring, {ring(node.p): 1, ring(node.q): -1})
 
-    try:
-        numerator, denominator = _folded(expression, leaf, known).fraction()
-    except CoercionFailed:
-        return _by_expressions(expression.subs(dict(domain)))
-    positive = all(each > 0 for part in (numerator, denominator) for each in part.values())
-    return Fraction(str(numerator), str(denominator), not numerator, positive and bool(numerator))
+    return _folded(expression, leaf, known).fraction()  # type: ignore[no-any-return]
+
+
+def as_fraction(numerator: Any, denominator: Any) -> Fraction:
+    """The fraction of two polynomials, of a ring or as expressions."""
+    if hasattr(numerator, "ring"):
+        positive = all(each > 0 for part in (numerator, denominator) for each in part.values())
+        positive, zero = positive and bool(numerator), not numerator
+    else:
+        positive = _all_positive(numerator) and _all_positive(denominator)
+        zero = bool(numerator == 0)
+    return Fraction(str(numerator), str(denominator), zero, positive)
 
 
 def evaluate(expression: sympy.Expr, values: Mapping[str, Any]) -> Any:
@@ -176,16 +211,15 @@ class _Factored:
         return numerator, denominator
 
 
-def _by_expressions(expression: sympy.Expr) -> Fraction:
-    """The fraction of an expression with any constants."""
+def _expanded_parts(expression: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
+    """The parts of an expression with any constants."""
     import sympy
 
     rational = sympy.cancel(sympy.together(expression))
     numerator, denominator = (sympy.expand(part) for part in sympy.fraction(rational))
     if _all_positive(-denominator):
         numerator, denominator = -numerator, -denominator
-    positive = _all_positive(numerator) and _all_positive(denominator)
-    return Fraction(str(numerator), str(denominator), bool(numerator == 0), positive)
+    return numerator, denominator
 
 
 def _all_positive(polynomial: sympy.Expr) -> bool:

@@ -9,8 +9,8 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.proofs import Relation
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.common.validation import choice, members, number, shown, text
 from moetheory.problem.model import BlockModel

@@ -82,7 +82,8 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, BlockModel):
         return model_json.document(value.fields())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        fields = (field for field in dataclasses.fields(value) if field.metadata.get("json", True))
+        value = {field.name: getattr(value, field.name) for field in fields}
     if isinstance(value, Mapping):
         return {str(name): _json_member(name, item) for name, item in value.items()}
     if isinstance(value, tuple | list):

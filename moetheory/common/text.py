@@ -19,6 +19,7 @@ from moetheory.common.validation import count
 LINES, COLUMNS = 10, 100  # of a repr, at most
 MOST_ROWS = 60  # of a table in a notebook
 UNLESS_DEFAULT = {"repr": "unless default"}  # metadata of a field: when a repr has it
+NOT_IN_JSON = {"json": False}  # metadata of a field: no JSON document has it
 _ITEMS = 4  # of a sequence that are shown in a repr
 
 

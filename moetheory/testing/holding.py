@@ -9,8 +9,8 @@ from typing import Any, get_args
 from moetheory.checking.checker import theorem_named
 from moetheory.checking.decisions import evaluate
 from moetheory.checking.verdicts import ClaimPoint
-from moetheory.claims.certificates import Relation
 from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.proofs import Relation
 from moetheory.claims.statements import claim as claim_of
 from moetheory.common.errors import ArgumentKeyError, ArgumentTypeError
 from moetheory.common.validation import choice, shown

@@ -159,8 +159,8 @@ def test_an_open_certificate_is_inconclusive():
 
         x = sympy.Symbol("x", positive=True)
         return Symbolic(
-            2 * x,
-            x**2 + 1,
+            2 * sympy.sqrt(2) * x,  # whose square with x**2 + 2 has no rational coefficients
+            x**2 + 2,
             "any x",
             {},
             lambda rng: {"x": float(rng.uniform(0, 9))},
@@ -170,8 +170,8 @@ def test_an_open_certificate_is_inconclusive():
     claim = only(
         ORDER,
         symbolic=unproved,
-        left=lambda model: 2 * float(model.coefficients[0]),
-        right=lambda model: float(model.coefficients[0]) ** 2 + 1,
+        left=lambda model: 2 * 2**0.5 * float(model.coefficients[0]),
+        right=lambda model: float(model.coefficients[0]) ** 2 + 2,
         simulated=lambda model: (),
     )
     verdict = mt.check(claim, rng=0)

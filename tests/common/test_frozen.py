@@ -57,6 +57,7 @@ MADE = {
     "SimulationPlan": lambda: mt.simulation_plan(DENSE, MODEL, samples=40, replicates=200),
     "Verdict": lambda: mt.check("generalization", replicates=100, rng=0),
     "ClaimVerdict": lambda: mt.check("generalization", replicates=100, rng=0).claims[0],
+    "Symbol": lambda: mt.Symbol("p", (0, 1)),
     "Certificate": lambda: mt.check("generalization", replicates=100, rng=0).claims[0].certificate,
 }
 COPIES = {
@@ -113,6 +114,7 @@ def test_most_of_what_is_made_has_arrays():
     assert set(MADE) - with_arrays <= {"Crossovers", "Verdict", "ClaimVerdict", "Certificate"} | {
         "BestExperts",
         "SimulationPlan",
+        "Symbol",
     }
 
 
