@@ -9,7 +9,7 @@ from moetheory.checking.trials import violation
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.proofs import Relation
 from moetheory.common.errors import ArgumentError
-from moetheory.common.text import code, counted, number, wrapped
+from moetheory.common.text import code, counted, fits_screen, number, wrapped
 from moetheory.problem.model import BlockModel
 
 WIDTH = 100  # of the text
@@ -52,7 +52,8 @@ class Falsification:
     closest_samples : int or None
         Its number of samples.
     smallest_slack : float or None
-        How far it is from a violation: right minus left, relative to the larger side.
+        How far it is from a violation: right minus left, relative to the larger side;
+        0 up to rounding.
     obstacle : str
         If the claim never applied: why.
     interrupted : bool
@@ -129,7 +130,7 @@ class Falsification:
         if self.found:
             if self.violated != self.claim:
                 lines.append(f"violated: {self.violated}")
-            lines += self.code.splitlines()
+            lines += self.code.splitlines() if fits_screen(self.code) else self._in_short
             assert self.left is not None
             assert self.right is not None
             lines += [f"left  {self.left:.12g}", f"right {self.right:.12g}", self.confirmation]
@@ -148,6 +149,12 @@ class Falsification:
         return "\n".join(
             line if line.startswith((" ", "model =")) else wrapped(line, WIDTH) for line in lines
         )
+
+    @property
+    def _in_short(self) -> list[str]:
+        """A counterexample that is too long for a screen."""
+        samples = [] if self.samples is None else [f"samples = {self.samples}"]
+        return [repr(self.model), *samples, "all of the model: .code, .to_json(path)"]
 
     @property
     def _headline(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -11,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from moetheory.checking.counterexamples import Falsification
+from moetheory.checking.decisions import ROUNDING
 from moetheory.checking.searching import Job, Search, polished
 from moetheory.checking.shrinking import shrunk
 from moetheory.checking.trials import Tally, Target, Trial
@@ -18,7 +20,7 @@ from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.expressions import parse_claim
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.statements import claim as claim_of
-from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError
+from moetheory.common.errors import ArgumentError, ArgumentKeyError, ArgumentTypeError, Mention
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import count, flag, shown
@@ -105,6 +107,8 @@ def falsify(
     budget = BUDGET if budget is None else count("budget", budget, minimum=1, maximum=MOST)
     means = ExecutionOptions(executor=executor).executor
     search = Search(target, entropy_of(rng))
+    if isinstance(means, int) and means > 1:
+        _require_pickles(search)
     with reporting(progress, f"falsify {target.stated.name}", unit="models") as report:
         return _carried_out(search, budget, means, report)
 
@@ -136,6 +140,19 @@ def _target(given: Any, space: ModelSpace, anyway: bool) -> Target:
             "claim", f"must have two sides in closed form, got {given.name}, which has none"
         )
     return target
+
+
+def _require_pickles(search: Search) -> None:
+    """Refuse, before the work, a claim that other processes cannot be given."""
+    try:
+        pickle.dumps(search)
+    except Exception as error:  # whatever a user's object raises
+        raise ArgumentTypeError(
+            "claim",
+            "must pickle for other processes, as lines, theorems by name and functions of a "
+            f"module do: {error}; leave out ",
+            Mention("executor"),
+        ) from None
 
 
 def _named(name: str) -> Theorem:
@@ -250,7 +267,7 @@ def _result(
         shared |= {
             "closest": closest.model,
             "closest_samples": closest.samples,
-            "smallest_slack": -closest.violation,
+            "smallest_slack": 0.0 if abs(closest.violation) <= ROUNDING else -closest.violation,
             "relation": closest.claim.relation,
         }
     return result(**shared, obstacle=_obstacle(tally), confirmation=tally.doubt)

@@ -7,6 +7,7 @@ count in the order of i, so that the result does not depend on who carries them 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -23,7 +24,8 @@ from moetheory.common.seeding import stream
 CORNERS, RANDOM, GLOBAL = 500, 250, 750  # models of a job
 POPULATION, LARGEST_POPULATION = 5, 60  # of a global search: for each exponent, and in all
 UNMET = 3.0  # the objective where a claim does not apply; a violation is 2 at most
-POLISHING, STEP = 120, 0.5  # models of a polish, and its first steps in an exponent
+CONVERGED = 1e-9  # the spread of the objective over a population, relative
+POLISHING, STEP = 100, 0.5  # models of a polish, and its first steps in an exponent
 
 
 class Job(NamedTuple):
@@ -95,37 +97,48 @@ class Search:
             yield Place(layout, layout.draw(space, rng))
 
     def _global(self, job: Job, tally: Tally, tick: Callable[[int], object]) -> None:
+        """Global searches, one layout after another."""
+        rng = stream(self.entropy, job.number)
+
+        def attempt(place: Place) -> Trial | None:
+            if tally.tried >= job.size or tally.ends:
+                raise _EndOfJob
+            return self._try(place, tally, tick)
+
+        with suppress(_EndOfJob):
+            while True:
+                self._evolution(rng, attempt)
+
+    def _evolution(
+        self, rng: np.random.Generator, attempt: Callable[[Place], Trial | None]
+    ) -> None:
         """Differential evolution on one random layout, from random models of it."""
         from scipy.optimize import differential_evolution
 
-        rng, space = stream(self.entropy, job.number), self.target.space
+        space = self.target.space
         layout = random_layout(space, self.kinds, rng, fitted=self.target.fitted)
         low, high = layout.bounds(space)
         free = high > low
         size = min(max(POPULATION * int(free.sum()), 12), LARGEST_POPULATION)
 
         def objective(exponents: FloatArray) -> float:
-            if tally.tried >= job.size or tally.ends:
-                raise _EndOfJob
             vector = low.copy()
             vector[free] = exponents
-            trial = self._try(Place(layout, vector), tally, tick)
+            trial = attempt(Place(layout, vector))
             return UNMET if trial is None else -trial.violation
 
-        first = [layout.draw(space, rng)[free] for _ in range(size)]
-        try:
-            if free.any():
-                differential_evolution(
-                    objective,
-                    list(zip(low[free], high[free], strict=True)),
-                    init=np.array(first),
-                    maxiter=10**6,
-                    tol=0.0,
-                    polish=False,
-                    rng=rng,
-                )
-        except _EndOfJob:
-            pass
+        if not free.any():
+            objective(low[free])
+            return
+        differential_evolution(
+            objective,
+            list(zip(low[free], high[free], strict=True)),
+            init=np.array([layout.draw(space, rng)[free] for _ in range(size)]),
+            maxiter=10**6,
+            tol=CONVERGED,
+            polish=False,
+            rng=rng,
+        )
 
 
 class _EndOfJob(Exception):  # noqa: N818 - no error

@@ -15,7 +15,7 @@ from moetheory.common.errors import ArgumentError
 from moetheory.problem.model import BlockModel
 
 KEPT = 0.1  # of the largest violation that was found: the simplest model violates as much
-TRIES = 400  # models of a shrinking
+TRIES = 300  # models of a shrinking
 FIELDS = (
     "signal_variances",
     "coefficients",

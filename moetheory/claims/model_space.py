@@ -13,7 +13,7 @@ from moetheory.common.validation import count, flag, number, shown
 from moetheory.problem.model import BlockModel
 
 LEAST, MOST = 1e-6, 1e6  # of a number of a model: feature noise is then in range beside any signal
-MOST_GROUPS, MOST_SIZE, MOST_SAMPLES = 1024, 1024, 2**40
+MOST_GROUPS, MOST_SIZE, MOST_SAMPLES = 256, 256, 2**40
 SLACK = 1e-9  # relative: numbers at the end of a range are rounded
 FLAGS = ("strict", "interference", "label_noise", "iso_parameter")
 

@@ -117,7 +117,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
             f"--{name.replace('_', '-')}",
             type=numbers,
             metavar="LO,HI",
-            help=f"{what} ({low:.3g},{high:.3g})",
+            help=f"{what} ({low:g},{high:g})",
         )
     group.add_argument(
         "--probability-ratio",

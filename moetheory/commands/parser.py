@@ -17,9 +17,9 @@ BAD_USAGE = 2
 EXIT_CODES = (
     "exit code: 0 all hold (--negative-control: all wrong variants were caught), 1 a theorem is "
     "violated (a wrong variant escaped; a counterexample was found; a row of the paper is not "
-    "shown), 2 bad usage, 3 inconclusive, assumptions not met, not evaluated or never applied, "
-    "70 internal error, 71 a worker process died, 130 interrupted, 141 the output pipe was closed, "
-    "143 terminated"
+    "shown), 2 bad usage, 3 inconclusive, assumptions not met or not evaluated (a claim never "
+    "applied), 70 internal error, 71 a worker process died, 130 interrupted, 141 the output pipe "
+    "was closed, 143 terminated"
 )
 
 

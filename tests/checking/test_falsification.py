@@ -99,7 +99,7 @@ def test_assumptions_are_kept_unless_they_are_to_be_seen_at_work():
 
 
 def test_wrong_variants_of_theorems_are_refuted():
-    result = mt.falsify(mt.catalogue["one-over-k"].negative_control, budget=500, rng=0)
+    result = mt.falsify(mt.catalogue["one-over-k"].negative_control, budget=50, rng=0)
     assert result.found
     assert "right x" in result.violated
     assert mt.check(mt.catalogue["one-over-k"].negative_control, result.model).status == "violated"
@@ -110,9 +110,9 @@ def test_wrong_variants_of_theorems_are_refuted():
 
 @pytest.mark.parametrize("name", ["one-over-k", "noise-filter"])
 def test_theorems_are_not_refuted(name):
-    result = mt.falsify(name, budget=250, rng=1)
+    result = mt.falsify(name, budget=100, rng=1)
     assert result.status == "none found"
-    assert result.models_applied > 200
+    assert result.models_applied == 100
     assert "proved" not in str(result)
     with pytest.raises(mt.ArgumentError, match="no counterexample"):
         _ = result.code
@@ -159,11 +159,12 @@ def test_a_violation_within_the_error_of_a_formula_does_not_count():
 # --- how ------------------------------------------------------------------------------------------
 
 
-def test_a_search_replays_and_does_not_hang_on_who_carries_it_out(pool):
+def test_a_search_replays_and_does_not_hang_on_who_carries_it_out(pool, monkeypatch):
+    monkeypatch.setattr(falsification, "ALONE", 1)
     line = "risk(MoE()).excess <= moe_bound()"
-    options = {"budget": 2600, "rng": 5}
+    options = {"budget": 1000, "rng": 5, "space": STRICT}
     alone = mt.falsify(line, **options)
-    assert alone.models_tried > 2200  # so that the pool has work to do
+    assert alone.models_tried == 1000
     assert mt.falsify(line, **options, executor=pool) == alone
     again = mt.falsify(line, **{**options, "rng": alone.entropy})
     assert again == alone == pickle.loads(pickle.dumps(alone))
@@ -255,6 +256,15 @@ def test_a_result_fits_a_screen_and_a_file(tmp_path):
     assert mt.BlockModel.from_json(tmp_path / "model.json") == result.model
 
 
+def test_a_large_counterexample_fits_a_screen_too():
+    space = mt.ModelSpace(experts=(30, 30), block_sizes=(5, 5), strict=False)
+    result = mt.falsify(ORDER, space=space, rng=0)
+    assert result.found
+    assert len(str(result).splitlines()) <= 12
+    assert "<BlockModel dim=150 experts=30" in str(result)
+    assert reproduced(result) == (result.model, None)
+
+
 # --- bad input ------------------------------------------------------------------------------------
 
 
@@ -297,6 +307,11 @@ def test_nan_decides_nothing_and_is_shown():
 def test_what_is_no_claim_is_refused(claim, said):
     with pytest.raises(mt.ArgumentError, match=said):
         mt.falsify(claim, budget=10)
+
+
+def test_functions_that_do_not_pickle_are_refused_before_processes_start():
+    with pytest.raises(mt.ArgumentError, match="claim must pickle for other processes"):
+        mt.falsify((lambda model: 0.0, dense_gain), executor=2)
 
 
 def test_other_arguments_are_checked():
