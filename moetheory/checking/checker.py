@@ -212,6 +212,10 @@ def _checked(
         )
         for claim, evaluation in evaluations.items()
     )
+    if failed and anyway:  # the claims may break then, and the theorem holds all the same
+        return Verdict(
+            theorem.name, model, "assumptions not met", failed[0], verdicts, level, entropy
+        )
     status, reason = decide_theorem(failed, claims, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
 

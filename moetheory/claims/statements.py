@@ -9,7 +9,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.declaration import Claim, Theorem
+from moetheory.claims.declaration import Claim, Theorem, in_one_line
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.proofs import Relation
 from moetheory.claims.random_models import random_models
@@ -18,8 +18,23 @@ from moetheory.common.validation import choice, members, number, shown, text
 from moetheory.problem.model import BlockModel
 
 Value = Callable[[BlockModel], SupportsFloat] | SupportsFloat
-Condition = Assumption | Callable[[BlockModel], bool]
+Assumed = Assumption | Callable[[BlockModel], bool]
 CONTROLS: dict[Relation, float] = {"<=": 0.5, "==": 1.01}  # factors of the right side
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A user's function of a model that says whether it meets an assumption."""
+
+    function: Callable[[BlockModel], Any]
+
+    def __call__(self, model: BlockModel) -> bool:
+        """Whether the model meets it; what the function raises goes on, with the model."""
+        try:
+            return bool(self.function(model))
+        except Exception as error:
+            error.add_note(f"raised by an assumption of a claim for {in_one_line(model)}")
+            raise
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ def claim(
     relation: Relation = "<=",
     *,
     name: str = "",
-    assume: Condition | Iterable[Condition] = (),
+    assume: Assumed | Iterable[Assumed] = (),
 ) -> Claim:
     """The claim ``left(model) <= right(model)``, or ``==``, for every model that meets ``assume``.
 
@@ -162,4 +177,4 @@ def _assumption(given: Any) -> Assumption:
             "assume", f"must hold functions of a model or Assumptions, got {shown(given)}"
         )
     name = getattr(given, "__name__", "<lambda>")
-    return Assumption("what the claim assumes" if name == "<lambda>" else name, given)
+    return Assumption("what the claim assumes" if name == "<lambda>" else name, Condition(given))

@@ -317,13 +317,16 @@ def proved_within(covers):
     return replace(ORDER, symbolic=symbolic, weights=None)
 
 
-@pytest.mark.parametrize(("covers", "words"), [(True, ""), (False, ", not here")])
-def test_a_proof_says_its_scope_and_whether_the_model_is_within(covers, words):
+@pytest.mark.parametrize(
+    ("covers", "words", "outcome"),
+    [(True, "", "holds"), (False, ", not here", "holds at 1 model, not proved")],
+)
+def test_a_proof_says_its_scope_and_whether_the_model_is_within(covers, words, outcome):
     (claim,) = mt.check(theorem_of(proved_within(lambda model: covers)), rng=0).claims
     assert claim.certificate.status == "proved"
     assert claim.certificate.covers == covers
     assert claim.evidence == (f"proved for some models{words}", "evaluated at 1 model")
-    assert claim.outcome == claim.status == "holds"
+    assert (claim.status, claim.outcome, claim.proved) == ("holds", outcome, covers)
 
 
 @pytest.mark.parametrize(("covers", "status"), [(True, "holds"), (False, "not evaluated")])

@@ -24,11 +24,21 @@ def crowded(model):
     return model.experts > 40
 
 
+def strict(model):
+    return model.strict
+
+
 def test_a_claim_of_two_functions_is_checked():
-    assert mt.check(mt.claim(experts, dense)).status == "holds"
-    assert mt.check(mt.claim(dense, experts)).status == "violated"
+    assert mt.check(mt.claim(experts, dense, assume=strict), rng=0).status == "holds"
+    assert mt.check(mt.claim(dense, experts), rng=0).status == "violated"
     assert mt.check(mt.claim(dense, dense, "==")).status == "holds"
     assert mt.check(mt.claim(experts, dense, "==")).status == "violated"
+
+
+def test_what_an_assumption_raises_comes_with_the_model():
+    with pytest.raises(ZeroDivisionError) as raised:
+        mt.check(mt.claim(experts, dense, assume=lambda model: 1 / 0), MODEL)
+    assert " ".join(repr(MODEL).split()) in raised.value.__notes__[0]
 
 
 def test_numbers_are_sides_too():
@@ -60,8 +70,11 @@ def test_points_outside_a_claims_own_assumptions_are_left_out():
         control=0.5,
         left=experts,
         right=dense,
-        assumptions=(mt.Assumption("little noise", lambda model: model.noise_variance < 2.0),),
+        assumptions=(
+            mt.Assumption("little noise", lambda model: np.max(model.noise_variance) < 2.0),
+        ),
         points=lambda model: [model.replace(noise_variance=each) for each in (1.0, 3.0)],
+        fixed=True,
     )
     theorem = mt.Theorem("", "", "", "", (), (loud,), lambda: MODEL)
     (verdict,) = mt.check(theorem).claims

@@ -185,3 +185,34 @@ def test_the_cores_are_at_work_if_the_command_line_has_a_process_of_its_own(monk
     assert (workers(None), workers(None, alone=False), workers(5)) == (3, 1, 5)
     monkeypatch.setattr(checks, "why_none_can_start", lambda: "a daemonic process")
     assert workers(None) == 1
+
+
+# --- what a verdict must rest on -----------------------------------------------------------------
+
+
+def test_a_proof_can_be_required(run):
+    code, out, _ = run("check", "convergence-own-samples", "--seed", "1")
+    assert code == 0
+    assert "at models alone, not proved)" in " ".join(out.split())
+    assert run("check", "convergence-own-samples", "--seed", "1", "--require", "proof")[0] == 3
+    assert run("check", "one-over-k", "--seed", "1", "--require", "proof")[0] == 0
+
+
+def test_evidence_is_in_json(run):
+    code, out, _ = run("check", "convergence-own-samples", "--seed", "1", "--json")
+    assert code == 0
+    (verdict,) = json.loads(out)["results"]
+    evidence = {claim["name"]: claim["evidence"] for claim in verdict["claims"]}
+    alone = evidence["own <= dense: risk after t = 5, a <= 1/H_max"]
+    assert re.fullmatch(r"evaluated at \d\d models", *alone)
+
+
+def test_anyway_evaluates_claims_outside_their_assumptions(run):
+    options = ("--leakage-variances", "50", "--replicates", "1000", "--seed", "1")
+    code, out, _ = run("check", "generalization", *options, "--anyway")
+    assert code == 3
+    assert "generalization: assumptions not met: needs strict blocks" in out
+    assert "generalization: MoE <= dense: violated: at K=16 left is" in " ".join(out.split())
+    code, out, _ = run("check", "generalization", *options)
+    assert code == 3
+    assert "MoE <= dense" not in out
