@@ -72,7 +72,7 @@ WALLS = {
     "__main__": {"cli"},
     "__init__": {*PROBLEM, *ANSWERS, "claims", "paper", "predictors"},
     "strategies": PROBLEM,
-    "testing": {*PROBLEM, "results", "claims", "checking"},
+    "testing": {*PROBLEM, "results", "simulation", "claims", "checking"},
 }
 # what the machinery of runs may know of the methods that it runs
 CONTRACT = {f"moetheory.simulation.methods.{name}" for name in ("base", "route", "tally")}

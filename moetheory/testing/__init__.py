@@ -5,6 +5,7 @@ budget of false alarms over the whole session (`moetheory.testing.plugin`). Noth
 pytest before that. PYTEST_DONT_REWRITE
 """
 
+from moetheory.simulation import replay
 from moetheory.testing.agreement import assert_agrees
 from moetheory.testing.budgets import ErrorBudget
 from moetheory.testing.holding import AssumptionsNotMet, Undecided, assert_holds, assumptions_met
@@ -16,6 +17,7 @@ __all__ = [
     "assert_agrees",
     "assert_holds",
     "assumptions_met",
+    "replay",
 ]
 
 # read by pytest alone, when it is told to load this module
