@@ -15,13 +15,17 @@ from moetheory.checking.verdicts import Verdict
 from moetheory.commands import check_reports, reports
 from moetheory.commands.inputs import given_model
 from moetheory.commands.option_types import at_least
-from moetheory.commands.options import Command, add_model, add_output, cores
+from moetheory.commands.options import (
+    Command,
+    add_model,
+    add_output,
+    add_workers,
+    workers_of,
+)
 from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
 from moetheory.common.terminal import note, show
-from moetheory.simulation.runs.options import WORKERS
-from moetheory.simulation.runs.process_failures import why_none_can_start
 from moetheory.theorems import catalogue
 
 HOLDS, VIOLATED, UNDECIDED = 0, 1, 3
@@ -65,16 +69,6 @@ def run_check(options: argparse.Namespace) -> int:
         show(check_reports.summary(verdicts, width, control=options.negative_control))
         note(f"checked in {terminal.duration(time.monotonic() - start)}")
     return _exit_code(verdicts, options)
-
-
-def workers_of(options: argparse.Namespace) -> int:
-    """The processes that are asked for, else the cores that this process may use."""
-    if options.workers is not None:
-        return int(options.workers)
-    # others that call the command line may have a script that processes must not run again
-    if not options.alone or why_none_can_start():
-        return 1
-    return cores()
 
 
 def _lines(theorems: Sequence[Any]) -> Callable[[int], terminal.Progress]:
@@ -139,12 +133,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="at the end, a table of all numbers: both sides, certificate, simulation, z, power",
     )
-    parser.add_argument(
-        "--workers",
-        type=at_least(1, WORKERS),
-        metavar="N",
-        help="processes (default: the cores); the verdicts do not depend on it",
-    )
+    add_workers(parser)
     add_output(parser)
 
 

@@ -11,16 +11,14 @@ from moetheory.checking import Falsification, falsify
 from moetheory.claims import ModelSpace
 from moetheory.claims.expressions import ExpressionError
 from moetheory.commands import reports
-from moetheory.commands.checks import workers_of
 from moetheory.commands.option_types import at_least, numbers
-from moetheory.commands.options import Command, add_output
+from moetheory.commands.options import Command, add_output, add_workers, workers_of
 from moetheory.commands.outputs import require_outputs, writing
 from moetheory.commands.refusals import refusals
 from moetheory.common import terminal
 from moetheory.common.seeding import entropy_of
 from moetheory.common.terminal import note, show
 from moetheory.common.text import wrapped
-from moetheory.simulation.runs.options import WORKERS
 
 NONE, FOUND, NEVER = 0, 1, 3
 CODES = {"none found": NONE, "counterexample": FOUND, "never applied": NEVER}
@@ -134,12 +132,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", type=Path, metavar="FILE.json", help="write the model of a counterexample"
     )
-    parser.add_argument(
-        "--workers",
-        type=at_least(1, WORKERS),
-        metavar="N",
-        help="processes (default: the cores); the result does not depend on it",
-    )
+    add_workers(parser)
     add_output(parser)
 
 

@@ -21,6 +21,7 @@ from moetheory.commands.option_types import (
 )
 from moetheory.problem.losses import LOSSES
 from moetheory.simulation.runs.options import MEMORY, WORKERS, WorkKeywords
+from moetheory.simulation.runs.process_failures import why_none_can_start
 
 MIB = 2**20
 
@@ -216,6 +217,26 @@ def test_time_options(options: argparse.Namespace) -> dict[str, Any]:
     """The options of a perturbation that are given."""
     given = {name: getattr(options, name, None) for name in TEST_TIME}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the number of processes, of which results do not depend."""
+    parser.add_argument(
+        "--workers",
+        type=at_least(1, WORKERS),
+        metavar="N",
+        help="processes (default: the cores); the result does not depend on it",
+    )
+
+
+def workers_of(options: argparse.Namespace) -> int:
+    """The processes that are asked for, else the cores that this process may use."""
+    if options.workers is not None:
+        return int(options.workers)
+    # others that call the command line may have a script that processes must not run again
+    if not options.alone or why_none_can_start():
+        return 1
+    return cores()
 
 
 def cores() -> int:

@@ -11,6 +11,7 @@ import pytest
 import moetheory as mt
 from moetheory.checking import processes
 from moetheory.commands import checks
+from moetheory.commands import options as shared
 
 SMALL = ("--dim", "6", "--experts", "3")
 CONTROL = " [negative control]"
@@ -179,11 +180,11 @@ def test_a_number_of_workers_that_cannot_be_is_refused(run, workers, message):
 
 def test_the_cores_are_at_work_if_the_command_line_has_a_process_of_its_own(monkeypatch):
     def workers(*arguments, alone=True):
-        return checks.workers_of(argparse.Namespace(workers=arguments[0], alone=alone))
+        return shared.workers_of(argparse.Namespace(workers=arguments[0], alone=alone))
 
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5, 7}, raising=False)
     assert (workers(None), workers(None, alone=False), workers(5)) == (3, 1, 5)
-    monkeypatch.setattr(checks, "why_none_can_start", lambda: "a daemonic process")
+    monkeypatch.setattr(shared, "why_none_can_start", lambda: "a daemonic process")
     assert workers(None) == 1
 
 
