@@ -54,7 +54,7 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
             linestyle=look.line,
             linewidth=look.width,
             alpha=0.5 if look.width > 2.0 else 1.0,
-            label=NAMES[name],
+            label=NAMES[name] + ", told the group" * (name in ROUTED),
             zorder=2,
         )
         ax.errorbar(
@@ -72,7 +72,8 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
     # of others the bands would lie upon these
     for name in (told, ROUTED[told]) if len(audit.names) > 1 else ():
         predicted, measured, _ = audit.crossovers[name]
-        _draw_leads(ax, predicted, measured, noise[-1], _LOOKS[name].colour)
+        if measured.is_sure:  # the bands of what may be chance would cover everything
+            _draw_leads(ax, predicted, measured, noise[-1], _LOOKS[name].colour)
     if len(noise) > 1:
         _scale_axes(audit, ax)
     ax.set_xlabel(audit.level_name)
@@ -84,6 +85,7 @@ def draw_audit(audit: Audit, ax: Axes) -> None:
         ax.axvspan(
             0, 0, color="0.5", alpha=0.2, linewidth=0.0, label=f"lead changes ({NINETY_FIVE})"
         )
+        ax.plot([], [], color="0.4", linestyle="--", linewidth=1.0, label="as predicted")
     ax.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),  # above the axes: it hides no data

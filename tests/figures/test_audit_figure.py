@@ -13,9 +13,9 @@ mpl.use("Agg")
 DRAWN = {
     "dense": "dense",
     "tuned dense": "dense(tuned)",
-    "experts restricted to their block": "moe(block)",
+    "experts restricted to their block, told the group": "moe(block)",
     "experts restricted to their block, with a router": "moe(block, router)",
-    "experts that see everything": "moe(all)",
+    "experts that see everything, told the group": "moe(all)",
     "experts that see everything, with a router": "moe(all, router)",
 }
 FEATURES = np.random.default_rng(0).standard_normal((200, 4))
@@ -93,3 +93,12 @@ def test_the_axis_says_what_a_level_is(noise, levels, label, scale):
     found = mt.audit(FEATURES, LABELS, noise=noise, noise_variances=levels, repeats=1, rng=0)
     ax = mt.plot(found)
     assert (ax.get_xlabel(), ax.get_xscale()) == (label, scale)
+
+
+def test_no_band_stands_for_a_lead_that_may_be_chance():
+    rng = np.random.default_rng(0)
+    features, labels = rng.normal(size=(120, 6)), rng.normal(size=120)
+    audit = mt.audit(features, labels, groups=np.arange(120) % 3, rng=0)
+    leads = [audit.crossovers[f"moe({seen})"].measured for seen in ("block", "all")]
+    assert not any(lead.is_sure for lead in leads)
+    assert not mt.plot(audit).patches
