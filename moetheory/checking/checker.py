@@ -25,16 +25,17 @@ from moetheory.checking.error_law import (
     ErrorLaw,
     without_label_noise,
 )
-from moetheory.checking.more_models import more_models, rests_on_one_model
+from moetheory.checking.more_models import is_only_evaluated, more_models
 from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Certificate
 from moetheory.claims.claim_certificates import Shipped, certify_claim, within_scope
 from moetheory.claims.declaration import Claim, Theorem, Under
 from moetheory.claims.experiments import Setting, Work
+from moetheory.claims.expressions import has_free_samples, parse_claim
 from moetheory.claims.fresh_inputs import TEST_INPUTS
 from moetheory.claims.statements import theorem_of
-from moetheory.common.errors import ArgumentTypeError, RareGroupWarning
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, RareGroupWarning
 from moetheory.common.seeding import RNG, child, entropy_of, stream
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import flag, number, shown
@@ -75,7 +76,9 @@ def check(
     Parameters
     ----------
     name : str, Theorem or Claim
-        A name in `catalogue`, or a theorem or a claim of your own.
+        A name in `catalogue`, a theorem or a claim of your own, or a claim in one line, such as
+        "risk(MoE()) <= risk(Dense())" (`falsify`). A claim without proof and simulation, and any
+        claim of your own theorem, is evaluated at 50 more models, whatever ``model`` is.
     model : BlockModel, optional
         The theorem's own example if not given.
     replicates : int, optional
@@ -132,7 +135,14 @@ def check(
 
 
 def theorem_named(name: str | Theorem | Claim) -> Theorem:
-    """The theorem of that name, or that says what a claim does."""
+    """The theorem of that name, or that says what a claim does, which may be a line of text."""
+    if isinstance(name, str) and any(sign in name for sign in "<=>"):
+        line = parse_claim(name)
+        if has_free_samples(line):
+            raise ArgumentError(
+                "name", f"must have a number in place of n, got {name!r}; falsify takes any n"
+            )
+        return theorem_of(line)
     theorem = catalogue[name] if isinstance(name, str) else name
     if isinstance(theorem, Claim):
         return theorem_of(theorem)
@@ -158,7 +168,7 @@ def _checked(
     failed = [a.name for a in theorem.assumptions if not a.holds(model)]
     claims = theorem.otherwise if failed and not anyway else theorem.claims
 
-    evaluations = {claim: evaluate(claim, model) for claim in claims}
+    evaluations = {claim: evaluate(claim, model, anyway=anyway) for claim in claims}
     if not failed:
         _evaluate_more(theorem, evaluations, entropy)
     laws = {
@@ -206,13 +216,16 @@ def _checked(
                 report(simulated + each * (index + 1), total)
 
     given = () if failed else theorem.assumptions
+    outside = bool(failed) and anyway
     verdicts = tuple(
         decide_claim(
-            claim, evaluation, _certificate_for(claim, given, evaluation.points or [model])
+            claim,
+            evaluation,
+            _certificate_for(claim, given, evaluation.points or [model], outside=outside),
         )
         for claim, evaluation in evaluations.items()
     )
-    if failed and anyway:  # the claims may break then, and the theorem holds all the same
+    if outside:  # the claims may break then, and the theorem holds all the same
         return Verdict(
             theorem.name, model, "assumptions not met", failed[0], verdicts, level, entropy
         )
@@ -221,10 +234,15 @@ def _checked(
 
 
 def _evaluate_more(theorem: Theorem, evaluations: Mapping[Claim, Evaluation], entropy: int) -> None:
-    """Evaluate claims at many models if nothing else than one evaluation speaks for them."""
+    """Evaluate claims at many models if nothing else than one evaluation speaks for them.
+
+    Claims of a user's own theorem are so in any case: the scope of its proofs is the user's word.
+    """
     for place, (claim, evaluation) in enumerate(evaluations.items()):
         holds = all(point.holds is True for point in evaluation.points.values())
-        if holds and rests_on_one_model(claim, len(evaluation.points)):
+        if not holds or len(evaluation.points) != 1 or claim.fixed:
+            continue
+        if not theorem.is_placed or is_only_evaluated(claim):
             rng = stream(entropy, place, MORE)
             evaluation.evaluate_more(claim, more_models(claim, theorem.assumptions, rng))
 
@@ -340,13 +358,20 @@ def _compare(law: ErrorLaw, estimates: Estimates, tail: float) -> Comparison:
 
 
 def _certificate_for(
-    claim: Claim, given: tuple[Assumption, ...], models: Iterable[BlockModel]
+    claim: Claim,
+    given: tuple[Assumption, ...],
+    models: Iterable[BlockModel],
+    *,
+    outside: bool,
 ) -> Certificate | None:
-    """The certificate of a claim, and whether its scope contains the claim's ``models``."""
+    """The certificate of a claim, and whether its scope contains the claim's ``models``.
+
+    A proof is not about models ``outside`` the assumptions of the theorem.
+    """
     certificate = _certificate(claim, given)
     if certificate is None:
         return None
-    return replace(certificate, covers=within_scope(claim.cases, models))
+    return replace(certificate, covers=not outside and within_scope(claim.cases, models))
 
 
 def _certificate(claim: Claim, given: tuple[Assumption, ...]) -> Certificate | None:

@@ -48,20 +48,23 @@ class Evaluation(NamedTuple):
         self.points[model] = replace(self.points[model], reason=reason)
 
     def evaluate_more(self, claim: Claim, models: Iterable[BlockModel]) -> None:
-        """Add points at models that do not follow from the user's, where they decide."""
+        """Add points at models that do not follow from the user's, where they decide or are NaN."""
         for model in models:
             point = replace(_evaluate_at(claim, model), model=model)
-            if model not in self.points and point.holds is not None:
+            if model not in self.points and (point.holds is not None or point.is_nan):
                 self.points[model] = point
 
 
-def evaluate(claim: Claim, model: BlockModel) -> Evaluation:
-    """The sides of a claim in closed form, at every point that follows from the user's model."""
+def evaluate(claim: Claim, model: BlockModel, *, anyway: bool = False) -> Evaluation:
+    """The sides of a claim in closed form, at every point that follows from the user's model.
+
+    Points that do not meet what the claim assumes are left out, unless they are wanted ``anyway``.
+    """
     try:
         points = {
             each: _evaluate_at(claim, each)
             for each in claim.points(model)
-            if all(assumption.holds(each) for assumption in claim.assumptions)
+            if anyway or all(assumption.holds(each) for assumption in claim.assumptions)
         }
         wanted = set(claim.simulated(model))
     except OutOfRangeError as refusal:
@@ -188,6 +191,10 @@ def _evidence(points: Sequence[ClaimPoint], certificate: Certificate | None) -> 
         evidence.append(certificate.summary)
     if evaluated := sum(point.holds is True for point in points):
         evidence.append(f"evaluated at {counted(evaluated, 'model')}")
+    if without := [point.model for point in points if point.is_nan and point.model is not None]:
+        evidence.append(
+            f"NaN at {counted(len(without), 'model')}, such as {in_one_line(without[0])}"
+        )
     comparisons = (point.comparison for point in points)
     agreeing = [c for c in comparisons if c is not None and c.decides and c.agrees]
     if agreeing:

@@ -18,10 +18,10 @@ MANY = 50  # models
 ISO_PARAMETER = ModelSpace(strict=True, interference=False, iso_parameter=True)
 
 
-def rests_on_one_model(claim: Claim, points: int) -> bool:
-    """Whether a claim is evaluated at one model alone, without proof and simulation."""
+def is_only_evaluated(claim: Claim) -> bool:
+    """Whether a claim has neither proof nor simulation."""
     routes = claim.symbolic, claim.weights, claim.experiment
-    return points == 1 and not claim.fixed and all(route is None for route in routes)
+    return all(route is None for route in routes)
 
 
 def more_models(

@@ -25,7 +25,7 @@ CORNERS, RANDOM, GLOBAL = 500, 250, 750  # models of a job
 POPULATION, LARGEST_POPULATION = 5, 60  # of a global search: for each exponent, and in all
 UNMET = 3.0  # the objective where a claim does not apply; a violation is 2 at most
 CONVERGED = 1e-9  # the spread of the objective over a population, relative
-POLISHING, STEP = 100, 0.5  # models of a polish, and its first steps in an exponent
+POLISHING, STEP = 300, 0.5  # models of a polish, and its first steps in an exponent
 
 
 class Job(NamedTuple):
@@ -81,7 +81,10 @@ class Search:
         return tally
 
     def _try(self, place: Place, tally: Tally, tick: Callable[[int], object]) -> Trial | None:
-        trial = tally.add(self.target, place.layout.point(place.vector), place)
+        point = place.layout.point(place.vector)
+        if self.target.space.iso_parameter is False and point.model not in self.target.space:
+            return None  # a model of another kind whose numbers happen to be equal
+        trial = tally.add(self.target, point, place)
         tick(tally.tried)
         return trial
 

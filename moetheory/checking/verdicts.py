@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,6 +116,11 @@ class ClaimPoint(Frozen):
     reason: str = ""
     comparison: Comparison | None = None
     model: BlockModel | None = None
+
+    @property
+    def is_nan(self) -> bool:
+        """Whether a side is no number."""
+        return any(side is not None and math.isnan(side) for side in (self.left, self.right))
 
     @property
     def supports(self) -> bool:
@@ -305,10 +311,16 @@ class Verdict(Frozen):
 
     def __repr__(self) -> str:
         power = f", power {100 * self.power:.2g} %" if self.power else ""
-        return text.code(
-            f"<Verdict {self.theorem}: {self.outcome}; {len(self.comparisons)} simulated "
-            f"comparisons, largest |z| {self.largest_z:.2f}{power}>"
-        )
+        said = f"{self.theorem}: {self.outcome}"
+        evaluated = sum(claim.only_evaluated for claim in self.claims)
+        if evaluated:
+            said += f" ({counted(evaluated, 'claim')} at models alone, not proved)"
+        if count := len(self.comparisons):
+            said += (
+                f"; {counted(count, 'simulated comparison')}, largest |z| "
+                f"{self.largest_z:.2f}{power}"
+            )
+        return text.code(f"<Verdict {said}>")
 
 
 def _side(value: float | None) -> str:

@@ -18,13 +18,14 @@ from moetheory.claims.experiments import Outcome, Setting
 from moetheory.claims.pickles import FoundByName, part_of
 from moetheory.claims.proofs import Relation
 from moetheory.common.cached import cached
-from moetheory.common.errors import ArgumentTypeError, NoClosedForm, OutOfRangeError
+from moetheory.common.errors import ArgumentError, ArgumentTypeError, NoClosedForm, OutOfRangeError
 from moetheory.common.text import code
 from moetheory.common.validation import shown
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 
+LARGEST_SHOWN = 64  # coordinates of a model whose code stands in a message
 Side = Callable[[BlockModel], float]
 Under = Callable[[BlockModel], Perturbation | None]
 Estimators = tuple[Estimator, ...]
@@ -74,12 +75,17 @@ def real_number(side: str, value: Any, model: BlockModel) -> float:
         raise ArgumentTypeError(
             side, f"must return a number, got {shown(value)} for {in_one_line(model)}"
         )
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ArgumentError(
+            side, f"must return a number that is a float, got a larger one for {in_one_line(model)}"
+        ) from None
 
 
 def in_one_line(model: BlockModel) -> str:
-    """The code of a model, or its summary, for a message."""
-    return " ".join(repr(model).split())
+    """The code of a model for a message, or its summary if it is large."""
+    return " ".join((model.to_code() if model.dim <= LARGEST_SHOWN else repr(model)).split())
 
 
 def _experts_label(model: BlockModel) -> str:

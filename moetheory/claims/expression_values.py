@@ -191,8 +191,10 @@ def _count(value: Any) -> Any:
 
 
 def _whole(samples: float) -> int:
-    """A number of samples: what is computed from n is rounded, to at least one."""
-    return max(round(samples), 1)
+    """A number of samples, which must be one: at other n the claim says nothing."""
+    if samples != round(samples) or samples < 1.0:
+        raise OutOfRangeError("samples", f"must be an integer of at least 1, got {samples:g}")
+    return round(samples)
 
 
 # --- floats ---------------------------------------------------------------------------------------

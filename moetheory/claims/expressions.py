@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import math
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -35,10 +36,15 @@ from moetheory.common.validation import text as checked_text
 LONGEST = 500  # characters of a claim
 RELATIONS: dict[type[ast.cmpop], tuple[Relation, bool]] = {  # whether sides are exchanged
     ast.LtE: ("<=", False),
-    ast.Lt: ("<=", False),
     ast.GtE: ("<=", True),
-    ast.Gt: ("<=", True),
     ast.Eq: ("==", False),
+}
+UNUSABLE = ("risk_distribution",)  # known, so that the message says what it is
+MEANT = {  # by what stands in a line that does not parse
+    "=<|≤|< =": "write <= for at most",
+    "=>|≥|> =": "write >= for at least",
+    r"(?<![<>=])=(?![=<>])(?![^(]*\))": "write == for equal, or <= or >=",
+    r"\d\s*[A-Za-z(]|\)\s*[\w(]|[A-Za-z]\s+[A-Za-z]": "a product is written with *",
 }
 OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 ARTICLES = {"estimator": "an estimator", "confusion": "a confusion matrix", "flag": "True or False"}
@@ -136,7 +142,7 @@ def _parsed(line: str) -> Claim:
         column = max((error.offset or 1) - 1, 0)
         lines = line.splitlines() or [""]
         column += sum(len(each) + 1 for each in lines[: (error.lineno or 1) - 1])
-        problem = f"does not parse: {error.msg}"
+        problem = f"does not parse: {_hint(line) or error.msg}"
         raise ExpressionError(problem, line, min(column, len(line))) from None
     except (ValueError, RecursionError, MemoryError):  # null characters, or nested too deeply
         raise ExpressionError("does not parse", line, 0) from None
@@ -150,7 +156,9 @@ def _parsed(line: str) -> Claim:
         second = tree.comparators[1]
         raise reader.error("must compare two sides once, got several comparisons", second)
     if type(tree.ops[0]) not in RELATIONS:
-        raise reader.error("must compare by <=, >=, <, > or ==", tree.comparators[0])
+        strict = isinstance(tree.ops[0], ast.Lt | ast.Gt)
+        why = ": rounding hides whether sides are equal" if strict else ""
+        raise reader.error(f"must compare by <=, >= or =={why}", tree.comparators[0])
     parts = tree.left, tree.comparators[0]
     for part in parts:
         reader.require_number(part)
@@ -168,6 +176,14 @@ def _parsed(line: str) -> Claim:
     )
     claim.pickled_as(parse_claim, line)
     return claim
+
+
+def _hint(line: str) -> str:
+    """What was probably meant by a line that does not parse; empty if nobody knows."""
+    for pattern, hint in MEANT.items():
+        if re.search(pattern, line):
+            return hint
+    return ""
 
 
 def has_free_samples(claim: Claim) -> bool:
@@ -214,6 +230,8 @@ class _Reader:
             case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
                 self.require_number(operand)
                 return "number"
+            case ast.BinOp(op=ast.BitXor()):
+                raise self.error("cannot have ^: a power is written with **", node)
             case ast.BinOp(left=left, op=op, right=right) if isinstance(op, OPERATORS):
                 self.require_number(left)
                 self.require_number(right)
@@ -241,7 +259,8 @@ class _Reader:
         near = difflib.get_close_matches(name, known, 1, 0.5)
         lower = {each.lower(): each for each in known}
         near = near or ([lower[name.lower()]] if name.lower() in lower else [])
-        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+        usable = (each for each in known if each not in UNUSABLE)
+        hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(usable)}"
         return self.error(f"has an unknown word {name}{hint}", node)
 
     def _attribute(self, value: ast.expr, attribute: str, node: ast.expr) -> What:

@@ -17,6 +17,11 @@ class FoundByName:
         """From now on pickle, and be copied, as the result of ``find(*arguments)``."""
         vars(self)["_found"] = (find, arguments)
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether the catalogue has placed it."""
+        return "_found" in vars(self)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         return vars(self).get("_found") or super().__reduce_ex__(protocol)
 

@@ -159,7 +159,7 @@ def random_models(
             break
         layout = random_layout(space, kinds, rng)
         model = layout.point(layout.draw(space, rng)).model
-        if all(each.holds(model) for each in assumptions):
+        if model in space and all(each.holds(model) for each in assumptions):
             models.append(model)
     return models
 
@@ -180,7 +180,8 @@ def corners(
     space = space or ModelSpace()
     kinds = space.kinds()
     found = (layout.point(v).model for layout, v in corner_vectors(space, kinds, fitted=False))
-    models = (each for each in found if all(a.holds(each) for a in assumptions))
+    inside = (each for each in found if each in space)  # numbers may be equal by chance
+    models = (each for each in inside if all(a.holds(each) for a in assumptions))
     return list(dict.fromkeys(models))
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from moetheory.claims.domains import require_positive
 from moetheory.claims.rational_functions import integer_parts
-from moetheory.claims.symbols import Symbol, exact_number, interval, substitution
+from moetheory.claims.symbols import Symbol, declared, exact_number, interval, substitution
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.common.validation import shown
 
 if TYPE_CHECKING:
     import sympy
 
+DOUBLE = 53  # bits of a float
 MOST_POWER = 100  # of a side: it is multiplied out
 Domain = Mapping[Any, Any] | Sequence[Symbol]
 
@@ -102,6 +103,13 @@ def require_known(
         e.symbol if isinstance(e, Symbol) else e
         for e, _ in _pairs(() if domain is None else domain)
     ]
+    for each in set(symbols) - set(given):
+        meant = declared(each)
+        if meant is not None and meant.substitution != each:  # not all positive numbers
+            raise ArgumentError(
+                "domain",
+                f"must hold {each}, a Symbol that was declared with the interval {meant.domain}",
+            )
     inside = set(symbols).union(*(each.free_symbols for each in found.values()))
     for each in given:
         alike = [s for s in inside if s.name == each.name and s != each]
@@ -204,4 +212,12 @@ def as_expression(name: str, value: Any) -> sympy.Expr:
         raise ArgumentError(name, f"must be real and finite, got {shown(value)}")
     if not getattr(expression, "is_commutative", False):
         raise ArgumentTypeError(name, f"must be commutative, got {shown(value)}")
-    return expression.xreplace({f: sympy.Rational(str(f)) for f in expression.atoms(sympy.Float)})
+    return expression.xreplace({f: _as_printed(f) for f in expression.atoms(sympy.Float)})
+
+
+def _as_printed(number: sympy.Float) -> sympy.Rational:
+    """The decimal number that a float prints, with as many digits as tell it from others."""
+    import sympy
+
+    digits = str(number) if number._prec > DOUBLE else repr(float(number))
+    return sympy.Rational(digits)

@@ -153,6 +153,16 @@ def _side(side: str, given: Any) -> Callable[[BlockModel], Any]:
         ) from None
 
 
+def _condition_in_words(function: Any) -> str:
+    """The name of a user's condition, or of one without a name where it stands."""
+    name = str(getattr(function, "__name__", ""))
+    code = getattr(function, "__code__", None)
+    if name and (name != "<lambda>" or code is None):
+        return name
+    where = "" if code is None else f" of line {code.co_firstlineno}"
+    return f"the condition{where}"
+
+
 def _words(side: str, function: Callable[[BlockModel], Any]) -> str:
     if isinstance(function, Constant):
         return f"{function.value:g}"
@@ -176,5 +186,4 @@ def _assumption(given: Any) -> Assumption:
         raise ArgumentTypeError(
             "assume", f"must hold functions of a model or Assumptions, got {shown(given)}"
         )
-    name = getattr(given, "__name__", "<lambda>")
-    return Assumption("what the claim assumes" if name == "<lambda>" else name, Condition(given))
+    return Assumption(_condition_in_words(given), Condition(given))

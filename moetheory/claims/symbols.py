@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import sympy
 
 Interval = tuple[Any, Any]
+_DECLARED: dict[Any, Symbol] = {}  # by their SymPy symbols, in which the intervals are lost
 Draw = Callable[[np.random.Generator], float]
 _DECADES = 2.0  # of a draw on an unbounded interval, to either side of 1
 
@@ -79,7 +80,9 @@ class Symbol:
 
         low, _ = interval("domain", self.domain)
         positive = low is not None and low >= 0
-        return sympy.Symbol(self.name, **({"positive": True} if positive else {"real": True}))
+        found = sympy.Symbol(self.name, **({"positive": True} if positive else {"real": True}))
+        _DECLARED[found] = self
+        return found
 
     @property
     def substitution(self) -> sympy.Expr:
@@ -130,6 +133,11 @@ class Symbol:
 
     def __neg__(self) -> Any:
         return -self.symbol
+
+
+def declared(symbol: sympy.Symbol) -> Symbol | None:
+    """The last `Symbol` that stood for this symbol in an expression."""
+    return _DECLARED.get(symbol)
 
 
 def interval(name: str, value: Any) -> tuple[Fraction | None, Fraction | None]:

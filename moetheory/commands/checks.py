@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
+from moetheory.checking.checker import theorem_named
 from moetheory.checking.claim_rows import heading
 from moetheory.checking.processes import Checks
 from moetheory.checking.verdicts import Verdict
@@ -97,7 +98,7 @@ def _exit_code(verdicts: Sequence[Verdict], options: argparse.Namespace) -> int:
 
 def _theorem(name: str, options: argparse.Namespace) -> Any:
     with refusals(options, name="NAME"):
-        return catalogue[name]
+        return theorem_named(name)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

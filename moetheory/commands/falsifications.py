@@ -54,11 +54,11 @@ def run_falsify(options: argparse.Namespace) -> int:
             for line in error.shown:
                 note(f"  {line}")
             raise
-    _print(result, options)
     if options.save is not None and result.found:
         with writing():
             result.to_json(options.save)
         note(f"model: {options.save}")
+    _print(result, options)
     if result.interrupted:
         raise KeyboardInterrupt(f"tried {result.models_tried} models, with --seed {entropy}")
     return CODES[result.status]
@@ -75,7 +75,11 @@ def _print(result: Falsification, options: argparse.Namespace) -> None:
         }
         show(reports.document("falsify", fields, entropy=entropy))
         return
-    show(wrapped(str(result).replace("with seed", "with --seed"), terminal.width()))
+    width = terminal.width()
+    said = str(result).replace("with seed", "with --seed")
+    if width is not None:  # lines of code are joined, so that they are broken once
+        said = said.replace("\n    ", " ")
+    show(wrapped(said, width))
 
 
 def _space(options: argparse.Namespace) -> ModelSpace:

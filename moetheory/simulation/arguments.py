@@ -83,6 +83,8 @@ def checked_under(
     if under is not None:
         for estimator in estimators:
             require_defined_perturbation(under, estimator, model)
+        if any(isinstance(each, Custom) for each in estimators):
+            instead = "an estimator of your own is not tested in another way"
         if samples is not None:
             if loss == "sign":
                 what = "how often the sign of fits is wrong"

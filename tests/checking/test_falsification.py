@@ -336,3 +336,18 @@ def test_a_tally_keeps_a_violation_of_finite_sides():
     tally.add(target, Point(MODEL))
     assert tally.ends
     assert tally.best.model == MODEL
+
+
+def test_no_model_outside_the_space_is_tried():
+    """Numbers of a model of another kind may be equal by chance: it is iso-parameter then."""
+    space = mt.ModelSpace(iso_parameter=False)
+    seen = []
+
+    def left(model):
+        seen.append(model)
+        return 0.5
+
+    result = mt.falsify(mt.claim(left, lambda _: 1.0), space=space, budget=700, rng=0)
+    assert seen
+    assert all(model in space for model in seen)
+    assert result.closest in space

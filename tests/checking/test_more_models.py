@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import sympy
 
 import moetheory as mt
 from moetheory.checking.more_models import MANY, more_models
 from moetheory.claims.assumptions import EQUAL_PROBABILITIES, EQUAL_SIZES, EQUAL_VARIANCES
+from moetheory.claims.certificates import Symbolic
 
 MODEL = mt.BlockModel([0.4, 0.6], [0, 1, 1], [1.0, 2.0, 0.5], [1.0, -1.0, 2.0], 4.0)
 STRICT = mt.Assumption("strict blocks", lambda model: model.strict)
@@ -62,9 +64,8 @@ def test_a_claim_that_fails_at_the_users_model_is_not_evaluated_elsewhere():
     [
         {"points": lambda model: [model, model.replace(noise_variance=2.0)]},
         {"fixed": True},
-        {"weights": lambda _: (0.0, 1.0)},
     ],
-    ids=["several points", "an example of its own", "simulated"],
+    ids=["several points", "an example of its own"],
 )
 def test_claims_that_rest_on_more_are_not_evaluated_elsewhere(changes):
     claim = mt.Claim("a", "<=", 0.5, experts, dense, **changes)
@@ -73,6 +74,43 @@ def test_claims_that_rest_on_more_are_not_evaluated_elsewhere(changes):
     first, second = mt.check(theorem, rng=0, replicates=2000).claims
     assert {point.model for point in first.points} == {None}
     assert len(second.points) > 40
+
+
+def test_a_proof_of_ones_own_is_held_against_other_models():
+    """It proves the case p = 1/2 alone, whatever its scope says."""
+    p = sympy.Rational(1, 2)
+    lam, n, b = (mt.Symbol(name) for name in ("lam", "n", "b"))
+
+    def half():
+        return Symbolic(
+            2 * b**2 * p * lam * n / (p * lam + n),
+            2 * 2 * b**2 * p * lam * n / (lam + n),
+            scope="any model",
+            domain=[lam, n, b],
+            model=lambda v: mt.BlockModel([0.5, 0.5], [0, 1], [v["lam"]] * 2, [v["b"]] * 2, v["n"]),
+        )
+
+    claim = mt.Claim(
+        "dense <= K MoE", "<=", 0.5, dense, lambda m: m.experts * experts(m), symbolic=half
+    )
+    equal = mt.BlockModel.isotropic(8, 2, 1.0)
+    theorem = mt.Theorem("", "", "", "", (STRICT,), (claim,), lambda: equal)
+    found = mt.check(theorem, rng=0).claims[0]
+    assert found.certificate.status == "proved"
+    assert found.status == "violated"
+
+
+def test_models_where_a_side_is_nan_are_named():
+    def odd(model):
+        return float("nan") if model.experts == 3 else 0.5
+
+    found = checked(mt.claim(odd, lambda _: 1.0))
+    without = [point.model for point in found.points if point.is_nan]
+    assert without
+    assert found.status == "holds"
+    assert found.evidence[1] == (
+        f"NaN at {len(without)} models, such as {' '.join(repr(without[0]).split())}"
+    )
 
 
 def test_models_elsewhere_do_not_stand_for_the_users():
@@ -130,5 +168,12 @@ def test_anyway_shows_how_a_claim_breaks():
     assert (first.name, first.status) == ("MoE <= dense", "violated")
     assert first.points[0].left == pytest.approx(experts(leaking))
     assert first.points[0].left > first.points[0].right
+    # a proof for strict blocks says nothing of these
+    assert first.certificate.status == "proved"
+    assert not first.certificate.covers
+    own = mt.claim(lambda _: 2.0, lambda _: 1.0, assume=STRICT)
+    broken = mt.check(own, leaking, rng=0, anyway=True)
+    assert broken.status == "assumptions not met"
+    assert [claim.status for claim in broken.claims] == ["violated"]
     within = mt.check("generalization", MODEL, rng=0, replicates=1000)
     assert mt.check("generalization", MODEL, rng=0, replicates=1000, anyway=True) == within

@@ -310,3 +310,20 @@ def test_a_claim_needs_points_and_a_model():
         claim(domain={})
     with pytest.raises(ValueError, match="model must be a function"):
         claim(model=None)
+
+
+def test_a_symbol_keeps_its_interval():
+    x, y = mt.Symbol("x_kept", (-1, 1)), mt.Symbol("y_kept")
+    sides = x * y, x * y + y * x * x + y * x
+    assert mt.certify(*sides, [x, y]).status == "refuted"
+    for domain in (None, [y]):
+        with pytest.raises(ArgumentError, match="must hold x_kept, a Symbol that was declared"):
+            mt.certify(*sides, domain)
+    assert mt.certify(y, 2 * y).status == "proved"
+
+
+def test_floats_are_told_apart_by_all_their_digits():
+    x = sympy.Symbol("x", positive=True)
+    assert mt.certify((1 + 2e-15) * x, x).status == "refuted"
+    assert mt.certify((1 + 2**-52) * x, x).status == "refuted"
+    assert mt.certify(0.1 * x, sympy.Rational(1, 10) * x, relation="==").status == "proved"

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 from fractions import Fraction
 
 import mpmath
@@ -14,6 +15,7 @@ from moetheory.claims.expression_values import Ball, Side
 from moetheory.claims.expressions import ExpressionError, has_free_samples, parse_claim
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.random_models import random_models
+from moetheory.common.errors import OutOfRangeError
 
 MODEL = mt.BlockModel([0.25, 0.75], [0, 0, 1], [1.0, 2.0, 3.0], [1.0, 2.0, -1.0], 0.5)
 DENSE, MOE = mt.risk(mt.Dense(), MODEL).value, mt.risk(mt.MoE(), MODEL).value
@@ -24,9 +26,8 @@ HARD = mt.MoE(gate=mt.Hard())
     ("line", "left", "right"),
     [
         ("risk(MoE()) <= risk(Dense())", MOE, DENSE),
-        ("risk(MoE()) < risk(Dense())", MOE, DENSE),
         ("risk(MoE()) >= 2 * gap()", 2 * mt.gap(MODEL), MOE),
-        ("moe_bound() > risk(MoE()).excess", MOE, mt.moe_bound(MODEL)),
+        ("moe_bound() >= risk(MoE()).excess", MOE, mt.moe_bound(MODEL)),
         ("risk(MoE(gate=Hard())) <= -K", mt.risk(HARD, MODEL).value, -2.0),
         ("risk(MoE(Hard())) <= +d", mt.risk(HARD, MODEL).value, 3.0),
         ("mmse().value == sigma2 ** 2", mt.mmse(MODEL).value, 0.25),
@@ -248,3 +249,33 @@ def test_a_side_is_as_inexact_as_its_worst_part():
     assert fitted.exactness == "asymptotic"
     assert fitted.error >= mt.risk(mt.Dense(), MODEL, samples=30).error
     assert Side("risk(MoE())").with_error(MODEL).error < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("risk(MoE()) < risk(Dense())", "must compare by <=, >= or ==: rounding hides whether"),
+        ("1 > gap()", "must compare by <=, >= or ==: rounding hides whether"),
+        ("risk(MoE()) =< risk(Dense())", "does not parse: write <= for at most"),
+        ("risk(MoE()) \u2264 risk(Dense())", "does not parse: write <= for at most"),
+        ("risk(MoE()) => risk(Dense())", "does not parse: write >= for at least"),
+        ("risk(MoE()) = risk(Dense())", "does not parse: write == for equal, or <= or >="),
+        ("risk(MoE()) <= 2K", "does not parse: a product is written with *"),
+        ("risk(Dense()) <= K risk(MoE())", "does not parse: a product is written with *"),
+        ("risk(Dense()) <= K^2", "cannot have ^: a power is written with **"),
+    ],
+)
+def test_what_was_probably_meant_is_said(line, said):
+    with pytest.raises(ExpressionError, match=re.escape(said)):
+        parse_claim(line)
+
+
+def test_numbers_of_samples_are_neither_rounded_nor_raised():
+    for samples in ("-3", "0", "2.5", "n - 1000"):
+        claim = parse_claim(f"risk(MoE(), samples={samples}) <= null_risk")
+        left = claim.left.at(7) if "n" in samples else claim.left
+        with pytest.raises(OutOfRangeError, match="samples must be an integer of at least 1"):
+            left(MODEL)
+    assert parse_claim("risk(MoE(), samples=n / 2) <= 9").left.at(40)(MODEL) == pytest.approx(
+        mt.risk(mt.MoE(), MODEL, samples=20).value
+    )

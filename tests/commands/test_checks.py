@@ -9,8 +9,7 @@ from dataclasses import replace
 import pytest
 
 import moetheory as mt
-from moetheory.checking import processes
-from moetheory.commands import checks
+from moetheory.checking import checker, processes
 from moetheory.commands import options as shared
 
 SMALL = ("--dim", "6", "--experts", "3")
@@ -89,7 +88,7 @@ def test_a_negative_control_that_escapes_is_1_and_said(run, monkeypatch):
     theorem = mt.catalogue["generalization"]
     first, second = theorem.claims
     weak = replace(theorem, claims=(first, replace(second, control=1.0)))
-    monkeypatch.setattr(checks, "catalogue", {"generalization": weak})
+    monkeypatch.setattr(checker, "catalogue", {"generalization": weak})
     code, out, _ = run("check", "generalization", "--negative-control", "--seed", "1")
     assert code == 1
     assert "dense - MoE == gap [right x 1]: escaped\n" in out
@@ -217,3 +216,15 @@ def test_anyway_evaluates_claims_outside_their_assumptions(run):
     code, out, _ = run("check", "generalization", *options)
     assert code == 3
     assert "MoE <= dense" not in out
+
+
+def test_a_claim_in_one_line_is_checked(run):
+    code, out, _ = run("check", "risk(MoE()) <= risk(Dense())", "--seed", "1")
+    assert code == 1
+    assert "risk(MoE()) <= risk(Dense()): violated" in " ".join(out.split())
+    code, out, _ = run("check", "risk(MoE()).excess <= null_risk", "--seed", "1")
+    assert code == 0
+    assert "models, not proved" in " ".join(out.split())
+    code, _, err = run("check", "risk(MoE(), samples=n) <= 1")
+    assert code == 2
+    assert "must have a number in place of n" in err
