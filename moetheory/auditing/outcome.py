@@ -24,6 +24,7 @@ from moetheory.common.errors import ArgumentError, OutOfRangeError
 from moetheory.common.validation import regular_array
 from moetheory.problem.model import BlockModel
 
+REPR_LINES, REPR_WIDTH = 10, 100  # a screen
 STRONGEST = 10  # features of a block that the table names
 
 
@@ -35,7 +36,11 @@ class Audit(Findings):
     """
 
     def __repr__(self) -> str:
-        return text.wrapped("\n".join(filter(None, [headline(self), warnings(self)])), 100)
+        lines = text.wrapped(headline(self), REPR_WIDTH).splitlines()
+        return "\n".join(lines if len(lines) <= REPR_LINES else [*lines[: REPR_LINES - 1], "…"])
+
+    def __str__(self) -> str:
+        return text.wrapped("\n".join(filter(None, [headline(self), warnings(self)])), REPR_WIDTH)
 
     @property
     def model(self) -> BlockModel:

@@ -89,11 +89,13 @@ def _winner(audit: Findings) -> str:
             f"{_risks(audit, best)}."
         )
     subject = NAMES[told.name]
-    first = f"{subject.capitalize()}, told the group of each sample, {_wins(audit, told)}."
+    # with the router is how it would be used: the risks of told groups are among the details then
+    wins = _wins(audit, told, risks=not routed.wins)
+    first = f"{subject.capitalize()}, told the group of each sample, {wins}."
     return f"{first} With {_router(audit)} they {_wins(audit, routed)}."
 
 
-def _wins(audit: Findings, found: Contender) -> str:
+def _wins(audit: Findings, found: Contender, *, risks: bool = True) -> str:
     """Where a mixture wins, and by how much at most."""
     if found.gain < WORTH:
         return "save less than 2 % of the risk of dense at every noise"
@@ -106,7 +108,8 @@ def _wins(audit: Findings, found: Contender) -> str:
         return f"may win over dense {extent}, but this may be chance: {_risks(audit, found)}"
     agreed = predicted.is_sure and audit.crossovers[found.name].agree
     theory = "as predicted" if agreed else f"not as predicted ({foreseen})"
-    return f"win over dense {extent}, {theory}: {_risks(audit, found)}"
+    by = f": {_risks(audit, found)}" if risks else ""
+    return f"win over dense {extent}, {theory}{by}"
 
 
 def _risks(audit: Findings, found: Contender) -> str:

@@ -88,7 +88,7 @@ def _read_rows(
     if "" in names:
         raise ValueError(
             f"{quoted(place)} must name each column, got none for column {header.index('') + 1}; "
-            "if it is no feature, ignore the column named ''"
+            "if it is no feature, ignore the column by the name ''"
         )
     values, lines = array("d"), array("q")
     columns = {

@@ -140,7 +140,7 @@ def test_notes_follow_the_three_lines_of_the_verdict():
     lines, notes = audit.verdict.splitlines(), [f"Note: {note}" for note in audit.notes]
     assert lines[3:6] == notes
     assert not any(line.startswith("Note: ") for line in lines[:3] + lines[6:])
-    assert " ".join(repr(audit).split()) == " ".join(lines[:6])
+    assert " ".join(str(audit).split()) == " ".join(lines[:6])
 
 
 def test_relative_noise_says_nothing_of_units():

@@ -325,15 +325,18 @@ def test_a_notebook_shows_the_table(found):
     assert shown.count("<tr>") == 7
 
 
-def test_the_repr_is_the_verdict_with_its_notes_on_one_screen(found, again):
+def test_the_repr_is_the_verdict_on_one_screen_and_print_adds_the_notes(found, again):
     found_out = again(groups=None)
     assert (found.notes, len(found_out.notes)) == ((), 1)
     for audit in (found, found_out):
         shown = repr(audit)
         assert fits_screen(shown)
-        said = audit.verdict.splitlines()[: 3 + len(audit.notes)]
-        assert " ".join(shown.split()) == " ".join(said)
-    assert " ".join(repr(found_out).split()).endswith(f"Note: {found_out.notes[0]}")
+        said = audit.verdict.splitlines()
+        assert " ".join(shown.split()) == " ".join(said[:3])
+        printed = str(audit).splitlines()
+        assert max(map(len, printed)) <= 100
+        assert " ".join(" ".join(printed).split()) == " ".join(said[: 3 + len(audit.notes)])
+    assert " ".join(str(found_out).split()).endswith(f"Note: {found_out.notes[0]}")
 
 
 COPIES = {

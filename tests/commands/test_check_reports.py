@@ -50,7 +50,11 @@ def test_a_summary_counts_claims_and_names_failures(verdicts):
     made = sum(len(verdict.comparisons) for verdict in verdicts)
     claims = sum(len(verdict.claims) for verdict in verdicts)
     *_, counted, compared, _, replay = check_reports.summary(verdicts, 90).splitlines()
-    assert counted == f"{claims} claims of {len(verdicts)} theorems: {claims} hold"
+    evaluated = sum(claim.only_evaluated for verdict in verdicts for claim in verdict.claims)
+    assert counted == (
+        f"{claims} claims of {len(verdicts)} theorems: {claims} hold ({evaluated} at models alone, "
+        "not proved)"
+    )
     assert compared.startswith(f"{made} simulated comparisons: largest |z|")
     assert replay == "replay with --seed 1"
     law = next(verdict for verdict in verdicts if verdict.theorem == "one-over-k")

@@ -43,6 +43,7 @@ MADE = {
     "LawEnds": lambda: mt.law_ends(64, 1.0, signal_energy=64.0),
     "Sweep": lambda: mt.sweep(MODEL, "noise_variance", np.linspace(1.0, 2.0, 200), [DENSE, MOE]),
     "Audit": audit,
+    "Falsification": lambda: mt.falsify("risk(MoE()) <= risk(Dense())", rng=0),
     "Predictor": lambda: audit().predictors["moe(hard)"],
     "Crossovers": lambda: audit().crossovers["moe"],
     "Estimate": lambda: mt.simulate(DENSE, MODEL, samples=40, replicates=200, rng=0),
@@ -120,7 +121,8 @@ def test_most_of_what_is_made_has_arrays():
 
 def test_each_public_result_is_among_them():
     classes = {name for name in mt.__all__ if isinstance(getattr(mt, name), type)}
-    nouns = {"Dense", "MoE", "Oracle", "Hard", "Soft", "TopK", "Learned"}
+    nouns = {"Dense", "MoE", "Oracle", "Hard", "Soft", "TopK", "Learned", "Custom"}
+    nouns |= {"Assumption", "Claim", "Theorem", "ModelSpace"}
     errors = {name for name in classes if issubclass(getattr(mt, name), BaseException)}
     assert classes - nouns - errors <= set(MADE)
 

@@ -67,7 +67,7 @@ def test_a_column_without_a_name_can_be_ignored(csv, refusal):
     table = ",a,y\n0,1,2\n"  # a row index
     message = refusal(csv, table)
     assert "must name each column, got none for column 1" in message
-    assert message.endswith("can be ignored, here by the name ''")
+    assert message.endswith("ignore the column by the name ''")
     assert csv(table, ignore=[""]).names == ("a",)
 
 
