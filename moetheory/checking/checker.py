@@ -25,7 +25,7 @@ from moetheory.checking.error_law import (
     ErrorLaw,
     without_label_noise,
 )
-from moetheory.checking.more_models import is_only_evaluated, more_models
+from moetheory.checking.more_models import is_only_evaluated, models_that_meet, points_at
 from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Certificate
@@ -78,7 +78,7 @@ def check(
     name : str, Theorem or Claim
         A name in `catalogue`, a theorem or a claim of your own, or a claim in one line, such as
         "risk(MoE()) <= risk(Dense())" (`falsify`). A claim without proof and simulation, and any
-        claim of your own theorem, is evaluated at 50 more models, whatever ``model`` is.
+        claim of your own theorem, is evaluated at some 20 more models, whatever ``model`` is.
     model : BlockModel, optional
         The theorem's own example if not given.
     replicates : int, optional
@@ -238,13 +238,17 @@ def _evaluate_more(theorem: Theorem, evaluations: Mapping[Claim, Evaluation], en
 
     Claims of a user's own theorem are so in any case: the scope of its proofs is the user's word.
     """
-    for place, (claim, evaluation) in enumerate(evaluations.items()):
+    found: dict[tuple[Assumption, ...], list[BlockModel]] = {}
+    for claim, evaluation in evaluations.items():
         holds = all(point.holds is True for point in evaluation.points.values())
         if not holds or len(evaluation.points) != 1 or claim.fixed:
             continue
-        if not theorem.is_placed or is_only_evaluated(claim):
-            rng = stream(entropy, place, MORE)
-            evaluation.evaluate_more(claim, more_models(claim, theorem.assumptions, rng))
+        if theorem.is_placed and not is_only_evaluated(claim):
+            continue
+        needed = (*theorem.assumptions, *claim.assumptions)
+        if needed not in found:
+            found[needed] = models_that_meet(needed, stream(entropy, len(found), MORE))
+        evaluation.evaluate_more(claim, points_at(claim, found[needed]))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from moetheory.claims.random_models import corners, random_models
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
 from moetheory.problem.model import BlockModel
 
-MANY = 50  # models
+MANY = 24  # models
 ISO_PARAMETER = ModelSpace(strict=True, interference=False, iso_parameter=True)
 
 
@@ -24,20 +24,24 @@ def is_only_evaluated(claim: Claim) -> bool:
     return all(route is None for route in routes)
 
 
-def more_models(
-    claim: Claim, assumptions: Sequence[Assumption], rng: np.random.Generator
+def models_that_meet(
+    assumptions: Sequence[Assumption], rng: np.random.Generator
 ) -> list[BlockModel]:
-    """The points of a claim at corners and random models that meet all assumptions.
+    """Corners and random models that meet all assumptions.
 
     Some theorems are about the iso-parameter regime alone, in which no model is by chance.
     """
-    needed = (*assumptions, *claim.assumptions)
     models: list[BlockModel] = []
     for space in (ModelSpace(), ISO_PARAMETER):
-        found = corners(space, needed)
+        found = corners(space, assumptions)
         chosen = np.sort(rng.permutation(len(found))[: MANY // 4])
         models += [found[i] for i in chosen.tolist()]
-        models += random_models(rng, (MANY - len(models)) // 2, space, needed)
+        models += random_models(rng, (MANY - len(models)) // 2, space, assumptions)
+    return models
+
+
+def points_at(claim: Claim, models: Sequence[BlockModel]) -> list[BlockModel]:
+    """The points of a claim that follow from each of the models."""
     points: dict[BlockModel, None] = {}
     for model in models:
         with suppress(OutOfRangeError, NoClosedForm):  # the points of a claim may have neither
