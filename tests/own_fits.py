@@ -2,6 +2,19 @@
 
 import numpy as np
 
+import moetheory as mt
+
+MODEL = mt.BlockModel(
+    [0.2, 0.5, 0.3],
+    [0, 0, 1, 1, 1, 2],
+    [1.0, 2.0, 3.0, 1.0, 0.5, 2.0],
+    [1.0, -1.0, 2.0, 1.0, 1.0, 0.5],
+    0.7,
+    leakage_variances=0.3,
+    interference_variances=0.2,
+    label_noise_variance=0.4,
+)
+
 
 def least_squares(features, labels, groups, rng):
     """Dense without ridge."""

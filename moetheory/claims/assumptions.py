@@ -35,6 +35,9 @@ class Assumption:
     name: str
     holds: Callable[[BlockModel], bool]
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # what a user's assumption calls need not hash
+
 
 def _all_equal(values: FloatArray | IntArray) -> bool:
     """Whether all values are equal, within 1e-11 relative."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -177,12 +178,17 @@ def corners(
     >>> sorted({model.noise_variance for model in models})[:3]
     [0.00390625, 0.0625, 1.0]
     """
-    space = space or ModelSpace()
-    kinds = space.kinds()
-    found = (layout.point(v).model for layout, v in corner_vectors(space, kinds, fitted=False))
-    inside = (each for each in found if each in space)  # numbers may be equal by chance
-    models = (each for each in inside if all(a.holds(each) for a in assumptions))
-    return list(dict.fromkeys(models))
+    models = _all_corners(space or ModelSpace())
+    return [each for each in models if all(a.holds(each) for a in assumptions)]
+
+
+@lru_cache(maxsize=8)
+def _all_corners(space: ModelSpace) -> tuple[BlockModel, ...]:
+    """All corners of a space: every check of a claim looks at the same ones."""
+    vectors = corner_vectors(space, space.kinds(), fitted=False)
+    found = (layout.point(vector).model for layout, vector in vectors)
+    # numbers may be equal by chance
+    return tuple(dict.fromkeys(each for each in found if each in space))
 
 
 def fitting_kinds(

@@ -5,33 +5,21 @@ for some of them by name.
 """
 
 import argparse
+import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 
 import moetheory as mt
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from false_claims import dense_gain, moe_gain, strong
+
 STRICT = mt.ModelSpace(strict=True, interference=False)
 # quadratures take 10 ms and more: small blocks are the fastest
 SMALL = mt.ModelSpace(strict=True, interference=False, experts=(2, 3), block_sizes=(1, 2))
-
-
-def moe_gain(model):
-    """The noise gain of the MoE."""
-    p = model.group_probabilities[model.block_of]
-    return float(p @ mt.optimal_coefficients(mt.MoE(), model) ** 2)
-
-
-def dense_gain(model):
-    """The noise gain of dense."""
-    return float(np.sum(mt.optimal_coefficients(mt.Dense(), model) ** 2))
-
-
-def strong(model):
-    """Strict blocks with one noise variance, and signal of at least 4 noise everywhere."""
-    one = isinstance(model.noise_variance, float) and model.strict and not model.interferes
-    return one and model.signal_variances.min() >= 4.0 * model.noise_variance
 
 
 FALSE = {

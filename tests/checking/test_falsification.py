@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from false_claims import dense_gain, moe_gain, strong
 
 import moetheory as mt
 from moetheory.checking import falsification
@@ -16,23 +17,6 @@ from moetheory.claims.random_models import Point
 MODEL = mt.BlockModel([0.25, 0.75], [0, 0, 1], [1.0, 2.0, 3.0], [1.0, 2.0, -1.0], 0.5)
 STRICT = mt.ModelSpace(strict=True, interference=False)
 ORDER = "risk(MoE()) <= risk(Dense())"
-
-
-def moe_gain(model):
-    """The noise gain of the MoE."""
-    p = model.group_probabilities[model.block_of]
-    return float(p @ mt.optimal_coefficients(mt.MoE(), model) ** 2)
-
-
-def dense_gain(model):
-    """The noise gain of dense."""
-    return float(np.sum(mt.optimal_coefficients(mt.Dense(), model) ** 2))
-
-
-def strong(model):
-    """Strict blocks with one noise variance, and signal of at least 4 noise everywhere."""
-    one = isinstance(model.noise_variance, float) and model.strict and not model.interferes
-    return one and model.signal_variances.min() >= 4.0 * model.noise_variance
 
 
 def reproduced(result):

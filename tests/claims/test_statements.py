@@ -41,6 +41,22 @@ def test_what_an_assumption_raises_comes_with_the_model():
     assert " ".join(repr(MODEL).split()) in raised.value.__notes__[0]
 
 
+class Strict:
+    """A condition that does not hash."""
+
+    __hash__ = None
+
+    def __call__(self, model):
+        return model.strict
+
+
+def test_an_assumption_need_not_hash():
+    for assume in (Strict(), mt.Assumption("strict", Strict())):
+        verdict = mt.check(mt.claim(experts, dense, assume=assume), rng=0)
+        assert verdict.status == "holds"
+        assert all(point.model is None or point.model.strict for point in verdict.claims[0].points)
+
+
 def test_numbers_are_sides_too():
     found = mt.claim(experts, 1.5)
     assert found.sides(MODEL) == (mt.risk(mt.MoE(), MODEL).value, 1.5)

@@ -2,20 +2,12 @@
 
 import numpy as np
 import pytest
-from own_fits import by_group, by_group_function, least_squares, shaken
+from own_fits import MODEL, by_group, by_group_function, least_squares, shaken
 
 import moetheory as mt
 from moetheory.simulation import fitted_risks
 
-MODEL = mt.BlockModel(
-    [0.2, 0.5, 0.3],
-    [0, 0, 1, 1, 1, 2],
-    [1.0, 2.0, 3.0, 1.0, 0.5, 2.0],
-    [1.0, -1.0, 2.0, 1.0, 1.0, 0.5],
-    0.7,
-    leakage_variances=0.3,
-    label_noise_variance=0.4,
-)
+QUIET = MODEL.replace(interference_variances=0.0)
 KNOWN = [
     mt.Dense(),
     mt.Dense(ridge=0.2),
@@ -43,7 +35,7 @@ class Recorder:
 def test_the_data_are_those_of_the_replicate(counts, length):
     recorder = Recorder()
     options = {"samples": 6000, "counts": counts, "rng": 4, **length}
-    estimates = mt.simulate([recorder, mt.MoE()], MODEL, **options)
+    estimates = mt.simulate([recorder, mt.MoE()], QUIET, **options)
     seen = recorder.seen[2:]  # two calls see whether it is repeatable
     assert len(seen) == estimates[0].replicates
     before = len(recorder.seen)
@@ -75,31 +67,31 @@ def true_risks(model, rows):
 @pytest.mark.parametrize("estimator", [*KNOWN, by_group, shaken])
 def test_the_fit_has_the_risk_that_the_replicate_contributed(estimator):
     options = {"method": "data", "replicates": 12, "rng": 5}
-    estimate = mt.simulate(estimator, MODEL, samples=60, **options)
-    risks = fitted_risks([estimator], MODEL, 60, **options)[0]
-    assert estimate.mean == pytest.approx(float(np.mean(risks @ MODEL.group_probabilities)))
+    estimate = mt.simulate(estimator, QUIET, samples=60, **options)
+    risks = fitted_risks([estimator], QUIET, 60, **options)[0]
+    assert estimate.mean == pytest.approx(float(np.mean(risks @ QUIET.group_probabilities)))
     for index in (0, 7, 11):
         fit = mt.replay(estimate, index).fit
-        np.testing.assert_allclose(true_risks(MODEL, fit), risks[index], rtol=1e-9)
-    assert not np.allclose(true_risks(MODEL, mt.replay(estimate, 0).fit), risks[1], rtol=1e-6)
+        np.testing.assert_allclose(true_risks(QUIET, fit), risks[index], rtol=1e-9)
+    assert not np.allclose(true_risks(QUIET, mt.replay(estimate, 0).fit), risks[1], rtol=1e-6)
 
 
 def test_a_gate_has_the_fit_of_its_experts():
     gates = [mt.MoE(gate=mt.Soft()), mt.MoE(gate=mt.Learned(30)), mt.MoE()]
-    found = mt.replay(mt.simulate(gates, MODEL, samples=600, method="data", replicates=9, rng=1), 3)
+    found = mt.replay(mt.simulate(gates, QUIET, samples=600, method="data", replicates=9, rng=1), 3)
     soft, learned, oracle = found.fit
     np.testing.assert_array_equal(soft, oracle)
     np.testing.assert_array_equal(learned, oracle)
     retrained = mt.MoE(gate=mt.Hard(), retrained=True)
     other = mt.replay(
-        mt.simulate(retrained, MODEL, samples=600, method="data", replicates=9, rng=1), 3
+        mt.simulate(retrained, QUIET, samples=600, method="data", replicates=9, rng=1), 3
     )
     np.testing.assert_array_equal(other.features, found.features)
     assert not np.allclose(other.fit, oracle)
 
 
 def test_functions_come_back_as_functions():
-    estimate = mt.simulate([by_group, by_group_function], MODEL, samples=60, replicates=9, rng=1)
+    estimate = mt.simulate([by_group, by_group_function], QUIET, samples=60, replicates=9, rng=1)
     found = mt.replay(estimate, 8)
     rows, function = found.fit
     expected = np.vecdot(found.features, rows[found.groups])
@@ -111,7 +103,7 @@ def test_functions_come_back_as_functions():
 
 
 def test_each_model_has_its_data():
-    models = [MODEL, MODEL.replace(noise_variance=2.0)]
+    models = [QUIET, QUIET.replace(noise_variance=2.0)]
     of_both = mt.simulate([mt.Dense()], models, samples=60, method="data", replicates=9, rng=1)
     for model, each in zip(models, of_both, strict=True):
         alone = mt.simulate(mt.Dense(), model, samples=60, method="data", replicates=9, rng=1)
@@ -126,8 +118,8 @@ def test_each_model_has_its_data():
 
 def test_parts_number_their_replicates_as_the_whole_run():
     options = {"samples": 6000, "method": "data", "replicates": 130, "rng": 4}
-    whole = mt.simulate(mt.Dense(), MODEL, **options)
-    part = mt.simulate(mt.Dense(), MODEL, part=(1, 2), **options)
+    whole = mt.simulate(mt.Dense(), QUIET, **options)
+    part = mt.simulate(mt.Dense(), QUIET, part=(1, 2), **options)
     first = 130 - part.replicates
     for index in (first, 129):
         np.testing.assert_array_equal(
@@ -138,7 +130,7 @@ def test_parts_number_their_replicates_as_the_whole_run():
 
 
 def test_what_draws_data_without_being_asked_is_replayed_too():
-    shared = mt.simulate([mt.MoE(), mt.MoE(shared=True)], MODEL, samples=60, replicates=9, rng=0)
+    shared = mt.simulate([mt.MoE(), mt.MoE(shared=True)], QUIET, samples=60, replicates=9, rng=0)
     assert [each.method for each in shared] == ["law", "data"]
     assert mt.replay(shared[1], 4).fit.shape == (3, 6)
     with pytest.raises(mt.ArgumentError, match="got one by law and data"):
@@ -154,13 +146,13 @@ def test_what_draws_data_without_being_asked_is_replayed_too():
     ],
 )
 def test_other_methods_are_refused_by_name(options, method):
-    estimate = mt.simulate(mt.MoE(), MODEL, replicates=20, rng=0, **options)
+    estimate = mt.simulate(mt.MoE(), QUIET, replicates=20, rng=0, **options)
     with pytest.raises(mt.ArgumentError, match=f'must be by method="data".*got one by {method}'):
         mt.replay(estimate, 0)
 
 
 def test_a_replicate_that_is_not_there_is_refused():
-    estimate = mt.simulate(mt.MoE(), MODEL, samples=60, method="data", replicates=9, rng=0)
+    estimate = mt.simulate(mt.MoE(), QUIET, samples=60, method="data", replicates=9, rng=0)
     for index in (9, -1, 2.5):
         with pytest.raises(mt.ArgumentError, match="index must be"):
             mt.replay(estimate, index)

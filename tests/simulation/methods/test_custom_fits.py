@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from own_fits import (
+    MODEL,
     ShrunkMean,
     by_block,
     by_group,
@@ -17,16 +18,6 @@ import moetheory as mt
 from moetheory.simulation import fitted_risks
 from moetheory.simulation.methods import custom_fits
 
-MODEL = mt.BlockModel(
-    [0.2, 0.5, 0.3],
-    [0, 0, 1, 1, 1, 2],
-    [1.0, 2.0, 3.0, 1.0, 0.5, 2.0],
-    [1.0, -1.0, 2.0, 1.0, 1.0, 0.5],
-    0.7,
-    leakage_variances=0.3,
-    interference_variances=0.2,
-    label_noise_variance=0.4,
-)
 CONFUSION = [[0.8, 0.15, 0.05], [0.0, 0.9, 0.1], [0.3, 0.1, 0.6]]
 PERTURBED = [
     None,
