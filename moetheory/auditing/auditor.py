@@ -37,19 +37,10 @@ from moetheory.auditing.noise import (
 from moetheory.auditing.notes import notes_on_features, notes_on_samples
 from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES, Units
-from moetheory.auditing.routers import (
-    Chosen,
-    EnergyRouter,
-    Router,
-    RouterKind,
-    fitted_router,
-    require_router,
-    some_samples,
-)
-from moetheory.auditing.routing import add_routed
+from moetheory.auditing.routers import Chosen, RouterKind, require_router
+from moetheory.auditing.routing import add_routed, router_to
 from moetheory.auditing.rows_read import RowsRead
 from moetheory.auditing.sample_sets import sample_sets
-from moetheory.auditing.structure import CompleteStructure
 from moetheory.auditing.tabular import table_of
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import IntArray
@@ -222,7 +213,7 @@ def audit(
         if spoken.kind == "own":
             spoken = replace(spoken, factor=own_factor(x, rows))
         task = Task(x, y.values, found.groups, found.blocks, sets.of, intercept, spoken, levels, at)
-        routes = _router(function or asked, task, found, rows, stream(entropy, ROUTE))
+        routes = router_to(function or asked, task, found, rows, stream(entropy, ROUTE))
         fitted = fit(task, rows)
         add_routed(fitted, task, rows, routes, repeats, stream(entropy, PREDICT))
         predictors = {name: fitted.predictors[name] for name in NAMES}
@@ -283,36 +274,6 @@ def _label_kind(classes: bool | None) -> LabelKind | None:
     if classes is None:
         return None
     return "classes" if flag("classes", classes) else "regression"
-
-
-def _router(
-    asked: RouterKind | Chosen,
-    task: Task,
-    found: CompleteStructure,
-    rows: IntArray,
-    rng: np.random.Generator,
-) -> Router:
-    """The router that is asked for, fitted to training samples at the levels that are told."""
-    if callable(asked):
-        return found.routed_by(asked)
-    chosen = some_samples(rows, rng)
-    features = np.concatenate([chunk for _, chunk in task.features.chunks(chosen)])
-    router = fitted_router(
-        asked,
-        features,
-        task.groups[chosen],
-        task.blocks,
-        task.noise,
-        task.told_levels,
-        rng,
-        task.features.report,
-    )
-    first = task.told_levels[0] == 0.0 and found.source == "found"
-    if isinstance(router, EnergyRouter) and first and not found.merged:
-        # without noise it is the rule that found the groups
-        means = found.energies[rows].mean(axis=0)
-        return router.with_rule(np.where(means > 0.0, means, 1.0))
-    return router
 
 
 def _of_all_columns(block_of: IntArray, x: Features) -> IntArray:

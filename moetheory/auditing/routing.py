@@ -1,4 +1,4 @@
-"""Experts behind a router: how their losses change where a sample is sent to another expert."""
+"""Experts behind a router: the router, and the losses of samples sent to another expert."""
 
 from __future__ import annotations
 
@@ -9,9 +9,47 @@ import numpy as np
 from moetheory.auditing.features import NOISY_CHUNK
 from moetheory.auditing.fitting import Fitted
 from moetheory.auditing.predictors import ROUTED
-from moetheory.auditing.routers import Router
+from moetheory.auditing.routers import (
+    Chosen,
+    EnergyRouter,
+    Router,
+    RouterKind,
+    fitted_router,
+    some_samples,
+)
+from moetheory.auditing.structure import CompleteStructure
 from moetheory.auditing.task import Task
 from moetheory.common.arrays import FloatArray, IntArray
+
+
+def router_to(
+    asked: RouterKind | Chosen,
+    task: Task,
+    found: CompleteStructure,
+    rows: IntArray,
+    rng: np.random.Generator,
+) -> Router:
+    """The router that is asked for, fitted to training samples at the levels that are told."""
+    if callable(asked):
+        return found.routed_by(asked)
+    chosen = some_samples(rows, rng)
+    features = np.concatenate([chunk for _, chunk in task.features.chunks(chosen)])
+    router = fitted_router(
+        asked,
+        features,
+        task.groups[chosen],
+        task.blocks,
+        task.noise,
+        task.told_levels,
+        rng,
+        task.features.report,
+    )
+    first = task.told_levels[0] == 0.0 and found.source == "found"
+    if isinstance(router, EnergyRouter) and first and not found.merged:
+        # without noise it is the rule that found the groups
+        means = found.energies[rows].mean(axis=0)
+        return router.with_rule(np.where(means > 0.0, means, 1.0))
+    return router
 
 
 def add_routed(

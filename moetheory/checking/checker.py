@@ -14,7 +14,6 @@ import numpy as np
 from moetheory.checking.decisions import (
     ROUNDING,
     UNAVAILABLE,
-    Evaluation,
     decide_claim,
     decide_theorem,
     evaluate,
@@ -25,7 +24,7 @@ from moetheory.checking.error_law import (
     ErrorLaw,
     without_label_noise,
 )
-from moetheory.checking.more_models import is_only_evaluated, models_that_meet, points_at
+from moetheory.checking.more_models import evaluate_more
 from moetheory.checking.verdicts import Comparison, Verdict
 from moetheory.claims.assumptions import Assumption
 from moetheory.claims.certificates import Certificate
@@ -36,7 +35,7 @@ from moetheory.claims.expressions import has_free_samples, parse_claim
 from moetheory.claims.fresh_inputs import TEST_INPUTS
 from moetheory.claims.statements import theorem_of
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, RareGroupWarning
-from moetheory.common.seeding import RNG, child, entropy_of, stream
+from moetheory.common.seeding import RNG, child, entropy_of
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import flag, number, shown
 from moetheory.problem.estimators import routes_by_input
@@ -52,7 +51,6 @@ from moetheory.theorems import catalogue
 
 MOST_NUMBERS = 10**10  # features that a simulation may draw when replicates is not given
 FEW_NUMBERS = 2 * 10**8  # that take no longer to draw than processes take to start
-MORE = (1,)  # the streams of models beside the user's
 PARTS = 1000  # of an experiment that has no simulation of fresh data beside it
 
 
@@ -170,7 +168,7 @@ def _checked(
 
     evaluations = {claim: evaluate(claim, model, anyway=anyway) for claim in claims}
     if not failed:
-        _evaluate_more(theorem, evaluations, entropy)
+        evaluate_more(theorem, evaluations, entropy)
     laws = {
         (claim, point): ErrorLaw.of(claim, point, theorem)
         for claim, evaluation in evaluations.items()
@@ -231,24 +229,6 @@ def _checked(
         )
     status, reason = decide_theorem(failed, claims, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
-
-
-def _evaluate_more(theorem: Theorem, evaluations: Mapping[Claim, Evaluation], entropy: int) -> None:
-    """Evaluate claims at many models if nothing else than one evaluation speaks for them.
-
-    Claims of a user's own theorem are so in any case: the scope of its proofs is the user's word.
-    """
-    found: dict[tuple[Assumption, ...], list[BlockModel]] = {}
-    for claim, evaluation in evaluations.items():
-        holds = all(point.holds is True for point in evaluation.points.values())
-        if not holds or len(evaluation.points) != 1 or claim.fixed:
-            continue
-        if theorem.is_placed and not is_only_evaluated(claim):
-            continue
-        needed = (*theorem.assumptions, *claim.assumptions)
-        if needed not in found:
-            found[needed] = models_that_meet(needed, stream(entropy, len(found), MORE))
-        evaluation.evaluate_more(claim, points_at(claim, found[needed]))
 
 
 @contextmanager

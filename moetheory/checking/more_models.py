@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import numpy as np
 
+from moetheory.checking.decisions import Evaluation
 from moetheory.claims.assumptions import Assumption
-from moetheory.claims.declaration import Claim
+from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.model_space import ModelSpace
 from moetheory.claims.random_models import corners, random_models
 from moetheory.common.errors import NoClosedForm, OutOfRangeError
+from moetheory.common.seeding import stream
 from moetheory.problem.model import BlockModel
 
 MANY = 24  # models
+MORE = (1,)  # their random streams
 ISO_PARAMETER = ModelSpace(strict=True, interference=False, iso_parameter=True)
+
+
+def evaluate_more(theorem: Theorem, evaluations: Mapping[Claim, Evaluation], entropy: int) -> None:
+    """Evaluate claims at many models if nothing else than one evaluation speaks for them.
+
+    Claims of a user's own theorem are so in any case: the scope of its proofs is the user's word.
+    """
+    found: dict[tuple[Assumption, ...], list[BlockModel]] = {}
+    for claim, evaluation in evaluations.items():
+        holds = all(point.holds is True for point in evaluation.points.values())
+        if not holds or len(evaluation.points) != 1 or claim.fixed:
+            continue
+        if theorem.is_placed and not is_only_evaluated(claim):
+            continue
+        needed = (*theorem.assumptions, *claim.assumptions)
+        if needed not in found:
+            found[needed] = models_that_meet(needed, stream(entropy, len(found), MORE))
+        evaluation.evaluate_more(claim, points_at(claim, found[needed]))
 
 
 def is_only_evaluated(claim: Claim) -> bool:
