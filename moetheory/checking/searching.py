@@ -47,8 +47,7 @@ class Search:
     @cached_property
     def kinds(self) -> Sequence[Kind]:
         """The kinds of models of which any meets the assumptions."""
-        rng = stream(self.entropy, 0)
-        return fitting_kinds(self.target.space, self.target.limits, rng)
+        return fitting_kinds(self.target.space, self.target.limits)
 
     def jobs(self, budget: int) -> Iterator[Job]:
         """The jobs of a search of so many models: corners, then random and global in turn."""

@@ -153,7 +153,7 @@ def random_models(
     [2, 2, 2]
     """
     space = space or ModelSpace()
-    kinds = fitting_kinds(space, assumptions, rng)
+    kinds = fitting_kinds(space, tuple(assumptions))
     models: list[BlockModel] = []
     for _ in range(TRIES * count):
         if len(models) == count:
@@ -191,16 +191,17 @@ def _all_corners(space: ModelSpace) -> tuple[BlockModel, ...]:
     return tuple(dict.fromkeys(each for each in found if each in space))
 
 
-def fitting_kinds(
-    space: ModelSpace, assumptions: Sequence[Assumption], rng: np.random.Generator
-) -> list[Kind]:
+@lru_cache(maxsize=64)
+def fitting_kinds(space: ModelSpace, assumptions: tuple[Assumption, ...]) -> tuple[Kind, ...]:
     """The kinds of models of a space that meet the assumptions about as often as any; all if none.
 
     A kind of which hardly any model does, such as equal blocks by chance, would waste a search.
+    It takes a thousand models to know, so that it is found once.
     """
-    kinds = space.kinds()
+    kinds = tuple(space.kinds())
     if not assumptions:
         return kinds
+    rng = np.random.default_rng(0)
 
     def met(kind: Kind) -> int:
         drawn = (random_layout(space, [kind], rng) for _ in range(TRIALS))
@@ -208,7 +209,7 @@ def fitting_kinds(
         return sum(all(each.holds(model) for each in assumptions) for model in models)
 
     times = [met(kind) for kind in kinds]
-    return [k for k, n in zip(kinds, times, strict=True) if n >= OFTEN * max(times)]
+    return tuple(k for k, n in zip(kinds, times, strict=True) if n >= OFTEN * max(times))
 
 
 def random_layout(
