@@ -74,7 +74,7 @@ def test_models_meet_assumptions(name):
 def test_kinds_without_a_model_are_left_out():
     space = ModelSpace()
     kinds = fitting_kinds(space, (STRICT_BLOCKS,))
-    assert kinds == [kind for kind in space.kinds() if not kind.leaking]
+    assert kinds == tuple(kind for kind in space.kinds() if not kind.leaking)
     never = mt.Assumption("never", lambda model: False)
     assert fitting_kinds(space, (never,)) == tuple(space.kinds())
     assert random_models(np.random.default_rng(0), 2, assumptions=(never,)) == []
