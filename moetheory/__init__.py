@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from moetheory.common import __version__ as __version__
     from moetheory.figures import plot
+    from moetheory.mapping import phase_map
     from moetheory.predictors import optimal_coefficients
     from moetheory.problem import (
         BlockModel,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Estimates,
         LawEnds,
         Misclassification,
+        PhaseMap,
         Risk,
         RoutingMatrix,
         SimulationPlan,
@@ -127,6 +129,7 @@ __all__ = [
     "OptimalRidge",
     "Oracle",
     "Perturbation",
+    "PhaseMap",
     "RareGroupWarning",
     "Risk",
     "RiskDistribution",
@@ -166,6 +169,7 @@ __all__ = [
     "moe_bound",
     "optimal_coefficients",
     "optimal_ridge",
+    "phase_map",
     "plot",
     "replay",
     "risk",
@@ -186,7 +190,16 @@ __all__ = [
 if not TYPE_CHECKING:
     # the folders with public names; each imports those before it alone
     _FOLDERS = (
-        *("common", "problem", "predictors", "results", "theory", "simulation", "sweeping"),
+        *(
+            "common",
+            "problem",
+            "predictors",
+            "results",
+            "theory",
+            "simulation",
+            "sweeping",
+            "mapping",
+        ),
         *("auditing", "claims", "theorems", "checking", "figures", "paper"),
     )
 

@@ -24,6 +24,7 @@ ANSWERS = {
     "auditing",
     "checking",
     "figures",
+    "mapping",
     "results",
     "simulation",
     "sweeping",
@@ -44,7 +45,16 @@ WALLS = {
     "simulation.runs": {*PROBLEM, "kernels", "results", "simulation.methods"},
     "auditing": {*PROBLEM, "results"},
     "claims": CLAIMS,
-    "sweeping": {*PROBLEM, "predictors", "results", "theory", "simulation", "simulation.runs"},
+    "sweeping": {
+        *PROBLEM,
+        "formulas",
+        "predictors",
+        "results",
+        "theory",
+        "simulation",
+        "simulation.runs",
+    },
+    "mapping": {*PROBLEM, "formulas", "predictors", "results", "theory", "sweeping"},
     "theorems": {*CLAIMS, "claims", "formulas", "predictors"},
     "checking": {
         *PROBLEM,
@@ -77,7 +87,7 @@ WALLS = {
 # what the machinery of runs may know of the methods that it runs
 CONTRACT = {f"moetheory.simulation.methods.{name}" for name in ("base", "route", "tally")}
 HEAVY = {"scipy", "sympy", "matplotlib", "hypothesis", "mpmath", "pytest"}
-TOP_LEVEL = 22
+TOP_LEVEL = 23
 
 
 def modules() -> list[Path]:

@@ -17,7 +17,7 @@ from moetheory.formulas.perturbed import BlockLosses
 UNCORRELATED = (0.0, 0.0, 0.0, 0.0)
 
 
-def erased(losses: BlockLosses, chance: float, added: Sequence[Any] = UNCORRELATED) -> BlockLosses:
+def erased(losses: BlockLosses, chance: Any, added: Sequence[Any] = UNCORRELATED) -> BlockLosses:
     r"""The losses with each coordinate set to zero with probability :math:`\tau`, independently.
 
     For uncorrelated coordinates every quadratic form is multiplied by :math:`1-\tau`, and
@@ -28,7 +28,7 @@ def erased(losses: BlockLosses, chance: float, added: Sequence[Any] = UNCORRELAT
     ----------
     losses : BlockLosses
         The losses without erasure.
-    chance : float
+    chance : float or (..., 1) array
         :math:`\tau`.
     added : 4 (..., K) arrays
         The `independence_variances` by clean variances while a block is active and inactive, by

@@ -114,9 +114,9 @@ def block_losses(
         :math:`E\,c` and :math:`\operatorname{Var} c`.
     coefficient_error : (..., d) array or scalar
         :math:`b - E\,c`, given apart: it keeps its digits where the mean is close to b.
-    noise_units : (d,) array, optional
+    noise_units : (..., d) array, optional
         :math:`u`; 1 in all coordinates if not given.
-    interference : (d,) array or scalar
+    interference : (..., d) array or scalar
         :math:`\kappa`.
     """
     interferes = bool(np.any(interference))
@@ -163,7 +163,7 @@ def block_losses(
 
 def routed(
     losses: BlockLosses,
-    noise: float,
+    noise: Any,
     drag: float,
     expert_of: IntArray,
     shared: BlockLosses | None = None,
@@ -183,8 +183,10 @@ def routed(
     ----------
     losses : BlockLosses
         Those of c.
-    noise, drag : float
-        The scale of the noise, :math:`n_m = \mathrm{noise}\cdot u_m`, and :math:`\eta`.
+    noise : float or (..., 1) array
+        The scale of the noise, :math:`n_m = \mathrm{noise}\cdot u_m`.
+    drag : float
+        :math:`\eta`.
     expert_of : (K,) integer array
         e, from 0 to E-1. All 0 for dense, 0 to K-1 for one expert a group.
     shared : BlockLosses, optional
@@ -263,7 +265,7 @@ def pairs(routed: RoutedLosses) -> FloatArray:
 
 
 def adversarial(
-    routed: RoutedLosses, confusion: FloatArray | None, label_noise: float, radius: float
+    routed: RoutedLosses, confusion: FloatArray | None, label_noise: Any, radius: Any
 ) -> FloatArray:
     r"""Excess risk given the group, each input shifted in the worst direction.
 
@@ -278,9 +280,9 @@ def adversarial(
     routed : RoutedLosses
     confusion : (K, K) array, optional
         M; None for perfect routing.
-    label_noise : float
+    label_noise : float or (..., 1) array
         :math:`\omega^2`, a part of R that is no excess.
-    radius : float
+    radius : float or (..., 1) array
         :math:`\delta_{\max}`, the largest length of a shift.
     """
 

@@ -3,6 +3,7 @@
 from moetheory.results.assignments import BestAssignment
 from moetheory.results.descents import Contraction, Descent, DescentEstimate
 from moetheory.results.estimates import Estimate, Estimates
+from moetheory.results.maps import PhaseMap
 from moetheory.results.planned_runs import SimulationPlan
 from moetheory.results.replays import Replay
 from moetheory.results.risks import Misclassification, Risk, RoutingMatrix
@@ -18,6 +19,7 @@ __all__ = [
     "Estimates",
     "LawEnds",
     "Misclassification",
+    "PhaseMap",
     "Replay",
     "Risk",
     "RoutingMatrix",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -10,21 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
-from moetheory.common.validation import number, shown
+from moetheory.common.validation import shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
 from moetheory.problem.estimators import MoE, Simulated, resolved_gate
 from moetheory.problem.model import BlockModel, checked_model
-from moetheory.problem.perturbation import Perturbation, even_confusion
+from moetheory.problem.perturbation import Perturbation
+from moetheory.sweeping.quantities import (
+    NUMBERS,
+    OF_A_MODEL,
+    PERTURBED,
+    SCALED,
+    perturbed_by,
+    with_quantity,
+)
 from moetheory.theory.order_changes import AMPLITUDES
 
-NUMBERS = (  # of a model
-    "noise_variance",
-    "leakage_variances",
-    "interference_variances",
-    "label_noise_variance",
-)
-PERTURBED = ("test_noise_variance", "misrouting", "erasure", "radius")
-QUANTITIES = (*NUMBERS, *AMPLITUDES, "samples", "steps", *PERTURBED)
+QUANTITIES = (*NUMBERS, *AMPLITUDES, *SCALED, "samples", "steps", *PERTURBED)
 
 
 class SweepPoint(NamedTuple):
@@ -91,33 +92,27 @@ def _point(
     with named(name):
         if not isinstance(model, BlockModel):
             return SweepPoint(name, checked_model(model(value)), samples, under)
-        if over in PERTURBED:
-            under = _perturbed(under or Perturbation(), over, value, model.experts, drag)
-        elif over in AMPLITUDES:
-            amplitude = number(over, value, minimum=0.0, below=1e150)  # it will be squared
-            model = _with_amplitude(model, over, amplitude)
-        elif over in NUMBERS:
-            model = model.replace(**{over: value})
+        return point_with(model, {over: value}, samples, under, drag, name=name)
+
+
+def point_with(
+    model: BlockModel,
+    values: Mapping[str, Any],
+    samples: ArrayLike | None,
+    under: Perturbation | None,
+    drag: float = 0.0,
+    *,
+    name: str,
+) -> SweepPoint:
+    """The point at the ``values`` of quantities other than steps and samples, by their names."""
+    for over in OF_A_MODEL:
+        if over in values:
+            model = with_quantity(model, over, values[over])
+    for over in PERTURBED:
+        if over in values:
+            given = under or Perturbation()
+            under = perturbed_by(given, over, values[over], model.experts, drag)
     return SweepPoint(name, model, samples, under)
-
-
-def _with_amplitude(model: BlockModel, over: str, amplitude: float) -> BlockModel:
-    r"""The model with leakage, interference or overlap of an ``amplitude`` :math:`\alpha`."""
-    variances = amplitude**2 * model.signal_variances
-    if over == "overlap":
-        return model.replace(noise_variance=model.noise_variance + variances)
-    return model.replace(**{f"{over}_variances": variances})
-
-
-def _perturbed(
-    under: Perturbation, over: str, value: Any, experts: int, drag: float
-) -> Perturbation:
-    """The perturbation ``under`` with ``value`` for the swept quantity."""
-    if over == "test_noise_variance":
-        return under.replace(noise_variance=value)
-    if over == "misrouting":
-        return under.replace(confusion=even_confusion(experts, value), drag=drag or under.drag)
-    return under.replace(**{over: value})
 
 
 @contextmanager

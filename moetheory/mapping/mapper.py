@@ -1,0 +1,224 @@
+"""The function `phase_map`: which of two estimators wins, over two quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from moetheory.common.arrays import FloatArray
+from moetheory.common.errors import ArgumentTypeError
+from moetheory.common.terminal import Report, reporting
+from moetheory.common.validation import shown
+from moetheory.mapping import borders
+from moetheory.mapping.arguments import Axis, checked_axes, checked_pair, require_routing_known
+from moetheory.mapping.border_lines import Side, joined, sides_of
+from moetheory.mapping.evaluation import Evaluation
+from moetheory.mapping.sources import Source
+from moetheory.problem.estimators import Dense, Estimator, MoE
+from moetheory.problem.model import BlockModel
+from moetheory.problem.perturbation import Perturbation
+from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap
+
+PER_ROOT = 10  # evaluations that a point of the border takes, for the time left
+
+
+def phase_map(
+    model: BlockModel | Callable[..., BlockModel],
+    x: tuple[str, Sequence[Any] | NDArray[Any]],
+    y: tuple[str, Sequence[Any] | NDArray[Any]],
+    a: Estimator = Dense(),  # noqa: B008 - it is frozen
+    b: Estimator = MoE(),  # noqa: B008 - it is frozen
+    *,
+    samples: ArrayLike | None = None,
+    under: Perturbation | None = None,
+    progress: Report | bool | None = None,
+) -> PhaseMap:
+    r"""Which of two estimators has the smaller risk over two quantities, by how much, the border.
+
+    Every cell of the grid has the risks that `risk` has there. The border is not read off the grid:
+    along every row and every column of it, between neighbours of different order, the root of
+    :math:`R_a - R_b` is found. Two changes of the order between neighbours are missed.
+
+    Parameters
+    ----------
+    model : BlockModel or callable
+        The model; or a factory, of which quantities that it has as parameters are arguments by
+        name. ``functools.partial(BlockModel.isotropic, dim=64, noise_variance=1.0)`` takes
+        ``experts``. All other quantities are changed in the model.
+    x, y : pair (name, values)
+        Two different quantities, each with two or more ascending values:
+
+        - "experts", "dim": arguments of a factory. "samples": the size of the training sets;
+        - "noise_variance", "leakage_variances", "interference_variances",
+          "label_noise_variance": one number for all coordinates;
+        - "smallest_probability", at most 1/K: the smallest :math:`p_g` becomes the value, the
+          others keep their proportions;
+        - "signal_to_noise": all noise variances are scaled, so that
+          :math:`\sum_mp_{g(m)}\lambda_m / \sum_mp_{g(m)}n_m`, for isotropic blocks
+          :math:`\lambda/\sigma^2`, is the value;
+        - "leakage", "interference", "overlap": the amplitude :math:`\alpha`, as for `sweep`;
+        - "test_noise_variance", "misrouting", "erasure", "radius": at test time, as for `sweep`.
+
+        If both are of the model they are changed in the order of this list.
+    a, b : Dense or MoE
+    samples : int or (K,) integers, optional
+        Fit both estimators on so many samples. Infinitely many if not given.
+    under : Perturbation, optional
+        What differs at test time; its quantities that are axes are replaced.
+    progress : callable or bool, optional
+        Called as ``progress(done, total)`` in risks of cells and of the search of the border; the
+        total is an estimate. True: a line on stderr.
+
+    Returns
+    -------
+    PhaseMap
+        ``print`` says who wins where. Where an estimator has no formula the cell is NaN. The
+        border of an integer is the middle between two neighbours that can be made and have
+        different orders.
+
+    Raises
+    ------
+    ValueError
+        An axis has an unknown quantity, or one that the model cannot take, fewer than two values,
+        or values that are not ascending or out of range; both axes have one quantity, or two that
+        set the same numbers; ``a`` is ``b``; an estimator is not defined at a point.
+    NoClosedForm
+        An estimator is a function.
+
+    Notes
+    -----
+    At infinitely many samples, and with oracle routing, all cells of one structure are evaluated
+    in one call, in bounded memory; else they are evaluated one by one. Source: docs/theory.md §2,
+    §7 and §13.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> factory = partial(BlockModel.isotropic, dim=16, noise_variance=1.0, signal_energy=16.0)
+    >>> found = phase_map(factory, ("experts", [2, 4, 8, 16]), ("misrouting", [0.1, 0.5, 0.9]))
+    >>> print(found)
+    dense or moe over experts (2 to 16) and misrouting (0.1 to 0.9), 12 cells
+    moe wins in 33.3 % of the cells, by up to a factor of 3.16 (at experts 16, misrouting 0.1)
+    dense wins in 66.7 % of the cells, by up to a factor of 2.27 (at experts 2, misrouting 0.9)
+    the order changes at 4 points of the border
+
+    The oracle may err at a rate of :math:`(K-1)(1+r)/((K+r)(2+r))`, with the signal-to-noise ratio
+    r, here K, before dense is better:
+
+    >>> found.border[found.border[:, 0] == 4.0, 1].tolist()
+    [0.3125]
+    """
+    with reporting(progress, "map", unit="risks") as report:
+        a, b = checked_pair(a, b)
+        if under is not None and not isinstance(under, Perturbation):
+            raise ArgumentTypeError("under", f"must be a Perturbation, got {shown(under)}")
+        axes = checked_axes(x, y, samples)
+        require_routing_known(axes, a, b)
+        source = Source(model, axes)
+        evaluation = Evaluation(source, a, b, samples, under)
+        evaluation.require_defined()
+        return _Mapper(evaluation, axes, report).map()
+
+
+class _Mapper:
+    """A map in the making: its cells, then its border."""
+
+    def __init__(
+        self, evaluation: Evaluation, axes: tuple[Axis, Axis], report: Report | None
+    ) -> None:
+        self.evaluation, self.axes, self.report = evaluation, axes, report
+        self.done, self.total = 0, len(axes[0].values) * len(axes[1].values)
+
+    def map(self) -> PhaseMap:
+        """The whole map."""
+        (x, y), asked = self.axes, self.evaluation
+        across, up = (each.ravel() for each in np.meshgrid(x.values, y.values))
+        cells = asked.at(across, up, with_error=True, report=self._count)
+        points, sides = self._border(cells.lead.reshape(len(y.values), len(x.values)))
+        if self.report is not None:
+            self.report(self.total, self.total)
+        first = {axis.name: axis.values[0].item() for axis in self.axes}
+        columns = {
+            x.name: across,
+            y.name: up,
+            asked.a.label: cells.above,
+            asked.b.label: cells.below,
+            "winner": _winners(cells.lead, asked.a.label, asked.b.label),
+        }
+        if np.any(cells.error > 0.0):
+            columns["error"] = cells.error
+        return PhaseMap(
+            x.name,
+            y.name,
+            asked.a,
+            asked.b,
+            columns,
+            points,
+            joined(points, sides),
+            asked.source.point(first, asked.samples, None).model,
+            asked.samples,
+            asked.under,
+        )
+
+    def _count(self, risks: int) -> None:
+        self.done += risks
+        if self.report is not None:
+            self.report(min(self.done, self.total - 1), self.total)
+
+    def _border(self, lead: FloatArray) -> tuple[FloatArray, list[Side]]:
+        """The points (N, 2) of the border, those of rows first, and their sides of the grid."""
+        along_rows, along_columns = borders.brackets(lead), borders.brackets(lead.T)
+        self.total += PER_ROOT * (len(along_rows.line) + len(along_columns.line))
+        in_rows, in_columns = self._roots(along_rows, 0), self._roots(along_columns, 1)
+        x, y = (axis.values.astype(np.float64) for axis in self.axes)
+        found = [
+            (np.column_stack([in_rows, y[along_rows.line]]), "x", along_rows.line, in_rows, x),
+            (
+                np.column_stack([x[along_columns.line], in_columns]),
+                "y",
+                along_columns.line,
+                in_columns,
+                y,
+            ),
+        ]
+        known = [np.isfinite(each[0]).all(axis=1) for each in found]
+        points = np.concatenate([each[0][k] for each, k in zip(found, known, strict=True)])
+        sides = [
+            side
+            for (_, along, lines, roots, grid), k in zip(found, known, strict=True)
+            for side in sides_of(along, lines[k], roots[k], grid)
+        ]
+        return points, sides
+
+    def _roots(self, brackets: borders.Brackets, along: int) -> FloatArray:
+        """The values of an axis at which the order changes, (E,), along its lines."""
+        if not brackets.line.size:
+            return np.empty(0)
+        axis, other = self.axes[along], self.axes[1 - along]
+        fixed = other.values[brackets.line]
+
+        def pair(values: Any, index: Any) -> tuple[Any, Any]:
+            given = (values, fixed[index])
+            return given if along == 0 else (given[1], given[0])
+
+        def share_at(values: NDArray[Any], index: NDArray[np.int64]) -> FloatArray:
+            cells = self.evaluation.at(*pair(values, index), report=self._count)
+            return borders.relative(cells.above, cells.below, cells.lead)
+
+        ends = axis.values[brackets.left], axis.values[brackets.right]
+        if not axis.counts:
+            return borders.real_roots(*ends, share_at)
+
+        def can_be_made(value: int, index: int) -> bool:
+            values = dict(zip(self.evaluation.names, pair(value, index), strict=True))
+            return self.evaluation.source.can_be_made(values)
+
+        return borders.integer_changes(*ends, brackets.ahead, share_at, can_be_made)
+
+
+def _winners(lead: FloatArray, a: str, b: str) -> NDArray[np.str_]:
+    """The labels of the better estimators."""
+    return np.select([lead > 0.0, lead < 0.0, lead == 0.0], [b, a, TIE], NO_FORMULA)
