@@ -63,19 +63,22 @@ def risks_of_cells(
     """
     a, b = simplest(a, model), simplest(b, model)
     fields = _merged(model, under)
-    found = [
-        _risks(a, b, _Cells.of(model, fields, under, part))
-        for part in _parts(values, max(len(fields["block_of"]), model.experts))
-    ]
-    above, below, lead = (np.concatenate(each) for each in zip(*found, strict=True))
+    found = np.empty((3, len(next(iter(values.values())))))
+    for part in _parts(found.shape[1], max(len(fields["block_of"]), model.experts)):
+        changes = {name: each[part, np.newaxis] for name, each in values.items()}
+        for row, each in zip(
+            found, _risks(a, b, _Cells.of(model, fields, under, changes)), strict=True
+        ):
+            row[part] = each
+    above, below, lead = found
     return above, below, lead
 
 
-def _parts(values: Mapping[str, FloatArray], width: int) -> Iterator[dict[str, FloatArray]]:
-    """The values in parts, whose arrays (cells, width) are small."""
-    cells, step = len(next(iter(values.values()))), max(CHUNK // width, 1)
+def _parts(cells: int, width: int) -> Iterator[slice]:
+    """The cells in parts, whose arrays (cells, width) are small."""
+    step = max(CHUNK // width, 1)
     for start in range(0, cells, step):
-        yield {name: each[start : start + step, np.newaxis] for name, each in values.items()}
+        yield slice(start, start + step)
 
 
 def _merged(model: BlockModel, under: Perturbation | None) -> dict[str, Any]:
@@ -172,12 +175,6 @@ class _Cells(NamedTuple):
         )
 
     @property
-    def size(self) -> int:
-        """The number of cells, 1 if none of the arrays has an axis for them."""
-        shapes = [np.shape(each)[:-1] for each in (*self[:9], *self.changes.values())]
-        return int(np.prod(np.broadcast_shapes(*(shape for shape in shapes), (1,))))
-
-    @property
     def arguments(self) -> Arguments:
         """The arguments of formulas such as `population.gap`."""
         return self[:7]
@@ -189,18 +186,13 @@ class _Cells(NamedTuple):
 
 
 def _risks(a: Estimator, b: Estimator, cells: _Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The excess risks of both and the lead of ``b``, (N,) each."""
+    """The excess risks of both and the lead of ``b``, (N,) each or of all cells alike."""
     above, below = (_excess(each, cells) for each in (a, b))
     lead = _lead(a, b, cells)
     if lead is None:
         lead = above - below
         lead = np.where(np.abs(lead) <= ROUNDING * (above + below), 0.0, lead)
-    shape = (cells.size,)
-    return (
-        np.broadcast_to(above, shape),
-        np.broadcast_to(below, shape),
-        np.broadcast_to(lead, shape),
-    )
+    return above, below, lead
 
 
 def _excess(estimator: Estimator, cells: _Cells) -> FloatArray:

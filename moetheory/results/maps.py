@@ -81,7 +81,7 @@ class PhaseMap(Columns):
     @property
     def x_values(self) -> NDArray[Any]:
         """The values of x, ascending."""
-        return self._cells(self.x)[0]
+        return np.asarray(self._cells(self.x)[0])
 
     @property
     def y_values(self) -> NDArray[Any]:
