@@ -118,7 +118,7 @@ def save(result: Any, options: argparse.Namespace) -> None:
 
     The files say from which command, versions and seed they come.
     """
-    command = command_line(options, result.entropy)
+    command = command_line(options, getattr(result, "entropy", None))
     with writing():
         if options.csv is not None:
             with replacing(options.csv) as file:

@@ -26,6 +26,10 @@ def default_values(over: str, model: BlockModel) -> list[Any]:
             values = noise * np.logspace(-1, 2, 13)
         case "leakage" | "interference" | "overlap":
             values = np.arange(21) / 20
+        case "smallest_probability":
+            values = np.logspace(-3, 0, 13) / model.experts
+        case "signal_to_noise":
+            values = np.logspace(-2, 2, 17)
         case "erasure":
             values = np.arange(10) / 10
         case "radius":

@@ -50,6 +50,7 @@ FIELDS = ("over", "loss", "columns", "replicates", "entropy")  # of the result, 
 QUANTITIES = (
     *("experts", "noise_variance", "samples", "steps"),
     *("leakage", "interference", "overlap"),
+    *("smallest_probability", "signal_to_noise"),
     *("test_noise_variance", "misrouting", "erasure", "radius"),
 )
 ARGUMENT_NAMES = {  # of swept quantities where the library refuses their values
@@ -218,15 +219,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "gradient descent, in closed form or with --samples simulated; leakage, the amplitude "
         "alpha with which the clean variances off the block are alpha^2 times those on it; "
         "interference or overlap, the amplitude alpha with which alpha^2 times these clean "
-        "variances is noise: off the block, or added to the noise everywhere; or at test time "
-        "test_noise_variance, misrouting, erasure, radius",
+        "variances is noise: off the block, or added to the noise everywhere; "
+        "smallest_probability, to which the smallest one is set; signal_to_noise, to which all "
+        "noise variances are scaled; or at test time test_noise_variance, misrouting, erasure, "
+        "radius",
     )
     parser.add_argument(
         "--values",
         type=numbers,
         metavar="A,B,...",
         help="default: all K that divide dim (from that of a top-k gate on, with interference from "
-        "2 on); noise from 1/100, at test time 1/10, to 100 times the model's; samples from D/8 to "
+        "2 on); noise from 1/100, at test time 1/10, to 100 times the model's; signal_to_noise "
+        "from 0.01 to 100; smallest_probability from 1/1000 of 1/K to 1/K; samples from D/8 to "
         "8 D, denser around the interpolation thresholds; steps from 1 to 1000; leakage, "
         "interference, overlap and misrouting from 0 to 1, erasure to 0.9, radius to "
         "2 sqrt(risk of predicting zero)/|coefficients|",

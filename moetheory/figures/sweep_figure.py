@@ -27,6 +27,8 @@ _AXES = {
     "leakage": r"leakage $\alpha$ ($\nu = \alpha^2\lambda$)",
     "interference": r"interference $\alpha$ ($\kappa = \alpha^2\lambda$)",
     "overlap": r"overlap $\alpha$ (noise $+\,\alpha^2\lambda$)",
+    "smallest_probability": "smallest group probability",
+    "signal_to_noise": r"signal-to-noise ratio $\lambda/\sigma^2$",
     "erasure": r"erasure probability $\tau$",
     "radius": "radius of the worst-case shift",
 }

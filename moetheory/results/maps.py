@@ -119,11 +119,7 @@ class PhaseMap(Columns):
 
         Two risks that are both zero, or both infinite, have the ratio 1.
         """
-        above, below = self.excess_a, self.excess_b
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = above / below
-        ratio[(above == below) & ((above == 0.0) | np.isinf(above))] = 1.0
-        return np.asarray(ratio)
+        return _ratio(self.excess_a, self.excess_b)
 
     @property
     def uncertain(self) -> NDArray[np.bool_]:
@@ -151,8 +147,8 @@ class PhaseMap(Columns):
             f"{self.a.label} or {self.b.label} over {self._span(self.x)} and {self._span(self.y)}, "
             f"{counted(self.winner.size, 'cell')}"
         )
-        for estimator, ratio in ((self.b, self.advantage), (self.a, 1.0 / self._nonzero_advantage)):
-            yield self._share(estimator.label, ratio)
+        yield self._share(self.b.label, self.advantage)
+        yield self._share(self.a.label, _ratio(self.excess_b, self.excess_a))
         for what, cells in (
             ("both are equal", self.winner == TIE),
             ("no formula is known", self.winner == NO_FORMULA),
@@ -163,11 +159,6 @@ class PhaseMap(Columns):
         if len(self.border):
             yield f"the order changes at {counted(len(self.border), 'point')} of the border"
 
-    @property
-    def _nonzero_advantage(self) -> FloatArray:
-        advantage = self.advantage
-        return np.where(advantage == 0.0, 1.0 / np.finfo(float).max, advantage)
-
     def _share(self, label: str, ratio: FloatArray) -> str:
         """In how many cells an estimator wins, and by how much at most."""
         won = self.winner == label
@@ -175,7 +166,7 @@ class PhaseMap(Columns):
             return f"{label} wins nowhere"
         at = np.unravel_index(np.argmax(np.where(won, ratio, 0.0)), ratio.shape)
         most = float(ratio[at])
-        by = f"by up to a factor of {most:.3g}" if most < 1e300 else "without limit"
+        by = f"by up to a factor of {most:.3g}" if most < 1e300 else "without a limit"
         place = f"at {self.x} {self.x_values[at[1]]:g}, {self.y} {self.y_values[at[0]]:g}"
         share = f"{100.0 * won.mean():.3g} %" if not won.all() else "all"
         return f"{label} wins in {share} of the cells, {by} ({place})"
@@ -187,3 +178,11 @@ class PhaseMap(Columns):
 
     def _cells(self, name: str) -> NDArray[Any]:
         return self.columns[name].reshape(self.shape)
+
+
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    """The ratio of risks, 1 where both are zero or infinite."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        ratio = above / below
+    ratio[(above == below) & ((above == 0.0) | np.isinf(above))] = 1.0
+    return np.asarray(ratio)

@@ -57,8 +57,11 @@ def sweep(
         :math:`\alpha` that makes the leakage variances, or the interference variances,
         :math:`\alpha^2` times the signal variances; "overlap", the amplitude :math:`\alpha` with
         which every coordinate has :math:`\alpha^2` times its signal variance as noise beside that
-        of the model; a constructor argument of the model that takes one number; or what a
-        `Perturbation` has at test time:
+        of the model; "smallest_probability", at most 1/K, to which the smallest :math:`p_g` is set
+        while the others keep their proportions; "signal_to_noise",
+        :math:`\sum_mp_{g(m)}\lambda_m / \sum_mp_{g(m)}n_m`, to which all noise variances are scaled
+        (:math:`\lambda/\sigma^2` of isotropic blocks); a constructor argument of the model that
+        takes one number; or what a `Perturbation` has at test time:
         "test_noise_variance", :math:`\sigma_o^2`; "misrouting", the rate :math:`\epsilon` of
         `even_confusion`; "erasure", :math:`\tau`; "radius", :math:`\delta_{\max}`. With a factory
         only "samples" is more than the name of the column, which may be anything but "steps".

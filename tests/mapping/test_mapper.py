@@ -8,7 +8,6 @@ import pytest
 
 import moetheory as mt
 from general_noise import LEAKING, STRICT, UNEQUAL
-from moetheory.mapping import grids
 
 ISO = functools.partial(mt.BlockModel.isotropic, dim=16, noise_variance=1.0, signal_energy=16.0)
 MODEL = ISO(experts=4)
@@ -185,23 +184,6 @@ def test_factories_make_the_models(names):
                 under = mt.Perturbation(confusion=confusion)
             wanted = mt.risk(mt.MoE(), model, under=under).excess
             assert found.excess_b[i, j] == pytest.approx(wanted, rel=1e-12)
-
-
-def test_constructors_are_called_once_for_what_their_models_keep(monkeypatch):
-    calls = []
-    monkeypatch.setattr(
-        grids,
-        "_merged",
-        lambda model, under, merged=grids._merged: (calls.append(model), merged(model, under))[1],
-    )
-    found = mt.phase_map(
-        functools.partial(mt.BlockModel.isotropic, 16, signal_energy=16.0),
-        ("experts", [2, 4]),
-        ("noise_variance", np.linspace(0.5, 2.0, 20)),
-    )
-    assert len(calls) == 2
-    world = mt.BlockModel.isotropic(16, 4, 2.0, signal_energy=16.0)
-    assert found.excess_a[-1, 1] == pytest.approx(mt.risk(mt.Dense(), world).excess, rel=1e-13)
 
 
 def test_a_factory_may_take_any_quantity():
