@@ -96,19 +96,25 @@ class Curve:
         """Draw theory as a line; without theory, a thin line joins the simulations."""
         look = self.look
         x, y = grid.x, self._drawn(grid.columns[column_names(self.estimator).theory])
+        # the marker of the points is seen in a legend alone
+        marks: dict[str, Any] = {**look.points, "markevery": []} if self.simulated.size else {}
+        marks = {"color": look.colour, **marks}
         if self.lacks_formula and self.simulated.size:
-            ax.plot(self.x, self.simulated, ":", linewidth=1.0, color=look.colour, zorder=2)
-        single: dict[str, Any] = {"marker": "_", "markersize": 16.0} if len(x) == 1 else {}
+            (joined,) = ax.plot(self.x, self.simulated, ":", linewidth=1.0, zorder=2, **marks)
+            if np.isnan(self.theory).all():
+                joined.set_label(self.name)
+                return joined
+        if len(x) == 1:
+            marks = {"color": look.colour, "marker": "_", "markersize": 16.0}
         y = np.where(np.isfinite(y), y, np.nan)
         (line,) = ax.plot(
             x,
             y,
-            color=look.colour,
             linestyle=look.line,
             linewidth=style.LINE,
             label=self.name,
             zorder=2.0 + (look.line != "-") * 0.2,  # dashes are seen upon lines, not below
-            **single,
+            **marks,
         )
         if not self.simulated.size and self.sweep.over == "experts":
             ax.plot(self.x, self.theory, linestyle="none", zorder=3, **look.points)

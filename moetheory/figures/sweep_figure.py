@@ -121,7 +121,6 @@ def _limit_heights(ax: Axes, curves: list[Curve], grid: Grid) -> None:
         finite = finite[finite > 0.0]
     shared = len(ax.get_lines()) > len(curves) + 1 and ax.get_autoscaley_on() is False
     if not finite.size:
-        ax.set_yticks([])
         ax.text(
             0.5, 0.5, "infinite at every value", transform=ax.transAxes, ha="center", color="0.3"
         )
@@ -183,7 +182,9 @@ def _tick(ax: Axes, result: Sweep) -> None:
         ax.xaxis.set_major_locator(
             MaxNLocator(5, steps=[1, 2, 5, 10], integer=result.over in WHOLE)
         )
-    if ax.get_yscale() == "log":
+    if not ax.get_ylim()[0] < ax.get_ylim()[1] or ax.texts:
+        ax.set_yticks([])  # infinite at every value
+    elif ax.get_yscale() == "log":
         style.log_ticks(ax.yaxis)
     else:
         ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))

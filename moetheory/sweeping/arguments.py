@@ -125,7 +125,7 @@ class SweepArguments:
         )
 
     def at(self, values: Any) -> Self:
-        """The same question in theory alone, at other ``values``."""
+        """The question in theory alone, at other ``values``."""
         return replace(self, grid=_grid(self.over, values), replicates=None)
 
     def points(self) -> list[SweepPoint]:

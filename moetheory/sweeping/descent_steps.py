@@ -60,7 +60,7 @@ def sweep_over_steps(asked: SweepArguments) -> Sweep:
 
 
 def _at_other_steps(asked: SweepArguments, values: Any) -> Sweep:
-    """The same table at other steps."""
+    """The table in theory at other steps."""
     return sweep_over_steps(asked.at(values))
 
 
