@@ -1,4 +1,4 @@
-"""The columns of sweeps: signs, shared experts, theory at other values, and what is refused before the work."""
+"""The columns of sweeps, at their values and at others, and what is refused before the work."""
 
 import copy
 import math
