@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moetheory.commands.provenance import figure_metadata
 from moetheory.common.files import replacing_bytes
-from moetheory.figures.plotting import SIZE
+from moetheory.figures.style import SIZE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

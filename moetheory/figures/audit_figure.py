@@ -13,6 +13,7 @@ from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import NAMES, ROUTED
 from moetheory.figures import style
 from moetheory.figures.labels import NINETY_FIVE
+from moetheory.figures.series import Series
 from moetheory.results.estimates import student_quantile
 
 if TYPE_CHECKING:
@@ -31,16 +32,16 @@ class _Look(NamedTuple):
 
 # thin lines lie on thick ones, so that both are seen where they are one
 _LOOKS = {
-    "dense": _Look(style.DENSE, "-", 3.0, "s", 7.0),
+    "dense": _Look(style.LOOKS["dense"].colour, "-", 3.0, "s", 7.0),
     "dense(tuned)": _Look("black", ":", 1.5, "x", 4.0),
-    "moe(block)": _Look(style.EXPERTS, "-", 3.0, "o", 5.5),
-    "moe(block, router)": _Look(style.EXPERTS, "--", 1.2, "^", 5.5),
-    "moe(all)": _Look(style.VARIANTS[1], "-", 1.5, "+", 6.0),
-    "moe(all, router)": _Look(style.VARIANTS[1], "-.", 1.2, "v", 5.5),
+    "moe(block)": _Look(style.LOOKS["oracle"].colour, "-", 3.0, "o", 5.5),
+    "moe(block, router)": _Look(style.LOOKS["oracle"].colour, "--", 1.2, "^", 5.5),
+    "moe(all)": _Look(style.LOOKS["soft"].colour, "-", 1.5, "+", 6.0),
+    "moe(all, router)": _Look(style.LOOKS["soft"].colour, "-.", 1.2, "v", 5.5),
 }
 
 
-def draw_audit(audit: Audit, ax: Axes) -> None:
+def draw_audit(audit: Audit, ax: Axes, title: str | None, series: Series) -> None:
     """Draw predicted risks as lines, measured ones as points with intervals, and leads."""
     noise = audit.noise_variances
     held_out = int(audit.held_out.sum())

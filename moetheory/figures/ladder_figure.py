@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moetheory.figures import style
+from moetheory.figures.series import Series
 from moetheory.results.assignments import BestAssignment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-_PALETTE = (style.EXPERTS, *style.VARIANTS[1:], style.VARIANTS[0])
+_PALETTE = (style.LOOKS["oracle"].colour, "C2")
 _CURVE, _MARK = "ladder", "mark of a ladder"  # group ids of what may be on the axes already
 _CLOSE = 1.4  # a last tick stands apart from a power of two by at least this factor
 _NARROW, _FEW_DECADES = 3.0, 30.0  # ratios of risks: linear below, ticks within decades below
 _DEEPEST = 0.1  # of the risk: how far the band of its error reaches down on a logarithmic axis
 
 
-def draw_ladder(found: BestAssignment, ax: Axes) -> None:
+def draw_ladder(found: BestAssignment, ax: Axes, title: str | None, series: Series) -> None:
     """Draw the excess risk against the number of experts; a second ladder is a second curve."""
     colour = _PALETTE[len(_lines(ax, _CURVE)) % len(_PALETTE)]
     experts, excess, error = np.array(

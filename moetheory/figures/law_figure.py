@@ -10,6 +10,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.common.errors import ArgumentError
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
+from moetheory.figures.series import Series
 from moetheory.problem.estimators import MoE
 from moetheory.problem.gates import Gate, Hard, Soft
 from moetheory.results.routed_law import LawEnds
@@ -28,15 +29,15 @@ class _Look(NamedTuple):
     ring: float  # diameter of the mark at its end
 
 
-_ORACLE = _Look(style.EXPERTS, "o", 3.4, 0.0)
+_ORACLE = _Look(style.LOOKS["oracle"].colour, "o", 3.4, 0.0)
 _BOUND = _Look("0.45", "", 1.0, 8.0)
 _GATES: dict[Gate, _Look] = {
-    Soft(): _Look(style.VARIANTS[0], "^", 2.2, 13.0),
-    Hard(): _Look(style.VARIANTS[1], "v", 1.1, 9.5),
+    Soft(): _Look(style.LOOKS["soft"].colour, "^", 2.2, 13.0),
+    Hard(): _Look(style.LOOKS["soft"].colour, "v", 1.1, 9.5),
 }
 _OTHERS = tuple(
     _Look(colour, marker, 1.6, ring)
-    for colour, marker, ring in zip(style.VARIANTS[2:], "DXP", (16.0, 19.0, 22.0), strict=True)
+    for colour, marker, ring in zip(("C1", "C2", "C3"), "DXP", (16.0, 19.0, 22.0), strict=True)
 )
 _DASHES = ((4.0, 2.0), (1.5, 1.5), (8.0, 2.0, 1.5, 2.0))  # in points
 _CURVE, _LAW, _END = "law", "one over K", "end of a law"  # beginnings of group ids
@@ -48,7 +49,7 @@ _FEW_DECADES = 60.0  # ratio of risks, below which there are ticks within decade
 _TICK = 0.4  # inches between two ticks, at least
 
 
-def draw_law(ends: LawEnds, ax: Axes) -> None:
+def draw_law(ends: LawEnds, ax: Axes, title: str | None, series: Series) -> None:
     """Draw a gate, the oracle and the bound against K; what is on the axes already stays."""
     group = _group(ends, ax)
     name = name_in_legend(MoE(gate=ends.gate), [MoE(gate=ends.gate)])

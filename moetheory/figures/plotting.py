@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from moetheory.auditing import Audit
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
+from moetheory.common.validation import shown
+from moetheory.figures import style
 from moetheory.figures.audit_figure import draw_audit
+from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
+from moetheory.figures.series import Series
 from moetheory.figures.sweep_figure import draw_sweep
+from moetheory.problem.custom_estimators import Custom
+from moetheory.problem.estimators import Dense, MoE, Simulated
 from moetheory.results.assignments import BestAssignment
 from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
@@ -19,10 +26,23 @@ from moetheory.results.tables import Sweep
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE = (6.4, 4.4)  # of a new figure, inches
+Panel = Callable[[Any, "Axes", "str | None", Series], None]
+# what can be drawn: each type with its panels, the first of which is drawn on single axes
+_PANELS: dict[type, dict[str, Panel]] = {
+    Sweep: {"risk": draw_sweep},
+    Audit: {"risk": draw_audit},
+    BestAssignment: {"risk": draw_ladder},
+    LawEnds: {"risk": draw_law},
+}
 
 
-def plot(result: Sweep | Audit | BestAssignment | LawEnds, ax: Axes | None = None) -> Axes:
+def plot(
+    result: Any,
+    ax: Axes | Mapping[str, Axes] | None = None,
+    *,
+    title: str | None = None,
+    label: str | Simulated | Sequence[str | Simulated] | None = None,
+) -> Any:
     """Draw a result; what is drawn depends on its type.
 
     Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
@@ -75,31 +95,91 @@ def plot(result: Sweep | Audit | BestAssignment | LawEnds, ax: Axes | None = Non
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('noise variance $\\\\sigma^2$', 'excess risk')
     """
-    if not isinstance(result, Sweep | Audit | BestAssignment | LawEnds):
-        raise ArgumentTypeError(
-            "result",
-            "must be a Sweep, an Audit, a BestAssignment or a LawEnds, "
-            f"got {type(result).__name__}",
-        )
-    if isinstance(result, Sweep) and not result.estimators:
+    results = _results(result)
+    panels = _PANELS[type(results[0])]
+    series = _series(results, label, listed=result is not results[0])
+    if title is not None and not isinstance(title, str):
+        raise ArgumentTypeError("title", f"must be a text, got {shown(title)}")
+    axes = _axes_of(panels, ax)
+    for name, own in axes.items():
+        for each, place in zip(results, series, strict=True):
+            panels[name](each, own, title if name == next(iter(axes)) else None, place)
+    return axes if len(panels) > 1 and not _is_axes(ax) else next(iter(axes.values()))
+
+
+def _results(result: Any) -> list[Any]:
+    """The results to be drawn, of one type that can be."""
+    listed = isinstance(result, list | tuple) and not isinstance(result, tuple(_PANELS))
+    results = list(result) if listed else [result]
+    if not results:
+        raise ArgumentError("result", "must be at least one result, got an empty list")
+    for each in results:
+        if type(each) not in _PANELS:
+            known = ", ".join(kind.__name__ for kind in _PANELS)
+            raise ArgumentTypeError(
+                "result", f"must be one of {known}, or a list of one kind, got {shown(each)}"
+            )
+        if type(each) is not type(results[0]):
+            kinds = f"{type(results[0]).__name__} and {type(each).__name__}"
+            raise ArgumentTypeError("result", f"must be a list of one kind, got {kinds}")
+        if isinstance(each, Sweep) and not each.estimators:
+            raise ArgumentError(
+                "result", "must be a Sweep with its estimators, got none: there is no curve"
+            )
+    return results
+
+
+def _series(results: list[Any], label: Any, *, listed: bool) -> list[Series]:
+    """The place of each result among those on the same axes."""
+    if label is None:
+        given: list[Any] = [""] * len(results)
+    elif isinstance(label, list | tuple) and listed:
+        given = list(label)
+    else:
+        given = [label]
+    if len(given) != len(results):
         raise ArgumentError(
-            "result", "must be a Sweep with its estimators, got none: there is no curve"
+            "label", f"must be one for each of the {len(results)} results, got {shown(label)}"
         )
+    known = [each for each in given if isinstance(each, Dense | MoE | Custom)]
+    places = []
+    for order, each in enumerate(given):
+        if isinstance(each, Dense | MoE | Custom):
+            look = style.look_of(each, known)
+            places.append(Series(order, name_in_legend(each, known), look))
+        elif isinstance(each, str):
+            places.append(Series(order, each))
+        else:
+            raise ArgumentTypeError(
+                "label", f"must be a text or an estimator for each result, got {shown(each)}"
+            )
+    return places
+
+
+def _axes_of(panels: Mapping[str, Panel], ax: Any) -> dict[str, Axes]:
+    """The axes of each panel that is to be drawn."""
+    names = ", ".join(map(repr, panels))
     if ax is None:
         from matplotlib import pyplot
 
-        _, ax = pyplot.subplots(figsize=SIZE, layout="constrained")
-    else:
+        width, height = style.SIZE
+        size = (width * (1.0 + 0.6 * (len(panels) - 1)), height)
+        _, new = pyplot.subplots(1, len(panels), figsize=size, layout="constrained", squeeze=False)
+        return dict(zip(panels, new[0].tolist(), strict=True))
+    if not isinstance(ax, Mapping):
         _require_axes(ax)
-    if isinstance(result, Audit):
-        draw_audit(result, ax)
-    elif isinstance(result, BestAssignment):
-        draw_ladder(result, ax)
-    elif isinstance(result, LawEnds):
-        draw_law(result, ax)
-    else:
-        draw_sweep(result, ax)
-    return ax
+        return {next(iter(panels)): ax}
+    unknown = [name for name in ax if name not in panels]
+    if unknown or not ax:
+        raise ArgumentError("ax", f"must name panels among {names}, got {shown(list(ax))}")
+    for each in ax.values():
+        _require_axes(each)
+    return dict(ax)
+
+
+def _is_axes(ax: Any) -> bool:
+    """Whether single axes were given."""
+    return ax is not None and not isinstance(ax, Mapping)
 
 
 def _require_axes(ax: Any) -> None:

@@ -17,7 +17,7 @@ from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.risks import Risk
-from moetheory.sweeping.points import named, require_defined
+from moetheory.sweeping.points import SweepPoint, named, require_defined
 from moetheory.theory.leads import ROUNDING
 from moetheory.theory.risks import unchecked_risk
 
@@ -59,11 +59,11 @@ class Evaluation:
         self.samples, self.under = samples, under
         self.names = (source.axes[0].name, source.axes[1].name)
 
-    def require_defined(self) -> None:
-        """Refuse, before the work, what cannot be made or is not defined.
+    def defined_points(self) -> list[SweepPoint]:
+        """The points at the ends; what cannot be made or is not defined is refused.
 
-        Looked at are all values of what changes the structure, with the ends of all else: numbers
-        between those ends are allowed where the ends are.
+        They are those of all values of what changes the structure, with the ends of all else:
+        numbers between those ends are allowed where the ends are.
         """
         ends = [self._looked_at(axis) for axis in self.source.axes]
         points = [
@@ -72,6 +72,7 @@ class Evaluation:
             for y in ends[1]
         ]
         require_defined((self.a, self.b), points)
+        return points
 
     def _looked_at(self, axis: Axis) -> list[Any]:
         values: list[Any] = axis.values.tolist()
@@ -152,7 +153,7 @@ class Evaluation:
             if report is not None:
                 report(1)
 
-    def _risk(self, estimator: Estimator, at: Any, *, with_error: bool) -> Risk:
+    def _risk(self, estimator: Estimator, at: SweepPoint, *, with_error: bool) -> Risk:
         try:
             return unchecked_risk(estimator, at.model, at.samples, at.under, with_error=with_error)
         except NoClosedForm:

@@ -21,6 +21,7 @@ from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap
+from moetheory.sweeping.points import setting_of
 
 PER_ROOT = 10  # evaluations that a point of the border takes, for the time left
 
@@ -119,17 +120,21 @@ def phase_map(
         require_routing_known(axes, a, b)
         source = Source(model, axes)
         evaluation = Evaluation(source, a, b, samples, under)
-        evaluation.require_defined()
-        return _Mapper(evaluation, axes, report).map()
+        setting = setting_of(evaluation.defined_points())
+        return _Mapper(evaluation, axes, setting, report).map()
 
 
 class _Mapper:
     """A map in the making: its cells, then its border."""
 
     def __init__(
-        self, evaluation: Evaluation, axes: tuple[Axis, Axis], report: Report | None
+        self,
+        evaluation: Evaluation,
+        axes: tuple[Axis, Axis],
+        setting: dict[str, float],
+        report: Report | None,
     ) -> None:
-        self.evaluation, self.axes, self.report = evaluation, axes, report
+        self.evaluation, self.axes, self.setting, self.report = evaluation, axes, setting, report
         self.done, self.total = 0, len(axes[0].values) * len(axes[1].values)
 
     def map(self) -> PhaseMap:
@@ -140,7 +145,6 @@ class _Mapper:
         points, sides = self._border(cells.lead.reshape(len(y.values), len(x.values)))
         if self.report is not None:
             self.report(self.total, self.total)
-        first = {axis.name: axis.values[0].item() for axis in self.axes}
         columns = {
             x.name: across,
             y.name: up,
@@ -158,9 +162,9 @@ class _Mapper:
             columns,
             points,
             joined(points, sides),
-            asked.source.point(first, asked.samples, None).model,
             asked.samples,
             asked.under,
+            self.setting,
         )
 
     def _count(self, risks: int) -> None:

@@ -15,7 +15,7 @@ from moetheory.common.errors import ArgumentTypeError
 from moetheory.common.seeding import RNG, entropy_of
 from moetheory.common.text import code
 from moetheory.common.validation import choice
-from moetheory.figures.plotting import SIZE
+from moetheory.figures.style import SIZE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

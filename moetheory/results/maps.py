@@ -14,7 +14,6 @@ from moetheory.common import text
 from moetheory.common.arrays import FloatArray
 from moetheory.common.text import counted
 from moetheory.problem.estimators import Estimator
-from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.results.tables import Columns
 
@@ -46,12 +45,12 @@ class PhaseMap(Columns):
     samples : int, (K,) integers or None
         The training samples of fitted estimators, where neither x nor y is "samples".
     under : Perturbation or None
-    model : BlockModel
-        The model at the first values of x and y.
+    setting : mapping of str to float
+        What is the same in all cells, where it is one number, as for `Sweep`.
 
     Examples
     --------
-    >>> from moetheory import phase_map
+    >>> from moetheory import BlockModel, phase_map
     >>> model = BlockModel.isotropic(8, 4, 1.0, signal_energy=8.0)
     >>> found = phase_map(model, ("misrouting", [0.0, 0.5]), ("noise_variance", [1.0, 4.0]))
     >>> found.winner.tolist()
@@ -67,9 +66,9 @@ class PhaseMap(Columns):
     columns: Mapping[str, NDArray[Any]]
     border: FloatArray
     border_lines: tuple[FloatArray, ...]
-    model: BlockModel = field(repr=False)
     samples: Any = field(default=None, metadata=text.UNLESS_DEFAULT)
     under: Perturbation | None = field(default=None, metadata=text.UNLESS_DEFAULT)
+    setting: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:

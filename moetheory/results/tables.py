@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TextIO
 
@@ -102,6 +102,13 @@ class Sweep(Columns):
         The estimators, in the order of their columns.
     loss : {"squared", "sign"}
         What the estimators are judged by.
+    setting : mapping of str to float
+        What is the same at all values, where it is one number: ``dim``, ``experts``,
+        ``noise_variance``, ``signal_energy``, ``samples`` (``inf`` for infinitely many) and what
+        differs at test time.
+    theory_at : callable or None
+        ``theory_at(values)`` is the same table in theory alone, at other values. None where theory
+        has no formula for them, and in copies and pickles.
 
     Examples
     --------
@@ -118,6 +125,12 @@ class Sweep(Columns):
     entropy: int | None
     estimators: tuple[Simulated, ...] = ()
     loss: Loss = field(default="squared", metadata=text.UNLESS_DEFAULT)
+    setting: Mapping[str, float] = field(default_factory=dict, repr=False)
+    theory_at: Callable[[Any], Sweep] | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # it holds the user's function, which often cannot be pickled
+        return {**super().__getstate__(), "theory_at": None}
 
     def __len__(self) -> int:
         return len(self.columns[self.over])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, Unpack
 
 import numpy as np
@@ -123,6 +123,10 @@ class SweepArguments:
             rng,
             work,
         )
+
+    def at(self, values: Any) -> Self:
+        """The question in theory alone, at other ``values``."""
+        return replace(self, grid=_grid(self.over, values), replicates=None)
 
     def points(self) -> list[SweepPoint]:
         """The points of the sweep, one for each value; not over steps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from moetheory.results.tables import Sweep, column_names
 from moetheory.simulation import simulate_descent
 from moetheory.simulation.descents import DescentQuestion
 from moetheory.sweeping.arguments import SweepArguments
+from moetheory.sweeping.points import SweepPoint, setting_of
 from moetheory.theory.descents import descent
 
 
@@ -27,12 +29,16 @@ def sweep_over_steps(asked: SweepArguments) -> Sweep:
     model, steps, schedule = _checked(asked)
     estimators = _known(asked)
     columns: dict[str, Any] = {"steps": steps.copy()}
+    setting = setting_of([SweepPoint("", model, asked.samples, asked.under)])
     if asked.samples is None:
         for estimator in estimators:
             columns[column_names(estimator).theory] = descent(
                 estimator, model, steps, **schedule
             ).excess
-        return Sweep("steps", columns, 0, None, tuple(estimators))
+        theory_at = partial(_at_other_steps, asked)
+        return Sweep(
+            "steps", columns, 0, None, tuple(estimators), setting=setting, theory_at=theory_at
+        )
     entropy, training_sets = entropy_of(asked.rng), checked_replicates(asked.replicates)
     paths = simulate_descent(
         estimators,
@@ -50,7 +56,12 @@ def sweep_over_steps(asked: SweepArguments) -> Sweep:
         columns[names.theory] = np.full(len(steps), np.nan)
         columns[names.simulated] = path.mean - model.label_noise_variance
         columns[names.sem] = path.sem
-    return Sweep("steps", columns, training_sets, entropy, tuple(estimators))
+    return Sweep("steps", columns, training_sets, entropy, tuple(estimators), setting=setting)
+
+
+def _at_other_steps(asked: SweepArguments, values: Any) -> Sweep:
+    """The table in theory at other steps."""
+    return sweep_over_steps(asked.at(values))
 
 
 def descent_simulation(asked: SweepArguments) -> DescentQuestion:

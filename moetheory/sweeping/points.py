@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moetheory.common.arrays import block_sums
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
 from moetheory.common.validation import shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
@@ -64,6 +65,36 @@ def points_of(
                 'must not be "interference" for one group, whose block is never inactive',
             )
     return [_point(model, over, value, samples, under, drag) for value in grid.tolist()]
+
+
+def setting_of(points: Sequence[SweepPoint]) -> dict[str, float]:
+    """What is the same at all points and one number, as `Sweep.setting` has it."""
+    settings = [dict(_facts(point)) for point in points]
+    return {
+        name: value
+        for name, value in settings[0].items()
+        if all(each.get(name) == value for each in settings)
+    }
+
+
+def _facts(point: SweepPoint) -> Iterator[tuple[str, float]]:
+    """Names and values of what is one number at a point."""
+    model, under = point.model, point.under
+    yield "dim", model.dim
+    yield "experts", model.experts
+    if isinstance(model.noise_variance, float):
+        yield "noise_variance", model.noise_variance
+    energies = block_sums(model.signal_variances, model.block_of)
+    if np.allclose(energies, energies[0], rtol=1e-9):
+        yield "signal_energy", float(energies[0])
+    samples = np.inf if point.samples is None else np.sum(point.samples)
+    yield "samples", float(samples)
+    if under is not None:
+        if isinstance(under.noise_variance, float):
+            yield "test_noise_variance", under.noise_variance
+        for name in ("drag", "erasure", "radius"):
+            if getattr(under, name):
+                yield name, float(getattr(under, name))
 
 
 def require_defined(estimators: Sequence[Simulated], points: Sequence[SweepPoint]) -> None:

@@ -209,6 +209,14 @@ def test_progress_ends_at_its_total():
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
 
 
+def test_the_setting_is_what_is_the_same_everywhere():
+    found = mt.phase_map(ISO, ("experts", [2, 4]), ("misrouting", [0.0, 0.5]))
+    wanted = {"dim": 16, "noise_variance": 1.0, "signal_energy": 16.0, "samples": np.inf}
+    assert dict(found.setting) == wanted
+    found = mt.phase_map(MODEL, ("samples", [20, 30]), ("signal_to_noise", [0.5, 1.0]))
+    assert dict(found.setting) == {"dim": 16, "experts": 4, "signal_energy": 16.0}
+
+
 def test_a_map_is_pickled_and_frozen():
     found = mt.phase_map(MODEL, ("misrouting", [0.0, 0.5]), ("noise_variance", [1.0, 4.0]))
     again = pickle.loads(pickle.dumps(found))

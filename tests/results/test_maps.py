@@ -9,7 +9,6 @@ import pytest
 import moetheory as mt
 from moetheory.results.maps import PhaseMap
 
-MODEL = mt.BlockModel.isotropic(4, 2, 1.0)
 NAN, INF = np.nan, np.inf
 
 
@@ -27,7 +26,8 @@ def made(above, below, winner, error=None, **options):
     points = np.array([[1.5, 1.0]])
     return PhaseMap(
         *("experts", "noise_variance", mt.Dense(), mt.MoE(), columns),
-        *(points, (points,), MODEL),
+        *(points, (points,)),
+        setting={"dim": 8},
         **options,
     )
 
@@ -110,5 +110,5 @@ def test_a_repr_is_short_and_leaves_out_defaults():
 def test_a_map_survives_a_pickle():
     again = pickle.loads(pickle.dumps(MIXED))
     assert again.summary == MIXED.summary
-    assert again.model == MODEL
+    assert dict(again.setting) == {"dim": 8}
     assert not again.columns["moe"].flags.writeable

@@ -1,4 +1,8 @@
-"""The columns of sweeps: signs, shared experts, and what is refused before the work."""
+"""The columns of sweeps, at their values and at others, and what is refused before the work."""
+
+import copy
+import math
+import pickle
 
 import numpy as np
 import pytest
@@ -149,3 +153,56 @@ def test_long_assignments_have_columns_of_their_own():
     world = mt.BlockModel.isotropic(31, 31, 1.0)
     found = mt.sweep(world, "overlap", [0.0], several)
     assert len(found.columns) == 3
+
+
+WORLD = mt.BlockModel.isotropic(12, 3, 1.0, signal_energy=12.0)
+FITTED = {"samples": 60, "replicates": 20, "rng": 0}
+
+
+@pytest.mark.parametrize(
+    ("over", "own", "others", "options"),
+    [
+        ("noise_variance", [0.5, 2.0], [0.7, 1.0], {}),
+        ("noise_variance", [0.5, 2.0], [0.7, 1.0], FITTED),
+        ("samples", [40, 80], [50, 60], {"replicates": 20, "rng": 0}),
+        ("misrouting", [0.0, 1.0], [0.25], {"drag": 0.5}),
+        ("steps", [1, 9], [2, 5], {"step_size": 0.1}),
+        ("overlap", [0.0, 1.0], [0.5], {"loss": "sign"}),
+    ],
+)
+def test_theory_at_other_values_is_a_sweep_there(over, own, others, options):
+    pair = [mt.Dense(), mt.MoE()]
+    between = mt.sweep(WORLD, over, own, pair, **options).theory_at(others)
+    alone = {k: v for k, v in options.items() if k not in ("replicates", "rng")}
+    expected = mt.sweep(WORLD, over, others, pair, **alone)
+    assert list(between.columns) == list(expected.columns)
+    for name, column in expected.columns.items():
+        np.testing.assert_array_equal(between[name], column)
+    assert between.replicates == 0
+    assert between.entropy is None
+
+
+def test_theory_at_has_gaps_where_there_is_no_formula():
+    gate = mt.MoE(gate=mt.Soft(0.5))
+    table = mt.sweep(WORLD, "noise_variance", [0.5, 2.0], [gate], replicates=20, rng=0)
+    assert np.isnan(table.theory_at([1.0])[gate.label]).all()
+
+
+def test_what_theory_does_not_know_has_no_theory_at_and_values_are_checked():
+    table = mt.sweep(WORLD, "steps", [1, 2], **FITTED)
+    assert table.theory_at is None
+    known = mt.sweep(lambda k: mt.BlockModel.isotropic(12, k, 1.0), "experts", [1, 2, 12])
+    np.testing.assert_array_equal(known.theory_at([3, 4])["experts"], [3, 4])
+    with pytest.raises(ValueError, match="experts must divide dim, got experts=5"):
+        known.theory_at([5])
+    with pytest.raises(ValueError, match="values must be finite"):
+        known.theory_at([math.nan])
+
+
+def test_copies_and_pickles_are_without_the_function_of_the_user():
+    table = mt.sweep(lambda k: mt.BlockModel.isotropic(12, k, 1.0), "experts", [1, 2])
+    for again in (pickle.loads(pickle.dumps(table)), copy.deepcopy(table)):
+        assert again.theory_at is None
+        assert again.setting == table.setting
+        np.testing.assert_array_equal(again["moe"], table["moe"])
+    assert table.theory_at is not None

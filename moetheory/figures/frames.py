@@ -1,0 +1,51 @@
+"""Spines and ticks that end where the data do, and the sizes of axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+Span = tuple[float, float]
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure on which axes are, not a part of it."""
+    return cast("Figure", ax.get_figure(root=True))
+
+
+def dots_per_inch(ax: Axes) -> float:
+    """The resolution of the figure on which axes are."""
+    return float(figure_of(ax).dpi)
+
+
+def frame(ax: Axes, x: Span | None = None, y: Span | None = None) -> None:
+    """Let spines and ticks end where the data do, so that there is room for words.
+
+    An axis without a span has its spine along all of it.
+    """
+    for side, span, axis in (("bottom", x, ax.xaxis), ("left", y, ax.yaxis)):
+        low, high = sorted(axis.get_view_interval() if span is None else span)
+        ax.spines[side].set_bounds(low, high)
+        start, end = _shares(axis, low, high)
+        if side == "bottom":
+            axis.label.set_x((start + end) / 2.0)
+        else:
+            axis.label.set_y((start + end) / 2.0)
+        if span is not None:
+            ticks = [float(tick) for tick in axis.get_majorticklocs()]
+            labels = axis.get_major_formatter().format_ticks(ticks)
+            inside = [(t, s) for t, s in zip(ticks, labels, strict=True) if low <= t <= high]
+            axis.set_ticks([t for t, _ in inside], [s for _, s in inside])
+
+
+def _shares(axis: Axis, *values: float) -> list[float]:
+    """Where values are on an axis, as shares of its length."""
+    to_scale = axis.get_transform()
+    first, last, *places = (
+        float(to_scale.transform(each)) for each in (*axis.get_view_interval(), *values)
+    )
+    return [(place - first) / (last - first) for place in places]

@@ -1,0 +1,87 @@
+"""Names and symbols of quantities in figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from moetheory.figures.labels import literal
+
+SYMBOLS = {
+    "dim": "$d$",
+    "experts": "$K$",
+    "noise_variance": r"$\sigma^2$",
+    "signal_energy": "$S$",
+    "samples": "$n$",
+    "steps": "$t$",
+    "test_noise_variance": r"$\sigma_o^2$",
+    "misrouting": r"$\varepsilon$",
+    "leakage": r"$\alpha$",
+    "interference": r"$\alpha$",
+    "overlap": r"$\alpha$",
+    "smallest_probability": r"$p_{\min}$",
+    "signal_to_noise": r"$\lambda/\sigma^2$",
+    "erasure": r"$\tau$",
+    "radius": "radius",
+    "drag": r"drag $\eta$",
+}
+_AXES = {
+    "dim": "coordinates $d$",
+    "experts": "number of experts $K$",
+    "noise_variance": r"noise variance $\sigma^2$",
+    "samples": "training samples $n$",
+    "steps": "steps $t$ of gradient descent",
+    "test_noise_variance": r"test noise variance $\sigma_o^2$",
+    "misrouting": r"misrouting rate $\varepsilon$",
+    "leakage": r"leakage $\alpha$ ($\nu = \alpha^2\lambda$)",
+    "interference": r"interference $\alpha$ ($\kappa = \alpha^2\lambda$)",
+    "overlap": r"overlap $\alpha$ (noise $+\,\alpha^2\lambda$)",
+    "smallest_probability": r"smallest group probability $p_{\min}$",
+    "signal_to_noise": r"signal-to-noise ratio $\lambda/\sigma^2$",
+    "erasure": r"erasure probability $\tau$",
+    "radius": "radius of the worst-case shift",
+}
+
+
+def axis_label(quantity: str) -> str:
+    """The label of an axis.
+
+    >>> axis_label("samples"), axis_label("my_own")
+    ('training samples $n$', 'my own')
+    """
+    return _AXES.get(quantity, literal(quantity.replace("_", " ")))
+
+
+def symbol(quantity: str) -> str:
+    """The symbol of a quantity, or its name.
+
+    >>> symbol("experts"), symbol("my_own")
+    ('$K$', 'my own')
+    """
+    return SYMBOLS.get(quantity, literal(quantity.replace("_", " ")))
+
+
+def facts(setting: Mapping[str, float]) -> list[str]:
+    r"""What a figure holds for, in symbols.
+
+    >>> facts({"dim": 64, "samples": math.inf})
+    ['$d$ = 64', '$n$ = $\\infty$']
+    """
+    return [f"{symbol(name)} = {plain(value)}" for name, value in setting.items()]
+
+
+def plain(value: float) -> str:
+    r"""A number as it stands in a figure.
+
+    >>> plain(1048576), plain(0.1), plain(1e-9), plain(math.inf)
+    ('1048576', '0.1', '$10^{-9}$', '$\\infty$')
+    """
+    if math.isinf(value):
+        return r"$\infty$" if value > 0 else r"$-\infty$"
+    if value == int(value) and abs(value) < 1e7:
+        return f"{int(value)}"
+    if 1e-4 <= abs(value) < 1e7:
+        return f"{value:.4g}"
+    mantissa, power = f"{value:.2e}".split("e")
+    factor = "" if float(mantissa) == 1.0 else rf"{float(mantissa):g}\times "
+    return rf"${factor}10^{{{int(power)}}}$"
