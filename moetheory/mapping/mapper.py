@@ -92,8 +92,7 @@ def phase_map(
     Notes
     -----
     At infinitely many samples, and with oracle routing, all cells of one structure are evaluated
-    in one call, in bounded memory; else they are evaluated one by one. Source: docs/theory.md §2,
-    §7 and §13.
+    in one call, in bounded memory; else they are evaluated one by one. Source: docs/theory.md §7.
 
     Examples
     --------

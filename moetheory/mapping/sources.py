@@ -132,7 +132,7 @@ class Source:
         return True
 
     def others(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the values that are changed in the model of the `structure`."""
+        """The values that are changed in the model of the `structure`."""
         apart = (*self.structural, "samples")
         return {name: value for name, value in values.items() if name not in apart}
 
