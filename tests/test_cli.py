@@ -35,11 +35,11 @@ def test_help_names_commands_options_and_exit_codes(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "are required: {check,falsify,risk,simulate,sweep,descent,audit,paper}"),
+        ((), "are required: {check,falsify,risk,simulate,sweep,map,descent,audit,paper}"),
         (("chek",), "invalid choice: 'chek'; did you mean check?"),
         (
             ("what",),
-            "invalid choice: 'what'; choose from check, falsify, risk, simulate, sweep, descent",
+            "invalid choice: 'what'; choose from check, falsify, risk, simulate, sweep, map",
         ),
         (
             ("check", "one-over-q"),

@@ -16,6 +16,7 @@ from moetheory.mapping.sources import Source
 from moetheory.problem.estimators import Estimator
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.sample_counts import counts_of
 from moetheory.results.risks import Risk
 from moetheory.sweeping.points import SweepPoint, named, require_defined
 from moetheory.theory.leads import ROUNDING
@@ -72,6 +73,10 @@ class Evaluation:
             for y in ends[1]
         ]
         require_defined((self.a, self.b), points)
+        for point in points:
+            if point.samples is not None:
+                with named(point.name):
+                    counts_of(point.samples, point.model)
         return points
 
     def _looked_at(self, axis: Axis) -> list[Any]:

@@ -161,7 +161,7 @@ class _Mapper:
             columns,
             points,
             joined(points, sides),
-            asked.samples,
+            np.array(asked.samples) if np.ndim(asked.samples) else asked.samples,
             asked.under,
             self.setting,
         )

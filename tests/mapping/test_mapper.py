@@ -11,6 +11,8 @@ from general_noise import LEAKING, STRICT, UNEQUAL
 
 ISO = functools.partial(mt.BlockModel.isotropic, dim=16, noise_variance=1.0, signal_energy=16.0)
 MODEL = ISO(experts=4)
+SPAN = ("leakage", [0.0, 1.0])
+NOISE = ("noise_variance", [1.0, 2.0])
 
 
 def crossings(found, along, value):
@@ -209,6 +211,15 @@ def test_progress_ends_at_its_total():
     assert [done for done, _ in heard] == sorted(done for done, _ in heard)
 
 
+def test_counts_of_groups_are_copied():
+    counts = np.array([30, 20, 40, 25])
+    found = mt.phase_map(MODEL, SPAN, NOISE, mt.MoE(), mt.MoE(ridge=0.5), samples=counts)
+    world = MODEL.replace(leakage_variances=MODEL.signal_variances, noise_variance=2.0)
+    assert found.excess_a[1, 1] == mt.risk(mt.MoE(), world, samples=counts).excess
+    counts[0] = 31
+    assert found.samples.tolist() == [30, 20, 40, 25]
+
+
 def test_the_setting_is_what_is_the_same_everywhere():
     found = mt.phase_map(ISO, ("experts", [2, 4]), ("misrouting", [0.0, 0.5]))
     wanted = {"dim": 16, "noise_variance": 1.0, "signal_energy": 16.0, "samples": np.inf}
@@ -224,10 +235,6 @@ def test_a_map_is_pickled_and_frozen():
     assert again.border.tolist() == found.border.tolist()
     for array in (again.border, again.columns["moe"], *again.border_lines):
         assert not array.flags.writeable
-
-
-SPAN = ("leakage", [0.0, 1.0])
-NOISE = ("noise_variance", [1.0, 2.0])
 
 
 @pytest.mark.parametrize(
