@@ -254,7 +254,9 @@ def decide_theorem(
             return "assumptions not met", failed[0]
         for verdict in verdicts:
             if verdict.status == status and verdict.applies:
-                return verdict.status, f"{verdict.name}: {verdict.reason}"
+                # a theorem that is one claim has the name of this claim
+                which = f"{verdict.name}: " if len(verdicts) > 1 else ""
+                return verdict.status, which + verdict.reason
     if not claims:
         return "not evaluated", "the theorem has no claim"
     own = [
