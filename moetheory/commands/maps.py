@@ -27,7 +27,7 @@ from moetheory.commands.options import (
     add_test_time,
     test_time_options,
 )
-from moetheory.commands.outputs import COMMENT, require_outputs, save
+from moetheory.commands.outputs import COMMENT, FIGURES, require_outputs, save
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal
@@ -227,8 +227,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help=f"write one row a cell there; {COMMENT}"
     )
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help=f"draw it ({', '.join(FIGURES)})"
+    )
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
-    parser.set_defaults(figure=None)
 
 
 MAP = Command(

@@ -15,11 +15,13 @@ from moetheory.figures.audit_figure import draw_audit
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
+from moetheory.figures.map_figure import draw_map
 from moetheory.figures.series import Series
 from moetheory.figures.sweep_figure import draw_sweep
 from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.estimators import Dense, MoE, Simulated
 from moetheory.results.assignments import BestAssignment
+from moetheory.results.maps import PhaseMap
 from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
 
@@ -33,6 +35,7 @@ _PANELS: dict[type, dict[str, Panel]] = {
     Audit: {"risk": draw_audit},
     BestAssignment: {"risk": draw_ladder},
     LawEnds: {"risk": draw_law},
+    PhaseMap: {"map": draw_map},
 }
 
 
@@ -69,9 +72,14 @@ def plot(
     such a figure of the same d, signal energy, noise variance and factor the gate becomes a curve
     of its own, experts fitted on samples dashed.
 
+    PhaseMap: each cell has the colour of the estimator that wins there, paler the nearer both risks
+    are; beyond the ends of the colour bar colours stay the same. The border is a line. Cells without
+    a formula are hatched, those in which asymptotic formulas do not tell who wins are dotted. Of a
+    second map on the same axes the border alone is drawn.
+
     Parameters
     ----------
-    result : Sweep, Audit, BestAssignment or LawEnds
+    result : Sweep, Audit, BestAssignment, LawEnds or PhaseMap
     ax : matplotlib.axes.Axes, optional
         The axes to draw on; those of a new figure if not given.
 

@@ -1,0 +1,193 @@
+"""The figure of a map: who wins where, by how much, and the border."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moetheory.common.arrays import FloatArray
+from moetheory.figures import style
+from moetheory.figures.estimator_names import name_in_legend
+from moetheory.figures.frames import figure_of
+from moetheory.figures.furniture import furnish
+from moetheory.figures.quantities import axis_label, facts, plain
+from moetheory.figures.region_names import name_regions
+from moetheory.figures.series import Series
+from moetheory.problem.estimators import Estimator, MoE
+from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.collections import QuadMesh
+    from matplotlib.lines import Line2D
+
+RATES = ("misrouting", "erasure")
+COUNTED = ("experts", "dim")
+DECADE = 10.0  # a span of positive values that is drawn logarithmically
+LEAST, MOST = 1.25, 100.0  # factors at the ends of the colours; what is beyond looks like them
+TICKS = (1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
+SIDE_TICKS = 3  # of the colour bar, on each side
+MESH, BORDER = "map", "border"  # group ids
+
+
+def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> None:
+    """Draw a map as `plot` says; of a second one on the same axes the border alone."""
+    if series.order == 0:
+        mesh = _draw_cells(result, ax)
+        _scale(ax, result)
+    lines = _draw_border(result, ax, series)
+    if series.order:
+        furnish(ax, lines, title=title, facts=facts(result.setting))
+        return
+    ax.set_xlabel(axis_label(result.x))
+    ax.set_ylabel(axis_label(result.y))
+    style.dress(ax, grid="none")
+    _draw_colour_bar(result, ax, mesh)
+    notes = _hatch(result, ax)
+    furnish(ax, lines, title=title, facts=facts(result.setting), notes=notes)
+    among = [result.a, result.b]
+    words = {each.label: f"{_short_name(each, among)} wins" for each in among}
+    name_regions(ax, words, result.winner, *_edges_of(result))
+
+
+def _short_name(estimator: Estimator, among: list[Estimator]) -> str:
+    """The name of an estimator inside its region."""
+    return (
+        "mixture"
+        if estimator == MoE() and len(among) == 2 and not _gated(among)
+        else (name_in_legend(estimator, among))
+    )
+
+
+def _gated(among: list[Estimator]) -> bool:
+    """Whether both are mixtures, so that one needs a name of its own."""
+    return all(isinstance(each, MoE) for each in among)
+
+
+def _draw_cells(result: PhaseMap, ax: Axes) -> QuadMesh:
+    """Colour each cell by the logarithm of the ratio of both risks."""
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    with np.errstate(divide="ignore"):
+        ratio = np.log(result.advantage)
+    finite = np.abs(ratio[np.isfinite(ratio)])
+    # the farthest of nearly all cells, so that a spike does not leave the others pale
+    far = float(np.quantile(finite, 0.99)) if finite.size else 0.0
+    limit = float(np.clip(far, math.log(LEAST), math.log(MOST)))
+    one, other = (style.look_of(each, [result.a, result.b]).colour for each in (result.a, result.b))
+    if one == other:
+        one = style.LOOKS["other"].colour
+    colours = LinearSegmentedColormap.from_list("map", [one, "white", other])
+    ratio[result.winner == TIE] = 0.0
+    shown = np.ma.masked_invalid(np.clip(ratio, -limit, limit))
+    across, up = _edges_of(result)
+    return ax.pcolormesh(
+        across, up, shown, cmap=colours, norm=Normalize(-limit, limit), rasterized=True, gid=MESH
+    )
+
+
+def _edges_of(result: PhaseMap) -> tuple[FloatArray, FloatArray]:
+    """The edges of the cells along x and along y."""
+    return (
+        _edges(result.x_values.astype(float), log=_is_logarithmic(result.x, result.x_values)),
+        _edges(result.y_values.astype(float), log=_is_logarithmic(result.y, result.y_values)),
+    )
+
+
+def _edges(values: FloatArray, *, log: bool) -> FloatArray:
+    """The edges of cells around values: middles, on the scale on which they are drawn."""
+    places = np.log(values) if log else values
+    middles = (places[1:] + places[:-1]) / 2.0
+    ends = places[0] - (middles[0] - places[0]), places[-1] + (places[-1] - middles[-1])
+    edges = np.concatenate([[ends[0]], middles, [ends[1]]])
+    return np.exp(edges) if log else edges
+
+
+def _is_logarithmic(name: str, values: NDArray[Any]) -> bool:
+    """Whether an axis is logarithmic: positive values that span a decade, no rates."""
+    if name in RATES or values[0] <= 0:
+        return False
+    return name == "experts" or bool(values[-1] >= DECADE * values[0])
+
+
+def _scale(ax: Axes, result: PhaseMap) -> None:
+    """Scale both axes and place their ticks; cells at the ends are drawn whole."""
+    axes: tuple[tuple[Axis, str, NDArray[Any], FloatArray], ...] = tuple(
+        zip(
+            (ax.xaxis, ax.yaxis),
+            (result.x, result.y),
+            (result.x_values, result.y_values),
+            _edges_of(result),
+            strict=True,
+        )
+    )
+    for axis, name, values, edges in axes:
+        logarithmic = _is_logarithmic(name, values)
+        if logarithmic:
+            (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
+        (ax.set_xlim if axis is ax.xaxis else ax.set_ylim)(edges[0], edges[-1])
+        if name in COUNTED and len(values) <= 12:
+            style.set_ticks(axis, style.spaced(values) if logarithmic else values.tolist())
+        elif logarithmic:
+            style.log_ticks(axis)
+
+
+def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
+    """Draw the border; a result among several has a line of its own."""
+    look = series.look if series.order else style.neutral(0)
+    drawn: list[Line2D] = []
+    for points in result.border_lines:
+        drawn += ax.plot(
+            *points.T,
+            color=look.colour,
+            linewidth=1.8,
+            linestyle=look.line,
+            marker="." if len(points) == 1 else "",
+            label=series.label,
+            gid=BORDER,
+            zorder=3,
+        )
+    return drawn if series.label else []
+
+
+def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh) -> None:
+    """Draw the bar of colours, with factors on both sides."""
+    limit = float(mesh.norm.vmax or 0.0)
+    ends = np.abs(np.log(result.advantage[result.advantage > 0.0]))
+    bar = figure_of(ax).colorbar(
+        mesh, ax=ax, extend="both" if np.any(ends > limit) else "neither", pad=0.02, aspect=28
+    )
+    side = [each for each in TICKS if math.log(each) <= limit * (1.0 + 1e-9)]
+    side = side[:: -(-len(side) // SIDE_TICKS) * -1][::-1] if side else []
+    places = [-math.log(each) for each in reversed(side)] + [0.0] + [math.log(e) for e in side]
+    names = [f"{plain(each)}×" for each in reversed(side)] + ["equal"]
+    bar.set_ticks(places, labels=names + [f"{plain(each)}×" for each in side])
+    bar.ax.tick_params(labelsize=style.SMALL, colors=style.MUTED, labelcolor=style.INK)
+    bar.outline.set_visible(False)  # type: ignore[operator] # a Spine
+    among = [result.a, result.b]
+    low, high = (_short_name(each, among) for each in among)
+    bar.set_label(
+        f"{low} better  $\\leftarrow$  risk ratio  $\\rightarrow$  {high} better",
+        fontsize=style.SMALL,
+        color=style.INK,
+    )
+
+
+def _hatch(result: PhaseMap, ax: Axes) -> list[str]:
+    """Hatch cells without formula, dot those in which it is not certain who wins; say so."""
+    notes = []
+    for cells, hatch, note in (
+        (result.winner == NO_FORMULA, "////", "hatched: no formula"),
+        (result.uncertain, "....", "dotted: difference within the error of the formula"),
+    ):
+        if not cells.any():
+            continue
+        notes.append(note)
+        marked = np.ma.masked_where(~cells, np.zeros(cells.shape))
+        drawn = ax.pcolor(*_edges_of(result), marked, facecolor="none", gid=hatch)
+        drawn.set(array=None, facecolor="none", edgecolor=style.MUTED, linewidth=0.0, hatch=hatch)
+    return notes
