@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,14 +31,14 @@ COUNTED = ("experts", "dim")
 DECADE = 10.0  # a span of positive values that is drawn logarithmically
 LEAST, MOST = 1.25, 100.0  # factors at the ends of the colours; what is beyond looks like them
 TICKS = (1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
-SIDE_TICKS = 3  # of the colour bar, on each side
+TICK_GAP = 0.2  # between two ticks of the colour bar, of half of it
 MESH, BORDER = "map", "border"  # group ids
 
 
 def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> None:
     """Draw a map as `plot` says; of a second one on the same axes the border alone."""
     if series.order == 0:
-        mesh = _draw_cells(result, ax)
+        mesh, limit = _draw_cells(result, ax)
         _scale(ax, result)
     lines = _draw_border(result, ax, series)
     if series.order:
@@ -46,7 +47,7 @@ def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> N
     ax.set_xlabel(axis_label(result.x))
     ax.set_ylabel(axis_label(result.y))
     style.dress(ax, grid="none")
-    _draw_colour_bar(result, ax, mesh)
+    _draw_colour_bar(result, ax, mesh, limit)
     notes = _hatch(result, ax)
     furnish(ax, lines, title=title, facts=facts(result.setting), notes=notes)
     among = [result.a, result.b]
@@ -68,8 +69,8 @@ def _gated(among: list[Estimator]) -> bool:
     return all(isinstance(each, MoE) for each in among)
 
 
-def _draw_cells(result: PhaseMap, ax: Axes) -> QuadMesh:
-    """Colour each cell by the logarithm of the ratio of both risks."""
+def _draw_cells(result: PhaseMap, ax: Axes) -> tuple[QuadMesh, float]:
+    """Colour each cell by the logarithm of the ratio of both risks; its largest size."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     with np.errstate(divide="ignore"):
@@ -85,9 +86,9 @@ def _draw_cells(result: PhaseMap, ax: Axes) -> QuadMesh:
     ratio[result.winner == TIE] = 0.0
     shown = np.ma.masked_invalid(np.clip(ratio, -limit, limit))
     across, up = _edges_of(result)
-    return ax.pcolormesh(
-        across, up, shown, cmap=colours, norm=Normalize(-limit, limit), rasterized=True, gid=MESH
-    )
+    norm = Normalize(-limit, limit)
+    mesh = ax.pcolormesh(across, up, shown, cmap=colours, norm=norm, rasterized=True, gid=MESH)
+    return mesh, limit
 
 
 def _edges_of(result: PhaseMap) -> tuple[FloatArray, FloatArray]:
@@ -154,20 +155,37 @@ def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
     return drawn if series.label else []
 
 
-def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh) -> None:
+def _factors(limit: float) -> list[float]:
+    """The factors at the ticks on one side of a colour bar, none near another or the middle.
+
+    >>> _factors(math.log(100.0)), _factors(math.log(1.25))
+    ([3.0, 10.0, 30.0, 100.0], [1.1, 1.2])
+    """
+    chosen: list[float] = []
+    last = limit * (1.0 + TICK_GAP) + 1e-9
+    for each in reversed(TICKS):
+        if TICK_GAP * limit <= math.log(each) <= last - TICK_GAP * limit:
+            chosen.append(each)
+            last = math.log(each)
+    return chosen[::-1]
+
+
+def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh, limit: float) -> None:
     """Draw the bar of colours, with factors on both sides."""
-    limit = float(mesh.norm.vmax or 0.0)
-    ends = np.abs(np.log(result.advantage[result.advantage > 0.0]))
+    with np.errstate(divide="ignore"):
+        far = float(np.nanmax(np.abs(np.log(result.advantage)), initial=0.0))
     bar = figure_of(ax).colorbar(
-        mesh, ax=ax, extend="both" if np.any(ends > limit) else "neither", pad=0.02, aspect=28
+        mesh, ax=ax, extend="both" if far > limit else "neither", pad=0.02, aspect=28
     )
-    side = [each for each in TICKS if math.log(each) <= limit * (1.0 + 1e-9)]
-    side = side[:: -(-len(side) // SIDE_TICKS) * -1][::-1] if side else []
-    places = [-math.log(each) for each in reversed(side)] + [0.0] + [math.log(e) for e in side]
-    names = [f"{plain(each)}×" for each in reversed(side)] + ["equal"]
-    bar.set_ticks(places, labels=names + [f"{plain(each)}×" for each in side])
+    side = _factors(limit)
+    names = [f"{plain(each)}×" for each in side]
+    places = [math.log(each) for each in side]
+    bar.set_ticks(
+        [*(-each for each in reversed(places)), 0.0, *places],
+        labels=[*reversed(names), "equal", *names],
+    )
     bar.ax.tick_params(labelsize=style.SMALL, colors=style.MUTED, labelcolor=style.INK)
-    bar.outline.set_visible(False)  # type: ignore[operator] # a Spine
+    bar.outline.set_visible(False)
     among = [result.a, result.b]
     low, high = (_short_name(each, among) for each in among)
     bar.set_label(
@@ -179,15 +197,33 @@ def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh) -> None:
 
 def _hatch(result: PhaseMap, ax: Axes) -> list[str]:
     """Hatch cells without formula, dot those in which it is not certain who wins; say so."""
+    from matplotlib.collections import PolyCollection
+
     notes = []
     for cells, hatch, note in (
         (result.winner == NO_FORMULA, "////", "hatched: no formula"),
         (result.uncertain, "....", "dotted: difference within the error of the formula"),
     ):
-        if not cells.any():
-            continue
-        notes.append(note)
-        marked = np.ma.masked_where(~cells, np.zeros(cells.shape))
-        drawn = ax.pcolor(*_edges_of(result), marked, facecolor="none", gid=hatch)
-        drawn.set(array=None, facecolor="none", edgecolor=style.MUTED, linewidth=0.0, hatch=hatch)
+        if cells.any():
+            notes.append(note)
+            corners = list(_stretches(cells, *_edges_of(result)))
+            look: dict[str, Any] = {"facecolor": "none", "edgecolor": style.MUTED, "linewidth": 0.0}
+            ax.add_collection(PolyCollection(corners, hatch=hatch, gid=hatch, **look))
     return notes
+
+
+def _stretches(
+    cells: NDArray[np.bool_], across: FloatArray, up: FloatArray
+) -> Iterator[list[tuple[float, float]]]:
+    """The corners of each stretch of marked cells in a row.
+
+    >>> marked = np.array([[False, True, True]])
+    >>> [len(each) for each in _stretches(marked, np.arange(4.0), np.arange(2.0))]
+    [4]
+    """
+    for i, row in enumerate(cells):
+        steps = np.flatnonzero(np.diff(row.astype(int), prepend=0, append=0))
+        for start, end in zip(steps[::2], steps[1::2], strict=True):
+            low, high = float(up[i]), float(up[i + 1])
+            left, right = float(across[start]), float(across[end])
+            yield [(left, low), (right, low), (right, high), (left, high)]

@@ -73,9 +73,9 @@ def plot(
     of its own, experts fitted on samples dashed.
 
     PhaseMap: each cell has the colour of the estimator that wins there, paler the nearer both risks
-    are; beyond the ends of the colour bar colours stay the same. The border is a line. Cells without
-    a formula are hatched, those in which asymptotic formulas do not tell who wins are dotted. Of a
-    second map on the same axes the border alone is drawn.
+    are; beyond the ends of the colour bar colours stay the same. The border is a line. Cells
+    without a formula are hatched, those in which asymptotic formulas do not tell who wins are
+    dotted. Of a second map on the same axes the border alone is drawn.
 
     Parameters
     ----------

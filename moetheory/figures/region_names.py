@@ -97,10 +97,7 @@ def _roomiest(free: NDArray[np.bool_], width: float, height: float) -> tuple[flo
     if not inside.any():
         return None
     rows, columns = np.nonzero(inside)
-    middle = np.argwhere(free).mean(axis=0)
-    nearest = int(
-        np.argmin(
-            ((rows + h / 2 - middle[0]) / _UP) ** 2 + ((columns + w / 2 - middle[1]) / _ACROSS) ** 2
-        )
-    )
-    return (columns[nearest] + w / 2) / _ACROSS, (rows[nearest] + h / 2) / _UP
+    y, x = (rows + h / 2.0) / _UP, (columns + w / 2.0) / _ACROSS
+    middle_y, middle_x = (np.argwhere(free).mean(axis=0) + 0.5) / (_UP, _ACROSS)
+    nearest = int(np.argmin(np.hypot(y - middle_y, x - middle_x)))
+    return float(x[nearest]), float(y[nearest])
