@@ -43,6 +43,18 @@ def test_cells_go_to_a_file_and_the_border_to_json(run, tmp_path):
     assert float(rows[2]["moe"]) == pytest.approx(mt.risk(mt.MoE(), model).excess, rel=1e-12)
 
 
+def test_a_figure_has_the_same_bytes_again(run, tmp_path):
+    written = []
+    for name in ("one.svg", "other.svg"):
+        target = tmp_path / name
+        code, out, err = run("map", *SMALL, "--y", "misrouting=0:1:5", "--figure", str(target))
+        assert (code, err) == (0, f"figure: {target}\n")
+        assert out.startswith("dense or moe over experts (2 to 16)")
+        written.append(target.read_text().replace(name, ""))
+    assert written[0] == written[1]
+    assert "moetheory map --dim 16" in written[0]
+
+
 @pytest.mark.parametrize(
     ("options", "first"),
     [

@@ -50,6 +50,17 @@ def test_roots_and_jumps_are_found_together():
     np.testing.assert_allclose(found, wanted, rtol=1e-10)
 
 
+def test_a_lead_that_is_rounding_at_an_end_has_its_root_there():
+    found = real_roots(
+        np.array([1.0, 1.0]),
+        np.array([2.0, 2.0]),
+        lambda values, index: (
+            np.where(index == 0, values - 1.0 + 1e-16, values - 2.0 - 1e-16) + 1e-17
+        ),
+    )
+    assert found.tolist() == [1.0, 2.0]
+
+
 def test_a_root_behind_what_is_not_known_is_not_known():
     def share_at(values, index):
         return np.where(np.abs(values - 0.5) < 0.49, NAN, values - 0.5)
