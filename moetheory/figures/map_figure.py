@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
-from moetheory.figures.frames import figure_of
+from moetheory.figures.frames import dots_per_inch, figure_of
 from moetheory.figures.furniture import furnish
 from moetheory.figures.quantities import axis_label, facts, plain
 from moetheory.figures.region_names import name_regions
@@ -32,6 +32,7 @@ DECADE = 10.0  # a span of positive values that is drawn logarithmically
 LEAST, MOST = 1.25, 100.0  # factors at the ends of the colours; what is beyond looks like them
 TICKS = (1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 TICK_GAP = 0.2  # between two ticks of the colour bar, of half of it
+LETTER = 0.52  # width of a letter, of its size
 MESH, BORDER = "map", "border"  # group ids
 
 
@@ -188,11 +189,16 @@ def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh, limit: float) -
     bar.outline.set_visible(False)
     among = [result.a, result.b]
     low, high = (_short_name(each, among) for each in among)
-    bar.set_label(
-        f"{low} better  $\\leftarrow$  risk ratio  $\\rightarrow$  {high} better",
-        fontsize=style.SMALL,
-        color=style.INK,
-    )
+    room = 72.0 * ax.get_window_extent().height / dots_per_inch(ax)
+    for words in (
+        (f"{low} better", "risk ratio", f"{high} better"),
+        (f"{low} better", "", f"{high} better"),
+        (low, "", high),
+    ):
+        text = f"{words[0]}  $\\leftarrow$  {words[1]}  $\\rightarrow$  {words[2]}"
+        if LETTER * style.SMALL * (sum(map(len, words)) + 8) <= room:
+            bar.set_label(text, fontsize=style.SMALL, color=style.INK)
+            return
 
 
 def _hatch(result: PhaseMap, ax: Axes) -> list[str]:

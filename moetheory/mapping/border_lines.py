@@ -3,49 +3,73 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.common.arrays import FloatArray
+from moetheory.common.arrays import FloatArray, IntArray
 
-Side = tuple[str, int, int]  # "x" or "y", the row and the column of the cell where it begins
-
-
-def sides_of(
-    along: str, lines: NDArray[np.int64], values: FloatArray, grid: NDArray[np.float64]
-) -> list[Side]:
-    """The side of the grid on which each border point of a row ("x") or a column ("y") lies."""
-    at = np.clip(np.searchsorted(grid, values, side="right") - 1, 0, len(grid) - 2)
-    if along == "x":
-        return [("x", int(i), int(j)) for i, j in zip(lines, at, strict=True)]
-    return [("y", int(i), int(j)) for i, j in zip(at, lines, strict=True)]
+Square = tuple[int, int]  # the row and the column of the cell at its lower left corner
 
 
-def joined(points: FloatArray, sides: list[Side]) -> tuple[FloatArray, ...]:
+def squares_of(
+    along: str, lines: IntArray, values: FloatArray, grid: NDArray[np.float64]
+) -> list[list[Square]]:
+    """The squares that each point of rows (``along`` "x") or columns ("y") of the grid touches.
+
+    Parameters
+    ----------
+    along : {"x", "y"}
+    lines : (E,) integer array
+        The row or the column of each point.
+    values, grid : arrays
+        Where it lies on the line, and the values of the cells along the line.
+
+    Returns
+    -------
+    list of lists
+        Two squares of a point on a side, four of a point on a corner.
+    """
+    found = []
+    for line, value in zip(lines.tolist(), values.tolist(), strict=True):
+        # on a corner the sides before and after it
+        first = int(np.searchsorted(grid, value, side="left")) - 1
+        last = int(np.searchsorted(grid, value, side="right")) - 1
+        places = [(i, j) for i in (line - 1, line) for j in dict.fromkeys((first, last))]
+        found.append(places if along == "x" else [(j, i) for i, j in places])
+    return found
+
+
+def joined(points: FloatArray, squares: Sequence[Sequence[Square]]) -> tuple[FloatArray, ...]:
     """The points (N, 2) in lines: two points on the sides of one square of the grid are joined.
 
-    Of four points on the sides of a square, where the border crosses itself as far as the grid
-    tells, those on neighbouring sides are joined.
+    Points of rows come before those of columns, in ascending order. Of four points on the sides of
+    a square, where the border crosses itself as far as the grid tells, those on neighbouring sides
+    are joined.
 
     >>> points = np.array([[0.5, 0.0], [0.6, 1.0], [0.7, 2.0]])
-    >>> [line.tolist() for line in joined(points, [("x", 0, 0), ("x", 1, 0), ("x", 2, 0)])]
+    >>> squares = squares_of("x", np.arange(3), points[:, 0], np.arange(2.0))
+    >>> [line.tolist() for line in joined(points, squares)]
     [[[0.5, 0.0], [0.6, 1.0], [0.7, 2.0]]]
     """
-    squares: dict[tuple[int, int], list[int]] = defaultdict(list)
-    for number, (along, i, j) in enumerate(sides):
-        squares[(i, j)].append(number)
-        squares[(i - 1, j) if along == "x" else (i, j - 1)].append(number)
+    members: dict[Square, list[int]] = defaultdict(list)
+    for number, places in enumerate(squares):
+        for square in places:
+            members[square].append(number)
     neighbours: dict[int, list[int]] = defaultdict(list)
-    for members in squares.values():
-        # sides in the order bottom, top, left, right: the pairs of a crossing are neighbours
-        pairs = list(zip(members[0::2], members[1::2], strict=False))
-        if len(members) == 4:
-            across = sorted(members, key=lambda n: sides[n])
-            pairs = [(across[0], across[2]), (across[1], across[3])]
+    for inside in sorted(members.values(), key=len):
+        left = set(inside)
+        pairs = list(combinations(inside, 2))
+        if len(inside) == 4:  # bottom, top, left, right
+            pairs = [(inside[0], inside[2]), (inside[1], inside[3]), *pairs]
         for one, other in pairs:
-            neighbours[one].append(other)
-            neighbours[other].append(one)
+            open_ends = max(len(neighbours[one]), len(neighbours[other])) < 2
+            if {one, other} <= left and open_ends and one not in neighbours[other]:
+                neighbours[one].append(other)
+                neighbours[other].append(one)
+                left -= {one, other}
     return tuple(points[line] for line in _walks(len(points), neighbours))
 
 

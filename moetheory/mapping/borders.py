@@ -54,7 +54,7 @@ def brackets(lead: FloatArray) -> Brackets:
                 if last >= 0 and j - last > 1 and sign != signs[i, last]:
                     found.append((i, last, j, sign > 0))
                 last = j
-    columns = zip(*found, strict=True) if found else ([], [], [], [])
+    columns = zip(*sorted(found), strict=True) if found else ([], [], [], [])
     line, left, right, ahead = (np.array(list(each), dtype=np.int64) for each in columns)
     return Brackets(line, left, right, ahead.astype(bool))
 

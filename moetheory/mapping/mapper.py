@@ -14,7 +14,7 @@ from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import shown
 from moetheory.mapping import borders
 from moetheory.mapping.arguments import Axis, checked_axes, checked_pair, require_routing_known
-from moetheory.mapping.border_lines import Side, joined, sides_of
+from moetheory.mapping.border_lines import Square, joined, squares_of
 from moetheory.mapping.evaluation import Evaluation
 from moetheory.mapping.sources import Source
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -141,7 +141,7 @@ class _Mapper:
         (x, y), asked = self.axes, self.evaluation
         across, up = (each.ravel() for each in np.meshgrid(x.values, y.values))
         cells = asked.at(across, up, with_error=True, report=self._count)
-        points, sides = self._border(cells.lead.reshape(len(y.values), len(x.values)))
+        points, squares = self._border(cells.lead.reshape(len(y.values), len(x.values)))
         if self.report is not None:
             self.report(self.total, self.total)
         columns = {
@@ -160,7 +160,7 @@ class _Mapper:
             asked.b,
             columns,
             points,
-            joined(points, sides),
+            joined(points, squares),
             np.array(asked.samples) if np.ndim(asked.samples) else asked.samples,
             asked.under,
             self.setting,
@@ -171,8 +171,8 @@ class _Mapper:
         if self.report is not None:
             self.report(min(self.done, self.total - 1), self.total)
 
-    def _border(self, lead: FloatArray) -> tuple[FloatArray, list[Side]]:
-        """The points (N, 2) of the border, those of rows first, and their sides of the grid."""
+    def _border(self, lead: FloatArray) -> tuple[FloatArray, list[list[Square]]]:
+        """The points (N, 2) of the border, those of rows first, and the squares they touch."""
         along_rows, along_columns = borders.brackets(lead), borders.brackets(lead.T)
         self.total += PER_ROOT * (len(along_rows.line) + len(along_columns.line))
         in_rows, in_columns = self._roots(along_rows, 0), self._roots(along_columns, 1)
@@ -189,12 +189,12 @@ class _Mapper:
         ]
         known = [np.isfinite(each[0]).all(axis=1) for each in found]
         points = np.concatenate([each[0][k] for each, k in zip(found, known, strict=True)])
-        sides = [
-            side
+        squares = [
+            places
             for (_, along, lines, roots, grid), k in zip(found, known, strict=True)
-            for side in sides_of(along, lines[k], roots[k], grid)
+            for places in squares_of(along, lines[k], roots[k], grid)
         ]
-        return points, sides
+        return points, squares
 
     def _roots(self, brackets: borders.Brackets, along: int) -> FloatArray:
         """The values of an axis at which the order changes, (E,), along its lines."""

@@ -1,42 +1,67 @@
 """Lines of a border: each point once, joined through the squares of the grid."""
 
+import functools
+
 import numpy as np
+import pytest
 
-from moetheory.mapping.border_lines import joined, sides_of
+import moetheory as mt
+from moetheory.mapping.border_lines import joined, squares_of
+
+# the squares on both sides of a side that begins in row i, column j
+ROW = {(i, j): [(i - 1, j), (i, j)] for i in range(9) for j in range(9)}
+COLUMN = {(i, j): [(i, j - 1), (i, j)] for i in range(9) for j in range(9)}
 
 
-def lines(places):
-    """The lines through points on sides, as lists of the numbers of the points."""
-    numbers = np.arange(len(places), dtype=float)
-    return [line[:, 0].astype(int).tolist() for line in joined(np.c_[numbers, numbers], places)]
+def lines(squares):
+    """The lines through points, as lists of their numbers."""
+    numbers = np.arange(len(squares), dtype=float)
+    found = joined(np.column_stack([numbers, numbers]), squares)
+    return [line[:, 0].astype(int).tolist() for line in found]
 
 
 def test_a_border_from_one_end_to_the_other():
-    # through a row of squares, entered from the left and left at the top
-    assert lines([("y", 0, 0), ("x", 1, 1), ("y", 0, 1)]) == [[0, 2, 1]]
+    # entered from the left, left at the top and then on the right
+    assert lines([ROW[1, 1], COLUMN[0, 0], COLUMN[0, 1]]) == [[0, 2, 1]]
 
 
 def test_a_closed_border_ends_where_it_begins():
-    around = [("x", 1, 0), ("y", 0, 1), ("x", 1, 1), ("y", 1, 1)]
-    (found,) = lines(around)
+    (found,) = lines([ROW[1, 0], ROW[1, 1], COLUMN[0, 1], COLUMN[1, 1]])
     assert found[0] == found[-1]
     assert sorted(found[:-1]) == [0, 1, 2, 3]
 
 
 def test_two_borders_through_one_square_do_not_cross():
-    assert sorted(map(sorted, lines([("x", 0, 0), ("x", 1, 0), ("y", 0, 0), ("y", 0, 1)]))) == [
-        [0, 2],
-        [1, 3],
-    ]
+    found = lines([ROW[0, 0], ROW[1, 0], COLUMN[0, 0], COLUMN[0, 1]])
+    assert sorted(map(sorted, found)) == [[0, 2], [1, 3]]
 
 
 def test_points_alone_and_none_at_all():
-    assert lines([("x", 0, 0), ("x", 7, 5)]) == [[0], [1]]
+    assert lines([ROW[0, 0], ROW[7, 5]]) == [[0], [1]]
     assert lines([]) == []
 
 
-def test_points_lie_on_the_side_that_holds_their_value():
-    grid, values = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.0, 2.0])
-    at = np.array([4, 5, 6])
-    assert sides_of("x", at, values, grid) == [("x", 4, 0), ("x", 5, 1), ("x", 6, 1)]
-    assert sides_of("y", at, values, grid) == [("y", 0, 4), ("y", 1, 5), ("y", 1, 6)]
+def test_points_touch_the_squares_beside_their_side_or_around_their_corner():
+    grid, values = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.0])
+    at = np.array([4, 5])
+    on_side, on_corner = squares_of("x", at, values, grid)
+    assert on_side == [(3, 0), (4, 0)]
+    assert on_corner == [(4, 0), (4, 1), (5, 0), (5, 1)]
+    on_side, on_corner = squares_of("y", at, values, grid)
+    assert on_side == [(0, 3), (0, 4)]
+    assert on_corner == [(0, 4), (1, 4), (0, 5), (1, 5)]
+
+
+@pytest.mark.parametrize("rates", [np.linspace(0.0, 1.0, 41), np.linspace(0.0, 1.0, 43)])
+@pytest.mark.parametrize("noise", [1.0, 8.0])
+def test_the_border_of_a_map_is_one_line_also_through_cells_that_tie(rates, noise):
+    factory = functools.partial(mt.BlockModel.isotropic, dim=64, signal_energy=64.0)
+    found = mt.phase_map(
+        functools.partial(factory, noise_variance=noise),
+        ("experts", [2, 4, 8, 16, 32, 64]),
+        ("misrouting", rates),
+    )
+    (line,) = found.border_lines
+    assert len(line) == len(found.border)
+    assert np.all(np.diff(line[:, 0]) >= 0.0)
+    assert np.all(np.diff(line[:, 1]) >= 0.0)
