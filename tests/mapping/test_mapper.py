@@ -59,6 +59,18 @@ def test_borders_are_crossovers_along_rows_and_columns(over, model):
     assert met >= 10
 
 
+@pytest.mark.parametrize("over", ["misrouting", "test_noise_variance", "leakage"])
+def test_borders_keep_their_digits_where_one_group_is_nearly_all(over):
+    model = mt.BlockModel(
+        [1e-8, 1.0 - 1e-8], [0, 0, 1, 1], [3.0, 0.5, 2.0, 1.0], [1, 2, -1, 1], 4.0
+    )
+    span = (over, np.geomspace(1e-9, 1.0 if over == "misrouting" else 1e4, 40))
+    found = mt.phase_map(model, span, ("label_noise_variance", [0.0, 0.1]))
+    (wanted,) = mt.crossovers(mt.Dense(), mt.MoE(), model, over=over)
+    roots = crossings(found, "x", 0.1)
+    np.testing.assert_allclose(roots, [wanted], rtol=1e-6)
+
+
 def test_the_border_over_experts_is_the_hand_formula():
     ks, rates = [2, 4, 8, 16], np.linspace(0.0, 1.0, 4)
     found = mt.phase_map(ISO, ("experts", ks), ("misrouting", rates))
