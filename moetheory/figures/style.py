@@ -17,15 +17,18 @@ from moetheory.problem.gates import Hard, Learned, Oracle, Soft
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
 
 SIZE = (6.4, 4.4)  # of a figure with one panel, inches
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+ALARM = "#c3002f"  # of what is violated
 TITLE, SMALL = 12.0, 9.0  # points
 LINE, MARKER = 2.0, 5.5
 Meaning = Literal["dense", "tuned", "oracle", "hard", "soft", "learned", "all features", "other"]
 Dashes = str | tuple[float, tuple[float, ...]]
 _DASHED, _DASH_DOT, _DOTTED = (0.0, (4.0, 1.5)), (0.0, (6.0, 1.5, 1.5, 1.5)), (0.0, (1.2, 1.2))
 _LONG, _DASH_DOT_DOT = (0.0, (8.0, 2.0)), (0.0, (5.0, 1.2, 1.2, 1.2, 1.2, 1.2))
+DASHES: tuple[Dashes, ...] = ("-", _DASHED, _DOTTED, _DASH_DOT)  # where they have a meaning
 _MORE: tuple[tuple[str, Dashes], ...] = (  # markers and lines of others of the same meaning
     ("d", _LONG),
     ("p", _DASHED),
@@ -143,6 +146,15 @@ def neutral(order: int) -> Look:
     return replace(look, colour=_GREYS[order % len(_GREYS)], line="-" if not order else look.line)
 
 
+def shades() -> Colormap:
+    """Shades from white to dark, of one hue, for heat maps."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(
+        "shades", ["#ffffff", "#7fa3d6", LOOKS["oracle"].colour]
+    )
+
+
 def _is_plain(estimator: Simulated) -> bool:
     """Whether it is the estimator that a reader thinks of first, with no setting of its own."""
     return not isinstance(estimator, Custom) and estimator.label in (
@@ -240,3 +252,11 @@ def spaced(values: FloatArray | IntArray, factor: float = 1.4) -> list[float]:
         if not ticks or value >= factor * ticks[-1]:
             ticks.append(float(value))
     return ticks
+
+
+def widen(ax: Axes, limits: tuple[float, float]) -> None:
+    """Set the limits of heights; those of what is on the axes already stay in view."""
+    low, high = limits
+    if not ax.get_autoscaley_on():
+        low, high = min(low, ax.get_ylim()[0]), max(high, ax.get_ylim()[1])
+    ax.set_ylim(low, high)
