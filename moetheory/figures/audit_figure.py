@@ -13,7 +13,7 @@ from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import ROUTED
 from moetheory.common.text import counted
 from moetheory.figures import style
-from moetheory.figures.furniture import furnish
+from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.obstacles import BACKGROUND
 from moetheory.figures.refinement import guide
@@ -158,10 +158,10 @@ def _limit_heights(ax: Axes, result: Audit, shown: list[str]) -> None:
     if ax.get_yscale() == "log":
         room = max((high / low) ** 0.06, 1.05)
         limits = low / room, high * room
-        style.widen(ax, limits)
+        set_heights(ax, *limits)
         style.log_ticks(ax.yaxis)
     else:
-        style.widen(ax, (0.0, 1.06 * high or 1.0))
+        set_heights(ax, 0.0, 1.06 * high or 1.0)
 
 
 def _risks(result: Audit, shown: list[str]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.figures import style
-from moetheory.figures.furniture import furnish
+from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.quantities import axis_label, plain
 from moetheory.figures.refinement import guide
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _FEW = 30  # steps up to which each is a point
+_WIDE = 3.0  # a ratio of risks above which their axis is logarithmic
 _DEEP = 1e6  # times the highest risk: how far down the axis goes
 POINTS = f"points: simulated, {NINETY_FIVE} intervals"
 LIMIT = "dotted: after infinitely many steps"
@@ -43,7 +44,10 @@ def draw_descent(result: Descent, ax: Axes, title: str | None, series: Series) -
     last = float(result.excess[-1] - result.remaining[-1])
     low, high = ax.get_ylim()
     if low < last < high:
-        ax.axhline(last, color=look.colour, linestyle=style.DASHES[2], linewidth=1.0, zorder=1)
+        ends = result.steps[[0, -1]]
+        ax.plot(
+            ends, [last] * 2, color=look.colour, linestyle=style.DASHES[2], linewidth=1.0, zorder=1
+        )
         notes.append(LIMIT)
     ax.set_xlabel(axis_label("steps"))
     ax.set_ylabel("excess risk")
@@ -59,7 +63,7 @@ def draw_descent_estimate(
     intervals = np.array([each.interval(0.95) for each in result.estimates])
     half = np.abs(intervals - result.mean[:, None]).T
     half[~np.isfinite(half)] = np.nan
-    _scale(ax, result.steps, result.mean)
+    _scale(ax, result.steps, np.append(result.mean, np.nan_to_num(result.mean + half[1])))
     best = result.best
     (line,) = ax.plot(
         result.steps,
@@ -123,12 +127,17 @@ def _scale(ax: Axes, steps: FloatArray | IntArray, risks: FloatArray) -> None:
         edge = max((high / low) ** 0.04, 1.05)
         ax.set_xlim(low / edge, high * edge)
         style.log_ticks(ax.xaxis)
-    heights = risks[np.isfinite(risks) & (risks > 0.0)]
+    heights = np.concatenate([risks, *(np.asarray(line.get_ydata()) for line in drawn)])
+    heights = heights[np.isfinite(heights) & (heights > 0.0)]
     if not heights.size:
         return
     top = float(heights.max())
     bottom = max(float(heights.min()), top / _DEEP)
-    room = max((top / bottom) ** 0.06, 1.05)
-    ax.set_yscale("log")
-    style.widen(ax, (bottom / room, top * room))
-    style.log_ticks(ax.yaxis)
+    if top > _WIDE * bottom:
+        room = (top / bottom) ** 0.06
+        ax.set_yscale("log")
+        set_heights(ax, bottom / room, top * room)
+        style.log_ticks(ax.yaxis)
+    else:
+        room = 0.06 * (top - bottom) or 0.1 * top
+        set_heights(ax, bottom - room, top + room)

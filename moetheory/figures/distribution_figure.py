@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TAIL = 1e-3  # the least probability that is drawn
-_POINTS = 160
+_FEW = 3  # laws whose numbers are written
 _DECADES = 8.0  # a ratio of risks above which their axis is logarithmic
 MARKS = f"circle: median; square: {NINETY_FIVE} quantile; diamond: mean"
 
@@ -64,13 +64,12 @@ def draw_distribution(
     mean_in_words = plain(mean) if np.isinf(mean) else f"{mean:.3g}"
     numbers = f"{subject}median {median:.3g}, mean {mean_in_words}, "
     numbers += f"{NINETY_FIVE} quantile {high:.3g}"
+    notes = [MARKS, *[numbers] * (series.among <= _FEW)]
     _scale(ax)
     ax.set_xlabel("risk $r$")
     ax.set_ylabel("probability of a risk above $r$")
     style.dress(ax, grid="both")
-    furnish(
-        ax, [line] if series.among > 1 or series.label else [], title=title, notes=[numbers, MARKS]
-    )
+    furnish(ax, [line] if series.among > 1 or series.label else [], title=title, notes=notes)
 
 
 def _scale(ax: Axes) -> None:

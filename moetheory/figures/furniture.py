@@ -99,6 +99,22 @@ def furnish(
     refurnish(figure_of(ax))
 
 
+def data_limits(ax: Axes) -> tuple[Span, Span]:
+    """The limits of both axes without the room that was made for words."""
+    own = _FURNISHED.get(ax)
+    if own is None or own.given is None or own.made != (ax.get_xlim(), ax.get_ylim()):
+        return ax.get_xlim(), ax.get_ylim()
+    return own.given
+
+
+def set_heights(ax: Axes, low: float, high: float) -> None:
+    """Set the limits of heights; those of what is on the axes already stay in view."""
+    if not ax.get_autoscaley_on():
+        _, (bottom, top) = data_limits(ax)
+        low, high = min(low, bottom), max(high, top)
+    ax.set_ylim(low, high)
+
+
 def refurnish(figure: Figure) -> None:
     """Place all words of a figure anew, for the room that its axes now have."""
     furnished = {each: _FURNISHED[each] for each in figure.axes if each in _FURNISHED}

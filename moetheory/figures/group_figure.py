@@ -9,7 +9,6 @@ import numpy as np
 from moetheory.figures import style
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.obstacles import BACKGROUND
 from moetheory.figures.quantities import plain
 from moetheory.figures.series import SERIES, Series
 from moetheory.results.estimates import Estimate
@@ -61,14 +60,8 @@ def draw_groups(
     else:
         notes.append(f"{series.named('mean')}: infinite")
     if isinstance(result, Estimate) and np.isfinite(result.sem):
-        ax.axhspan(
-            *result.interval(0.95),
-            color=look.colour,
-            alpha=0.2,
-            linewidth=0.0,
-            zorder=1,
-            gid=BACKGROUND,
-        )
+        low, high = result.interval(0.95)
+        ax.fill_between([-0.5, edge], low, high, color=look.colour, alpha=0.2, linewidth=0.0)
         notes.append(BAND)
     infinite = np.flatnonzero(np.isposinf(result.per_group)).tolist()
     if infinite:
@@ -119,7 +112,8 @@ def _scale(ax: Axes, groups: int) -> None:
         ax.set_ylim(min(1.1 * low, 0.0) if np.isfinite(low) else 0.0, 1.1 * high or 1.0)
         ax.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
         ax.yaxis.set_minor_locator(NullLocator())
-    ax.set_xlim(-0.5, max(groups - 0.5, ax.get_xlim()[1] if len(drawn) > 2 else 0.0))
+    widths = [float(np.max(line.get_xdata(), initial=0.0)) for line in drawn]
+    ax.set_xlim(-0.5, max(groups - 0.5, *widths))
     if groups <= 12:
         style.set_ticks(ax.xaxis, range(groups))
     else:

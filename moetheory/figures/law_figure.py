@@ -11,7 +11,7 @@ import numpy as np
 from moetheory.common.errors import ArgumentError
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
-from moetheory.figures.furniture import furnish
+from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.quantities import axis_label, facts, plain
 from moetheory.figures.refinement import guide
 from moetheory.figures.series import Series
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CURVE, _LAW, _END = "law", "one over K", "end of a law"  # beginnings of group ids
 _BOUND = style.Look(style.MUTED, "", "-")
 _HEADROOM = 1.5  # factor between the highest risk and the top; bounds beyond leave the axes
-_RING, _BOUND_RING = 13.0, 8.0  # points
+_RING, _BOUND_RING = 11.0, 8.0  # points
 _LINES = ("solid lines", "dashes", "dots", "dashes and dots")  # of the numbers of samples
 
 
@@ -186,5 +186,5 @@ def _scale_axes(ax: Axes, result: LawEnds) -> None:
     risks = risks[np.isfinite(risks) & (risks > 0.0)]
     if risks.size:
         ax.set_yscale("log")
-        style.widen(ax, (risks.min() / _HEADROOM, risks.max() * _HEADROOM))
+        set_heights(ax, risks.min() / _HEADROOM, risks.max() * _HEADROOM)
         style.log_ticks(ax.yaxis)

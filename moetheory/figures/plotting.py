@@ -17,7 +17,6 @@ from moetheory.figures.descent_figure import draw_descent, draw_descent_estimate
 from moetheory.figures.distribution_figure import draw_distribution
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.group_figure import draw_groups
-from moetheory.figures.labels import literal
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
 from moetheory.figures.routing_figure import draw_routing
@@ -205,7 +204,7 @@ def _series(results: list[Any], label: Any, *, listed: bool, before: int) -> lis
             look = style.look_of(each, known)
             places.append(Series(order, name_in_legend(each, known), look, among))
         elif isinstance(each, str):
-            places.append(Series(order, literal(each), None, among))
+            places.append(Series(order, each, None, among))
         else:
             raise ArgumentTypeError(
                 "label", f"must be a text or an estimator for each result, got {shown(each)}"

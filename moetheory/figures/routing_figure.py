@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NUMBER = "number of a cell"  # group id
 _NUMBERS = 12  # experts up to which cells have numbers
 _RARE = 0.02  # errors below which colours are those of logarithms
-_DEEPEST = 1e-12  # the least probability that logarithms tell from 0
+_DEEPEST = 1e-15  # the least probability that logarithms tell from 0
 _SMALLEST = 5.5  # points of letters that can be read
 
 
@@ -55,7 +55,8 @@ def _norm(matrix: FloatArray) -> tuple[Normalize, str]:
     if wrong.size and wrong.max() < _RARE:
         low = 10.0 ** np.floor(np.log10(max(float(wrong.min()), _DEEPEST)))
         return LogNorm(low, 1.0), f"colours: logarithmic, from white at {plain(low)} to dark at 1"
-    return Normalize(0.0, 1.0), "colours: probability, from white at 0 to dark at 1"
+    top = float(f"{matrix.max():.2g}") if len(matrix) > _NUMBERS else 1.0
+    return Normalize(0.0, top), f"colours: from white at 0 to dark at {plain(top)}"
 
 
 def _tick(ax: Axes, experts: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.figures import style
-from moetheory.figures.furniture import furnish
+from moetheory.figures.furniture import data_limits, furnish, set_heights
 from moetheory.figures.obstacles import BACKGROUND
 from moetheory.figures.quantities import plain
 from moetheory.figures.series import SERIES, Series
@@ -31,7 +31,7 @@ def draw_values(result: SpikedSpectrum, ax: Axes, title: str | None, series: Ser
     low, high = _limits(ax, result)
     bottom, top = min(low, float(result.values.min())), max(high, float(result.values.max()))
     ax.set_yscale("log")
-    style.widen(ax, (bottom, top * _ROOM))
+    set_heights(ax, bottom, top * _ROOM)
     style.log_ticks(ax.yaxis)
     lines: list[Line2D] = []
     for predictor in _predictors(result):
@@ -61,7 +61,7 @@ def draw_values(result: SpikedSpectrum, ax: Axes, title: str | None, series: Ser
         zorder=1.5,
     )
     ax.set_ylabel("squared singular value, observed")
-    _finish(ax, result, [lines[0], lines[-1]], title)
+    _finish(ax, result, [lines[0], lines[-1]], title, series)
 
 
 def draw_overlaps(result: SpikedSpectrum, ax: Axes, title: str | None, series: Series) -> None:
@@ -93,7 +93,7 @@ def draw_overlaps(result: SpikedSpectrum, ax: Axes, title: str | None, series: S
         lines += named[:1]
     ax.set_ylim(-0.05, 1.05)
     ax.set_ylabel("squared overlap with clean vectors")
-    _finish(ax, result, lines, title)
+    _finish(ax, result, lines, title, series)
 
 
 def _noise(result: SpikedSpectrum, overlaps: FloatArray, predictor: int) -> float | None:
@@ -134,14 +134,17 @@ def _limits(ax: Axes, result: SpikedSpectrum) -> tuple[float, float]:
     positive = np.concatenate([result.signal, thresholds[thresholds > 0.0]])
     low, high = float(positive.min()) / _ROOM, float(positive.max()) * _ROOM
     if any(line.get_gid() == SERIES for line in ax.get_lines()):
-        low, high = min(low, ax.get_xlim()[0]), max(high, ax.get_xlim()[1])
+        (least, most), _ = data_limits(ax)
+        low, high = min(low, least), max(high, most)
     ax.set_xscale("log")
     ax.set_xlim(low, high)
     style.log_ticks(ax.xaxis)
     return low, high
 
 
-def _finish(ax: Axes, result: SpikedSpectrum, lines: list[Line2D], title: str | None) -> None:
+def _finish(
+    ax: Axes, result: SpikedSpectrum, lines: list[Line2D], title: str | None, series: Series
+) -> None:
     """Shade what is below the thresholds, and write what there is to be read."""
     thresholds = sorted({float(result.threshold[each]) for each in _predictors(result)})
     for threshold in thresholds[-_SHADES:]:
@@ -157,7 +160,10 @@ def _finish(ax: Axes, result: SpikedSpectrum, lines: list[Line2D], title: str | 
     shown = plain(float(f"{thresholds[0]:.3g}"))
     if len(thresholds) > 1:
         shown += f" to {plain(float(f'{thresholds[-1]:.3g}'))}"
-    notes = [f"shaded: below the threshold {shown}"] + [HIDDEN] * (not result.detectable.all())
+    subject = f" of {series.label}" if series.label else ""
+    notes = [f"shaded: below the threshold{subject}, {shown}"] + [HIDDEN] * (
+        not result.detectable.all()
+    )
     ax.set_xlabel("squared singular value, clean")
     style.dress(ax)
     facts = [f"{len(result.signal)} spikes", f"contraction {result.worst:.3g}"]

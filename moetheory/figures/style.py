@@ -142,8 +142,8 @@ def neutral(order: int) -> Look:
     >>> neutral(0).colour != neutral(1).colour
     True
     """
-    look = LOOKS["other"].another(order)
-    return replace(look, colour=_GREYS[order % len(_GREYS)], line="-" if not order else look.line)
+    look = LOOKS["other"].another(order) if order else Look(INK, "o", "-")
+    return replace(look, colour=_GREYS[order % len(_GREYS)])
 
 
 def shades() -> Colormap:
@@ -252,11 +252,3 @@ def spaced(values: FloatArray | IntArray, factor: float = 1.4) -> list[float]:
         if not ticks or value >= factor * ticks[-1]:
             ticks.append(float(value))
     return ticks
-
-
-def widen(ax: Axes, limits: tuple[float, float]) -> None:
-    """Set the limits of heights; those of what is on the axes already stay in view."""
-    low, high = limits
-    if not ax.get_autoscaley_on():
-        low, high = min(low, ax.get_ylim()[0]), max(high, ax.get_ylim()[1])
-    ax.set_ylim(low, high)

@@ -23,8 +23,9 @@ HEAD = "head of a column"  # group id
 _PROVED, _SLACK, _Z = 0.0, 2.0, 4.6  # where columns have their middle, in units of the data
 _REACH = 1.35  # of a column to both sides: what is beyond 1 is drawn there
 _SHARE = 0.4  # of the width of the figure, for the names of claims
-SIGNS = "slack: (right - left)/(|left| + |right|), claims of = have 0"
-DEVIATIONS = "deviation: z of a simulation, in units of its threshold; shaded: within chance"
+SLACK = "slack: (right - left)/(|left| + |right|); shaded: as claimed by <="
+DEVIATION = "deviation: simulated, z over its threshold; shaded: chance"
+OPEN = "open: too few replicates to decide"
 
 
 def height(result: Verdict) -> float:
@@ -54,9 +55,11 @@ def draw_verdict(result: Verdict, ax: Axes, title: str | None, series: Series) -
     style.dress(ax, grid="none")
     _tick(ax, claims)
     facts = [literal(result.outcome)]
-    notes = [DEVIATIONS] if result.comparisons else []
+    notes = []
     if any(_slack(point) is not None for claim in claims for point in claim.points):
-        notes.append(SIGNS)
+        notes.append(SLACK)
+    notes += [DEVIATION] * bool(result.comparisons)
+    notes += [OPEN] * any(not each.decides for each in result.comparisons)
     furnish(ax, title=result.theorem if title is None else title, facts=facts, notes=notes)
 
 
