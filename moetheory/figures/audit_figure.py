@@ -52,9 +52,8 @@ def draw_audit(result: Audit, ax: Axes, title: str | None, series: Series) -> No
     _scale(ax, result, shown)
     lines = [_draw(result, ax, name, series) for name in shown]
     _limit_heights(ax, result, shown)
-    notes = [POINTS] + [EXPERTS] * (len(shown) > 2)
-    if len(result.names) > 1 and _draw_all_leads(result, ax):
-        notes.append(LEADS)
+    leads = len(result.names) > 1 and _draw_all_leads(result, ax)
+    notes = [POINTS] + [LEADS] * leads + [EXPERTS] * (len(shown) > 2)
     ax.set_xlabel(result.level_name)
     ax.set_ylabel("risk")
     style.dress(ax)

@@ -9,7 +9,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
-from moetheory.figures.frames import dots_per_inch, frame
+from moetheory.figures.frames import dots_per_inch, frame, letters
 from moetheory.figures.obstacles import Box
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 NAME = "name of a curve"  # group id
-_GAP = 7.0  # points between the end of a curve and its name
+_GAP = 9.0  # points between the end of a curve and its name
 _MOST, _WIDEST = 7, 0.4  # names; share of the axes that they may take
 _MOVED = 1.3  # heights of a line that a name may stand away from its curve
 _SPACING = 1.15  # of names, in heights of a line
@@ -42,7 +42,7 @@ def name_ends(ax: Axes, curves: Mapping[str, Line2D]) -> list[Artist]:
             0.0,
             0.0,
             name,
-            fontsize=style.SMALL,
+            fontsize=letters(ax),
             color=style.ink_of(str(line.get_color())),
             va="center_baseline",
             ha="left",

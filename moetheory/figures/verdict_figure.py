@@ -10,7 +10,7 @@ import numpy as np
 
 from moetheory.checking.verdicts import ClaimPoint, ClaimVerdict, Verdict
 from moetheory.figures import style
-from moetheory.figures.frames import figure_of
+from moetheory.figures.frames import letters, slot
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import literal
 from moetheory.figures.obstacles import BACKGROUND
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 HEAD = "head of a column"  # group id
 _PROVED, _SLACK, _Z = 0.0, 2.0, 4.6  # where columns have their middle, in units of the data
 _REACH = 1.35  # of a column to both sides: what is beyond 1 is drawn there
-_SHARE = 0.4  # of the width of the figure, for the names of claims
-SLACK = "slack: (right - left)/(|left| + |right|); shaded: as claimed by <="
+_SHARE = 0.4  # of the width that axes have, for the names of claims
+_NARROW, _AROUND = 300.0, 100.0  # points: small letters below; above and below the rows
+SLACK = "slack: (right - left)/(|left| + |right|); shaded: left <= right"
 DEVIATION = "deviation: simulated, z over its threshold; shaded: chance"
 OPEN = "open: too few replicates to decide"
 
@@ -54,13 +55,14 @@ def draw_verdict(result: Verdict, ax: Axes, title: str | None, series: Series) -
         _draw_claim(ax, row, claim)
     style.dress(ax, grid="none")
     _tick(ax, claims)
-    facts = [literal(result.outcome)]
-    notes = []
+    notes = [literal(result.reason)] if result.reason else []
     if any(_slack(point) is not None for claim in claims for point in claim.points):
         notes.append(SLACK)
     notes += [DEVIATION] * bool(result.comparisons)
     notes += [OPEN] * any(not each.decides for each in result.comparisons)
-    furnish(ax, title=result.theorem if title is None else title, facts=facts, notes=notes)
+    furnish(
+        ax, title=result.theorem if title is None else title, facts=[result.status], notes=notes
+    )
 
 
 def _draw_claim(ax: Axes, row: int, claim: ClaimVerdict) -> None:
@@ -95,16 +97,18 @@ def _slack(point: ClaimPoint) -> float | None:
 
 def _tick(ax: Axes, claims: tuple[ClaimVerdict, ...]) -> None:
     """Write the names of claims beside their rows, and scales below the columns."""
-    spec = ax.get_subplotspec()
-    figure = figure_of(ax)
-    share = 1.0 if spec is None else float(spec.get_position(figure).width)
-    inches = figure.get_figwidth() * share
-    letters = max(12, int(_SHARE * inches * 72.0 / (0.55 * style.SMALL)))
-    names = [textwrap.fill(literal(claim.name), letters) for claim in claims]
+    width, high = slot(ax)
+    size = style.SMALL - (1.0 if width > _NARROW else 2.5)
+    wide = max(12, int(_SHARE * width / (0.55 * size)))
+    lines = max(1, int((high - _AROUND) / (len(claims) + 1) / (1.2 * size))) if claims else 1
+    names = [
+        "\n".join(textwrap.wrap(literal(claim.name), wide, max_lines=lines, placeholder=" ..."))
+        for claim in claims
+    ]
     ax.set_yticks(range(len(claims)), names)
     for label, claim in zip(ax.get_yticklabels(), claims, strict=True):
         label.set_color(style.ALARM if claim.status == "violated" else style.INK)
-        label.set_fontsize(style.SMALL - 1.0)
+        label.set_fontsize(size)
     ticks = [_SLACK - 1.0, _SLACK, _SLACK + 1.0, _Z - 1.0, _Z, _Z + 1.0]
     ax.set_xticks(ticks, ["-1", "0", "1"] * 2)
     ax.tick_params(axis="y", length=0)
@@ -117,7 +121,7 @@ def _tick(ax: Axes, claims: tuple[ClaimVerdict, ...]) -> None:
             name,
             ha="center",
             va="center",
-            fontsize=style.SMALL,
+            fontsize=letters(ax),
             color=style.INK,
             fontweight="bold",
             gid=HEAD,
