@@ -109,7 +109,7 @@ def _draw_all_leads(result: Audit, ax: Axes) -> bool:
 
 def _draw_leads(ax: Axes, predicted: Lead, measured: Lead, colour: str) -> bool:
     """Draw a dashed line at each predicted change of lead, a band over each measured one."""
-    limits = ax.get_xlim()
+    limits, heights = ax.get_xlim(), ax.get_ylim()
     drawn = False
     for theory, found in zip(predicted, measured, strict=True):
         if 0.0 < found.value < math.inf:
@@ -120,8 +120,12 @@ def _draw_leads(ax: Axes, predicted: Lead, measured: Lead, colour: str) -> bool:
             )
         if 0.0 < theory.value < math.inf:
             drawn = True
-            ax.axvline(theory.value, color=colour, linestyle="--", linewidth=1.0, zorder=1)
+            # up to where the data are: a legend may stand above
+            ax.plot(
+                [theory.value] * 2, heights, color=colour, linestyle="--", linewidth=1.0, zorder=1
+            )
     ax.set_xlim(*limits)
+    ax.set_ylim(*heights)
     return drawn
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.quantities import plain
+from moetheory.figures.refinement import guide
 from moetheory.figures.series import SERIES, Series
 from moetheory.theory.risk_distributions import RiskDistribution
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _TAIL = 1e-3  # the least probability that is drawn
+_POINTS = 40  # of the curve, which is smooth between
 _FEW = 3  # laws whose numbers are written
 _DECADES = 8.0  # a ratio of risks above which their axis is logarithmic
 MARKS = f"circle: median; square: {NINETY_FIVE} quantile; diamond: mean"
@@ -27,13 +30,16 @@ def draw_distribution(
 ) -> None:
     """Draw the probability that the risk is larger than x: tails and quantiles can be read off."""
     look = series.look
-    # equally spaced on the axis of probabilities in the tail, and of risks in the bulk
-    tails = np.concatenate([np.linspace(1.0 - 1e-4, 0.5, 60), np.geomspace(0.5, _TAIL, 100)])
-    x = np.asarray(result.quantile(1.0 - tails), dtype=float)
+    median, high, last = (float(each) for each in result.quantile([0.5, 0.95, 1.0 - _TAIL]))
     if result.std == 0.0:  # a constant: a step
         x, tails = np.array([result.lower] * 2), np.array([1.0, _TAIL])
     else:
+        first = float(result.quantile(_TAIL))
+        x = result.lower + np.geomspace(first - result.lower, last - result.lower, _POINTS)
         tails = np.asarray(result.sf(x), dtype=float)
+    _scale(ax, x)
+    if result.std > 0.0:
+        x, tails = guide(ax, x, tails)
     (line,) = ax.plot(
         x,
         tails,
@@ -44,7 +50,6 @@ def draw_distribution(
         gid=SERIES,
         zorder=2,
     )
-    median, high = float(result.quantile(0.5)), float(result.quantile(0.95))
     mean = result.mean
     marks = [("o", median, 0.5), ("s", high, 0.05)]
     if np.isfinite(mean) and result.std > 0.0 and mean <= x[-1]:
@@ -65,18 +70,16 @@ def draw_distribution(
     numbers = f"{subject}median {median:.3g}, mean {mean_in_words}, "
     numbers += f"{NINETY_FIVE} quantile {high:.3g}"
     notes = [MARKS, *[numbers] * (series.among <= _FEW)]
-    _scale(ax)
     ax.set_xlabel("risk $r$")
-    ax.set_ylabel("probability of a risk above $r$")
+    ax.set_ylabel("probability of more")
     style.dress(ax, grid="both")
     furnish(ax, [line] if series.among > 1 or series.label else [], title=title, notes=notes)
 
 
-def _scale(ax: Axes) -> None:
+def _scale(ax: Axes, risks: FloatArray) -> None:
     """Probabilities on a logarithmic axis, and risks that are far apart."""
-    x = np.concatenate(
-        [np.asarray(line.get_xdata()) for line in ax.get_lines() if line.get_gid() == SERIES]
-    )
+    drawn = [line for line in ax.get_lines() if line.get_gid() == SERIES]
+    x = np.concatenate([risks, *(np.asarray(line.get_xdata()) for line in drawn)])
     low, high = float(x.min()), float(x.max())
     if low > 0.0 and high > _DECADES * low:
         ax.set_xscale("log")

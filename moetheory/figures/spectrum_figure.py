@@ -60,7 +60,7 @@ def draw_values(result: SpikedSpectrum, ax: Axes, title: str | None, series: Ser
         label=_NO_NOISE,
         zorder=1.5,
     )
-    ax.set_ylabel("squared singular value, observed")
+    ax.set_ylabel("observed in noise")
     _finish(ax, result, [lines[0], lines[-1]], title, series)
 
 
@@ -92,7 +92,7 @@ def draw_overlaps(result: SpikedSpectrum, ax: Axes, title: str | None, series: S
         _draw_spikes(ax, result, overlaps, look)
         lines += named[:1]
     ax.set_ylim(-0.05, 1.05)
-    ax.set_ylabel("squared overlap with clean vectors")
+    ax.set_ylabel("squared overlap")
     _finish(ax, result, lines, title, series)
 
 
