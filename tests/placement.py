@@ -39,6 +39,11 @@ def assert_well_placed(figure):
             assert not ink(extents[artist]), f"upon data: {_said(artist)}"
 
 
+def captions(ax):
+    """All that is written on axes, with common spaces."""
+    return " ".join(text.get_text() for text in ax.texts).replace("\N{NO-BREAK SPACE}", " ")
+
+
 def _words(ax):
     """Names, legends and other words inside axes."""
     legend = ax.get_legend()

@@ -30,11 +30,11 @@ def draw_distribution(
 ) -> None:
     """Draw the probability that the risk is larger than x: tails and quantiles can be read off."""
     look = series.look
-    median, high, last = (float(each) for each in result.quantile([0.5, 0.95, 1.0 - _TAIL]))
+    median, high, last = (result.quantile(q) for q in (0.5, 0.95, 1.0 - _TAIL))
     if result.std == 0.0:  # a constant: a step
         x, tails = np.array([result.lower] * 2), np.array([1.0, _TAIL])
     else:
-        first = float(result.quantile(_TAIL))
+        first = result.quantile(_TAIL)
         x = result.lower + np.geomspace(first - result.lower, last - result.lower, _POINTS)
         tails = np.asarray(result.sf(x), dtype=float)
     _scale(ax, x)
@@ -53,7 +53,7 @@ def draw_distribution(
     mean = result.mean
     marks = [("o", median, 0.5), ("s", high, 0.05)]
     if np.isfinite(mean) and result.std > 0.0 and mean <= x[-1]:
-        marks.append(("D", mean, float(result.sf(mean))))
+        marks.append(("D", mean, result.sf(mean)))
     for marker, at, probability in marks:
         ax.plot(
             at,
