@@ -43,7 +43,7 @@ def name_ends(ax: Axes, curves: Mapping[str, Line2D]) -> list[Artist]:
             0.0,
             name,
             fontsize=letters(ax),
-            color=style.ink_of(str(line.get_color())),
+            color=style.ink_of(line.get_color()),
             va="center_baseline",
             ha="left",
             gid=NAME,

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from moetheory.figures.captions import caption
 from moetheory.figures.end_names import name_ends
 from moetheory.figures.frames import Span, figure_of, frame
@@ -118,12 +120,26 @@ def set_heights(ax: Axes, low: float, high: float) -> None:
 def refurnish(figure: Figure) -> None:
     """Place all words of a figure anew, for the room that its axes now have."""
     furnished = {each: _FURNISHED[each] for each in figure.axes if each in _FURNISHED}
+    sizes = _sizes(figure, furnished)
     for _ in range(2):  # the second time the width of the axes is known
         for ax, own in furnished.items():
             own.clear(ax)
             own.write_caption(ax)
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.execute(figure)
+        before, sizes = sizes, _sizes(figure, furnished)
+        if sizes == before:
+            break
     for ax, own in furnished.items():
         own.name_curves(ax)
+    if _sizes(figure, furnished) != sizes:  # ticks went with the room for names
+        for ax, own in furnished.items():
+            own.clear(ax)
+            own.write_caption(ax)
+            own.name_curves(ax)
+
+
+def _sizes(figure: Figure, axes: Iterable[Axes]) -> list[tuple[float, ...]]:
+    """Where axes are once the figure is laid out, in pixels."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    return [tuple(np.round(ax.get_window_extent().extents, 1)) for ax in axes]

@@ -140,11 +140,12 @@ def plot(
     panels = _PANELS[type(results[0])]
     if title is not None and not isinstance(title, str):
         raise ArgumentTypeError("title", f"must be a text, got {shown(title)}")
+    labels = _labels(results, label, listed=listed)
     axes = _axes_of(panels, ax, results[0])
     # sweeps tell their curves apart by estimators, also those of another call
     first = next(iter(axes.values()))
     before = 0 if isinstance(results[0], Sweep) else _already(first)
-    series = _series(results, label, listed=listed, before=before)
+    series = _series(labels, before)
     for name, own in axes.items():
         for each, place in zip(results, series, strict=True):
             panels[name](each, own, title if own is first else None, place)
@@ -184,32 +185,33 @@ def _results(result: Any) -> tuple[list[Any], bool]:
     return results, listed
 
 
-def _series(results: list[Any], label: Any, *, listed: bool, before: int) -> list[Series]:
-    """The place of each result among those on the same axes."""
+def _labels(results: list[Any], label: Any, *, listed: bool) -> list[Label]:
+    """A label for each result."""
     if label is None:
-        given: list[Any] = [""] * len(results)
-    elif isinstance(label, list | tuple) and listed:
-        given = list(label)
-    else:
-        given = [label]
+        return [""] * len(results)
+    given = list(label) if isinstance(label, list | tuple) and listed else [label]
     if len(given) != len(results):
         raise ArgumentError(
             "label", f"must be one for each of the {len(results)} results, got {shown(label)}"
         )
-    known = [each for each in given if isinstance(each, Dense | MoE | Custom)]
-    among = before + len(results)
-    places = []
-    for order, each in enumerate(given, start=before):
-        if isinstance(each, Dense | MoE | Custom):
-            look = style.look_of(each, known)
-            places.append(Series(order, name_in_legend(each, known), look, among))
-        elif isinstance(each, str):
-            places.append(Series(order, each, None, among))
-        else:
+    for each in given:
+        if not isinstance(each, str | Dense | MoE | Custom):
             raise ArgumentTypeError(
                 "label", f"must be a text or an estimator for each result, got {shown(each)}"
             )
-    return places
+    return given
+
+
+def _series(labels: list[Label], before: int) -> list[Series]:
+    """The place of each result among those on the same axes, after those that are there."""
+    known = [each for each in labels if not isinstance(each, str)]
+    among = before + len(labels)
+    return [
+        Series(order, each, None, among)
+        if isinstance(each, str)
+        else Series(order, name_in_legend(each, known), style.look_of(each, known), among)
+        for order, each in enumerate(labels, start=before)
+    ]
 
 
 def _axes_of(panels: Mapping[str, Panel], ax: Any, result: Any) -> dict[str, Axes]:

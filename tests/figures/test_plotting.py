@@ -120,7 +120,7 @@ def test_results_that_are_drawn_one_by_one_are_told_apart():
     lines = [line for line in ax.get_lines() if line.get_gid() == SERIES]
     names = [line.get_label().split(",")[0] for line in lines]
     assert names == ["mean", "other", "mean 3", "mean 4"]
-    assert len({(line.get_color(), line._dash_pattern[1]) for line in lines}) == 4
+    assert len({(line.get_color(), str(line._dash_pattern)) for line in lines}) == 4
     assert "First" in captions(ax)
 
 
