@@ -56,7 +56,6 @@ def name_ends(ax: Axes, curves: Mapping[str, Line2D]) -> list[Artist]:
     step = _SPACING * max(size.height for size in sizes)
     wanted = np.array([y for _, y in found])
     heights = _apart(wanted, step, box.y0 + step / 2.0, box.y1 - step / 2.0)
-    room = width - (box.x1 - rightmost)
     if (
         width > _WIDEST * box.width
         or heights is None
@@ -66,14 +65,15 @@ def name_ends(ax: Axes, curves: Mapping[str, Line2D]) -> list[Artist]:
             name.remove()
         return []
     data = ax.get_xlim()
-    if room > 0.0:
-        # the data keep (box.width - room) of the width
+    reach = rightmost - box.x0
+    share = min(1.0, (box.width - width) / reach) if reach > 0.0 else 1.0  # that the data keep
+    if share < 1.0:
         low, high = ax.transData.inverted().transform(
-            [(box.x0, box.y0), (box.x0 + box.width**2 / (box.width - room), box.y0)]
+            [(box.x0, box.y0), (box.x0 + box.width / share, box.y0)]
         )[:, 0]
         ax.set_xlim(low, high)
         frame(ax, x=data)
-    x = box.x0 + (rightmost - box.x0) * min(1.0, (box.width - room) / box.width) + _GAP * pixel
+    x = box.x0 + reach * share + _GAP * pixel
     for name, height in zip(names, heights, strict=True):
         name.set_transform(ax.transAxes)
         name.set_position(((x - box.x0) / box.width, (height - box.y0) / box.height))

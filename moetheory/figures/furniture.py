@@ -6,7 +6,9 @@ furnished anew with each drawing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -59,12 +61,16 @@ class _Furniture:
         if not self.curves:
             return
         limits = ax.get_xlim(), ax.get_ylim()
-        self.placed += name_ends(ax, self.curves) or [legend_beside(ax, self.curves)]
+        names = name_ends(ax, self.curves) or [legend_beside(ax, self.curves)]
+        for name in names:  # axes that made room for them beyond their edge would shrink
+            name.set_in_layout(False)
+        self.placed += names
         made = ax.get_xlim(), ax.get_ylim()
         if made != limits:
             self.given, self.made = limits, made
 
 
+_LATER: ContextVar[bool] = ContextVar("later", default=False)
 _FURNISHED: WeakKeyDictionary[Axes, _Furniture] = WeakKeyDictionary()
 
 
@@ -98,7 +104,19 @@ def furnish(
     own.title = own.title if title is None else title
     own.facts = list(facts) if first else [each for each in own.facts if each in facts]
     own.notes += [each for each in notes if each not in own.notes]
-    refurnish(figure_of(ax))
+    if not _LATER.get():
+        refurnish(figure_of(ax))
+
+
+@contextmanager
+def furnished_at_once(figure: Figure) -> Iterator[None]:
+    """Place the words of several drawings on a figure at the end, and not after each of them."""
+    token = _LATER.set(True)
+    try:
+        yield
+    finally:
+        _LATER.reset(token)
+    refurnish(figure)
 
 
 def data_limits(ax: Axes) -> tuple[Span, Span]:

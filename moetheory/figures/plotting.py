@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -16,6 +17,8 @@ from moetheory.figures.audit_figure import draw_audit
 from moetheory.figures.descent_figure import draw_descent, draw_descent_estimate
 from moetheory.figures.distribution_figure import draw_distribution
 from moetheory.figures.estimator_names import name_in_legend
+from moetheory.figures.frames import figure_of
+from moetheory.figures.furniture import furnished_at_once
 from moetheory.figures.group_figure import draw_groups
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
@@ -146,9 +149,11 @@ def plot(
     first = next(iter(axes.values()))
     before = 0 if isinstance(results[0], Sweep) else _already(first)
     series = _series(labels, before)
-    for name, own in axes.items():
-        for each, place in zip(results, series, strict=True):
-            panels[name](each, own, title if own is first else None, place)
+    several = len(axes) * len(results) > 1
+    with furnished_at_once(figure_of(first)) if several else nullcontext():
+        for name, own in axes.items():
+            for each, place in zip(results, series, strict=True):
+                panels[name](each, own, title if own is first else None, place)
     return axes if len(panels) > 1 and not _is_axes(ax) else first
 
 

@@ -29,7 +29,7 @@ def test_thumbnails_are_readable(every, name):
     assert_well_placed(figure)
 
 
-@pytest.mark.parametrize("start", range(0, len(NAMES), 6))
+@pytest.mark.parametrize("start", (0, 12))
 def test_panels_are_readable(every, start):
     figure = Figure(figsize=(14, 8), dpi=100, layout="constrained")
     for ax, name in zip(figure.subplots(2, 3).flat, NAMES[start : start + 6], strict=False):
