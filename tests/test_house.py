@@ -57,7 +57,7 @@ WALLS = {
         "claims",
         "theorems",
     },
-    "figures": {*PROBLEM, "auditing", "checking", "results"},
+    "figures": {*PROBLEM, "auditing", "checking", "results", "theory"},
     "paper": {*PROBLEM, *ANSWERS - {"auditing"}, "claims", "formulas"},
     "commands": {
         *PROBLEM,

@@ -40,8 +40,8 @@ def refined(table: Sweep, names: list[str], *, log_x: bool, log_y: bool) -> Grid
     >>> model = BlockModel.isotropic(8, 4, 1.0)
     >>> table = sweep(model, "noise_variance", [0.1, 10.0], [Dense()])
     >>> grid = refined(table, ["dense"], log_x=True, log_y=True)
-    >>> len(grid.x) > 10, grid.x[0] == 0.1, grid.x[-1] == 10.0
-    (True, True, True)
+    >>> len(grid.x) > 10, grid.x[[0, -1]].tolist()
+    (True, [0.1, 10.0])
     """
     whole = table.over in WHOLE
     own = Grid(np.unique(np.asarray(table[table.over], dtype=float)), _sorted(table, names))

@@ -112,7 +112,7 @@ def _owners(result: SpikedSpectrum) -> IntArray:
 
 
 def _predictors(result: SpikedSpectrum) -> list[int]:
-    """Those that observe spikes, one of each threshold and edge."""
+    """Predictors that observe spikes, one of each threshold and edge."""
     found: dict[tuple[str, str], int] = {}
     for predictor in np.unique(_owners(result)).tolist():
         key = f"{result.threshold[predictor]:.9g}", f"{result.edge[predictor]:.9g}"
