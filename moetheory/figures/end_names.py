@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
-from moetheory.figures.frames import dots_per_inch, frame, letters
+from moetheory.figures.frames import dots_per_inch, frame
 from moetheory.figures.obstacles import Box
 
 if TYPE_CHECKING:
@@ -18,76 +18,84 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 NAME = "name of a curve"  # group id
-_GAP = 9.0  # points between the end of a curve and its name
+_GAP = 7.0  # points between the end of a curve and its name
 _MOST, _WIDEST = 7, 0.4  # names; share of the axes that they may take
 _MOVED = 1.3  # heights of a line that a name may stand away from its curve
+_TOGETHER = 0.03  # of the width: how far ends may be apart
 _SPACING = 1.15  # of names, in heights of a line
 
 
 def name_ends(ax: Axes, curves: Mapping[str, Line2D]) -> list[Artist]:
     """Write each name beside the right end of its curve; none if one finds no place there."""
-    if len(curves) > _MOST:
-        return []
     box = Box(*ax.get_window_extent().extents)
-    pixel = dots_per_inch(ax) / 72.0
-    ends = [_right_end(ax, line, box) for line in curves.values()]
-    found = [end for end in ends if end is not None]
-    if len(found) < len(ends) or not found:
-        return []
-    rightmost = max(x for x, _ in found)
-    if any(x < rightmost - 0.03 * box.width for x, _ in found):
+    ends = _right_ends(ax, curves.values(), box)
+    if ends is None or len(curves) > _MOST:
         return []
     names = [
         ax.text(
             0.0,
             0.0,
             name,
-            fontsize=letters(ax),
-            color=style.ink_of(line.get_color()),
+            transform=ax.transAxes,
+            fontsize=style.SMALL,
+            color=style.ink_of(str(line.get_color())),
             va="center_baseline",
-            ha="left",
             gid=NAME,
             zorder=5.0,
         )
         for name, line in curves.items()
     ]
+    pixel = dots_per_inch(ax) / 72.0
     sizes = [name.get_window_extent() for name in names]
-    width = max(size.width for size in sizes) + (_GAP + 3.0) * pixel
+    gap = pixel * (_GAP + max(_half_mark(line) for line in curves.values()))
+    width = gap + max(size.width for size in sizes) + 3.0 * pixel
     step = _SPACING * max(size.height for size in sizes)
-    wanted = np.array([y for _, y in found])
+    wanted, rightmost = ends[:, 1], float(ends[:, 0].max())
     heights = _apart(wanted, step, box.y0 + step / 2.0, box.y1 - step / 2.0)
     if (
-        width > _WIDEST * box.width
-        or heights is None
-        or np.max(np.abs(heights - wanted)) > _MOVED * step
+        heights is None
+        or width > _WIDEST * box.width
+        or np.abs(heights - wanted).max() > _MOVED * step
     ):
         for name in names:
             name.remove()
         return []
-    data = ax.get_xlim()
-    reach = rightmost - box.x0
-    share = min(1.0, (box.width - width) / reach) if reach > 0.0 else 1.0  # that the data keep
-    if share < 1.0:
-        low, high = ax.transData.inverted().transform(
-            [(box.x0, box.y0), (box.x0 + box.width / share, box.y0)]
-        )[:, 0]
-        ax.set_xlim(low, high)
-        frame(ax, x=data)
-    x = box.x0 + reach * share + _GAP * pixel
+    kept = min(1.0, (box.width - width) / (rightmost - box.x0))  # of the width, for the data
+    if kept < 1.0:
+        _make_room(ax, box, kept)
+    x = (kept * (rightmost - box.x0) + gap) / box.width
     for name, height in zip(names, heights, strict=True):
-        name.set_transform(ax.transAxes)
-        name.set_position(((x - box.x0) / box.width, (height - box.y0) / box.height))
+        name.set_position((x, (height - box.y0) / box.height))
     return list(names)
 
 
-def _right_end(ax: Axes, line: Line2D, box: Box) -> tuple[float, float] | None:
-    """Where a curve ends on the right, in pixels; None if it is not seen there."""
-    points = ax.transData.transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
-    points = points[np.isfinite(points).all(axis=1)]
-    if not len(points):
-        return None
-    x, y = points[np.argmax(points[:, 0])]
-    return (float(x), float(y)) if box.y0 <= y <= box.y1 and x <= box.x1 + 1.0 else None
+def _make_room(ax: Axes, box: Box, kept: float) -> None:
+    """Leave the data a share of the width, on the left."""
+    data = ax.get_xlim()
+    pixels = [(box.x0, box.y0), (box.x0 + box.width / kept, box.y0)]
+    ax.set_xlim(*ax.transData.inverted().transform(pixels)[:, 0])
+    frame(ax, x=data)
+
+
+def _half_mark(line: Line2D) -> float:
+    """Half of the width of the marks that are seen on a line, in points."""
+    seen = str(line.get_marker()) not in ("None", "none", "") and line.get_markevery() is None
+    return float(line.get_markersize()) / 2.0 if seen else 0.0
+
+
+def _right_ends(ax: Axes, lines: Iterable[Line2D], box: Box) -> FloatArray | None:
+    """Where curves end on the right, (n, 2) in pixels; None if one is not seen there."""
+    ends = []
+    for line in lines:
+        points = ax.transData.transform(np.column_stack([line.get_xdata(), line.get_ydata()]))
+        points = points[np.isfinite(points).all(axis=1)]
+        if not len(points):
+            return None
+        ends.append(points[np.argmax(points[:, 0])])
+    found = np.array(ends)
+    inside = (found[:, 1] >= box.y0) & (found[:, 1] <= box.y1) & (found[:, 0] <= box.x1 + 1.0)
+    together = found[:, 0] >= found[:, 0].max() - _TOGETHER * box.width
+    return found if np.all(inside & together) else None
 
 
 def _apart(wanted: FloatArray, step: float, low: float, high: float) -> FloatArray | None:

@@ -165,7 +165,7 @@ def _is_plain(estimator: Simulated) -> bool:
     )
 
 
-def ink_of(colour: Any) -> str:
+def ink_of(colour: str) -> str:
     """A colour for text: the same hue, dark enough to be read on white.
 
     >>> ink_of(LOOKS["dense"].colour)

@@ -34,7 +34,10 @@ def test_heights_are_apart_inside_and_as_near_as_can_be(wanted, step):
 
 def lines(ax, heights):
     x = np.linspace(0.0, 1.0, 20)
-    return [ax.plot(x, h + 0.3 * (1.0 - x), label=f"curve {i}")[0] for i, h in enumerate(heights)]
+    return [
+        ax.plot(x, h + 0.3 * (1.0 - x), color="black", label=f"curve {i}")[0]
+        for i, h in enumerate(heights)
+    ]
 
 
 def names(ax):
