@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from placement import assert_well_placed, captions
 
 import moetheory as mt
@@ -98,6 +99,10 @@ def test_figures_are_readable(every, name):
     result, keywords = every[name]
     mt.plot(result, **keywords)
     assert_well_placed(pyplot.gcf())
+    words = [text.get_text() for text in pyplot.gcf().findobj(Text)]
+    # LaTeX can set them; minus signs and spaces of ticks and captions it is told of
+    known = str.maketrans("\N{MINUS SIGN}\N{NO-BREAK SPACE}", "- ")
+    assert [text for text in words if not text.translate(known).isascii()] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,10 +113,10 @@ def test_thumbnails_are_readable(every, name):
     assert_well_placed(figure)
 
 
-@pytest.mark.parametrize("start", [0, 12])
-def test_panels_are_readable(every, start):
+def test_panels_are_readable(every):
     figure = Figure(figsize=(14, 8), dpi=100, layout="constrained")
-    for ax, name in zip(figure.subplots(2, 3).flat, NAMES[start : start + 6], strict=False):
+    names = ("fitted", "laws", "paths", "risks", "routing", "audit")
+    for ax, name in zip(figure.subplots(2, 3).flat, names, strict=True):
         result, keywords = every[name]
         mt.plot(result, ax, **{"title": name, **keywords})
     assert_well_placed(figure)
