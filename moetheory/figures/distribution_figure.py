@@ -71,7 +71,7 @@ def draw_distribution(
     numbers += f"{NINETY_FIVE} quantile {high:.3g}"
     notes = [MARKS, *[numbers] * (series.among <= _FEW)]
     ax.set_xlabel("risk $r$")
-    ax.set_ylabel("probability of more")
+    ax.set_ylabel("probability of a larger risk")
     style.dress(ax, grid="both")
     furnish(ax, [line] if series.among > 1 or series.label else [], title=title, notes=notes)
 

@@ -46,7 +46,7 @@ def draw_ladder(result: BestAssignment, ax: Axes, title: str | None, series: Ser
             experts, low, excess + error, color=look.colour, alpha=0.2, linewidth=0.0, zorder=1
         )
     best = result.best_experts
-    ax.plot(best, excess[best - 1], "*", markersize=11.0, color=look.colour, zorder=3)
+    ax.plot(best, excess[best - 1], "*", markersize=10.0, color=look.colour, zorder=3)
     ax.set_xlabel(axis_label("experts"))
     ax.set_ylabel("excess risk")
     style.dress(ax)

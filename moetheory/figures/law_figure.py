@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _CURVE, _LAW, _END = "law", "one over K", "end of a law"  # beginnings of group ids
 _BOUND = style.Look(style.MUTED, "", "-")
 _HEADROOM = 1.5  # factor between the highest risk and the top; bounds beyond leave the axes
-_RING, _BOUND_RING = 11.0, 8.0  # points
+_RING, _BOUND_RING = 10.0, 8.0  # points
 _LINES = ("solid lines", "dashes", "dots", "dashes and dots")  # of the numbers of samples
 
 
