@@ -12,13 +12,10 @@ from placement import captions
 
 import moetheory as mt
 from moetheory.common.errors import ArgumentError
-from moetheory.figures import style
+from moetheory.figures import plotting, style
 from moetheory.figures.series import SERIES
 
-KNOWN = (
-    "Sweep, Audit, BestAssignment, LawEnds, Risk, Misclassification, Estimate, Descent, "
-    "DescentEstimate, RoutingMatrix, RiskDistribution, SpikedSpectrum, Verdict, Estimates"
-)
+KNOWN = ", ".join([*(kind.__name__ for kind in plotting._PANELS), "Estimates"])
 RISK = mt.risk(mt.MoE(), UNEQUAL)
 
 
@@ -43,6 +40,15 @@ def test_only_results_can_be_drawn(result, message):
     with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$") as caught:
         mt.plot(result)
     assert caught.value.argument == "result"
+
+
+def test_every_kind_of_result_is_listed():
+    kinds = (
+        *("Sweep", "Audit", "BestAssignment", "LawEnds", "Risk", "Misclassification", "Estimate"),
+        *("Descent", "DescentEstimate", "RoutingMatrix", "RiskDistribution", "SpikedSpectrum"),
+        *("Verdict", "Estimates"),
+    )
+    assert set(kinds) <= set(KNOWN.split(", "))
 
 
 @pytest.mark.parametrize(
