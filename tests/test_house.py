@@ -67,7 +67,7 @@ WALLS = {
         "claims",
         "theorems",
     },
-    "figures": {*PROBLEM, "auditing", "checking", "results"},
+    "figures": {*PROBLEM, "auditing", "checking", "results", "theory"},
     "paper": {*PROBLEM, *ANSWERS - {"auditing"}, "claims", "formulas"},
     "commands": {
         *PROBLEM,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from moetheory.commands import reports
+from moetheory.commands.drawings import save_figure
 from moetheory.commands.inputs import required_model
 from moetheory.commands.option_types import at_least, positive
 from moetheory.commands.options import (
@@ -20,20 +22,24 @@ from moetheory.commands.options import (
     add_samples,
     add_step_size,
 )
+from moetheory.commands.outputs import FIGURES, require_outputs, writing
+from moetheory.commands.provenance import command_line
 from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.common.seeding import entropy_of
-from moetheory.common.terminal import show
+from moetheory.common.terminal import note, show
+from moetheory.figures import plot
 from moetheory.problem.descent_schedule import COSTS, TrainingMode, step_costs
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.sample_counts import counts_of
 from moetheory.simulation import simulate_descent
-from moetheory.theory.descents import contraction_factor, steps_to
+from moetheory.theory.descents import contraction_factor, descent, steps_to
 from moetheory.theory.risks import risk
 
 DEFAULT_TOLERANCE = 0.01
 TRAINING_SETS = 200
+BEYOND = 10  # times the steps to the goal, up to which a figure goes
 # from the null predictor to practically the limit, ten a decade
 STEPS = np.unique(np.rint([0.0, *np.geomspace(1.0, 1e6, 61)])).astype(np.int64)
 
@@ -58,6 +64,8 @@ def run_descent(options: argparse.Namespace) -> int:
     for name in ("replicates", "seed"):
         if getattr(options, name) is not None and options.samples is None:
             raise BadInputError(f"--{name} needs --samples, the size of the training sets")
+    inputs = {} if options.model is None else {"--model": [options.model]}
+    require_outputs({"--figure": options.figure}, inputs)
     model = required_model(options)
     entropy = entropy_of(options.seed) if options.samples is not None else None
     with refusals(options), terminal.Progress("descent") as progress:
@@ -74,6 +82,8 @@ def run_descent(options: argparse.Namespace) -> int:
                 progress(before * total + done, len(learners) * total)
 
             results[learner.name] |= _early_stopping(options, model, learner, entropy, report)
+    if options.figure is not None:
+        _draw(options, model, learners, results, entropy)
     if options.json:
         asked = {"samples": options.samples, "entropy": entropy, "goal": _goal(options)}
         show(reports.document("descent", results, **asked))
@@ -95,6 +105,37 @@ def run_descent(options: argparse.Namespace) -> int:
         show(f"late: after {STEPS[-1]:.0e} steps")
         show(f"replay with --seed {entropy}")
     return 0
+
+
+def _draw(
+    options: argparse.Namespace,
+    model: BlockModel,
+    learners: Sequence[DescentRow],
+    results: Mapping[str, dict[str, Any]],
+    entropy: int | None,
+) -> None:
+    """Draw the excess risk of all learners over the steps, until well after the goal."""
+    goals = [10, *(int(row["iterations"] or 0) for row in results.values())]
+    last = BEYOND * max(goals)
+    steps = STEPS[: np.searchsorted(STEPS, last, side="right")]
+    paths = [
+        descent(
+            learner.estimator,
+            model,
+            steps,
+            training=learner.training,
+            step_size=options.step_size or "optimal",
+        )
+        for learner in learners
+    ]
+    dense, moe, joint = learners
+    labels = [dense.estimator, moe.estimator, joint.name]
+    command = command_line(options, entropy)
+    with writing():
+        save_figure(
+            lambda figure: plot(paths, figure.add_subplot(), label=labels), options.figure, command
+        )
+        note(f"figure: {options.figure}")
 
 
 def _goal(options: argparse.Namespace) -> dict[str, Any]:
@@ -214,6 +255,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=at_least(2),
         metavar="N",
         help=f"training sets of the simulation (default {TRAINING_SETS})",
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help=f"draw the risks on infinitely many samples ({', '.join(FIGURES)})",
     )
     add_output(parser)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from moetheory.figures import style
-from moetheory.figures.frames import dots_per_inch
+from moetheory.figures.frames import dots_per_inch, letters, slot
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -15,19 +15,23 @@ if TYPE_CHECKING:
 
 CAPTION = "caption"  # group id
 _LETTER = 0.52  # width of a letter, of its size
+_SHARE = 0.3  # of the height that axes have, for the subtitle
 
 
 def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) -> list[Artist]:
     """Write title and subtitle above the axes, in lines as wide as these."""
+    size = letters(ax)
     points = ax.get_window_extent().width * 72.0 / dots_per_inch(ax)
-    letters = max(16, int(points / (_LETTER * style.SMALL)))
-    lines = [
-        line for text in (", ".join(facts), *notes) if text for line in _wrapped(text, letters)
-    ]
+    width = max(16, int(points / (_LETTER * size)))
+    lines = _wrapped(", ".join(facts), width)
+    most = _SHARE * slot(ax)[1] / (1.3 * size)
+    for note in notes:  # those that fit
+        own = _wrapped(note, width)
+        lines += own if len(lines) + len(own) <= most else []
     placed: list[Artist] = []
     height = 4.0
-    for text, size, colour, weight in (
-        ("\n".join(lines), style.SMALL, style.MUTED, "normal"),
+    for text, points, colour, weight in (
+        ("\n".join(lines), size, style.MUTED, "normal"),
         (title, style.TITLE, style.INK, "bold"),
     ):
         if text:
@@ -40,7 +44,7 @@ def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) ->
                     textcoords="offset points",
                     ha="left",
                     va="bottom",
-                    fontsize=size,
+                    fontsize=points,
                     fontweight=weight,
                     color=colour,
                     linespacing=1.25,
@@ -48,11 +52,11 @@ def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) ->
                     gid=CAPTION,
                 )
             )
-            height += 1.3 * size * (text.count("\n") + 1) + 2.0
+            height += 1.3 * points * (text.count("\n") + 1) + 2.0
     return placed
 
 
-def _wrapped(text: str, letters: int) -> list[str]:
+def _wrapped(text: str, width: int) -> list[str]:
     """A text in lines; mathematics is as wide as it looks, and is not broken."""
     glued = text.replace("$ = ", "$\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    return textwrap.wrap(glued, letters, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from moetheory.figures import style
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Span = tuple[float, float]
+_NARROW = 2.8  # inches
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -20,6 +23,19 @@ def figure_of(ax: Axes) -> Figure:
 def dots_per_inch(ax: Axes) -> float:
     """The resolution of the figure on which axes are."""
     return float(figure_of(ax).dpi)
+
+
+def letters(ax: Axes) -> float:
+    """The size of words beside the data, in points: smaller on narrow axes."""
+    inches = ax.get_window_extent().width / dots_per_inch(ax)
+    return style.SMALL if inches >= _NARROW else style.SMALL - 2.0
+
+
+def slot(ax: Axes) -> tuple[float, float]:
+    """The width and the height of the part of the figure that axes have, in points."""
+    figure, spec = figure_of(ax), ax.get_subplotspec()
+    box = ax.get_position() if spec is None else spec.get_position(figure)
+    return 72.0 * figure.get_figwidth() * box.width, 72.0 * figure.get_figheight() * box.height
 
 
 def frame(ax: Axes, x: Span | None = None, y: Span | None = None) -> None:

@@ -6,10 +6,14 @@ furnished anew with each drawing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from moetheory.figures.captions import caption
 from moetheory.figures.end_names import name_ends
@@ -57,12 +61,16 @@ class _Furniture:
         if not self.curves:
             return
         limits = ax.get_xlim(), ax.get_ylim()
-        self.placed += name_ends(ax, self.curves) or [legend_beside(ax, self.curves)]
+        names = name_ends(ax, self.curves) or [legend_beside(ax, self.curves)]
+        for name in names:  # axes that made room for them beyond their edge would shrink
+            name.set_in_layout(False)
+        self.placed += names
         made = ax.get_xlim(), ax.get_ylim()
         if made != limits:
             self.given, self.made = limits, made
 
 
+_LATER: ContextVar[bool] = ContextVar("later", default=False)
 _FURNISHED: WeakKeyDictionary[Axes, _Furniture] = WeakKeyDictionary()
 
 
@@ -96,18 +104,60 @@ def furnish(
     own.title = own.title if title is None else title
     own.facts = list(facts) if first else [each for each in own.facts if each in facts]
     own.notes += [each for each in notes if each not in own.notes]
-    refurnish(figure_of(ax))
+    if not _LATER.get():
+        refurnish(figure_of(ax))
+
+
+@contextmanager
+def furnished_at_once(figure: Figure) -> Iterator[None]:
+    """Place the words of several drawings on a figure at the end, and not after each of them."""
+    token = _LATER.set(True)
+    try:
+        yield
+    finally:
+        _LATER.reset(token)
+    refurnish(figure)
+
+
+def data_limits(ax: Axes) -> tuple[Span, Span]:
+    """The limits of both axes without the room that was made for words."""
+    own = _FURNISHED.get(ax)
+    if own is None or own.given is None or own.made != (ax.get_xlim(), ax.get_ylim()):
+        return ax.get_xlim(), ax.get_ylim()
+    return own.given
+
+
+def set_heights(ax: Axes, low: float, high: float) -> None:
+    """Set the limits of heights; those of what is on the axes already stay in view."""
+    if not ax.get_autoscaley_on():
+        _, (bottom, top) = data_limits(ax)
+        low, high = min(low, bottom), max(high, top)
+    ax.set_ylim(low, high)
 
 
 def refurnish(figure: Figure) -> None:
     """Place all words of a figure anew, for the room that its axes now have."""
     furnished = {each: _FURNISHED[each] for each in figure.axes if each in _FURNISHED}
+    sizes = _sizes(figure, furnished)
     for _ in range(2):  # the second time the width of the axes is known
         for ax, own in furnished.items():
             own.clear(ax)
             own.write_caption(ax)
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.execute(figure)
+        before, sizes = sizes, _sizes(figure, furnished)
+        if sizes == before:
+            break
     for ax, own in furnished.items():
         own.name_curves(ax)
+    if _sizes(figure, furnished) != sizes:  # ticks went with the room for names
+        for ax, own in furnished.items():
+            own.clear(ax)
+            own.write_caption(ax)
+            own.name_curves(ax)
+
+
+def _sizes(figure: Figure, axes: Iterable[Axes]) -> list[tuple[float, ...]]:
+    """Where axes are once the figure is laid out, in pixels."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    return [tuple(np.round(ax.get_window_extent().extents, 1)) for ax in axes]

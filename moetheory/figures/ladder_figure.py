@@ -2,73 +2,78 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from moetheory.figures import style
-from moetheory.figures.series import Series
+from moetheory.figures.furniture import furnish
+from moetheory.figures.quantities import axis_label, facts
+from moetheory.figures.series import SERIES, Series
 from moetheory.results.assignments import BestAssignment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
 
-_PALETTE = (style.LOOKS["oracle"].colour, "C2")
-_CURVE, _MARK = "ladder", "mark of a ladder"  # group ids of what may be on the axes already
-_CLOSE = 1.4  # a last tick stands apart from a power of two by at least this factor
-_NARROW, _FEW_DECADES = 3.0, 30.0  # ratios of risks: linear below, ticks within decades below
+_WIDE = 3.0  # a ratio of risks above which the axis is logarithmic
 _DEEPEST = 0.1  # of the risk: how far the band of its error reaches down on a logarithmic axis
+STAR = "star: least risk"
+BAND = r"bands: $\pm$ error of the formula"
 
 
-def draw_ladder(found: BestAssignment, ax: Axes, title: str | None, series: Series) -> None:
+def draw_ladder(result: BestAssignment, ax: Axes, title: str | None, series: Series) -> None:
     """Draw the excess risk against the number of experts; a second ladder is a second curve."""
-    colour = _PALETTE[len(_lines(ax, _CURVE)) % len(_PALETTE)]
+    look = series.own or style.LOOKS["oracle"].another(series.order)
     experts, excess, error = np.array(
-        [(number, rung.excess, rung.error) for number, rung in found.ladder.items()]
+        [(number, rung.excess, rung.error) for number, rung in result.ladder.items()]
     ).T
     excess[np.isinf(excess)] = np.nan
-    name = "infinitely many samples" if found.samples is None else f"n = {found.samples.sum()}"
-    ax.plot(experts, excess, "o-", markersize=3.5, color=colour, label=name, gid=_CURVE)
+    samples = facts({"samples": np.inf if result.samples is None else int(result.samples.sum())})
+    (line,) = ax.plot(
+        experts,
+        excess,
+        label=series.label or samples[0],
+        gid=SERIES,
+        linestyle=look.line,
+        linewidth=style.LINE,
+        zorder=2,
+        **{**look.points, "markersize": 4.5},
+    )
+    _scale_axes(ax)
     if np.any(error > 0.0):
         low = np.maximum(excess - error, _DEEPEST * excess)
-        ax.fill_between(experts, low, excess + error, color=colour, alpha=0.2, linewidth=0.0)
-    mark: dict[str, Any] = {"marker": "*", "markersize": 13.0, "linestyle": "none"}
-    best = found.best_experts
-    ax.plot(best, excess[best - 1], color=colour, zorder=3, **mark)
-    for line in _lines(ax, _MARK):
-        line.remove()
-    ax.plot([], [], color="0.4", label="least risk", gid=_MARK, **mark)  # the last of the legend
-    ax.legend(frameon=False)
-    _scale_axes(ax)
-    ax.set_xlabel("number of experts")
+        ax.fill_between(
+            experts, low, excess + error, color=look.colour, alpha=0.2, linewidth=0.0, zorder=1
+        )
+    best = result.best_experts
+    ax.plot(best, excess[best - 1], "*", markersize=10.0, color=look.colour, zorder=3)
+    ax.set_xlabel(axis_label("experts"))
     ax.set_ylabel("excess risk")
-    ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
-    ax.set_axisbelow(True)
-
-
-def _lines(ax: Axes, group: str) -> list[Line2D]:
-    """The lines on the axes that belong to a group."""
-    return [line for line in ax.get_lines() if line.get_gid() == group]
+    style.dress(ax)
+    notes = [STAR] + [BAND] * bool(np.any(error > 0.0))
+    furnish(ax, [line], title=title, facts=[f"{len(result.assignment)} groups"], notes=notes)
 
 
 def _scale_axes(ax: Axes) -> None:
     """Scale the axes logarithmically, that of risks where they are positive and far apart."""
-    from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
-
-    experts, risks = np.hstack([np.array(line.get_data()) for line in _lines(ax, _CURVE)])
-    most = int(experts.max())
-    ticks = [float(2**power) for power in range(most.bit_length())]
-    if most > _CLOSE * ticks[-1]:
-        ticks.append(float(most))
+    curves = [line for line in ax.get_lines() if line.get_gid() == SERIES]
+    experts, risks = np.hstack([np.array(line.get_data()) for line in curves])
+    most = float(experts.max())
     ax.set_xscale("log")
-    ax.xaxis.set_major_locator(FixedLocator(ticks))
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    edge = max(most**0.04, 1.05)
+    ax.set_xlim(1.0 / edge, most * edge)
+    ticks = style.spaced(2 ** np.arange(int(most).bit_length()), 2.0)
+    style.set_ticks(ax.xaxis, [*ticks, *[most] * (most > 1.4 * ticks[-1])])
     finite = risks[np.isfinite(risks)]
-    wide = bool(finite.size) and finite.max() > _NARROW * finite.min() > 0.0
-    ax.set_yscale("log" if wide else "linear")
-    if wide and finite.max() < _FEW_DECADES * finite.min():
-        ax.yaxis.set_major_locator(LogLocator(subs=[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0]))
-        ax.yaxis.set_minor_locator(NullLocator())
-        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    if not finite.size:
+        return
+    low, high = float(finite.min()), float(finite.max())
+    if high > _WIDE * low > 0.0:
+        room = (high / low) ** 0.06
+        ax.set_yscale("log")
+        ax.set_ylim(low / room, high * room)
+        style.log_ticks(ax.yaxis)
+    else:
+        room = 0.06 * (high - low) or 0.1 * high or 1.0
+        ax.set_yscale("linear")
+        ax.set_ylim(low - room, high + room)

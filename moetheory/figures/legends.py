@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from moetheory.figures import style
-from moetheory.figures.frames import frame
+from moetheory.figures.frames import frame, letters
 from moetheory.figures.obstacles import Box, free_place, outlines
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def legend_beside(ax: Axes, curves: Mapping[str, Line2D]) -> Artist:
     columns = [1] if len(handles) < 3 else [1, 2, 3]
     looks: dict[str, Any] = {
         "frameon": False,
-        "fontsize": style.SMALL,
+        "fontsize": letters(ax),
         "labelcolor": style.INK,
         "borderaxespad": 0.0,
         "borderpad": 0.2,

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from moetheory.auditing import Audit
+from moetheory.checking.verdicts import Verdict
 from moetheory.common.errors import ArgumentError, ArgumentTypeError
 from moetheory.common.validation import shown
 from moetheory.figures import style
 from moetheory.figures.audit_figure import draw_audit
+from moetheory.figures.descent_figure import draw_descent, draw_descent_estimate
+from moetheory.figures.distribution_figure import draw_distribution
 from moetheory.figures.estimator_names import name_in_legend
+from moetheory.figures.frames import figure_of
+from moetheory.figures.furniture import furnished_at_once
+from moetheory.figures.group_figure import draw_groups
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
 from moetheory.figures.map_figure import draw_map
-from moetheory.figures.series import Series
+from moetheory.figures.routing_figure import draw_routing
+from moetheory.figures.series import SERIES, Series
+from moetheory.figures.spectrum_figure import draw_overlaps, draw_values
 from moetheory.figures.sweep_figure import draw_sweep
+from moetheory.figures.verdict_figure import draw_verdict, height
 from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.estimators import Dense, MoE, Simulated
 from moetheory.results.assignments import BestAssignment
+from moetheory.results.descents import Descent, DescentEstimate
+from moetheory.results.estimates import Estimate, Estimates
 from moetheory.results.maps import PhaseMap
+from moetheory.results.risks import Misclassification, Risk, RoutingMatrix
 from moetheory.results.routed_law import LawEnds
 from moetheory.results.tables import Sweep
+from moetheory.theory.risk_distributions import RiskDistribution
+from moetheory.theory.spiked_spectra import SpikedSpectrum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Label = str | Simulated
 Panel = Callable[[Any, "Axes", "str | None", Series], None]
 # what can be drawn: each type with its panels, the first of which is drawn on single axes
 _PANELS: dict[type, dict[str, Panel]] = {
@@ -36,96 +52,132 @@ _PANELS: dict[type, dict[str, Panel]] = {
     BestAssignment: {"risk": draw_ladder},
     LawEnds: {"risk": draw_law},
     PhaseMap: {"map": draw_map},
+    Risk: {"groups": draw_groups},
+    Misclassification: {"groups": draw_groups},
+    Estimate: {"groups": draw_groups},
+    Descent: {"risk": draw_descent},
+    DescentEstimate: {"risk": draw_descent_estimate},
+    RoutingMatrix: {"routing": draw_routing},
+    RiskDistribution: {"risk": draw_distribution},
+    SpikedSpectrum: {"values": draw_values, "overlaps": draw_overlaps},
+    Verdict: {"claims": draw_verdict},
 }
+_ALONE = (RoutingMatrix, Verdict)  # what fills its axes
 
 
+@overload
+def plot(
+    result: SpikedSpectrum | Sequence[SpikedSpectrum],
+    ax: Mapping[str, Axes] | None = None,
+    *,
+    title: str | None = None,
+    label: Label | Sequence[Label] | None = None,
+) -> dict[str, Axes]: ...
+@overload
 def plot(
     result: Any,
     ax: Axes | Mapping[str, Axes] | None = None,
     *,
     title: str | None = None,
-    label: str | Simulated | Sequence[str | Simulated] | None = None,
+    label: Label | Sequence[Label] | None = None,
+) -> Axes: ...
+def plot(
+    result: Any,
+    ax: Axes | Mapping[str, Axes] | None = None,
+    *,
+    title: str | None = None,
+    label: Label | Sequence[Label] | None = None,
 ) -> Any:
-    """Draw a result; what is drawn depends on its type.
+    """Draw a result, or several of one kind on the same axes.
 
-    Sweep: excess risk against the swept quantity, both axes logarithmic where all values are
-    positive (but not for rates, over which risks are straight lines; many steps of descent from 1
-    on, if the first is 0); theory as lines, with a band of ± its estimated error where it
-    is asymptotic; simulations as points with 95 % intervals (none where the variance is infinite),
-    joined by a dotted line where theory has no formula; the upper bound dashed. Where a risk is
-    infinite its line has a gap between dotted verticals, and its simulation, which estimates
-    nothing there, is left out; heights far above the others are cut off. Of a sweep with the loss
-    "sign" the accuracy is drawn, 1 less the misclassification, on a linear axis.
+    - `Sweep`: risk over the swept quantity, theory as lines, simulations as points with 95 %
+      intervals; shaded where a risk is infinite.
+    - `Risk`, `Misclassification`, `Estimate`, `Estimates`: a dot for each group, the mean a line.
+    - `Descent`, `DescentEstimate`: risk over the steps; of estimates also the best stop.
+    - `RiskDistribution`: the probability of larger risks; median, mean and 95 % quantile.
+    - `RoutingMatrix`: a heat map of groups and experts.
+    - `LawEnds`: gate, oracle and bound over the number of experts, and where the law ends.
+    - `BestAssignment`: the least risk over the number of experts.
+    - `SpikedSpectrum`: "values", squared singular values observed over clean ones; "overlaps" of
+      singular vectors.
+    - `Audit`: risks predicted and measured over feature noise, and where leads change.
+    - `Verdict`: a row for each claim, what speaks for it; violated ones are red.
+    - `PhaseMap`: who wins where and by how much; of a second one on the same axes the border.
 
-    Audit: risk against the variance of the noise that is added; predictions as lines, held-out
-    samples as points with 95 % intervals. Where experts begin or cease to lead over dense, the
-    prediction is a dashed line and the 95 % interval of the measurement a band.
-
-    BestAssignment: excess risk of the best assignments against the number of experts, the axis of
-    risks logarithmic if they are far apart; a band where the risk is asymptotic, a star where it
-    is least. On axes with such a figure it becomes a second curve.
-
-    LawEnds: excess risk of the gate, of the oracle and the bound against the number of experts,
-    both axes logarithmic; a line that falls like 1/K, dotted, which optimal experts with oracle
-    routing approach; a circle at the last K up to which the gate, or the bound, is within the
-    factor of the oracle, a square if that is the last K of all with a finite risk. On axes with
-    such a figure of the same d, signal energy, noise variance and factor the gate becomes a curve
-    of its own, experts fitted on samples dashed.
-
-    PhaseMap: each cell has the colour of the estimator that wins there, paler the nearer both risks
-    are; beyond the ends of the colour bar colours stay the same. The border is a line. Cells
-    without a formula are hatched, those in which asymptotic formulas do not tell who wins are
-    dotted. Of a second map on the same axes the border alone is drawn.
+    What a figure holds for, and how to read it, is in its subtitle. Colours belong to estimators,
+    and are the same in all figures.
 
     Parameters
     ----------
-    result : Sweep, Audit, BestAssignment, LawEnds or PhaseMap
-    ax : matplotlib.axes.Axes, optional
-        The axes to draw on; those of a new figure if not given.
+    result : one of these, or a list of one kind
+    ax : matplotlib.axes.Axes or mapping of str to Axes, optional
+        The axes to draw on; those of a new figure if not given. Of a result with several panels
+        single axes get the first, a mapping those that it names. What is on axes stays.
+    title : str, optional
+    label : str, Dense, MoE or Custom, or a list of these, optional
+        What tells results on the same axes apart. An estimator gives its name and its look.
 
     Returns
     -------
-    matplotlib.axes.Axes
+    matplotlib.axes.Axes, or dict of str to Axes
+        A dict for a result with several panels, unless single axes were given.
 
     Raises
     ------
     ValueError
-        The result is not of these types or has no curves, ``ax`` is not a single Axes, or there is
-        a `LawEnds` of another d, signal energy, noise variance or factor on it.
+        There is no result or no curve; results do not fit on the same axes, as laws of another d;
+        ``label`` has another length; ``ax`` names other panels.
+    TypeError
+        The result is not of these types, or results are of several; ``ax``, ``title`` or ``label``
+        is of another type.
 
     Examples
     --------
     >>> import matplotlib
     >>> matplotlib.use("Agg")
-    >>> from moetheory import BlockModel, sweep
+    >>> from moetheory import BlockModel, Dense, MoE, risk, sweep
     >>> model = BlockModel.isotropic(8, 4, 1.0, signal_energy=8.0)
     >>> ax = plot(sweep(model, "noise_variance", [0.5, 1.0, 2.0]))
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('noise variance $\\\\sigma^2$', 'excess risk')
+    >>> both = [Dense(), MoE()]
+    >>> ax = plot([risk(each, model) for each in both], label=both, title="Who errs where")
     """
-    results = _results(result)
+    results, listed = _results(result)
     panels = _PANELS[type(results[0])]
-    series = _series(results, label, listed=result is not results[0])
     if title is not None and not isinstance(title, str):
         raise ArgumentTypeError("title", f"must be a text, got {shown(title)}")
-    axes = _axes_of(panels, ax)
-    for name, own in axes.items():
-        for each, place in zip(results, series, strict=True):
-            panels[name](each, own, title if name == next(iter(axes)) else None, place)
-    return axes if len(panels) > 1 and not _is_axes(ax) else next(iter(axes.values()))
+    labels = _labels(results, label, listed=listed)
+    axes = _axes_of(panels, ax, results[0])
+    # sweeps tell their curves apart by estimators, also those of another call
+    first = next(iter(axes.values()))
+    before = 0 if isinstance(results[0], Sweep) else _already(first)
+    series = _series(labels, before)
+    several = len(axes) * len(results) > 1
+    with furnished_at_once(figure_of(first)) if several else nullcontext():
+        for name, own in axes.items():
+            for each, place in zip(results, series, strict=True):
+                panels[name](each, own, title if own is first else None, place)
+    return axes if len(panels) > 1 and not _is_axes(ax) else first
 
 
-def _results(result: Any) -> list[Any]:
-    """The results to be drawn, of one type that can be."""
-    listed = isinstance(result, list | tuple) and not isinstance(result, tuple(_PANELS))
+def _already(ax: Axes) -> int:
+    """The results that are on axes already."""
+    return sum(line.get_gid() == SERIES for line in ax.get_lines())
+
+
+def _results(result: Any) -> tuple[list[Any], bool]:
+    """The results to be drawn, of one type that can be, and whether they came as several."""
+    listed = isinstance(result, list | tuple | Estimates) and not isinstance(result, tuple(_PANELS))
     results = list(result) if listed else [result]
     if not results:
         raise ArgumentError("result", "must be at least one result, got an empty list")
+    known = ", ".join([*(kind.__name__ for kind in _PANELS), Estimates.__name__])
     for each in results:
         if type(each) not in _PANELS:
-            known = ", ".join(kind.__name__ for kind in _PANELS)
+            of = "a list with " if listed else ""
             raise ArgumentTypeError(
-                "result", f"must be one of {known}, or a list of one kind, got {shown(each)}"
+                "result", f"must be one of {known}, or a list of one kind, got {of}{shown(each)}"
             )
         if type(each) is not type(results[0]):
             kinds = f"{type(results[0]).__name__} and {type(each).__name__}"
@@ -134,44 +186,53 @@ def _results(result: Any) -> list[Any]:
             raise ArgumentError(
                 "result", "must be a Sweep with its estimators, got none: there is no curve"
             )
-    return results
+    if isinstance(results[0], _ALONE) and len(results) > 1:
+        kind = type(results[0]).__name__
+        raise ArgumentError(
+            "result", f"must be one {kind}, which fills its axes, got {len(results)} of them"
+        )
+    return results, listed
 
 
-def _series(results: list[Any], label: Any, *, listed: bool) -> list[Series]:
-    """The place of each result among those on the same axes."""
+def _labels(results: list[Any], label: Any, *, listed: bool) -> list[Label]:
+    """A label for each result."""
     if label is None:
-        given: list[Any] = [""] * len(results)
-    elif isinstance(label, list | tuple) and listed:
-        given = list(label)
-    else:
-        given = [label]
+        return [""] * len(results)
+    given = list(label) if isinstance(label, list | tuple) and listed else [label]
     if len(given) != len(results):
         raise ArgumentError(
             "label", f"must be one for each of the {len(results)} results, got {shown(label)}"
         )
-    known = [each for each in given if isinstance(each, Dense | MoE | Custom)]
-    places = []
-    for order, each in enumerate(given):
-        if isinstance(each, Dense | MoE | Custom):
-            look = style.look_of(each, known)
-            places.append(Series(order, name_in_legend(each, known), look))
-        elif isinstance(each, str):
-            places.append(Series(order, each))
-        else:
+    for each in given:
+        if not isinstance(each, str | Dense | MoE | Custom):
             raise ArgumentTypeError(
                 "label", f"must be a text or an estimator for each result, got {shown(each)}"
             )
-    return places
+    return given
 
 
-def _axes_of(panels: Mapping[str, Panel], ax: Any) -> dict[str, Axes]:
+def _series(labels: list[Label], before: int) -> list[Series]:
+    """The place of each result among those on the same axes, after those that are there."""
+    known = [each for each in labels if not isinstance(each, str)]
+    among = before + len(labels)
+    return [
+        Series(order, each, None, among)
+        if isinstance(each, str)
+        else Series(order, name_in_legend(each, known), style.look_of(each, known), among)
+        for order, each in enumerate(labels, start=before)
+    ]
+
+
+def _axes_of(panels: Mapping[str, Panel], ax: Any, result: Any) -> dict[str, Axes]:
     """The axes of each panel that is to be drawn."""
     names = ", ".join(map(repr, panels))
     if ax is None:
         from matplotlib import pyplot
 
-        width, height = style.SIZE
-        size = (width * (1.0 + 0.6 * (len(panels) - 1)), height)
+        width, high = style.SIZE
+        if isinstance(result, Verdict):
+            width, high = 1.25 * width, height(result)
+        size = (width * (1.0 + 0.6 * (len(panels) - 1)), high)
         _, new = pyplot.subplots(1, len(panels), figsize=size, layout="constrained", squeeze=False)
         return dict(zip(panels, new[0].tolist(), strict=True))
     if not isinstance(ax, Mapping):

@@ -17,15 +17,18 @@ from moetheory.problem.gates import Hard, Learned, Oracle, Soft
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.colors import Colormap
 
 SIZE = (6.4, 4.4)  # of a figure with one panel, inches
 INK, MUTED, GRID = "#222222", "#666666", "#e4e4e4"
+ALARM = "#c3002f"  # of what is violated
 TITLE, SMALL = 12.0, 9.0  # points
 LINE, MARKER = 2.0, 5.5
 Meaning = Literal["dense", "tuned", "oracle", "hard", "soft", "learned", "all features", "other"]
 Dashes = str | tuple[float, tuple[float, ...]]
 _DASHED, _DASH_DOT, _DOTTED = (0.0, (4.0, 1.5)), (0.0, (6.0, 1.5, 1.5, 1.5)), (0.0, (1.2, 1.2))
 _LONG, _DASH_DOT_DOT = (0.0, (8.0, 2.0)), (0.0, (5.0, 1.2, 1.2, 1.2, 1.2, 1.2))
+DASHES: tuple[Dashes, ...] = ("-", _DASHED, _DOTTED, _DASH_DOT)  # where they have a meaning
 _MORE: tuple[tuple[str, Dashes], ...] = (  # markers and lines of others of the same meaning
     ("d", _LONG),
     ("p", _DASHED),
@@ -88,7 +91,7 @@ LOOKS: dict[Meaning, Look] = {
     "soft": Look("#048354", "^", _DASH_DOT),
     "learned": Look("#3f1050", "P", _DOTTED),
     "all features": Look("#6ad1ef", "X", _DASH_DOT_DOT),
-    "other": Look(INK, "*", _LONG),
+    "other": Look("#111111", "*", _LONG),
 }
 
 
@@ -139,8 +142,17 @@ def neutral(order: int) -> Look:
     >>> neutral(0).colour != neutral(1).colour
     True
     """
-    look = LOOKS["other"].another(order)
-    return replace(look, colour=_GREYS[order % len(_GREYS)], line="-" if not order else look.line)
+    look = LOOKS["other"].another(order) if order else Look(INK, "o", "-")
+    return replace(look, colour=_GREYS[order % len(_GREYS)])
+
+
+def shades() -> Colormap:
+    """Shades from white to dark, of one hue, for heat maps."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(
+        "shades", ["#ffffff", "#7fa3d6", LOOKS["oracle"].colour]
+    )
 
 
 def _is_plain(estimator: Simulated) -> bool:

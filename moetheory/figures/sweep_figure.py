@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.figures import style
-from moetheory.figures.furniture import furnish
+from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.refinement import WHOLE, Grid, refined
@@ -137,8 +137,9 @@ def _limit_heights(ax: Axes, curves: list[Curve], grid: Grid) -> None:
         bottom = 0.0 if low >= 0.0 and straight else low - room
         limits = bottom, top + room
     if shared:
-        limits = min(limits[0], ax.get_ylim()[0]), max(limits[1], ax.get_ylim()[1])
-    ax.set_ylim(*limits)
+        set_heights(ax, *limits)
+    else:
+        ax.set_ylim(*limits)
 
 
 def _scale_axes(ax: Axes, result: Sweep, heights: NDArray[np.float64]) -> None:

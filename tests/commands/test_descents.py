@@ -170,3 +170,25 @@ def test_descent_on_directions_that_are_all_alike_says_so(run, tmp_path):
     path = tmp_path / "model.json"
     mt.BlockModel.isotropic(6, 3, 1.0).to_json(path)
     assert run("descent", "--model", str(path))[1].endswith("learned in one step\n")
+
+
+def test_a_figure_shows_the_risks(run, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "moetheory.commands.descents.plot", lambda *args, **how: drawn.append((args, how))
+    )
+    path = tmp_path / "descent.png"
+    code, _, err = run("descent", *SMALL, "--decay", "1", "--figure", str(path))
+    assert (code, err) == (0, f"figure: {path}\n")
+    assert path.read_bytes().startswith(b"\x89PNG")
+    (((paths, _), how),) = drawn
+    assert how == {"label": [mt.Dense(), mt.MoE(), "experts, jointly"]}
+    model = mt.BlockModel.power_law(6, 3, 1.0, decay=1.0, signal_energy=6.0)
+    for found, estimator, training in zip(
+        paths, (mt.Dense(), mt.MoE(), mt.MoE()), ("own", "own", "joint"), strict=True
+    ):
+        expected = mt.descent(estimator, model, found.steps, training=training)
+        np.testing.assert_array_equal(found.excess, expected.excess)
+    code, _, err = run("descent", *SMALL, "--figure", str(tmp_path / "descent.txt"))
+    assert code == 2
+    assert "--figure must end in" in err

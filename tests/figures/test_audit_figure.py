@@ -1,34 +1,31 @@
 """The figure of an audit: lines foreseen, points measured, and where leads change."""
 
-import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from placement import captions
 
 import moetheory as mt
 from moetheory.auditing.contenders import contenders
+from moetheory.figures import style
+from moetheory.figures.audit_figure import NAMES
 
-mpl.use("Agg")
-
-DRAWN = {
-    "dense": "dense",
-    "tuned dense": "dense(tuned)",
-    "experts restricted to their block, told the group": "moe(block)",
-    "experts restricted to their block, with a router": "moe(block, router)",
-    "experts that see everything, told the group": "moe(all)",
-    "experts that see everything, with a router": "moe(all, router)",
-}
 FEATURES = np.random.default_rng(0).standard_normal((200, 4))
 LABELS = FEATURES @ np.ones(4)
 
 
+def curves(ax):
+    return {line.get_label(): line for line in ax.get_lines() if line.get_label() in NAMES.values()}
+
+
 def test_lines_are_foreseen_and_points_measured(audit):
     ax = mt.plot(audit)
-    lines = {line.get_label(): line for line in ax.get_lines()}
-    assert len(ax.containers) == len(DRAWN)
-    for (label, name), container in zip(DRAWN.items(), ax.containers, strict=True):
-        np.testing.assert_array_equal(lines[label].get_xdata(), audit.noise_variances)
-        np.testing.assert_array_equal(lines[label].get_ydata(), audit[f"{name}_predicted"])
+    lines = curves(ax)
+    assert len(ax.containers) == len(lines) == len(NAMES)
+    for (name, label), container in zip(NAMES.items(), ax.containers, strict=True):
+        drawn = lines[label].get_xydata()
+        for point in zip(audit.noise_variances, audit[f"{name}_predicted"], strict=True):
+            assert np.abs(drawn - point).sum(axis=1).min() == 0.0
+        assert len(drawn) > 5 * len(audit.noise_variances)
         points, _, (bars,) = container.lines
         np.testing.assert_array_equal(points.get_ydata(), audit[f"{name}_measured"])
         heights = [segment[1, 1] - segment[0, 1] for segment in bars.get_segments()]
@@ -36,10 +33,15 @@ def test_lines_are_foreseen_and_points_measured(audit):
     assert (ax.get_xscale(), ax.get_yscale(), ax.get_ylabel()) == ("symlog", "log", "risk")
 
 
-def test_no_two_predictors_look_alike(audit):
-    lines = [line for line in mt.plot(audit).get_lines() if line.get_label() in DRAWN]
-    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
-    assert len(looks) == len(lines) == len(DRAWN)
+def test_predictors_have_the_looks_of_their_meanings(audit):
+    lines = curves(mt.plot(audit))
+    assert lines["dense"].get_color() == style.LOOKS["dense"].colour
+    assert lines["block experts"].get_color() == style.LOOKS["oracle"].colour
+    assert lines["block experts, router"].get_color() == style.LOOKS["learned"].colour
+    full = [lines[name] for name in ("full experts", "full experts, router")]
+    assert {line.get_color() for line in full} == {style.LOOKS["all features"].colour}
+    assert full[0].get_linestyle() == full[1].get_linestyle() == "--"
+    assert full[0]._dash_pattern != full[1]._dash_pattern
 
 
 def test_leads_that_change_are_a_dashed_line_and_a_band(audit):
@@ -47,26 +49,23 @@ def test_leads_that_change_are_a_dashed_line_and_a_band(audit):
     best = contenders(audit).told.name
     assert best == "moe(block)"
     leads = [audit.crossovers[name] for name in (best, "moe(block, router)")]
-    verticals = {line.get_xdata()[0] for line in ax.get_lines() if len(set(line.get_xdata())) == 1}
+    verticals = {x[0] for line in ax.get_lines() if len(x := line.get_xdata()) == 2}
     places = [place for both in leads for place in both.predicted]
     assert verticals == {place.value for place in places if 0.0 < place.value < np.inf} != set()
     places = [place for both in leads for place in both.measured]
-    bands = {(band.get_x(), band.get_x() + band.get_width()) for band in ax.patches[:-1]}
-    end = audit.noise_variances[-1]
-    wanted = {(p.low, min(p.high, end)) for p in places if 0.0 < p.value < np.inf}
-    np.testing.assert_allclose(sorted(bands), sorted(wanted))
+    bands = sorted((band.get_x(), band.get_x() + band.get_width()) for band in ax.patches)
+    wanted = {(p.low, p.high) for p in places if 0.0 < p.value < np.inf}
+    assert len(bands) == len(wanted)
+    for (low, high), (least, most) in zip(bands, sorted(wanted), strict=True):
+        np.testing.assert_allclose(low, least)
+        np.testing.assert_allclose(high, min(most, high))
+    assert "shaded: measured" in captions(ax)
 
 
-def test_the_legend_hides_no_data(audit):
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
-    ax = mt.plot(audit, figure.add_subplot())
-    figure.draw_without_rendering()
-    legend, frame = ax.get_legend().get_window_extent(), ax.get_window_extent()
-    assert not legend.overlaps(frame)
-    assert 0.0 <= legend.x0 < legend.x1 <= figure.bbox.width
-    noise = audit.noise_variances
-    low, high = ax.get_xlim()
-    assert low < noise[0] < noise[-1] < high
+def test_the_subtitle_says_how_many_there_are(audit):
+    words = captions(mt.plot(audit, title="Mine"))
+    for fact in ("Mine", "750 training samples", "250 held out", "12 features", "3 groups"):
+        assert fact in words
 
 
 def test_there_is_nothing_to_mark_without_leads():
@@ -74,9 +73,7 @@ def test_there_is_nothing_to_mark_without_leads():
     ax = mt.plot(mt.audit(FEATURES, LABELS, experts=1, **kept))
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "linear")
     assert not ax.patches
-    # one block: mixtures are the dense predictor
-    named = [line.get_label() for line in ax.get_lines() if line.get_label() in DRAWN]
-    assert named == ["dense", "tuned dense"]
+    assert list(curves(ax)) == ["dense", "tuned dense"]  # one block: mixtures are dense
     assert len(ax.containers) == 2
 
 
@@ -93,6 +90,7 @@ def test_the_axis_says_what_a_level_is(noise, levels, label, scale):
     found = mt.audit(FEATURES, LABELS, noise=noise, noise_variances=levels, repeats=1, rng=0)
     ax = mt.plot(found)
     assert (ax.get_xlabel(), ax.get_xscale()) == (label, scale)
+    ax.figure.canvas.draw()
 
 
 def test_no_band_stands_for_a_lead_that_may_be_chance():

@@ -1,25 +1,35 @@
-"""What is in the figure is what is in the result."""
+"""What can be drawn, on which axes, with which words."""
 
+import re
 import shutil
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from drawn_models import UNEQUAL
 from matplotlib.figure import Figure
-from matplotlib.text import Text
+from placement import captions
 
 import moetheory as mt
 from moetheory.common.errors import ArgumentError
+from moetheory.figures import plotting, style
+from moetheory.figures.series import SERIES
 
-mpl.use("Agg")
+KNOWN = ", ".join([*(kind.__name__ for kind in plotting._PANELS), "Estimates"])
+RISK = mt.risk(mt.MoE(), UNEQUAL)
 
 
 @pytest.mark.parametrize(
     ("result", "message"),
     [
-        ([1, 2], "result must be a Sweep, an Audit, a BestAssignment or a LawEnds, got list"),
-        (3, "result must be a Sweep, an Audit, a BestAssignment or a LawEnds, got int"),
-        (None, "result must be a Sweep, an Audit, a BestAssignment or a LawEnds, got NoneType"),
+        ([1, 2], f"result must be one of {KNOWN}, or a list of one kind, got a list with 1"),
+        (3, f"result must be one of {KNOWN}, or a list of one kind, got 3"),
+        (None, f"result must be one of {KNOWN}, or a list of one kind, got None"),
+        ([], "result must be at least one result, got an empty list"),
+        (
+            [RISK, mt.misclassification(mt.MoE(), UNEQUAL)],
+            "result must be a list of one kind, got Risk and Misclassification",
+        ),
         (
             mt.Sweep("samples", {"samples": np.array([1, 2])}, 0, None),
             "result must be a Sweep with its estimators, got none: there is no curve",
@@ -27,9 +37,18 @@ mpl.use("Agg")
     ],
 )
 def test_only_results_can_be_drawn(result, message):
-    with pytest.raises(ArgumentError, match=f"^{message}$") as caught:
+    with pytest.raises(ArgumentError, match=f"^{re.escape(message)}$") as caught:
         mt.plot(result)
     assert caught.value.argument == "result"
+
+
+def test_every_kind_of_result_is_listed():
+    kinds = (
+        *("Sweep", "Audit", "BestAssignment", "LawEnds", "Risk", "Misclassification", "Estimate"),
+        *("Descent", "DescentEstimate", "RoutingMatrix", "RiskDistribution", "SpikedSpectrum"),
+        *("Verdict", "Estimates"),
+    )
+    assert set(kinds) <= set(KNOWN.split(", "))
 
 
 @pytest.mark.parametrize(
@@ -38,76 +57,105 @@ def test_only_results_can_be_drawn(result, message):
         (lambda figure: figure.subplots(2, 2), "an array of 4: pass one of them, axes[0, 0]"),
         (lambda figure: figure.subplots(1, 3), "an array of 3: pass one of them, axes[0]"),
         (lambda figure: list(figure.subplots(2)), "an array of 2: pass one of them, axes[0]"),
+        (lambda figure: {"groups": figure.subplots(2)}, "an array of 2: pass one of them, axes[0]"),
         (lambda _: [], "an array of 0"),
         (lambda figure: figure, "Figure: pass figure.add_subplot()"),
+        (lambda figure: figure.add_subplot(projection="3d"), "3d axes"),
+        (lambda figure: figure.add_subplot(projection="polar"), "polar axes"),
         (lambda _: "x", "str"),
         (lambda _: 0, "int"),
         (lambda _: False, "bool"),
     ],
 )
-def test_what_is_no_single_axes_is_refused_with_advice(sweep, make, got):
+def test_what_is_no_single_axes_is_refused_with_advice(make, got):
     with pytest.raises(TypeError) as caught:
-        mt.plot(sweep, ax=make(Figure()))
+        mt.plot(RISK, ax=make(Figure()))
     assert str(caught.value) == f"ax must be a single matplotlib Axes, got {got}"
     assert caught.value.argument == "ax"
 
 
-def test_an_axes_of_a_figure_without_pyplot_will_do(sweep):
+@pytest.mark.parametrize("ax", [{}, {"values": None}, {1: None}])
+def test_panels_have_names(ax):
+    with pytest.raises(ValueError, match=r"^ax must name panels among 'groups', got"):
+        mt.plot(RISK, ax)
+
+
+@pytest.mark.parametrize(
+    ("result", "label", "error", "message"),
+    [
+        (RISK, 3, TypeError, "must be a text or an estimator for each result, got 3"),
+        (RISK, ["a"], TypeError, "must be a text or an estimator for each result, got ['a']"),
+        ([RISK], [3], TypeError, "must be a text or an estimator for each result, got 3"),
+        ([RISK] * 2, "a", ValueError, "must be one for each of the 2 results, got 'a'"),
+        ([RISK] * 2, ["a"], ValueError, "must be one for each of the 2 results, got ['a']"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(result, label, error, message):
+    with pytest.raises(error, match=f"^label {re.escape(message)}$"):
+        mt.plot(result, label=label)
+
+
+@pytest.mark.parametrize("title", [3, ["a"], mt.Dense()])
+def test_a_title_is_a_text(title):
+    with pytest.raises(TypeError, match=r"^title must be a text, got"):
+        mt.plot(RISK, title=title)
+
+
+def test_refusals_leave_no_figure_behind():
     from matplotlib import pyplot
 
-    ax = Figure().add_subplot()
-    assert mt.plot(sweep, ax) is ax
+    for keywords in ({"title": 3}, {"label": 3}, {"ax": 3}):
+        with pytest.raises(TypeError):
+            mt.plot(RISK, **keywords)
     assert pyplot.get_fignums() == []
 
 
-MODEL = mt.BlockModel.isotropic(4, 2, 1.0, signal_energy=4.0)
-BOTH = [mt.Dense(0.5), mt.MoE()]
-ROUTED = [*BOTH, mt.MoE(mt.Hard()), mt.MoE(mt.Soft())]
-EVERY = [*ROUTED, *(mt.MoE(gate) for gate in (mt.Soft(2), mt.TopK(2), mt.Learned(90)))]
-KINDS = [
-    *((over, [1, 2], BOTH, None) for over in ("experts", "samples", "steps")),
-    ("samples", [2, 4, 5, 90], BOTH, 2),
-    ("noise_variance", [0.5, 1], ROUTED, None),
-    ("noise_variance", [0.5, 1], EVERY, 9),
-    *((over, [0.5, 0.9], BOTH, 9) for over in ("misrouting", "erasure", "leakage", "radius")),
-    ("test_noise_variance", [0.5, 2], ROUTED, 9),
+def test_axes_of_a_figure_without_pyplot_will_do():
+    from matplotlib import pyplot
+
+    ax = Figure().add_subplot()
+    assert mt.plot(RISK, ax) is ax
+    assert pyplot.get_fignums() == []
+
+
+def test_results_that_are_drawn_one_by_one_are_told_apart():
+    ax = mt.plot(RISK, title="First")
+    mt.plot(mt.risk(mt.Dense(), UNEQUAL), ax, label="other")
+    mt.plot([RISK, RISK], ax)
+    lines = [line for line in ax.get_lines() if line.get_gid() == SERIES]
+    names = [line.get_label().split(",")[0] for line in lines]
+    assert names == ["mean", "other", "mean 3", "mean 4"]
+    assert len({(line.get_color(), str(line._dash_pattern)) for line in lines}) == 4
+    assert "First" in captions(ax)
+
+
+def test_an_estimator_as_label_gives_name_and_look():
+    ax = mt.plot([RISK, RISK], label=["mine", mt.MoE(mt.Soft())])
+    mine, soft = (line for line in ax.get_lines() if line.get_gid() == SERIES)
+    assert (mine.get_color(), soft.get_color()) == (style.INK, style.LOOKS["soft"].colour)
+    assert soft.get_label().startswith("soft gate")
+
+
+NAMES = [
+    *("sweep", "fitted", "audit", "laws", "ladder", "risks", "misclassifications", "estimates"),
+    *("descents", "paths", "tails", "routing", "spectra", "verdict"),
 ]
 
 
-def texts_of(figure):
-    """All that is written in a figure; tick labels are Matplotlib's own affair."""
-    figure.draw_without_rendering()
-    ticks = {tick for ax in figure.axes for tick in (*ax.get_xticklabels(), *ax.get_yticklabels())}
-    return [text.get_text() for text in figure.findobj(Text) if text not in ticks]
-
-
-@pytest.mark.parametrize(("over", "values", "estimators", "replicates"), KINDS)
-def test_every_label_is_one_that_latex_can_set(over, values, estimators, replicates):
-    source = (lambda k: mt.BlockModel.isotropic(4, k, 1.0)) if over == "experts" else MODEL
-    result = mt.sweep(source, over, values, estimators, replicates=replicates, rng=0)
-    words = texts_of(mt.plot(result).figure)
-    assert len(words) > 3
-    assert [text for text in words if not text.isascii()] == []
-    assert [text for text in words if "%" in text.replace(r"\%", "")] == []  # begins a comment
-
-
-def test_every_label_of_an_audit_is_one_that_latex_can_set(audit):
-    words = texts_of(mt.plot(audit).figure)
-    assert len(words) > 7
-    assert [text for text in words if not text.isascii()] == []
-    assert [text for text in words if "%" in text.replace(r"\%", "")] == []
-
-
 @pytest.mark.skipif(shutil.which("latex") is None, reason="there is no LaTeX")
-def test_latex_sets_a_figure(audit, fitted, tmp_path):
+def test_latex_sets_figures(every, tmp_path):
     with mpl.rc_context({"text.usetex": True}):
-        for result in (audit, fitted):
-            mt.plot(result).figure.savefig(tmp_path / "figure.png")
+        for name in NAMES:
+            result, keywords = every[name]
+            mt.plot(result, **keywords)
+            mpl.pyplot.savefig(tmp_path / "figure.png")
 
 
 @pytest.mark.parametrize("usetex", [False, True])
 def test_a_quantity_of_ones_own_is_shown_as_it_is(usetex):
     columns = {"price_in_$": np.array([1.0, 2.0]), "dense": np.array([1.0, 2.0])}
     result = mt.Sweep("price_in_$", columns, 0, None, (mt.Dense(),))
+    if usetex and shutil.which("latex") is None:
+        pytest.skip("there is no LaTeX")
     with mpl.rc_context({"text.usetex": usetex}):
         assert mt.plot(result, Figure().add_subplot()).get_xlabel() == r"price in \$"
