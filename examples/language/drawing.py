@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cloze import Case
     from matplotlib.axes import Axes
 
+BEYOND = 1.6  # times the most noise of the grid: where crossovers beyond it stand
 NAMES = {
     "dense": ("dense", "#b2432f"),
     "moe(block)": ("experts told their groups", "#1f5f8b"),
@@ -20,6 +21,52 @@ NAMES = {
     "moe(all)": ("told, seeing all words", "#8a6fb0"),
     "moe(all, router)": ("behind a gate, all words", "#d98a3d"),
 }
+
+
+SPLITS = ("paragraph", "file")
+
+
+def drawn(cases: Sequence[Case], missing: Array) -> dict[str, Any]:
+    """The numbers that the figure is drawn from, rounded, as JSON has them."""
+    noise = cases[0].audit.noise_variances
+    found: dict[str, Any] = {"noise": _listed(noise), "missing": _listed(missing)}
+    for by in SPLITS:
+        own = [case for case in cases if case.by == by]
+        found[by] = {
+            "risk": {
+                name: _pair(risk(own, f"{name}_predicted"), risk(own, f"{name}_measured"))
+                for name in NAMES
+            },
+            "lead": {
+                name: _pair(lead(own, name, "predicted"), lead(own, name, "measured"))
+                for name in NAMES
+                if name != "dense"
+            },
+            "missing": {
+                name: _pair(
+                    None if "router" in name else risk(own, f"{name}_predicted", "dropout"),
+                    risk(own, name, "dropout"),
+                )
+                for name in NAMES
+            },
+        }
+        both = [case.audit.crossovers["moe(block)"] for case in own]
+        places = np.array([[each.predicted.begins, each.measured.begins] for each in both])
+        # beyond the grid they stand at its ends; (cases, 2, value and interval)
+        places = np.clip(places, noise[1], BEYOND * noise[-1])
+        found[by]["crossovers"] = [[_listed(each) for each in pair] for pair in places]
+    return found
+
+
+def _listed(values: Array) -> list[float]:
+    """Numbers to six digits."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _pair(predicted: tuple[Array, Array] | None, measured: tuple[Array, Array]) -> dict[str, Any]:
+    """Predicted values, if there is a formula, and measured ones with standard errors."""
+    found = {"measured": _listed(measured[0]), "sem": _listed(measured[1])}
+    return found if predicted is None else {"predicted": _listed(predicted[0]), **found}
 
 
 def draw(cases: Sequence[Case], missing: Array, path: str) -> None:

@@ -71,7 +71,7 @@ def furnish(
     curves: Iterable[Line2D] = (),
     *,
     title: str | None = None,
-    facts: Sequence[str] = (),
+    facts: Sequence[str] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Name curves, by their labels, and caption axes; what is there already stays.
@@ -85,7 +85,8 @@ def furnish(
         Each label is shown once, at the end of its curve or else in a legend.
     title : str, optional
     facts : sequence of str
-        What the figure holds for, such as "d = 64"; of several drawings those that all share.
+        What the figure holds for, such as "d = 64"; of several drawings those that all share. None
+        says nothing, and leaves those that are there.
     notes : sequence of str
         How to read the figure, such as "points: simulated".
     """
@@ -94,7 +95,8 @@ def furnish(
     for line in curves:
         own.curves.setdefault(str(line.get_label()), line)
     own.title = own.title if title is None else title
-    own.facts = list(facts) if first else [each for each in own.facts if each in facts]
+    if facts is not None:
+        own.facts = list(facts) if first else [each for each in own.facts if each in facts]
     own.notes += [each for each in notes if each not in own.notes]
     refurnish(figure_of(ax))
 
