@@ -42,9 +42,11 @@ class _Furniture:
             if artist.axes is not None:
                 artist.remove()
         self.placed.clear()
-        if self.given is not None and self.made == (ax.get_xlim(), ax.get_ylim()):
-            ax.set_xlim(self.given[0])
-            ax.set_ylim(self.given[1])
+        if self.given is not None and self.made is not None:
+            if self.made[0] == ax.get_xlim():
+                ax.set_xlim(self.given[0])
+            if self.made[1] == ax.get_ylim():
+                ax.set_ylim(self.given[1])
             frame(ax)
         self.given = self.made = None
 

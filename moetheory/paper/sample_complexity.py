@@ -144,7 +144,7 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, dict[str, list[float]]]) -> N
     furnish(
         ax,
         lines,
-        title=r"The rate is $n^{-2}$ at one place, $n^{-1}$ in the limit",
+        title="The slope is -2 at one place, -1 in the limit",
         facts=quantities.facts(
             {"dim": DIM, "experts": EXPERTS, "noise_variance": 1.0, "signal_energy": DIM}
         ),

@@ -136,10 +136,10 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
     for order, (dim, samples, found, constant) in enumerate(zip(DIMS, *drawn, strict=True)):
         look = style.LOOKS["learned"].another(order)
         half = student_quantile(0.025, SETS - 1) * found[:, 1]
-        lines += ax.plot(
-            samples, constant / samples, color=look.colour, linewidth=1.2, label=f"$d$ = {dim}"
-        )
-        ax.errorbar(samples, found[:, 0], half, linestyle="none", **look.points)
+        ax.plot(samples, constant / samples, color=look.colour, linewidth=1.2)
+        points = ax.errorbar(samples, found[:, 0], half, linestyle="none", **look.points)
+        points.lines[0].set_label(f"$d$ = {dim}")
+        lines.append(points.lines[0])
     ax.set(
         xscale="log",
         yscale="log",

@@ -46,7 +46,7 @@ def _compute(entropy: int) -> Computed:
 
 def _draw(figure: Figure, table: Sweep) -> None:
     """Draw both risks against the noise."""
-    plot(table, figure.add_subplot(), title="Experts filter noise that dense cannot")
+    plot(table, figure.add_subplot(), title="Experts stay below dense at every noise")
 
 
 ROW = Row(

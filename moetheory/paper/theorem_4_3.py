@@ -121,8 +121,8 @@ def _draw(figure: Figure, ends: np.ndarray) -> None:
     furnish(
         ax,
         lines,
-        title=r"$4\,\sigma^2$ is not enough for rare groups",
-        notes=["shaded: the paper's condition is met, yet dense can win"],
+        title="The paper's condition fails for rare groups",
+        notes=["shaded: it is met, yet dense can win"],
     )
 
 

@@ -66,7 +66,7 @@ def _draw(figure: Figure, tables: list[Sweep]) -> None:
     """Draw both risks against the rate of errors, one panel for each drag."""
     panels = figure.subplots(1, len(DRAGS), sharey=True)
     for ax, table, title in zip(
-        panels, tables, ("Without drag", "Drag lowers the turn"), strict=True
+        panels, tables, ("Without drag", "With drag dense wins sooner"), strict=True
     ):
         plot(table, ax, title=title)
     panels[0].set_ylim(0.0, 1.05 * tables[-1]["moe"].max())

@@ -121,9 +121,9 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
         label = rf"{name}, $\kappa$ = {simulated.mean:.2f}"
         lines += ax.plot(spikes, lifted, label=label, **look.curve)
         ax.plot(own, simulated.values / own, linestyle="none", **look.points)
-    ax.axhline(1.0, color=style.MUTED, linewidth=1.0)
     ax.set(
         xscale="log",
+        ylim=(1.0, 4.0),
         xlabel=r"squared singular value $\ell$ without noise ($\sigma^2=1$)",
         ylabel=r"observed squared singular value, over $\ell$",
     )
@@ -132,7 +132,7 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
     furnish(
         ax,
         lines,
-        title="Noise lifts weak directions, of dense the most",
+        title="An expert can be worse conditioned than dense",
         facts=quantities.facts({"dim": GROUPS * SIZE, "experts": GROUPS, "samples": SAMPLES}),
         notes=["lines: the limit; points: means of simulated matrices"],
     )

@@ -84,7 +84,9 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
     dense, full, block = drawn
     ax = figure.add_subplot()
     ends = [0.8 * full.min(), 1.25 * block.max()]
-    lines = ax.plot(ends, ends, color=style.LOOKS["dense"].colour, linewidth=1.2, label="as dense")
+    lines = ax.plot(
+        ends, ends, color=style.LOOKS["dense"].colour, linewidth=1.2, label="equal to dense"
+    )
     for risks, look, name in (
         (full, style.LOOKS["all features"], "see everything"),
         (block, style.LOOKS["oracle"], "see a block each"),
