@@ -78,7 +78,7 @@ def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figur
     """Draw risks against iterations and multiplications, and risks on training sets."""
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(14, 4.6), layout="constrained")
+    fig = Figure(figsize=(12.0, 4.2), layout="constrained")
     axes = first, second, third = fig.subplots(1, 3)
     steps = np.unique(np.rint(np.geomspace(1, 1000, 200)))
     lines, stopped_lines = [], []
@@ -92,7 +92,7 @@ def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figur
             curve = look.curve | {"linestyle": "-" if order else "--"}
             label = f"{name}, $n$ = {samples}"
             stopped_lines += third.plot(path.steps, path.mean, label=label, **curve)
-            band = path.mean - 2.0 * path.sem, path.mean + 2.0 * path.sem
+            band = path.mean - 1.96 * path.sem, path.mean + 1.96 * path.sem
             third.fill_between(path.steps, *band, color=look.colour, alpha=0.2, linewidth=0.0)
             third.plot(path.best.steps, path.best.risk.mean, "o", color=look.colour)
     first.set(xlabel="iterations", ylabel="excess risk")
@@ -105,7 +105,7 @@ def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figur
     facts = ["$d$ = 64", "$K$ = 8", r"$\sigma^2$ = 1", f"step {STEP:g}"]
     furnish(first, lines, title="Jointly trained experts start slowly", facts=facts)
     furnish(second, title="A multiplication goes further", facts=facts)
-    notes = ["dots: best stopped here; bands: two standard errors"]
+    notes = ["dots: best stopped here; bands: 95 % intervals"]
     furnish(third, stopped_lines, title="On training sets, stop early", facts=facts, notes=notes)
     fig.savefig(figure, dpi=150)
     print(f"figure in {figure}")

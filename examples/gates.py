@@ -1,7 +1,7 @@
 """The cost of routing: where the 1/K law ends if a gate infers groups from noisy inputs.
 
-Run it with ``python examples/gates.py [NOISE [LAW]]``; it takes a few seconds. These are paths of two
-figures: risks over the noise, and how far the law reaches. Without a path it draws nothing.
+Run it with ``python examples/gates.py [NOISE [LAW]]``; it takes a few seconds. These are paths of
+two figures: risks over the noise, and how far the law reaches. Without a path it draws nothing.
 """
 
 import sys
@@ -92,7 +92,7 @@ def main(noise: str = "", law: str = "") -> None:
     swept, laws = by_noise(world(64)), law_ends()
     drawn = {
         noise: (swept, "Hard routing loses its lead in loud noise"),
-        law: (laws, "Every gate leaves the 1/K law at some K"),
+        law: (laws, "The 1/K law ends where gates err"),
     }
     for path, (result, title) in drawn.items():
         if path:

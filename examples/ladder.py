@@ -71,7 +71,7 @@ def main(figure: str = "") -> None:
         for found in ladders:
             low, high, mean = simulated(found, model).T
             bars = mean - low, high - mean
-            ax.errorbar(SIMULATED, mean, bars, fmt="s", color=style.INK, mfc="none", zorder=4)
+            ax.errorbar(SIMULATED, mean, bars, fmt="s", ms=7.0, color=style.INK, mfc="none")
         furnish(ax, notes=["squares: simulated, 95 % intervals"])
         fig.savefig(figure, dpi=150)
         print(f"figure in {figure}")

@@ -89,10 +89,12 @@ def main(figure: str = "") -> None:
     if figure:
         from matplotlib.figure import Figure
 
-        fig = Figure(figsize=(14, 8), layout="constrained")
+        fig = Figure(figsize=(13.0, 7.6), layout="constrained")
         axes = fig.subplots(2, 3)
         for ax, swept, title in zip(axes.flat, sweeps(weak), TITLES, strict=True):
             mt.plot(swept, ax, title=title)
+        for ax in axes[:, 1:].flat:
+            ax.set_ylabel("")
         fig.savefig(figure, dpi=150)
         print(f"figure in {figure}")
 
