@@ -27,6 +27,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pytest
 from hypothesis import settings
+from well_placed import assert_well_placed
 
 from moetheory import cli
 from moetheory.checking import checker
@@ -155,7 +156,22 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture
-def example(monkeypatch):
+def saved(monkeypatch):
+    """The figures that are saved from now on."""
+    from matplotlib.figure import Figure
+
+    figures, save = [], Figure.savefig
+
+    def keep(figure, *given, **options):
+        figures.append(figure)
+        return save(figure, *given, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures
+
+
+@pytest.fixture
+def example(monkeypatch, saved):
     """``example(name, *arguments)``: what an example prints; the argument is that of its figure."""
 
     def run_example(name: str, *arguments: str) -> str:
@@ -165,6 +181,8 @@ def example(monkeypatch):
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         with redirect_stdout(io.StringIO()) as out:
             runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        for figure in saved:
+            assert_well_placed(figure)
         return out.getvalue()
 
     return run_example

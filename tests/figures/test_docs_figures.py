@@ -6,20 +6,14 @@ import runpy
 import shlex
 import sys
 from dataclasses import replace
-from itertools import combinations, pairwise
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from well_placed import assert_well_placed
 
-import moetheory as mt
 from moetheory import cli
-from moetheory.figures.captions import CAPTION
 from moetheory.figures.end_names import NAME
-from moetheory.figures.obstacles import BACKGROUND
 from moetheory.paper import rows
 
 ROOT = Path(__file__).parent.parent.parent
@@ -51,76 +45,6 @@ def test_the_commands_make_all_figures_that_are_shown_and_no_others():
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")} == made()
 
 
-# --- where words are ----------------------------------------------------------------------------
-
-
-def data_of(ax):
-    """Points along lines and bars of axes, and corners of bands, in pixels."""
-    found = [np.empty((0, 2))]
-    for line in ax.get_lines():
-        points = line.get_transform().transform(line.get_xydata().astype(float))
-        joined = line.get_linestyle() not in ("None", "none")
-        found += [points, *(np.linspace(a, b, 200) for a, b in pairwise(points) if joined)]
-    for each in ax.collections:
-        if each.get_gid() != BACKGROUND:
-            paths = [each.get_transform().transform_path(path) for path in each.get_paths()]
-            found += [path.vertices for path in paths]
-            if isinstance(each, LineCollection):
-                found += [np.linspace(*path.vertices[:2], 50) for path in paths]
-    for bar in (patch.get_window_extent() for patch in ax.patches if patch.get_gid() is None):
-        x, y = np.meshgrid(np.linspace(bar.x0, bar.x1, 30), np.linspace(bar.y0, bar.y1, 200))
-        found.append(np.column_stack([x.ravel(), y.ravel()]))
-    return np.concatenate(found)
-
-
-def covers(box, points):
-    """Whether a point is inside a box; those of gaps are not."""
-    with np.errstate(invalid="ignore"):
-        inside = (points > (box.x0, box.y0)) & (points < (box.x1, box.y1))
-    return bool(inside.all(axis=1).any())
-
-
-def apart(boxes):
-    """Whether no two boxes overlap."""
-    return all(
-        a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
-        for a, b in combinations(boxes, 2)
-    )
-
-
-def assert_well_placed(figure):
-    """No word outside its axes, over data or over another word; ticks that can be read."""
-    figure.draw_without_rendering()
-    captions, page = [], figure.bbox.padded(1.0)
-    for ax in figure.axes:
-        names = [each.get_window_extent() for each in ax.texts if each.get_gid() == NAME]
-        captions += [each.get_window_extent() for each in ax.texts if each.get_gid() == CAPTION]
-        legend = ax.get_legend()
-        names += [legend.get_window_extent()] if legend else []
-        inside = ax.get_window_extent().padded(2.0)
-        data = data_of(ax)
-        for box in names:
-            assert inside.x0 <= box.x0
-            assert box.x1 <= inside.x1
-            assert inside.y0 <= box.y0
-            assert box.y1 <= inside.y1
-            assert not covers(box, data)
-        assert apart(names)
-        if not ax.axison:
-            continue
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [t for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-            shown = [t.label1 for t in ticks if t.label1.get_text() and t.label1.get_visible()]
-            assert len(ticks) >= 2
-            assert apart([each.get_window_extent() for each in shown])
-    assert apart(captions)
-    for box in captions:
-        assert page.x0 <= box.x0
-        assert box.x1 <= page.x1
-        assert box.y1 <= page.y1
-
-
 def test_a_word_in_the_wrong_place_is_found():
     figure = Figure()
     ax = figure.subplots()
@@ -136,48 +60,24 @@ def test_a_word_in_the_wrong_place_is_found():
     assert_well_placed(figure)
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """Simulations of few replicates, and ridges that are not the best."""
-
-    def fewer(function):
-        return lambda *given, **options: function(*given, **options | {"replicates": 40})
-
-    for name in ("simulate", "simulate_descent"):
-        monkeypatch.setattr(mt, name, fewer(getattr(mt, name)))
-    sweep = mt.sweep
-    monkeypatch.setattr(
-        mt,
-        "sweep",
-        lambda *given, **options: sweep(
-            *given, **options | ({"replicates": 40} if "replicates" in options else {})
-        ),
-    )
-    monkeypatch.setattr(
-        mt,
-        "optimal_ridge",
-        lambda estimator, model, samples: SimpleNamespace(
-            risk=mt.risk(type(estimator)(ridge=0.5), model, samples=samples)
-        ),
-    )
-
-
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "python" not in each][:-1])
 @pytest.mark.filterwarnings("ignore")  # few replicates
-@pytest.mark.parametrize("command", COMMANDS[:-1])
-def test_the_words_of_a_figure_are_well_placed(command, few, monkeypatch, tmp_path):
-    figures = []
-    monkeypatch.setattr(Figure, "savefig", lambda self, *_, **__: figures.append(self))
+def test_the_words_of_a_sweep_are_well_placed(command, saved, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    program, *arguments = shlex.split(command.format(root=ROOT))
-    if program == "moetheory":
-        assert cli.main([*arguments, "--replicates", "600"]) == 0
-    else:
-        monkeypatch.setattr(sys, "argv", arguments)
-        monkeypatch.syspath_prepend(str(Path(arguments[0]).parent))
-        runpy.run_path(arguments[0], run_name="__main__")
-    assert len(figures) == len(re.findall(r"(?<= )\w+\.png", command))
-    for figure in figures:
-        assert_well_placed(figure)
+    few = "20" if "samples" in command else "600"
+    assert cli.main([*shlex.split(command)[1:], "--replicates", few]) == 0
+    (figure,) = saved
+    assert_well_placed(figure)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if "--redraw" in each])
+def test_the_words_of_the_language_task_are_well_placed(command, saved, monkeypatch):
+    _, script, *arguments = shlex.split(command.format(root=ROOT))
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    monkeypatch.syspath_prepend(str(Path(script).parent))
+    runpy.run_path(script, run_name="__main__")
+    (figure,) = saved
+    assert_well_placed(figure)
 
 
 @pytest.mark.parametrize("name", DRAWN)
