@@ -27,7 +27,6 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pytest
 from hypothesis import settings
-from well_placed import assert_well_placed
 
 from moetheory import cli
 from moetheory.checking import checker
@@ -176,6 +175,7 @@ def example(monkeypatch, saved):
 
     def run_example(name: str, *arguments: str) -> str:
         import matplotlib
+        from well_placed import assert_well_placed
 
         matplotlib.use("Agg")
         monkeypatch.setattr(sys, "argv", [name, *arguments])
