@@ -206,7 +206,7 @@ def main() -> None:
     numbers = drawn(found, MISSING)
     if options.numbers:
         said = {"seed": options.seed, "versions": corpus.versions, **numbers}
-        Path(options.numbers).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+        Path(options.numbers).write_text(json.dumps(said) + "\n", encoding="utf-8")
     if options.figure:
         draw(numbers).savefig(options.figure, dpi=150)
         print(f"figure in {options.figure}")
