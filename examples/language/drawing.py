@@ -87,7 +87,7 @@ def draw(numbers: Mapping[str, Any]) -> Figure:
         names = [_draw(first, name, noise, each) for name, each in numbers[by]["risk"].items()]
         for name, each in numbers[by]["lead"].items():
             _draw(second, name, noise, each)
-        second.axhline(0.0, color=style.LOOKS["dense"].colour, linewidth=1.0)
+        second.axhline(0.0, color=LOOKS["dense"].colour, linewidth=1.0)
         first.set(ylabel="risk / variance of the labels")
         first.set_ylim(0.76, 1.12)  # without noise, experts on all words are far worse
         second.set(ylabel="risk of dense less that of experts", ylim=(-0.16, 0.06))
@@ -97,9 +97,9 @@ def draw(numbers: Mapping[str, Any]) -> Figure:
             style.set_ticks(ax.xaxis, [0.0, 0.1, 1.0, 10.0])
             ax.set_xlabel("noise variance, of features of mean square 1")
             style.dress(ax)
-        # the names stand once
-        furnish(first, names if by == SPLITS[0] else (), title=f"Risk, by {by}", notes=[NOTE])
-        furnish(second, title=f"Lead over dense, by {by}", notes=[NOTE])
+        furnish(first, title=f"Risk, held out by {by}", notes=[NOTE])
+        own = names if by == SPLITS[0] else ()
+        furnish(second, own, title=f"Lead over dense, by {by}", notes=[NOTE])
     missing = axes[0, 2]
     for name, each in numbers["paragraph"]["missing"].items():
         _draw(missing, name, numbers["missing"], each)
@@ -120,7 +120,7 @@ def _draw(ax: Axes, name: str, x: Sequence[float], values: Mapping[str, Any]) ->
     else:
         ax.plot(x, values["measured"], ":", color=look.colour, linewidth=1.0)
     two = 2.0 * np.array(values["sem"])
-    ax.errorbar(x, values["measured"], two, linestyle="none", **look.points)
+    ax.errorbar(x, values["measured"], two, linestyle="none", elinewidth=1.0, **look.points)
     (line,) = ax.plot([], [], label=NAMES[name], **look.curve | look.points)
     return line
 
@@ -148,5 +148,5 @@ def _crossovers(ax: Axes, numbers: Mapping[str, Any]) -> None:
         ax,
         points,
         title="Where experts overtake dense",
-        notes=["told their groups; 95 % intervals; at the edges: beyond the grid"],
+        notes=["told their groups; 95 % intervals; at edges: beyond"],
     )
