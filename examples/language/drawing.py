@@ -148,5 +148,5 @@ def _crossovers(ax: Axes, numbers: Mapping[str, Any]) -> None:
         ax,
         points,
         title="Where experts overtake dense",
-        notes=["told their groups; 95 % intervals; at edges: beyond"],
+        notes=["told their groups; 95 % intervals", "on the edges: beyond the grid"],
     )
