@@ -1,6 +1,6 @@
 """All figures of README and docs, by one command: ``python docs/figures.py``.
 
-It takes some minutes. The same versions give the same bytes. The two figures of the language task
+It takes two minutes. The same versions give the same bytes. The two figures of the language task
 are drawn from numbers in ``examples/language``; with ``--all`` these are computed again, which
 takes another twenty minutes.
 """
@@ -49,12 +49,16 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="compute the language task again")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    # sums of numbers do not hang on the number of cores
-    alone = {**os.environ, "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1"}
+    # many small factorisations, for which threads are slow
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "MPLBACKEND": "agg"}
     for command in (*NUMBERS * options.all, *COMMANDS):
         print(command.format(root="."))
         subprocess.run(
-            words(command), cwd=options.folder, env=alone, check=True, stdout=subprocess.DEVNULL
+            words(command),
+            cwd=options.folder,
+            env=environment,
+            check=True,
+            stdout=subprocess.DEVNULL,
         )
 
 
