@@ -175,7 +175,7 @@ def example(monkeypatch, saved):
 
     def run_example(name: str, *arguments: str) -> str:
         import matplotlib
-        from well_placed import assert_well_placed
+        from placement import assert_well_placed
 
         matplotlib.use("Agg")
         monkeypatch.setattr(sys, "argv", [name, *arguments])

@@ -47,6 +47,7 @@ def draw(cases: Sequence[Case]) -> Figure:
     axes[1, 0].set_ylabel("drop, per cent of clean accuracy")
     for ax in axes[:, -1]:
         ax.set_axis_off()
+        ax.set(xticks=[], yticks=[])
     beside = axes[0, -1]
     names = []
     for probe, look in LOOKS.items():

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
-from well_placed import assert_well_placed
+from placement import assert_well_placed
 
 from moetheory import cli
-from moetheory.figures.end_names import NAME
 from moetheory.paper import rows
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,21 +42,6 @@ def test_the_commands_make_all_figures_that_are_shown_and_no_others():
     folder = ROOT / "docs" / "figures"
     assert {path.relative_to(folder.resolve()).as_posix() for path in images} == made()
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.png")} == made()
-
-
-def test_a_word_in_the_wrong_place_is_found():
-    figure = Figure()
-    ax = figure.subplots()
-    ax.plot([0.0, 1.0], [0.0, 1.0])
-    assert_well_placed(figure)
-    word = ax.text(0.5, 0.5, "on the line", gid=NAME)
-    with pytest.raises(AssertionError):
-        assert_well_placed(figure)
-    word.set_position((0.9, 0.2))
-    with pytest.raises(AssertionError):
-        assert_well_placed(figure)
-    word.set_position((0.6, 0.2))
-    assert_well_placed(figure)
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "python" not in each][:-1])
