@@ -9,12 +9,13 @@ import sys
 import numpy as np
 
 import moetheory as mt
+from moetheory.figures import furnish, style
 
 STEP = 0.02  # the step size of all learners
 LEARNERS = {
-    "dense": (mt.Dense(), "own", "#b2432f"),
-    "experts, own samples": (mt.MoE(), "own", "#1f5f8b"),
-    "experts, jointly": (mt.MoE(), "joint", "#3a8f5c"),
+    "dense": (mt.Dense(), "own", style.LOOKS["dense"]),
+    "experts, own samples": (mt.MoE(), "own", style.LOOKS["oracle"]),
+    "experts, jointly": (mt.MoE(), "joint", style.LOOKS["oracle"].another(1)),
 }
 COSTS = ("iterations", "samples", "multiplications")
 
@@ -77,34 +78,36 @@ def draw(model: mt.BlockModel, found: dict[int, list[mt.DescentEstimate]], figur
     """Draw risks against iterations and multiplications, and risks on training sets."""
     from matplotlib.figure import Figure
 
-    fig = Figure(figsize=(14, 4.6), layout="constrained")
-    (first, second, third) = fig.subplots(1, 3)
+    fig = Figure(figsize=(12.0, 4.2), layout="constrained")
+    axes = first, second, third = fig.subplots(1, 3)
     steps = np.unique(np.rint(np.geomspace(1, 1000, 200)))
-    for name, (estimator, training, colour) in LEARNERS.items():
+    lines, stopped_lines = [], []
+    for name, (estimator, training, look) in LEARNERS.items():
         path = mt.descent(estimator, model, steps, step_size=STEP, training=training)
-        first.loglog(path.steps, path.excess, color=colour, label=name)
-        second.loglog(path.cost("multiplications"), path.excess, color=colour, label=name)
-    first.set_title(f"infinitely many samples, step {STEP:g} for all")
+        lines += first.loglog(path.steps, path.excess, label=name, **look.curve)
+        second.loglog(path.cost("multiplications"), path.excess, **look.curve)
+    both = LEARNERS["dense"][2], LEARNERS["experts, jointly"][2]
+    for order, (samples, paths) in enumerate(found.items()):
+        for name, path, look in zip(("dense", "experts"), paths, both, strict=True):
+            curve = look.curve | {"linestyle": "-" if order else "--"}
+            label = f"{name}, $n$ = {samples}"
+            stopped_lines += third.plot(path.steps, path.mean, label=label, **curve)
+            band = path.mean - 1.96 * path.sem, path.mean + 1.96 * path.sem
+            third.fill_between(path.steps, *band, color=look.colour, alpha=0.2, linewidth=0.0)
+            third.plot(path.best.steps, path.best.risk.mean, "o", color=look.colour)
     first.set(xlabel="iterations", ylabel="excess risk")
-    second.set(xlabel="multiplications (a batch is one sample)")
-    first.legend(frameon=False)
-    for (samples, paths), line in zip(found.items(), ("-", "--"), strict=True):
-        for name, path, colour in zip(
-            ("dense", "experts, jointly"), paths, ("#b2432f", "#3a8f5c"), strict=True
-        ):
-            label = f"{name}, n = {samples}"
-            third.plot(path.steps, path.mean, line, color=colour, label=label)
-            half = 2.0 * path.sem
-            third.fill_between(
-                path.steps, path.mean - half, path.mean + half, color=colour, alpha=0.2, lw=0
-            )
-            third.plot(path.best.steps, path.best.risk.mean, "o", color=colour)
-    third.set_title("training sets; dots: best stopped here")
+    second.set(xlabel="multiplications, a batch is one sample", ylim=first.get_ylim())
     third.set(xlabel="iterations", ylabel="risk", xscale="log", ylim=(0.2, 1.8))
-    third.legend(frameon=False, ncols=2, fontsize="small")
-    for ax in (first, second, third):
-        ax.grid(visible=True, color="0.9", linewidth=0.8)
-    fig.savefig(figure, dpi=120)
+    for ax in axes:
+        style.log_ticks(ax.xaxis)
+        style.dress(ax)
+    style.log_ticks(first.yaxis, second.yaxis)
+    facts = ["$d$ = 64", "$K$ = 8", r"$\sigma^2$ = 1", f"step {STEP:g}"]
+    furnish(first, lines, title="Jointly trained experts start slowly", facts=facts)
+    furnish(second, title="A multiplication goes further", facts=facts)
+    notes = ["dots: best stopped here; bands: 95 % intervals"]
+    furnish(third, stopped_lines, title="On training sets, stop early", facts=facts, notes=notes)
+    fig.savefig(figure, dpi=150)
     print(f"figure in {figure}")
 
 

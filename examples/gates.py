@@ -1,7 +1,7 @@
 """The cost of routing: where the 1/K law ends if a gate infers groups from noisy inputs.
 
-Run it with ``python examples/gates.py [FIGURE]``; it takes a few seconds. Without a path it
-draws nothing.
+Run it with ``python examples/gates.py [NOISE [LAW]]``; it takes a few seconds. These are paths of
+two figures: risks over the noise, and how far the law reaches. Without a path it draws nothing.
 """
 
 import sys
@@ -38,10 +38,10 @@ def least(values: list[int], risks) -> str:
     return f"is least at K = {values[best]}: {risks[best]:.4f}, {risks[-1]:.4f} at K = {values[-1]}"
 
 
-def by_experts() -> mt.Sweep:
+def by_experts() -> None:
     """Print the risks over the number of experts, and up to which K the 1/K law holds."""
     experts = [k for k in range(1, DIM + 1) if DIM % k == 0]
-    swept, risks = over("experts", world, experts)
+    _, risks = over("experts", world, experts)
     gates = [name for name in risks if name != "dense"]
     print("excess risk" + 32 * " " + "K · excess risk")
     print("  K" + "".join(f"{name:>9}" for name in risks) + "  |" + ("{:>8}" * 3).format(*gates))
@@ -56,7 +56,6 @@ def by_experts() -> mt.Sweep:
         print(f"{name} routing {least(experts, risks[name])}")
     above = [k for k, bad in zip(experts, risks["hard"] > risks["dense"], strict=True) if bad]
     print(f"hard routing is above dense at {f'K = {above}' if above else 'no K'}")
-    return swept
 
 
 def by_noise(model: mt.BlockModel) -> mt.Sweep:
@@ -87,21 +86,22 @@ def law_ends() -> list[mt.LawEnds]:
     return found
 
 
-def main(figure: str = "") -> None:
-    """Print all tables, save the figure if a path is given."""
-    sweeps = [by_experts(), by_noise(world(64))]
-    laws = law_ends()
-    if figure:
-        from matplotlib.figure import Figure
+def main(noise: str = "", law: str = "") -> None:
+    """Print all tables, save the figures whose paths are given."""
+    by_experts()
+    swept, laws = by_noise(world(64)), law_ends()
+    drawn = {
+        noise: (swept, "Hard routing loses its lead in loud noise"),
+        law: (laws, "The 1/K law ends where gates err"),
+    }
+    for path, (result, title) in drawn.items():
+        if path:
+            from matplotlib.figure import Figure
 
-        fig = Figure(figsize=(16, 4.4), layout="constrained")
-        *axes, last = fig.subplots(1, 3)
-        for ax, swept in zip(axes, sweeps, strict=True):
-            mt.plot(swept, ax)
-        for ends in laws:
-            mt.plot(ends, last)
-        fig.savefig(figure, dpi=150)
-        print(f"figure in {figure}")
+            fig = Figure(figsize=(6.4, 4.4), layout="constrained")
+            mt.plot(result, fig.subplots(), title=title)
+            fig.savefig(path, dpi=150)
+            print(f"figure in {path}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 import moetheory as mt
+from moetheory.figures import furnish, style
 
 GROUPS = 16
 SAMPLES = (None, 2000, 680)
@@ -66,20 +67,12 @@ def main(figure: str = "") -> None:
 
         fig = Figure(figsize=(6.4, 4.4), layout="constrained")
         ax = fig.subplots()
+        mt.plot(ladders, ax, title="With few samples the rarest groups share")
         for found in ladders:
-            mt.plot(found, ax)
             low, high, mean = simulated(found, model).T
-            points = ax.errorbar(
-                SIMULATED,
-                mean,
-                [mean - low, high - mean],
-                fmt="s",
-                color="0.2",
-                mfc="none",
-                capsize=3,
-            )
-        points.set_label("simulated (95 %)")
-        ax.legend(frameon=False)
+            bars = mean - low, high - mean
+            ax.errorbar(SIMULATED, mean, bars, fmt="s", ms=7.0, color=style.INK, mfc="none")
+        furnish(ax, notes=["squares: simulated, 95 % intervals"])
         fig.savefig(figure, dpi=150)
         print(f"figure in {figure}")
 

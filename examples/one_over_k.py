@@ -27,7 +27,7 @@ def main(figure: str = "one_over_k.png") -> None:
         )
     verdict = mt.check("one-over-k", world(4), rng=0)
     print(f"\nthe theorem {verdict.status}; each comparison would have seen {verdict.power:.2%}")
-    mt.plot(table).get_figure().savefig(figure, dpi=150)
+    mt.plot(table, title="Experts follow the 1/K law").get_figure().savefig(figure, dpi=150)
     print(f"figure in {figure}")
 
 

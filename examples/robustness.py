@@ -21,6 +21,15 @@ BREAK_EVENS = {
     "radius of a shift": {"over": "radius"},
 }
 
+TITLES = (
+    "Louder noise at test time",
+    "Misrouting, with drag",
+    "Leakage of inactive blocks",
+    "Worst-case shift",
+    "Erasure, uncorrelated coordinates",
+    "Erasure, correlation 0.98",
+)
+
 
 def world(signal: float) -> mt.BlockModel:
     """A model of 16 blocks of 4 coordinates of variance ``signal``; 1/√p = 4, noise variance 1."""
@@ -80,14 +89,13 @@ def main(figure: str = "") -> None:
     if figure:
         from matplotlib.figure import Figure
 
-        fig = Figure(figsize=(14, 8), layout="constrained")
+        fig = Figure(figsize=(13.0, 7.6), layout="constrained")
         axes = fig.subplots(2, 3)
-        for ax, swept in zip(axes.flat, sweeps(weak), strict=True):
-            mt.plot(swept, ax)
-        axes[0, 1].set_title("with drag 1")
-        axes[1, 1].set_title("uncorrelated coordinates")
-        axes[1, 2].set_title("correlation 0.98, label their difference")
-        fig.savefig(figure, dpi=120)
+        for ax, swept, title in zip(axes.flat, sweeps(weak), TITLES, strict=True):
+            mt.plot(swept, ax, title=title)
+        for ax in axes[:, 1:].flat:
+            ax.set_ylabel("")
+        fig.savefig(figure, dpi=150)
         print(f"figure in {figure}")
 
 

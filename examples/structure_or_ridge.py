@@ -8,14 +8,16 @@ import sys
 import numpy as np
 
 import moetheory as mt
+from moetheory.figures import furnish, style
 
 DIM, EXPERTS = 64, 8
 CURVES = {
-    "dense": ("dense, no ridge", "#b2432f", ":"),
-    "dense tuned": ("dense, best ridge", "#b2432f", "-"),
-    "moe": ("experts, no ridge", "#1f5f8b", ":"),
-    "moe tuned": ("experts, best ridge", "#1f5f8b", "-"),
+    "dense": "dense, no ridge",
+    "dense tuned": "dense, best ridge",
+    "moe": "experts, no ridge",
+    "moe tuned": "experts, best ridge",
 }
+TUNED = {"dense tuned": style.LOOKS["tuned"], "moe tuned": style.LOOKS["oracle"].another(1)}
 
 
 def world(noise_variance: float = 1.0) -> mt.BlockModel:
@@ -52,20 +54,27 @@ def main(figure: str = "structure_or_ridge.png") -> None:
     table("noise", noises, by_noise)
 
     from matplotlib.figure import Figure
+    from scipy.interpolate import PchipInterpolator
 
-    fig = Figure(figsize=(9.6, 4.2), layout="constrained")
-    axes = fig.subplots(1, 2, sharey=True)
-    panels = (
-        (axes[0], samples, by_samples, "training samples n (noise variance 1)"),
-        (axes[1], noises, by_noise, f"noise variance σ² (n = {2 * DIM})"),
+    fig = Figure(figsize=(10.0, 4.6), layout="constrained")
+    panels = fig.subplots(1, 2, sharey=True)
+    swept = (
+        mt.sweep(world(), "samples", samples),
+        mt.sweep(world(), "noise_variance", noises, samples=2 * DIM),
     )
-    for ax, values, rows, label in panels:
-        for column, (name, colour, style) in CURVES.items():
-            ax.plot(values, [row[column] for row in rows], style, color=colour, label=name)
-        ax.set(xscale="log", yscale="log", ylim=(1e-3, 10), xlabel=label)
-        ax.grid(visible=True, color="0.9", linewidth=0.8)
-    axes[0].set_ylabel("expected excess risk (predicting zero: 1)")
-    axes[1].legend(frameon=False, loc="lower right")
+    titles = "Tuned experts beat tuned dense", "... at every noise"
+    for ax, table_, rows, title in zip(panels, swept, (by_samples, by_noise), titles, strict=True):
+        mt.plot(table_, ax, title=title)
+        lines = []
+        for column, look in TUNED.items():
+            x, tuned = table_[table_.over], [row[column] for row in rows]
+            fine = np.geomspace(x[0], x[-1], 200)
+            smooth = np.exp(PchipInterpolator(np.log(x), np.log(tuned))(np.log(fine)))
+            lines += ax.plot(fine, smooth, label=CURVES[column], **look.curve)
+        ax.set(ylim=(2e-3, 20.0), ylabel="")
+        furnish(ax, lines)
+    panels[0].set_ylabel("expected excess risk (predicting zero: 1)")
+    style.log_ticks(panels[0].yaxis)
     fig.savefig(figure, dpi=150)
     print(f"figure in {figure}")
 

@@ -155,16 +155,34 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 @pytest.fixture
-def example(monkeypatch):
+def saved(monkeypatch):
+    """The figures that are saved from now on."""
+    from matplotlib.figure import Figure
+
+    figures, save = [], Figure.savefig
+
+    def keep(figure, *given, **options):
+        figures.append(figure)
+        return save(figure, *given, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    return figures
+
+
+@pytest.fixture
+def example(monkeypatch, saved):
     """``example(name, *arguments)``: what an example prints; the argument is that of its figure."""
 
     def run_example(name: str, *arguments: str) -> str:
         import matplotlib
+        from placement import assert_well_placed
 
         matplotlib.use("Agg")
         monkeypatch.setattr(sys, "argv", [name, *arguments])
         with redirect_stdout(io.StringIO()) as out:
             runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+        for figure in saved:
+            assert_well_placed(figure)
         return out.getvalue()
 
     return run_example

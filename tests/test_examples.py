@@ -3,6 +3,7 @@
 import ast
 import csv
 import importlib
+import json
 import re
 import sys
 from inspect import cleandoc
@@ -73,8 +74,8 @@ def test_how_far_the_law_reaches_if_nobody_knows_the_groups(run):
 
 
 def test_what_routing_costs(run, tmp_path):
-    figure = tmp_path / "gates.png"
-    out = run("gates.py", str(figure))
+    figures = tmp_path / "noise.png", tmp_path / "law.png"
+    out = run("gates.py", *map(str, figures))
     experts, noise = out.split("excess risk with")
     rows = [[float(cell) for cell in line.replace("|", "").split()] for line in tabled(experts)]
     assert [row[0] for row in rows] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
@@ -100,8 +101,8 @@ def test_what_routing_costs(run, tmp_path):
     assert "hard,  optimal: K = 128, K = 64 by the bound\n" in out
     assert "soft, n = 1024: K = 256, K = 64 by the bound\n" in out
     assert "hard, n = 1024: K = 128, K = 64 by the bound\n" in out
-    assert figure.read_bytes().startswith(b"\x89PNG")
-    assert not Path("gates.png").exists()
+    assert all(figure.read_bytes().startswith(b"\x89PNG") for figure in figures)
+    assert not Path("law.png").exists()
 
 
 def tabled(text: str) -> list[str]:
@@ -313,7 +314,9 @@ def test_one_level_of_a_predictor_says_what_the_audit_says(language):
 @pytest.mark.slow
 def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path):
     figure, table = tmp_path / "language.png", tmp_path / "language.csv"
+    kept = tmp_path / "language.json"
     arguments = ["cloze.py", "--quick", "--figure", str(figure), "--csv", str(table)]
+    arguments += ["--numbers", str(kept)]
     monkeypatch.setattr(sys, "argv", arguments)
     matplotlib.use("Agg")
     language("cloze").main()
@@ -336,8 +339,12 @@ def test_words_told_from_the_other_words(language, monkeypatch, capsys, tmp_path
         share, risks = (column(of, predictor, "paragraph", perturbation) for of in ("share", what))
         return (risks / (share * (1.0 - share))).mean(axis=(0, 1))
 
+    numbers = json.loads(kept.read_text(encoding="utf-8"))["paragraph"]
     starts = []
     for what in ("predicted", "measured"):
+        for drawn, source in (("risk", "noise"), ("missing", "missing")):
+            found = numbers[drawn]["moe(block)"][what]
+            assert found == pytest.approx(risk(what, "moe(block)", source), rel=1e-5)
         names = ("dense", "moe(block)", "moe(block, router)")
         dense, told, gated = (risk(what, of, "noise") for of in names)
         assert dense[0] < told[0]

@@ -292,6 +292,7 @@ def test_every_method_has_a_file_of_its_name():
 SUBJECTS = {  # tests of what several files do together
     "commands/test_checkpoints.py",
     "commands/test_perturbations.py",
+    "figures/test_docs_figures.py",
     "theorems/test_degenerate_models.py",
     "theorems/test_random_models.py",
     "theorems/test_theorems.py",

@@ -175,7 +175,9 @@ def test_gates_route_by_the_largest_energy_beside_its_mean(language):
 def test_probes_on_documentation(language, monkeypatch, capsys, tmp_path):
     pytest.importorskip("sklearn")
     figure, table = tmp_path / "probes.png", tmp_path / "probes.csv"
+    kept = tmp_path / "probes.json"
     arguments = ["probes.py", *SMALL, "--figure", str(figure), "--csv", str(table)]
+    arguments += ["--numbers", str(kept)]
     monkeypatch.setattr(sys, "argv", arguments)
     matplotlib.use("Agg")
     probes = language("probes")
@@ -201,6 +203,9 @@ def test_probes_on_documentation(language, monkeypatch, capsys, tmp_path):
         for task in tasks
         for name in names
     }
+    for case in probes.read_numbers(kept):
+        for name, values in case.accuracies.items():
+            assert np.array_equal(values, accuracies[case.task, name][case.part])
     drops = {
         key: 100.0 * (each[:, 0] - each[:, 4]) / each[:, 0] for key, each in accuracies.items()
     }

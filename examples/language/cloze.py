@@ -10,6 +10,7 @@ The text is what `corpus` finds on this machine. README.md beside this file has 
 
 import argparse
 import csv
+import json
 import sys
 import time
 from collections.abc import Iterator
@@ -164,14 +165,20 @@ def main() -> None:
     parser.add_argument("--splits", type=int, default=4, help="parts, each held out once")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="every third file, 3 words, 2 parts")
-    parser.add_argument("--csv", metavar="FILE")
+    parser.add_argument("--csv", metavar="FILE", help="write the results for each word and part")
     parser.add_argument("--figure", metavar="FILE")
+    parser.add_argument("--numbers", metavar="FILE", help="write what the figure is drawn from")
+    parser.add_argument("--redraw", metavar="FILE", help="draw from these numbers, compute nothing")
     options = parser.parse_args()
     if options.quick:
         options.words, options.experts, options.splits = 150, 4, 2
         options.targets = ["matrix", "distribution", "array"]
-    if options.figure:
-        from drawing import draw  # if matplotlib does not load, it is better to know now
+    from drawing import draw, drawn  # if matplotlib does not load, it is better to know now
+
+    if options.redraw:
+        numbers = json.loads(Path(options.redraw).read_text(encoding="utf-8"))
+        draw(numbers).savefig(options.figure, dpi=150)
+        return
     corpus = read(every=3 if options.quick else 1)
     counts = Counts.of(corpus.paragraphs)
     if options.splits < 2:
@@ -196,8 +203,12 @@ def main() -> None:
         print(verdict(own))
     if options.csv:
         save(found, options.csv)
+    numbers = drawn(found, MISSING)
+    if options.numbers:
+        said = {"seed": options.seed, "versions": corpus.versions, **numbers}
+        Path(options.numbers).write_text(json.dumps(said) + "\n", encoding="utf-8")
     if options.figure:
-        draw(found, MISSING, options.figure)
+        draw(numbers).savefig(options.figure, dpi=150)
         print(f"figure in {options.figure}")
 
 

@@ -2,87 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from tables import Array, lead, risk
 
+from moetheory.figures import furnish, style
+
 if TYPE_CHECKING:
     from cloze import Case
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
+BEYOND = 1.6  # times the most noise of the grid: where crossovers beyond it stand
 NAMES = {
-    "dense": ("dense", "#b2432f"),
-    "moe(block)": ("experts told their groups", "#1f5f8b"),
-    "moe(block, router)": ("experts behind a gate", "#3a8f5c"),
-    "moe(all)": ("told, seeing all words", "#8a6fb0"),
-    "moe(all, router)": ("behind a gate, all words", "#d98a3d"),
+    "dense": "dense",
+    "moe(block)": "experts told their groups",
+    "moe(block, router)": "experts behind a gate",
+    "moe(all)": "told, all words",
+    "moe(all, router)": "gate, all words",
 }
+LOOKS = {
+    "dense": style.LOOKS["dense"],
+    "moe(block)": style.LOOKS["oracle"],
+    "moe(block, router)": style.LOOKS["learned"],
+    "moe(all)": style.LOOKS["all features"],
+    "moe(all, router)": style.LOOKS["all features"].another(1),
+}
+NOTE = "lines: predicted; points: measured, two standard errors"
+SPLITS = ("paragraph", "file")
 
 
-def draw(cases: Sequence[Case], missing: Array, path: str) -> None:
-    """Draw risks and leads under noise for both splits, risks without words, and crossovers."""
-    by = {kind: [case for case in cases if case.by == kind] for kind in ("paragraph", "file")}
-    fig = Figure(figsize=(15, 8.2), layout="constrained")
-    axes = fig.subplots(2, 3)
+def drawn(cases: Sequence[Case], missing: Array) -> dict[str, Any]:
+    """The numbers that the figure is drawn from, rounded, as JSON has them."""
     noise = cases[0].audit.noise_variances
-    for row, (kind, own) in zip(axes, by.items(), strict=True):
-        for name in NAMES:
-            _draw(row[0], name, noise, risk(own, f"{name}_predicted")[0])
-            _draw(row[0], name, noise, *risk(own, f"{name}_measured"))
-            if name != "dense":
-                _draw(row[1], name, noise, lead(own, name, "predicted")[0])
-                _draw(row[1], name, noise, *lead(own, name, "measured"))
-        row[1].axhline(0.0, color="0.5", lw=1)
-        row[0].set_ylim(0.76, 1.12)  # without noise, experts on all words are far worse
-        row[1].set_ylim(-0.16, 0.06)
-        row[0].set(title=f"risk, held out by {kind}", ylabel="risk / variance of the labels")
-        row[1].set(title=f"lead of experts over dense, by {kind}", ylabel="dense less experts")
-        for ax in row[:2]:
+    found: dict[str, Any] = {"noise": _listed(noise), "missing": _listed(missing)}
+    for by in SPLITS:
+        own = [case for case in cases if case.by == by]
+        found[by] = {
+            "risk": {
+                name: _pair(risk(own, f"{name}_predicted"), risk(own, f"{name}_measured"))
+                for name in NAMES
+            },
+            "lead": {
+                name: _pair(lead(own, name, "predicted"), lead(own, name, "measured"))
+                for name in NAMES
+                if name != "dense"
+            },
+            "missing": {
+                name: _pair(
+                    None if "router" in name else risk(own, f"{name}_predicted", "dropout"),
+                    risk(own, name, "dropout"),
+                )
+                for name in NAMES
+            },
+        }
+        both = [case.audit.crossovers["moe(block)"] for case in own]
+        places = np.array([[each.predicted.begins, each.measured.begins] for each in both])
+        # beyond the grid they stand at its ends; (cases, 2, value and interval)
+        places = np.clip(places, noise[1], BEYOND * noise[-1])
+        found[by]["crossovers"] = [[_listed(each) for each in pair] for pair in places]
+    return found
+
+
+def _listed(values: Array) -> list[float]:
+    """Numbers to six digits."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _pair(predicted: tuple[Array, Array] | None, measured: tuple[Array, Array]) -> dict[str, Any]:
+    """Predicted values, if there is a formula, and measured ones with standard errors."""
+    found = {"measured": _listed(measured[0]), "sem": _listed(measured[1])}
+    return found if predicted is None else {"predicted": _listed(predicted[0]), **found}
+
+
+def draw(numbers: Mapping[str, Any]) -> Figure:
+    """Draw risks and leads under noise for both splits, risks without words, and crossovers."""
+    fig = Figure(figsize=(13.0, 8.0), layout="constrained")
+    axes = fig.subplots(2, 3)
+    noise = numbers["noise"]
+    for (first, second, _), by in zip(axes, SPLITS, strict=True):
+        names = [_draw(first, name, noise, each) for name, each in numbers[by]["risk"].items()]
+        for name, each in numbers[by]["lead"].items():
+            _draw(second, name, noise, each)
+        second.axhline(0.0, color=LOOKS["dense"].colour, linewidth=1.0)
+        first.set(ylabel="risk / variance of the labels")
+        first.set_ylim(0.76, 1.12)  # without noise, experts on all words are far worse
+        second.set(ylabel="risk of dense less that of experts", ylim=(-0.16, 0.06))
+        for ax in (first, second):
             ax.set_xscale("symlog", linthresh=noise[1])
             ax.set_xlim(-0.2 * noise[1], 1.3 * noise[-1])
-            ax.set_xlabel("noise variance of features of unit mean square")
-    ax, own = axes[0, 2], by["paragraph"]
-    for name in NAMES:
-        if not name.endswith("router)"):
-            _draw(ax, name, missing, risk(own, f"{name}_predicted", "dropout")[0])
-        _draw(ax, name, missing, *risk(own, name, "dropout"))
-    ax.set(title="words missing, by paragraph", xlabel="share of the words missing")
-    _crossovers(axes[1, 2], by)
-    lines = axes[0, 0].get_legend_handles_labels()
-    title = "lines predicted, dots measured ± 2 errors"
-    fig.legend(*lines, loc="outside lower center", ncols=len(NAMES), frameon=False, title=title)
-    for ax in axes.flat:
-        ax.grid(visible=True, color="0.9", linewidth=0.8)
-    fig.savefig(path, dpi=100)
+            style.set_ticks(ax.xaxis, [0.0, 0.1, 1.0, 10.0])
+            ax.set_xlabel("noise variance, of features of mean square 1")
+            style.dress(ax)
+        furnish(first, title=f"Risk, held out by {by}", notes=[NOTE])
+        own = names if by == SPLITS[0] else ()
+        furnish(second, own, title=f"Lead over dense, by {by}", notes=[NOTE])
+    missing = axes[0, 2]
+    for name, each in numbers["paragraph"]["missing"].items():
+        _draw(missing, name, numbers["missing"], each)
+    missing.set(
+        xlabel="share of the words that are missing", ylabel="risk / variance of the labels"
+    )
+    style.dress(missing)
+    furnish(missing, title="Words missing, by paragraph", notes=[NOTE])
+    _crossovers(axes[1, 2], numbers)
+    return fig
 
 
-def _draw(ax: Axes, name: str, x: Array, values: Array, sems: Array | None = None) -> None:
-    """Draw a line for predicted values, or dots with error bars for measured values."""
-    label, colour = NAMES[name]
-    if sems is None:
-        ax.plot(x, values, color=colour, label=label)
+def _draw(ax: Axes, name: str, x: Sequence[float], values: Mapping[str, Any]) -> Line2D:
+    """Draw predicted values as a line, if there are any, and measured ones as points."""
+    look = LOOKS[name]
+    if "predicted" in values:
+        ax.plot(x, values["predicted"], **look.curve)
     else:
-        ax.errorbar(x, values, 2.0 * sems, fmt="o", ms=4, lw=1, color=colour)
+        ax.plot(x, values["measured"], ":", color=look.colour, linewidth=1.0)
+    two = 2.0 * np.array(values["sem"])
+    ax.errorbar(x, values["measured"], two, linestyle="none", elinewidth=1.0, **look.points)
+    (line,) = ax.plot([], [], label=NAMES[name], **look.curve | look.points)
+    return line
 
 
-def _crossovers(ax: Axes, by: dict[str, list[Case]]) -> None:
+def _crossovers(ax: Axes, numbers: Mapping[str, Any]) -> None:
     """Draw the noise at which experts overtake dense, predicted and measured, with intervals."""
-    noise = by["file"][0].audit.noise_variances
-    low, high = float(noise[1]), 1.6 * float(noise[-1])  # beyond the grid
-    for (kind, cases), colour in zip(by.items(), ("#1f5f8b", "#d9a08f"), strict=True):
-        both = [case.audit.crossovers["moe(block)"] for case in cases]
-        places = np.array([[p.predicted.begins, p.measured.begins] for p in both])
-        places = np.clip(places, low, high)  # (cases, 2, value and interval)
+    noise = numbers["noise"]
+    ends = [noise[1], BEYOND * noise[-1]]
+    points = []
+    for order, by in enumerate(SPLITS):
+        places = np.array(numbers[by]["crossovers"])  # (cases, 2, value and interval)
         x, y = places[:, :, 0].T
-        left, down = (places[:, :, 0] - places[:, :, 1]).T
-        right, up = (places[:, :, 2] - places[:, :, 0]).T
-        ax.errorbar(
-            x, y, (down, up), (left, right), "o", ms=4, lw=0.4, color=colour, label=f"by {kind}"
+        (left, down), (right, up) = (
+            np.abs(places[:, :, side] - places[:, :, 0]).T for side in (1, 2)
         )
-    ax.plot([low, high], [low, high], color="0.5", lw=1)
-    ax.set(xscale="log", yscale="log", xlabel="predicted", ylabel="measured")
-    ax.set_title("noise from which experts told their groups lead")
-    ax.legend(frameon=False)
+        look = style.neutral(order)
+        ax.errorbar(x, y, (down, up), (left, right), "none", elinewidth=0.4, ecolor=look.colour)
+        ax.plot(x, y, linestyle="none", **look.points)
+        points += ax.plot([], [], linestyle="none", label=f"by {by}", **look.points)
+    ax.plot(ends, ends, color=style.MUTED, linewidth=1.0)
+    ax.set(xscale="log", yscale="log", xlabel="predicted noise variance", ylabel="measured")
+    style.log_ticks(ax.xaxis, ax.yaxis)
+    style.dress(ax)
+    furnish(
+        ax,
+        points,
+        title="Where experts overtake dense",
+        notes=["told their groups; 95 % intervals", "on the edges: beyond the grid"],
+    )

@@ -10,6 +10,7 @@ scikit-learn: ``pip install 'moetheory[probes]'``. PROBES.md beside this file ha
 
 import argparse
 import csv
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -197,6 +198,24 @@ def save(found: list[Case], path: str) -> None:
                     writer.writerow([*case[:4], name, case.penalties[name], sigma, accuracy])
 
 
+def write_numbers(found: list[Case], path: str, **about: object) -> None:
+    """Write the accuracies of all cases, with what they come from, as JSON."""
+    rows = [
+        case._asdict() | {"accuracies": {k: v.tolist() for k, v in case.accuracies.items()}}
+        for case in found
+    ]
+    Path(path).write_text(json.dumps({**about, "cases": rows}) + "\n", encoding="utf-8")
+
+
+def read_numbers(path: str) -> list[Case]:
+    """The cases that were written."""
+    rows = json.loads(Path(path).read_text(encoding="utf-8"))["cases"]
+    return [
+        Case(**row | {"accuracies": {k: np.array(v) for k, v in row["accuracies"].items()}})
+        for row in rows
+    ]
+
+
 def main() -> None:
     """Print versions, tables and the verdict."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -214,6 +233,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="every third file, smaller defaults")
     parser.add_argument("--csv", metavar="FILE", help="write the accuracies of all parts to FILE")
     parser.add_argument("--figure", metavar="FILE", help="draw accuracies and drops to FILE")
+    parser.add_argument("--numbers", metavar="FILE", help="write what the figure is drawn from")
+    parser.add_argument("--redraw", metavar="FILE", help="draw from these numbers, compute nothing")
     options = parser.parse_args()
     for name, value in (QUICK if options.quick else FULL).items():
         if getattr(options, name) is None:
@@ -222,6 +243,11 @@ def main() -> None:
     for name, bound in least.items():
         if getattr(options, name) < bound:
             parser.error(f"--{name} must be at least {bound}, got {getattr(options, name)}")
+    if options.redraw:
+        from drop_figure import draw
+
+        draw(read_numbers(options.redraw)).savefig(options.figure, dpi=150)
+        return
     if find_spec("sklearn") is None:
         parser.exit(2, f"{parser.prog}: error: {MISSING}\n")
     if options.figure:
@@ -246,8 +272,10 @@ def main() -> None:
         print("--quick takes too few paragraphs for a conclusion.")
     if options.csv:
         save(found, options.csv)
+    if options.numbers:
+        write_numbers(found, options.numbers, seed=options.seed, versions=versions)
     if options.figure:
-        draw(found, options.figure)
+        draw(found).savefig(options.figure, dpi=150)
         print(f"figure in {options.figure}")
 
 

@@ -46,9 +46,11 @@ class _Furniture:
             if artist.axes is not None:
                 artist.remove()
         self.placed.clear()
-        if self.given is not None and self.made == (ax.get_xlim(), ax.get_ylim()):
-            ax.set_xlim(self.given[0])
-            ax.set_ylim(self.given[1])
+        if self.given is not None and self.made is not None:
+            if self.made[0] == ax.get_xlim():
+                ax.set_xlim(self.given[0])
+            if self.made[1] == ax.get_ylim():
+                ax.set_ylim(self.given[1])
             frame(ax)
         self.given = self.made = None
 
@@ -79,7 +81,7 @@ def furnish(
     curves: Iterable[Line2D] = (),
     *,
     title: str | None = None,
-    facts: Sequence[str] = (),
+    facts: Sequence[str] | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Name curves, by their labels, and caption axes; what is there already stays.
@@ -93,7 +95,8 @@ def furnish(
         Each label is shown once, at the end of its curve or else in a legend.
     title : str, optional
     facts : sequence of str
-        What the figure holds for, such as "d = 64"; of several drawings those that all share.
+        What the figure holds for, such as "d = 64"; of several drawings those that all share. None
+        says nothing, and leaves those that are there.
     notes : sequence of str
         How to read the figure, such as "points: simulated".
     """
@@ -102,7 +105,8 @@ def furnish(
     for line in curves:
         own.curves.setdefault(str(line.get_label()), line)
     own.title = own.title if title is None else title
-    own.facts = list(facts) if first else [each for each in own.facts if each in facts]
+    if facts is not None:
+        own.facts = list(facts) if first else [each for each in own.facts if each in facts]
     own.notes += [each for each in notes if each not in own.notes]
     if not _LATER.get():
         refurnish(figure_of(ax))

@@ -73,6 +73,11 @@ class Look:
         return replace(self, marker=marker, line=line, filled=False)
 
     @property
+    def curve(self) -> dict[str, Any]:
+        """The keywords of Matplotlib for a curve."""
+        return {"color": self.colour, "linestyle": self.line, "linewidth": LINE}
+
+    @property
     def points(self) -> dict[str, Any]:
         """The keywords of Matplotlib for points."""
         return {
@@ -202,8 +207,14 @@ def set_ticks(axis: Axis, values: Sequence[float]) -> None:
     axis.set_ticks([], minor=True)
 
 
-def log_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis that can be read: plain numbers, at least two, not too many."""
+def log_ticks(*axes: Axis) -> None:
+    """Ticks of logarithmic axes that can be read: plain numbers, at least two, not too many."""
+    for axis in axes:
+        _log_ticks(axis)
+
+
+def _log_ticks(axis: Axis) -> None:
+    """Ticks of one axis."""
     from matplotlib.ticker import (
         FixedLocator,
         FuncFormatter,

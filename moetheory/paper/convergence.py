@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.figures import style
+from moetheory.figures import furnish, quantities, style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -17,6 +17,7 @@ from moetheory.theory.descents import descent, steps_to
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DIM, EXPERTS = 64, 8
 STEP, LEFT = 0.02, 0.01  # the common step, and the share of the gain that is left
 STEPS = np.arange(401)
 TRAININGS: dict[str, tuple[Dense | MoE, dict[str, Any]]] = {
@@ -28,7 +29,7 @@ TRAININGS: dict[str, tuple[Dense | MoE, dict[str, Any]]] = {
 
 def _world() -> BlockModel:
     """Eight blocks whose variances fall like 1/rank."""
-    return BlockModel.power_law(64, 8, noise_variance=1.0, decay=1.0, signal_energy=64.0)
+    return BlockModel.power_law(DIM, EXPERTS, 1.0, decay=1.0, signal_energy=float(DIM))
 
 
 def _share_left(path: Descent) -> FloatArray:
@@ -78,18 +79,26 @@ def _compute(entropy: int) -> Computed:
 
 def _draw(figure: Figure, paths: dict[str, Descent]) -> None:
     """Draw the risks along descent with a common step, and the share of the gain that is left."""
-    left, right = figure.subplots(1, 2)
-    colours = (style.DENSE, style.EXPERTS, style.VARIANTS[0])
-    for (name, path), colour, line in zip(paths.items(), colours, ("-", "-", "-."), strict=True):
-        left.plot(path.steps, path.excess, line, color=colour, label=name)
-        right.plot(path.steps, _share_left(path), line, color=colour, label=name)
-    right.axhline(LEFT, color="0.3", ls=":", lw=1.0)
-    left.set(ylabel="excess risk", ylim=(0.0, None))
+    left, right = panels = figure.subplots(1, 2)
+    own = style.LOOKS["oracle"]
+    lines = []
+    for look, (name, path) in zip(
+        (style.LOOKS["dense"], own, own.another(1)), paths.items(), strict=True
+    ):
+        lines += left.plot(path.steps, path.excess, label=name, **look.curve)
+        right.plot(path.steps, _share_left(path), **look.curve)
+    right.axhline(LEFT, color=style.MUTED, linestyle=":", linewidth=1.0)
+    left.set(ylabel="excess risk", ylim=(0.0, 1.05))
     right.set(yscale="log", ylabel="share of the gain that is left", ylim=(1e-3, 1.2))
-    for ax in (left, right):
-        ax.set(xscale="log", xlim=(1, STEPS[-1]), xlabel=f"gradient steps of size {STEP}")
-        ax.grid(visible=True, color="0.9")
-    left.legend(frameon=False)
+    for ax in panels:
+        ax.set(xscale="log", xlim=(1, STEPS[-1]), xlabel=quantities.axis_label("steps"))
+        style.log_ticks(ax.xaxis)
+        style.dress(ax)
+    style.log_ticks(right.yaxis)
+    setting = quantities.facts({"dim": DIM, "experts": EXPERTS, "noise_variance": 1.0})
+    note = rf"dotted: ${100 * LEFT:g}\,\%$ of the gain is left"
+    furnish(left, lines, title="Experts have the lower risk", facts=[*setting, f"step {STEP:g}"])
+    furnish(right, title="Trained jointly, they take longest", notes=[note])
 
 
 ROW = Row(

@@ -176,6 +176,8 @@ class Evaluation:
         """
         from matplotlib.figure import Figure
 
+        from moetheory.figures.furniture import refurnish
+
         if figure is None:
             from matplotlib import pyplot
 
@@ -187,6 +189,7 @@ class Evaluation:
         figure.clear()
         if self.row.draw is not None:
             self.row.draw(figure, self.drawn)
+            refurnish(figure)  # for axes whose limits were set after their names
         return figure
 
     def __repr__(self) -> str:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moetheory.figures import style
+from moetheory.figures import furnish, quantities, style
 from moetheory.paper.declaration import Computed, Fact, Row, turns
-from moetheory.problem.estimators import Dense, MoE
+from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.theory.order_changes import crossover
 from moetheory.theory.risks import risk
@@ -86,28 +86,39 @@ def _compute(entropy: int) -> Computed:
             {"shared": held._asdict(), "moe": own._asdict(), "dense": whole._asdict()},
         ),
     )
-    return Computed(facts, (dense, moe, shared))
+    return Computed(facts)
 
 
-def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def _draw(figure: Figure, drawn: None) -> None:
     """Draw the three risks against the leakage."""
     ax = figure.add_subplot()
-    styles = (
-        ("dense", style.DENSE, "-"),
-        ("four experts", style.EXPERTS, "-"),
-        ("four experts and a shared one", style.EXPERTS, "--"),
-    )
-    for excess, (name, colour, line) in zip(drawn, styles, strict=True):
-        ax.plot(LEAKAGES, excess, line, color=colour, label=name)
+    leakages = np.geomspace(LEAKAGES[0], LEAKAGES[-1], 61)
+    estimators: dict[str, Estimator] = {
+        "dense": Dense(),
+        "four experts": MoE(),
+        "with a shared one": SHARED,
+    }
+    lines = []
+    for name, each in estimators.items():
+        excess = [risk(each, _world(leakage)).excess for leakage in leakages]
+        look = style.look_of(each, list(estimators.values()))
+        lines += ax.plot(leakages, excess, label=name, **look.curve)
     ax.set(
         xscale="log",
         yscale="log",
-        xlabel="leakage, over the noise variance",
+        xlabel="leakage variance, over the noise variance",
         ylabel="excess risk",
     )
-    style.set_ticks(ax.xaxis, [0.01, 0.1, 1.0])
-    style.set_ticks(ax.yaxis, [0.2, 0.5, 1.0])
-    ax.legend(frameon=False)
+    style.log_ticks(ax.xaxis, ax.yaxis)
+    style.dress(ax)
+    furnish(
+        ax,
+        lines,
+        title="A shared expert takes up what leaks",
+        facts=quantities.facts(
+            {"dim": DIM, "experts": EXPERTS, "noise_variance": 1.0, "signal_energy": ENERGY}
+        ),
+    )
 
 
 ROW = Row(

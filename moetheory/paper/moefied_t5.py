@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moetheory.figures import style
+from moetheory.figures import furnish, quantities, style
+from moetheory.figures.obstacles import BACKGROUND
+from moetheory.figures.sweep_figure import POINTS
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.gates import Hard, Soft, TopK
 from moetheory.problem.model import BlockModel
-from moetheory.results.estimates import Estimate
+from moetheory.results.estimates import Estimate, student_quantile
 from moetheory.simulation import simulate
 from moetheory.theory.risks import risk
 
@@ -74,21 +76,30 @@ def _draw(figure: Figure, drawn: tuple[list[Estimate], float, float]) -> None:
     """Draw the risk above that of all experts against the number of active ones."""
     above, soft, hard = drawn
     ax = figure.add_subplot()
+    few, one = style.look_of(MoE(gate=TopK(FEW))), style.LOOKS["hard"]
     means = [100.0 * each.mean / soft for each in above]
-    sems = [200.0 * each.sem / soft for each in above]
-    ax.axhline(100.0 * hard, color="0.5", ls="--", lw=1.0, label="one expert, by quadrature")
-    ax.errorbar(
-        ACTIVE[:-1], means, sems, fmt="o-", ms=5, color=style.EXPERTS, label="k experts, simulated"
-    )
-    ax.axvspan(20, 80, color="0.9", zorder=0, label="the range of [SNB]")
+    halves = [100.0 * student_quantile(0.025, INPUTS - 1) * each.sem / soft for each in above]
+    ax.plot(ACTIVE[:-1], means, ":", color=few.colour, linewidth=1.0)
+    ax.errorbar(ACTIVE[:-1], means, halves, linestyle="none", **few.points)
+    line = ax.plot([ACTIVE[0], ACTIVE[MANY]], [100.0 * hard] * 2, label="one expert", **one.curve)
+    ax.axvspan(20, 80, color=style.GRID, alpha=0.6, linewidth=0.0, zorder=0, gid=BACKGROUND)
     ax.set(
         xscale="log",
         ylim=(0.0, None),
-        xlabel=f"active experts k of {EXPERTS}",
-        ylabel="excess risk above that of all experts, per cent",
+        xlabel=f"active experts $k$ of {EXPERTS}",
+        ylabel="excess risk above that of all, per cent",
     )
     style.set_ticks(ax.xaxis, ACTIVE[:-1])
-    ax.legend(frameon=False)
+    style.dress(ax)
+    furnish(
+        ax,
+        line,
+        title="Twenty active experts are nearly as good as all",
+        facts=quantities.facts(
+            {"dim": EXPERTS * BLOCK, "noise_variance": 1.0, "signal_energy": ENERGY}
+        ),
+        notes=[POINTS, "shaded: the range of [SNB]"],
+    )
 
 
 ROW = Row(

@@ -12,12 +12,12 @@ and if interference on inactive blocks alone grows, :math:`N_{\mathrm{MoE}} = r`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.figures import plot, style
+from moetheory.figures import furnish, plot, quantities, style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -148,29 +148,31 @@ def _draw(figure: Figure, drawn: tuple[Sweep, list[Fit], list[Fit]]) -> None:
     table, fits, idle = drawn
     best = min(fits, key=lambda fit: fit.error)
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    plot(table, left)
+    plot(table, left, title="Noise in all blocks explains the table")
+    crosses: dict[str, Any] = {"color": style.INK, "markersize": 8.0, "markeredgewidth": 1.6}
     for reported in REPORTED:
-        left.plot(OVERLAPS, reported, "kx", ms=8.0, mew=1.6, label="reported [SNB]", zorder=4)
+        left.plot(OVERLAPS, reported, "x", zorder=4, **crosses)
     left.set_xlabel(
         rf"overlap $\alpha$ (noise {best.r:.2f} + {best.c:.2f} $\alpha^2$ of the signal)"
     )
-    left.set_title(f"K = {best.experts}", fontsize="medium")
-    each = dict(zip(*reversed(left.get_legend_handles_labels()), strict=True))  # reported once
-    left.legend(each.values(), each.keys(), frameon=False, ncols=2, fontsize="small", loc="center")
-    right.plot(
-        EXPERTS, [fit.error for fit in fits], "o-", color=style.EXPERTS, label="noise in all blocks"
+    furnish(left, notes=["crosses: reported by [SNB]"])
+    lines = []
+    for found, name, look in (
+        (fits, "noise in all blocks", style.neutral(0)),
+        (idle, "in inactive blocks alone", style.neutral(1)),
+    ):
+        errors = [fit.error for fit in found]
+        lines += right.plot(EXPERTS, errors, label=name, **look.curve | look.points)
+    right.set(
+        xlabel=quantities.axis_label("experts"), ylabel="error of the fit, points", ylim=(0.0, None)
     )
-    right.plot(
-        EXPERTS,
-        [fit.error for fit in idle],
-        "s--",
-        color=style.DENSE,
-        label="in inactive blocks alone",
+    style.dress(right)
+    furnish(
+        right,
+        lines,
+        title=f"Best at {best.experts} experts",
+        notes=["root mean square of ten accuracies, two numbers fitted for each $K$"],
     )
-    right.set(xlabel="number of experts K", ylabel="error of the fit, points", ylim=(0.0, None))
-    right.set_title("two numbers fitted for each K", fontsize="medium")
-    right.grid(visible=True, color="0.9")
-    right.legend(frameon=False, fontsize="small")
 
 
 ROW = Row(

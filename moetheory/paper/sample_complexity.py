@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.figures import style
+from moetheory.figures import furnish, quantities, style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -124,22 +124,31 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, dict[str, list[float]]]) -> N
     ratios, slopes = drawn
     ax = figure.add_subplot()
     line = np.geomspace(RATIOS[0], RATIOS[-1], 200)
-    ax.plot(line, -line / (line - 1.0), color=style.EXPERTS, label="exact: $-n/(n-s-1)$")
-    for label, marker, colour, name in (
-        ("moe", "o", style.EXPERTS, "experts"),
-        ("dense", "s", style.DENSE, "dense (equivalent)"),
-    ):
-        ax.plot(ratios, slopes[label], marker, color=colour, mfc="none", label=name)
-    for level, name in ((-2.0, "paper: $n^{-2}$"), (-1.0, "limit: $n^{-1}$")):
-        ax.axhline(level, color="0.3", ls="--" if level == -2.0 else ":", label=name)
+    experts, dense = style.LOOKS["oracle"], style.LOOKS["dense"]
+    lines = ax.plot(line, -line / (line - 1.0), label="experts: $-n/(n-s-1)$", **experts.curve)
+    ax.plot(ratios, slopes["moe"], linestyle="none", **experts.points)
+    name = "dense, by its equivalent"
+    lines += ax.plot(ratios, slopes["dense"], linestyle="none", label=name, **dense.points)
+    for order, (level, name) in enumerate(((-1.0, "limit: $n^{-1}$"), (-2.0, "paper: $n^{-2}$"))):
+        look = style.neutral(order + 1)
+        lines += ax.plot(
+            line[[0, -1]], [level, level], label=name, **look.curve | {"linewidth": 1.2}
+        )
     ax.set(
         xscale="log",
-        xlabel="samples of a group over $s+1$",
-        ylabel="local slope of what fitting adds to the risk",
+        xlabel="samples of a group $n$, over coordinates $s+1$",
+        ylabel="local slope of what fitting adds",
     )
-    style.set_ticks(ax.xaxis, [2.0, 5.0, 10.0, 100.0])
-    ax.grid(visible=True, color="0.9")
-    ax.legend(frameon=False)
+    style.set_ticks(ax.xaxis, [2.0, 5.0, 10.0, 20.0, 50.0, 100.0])
+    style.dress(ax)
+    furnish(
+        ax,
+        lines,
+        title="The slope is -2 at one place, -1 in the limit",
+        facts=quantities.facts(
+            {"dim": DIM, "experts": EXPERTS, "noise_variance": 1.0, "signal_energy": DIM}
+        ),
+    )
 
 
 ROW = Row(

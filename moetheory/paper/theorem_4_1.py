@@ -12,10 +12,12 @@ from moetheory.claims.outcomes import Mean, fitted_exponent
 from moetheory.claims.quantities import misrouting
 from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG
-from moetheory.figures import style
+from moetheory.figures import furnish, style
+from moetheory.figures.sweep_figure import POINTS
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
+from moetheory.results.estimates import student_quantile
 from moetheory.simulation import RoutingEstimate, simulate_routing
 
 if TYPE_CHECKING:
@@ -130,25 +132,32 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> None:
     """Draw the excess against the number of samples, with lines of slope -1."""
     ax = figure.add_subplot()
-    styles = zip(DIMS, *drawn, ("#6fa1c2", style.EXPERTS, "#0f2f45"), "osD", strict=True)
-    for dim, samples, found, constant, colour, marker in styles:
-        ax.plot(samples, constant / samples, color=colour, lw=1.0)
-        ax.errorbar(
-            samples,
-            found[:, 0],
-            2.0 * found[:, 1],
-            fmt=marker,
-            ms=5,
-            color=colour,
-            label=f"d = {dim}",
-        )
+    lines = []
+    for order, (dim, samples, found, constant) in enumerate(zip(DIMS, *drawn, strict=True)):
+        look = style.LOOKS["learned"].another(order)
+        half = student_quantile(0.025, SETS - 1) * found[:, 1]
+        ax.plot(samples, constant / samples, color=look.colour, linewidth=1.2)
+        points = ax.errorbar(samples, found[:, 0], half, linestyle="none", **look.points)
+        points.lines[0].set_label(f"$d$ = {dim}")
+        lines.append(points.lines[0])
     ax.set(
         xscale="log",
         yscale="log",
-        xlabel="labelled samples n",
+        xlabel="labelled samples $n$",
         ylabel="excess error over the Bayes router",
     )
-    ax.legend(frameon=False, title="lines: slope -1; bars: 2 standard errors")
+    style.log_ticks(ax.xaxis, ax.yaxis)
+    style.dress(ax)
+    furnish(
+        ax,
+        lines,
+        title="The excess error of a router falls like 1/n",
+        facts=[
+            f"{EXPERTS} equal groups",
+            f"the Bayes router errs in {100 * BAYES_ERROR:g} per cent",
+        ],
+        notes=[f"lines: slope -1; {POINTS}"],
+    )
 
 
 ROW = Row(

@@ -46,8 +46,7 @@ def _compute(entropy: int) -> Computed:
 
 def _draw(figure: Figure, table: Sweep) -> None:
     """Draw both risks against the noise."""
-    ax = plot(table, figure.add_subplot())
-    ax.set_ylim(0.8 * table["moe"].min(), 1.25 * table["dense"].max())  # not the bound, far above
+    plot(table, figure.add_subplot(), title="Experts stay below dense at every noise")
 
 
 ROW = Row(

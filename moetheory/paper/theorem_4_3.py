@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moetheory.figures import style
+from moetheory.figures import furnish, style
+from moetheory.figures.obstacles import BACKGROUND
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -79,35 +80,49 @@ def _draw(figure: Figure, ends: np.ndarray) -> None:
     ax = figure.add_subplot()
     p = 1.0 / np.array(GROUPS)
     line = np.geomspace(p[-1] / 1.25, p[0] * 1.25, 200)
+    sharp = 1.0 / np.sqrt(line)
+    dense, moe = style.LOOKS["dense"], style.LOOKS["oracle"]
     ax.fill_between(
         line,
         PAPER,
-        1.0 / np.sqrt(line),
-        where=line < 1.0 / PAPER**2,
-        color=style.DENSE,
+        sharp,
+        where=(sharp > PAPER).tolist(),
+        color=dense.colour,
         alpha=0.15,
-        label="paper's condition met, yet dense can win",
+        linewidth=0.0,
+        gid=BACKGROUND,
     )
-    ax.plot(
-        line, 1.0 / np.sqrt(line), color=style.EXPERTS, label=r"sharp: $\lambda=\sigma^2/\sqrt{p}$"
-    )
-    ax.axhline(PAPER, color="0.3", ls="--", label=rf"paper: $\lambda={PAPER:g}\,\sigma^2$")
     grid = np.broadcast_arrays(p[:, np.newaxis], np.array(STRENGTHS))
-    for found, marker, name in (
-        (np.isinf(ends), "o", "mixture better at any test noise"),
-        (np.isfinite(ends), "x", "dense better in loud test noise"),
+    lines = []
+    for found, look, name in (
+        (np.isinf(ends), moe, "mixture better at any test noise"),
+        (np.isfinite(ends), dense, "dense better in loud test noise"),
     ):
-        colour = style.EXPERTS if marker == "o" else style.DENSE
-        ax.plot(*(each[found] for each in grid), marker, ms=5, color=colour, label=name)
+        places = (each[found] for each in grid)
+        lines += ax.plot(*places, linestyle="none", label=name, **look.points)
+    name = r"sharp: $\lambda=\sigma^2/\sqrt{p}$"
+    lines += ax.plot(line, sharp, color=style.INK, linewidth=style.LINE, label=name)
+    lines += ax.plot(
+        line[[0, -1]],
+        [PAPER, PAPER],
+        linestyle="--",
+        color=style.INK,
+        linewidth=1.2,
+        label=rf"paper: $\lambda={PAPER:g}\,\sigma^2$",
+    )
     ax.set(
         xscale="log",
         yscale="log",
         xlabel="probability $p$ of a group",
         ylabel=r"signal of a direction, $\lambda/\sigma^2$",
     )
-    style.set_ticks(ax.yaxis, [1.0, 2.0, 4.0, 8.0])
-    ax.legend(
-        frameon=False, fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2
+    style.log_ticks(ax.xaxis, ax.yaxis)
+    style.dress(ax, "none")
+    furnish(
+        ax,
+        lines,
+        title="The paper's condition fails for rare groups",
+        notes=["shaded: it is met, yet dense can win"],
     )
 
 

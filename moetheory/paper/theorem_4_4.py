@@ -65,9 +65,10 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, tables: list[Sweep]) -> None:
     """Draw both risks against the rate of errors, one panel for each drag."""
     panels = figure.subplots(1, len(DRAGS), sharey=True)
-    for ax, drag, table in zip(panels, DRAGS, tables, strict=True):
-        plot(table, ax)
-        ax.set_title(f"drag {drag:g}", fontsize="medium")
+    for ax, table, title in zip(
+        panels, tables, ("Without drag", "With drag dense wins sooner"), strict=True
+    ):
+        plot(table, ax, title=title)
     panels[0].set_ylim(0.0, 1.05 * tables[-1]["moe"].max())
     panels[1].set_ylabel("")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.figures import style
+from moetheory.figures import furnish, quantities, style
 from moetheory.formulas.spiked import observed, threshold
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
@@ -112,24 +112,30 @@ def _draw(figure: Figure, drawn: tuple[Simulated, Simulated]) -> None:
     """Draw how noise maps singular values for dense and for an expert, with two spikes of each."""
     ax = figure.add_subplot()
     spikes, own = np.geomspace(1.5, 14.0, 100), np.array(TOGETHER[-1])
-    aspect, share = GROUPS * SIZE / SAMPLES, 1.0 / GROUPS
-    lines = (
-        ("dense", style.DENSE, 1.0, aspect, drawn[0]),
-        ("expert in its submatrix", style.EXPERTS, share, aspect, drawn[1]),
-    )
-    for name, colour, noise, c, simulated in lines:
-        ax.plot(spikes, observed(spikes, c, noise) / spikes, color=colour, label=f"{name}, limit")
-        kappa = rf"simulated at n = {SAMPLES}, $\kappa = {simulated.mean:.2f}$"
-        ax.plot(own, simulated.values / own, "o", color=colour, label=kappa)
-    ax.axhline(1.0, color="0.5", lw=1)
+    lines = []
+    for name, look, noise, simulated in (
+        ("dense", style.LOOKS["dense"], 1.0, drawn[0]),
+        ("expert", style.LOOKS["oracle"], 1.0 / GROUPS, drawn[1]),
+    ):
+        lifted = observed(spikes, GROUPS * SIZE / SAMPLES, noise) / spikes
+        label = rf"{name}, $\kappa$ = {simulated.mean:.2f}"
+        lines += ax.plot(spikes, lifted, label=label, **look.curve)
+        ax.plot(own, simulated.values / own, linestyle="none", **look.points)
     ax.set(
         xscale="log",
+        ylim=(1.0, 4.0),
         xlabel=r"squared singular value $\ell$ without noise ($\sigma^2=1$)",
-        ylabel=r"observed squared singular value over $\ell$",
+        ylabel=r"observed squared singular value, over $\ell$",
     )
     style.set_ticks(ax.xaxis, [2.0, 4.0, 9.0])
-    ax.grid(visible=True, color="0.9")
-    ax.legend(frameon=False, fontsize="small")
+    style.dress(ax)
+    furnish(
+        ax,
+        lines,
+        title="An expert can be worse conditioned than dense",
+        facts=quantities.facts({"dim": GROUPS * SIZE, "experts": GROUPS, "samples": SAMPLES}),
+        notes=["lines: the limit; points: means of simulated matrices"],
+    )
 
 
 ROW = Row(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.common.arrays import FloatArray
-from moetheory.figures import style
+from moetheory.figures import furnish, quantities, style
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.theory.second_moments import covariance_risks
 
@@ -84,18 +84,32 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
     dense, full, block = drawn
     ax = figure.add_subplot()
     ends = [0.8 * full.min(), 1.25 * block.max()]
-    ax.plot(ends, ends, color=style.DENSE, lw=1.0, label="equal to dense")
-    ax.plot(dense, full, "o", ms=4, color=style.EXPERTS, label="experts see everything")
-    ax.plot(
-        dense, block, "o", ms=4, mfc="none", color=style.EXPERTS, label="experts see a block each"
+    lines = ax.plot(
+        ends, ends, color=style.LOOKS["dense"].colour, linewidth=1.2, label="equal to dense"
     )
+    for risks, look, name in (
+        (full, style.LOOKS["all features"], "see everything"),
+        (block, style.LOOKS["oracle"], "see a block each"),
+    ):
+        points = look.points | {"markersize": 4.5}
+        lines += ax.plot(dense, risks, linestyle="none", label=f"experts {name}", **points)
     ax.set(
         xscale="log",
         yscale="log",
         xlabel="excess risk of dense",
         ylabel="excess risk of experts",
     )
-    ax.legend(frameon=False)
+    style.log_ticks(ax.xaxis, ax.yaxis)
+    style.dress(ax, "both")
+    furnish(
+        ax,
+        lines,
+        title="Experts that see everything are below dense",
+        facts=[
+            *quantities.facts({"dim": DIM, "experts": EXPERTS}),
+            f"{WORLDS} random worlds, a point each",
+        ],
+    )
 
 
 ROW = Row(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.claims.quantities import uneven_model
-from moetheory.figures import style
+from moetheory.figures import furnish, style
 from moetheory.paper.declaration import Computed, Fact, Row, turns
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.model import BlockModel
@@ -128,19 +128,30 @@ def _compute(entropy: int) -> Computed:
 def _draw(figure: Figure, drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     """Draw the risks if words are lost or replaced, and with leakage."""
     replaced, noisy, leaking = drawn
-    left, right = figure.subplots(1, 2, sharey=True)
-    left.plot(RATES, replaced[:, 0], color=style.DENSE, label="dense, words replaced")
-    left.plot(RATES, replaced[:, 1], color=style.EXPERTS, label="experts, words replaced or lost")
-    left.plot(RATES, RATES, color=style.DENSE, ls=(0, (4, 4)), label="dense, words lost")
-    left.set_title("strict blocks, trained without noise", fontsize="medium")
-    for world, line, name in ((noisy, "-", f"noise {NOISES[1]:g}"), (leaking, "--", "no noise")):
-        for column, colour, who in ((0, style.DENSE, "dense"), (1, style.EXPERTS, "experts")):
-            right.plot(RATES, world[:, column], line, color=colour, label=f"{who}, {name}")
-    right.set_title(f"leakage {LEAKAGES[1]:g}, words lost", fontsize="medium")
-    left.set_ylabel("excess risk over label power")
-    for ax in (left, right):
-        ax.set_xlabel(r"share $\tau$ of words lost or replaced")
-        ax.legend(frameon=False, fontsize="small")
+    panels = figure.subplots(1, 2, sharey=True)
+    left, right = panels
+    dense, moe = style.LOOKS["dense"], style.LOOKS["oracle"]
+    lines = [
+        *left.plot(RATES, replaced[:, 0], label="dense, replaced", **dense.curve),
+        *left.plot(RATES, replaced[:, 1], label="experts", **moe.curve),
+        *left.plot(RATES, RATES, label="dense, lost", **dense.another(1).curve),
+    ]
+    left.set_ylabel("excess risk, over label power")
+    own = []
+    for world, order, name in ((noisy, 0, f"noise {NOISES[1]:g}"), (leaking, 1, "no noise")):
+        for column, look, who in ((0, dense, "dense"), (1, moe, "experts")):
+            label = f"{who}, {name}"
+            own += right.plot(RATES, world[:, column], label=label, **look.another(order).curve)
+    for ax in panels:
+        ax.set(xlabel=r"share $\tau$ of words lost or replaced", ylim=(0.0, 1.5))
+        style.dress(ax)
+    furnish(
+        left,
+        lines,
+        title="Replaced words cost dense twice as much",
+        notes=["strict blocks, trained without noise"],
+    )
+    furnish(right, own, title="Lost words keep the order", notes=[f"leakage {LEAKAGES[1]:g}"])
 
 
 ROW = Row(
