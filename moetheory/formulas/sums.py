@@ -138,11 +138,11 @@ class _Tiling:
     def __iter__(self) -> Iterator[_Tile]:
         *outer, dim = self.shape
         width = min(dim, TILE)
-        steps = [1] * len(outer)
+        whole = math.prod(self.shape) <= TILE  # a small model is one tile: nothing is cut
+        cut = _whole if whole else _cut
+        steps = [max(size, 1) if whole else 1 for size in outer]
         if outer:
             steps[-1] = TILE // width
-        # a small model is one tile
-        cut = _cut if math.prod(self.shape) > TILE else lambda array, _: array
         for columns in _pieces(dim, width):
             owners = self.block_of[columns]
             is_edge = np.ones(len(owners) + 1, dtype=np.bool_)
@@ -161,6 +161,11 @@ class _Tiling:
 def _pieces(size: int, step: int) -> list[slice]:
     """Slices of at most ``step`` that cover the numbers below ``size``."""
     return [slice(i, min(i + step, size)) for i in range(0, size, step)]
+
+
+def _whole(array: FloatArray, _: tuple[slice, ...]) -> FloatArray:
+    """The array itself, where the tile is all there is."""
+    return array
 
 
 def _cut(array: FloatArray, index: tuple[slice, ...]) -> FloatArray:
