@@ -29,7 +29,7 @@ import pytest
 from hypothesis import settings
 
 from moetheory import cli
-from moetheory.checking import checker
+from moetheory.checking import checker, more_models
 from moetheory.claims import training_sets
 from moetheory.common.files import replacing_bytes
 from moetheory.results.estimates import student_quantile
@@ -149,6 +149,15 @@ def held(tmp_path_factory):
         drawn_risks = lru_cache(32)(training_sets.drawn_risks.__wrapped__)
         patch.setattr(training_sets, "drawn_risks", drawn_risks)
         yield Held(folder)
+
+
+@pytest.fixture
+def few_more_models(monkeypatch):
+    """Claims that were stripped of their evidence are evaluated at 4 models instead of 24.
+
+    They are the same whatever model is checked. That there are enough is for test_more_models.
+    """
+    monkeypatch.setattr(more_models, "MANY", 4)
 
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

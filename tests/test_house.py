@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -102,10 +103,16 @@ def name_of(path: Path) -> str:
 FILES = {name_of(path): path for path in modules()}
 
 
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@cache
 def imports(source: str) -> list[tuple[ast.AST, str]]:
     """Modules that are imported anywhere: in a function, for types alone, by a name in a string."""
     found: list[tuple[ast.AST, str]] = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             if re.fullmatch(r"moetheory(\.\w+)+", node.value) and wing_of(node.value) in WALLS:
                 found.append((node, node.value))
@@ -226,7 +233,7 @@ VERDICTS = ("Verdict", "ClaimVerdict")
 def decides(source: str) -> list[str]:
     """Verdicts that are made, or taken in hand under another name."""
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         match node:
             case ast.Call(func=ast.Name(name) | ast.Attribute(attr=name)):
                 found.append(name)
@@ -314,7 +321,7 @@ def test_heavy_libraries_load_when_first_used(path):
     if path.parent.name == "strategies" or path.parts[-2:] == ("testing", "plugin.py"):
         return
     source = path.read_text(encoding="utf-8")
-    top = {node.lineno for node in ast.parse(source).body}
+    top = {node.lineno for node in parsed(source).body}
     names = {name.split(".")[0] for node, name in imports(source) if node.lineno in top}
     assert not names & HEAVY
 

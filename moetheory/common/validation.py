@@ -40,11 +40,10 @@ def number(
     A negative zero becomes zero.
     """
     integer = isinstance(value, int) and not isinstance(value, bool)  # of any size
-    if not integer and (
-        np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf"
-    ):
-        raise ArgumentTypeError(name, f"must be a real number, got {shown(value)}")
-    refuse_masks(name, value)
+    if not (integer or type(value) is float):
+        if np.ndim(np.asarray(value, dtype=object)) or np.asarray(value).dtype.kind not in "iuf":
+            raise ArgumentTypeError(name, f"must be a real number, got {shown(value)}")
+        refuse_masks(name, value)
     try:
         result = float(value) + 0.0  # no negative zero
     except OverflowError:
@@ -70,8 +69,9 @@ def zero_or_within(name: str, value: float | FloatArray, limits: Limits) -> None
     given = np.asarray(value)
     array, (low, high) = distinct(np.atleast_1d(given)), limits
     sizes = np.abs(array)
-    bad = np.flatnonzero((sizes != 0.0) & ((sizes < low) | (sizes > high)))
-    if bad.size:
+    outside = (sizes != 0.0) & ((sizes < low) | (sizes > high))
+    if outside.any():
+        bad = np.flatnonzero(outside)
         size = " in size" if np.any(array < 0.0) else ""
         alone = given.ndim == 0 or given.strides == (0,)
         raise OutOfRangeError(
@@ -265,9 +265,9 @@ def real_array(name: str, value: ArrayLike) -> FloatArray:
     if given.dtype.kind not in "iuf":
         raise ArgumentTypeError(name, f"must hold real numbers, got {given.dtype} values")
     array = given.astype(np.float64) + 0.0
-    bad = np.argwhere(~np.isfinite(array))
-    if bad.size:
-        place = tuple(int(i) for i in bad[0])
+    finite = np.isfinite(array)
+    if not finite.all():
+        place = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise ArgumentError(
             name, f"must be finite, got {array[place]} at index {_index_text(place)}"
         )
@@ -307,10 +307,11 @@ def number_or_vector(
 
 def _checked_minimum(name: str, array: FloatArray, minimum: float) -> FloatArray:
     """``array`` itself, made read-only; ValueError if an entry is below ``minimum``."""
-    bad = np.flatnonzero(array < minimum)
-    if bad.size:
+    below = array < minimum
+    if below.any():
+        first = int(np.argmax(below))
         raise ArgumentError(
-            name, f"must be at least {minimum:g}, got {array[bad[0]]:g} at index {bad[0]}"
+            name, f"must be at least {minimum:g}, got {array[first]:g} at index {first}"
         )
     read_only(array)
     return array

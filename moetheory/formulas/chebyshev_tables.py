@@ -19,7 +19,6 @@ LAST = 3  # coefficients that say how close a polynomial is
 MOST_HALVINGS = 7  # of a panel
 ROUNDING = 1e-15  # of a sum of polynomials, relative to the values
 STUCK = 0.7  # of the last coefficients remain; halving leaves half of them even at a kink
-PIECE = 1 << 18  # numbers in an array of (values, coefficients)
 
 ODD = 2 * np.arange(POINTS) + 1
 PLACES = np.cos(ODD * (0.5 * np.pi / POINTS))
@@ -60,13 +59,17 @@ class Table(NamedTuple):
         ends[self.starts[1:] - 1] = len(x)
         begins = np.append(0, ends[:-1])
         begins[self.starts[:-1]] = 0
-        which = np.repeat(np.arange(result.shape[1]), np.diff(self.starts))
-        for panel in np.flatnonzero(ends > begins):
-            begin, end = begins[panel], ends[panel]
-            left, right = self.lefts[panel], self.rights[panel]
-            place = (2.0 * x[begin:end] - (left + right)) / (right - left)
-            powers = np.polynomial.chebyshev.chebvander(place, POINTS - 1)
-            result[:, which[panel], begin:end] = self.coefficients[panel] @ powers.T
+        for which, first in enumerate(self.starts[:-1]):
+            panels = slice(first, self.starts[which + 1])
+            left, right = (
+                np.repeat(each[panels], ends[panels] - begins[panels])
+                for each in (self.lefts, self.rights)
+            )
+            place = (2.0 * x - (left + right)) / (right - left)
+            powers = np.polynomial.chebyshev.chebvander(place, POINTS - 1).T
+            for panel in first + np.flatnonzero(ends[panels] > begins[panels]):
+                part = slice(begins[panel], ends[panel])
+                np.matmul(self.coefficients[panel], powers[:, part], out=result[:, which, part])
         return result
 
 

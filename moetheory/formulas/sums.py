@@ -7,6 +7,7 @@ axis broadcasts. Its first argument is the probability of each coordinate's grou
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -132,32 +133,39 @@ class _Tiling:
         self.probabilities = np.asarray(group_probabilities, dtype=np.float64)
         self.block_of = block_of
         self.arrays = [np.asarray(array) for array in arrays]
-        lead = (*self.probabilities.shape[:-1], len(block_of))
-        self.shape = np.broadcast_shapes(lead, *(array.shape for array in self.arrays))
+        self.shape = np.broadcast(self.probabilities[..., :1], block_of, *self.arrays).shape
 
     def __iter__(self) -> Iterator[_Tile]:
         *outer, dim = self.shape
         width = min(dim, TILE)
-        steps = [1] * len(outer)
+        whole = math.prod(self.shape) <= TILE  # a small model is one tile: nothing is cut
+        cut = _whole if whole else _cut
+        steps = [max(size, 1) if whole else 1 for size in outer]
         if outer:
             steps[-1] = TILE // width
         for columns in _pieces(dim, width):
             owners = self.block_of[columns]
-            inner = np.flatnonzero(owners[1:] != owners[:-1]) + 1
-            edges = np.concatenate(([0], inner, [len(owners)]))
+            is_edge = np.ones(len(owners) + 1, dtype=np.bool_)
+            np.not_equal(owners[1:], owners[:-1], out=is_edge[1:-1])
+            edges = is_edge.nonzero()[0]
             starts, lengths = edges[:-1], edges[1:] - edges[:-1]
             owners = owners[starts]
             for lead in itertools.product(*map(_pieces, outer, steps)):
-                probabilities = _cut(self.probabilities, (*lead, slice(None)))[..., owners]
+                probabilities = cut(self.probabilities, (*lead, slice(None)))[..., owners]
                 if len(owners) > 1:
                     probabilities = np.repeat(probabilities, lengths, axis=-1)
-                inputs = [_cut(array, (*lead, columns)) for array in self.arrays]
+                inputs = [cut(array, (*lead, columns)) for array in self.arrays]
                 yield _Tile(lead, owners, starts, lengths, [probabilities, *inputs])
 
 
 def _pieces(size: int, step: int) -> list[slice]:
     """Slices of at most ``step`` that cover the numbers below ``size``."""
     return [slice(i, min(i + step, size)) for i in range(0, size, step)]
+
+
+def _whole(array: FloatArray, _: tuple[slice, ...]) -> FloatArray:
+    """The array itself, where the tile is all there is."""
+    return array
 
 
 def _cut(array: FloatArray, index: tuple[slice, ...]) -> FloatArray:

@@ -69,23 +69,23 @@ def block_models(
             "uniform", "must not be False with one coordinate at most, which has one noise variance"
         )
 
+    # made once: Hypothesis would validate them anew for each model
+    block_sizes = st.lists(st.integers(1, max_block), min_size=1, max_size=max_experts)
+    variances = st.sampled_from(powers + [0.0] * zeros)
+    weight = st.sampled_from([*range(1, 10), 100, 1000] + [0] * zeros)
+    coefficient = st.sampled_from([1, -1, 2, -2, 3, -3] + [0] * zeros)
+    label_noise = st.sampled_from([0.0, *powers])
+
     @st.composite
     def models(draw: Any) -> BlockModel:
-        sizes = draw(st.lists(st.integers(1, max_block), min_size=1, max_size=max_experts))
+        sizes = draw(block_sizes)
         dim = sum(sizes)
-        variances = st.sampled_from(powers + [0.0] * zeros)
-        weight = st.sampled_from([*range(1, 10), 100, 1000] + [0] * zeros)
-        weights = draw(
-            st.lists(weight, min_size=len(sizes), max_size=len(sizes)).filter(lambda w: sum(w) > 0)
-        )
-        coefficient = st.sampled_from([1, -1, 2, -2, 3, -3] + [0] * zeros)
+        weights = draw(st.tuples(*[weight] * len(sizes)).filter(any))
         leaking = draw(st.booleans()) if strict is None else not strict
         leakage: list[float] = []
         if leaking:
-            leakage = draw(
-                st.lists(variances, min_size=dim, max_size=dim).filter(lambda v: sum(v) > 0)
-            )
-        signal = draw(st.lists(variances, min_size=dim, max_size=dim))
+            leakage = list(draw(st.tuples(*[variances] * dim).filter(any)))
+        signal = [draw(variances) for _ in range(dim)]
         block_of = np.repeat(np.arange(len(sizes)), sizes)
         least, most = noise_limits(block_of, np.array(signal), np.array(leakage or [0.0] * dim))
         noises = [power for power in powers if least <= power <= most] + [0.0] * noiseless
@@ -101,12 +101,10 @@ def block_models(
         assume(kinds)
         kind = draw(st.sampled_from(kinds))
         if "several" in kind:
-            noise_variance = draw(
-                st.lists(noise, min_size=dim, max_size=dim).filter(lambda v: len(set(v)) > 1)
-            )
+            noise_variance = list(draw(st.tuples(*[noise] * dim).filter(lambda v: len(set(v)) > 1)))
         if "interference" in kind:
             loudness = st.sampled_from([0.0, *(power for power in powers if power <= most)])
-            interference = draw(st.lists(loudness, min_size=dim, max_size=dim).filter(any))
+            interference = list(draw(st.tuples(*[loudness] * dim).filter(any)))
         loads = {"leakage_variances": leakage, "interference_variances": interference}
         return built(
             draw,
@@ -114,9 +112,9 @@ def block_models(
             group_probabilities=[weight / sum(weights) for weight in weights],
             block_of=block_of.tolist(),
             signal_variances=signal,
-            coefficients=draw(st.lists(coefficient, min_size=dim, max_size=dim)),
+            coefficients=[draw(coefficient) for _ in range(dim)],
             noise_variance=noise_variance,
-            label_noise_variance=draw(st.sampled_from([0.0, *powers])),
+            label_noise_variance=draw(label_noise),
             **{name: variances for name, variances in loads.items() if variances},
         )
 

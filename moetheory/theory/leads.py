@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
@@ -70,44 +70,51 @@ def _excess_over_best(estimator: Estimator, model: BlockModel) -> tuple[float, f
 
 def oracle_lead(a: Estimator, b: Estimator, arguments: Arguments) -> float:
     """The `lead` of dense and of oracle-routed experts, for the ``arguments`` of a gap."""
+    return float(oracle_leads(a, b, arguments))
+
+
+def oracle_leads(a: Estimator, b: Estimator, arguments: Arguments) -> FloatArray:
+    """The `oracle_lead` for each of several variances of coordinates, shape (...)."""
     if isinstance(a, Dense) == isinstance(b, Dense):
         excess = gaps.dense_ridge_excess if isinstance(a, Dense) else gaps.expert_ridge_excess
-        return float(excess(*arguments, a.ridge, b.ridge))
+        return excess(*arguments, a.ridge, b.ridge)
     dense, moe = (a, b) if isinstance(a, Dense) else (b, a)
-    gap = float(population.gap(*arguments))
+    gap = population.gap(*arguments)
     if not (a.ridge or b.ridge):
         return gap if dense is a else -gap
     # two sums for one number: the one with smaller terms keeps more of its digits
     from_gap = [
         gap,
-        float(gaps.dense_ridge_excess(*arguments, dense.ridge, 0.0)),
-        -float(gaps.expert_ridge_excess(*arguments, moe.ridge, 0.0)),
+        gaps.dense_ridge_excess(*arguments, dense.ridge, 0.0),
+        -gaps.expert_ridge_excess(*arguments, moe.ridge, 0.0),
     ]
     by_noise = [
         lead_without_test_noise(dense, moe, arguments),
         _lead_in_own_noise(dense, moe, arguments),
     ]
-    terms = min([from_gap, by_noise], key=_size)
-    found = math.fsum(terms)
-    return found if dense is a else -found
+    first, second = (
+        np.stack(terms, axis=-1).reshape(-1, len(terms)).tolist() for terms in (from_gap, by_noise)
+    )
+    found = [math.fsum(min(pair, key=_size)) for pair in zip(first, second, strict=True)]
+    return np.reshape(found if dense is a else np.negative(found), gap.shape)
 
 
-def _size(terms: list[float]) -> float:
+def _size(terms: Iterable[Any]) -> float:
     """The sum of the sizes of terms, to which their rounding errors are proportional."""
     return math.fsum(map(math.fabs, terms))
 
 
-def lead_without_test_noise(a: Estimator, b: Estimator, arguments: Arguments) -> float:
-    """The `oracle_lead` where test inputs have no noise but that of interference."""
+def lead_without_test_noise(a: Estimator, b: Estimator, arguments: Arguments) -> FloatArray:
+    """The `oracle_leads` where test inputs have no noise but that of interference."""
     if isinstance(a, Dense) == isinstance(b, Dense):
         # two terms of one sign: a ridge lets less noise through
-        return oracle_lead(a, b, arguments) - _lead_in_own_noise(a, b, arguments)
+        return oracle_leads(a, b, arguments) - _lead_in_own_noise(a, b, arguments)
     return _difference(a, b, arguments, gaps.gap_without_test_noise)
 
 
 def lead_in_noise(
     a: Estimator, b: Estimator, arguments: Arguments, units: float | FloatArray = 1.0
-) -> float:
+) -> FloatArray:
     r"""The difference :math:`N_a - N_b` of noise gains: the slope of the lead over test noise.
 
     The variances of the noise are the slope's variable times ``units``.
@@ -116,7 +123,7 @@ def lead_in_noise(
     return _difference(a, b, arguments, gaps.gap_of_noise_gains, of_kinds, units)
 
 
-def _lead_in_own_noise(a: Estimator, b: Estimator, arguments: Arguments) -> float:
+def _lead_in_own_noise(a: Estimator, b: Estimator, arguments: Arguments) -> FloatArray:
     """What the noise of the model, interference left out, adds to the lead."""
     noise = arguments[5]
     if isinstance(noise, float):
@@ -124,7 +131,7 @@ def _lead_in_own_noise(a: Estimator, b: Estimator, arguments: Arguments) -> floa
     return lead_in_noise(a, b, arguments, noise)
 
 
-def lead_in_misrouting(a: Estimator, b: Estimator, arguments: Arguments, drag: float) -> float:
+def lead_in_misrouting(a: Estimator, b: Estimator, arguments: Arguments, drag: float) -> FloatArray:
     """The slope of the lead over the rate of errors that are spread evenly; K is at least 2."""
     of_kinds = slopes.dense_misrouting_slope_difference, slopes.expert_misrouting_slope_difference
     return _difference(a, b, arguments, slopes.gap_of_misrouting_slopes, of_kinds, drag)
@@ -137,14 +144,14 @@ def _difference(
     between: Formula,
     of_kinds: tuple[Formula, Formula] | None = None,
     *more: float | FloatArray,
-) -> float:
+) -> FloatArray:
     """A formula for ``a`` minus that for ``b``: of dense and experts, or of one kind."""
     ridges = a.ridge, b.ridge
     if of_kinds and isinstance(a, Dense) == isinstance(b, Dense):
-        return float(of_kinds[isinstance(a, MoE)](*arguments, *ridges, *more))
+        return of_kinds[isinstance(a, MoE)](*arguments, *ridges, *more)
     if isinstance(a, Dense):
-        return float(between(*arguments, *ridges, *more))
-    return -float(between(*arguments, *reversed(ridges), *more))
+        return between(*arguments, *ridges, *more)
+    return -between(*arguments, *reversed(ridges), *more)
 
 
 def noise_grid(model: BlockModel, least: float, most: float) -> list[float]:
@@ -165,14 +172,20 @@ def linear_order(value: float, slope: float, most: float = math.inf) -> Order:
     return Order((value or slope) > 0.0, iter([root] if root <= most and root < math.inf else []))
 
 
-def order_on_grid(lead_at: Callable[[float], float], grid: Iterable[float]) -> Order:
+def order_on_grid(
+    lead_at: Callable[[float], float],
+    grid: Sequence[float],
+    leads_there: Iterable[float] | None = None,
+) -> Order:
     """The order along a grid of values: a root between neighbours with different orders.
 
-    Where the lead is 0 there is no order; the neighbours on either side are compared.
+    Where the lead is 0 there is no order; the neighbours on either side are compared. The leads on
+    the grid may be given, where they are found at less cost together.
     """
     from scipy import optimize
 
-    leads = ((value, found) for value in grid if (found := lead_at(value)) != 0.0)
+    pairs = zip(grid, map(lead_at, grid) if leads_there is None else leads_there, strict=True)
+    leads = ((value, found) for value, found in pairs if found != 0.0)
     first = next(leads, None)
 
     def changes() -> Iterator[float]:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moetheory.formulas.sums import sum_over_others
+from moetheory.common.arrays import FloatArray
+from moetheory.formulas.sums import TILE, sum_over_others
 from moetheory.predictors.optimal import (
     formula_arguments,
     interference_of,
@@ -29,7 +30,7 @@ from moetheory.theory.leads import (
     lead_in_noise,
     lead_without_test_noise,
     linear_order,
-    oracle_lead,
+    oracle_leads,
     order_on_grid,
 )
 from moetheory.theory.risks import unchecked_risk
@@ -67,8 +68,8 @@ def over_test_noise(a: Estimator, b: Estimator, model: BlockModel, samples: Any)
     r"""The order over :math:`\sigma_o^2`: a linear lead, with slope :math:`N_a-N_b`."""
     if samples is None:
         arguments = formula_arguments(model)
-        start = lead_without_test_noise(a, b, arguments)
-        return linear_order(start, lead_in_noise(a, b, arguments))
+        start = float(lead_without_test_noise(a, b, arguments))
+        return linear_order(start, float(lead_in_noise(a, b, arguments)))
     # at this noise the risks are nothing but noise, so that the slopes keep their digits
     scale = max(float(np.max(model.noise_variance)), float(model.signal_variances.max())) or 1.0
     far = min(MOST_NOISE * scale, limits.NUMBERS[1])
@@ -83,7 +84,7 @@ def over_misrouting(
     one_expert = model.experts == 1  # there is no wrong group
     if samples is None:
         arguments = formula_arguments(model)
-        slope = 0.0 if one_expert else lead_in_misrouting(a, b, arguments, drag)
+        slope = 0.0 if one_expert else float(lead_in_misrouting(a, b, arguments, drag))
         return linear_order(lead(a, b, model), slope, 1.0)
     confusion = None if one_expert else even_confusion(model.experts, 1.0)
     always = Perturbation(confusion=confusion, drag=0.0 if one_expert else drag)
@@ -94,7 +95,7 @@ def over_radius(a: Estimator, b: Estimator, model: BlockModel) -> Order:
     """The order over the radius: a quadratic lead, with up to two positive roots."""
     start = lead(a, b, model)
     linear = math.sqrt(8.0 / math.pi) * (_radius_slope(a, model) - _radius_slope(b, model))
-    square = lead_in_noise(a, b, formula_arguments(model))
+    square = float(lead_in_noise(a, b, formula_arguments(model)))
     # roots of start + linear x + square x^2, without cancellation
     size = max(abs(linear), math.sqrt(abs(square)) * math.sqrt(abs(start)))  # no square overflows
     discriminant = (linear / size) ** 2 - 4.0 * (square / size) * (start / size) if size else 0.0
@@ -123,18 +124,21 @@ def over_amplitude(a: Estimator, b: Estimator, model: BlockModel, over: str) -> 
     """
     p, block_of, signal, leakage, coefficients, noise, interference = formula_arguments(model)
 
-    def lead_at(amplitude: float) -> float:
+    def leads_at(amplitudes: Any) -> FloatArray:
         # not through a model, which refuses the smallest variances and the largest
-        added = amplitude**2 * signal
+        added = amplitudes**2 * signal
         variances = {
             "leakage": (added, coefficients, noise, interference),
             "interference": (leakage, coefficients, noise, added),
             "overlap": (leakage, coefficients, noise + added, interference),
         }
-        return oracle_lead(a, b, (p, block_of, signal, *variances[over]))
+        return oracle_leads(a, b, (p, block_of, signal, *variances[over]))
 
     steps = PER_DECADE * round(math.log10(AMPLITUDES[1] / AMPLITUDES[0])) + 1
-    return order_on_grid(lead_at, [0.0, *np.geomspace(*AMPLITUDES, steps).tolist()])
+    grid = np.append(0.0, np.geomspace(*AMPLITUDES, steps))
+    parts = np.array_split(grid, min(-(-len(grid) * model.dim // TILE), len(grid)))
+    leads = (found for part in parts for found in leads_at(part[:, np.newaxis]).tolist())
+    return order_on_grid(lambda amplitude: float(leads_at(amplitude)), grid.tolist(), leads)
 
 
 def _fitted_order(

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import pickle
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ MODEL = mt.BlockModel([0.3, 0.7], [0, 0, 1, 1], [1.0, 2.0, 3.0, 4.0], [1.0] * 4,
 DENSE, MOE = mt.Dense(), mt.MoE()
 
 
+@cache
 def audit():
     data = MODEL.replace(noise_variance=0.0, label_noise_variance=0.1).sample(300, rng=0)
     return mt.audit(data.features, data.labels, rng=0)
@@ -61,6 +63,13 @@ MADE = {
     "Symbol": lambda: mt.Symbol("p", (0, 1)),
     "Certificate": lambda: mt.check("generalization", replicates=100, rng=0).claims[0].certificate,
 }
+
+
+@cache
+def made(name):
+    return MADE[name]()
+
+
 COPIES = {
     "as made": lambda it: it,
     "pickle": lambda it: pickle.loads(pickle.dumps(it)),
@@ -85,19 +94,19 @@ def arrays(value):
 
 @pytest.mark.parametrize("name", MADE)
 def test_arrays_stay_read_only(name):
-    made = MADE[name]()
-    expected = len(arrays(made))
+    original = made(name)
+    expected = len(arrays(original))
     for copied, function in COPIES.items():
-        found = arrays(function(made))
+        found = arrays(function(original))
         assert len(found) == expected, copied
         assert not any(array.flags.writeable for array in found), copied
 
 
 @pytest.mark.parametrize("name", ["Sweep", "Audit", "Descent"])
 def test_dictionaries_stay_read_only(name):
-    made = MADE[name]()
+    original = made(name)
     for copied, function in COPIES.items():
-        held = [each for each in vars(function(made)).values() if isinstance(each, Mapping)]
+        held = [each for each in vars(function(original)).values() if isinstance(each, Mapping)]
         assert held, copied
         for each in held:
             with pytest.raises(TypeError, match="does not support item assignment"):
@@ -106,12 +115,12 @@ def test_dictionaries_stay_read_only(name):
 
 @pytest.mark.parametrize("name", MADE)
 def test_reprs_fit_a_screen(name):
-    text = repr(MADE[name]())
+    text = repr(made(name))
     assert fits_screen(text), text
 
 
 def test_most_of_what_is_made_has_arrays():
-    with_arrays = {name for name, make in MADE.items() if arrays(make())}
+    with_arrays = {name for name in MADE if arrays(made(name))}
     assert set(MADE) - with_arrays <= {"Crossovers", "Verdict", "ClaimVerdict", "Certificate"} | {
         "BestExperts",
         "SimulationPlan",

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import cache
 
 import mpmath
 import numpy as np
@@ -45,9 +46,15 @@ def test_one_eigenvalue_has_a_chi_square_law(n, s, ridge):
         places = [c * 1e-60, c * 1e-6, c, c * 1e6, 1e-50, 1e-4, *(most * f for f in (0.2, 1, 3))]
         points = sorted({mpmath.log(p) for p in places if p <= 3 * most} | {math.log(most + 200)})
 
+        @cache  # all means are over the same nodes
+        def place_and_density(v):
+            x = mpmath.exp(v)
+            return x, mpmath.exp(v * half - x / 2 - norm)
+
         def mean(of):  # over the logarithm of x; `of` is scaled to be about one
             def integrand(v):
-                return of(mpmath.exp(v)) * mpmath.exp(v * half - mpmath.exp(v) / 2 - norm)
+                x, density = place_and_density(v)
+                return of(x) * density
 
             return mpmath.quad(integrand, points)
 

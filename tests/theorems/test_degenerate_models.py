@@ -11,6 +11,8 @@ import moetheory as mt
 from moetheory.claims.declaration import Claim, Theorem
 from moetheory.claims.quantities import uneven_model
 
+pytestmark = pytest.mark.usefixtures("few_more_models")
+
 ROBUSTNESS = ("noise-shift", "misrouting", "leakage")
 UNEVEN = uneven_model(0.5)
 REGIME = mt.BlockModel.isotropic(12, 3, 1.0, signal_energy=12.0)

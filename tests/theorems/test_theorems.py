@@ -313,6 +313,7 @@ EXPERIMENTS = [
 ]
 
 
+@pytest.mark.usefixtures("few_more_models")
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_two_replicates_are_enough_to_say_that_they_are_too_few(name):
     """Inputs of three groups take two of each: as many are drawn."""

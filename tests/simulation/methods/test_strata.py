@@ -1,5 +1,7 @@
 """Groups as strata: shares against spreads that are observed, and intervals that hold."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -91,6 +93,11 @@ def rare(p, dim=2):
     return mt.BlockModel([1.0 - p, p], np.repeat([0, 1], dim), np.ones(2 * dim), coefficients, 1.0)
 
 
+@cache
+def simulated_often(model, repetitions):
+    return [mt.simulate(BOTH, model, replicates=100, rng=seed) for seed in range(repetitions)]
+
+
 @pytest.mark.parametrize("p", [1e-3, 1e-6])
 @pytest.mark.parametrize("which", ["dense", "moe", "difference"])
 def test_a_rare_group_that_carries_the_risk_is_not_missed(p, which):
@@ -98,8 +105,7 @@ def test_a_rare_group_that_carries_the_risk_is_not_missed(p, which):
     model, repetitions = rare(p), 600
     truth = [mt.risk(each, model).value for each in BOTH]
     held = 0
-    for seed in range(repetitions):
-        estimates = mt.simulate(BOTH, model, replicates=100, rng=seed)
+    for estimates in simulated_often(model, repetitions):
         estimate, value = {
             "dense": (estimates[0], truth[0]),
             "moe": (estimates[1], truth[1]),
