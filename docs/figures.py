@@ -18,9 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 LANGUAGE = "{root}/examples/language"
 # commands run in the folder of the figures, which they name
 COMMANDS = (
-    "moetheory sweep --dim 64 --seed 1 --figure one_over_k.png",
-    "moetheory sweep --over samples --dim 64 --experts 4 --seed 1 --figure double_descent.png",
-    "moetheory sweep --signal-energy 128 --gate soft,hard --seed 1 --figure gates.png",
+    "moetheory sweep --dim 64 --seed 1 --figure one_over_k.png "
+    "--title 'Dense does not gain from structure, experts do'",
+    "moetheory sweep --over samples --dim 64 --experts 4 --seed 1 --figure double_descent.png "
+    "--title 'Each has a peak where samples are as many as coordinates'",
+    "moetheory sweep --signal-energy 128 --gate soft,hard --seed 1 --figure gates.png "
+    "--title 'Routers that have to look need large blocks'",
+    "python {root}/examples/maps.py maps",
     "python {root}/examples/gates.py gates_noise.png gates_law.png",
     "python {root}/examples/structure_or_ridge.py structure_or_ridge.png",
     "python {root}/examples/robustness.py robustness.png",

@@ -76,6 +76,7 @@ def main(folder: str = "") -> None:
 
             figure = Figure(figsize=(6.4, 4.4), layout="constrained")
             mt.plot(found, figure.add_subplot(), title=title)
+            Path(folder).mkdir(parents=True, exist_ok=True)
             figure.savefig(Path(folder) / f"{name}.png", dpi=150)
 
 

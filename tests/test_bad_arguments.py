@@ -188,6 +188,8 @@ PARAMETERS = {
     "center": (False, {"true", "false"}),
     "result": (mt.sweep(MODEL, "noise_variance", [0.5, 1.0], [DENSE]), set()),
     "ax": (None, set()),
+    "title": (None, {"text", "empty text"}),
+    "label": (None, {"text", "empty text"}),
     "name": ("generalization", set()),
     "file": (StringIO(), set()),
     "estimate": (mt.simulate(MOE, MODEL, samples=40, method="data", replicates=9, rng=0), set()),

@@ -227,7 +227,7 @@ def _checked(
         return Verdict(
             theorem.name, model, "assumptions not met", failed[0], verdicts, level, entropy
         )
-    status, reason = decide_theorem(failed, claims, verdicts)
+    status, reason = decide_theorem(theorem.name, failed, claims, verdicts)
     return Verdict(theorem.name, model, status, reason, verdicts, level, entropy)
 
 

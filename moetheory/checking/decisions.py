@@ -246,16 +246,18 @@ def _not_evaluated(
 
 
 def decide_theorem(
-    failed: Sequence[str], claims: Sequence[Claim], verdicts: Sequence[ClaimVerdict]
+    name: str, failed: Sequence[str], claims: Sequence[Claim], verdicts: Sequence[ClaimVerdict]
 ) -> tuple[Status, str]:
-    """The status of a theorem and its reason; ``failed`` names the assumptions that fail."""
+    """The status of a theorem and its reason; ``failed`` names the assumptions that fail.
+
+    A claim of one's own is a theorem of that ``name``, which a reason need not repeat.
+    """
     for status in ("violated", "assumptions not met", "inconclusive", "not evaluated"):
         if status == "assumptions not met" and failed:
             return "assumptions not met", failed[0]
         for verdict in verdicts:
             if verdict.status == status and verdict.applies:
-                # a theorem that is one claim has the name of this claim
-                which = f"{verdict.name}: " if len(verdicts) > 1 else ""
+                which = "" if verdict.name == name else f"{verdict.name}: "
                 return verdict.status, which + verdict.reason
     if not claims:
         return "not evaluated", "the theorem has no claim"

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from moetheory.auditing.routers import KINDS as ROUTERS
+from moetheory.commands.drawings import add_figure
 from moetheory.commands.option_types import integer, numbers, real, shown
 from moetheory.commands.options import add_output
-from moetheory.commands.outputs import COMMENT, FIGURES
+from moetheory.commands.outputs import COMMENT
 
 NOISES = ("equal", "relative", "own", "dropout")
 USAGE = """%(prog)s FILE --labels COLUMN [option ...]
@@ -140,9 +141,7 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help=f"also write the risks as CSV; {COMMENT}"
     )
-    parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help=f"draw them ({', '.join(FIGURES)})"
-    )
+    add_figure(parser, "draw them")
     parser.add_argument(
         "--save-model",
         type=Path,

@@ -15,6 +15,7 @@ from moetheory.auditing.verdict import headline, warnings
 from moetheory.auditing.verdict_details import details
 from moetheory.commands import reports
 from moetheory.commands.audit_options import add_audit_options, is_npy
+from moetheory.commands.drawings import require_figure
 from moetheory.commands.options import Command
 from moetheory.commands.outputs import require_outputs, save, writing
 from moetheory.commands.refusals import BadInputError, by_option, dashed, refusals
@@ -112,6 +113,7 @@ def _require_output_files(options: argparse.Namespace) -> None:
     given = {name: getattr(options, name) for name in arguments}
     inputs = {dashed(name): [path] for name, path in given.items() if path and is_npy(path)}
     outputs = {"--csv": options.csv, "--figure": options.figure, "--save-model": options.save_model}
+    require_figure(options)
     require_outputs(outputs, {"FILE": [options.file], **inputs})
 
 

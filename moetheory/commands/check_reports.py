@@ -52,7 +52,7 @@ def summary(verdicts: Sequence[Verdict], width: int | None, *, control: bool = F
     """
     wanted = "violated" if control else "holds"
     lines = [
-        f"{verdict.theorem}: {claim.name}: {_word(claim.status, control)}"
+        ": ".join(dict.fromkeys((verdict.theorem, claim.name, _word(claim.status, control))))
         + (f": {claim.reason}" if claim.reason else "")
         for verdict in verdicts
         for claim in verdict.claims

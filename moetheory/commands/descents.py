@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from moetheory.commands import reports
-from moetheory.commands.drawings import save_figure
+from moetheory.commands.drawings import add_figure, require_figure
 from moetheory.commands.inputs import required_model
 from moetheory.commands.option_types import at_least, positive
 from moetheory.commands.options import (
@@ -22,13 +21,12 @@ from moetheory.commands.options import (
     add_samples,
     add_step_size,
 )
-from moetheory.commands.outputs import FIGURES, require_outputs, writing
+from moetheory.commands.outputs import draw, require_outputs, writing
 from moetheory.commands.provenance import command_line
 from moetheory.commands.refusals import BadInputError, refusals
 from moetheory.common import terminal, text
 from moetheory.common.seeding import entropy_of
-from moetheory.common.terminal import note, show
-from moetheory.figures import plot
+from moetheory.common.terminal import show
 from moetheory.problem.descent_schedule import COSTS, TrainingMode, step_costs
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
@@ -65,6 +63,7 @@ def run_descent(options: argparse.Namespace) -> int:
         if getattr(options, name) is not None and options.samples is None:
             raise BadInputError(f"--{name} needs --samples, the size of the training sets")
     inputs = {} if options.model is None else {"--model": [options.model]}
+    require_figure(options)
     require_outputs({"--figure": options.figure}, inputs)
     model = required_model(options)
     entropy = entropy_of(options.seed) if options.samples is not None else None
@@ -132,10 +131,7 @@ def _draw(
     labels = [dense.estimator, moe.estimator, joint.name]
     command = command_line(options, entropy)
     with writing():
-        save_figure(
-            lambda figure: plot(paths, figure.add_subplot(), label=labels), options.figure, command
-        )
-        note(f"figure: {options.figure}")
+        draw(paths, options, command, label=labels)
 
 
 def _goal(options: argparse.Namespace) -> dict[str, Any]:
@@ -256,12 +252,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"training sets of the simulation (default {TRAINING_SETS})",
     )
-    parser.add_argument(
-        "--figure",
-        type=Path,
-        metavar="FILE",
-        help=f"draw the risks on infinitely many samples ({', '.join(FIGURES)})",
-    )
+    add_figure(parser, "draw the risks on infinitely many samples")
     add_output(parser)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -10,14 +11,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moetheory.commands.provenance import figure_metadata
+from moetheory.commands.refusals import BadInputError
 from moetheory.common.files import replacing_bytes
 from moetheory.figures.style import SIZE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FIGURES = (".png", ".pdf", ".svg")
 DPI = 150
 SALT = "moetheory"  # of the names inside an SVG, which are random without it
+
+
+def add_figure(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add the options of a figure: its file, which ``text`` explains, and its title."""
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help=f"{text} ({', '.join(FIGURES)})"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="the title of the figure")
+
+
+def require_figure(options: argparse.Namespace) -> None:
+    """Refuse a title without a figure."""
+    if options.title is not None and options.figure is None:
+        raise BadInputError("--title needs --figure, the file of the figure")
 
 
 def save_figure(

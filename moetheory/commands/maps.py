@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from moetheory.commands import reports
+from moetheory.commands.drawings import add_figure, require_figure
 from moetheory.commands.inputs import isotropic, perturbation, require_counts, required_model
 from moetheory.commands.map_values import (
     MOST_POINTS,
@@ -27,7 +28,7 @@ from moetheory.commands.options import (
     add_test_time,
     test_time_options,
 )
-from moetheory.commands.outputs import COMMENT, FIGURES, require_outputs, save
+from moetheory.commands.outputs import COMMENT, require_outputs, save
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.commands.warning_lines import warnings_in_lines
 from moetheory.common import terminal
@@ -48,6 +49,7 @@ FIELDS = ("x", "y", "columns", "border", "border_lines", "summary")  # of the re
 def run_map(options: argparse.Namespace) -> int:
     """Print who wins where, and write the cells and the figure to files."""
     inputs = {} if options.model is None else {"--model": [options.model]}
+    require_figure(options)
     require_outputs({"--csv": options.csv, "--figure": options.figure}, inputs)
     estimators = [
         _with_ridge(options.a, options.ridge),
@@ -227,9 +229,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help=f"write one row a cell there; {COMMENT}"
     )
-    parser.add_argument(
-        "--figure", type=Path, metavar="FILE", help=f"draw it ({', '.join(FIGURES)})"
-    )
+    add_figure(parser, "draw it")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from moetheory.commands.drawings import save_figure
+from moetheory.commands.drawings import FIGURES, save_figure
 from moetheory.commands.provenance import command_line, comment
 from moetheory.commands.refusals import BadInputError
 from moetheory.common.files import replacing, resolved
 from moetheory.common.terminal import note
 from moetheory.figures import plot
 
-FIGURES = (".png", ".pdf", ".svg")
 COMMENT = "its first line, after #, is the command with its seed and versions"
 
 
@@ -126,8 +125,17 @@ def save(result: Any, options: argparse.Namespace) -> None:
                 result.write_csv(file)
             note(f"table: {options.csv}")
         if options.figure is not None:
-            save_figure(lambda figure: plot(result, figure.add_subplot()), options.figure, command)
-            note(f"figure: {options.figure}")
+            draw(result, options, command)
+
+
+def draw(result: Any, options: argparse.Namespace, command: str, **labels: Any) -> None:
+    """Draw a result, or several, in ``--figure`` with ``--title``, and say so."""
+    save_figure(
+        lambda figure: plot(result, figure.add_subplot(), title=options.title, **labels),
+        options.figure,
+        command,
+    )
+    note(f"figure: {options.figure}")
 
 
 @contextmanager

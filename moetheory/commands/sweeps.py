@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from moetheory.commands import reports
+from moetheory.commands.drawings import add_figure, require_figure
 from moetheory.commands.inputs import (
     descent_options,
     isotropic,
@@ -31,7 +32,7 @@ from moetheory.commands.options import (
     test_time_options,
     work_options,
 )
-from moetheory.commands.outputs import COMMENT, FIGURES, require_outputs, save
+from moetheory.commands.outputs import COMMENT, require_outputs, save
 from moetheory.commands.plan_tables import show_plan
 from moetheory.commands.refusals import BadInputError, dashed, refusals
 from moetheory.commands.sweep_values import default_values, divisors
@@ -63,6 +64,7 @@ ARGUMENT_NAMES = {  # of swept quantities where the library refuses their values
 def run_sweep(options: argparse.Namespace) -> int:
     """Print the table as CSV or JSON, or write it and its figure to files."""
     inputs = {} if options.model is None else {"--model": [options.model]}
+    require_figure(options)
     require_outputs({"--csv": options.csv, "--figure": options.figure}, inputs)
     given = test_time_options(options)
     _refuse_contradictions(options, given)
@@ -256,12 +258,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--csv", type=Path, metavar="FILE", help=f"write the CSV there, not to stdout; {COMMENT}"
     )
-    parser.add_argument(
-        "--figure",
-        type=Path,
-        metavar="FILE",
-        help=f"draw it ({', '.join(FIGURES)}); a terminal then gets no CSV",
-    )
+    add_figure(parser, "draw it; a terminal then gets no CSV")
     add_work(parser)
     add_output(parser)
 

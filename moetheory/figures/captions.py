@@ -14,15 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CAPTION = "caption"  # group id
-_LETTER = 0.52  # width of a letter, of its size
+_LETTER, _BOLD = 0.52, 0.66  # width of a letter, of its size
 _SHARE = 0.3  # of the height that axes have, for the subtitle
 
 
 def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) -> list[Artist]:
     """Write title and subtitle above the axes, in lines as wide as these."""
     size = letters(ax)
-    points = ax.get_window_extent().width * 72.0 / dots_per_inch(ax)
-    width = max(16, int(points / (_LETTER * size)))
+    room = ax.get_window_extent().width * 72.0 / dots_per_inch(ax)
+    width = max(16, int(room / (_LETTER * size)))
+    headline = _wrapped(title, max(16, int(room / (_BOLD * style.TITLE))))
     lines = _wrapped(", ".join(facts), width)
     most = _SHARE * slot(ax)[1] / (1.3 * size)
     for note in notes:  # those that fit
@@ -32,7 +33,7 @@ def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) ->
     height = 4.0
     for text, points, colour, weight in (
         ("\n".join(lines), size, style.MUTED, "normal"),
-        (title, style.TITLE, style.INK, "bold"),
+        ("\n".join(headline), style.TITLE, style.INK, "bold"),
     ):
         if text:
             placed.append(

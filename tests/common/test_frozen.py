@@ -42,6 +42,9 @@ MADE = {
     "Contraction": lambda: mt.contraction_factor(MOE, LARGE),
     "Descent": lambda: mt.descent(MOE, MODEL, range(3000)),
     "SpikedSpectrum": lambda: mt.spiked_spectrum(MOE, MODEL, 40),
+    "PhaseMap": lambda: mt.phase_map(
+        MODEL, ("noise_variance", [0.5, 2.0]), ("leakage", [0.0, 1.0])
+    ),
     "LawEnds": lambda: mt.law_ends(64, 1.0, signal_energy=64.0),
     "Sweep": lambda: mt.sweep(MODEL, "noise_variance", np.linspace(1.0, 2.0, 200), [DENSE, MOE]),
     "Audit": audit,
