@@ -21,7 +21,7 @@ COMMANDS = (
     "moetheory sweep --dim 64 --seed 1 --figure one_over_k.png "
     "--title 'Dense does not gain from structure, experts do'",
     "moetheory sweep --over samples --dim 64 --experts 4 --seed 1 --figure double_descent.png "
-    "--title 'Each has a peak where samples are as many as coordinates'",
+    "--title 'Each peaks where samples match coordinates'",
     "moetheory sweep --signal-energy 128 --gate soft,hard --seed 1 --figure gates.png "
     "--title 'Routers that have to look need large blocks'",
     "python {root}/examples/maps.py maps",

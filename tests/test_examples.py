@@ -32,6 +32,15 @@ def test_the_law_for_a_lecture(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_six_maps(run, tmp_path):
+    out = run("maps.py", str(tmp_path / "maps"))
+    assert len(list((tmp_path / "maps").glob("*.png"))) == 6
+    found = dict(part.split("\n", 1) for part in out.strip().split("\n\n"))
+    for title, lines in found.items():
+        assert re.search(r"^(moe|moe\(hard\)) wins in [\d.]+ % of the cells", lines, re.MULTILINE)
+        assert re.search(r"^dense wins in [\d.]+ % of the cells", lines, re.MULTILINE), title
+
+
 def test_a_theorem_that_breaks(run):
     out = run("break_a_theorem.py")
     assert "strict blocks: holds" in out

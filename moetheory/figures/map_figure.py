@@ -14,6 +14,7 @@ from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.frames import dots_per_inch, figure_of
 from moetheory.figures.furniture import furnish
+from moetheory.figures.obstacles import BACKGROUND
 from moetheory.figures.quantities import axis_label, facts, plain
 from moetheory.figures.region_names import name_regions
 from moetheory.figures.series import Series
@@ -33,7 +34,7 @@ LEAST, MOST = 1.25, 100.0  # factors at the ends of the colours; what is beyond 
 TICKS = (1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 TICK_GAP = 0.2  # between two ticks of the colour bar, of half of it
 LETTER = 0.52  # width of a letter, of its size
-MESH, BORDER = "map", "border"  # group ids
+BORDER = "border"  # group id
 
 
 def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> None:
@@ -88,7 +89,9 @@ def _draw_cells(result: PhaseMap, ax: Axes) -> tuple[QuadMesh, float]:
     shown = np.ma.masked_invalid(np.clip(ratio, -limit, limit))
     across, up = _edges_of(result)
     norm = Normalize(-limit, limit)
-    mesh = ax.pcolormesh(across, up, shown, cmap=colours, norm=norm, rasterized=True, gid=MESH)
+    mesh = ax.pcolormesh(
+        across, up, shown, cmap=colours, norm=norm, rasterized=True, gid=BACKGROUND
+    )
     return mesh, limit
 
 

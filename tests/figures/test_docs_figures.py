@@ -17,6 +17,7 @@ from moetheory.paper import rows
 
 ROOT = Path(__file__).parent.parent.parent
 COMMANDS = runpy.run_path(str(ROOT / "docs" / "figures.py"))["COMMANDS"]
+MAPS = runpy.run_path(str(ROOT / "examples" / "maps.py"))["MAPS"]
 DRAWN = [name for name in rows if rows[name].draw is not None]
 FEW = {  # of what takes long in a row
     "theorem-4-1": {"SETS": 4, "INPUTS": 3200, "TAIL_SETS": 20, "TAIL_INPUTS": 20},
@@ -29,7 +30,7 @@ FEW = {  # of what takes long in a row
 def made() -> set[str]:
     """The figures that the commands name."""
     named = {name for each in COMMANDS for name in re.findall(r"(?<= )\w+\.png", each)}
-    return named | {f"paper/{name}.png" for name in DRAWN}
+    return named | {f"paper/{name}.png" for name in DRAWN} | {f"maps/{name}.png" for name in MAPS}
 
 
 def test_the_commands_make_all_figures_that_are_shown_and_no_others():

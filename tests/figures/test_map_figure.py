@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 
 import moetheory as mt
 from moetheory.figures import style
+from moetheory.figures.obstacles import BACKGROUND
 
 ISO = functools.partial(mt.BlockModel.isotropic, dim=16, noise_variance=1.0, signal_energy=16.0)
 
@@ -31,7 +32,7 @@ def words(ax):
 
 def test_cells_have_the_colour_of_the_winner_and_are_paler_near_the_border(routed):
     ax = mt.plot(routed)
-    (mesh,) = drawn(ax, "map")
+    (mesh,) = drawn(ax, BACKGROUND)
     ax.figure.draw_without_rendering()
     colours = mesh.to_rgba(mesh.get_array())[..., :3].reshape(*routed.shape, 3)
     ends = {
@@ -51,7 +52,7 @@ def test_cells_have_the_colour_of_the_winner_and_are_paler_near_the_border(route
 
 def test_cells_meet_half_way_on_the_scale_of_the_axis(routed):
     ax = mt.plot(routed)
-    (mesh,) = drawn(ax, "map")
+    (mesh,) = drawn(ax, BACKGROUND)
     corners = mesh.get_coordinates()
     np.testing.assert_allclose(corners[0, 1:-1, 0], np.sqrt([8.0, 32.0, 128.0]))
     np.testing.assert_allclose(corners[1:-1, 0, 1], np.arange(1, 21) / 20 - 0.025)
@@ -74,7 +75,7 @@ def test_words_stand_inside_their_regions(routed):
     ax = mt.plot(routed)
     assert set(words(ax)) == {"dense wins", "mixture wins"}
     ax.figure.draw_without_rendering()
-    (mesh,) = drawn(ax, "map")
+    (mesh,) = drawn(ax, BACKGROUND)
     corners = mesh.get_coordinates()
     for text, artist in words(ax).items():
         label = {"dense wins": "dense", "mixture wins": "moe"}[text]
@@ -139,7 +140,7 @@ def test_estimators_of_one_colour_can_be_told_apart():
         mt.MoE(),
         mt.MoE(shared=True),
     )
-    (mesh,) = drawn(mt.plot(found), "map")
+    (mesh,) = drawn(mt.plot(found), BACKGROUND)
     ends = mesh.cmap([0.0, 1.0])
     assert np.abs(ends[0] - ends[1]).max() > 0.2
     assert set(words(mesh.axes)) <= {"one expert each wins", "with a shared expert wins"}
@@ -152,7 +153,7 @@ def test_of_a_second_map_the_border_is_drawn(routed):
         ("misrouting", [0, 1]),
     )
     ax = mt.plot([routed, noisier], label=["$\\sigma^2 = 1$", "$\\sigma^2 = 4$"])
-    assert len(drawn(ax, "map")) == 1
+    assert len(drawn(ax, BACKGROUND)) == 1
     lines = drawn(ax, "border")
     assert len(lines) == len(routed.border_lines) + len(noisier.border_lines)
     assert {line.get_label() for line in lines} == {"$\\sigma^2 = 1$", "$\\sigma^2 = 4$"}
@@ -163,6 +164,6 @@ def test_infinite_risks_have_the_colour_at_the_end():
     found = mt.phase_map(model, ("samples", [15, 40, 200]), ("noise_variance", [0.5, 1.0]))
     assert np.isinf(found.excess_b[:, 0]).all()
     ax = mt.plot(found)
-    (mesh,) = drawn(ax, "map")
+    (mesh,) = drawn(ax, BACKGROUND)
     assert not np.ma.is_masked(mesh.get_array())
     ax.figure.draw_without_rendering()

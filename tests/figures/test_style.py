@@ -59,12 +59,11 @@ def test_colours_are_apart(one, other, seen):
 
 
 @pytest.mark.parametrize(("one", "other"), PAIRS)
-def test_greys_are_apart_or_markers_and_lines_are(one, other):
+def test_greys_are_apart_and_so_are_markers(one, other):
     looks = [style.LOOKS[name] for name in (one, other)]
-    assert looks[0].marker != looks[1].marker
     greys = [lab(linear(look.colour))[0] for look in looks]
-    alike = abs(greys[0] - greys[1]) < 10.0
-    assert not alike or looks[0].line != looks[1].line
+    assert abs(greys[0] - greys[1]) >= 10.0
+    assert looks[0].marker != looks[1].marker
 
 
 def test_looks_are_by_meaning_and_not_by_order():
