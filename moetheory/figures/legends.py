@@ -27,7 +27,7 @@ def legend_beside(ax: Axes, curves: Mapping[str, Line2D]) -> Artist:
         "labelcolor": style.INK,
         "borderaxespad": 0.0,
         "borderpad": 0.2,
-        "handlelength": 2.2,
+        "handlelength": 2.8,
         "columnspacing": 1.2,
         "labelspacing": 0.3,
     }

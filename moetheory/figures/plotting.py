@@ -23,6 +23,7 @@ from moetheory.figures.group_figure import draw_groups
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
 from moetheory.figures.map_figure import draw_map
+from moetheory.figures.quantities import differences
 from moetheory.figures.routing_figure import draw_routing
 from moetheory.figures.series import SERIES, Series
 from moetheory.figures.spectrum_figure import draw_overlaps, draw_values
@@ -115,7 +116,8 @@ def plot(
         single axes get the first, a mapping those that it names. What is on axes stays.
     title : str, optional
     label : str, Dense, MoE or Custom, or a list of these, optional
-        What tells results on the same axes apart. An estimator gives its name and its look.
+        What tells results on the same axes apart. An estimator gives its name and its look. If
+        not given, numbers in which sweeps or maps differ.
 
     Returns
     -------
@@ -197,7 +199,7 @@ def _results(result: Any) -> tuple[list[Any], bool]:
 def _labels(results: list[Any], label: Any, *, listed: bool) -> list[Label]:
     """A label for each result."""
     if label is None:
-        return [""] * len(results)
+        return list(differences([getattr(each, "setting", {}) for each in results]))
     given = list(label) if isinstance(label, list | tuple) and listed else [label]
     if len(given) != len(results):
         raise ArgumentError(

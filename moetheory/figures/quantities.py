@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from moetheory.figures.labels import literal
 
@@ -11,6 +11,9 @@ SYMBOLS = {
     "dim": "$d$",
     "experts": "$K$",
     "noise_variance": r"$\sigma^2$",
+    "label_noise_variance": r"$\omega^2$",
+    "leakage_variances": r"$\nu$",
+    "interference_variances": r"$\kappa$",
     "signal_energy": "$S$",
     "samples": "$n$",
     "steps": "$t$",
@@ -29,6 +32,9 @@ _AXES = {
     "dim": "coordinates $d$",
     "experts": "number of experts $K$",
     "noise_variance": r"noise variance $\sigma^2$",
+    "label_noise_variance": r"label noise variance $\omega^2$",
+    "leakage_variances": r"leakage variance $\nu$",
+    "interference_variances": r"interference variance $\kappa$",
     "samples": "training samples $n$",
     "steps": "steps $t$ of gradient descent",
     "test_noise_variance": r"test noise variance $\sigma_o^2$",
@@ -68,6 +74,17 @@ def facts(setting: Mapping[str, float]) -> list[str]:
     ['$d$ = 64', '$n$ = $\\infty$']
     """
     return [f"{symbol(name)} = {plain(value)}" for name, value in setting.items()]
+
+
+def differences(settings: Sequence[Mapping[str, float]]) -> list[str]:
+    r"""What tells several settings apart, in symbols; empty texts if nothing does.
+
+    >>> differences([{"dim": 64, "samples": 80.0}, {"dim": 64, "samples": math.inf}])
+    ['$n$ = 80', '$n$ = $\\infty$']
+    """
+    shared = [name for name in settings[0] if all(name in each for each in settings)]
+    apart = [name for name in shared if len({each[name] for each in settings}) > 1]
+    return [", ".join(facts({name: each[name] for name in apart})) for each in settings]
 
 
 def plain(value: float) -> str:
