@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CAPTION = "caption"  # group id
 _LETTER, _BOLD = 0.52, 0.66  # width of a letter, of its size
+_BETWEEN = 5.0  # points between title and subtitle
 _SHARE = 0.3  # of the height that axes have, for the subtitle
 
 
@@ -36,24 +37,23 @@ def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) ->
         ("\n".join(headline), style.TITLE, style.INK, "bold"),
     ):
         if text:
-            placed.append(
-                ax.annotate(
-                    text,
-                    (0.0, 1.0),
-                    (0.0, height),
-                    xycoords="axes fraction",
-                    textcoords="offset points",
-                    ha="left",
-                    va="bottom",
-                    fontsize=points,
-                    fontweight=weight,
-                    color=colour,
-                    linespacing=1.25,
-                    annotation_clip=False,
-                    gid=CAPTION,
-                )
+            written = ax.annotate(
+                text,
+                (0.0, 1.0),
+                (0.0, height),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                ha="left",
+                va="bottom",
+                fontsize=points,
+                fontweight=weight,
+                color=colour,
+                linespacing=1.25,
+                annotation_clip=False,
+                gid=CAPTION,
             )
-            height += 1.3 * points * (text.count("\n") + 1) + 2.0
+            height += written.get_window_extent().height * 72.0 / dots_per_inch(ax) + _BETWEEN
+            placed.append(written)
     return placed
 
 

@@ -51,7 +51,7 @@ def name_ends(ax: Axes, curves: Mapping[str, Line2D]) -> list[Artist]:
     width = gap + max(size.width for size in sizes) + 3.0 * pixel
     step = _SPACING * max(size.height for size in sizes)
     wanted, rightmost = ends[:, 1], float(ends[:, 0].max())
-    heights = _apart(wanted, step, box.y0 + step / 2.0, box.y1 - step / 2.0)
+    heights = _apart(wanted, step, box.y0 + 0.6 * step, box.y1 - 0.6 * step)
     if (
         heights is None
         or width > _WIDEST * box.width

@@ -175,7 +175,7 @@ def test_descent_on_directions_that_are_all_alike_says_so(run, tmp_path):
 def test_a_figure_shows_the_risks(run, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "moetheory.commands.descents.plot", lambda *args, **how: drawn.append((args, how))
+        "moetheory.commands.outputs.plot", lambda *args, **how: drawn.append((args, how))
     )
     path = tmp_path / "descent.png"
     code, _, err = run("descent", *SMALL, "--decay", "1", "--figure", str(path))

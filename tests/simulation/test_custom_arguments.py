@@ -124,7 +124,7 @@ def test_a_sweep_simulates_it_beside_theory():
 def test_a_sweep_of_it_is_drawn():
     table = mt.sweep(MODEL, "samples", [20, 40], [mt.MoE(), OWN], replicates=20, rng=0)
     ax = mt.plot(table)
-    assert "shaken" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "shaken" in [line.get_label() for line in ax.get_lines()]
 
 
 def test_the_median_is_no_business_of_its():
