@@ -5,6 +5,7 @@ Profiles: ``ci`` (default, derandomised), ``dev`` and ``thorough``; choose one w
 """
 
 import gc
+import importlib
 import io
 import math
 import multiprocessing
@@ -195,6 +196,13 @@ def example(monkeypatch, saved):
         return out.getvalue()
 
     return run_example
+
+
+@pytest.fixture
+def language(monkeypatch):
+    """``language(name)``: a module of the language task, whose files import each other."""
+    monkeypatch.syspath_prepend(str(EXAMPLES / "language"))
+    return importlib.import_module
 
 
 @pytest.fixture(scope="session")

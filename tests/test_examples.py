@@ -255,13 +255,6 @@ def test_terrain_that_is_not_modular(run, tmp_path):
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.fixture
-def language(monkeypatch):
-    """``language(name)``: a module of the language task, whose files import each other."""
-    monkeypatch.syspath_prepend(str(EXAMPLES / "language"))
-    return importlib.import_module
-
-
 def test_what_counts_as_prose(language):
     corpus = language("corpus")
     text = """One sentence with a :func:`role` and https://address.org in it::

@@ -1,7 +1,6 @@
 """Linear probes on English text: their penalties, their noise, and the numbers they print."""
 
 import csv
-import importlib
 import re
 import subprocess
 import sys
@@ -16,13 +15,6 @@ import moetheory as mt
 
 FOLDER = Path(__file__).parent.parent / "examples" / "language"
 SMALL = ["--quick", "--words", "60", "--experts", "3", "--paragraphs", "200"]
-
-
-@pytest.fixture
-def language(monkeypatch):
-    """``language(name)``: a module of the language task, whose files import each other."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return importlib.import_module
 
 
 @pytest.mark.parametrize("name", ["probes.py", "corpus.py", "cloze.py"])

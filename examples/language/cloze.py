@@ -173,8 +173,10 @@ def main() -> None:
     if options.quick:
         options.words, options.experts, options.splits = 150, 4, 2
         options.targets = ["matrix", "distribution", "array"]
-    from drawing import draw, drawn  # if matplotlib does not load, it is better to know now
-
+    if options.redraw and not options.figure:
+        parser.error("--redraw needs --figure")
+    if options.figure or options.numbers:
+        from drawing import draw, drawn  # if matplotlib does not load, it is better to know now
     if options.redraw:
         numbers = json.loads(Path(options.redraw).read_text(encoding="utf-8"))
         draw(numbers).savefig(options.figure, dpi=150)
@@ -203,7 +205,8 @@ def main() -> None:
         print(verdict(own))
     if options.csv:
         save(found, options.csv)
-    numbers = drawn(found, MISSING)
+    if options.figure or options.numbers:
+        numbers = drawn(found, MISSING)
     if options.numbers:
         said = {"seed": options.seed, "versions": corpus.versions, **numbers}
         Path(options.numbers).write_text(json.dumps(said) + "\n", encoding="utf-8")

@@ -243,6 +243,8 @@ def main() -> None:
     for name, bound in least.items():
         if getattr(options, name) < bound:
             parser.error(f"--{name} must be at least {bound}, got {getattr(options, name)}")
+    if options.redraw and not options.figure:
+        parser.error("--redraw needs --figure")
     if options.redraw:
         from drop_figure import draw
 
