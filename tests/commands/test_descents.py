@@ -178,11 +178,13 @@ def test_a_figure_shows_the_risks(run, tmp_path, monkeypatch):
         "moetheory.commands.outputs.plot", lambda *args, **how: drawn.append((args, how))
     )
     path = tmp_path / "descent.png"
-    code, _, err = run("descent", *SMALL, "--decay", "1", "--figure", str(path))
+    title = "Experts learn faster"
+    how = ("--figure", str(path), "--title", title)
+    code, _, err = run("descent", *SMALL, "--decay", "1", *how)
     assert (code, err) == (0, f"figure: {path}\n")
     assert path.read_bytes().startswith(b"\x89PNG")
     (((paths, _), how),) = drawn
-    assert how == {"label": [mt.Dense(), mt.MoE(), "experts, jointly"]}
+    assert how == {"title": title, "label": [mt.Dense(), mt.MoE(), "experts, jointly"]}
     model = mt.BlockModel.power_law(6, 3, 1.0, decay=1.0, signal_energy=6.0)
     for found, estimator, training in zip(
         paths, (mt.Dense(), mt.MoE(), mt.MoE()), ("own", "own", "joint"), strict=True

@@ -10,6 +10,7 @@ import matplotlib as mpl
 import pytest
 
 import moetheory as mt
+from moetheory.cli import main
 from moetheory.commands.drawings import save_figure
 
 COMMAND = "moetheory sweep --dim 8 --seed 3"
@@ -90,3 +91,11 @@ def test_the_backend_of_the_caller_stays(draw, tmp_path):
         save_figure(draw, tmp_path / "a.svg", COMMAND)
     assert mpl.rcParams["backend"] == before
     assert mpl.rcParams["svg.hashsalt"] is None
+
+
+@pytest.mark.parametrize(
+    "command", [("sweep",), ("map",), ("descent",), ("audit", "none.csv", "--labels", "y")]
+)
+def test_a_title_needs_a_figure(command, capsys):
+    assert main([*command, "--title", "Experts win"]) == 2
+    assert "--title needs --figure, the file of the figure" in capsys.readouterr().err

@@ -56,7 +56,8 @@ def test_the_words_of_a_sweep_are_well_placed(command, saved, monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "--redraw" in each])
-def test_the_words_of_the_language_task_are_well_placed(command, saved, monkeypatch):
+def test_the_words_of_the_language_task_are_well_placed(command, saved, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     _, script, *arguments = shlex.split(command.format(root=ROOT))
     monkeypatch.setattr(sys, "argv", [script, *arguments])
     monkeypatch.syspath_prepend(str(Path(script).parent))
