@@ -49,8 +49,11 @@ def save_figure(
 
     figure = Figure(figsize=size, layout="constrained")
     draw(figure)
-    kind, metadata = path.suffix.removeprefix("."), figure_metadata(path.suffix, command)
-    with matplotlib.rc_context({"svg.hashsalt": SALT}), replacing_bytes(path) as file:
+    suffix = path.suffix.lower()
+    kind, metadata = suffix.removeprefix("."), figure_metadata(suffix, command)
+    # TrueType: publishers refuse what PDF has by default
+    formats = {"svg.hashsalt": SALT, "pdf.fonttype": 42}
+    with matplotlib.rc_context(formats), replacing_bytes(path) as file:
         figure.savefig(file, format=kind, dpi=DPI, metadata=metadata)
 
 

@@ -34,7 +34,7 @@ def require_outputs(
             raise BadInputError(
                 f"{option} must be another file than the standard output, got {path}"
             )
-        if option == "--figure" and path.suffix not in FIGURES:
+        if option == "--figure" and path.suffix.lower() not in FIGURES:
             raise BadInputError(f"--figure must end in {', '.join(FIGURES)}, got {path}")
     require_different(given, inputs)
 

@@ -72,6 +72,7 @@ def _draw(result: Audit, ax: Axes, name: str, series: Series) -> Line2D:
     look = _LOOKS[name].another(series.order) if series.order else _LOOKS[name]
     noise, measured = result.noise_variances, result[f"{name}_measured"]
     label = f"{NAMES[name]}, {series.label}" if series.label else NAMES[name]
+    behind = 0.5 * (look.colour == style.LOOKS["all features"].colour)  # of what costs less
     (line,) = ax.plot(
         *guide(ax, noise, result[f"{name}_predicted"]),
         color=look.colour,
@@ -80,7 +81,7 @@ def _draw(result: Audit, ax: Axes, name: str, series: Series) -> Line2D:
         label=label,
         marker="_" if len(noise) == 1 else "",
         markersize=16.0,
-        zorder=2.0 + (look.line != "-") * 0.2,
+        zorder=2.0 + (look.line != "-") * 0.2 - behind,
     )
     quantile = student_quantile(0.025, int(result.held_out.sum()) - 1)
     ax.errorbar(
@@ -90,7 +91,7 @@ def _draw(result: Audit, ax: Axes, name: str, series: Series) -> Line2D:
         linestyle="none",
         elinewidth=1.2,
         markeredgewidth=1.2,
-        zorder=3,
+        zorder=3.0 - behind,
         **look.points,
     )
     return line

@@ -10,8 +10,7 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.figures import style
 from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.quantities import axis_label, plain
-from moetheory.figures.refinement import guide
+from moetheory.figures.quantities import axis_label, facts, plain
 from moetheory.figures.series import SERIES, Series
 from moetheory.results.descents import Descent, DescentEstimate
 
@@ -30,7 +29,8 @@ def draw_descent(result: Descent, ax: Axes, title: str | None, series: Series) -
     look = series.look
     _scale(ax, result.steps, result.excess)
     (line,) = ax.plot(
-        *guide(ax, result.steps, result.excess),
+        result.steps,
+        result.excess,
         color=look.colour,
         linestyle=look.line,
         linewidth=style.LINE,
@@ -52,7 +52,9 @@ def draw_descent(result: Descent, ax: Axes, title: str | None, series: Series) -
     ax.set_xlabel(axis_label("steps"))
     ax.set_ylabel("excess risk")
     style.dress(ax)
-    furnish(ax, [line], title=title, facts=[_step_size(result)], notes=notes)
+    furnish(
+        ax, [line], title=title, facts=[*facts(result.setting), _step_size(result)], notes=notes
+    )
 
 
 def draw_descent_estimate(
@@ -101,7 +103,7 @@ def draw_descent_estimate(
     ax.set_ylabel("risk")
     style.dress(ax)
     sets = f"{int(result.estimates.replicates.min())} training sets"
-    furnish(ax, [line], title=title, facts=[sets], notes=notes)
+    furnish(ax, [line], title=title, facts=[*facts(result.setting), sets], notes=notes)
 
 
 def _step_size(result: Descent) -> str:

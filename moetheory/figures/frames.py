@@ -47,6 +47,9 @@ def frame(ax: Axes, x: Span | None = None, y: Span | None = None) -> None:
         low, high = sorted(axis.get_view_interval() if span is None else span)
         ax.spines[side].set_bounds(low, high)
         start, end = _shares(axis, low, high)
+        across = ax.yaxis if side == "bottom" else ax.xaxis
+        for tick in across.get_major_ticks():  # the grid too
+            (tick.gridline.set_xdata if side == "bottom" else tick.gridline.set_ydata)([start, end])
         if side == "bottom":
             axis.label.set_x((start + end) / 2.0)
         else:

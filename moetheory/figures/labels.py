@@ -13,6 +13,26 @@ _IN_TEX = {
 }
 
 
+def readable(text: str) -> str:
+    r"""A text of the user, with its mathematics if that can be set, else as it is.
+
+    >>> readable(r"noise $\sigma^2$"), readable("cost $5"), readable("$x_1^$")
+    ('noise $\\sigma^2$', 'cost \\$5', '\\$x_1^\\$')
+    """
+    import matplotlib
+    from matplotlib.mathtext import MathTextParser
+
+    if matplotlib.rcParams["text.usetex"]:
+        return text
+    if text.replace(r"\$", "").count("$") % 2:
+        return literal(text)
+    try:
+        MathTextParser("agg").parse(text)
+    except ValueError:
+        return literal(text)
+    return text
+
+
 def literal(text: str) -> str:
     """A label that shows ``text`` as it is, with or without ``text.usetex``.
 

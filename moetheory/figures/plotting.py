@@ -20,6 +20,7 @@ from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.frames import figure_of
 from moetheory.figures.furniture import furnished_at_once
 from moetheory.figures.group_figure import draw_groups
+from moetheory.figures.labels import readable
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
 from moetheory.figures.map_figure import draw_map
@@ -149,12 +150,14 @@ def plot(
     panels = _PANELS[type(results[0])]
     if title is not None and not isinstance(title, str):
         raise ArgumentTypeError("title", f"must be a text, got {shown(title)}")
-    labels = _labels(results, label, listed=listed)
+    names = result.names if isinstance(result, Estimates) else ()
+    labels = _labels(results, label, names, listed=listed)
     axes = _axes_of(panels, ax, results[0])
     # sweeps tell their curves apart by estimators, also those of another call
     first = next(iter(axes.values()))
     before = 0 if isinstance(results[0], Sweep) else _already(first)
     series = _series(labels, before)
+    title = None if title is None else readable(title)
     several = len(axes) * len(results) > 1
     with furnished_at_once(figure_of(first)) if several else nullcontext():
         for name, own in axes.items():
@@ -188,6 +191,7 @@ def _results(result: Any) -> tuple[list[Any], bool]:
             raise ArgumentError(
                 "result", "must be a Sweep with its estimators, got none: there is no curve"
             )
+    _require_same_axes(results)
     if isinstance(results[0], _ALONE) and len(results) > 1:
         kind = type(results[0]).__name__
         raise ArgumentError(
@@ -196,10 +200,22 @@ def _results(result: Any) -> tuple[list[Any], bool]:
     return results, listed
 
 
-def _labels(results: list[Any], label: Any, *, listed: bool) -> list[Label]:
-    """A label for each result."""
+def _require_same_axes(results: list[Any]) -> None:
+    """Refuse sweeps and maps over several quantities, which have no axes in common."""
+    if isinstance(results[0], Sweep | PhaseMap):
+        names = ("over", "loss") if isinstance(results[0], Sweep) else ("x", "y")
+        found = [" and ".join(getattr(each, name) for name in names) for each in results]
+        if len(set(found)) > 1:
+            raise ArgumentError(
+                "result",
+                f"must be a list with one {' and one '.join(names)}, got {', '.join(found)}",
+            )
+
+
+def _labels(results: list[Any], label: Any, names: Sequence[Label], *, listed: bool) -> list[Label]:
+    """A label for each result: those given, else their ``names``, else in what they differ."""
     if label is None:
-        return list(differences([getattr(each, "setting", {}) for each in results]))
+        return list(names or differences([getattr(each, "setting", {}) for each in results]))
     given = list(label) if isinstance(label, list | tuple) and listed else [label]
     if len(given) != len(results):
         raise ArgumentError(
@@ -218,7 +234,7 @@ def _series(labels: list[Label], before: int) -> list[Series]:
     known = [each for each in labels if not isinstance(each, str)]
     among = before + len(labels)
     return [
-        Series(order, each, None, among)
+        Series(order, readable(each), None, among)
         if isinstance(each, str)
         else Series(order, name_in_legend(each, known), style.look_of(each, known), among)
         for order, each in enumerate(labels, start=before)

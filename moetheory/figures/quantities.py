@@ -15,6 +15,9 @@ SYMBOLS = {
     "leakage_variances": r"$\nu$",
     "interference_variances": r"$\kappa$",
     "signal_energy": "$S$",
+    "signal_variances": r"$\lambda$",
+    "group_probabilities": "$p$",
+    "test_interference_variances": r"test $\kappa$",
     "samples": "$n$",
     "steps": "$t$",
     "test_noise_variance": r"$\sigma_o^2$",
@@ -28,6 +31,7 @@ SYMBOLS = {
     "radius": "radius",
     "drag": r"drag $\eta$",
 }
+_OF = {"group_probabilities": "group", "misrouting": "group"}
 _AXES = {
     "dim": "coordinates $d$",
     "experts": "number of experts $K$",
@@ -73,7 +77,12 @@ def facts(setting: Mapping[str, float]) -> list[str]:
     >>> facts({"dim": 64, "samples": math.inf})
     ['$d$ = 64', '$n$ = $\\infty$']
     """
-    return [f"{symbol(name)} = {plain(value)}" for name, value in setting.items()]
+    return [
+        f"{symbol(name)} by {_OF.get(name, 'coordinate')}"
+        if math.isnan(value)
+        else f"{symbol(name)} = {plain(value)}"
+        for name, value in setting.items()
+    ]
 
 
 def differences(settings: Sequence[Mapping[str, float]]) -> list[str]:
@@ -83,7 +92,7 @@ def differences(settings: Sequence[Mapping[str, float]]) -> list[str]:
     ['$n$ = 80', '$n$ = $\\infty$']
     """
     shared = [name for name in settings[0] if all(name in each for each in settings)]
-    apart = [name for name in shared if len({each[name] for each in settings}) > 1]
+    apart = [name for name in shared if len({plain(each[name]) for each in settings}) > 1]
     return [", ".join(facts({name: each[name] for name in apart})) for each in settings]
 
 
@@ -93,6 +102,8 @@ def plain(value: float) -> str:
     >>> plain(1048576), plain(0.1), plain(1e-9), plain(math.inf)
     ('1048576', '0.1', '$10^{-9}$', '$\\infty$')
     """
+    if math.isnan(value):
+        return "several"
     if math.isinf(value):
         return r"$\infty$" if value > 0 else r"$-\infty$"
     if value == int(value) and abs(value) < 1e7:

@@ -124,17 +124,14 @@ class Curve:
         """Draw simulations, if there are any, as points with 95 % intervals."""
         if not self.simulated.size:
             return
-        look = self.look
-        ax.errorbar(
-            self.x,
-            self.simulated,
-            yerr=self.half_intervals,
-            linestyle="none",
-            elinewidth=1.2,
-            markeredgewidth=1.2,
-            zorder=3,
-            **look.points,
-        )
+        looks: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 1.2, "zorder": 3}
+        half = self.half_intervals
+        known = np.where(np.isfinite(half), self.simulated, np.nan)
+        ax.errorbar(self.x, known, yerr=half, elinewidth=1.2, **looks, **self.look.points)
+        if np.isnan(half).any():
+            hollow = {**self.look.points, "markerfacecolor": "white"}
+            unknown = np.where(np.isfinite(half), np.nan, self.simulated)
+            ax.plot(self.x, unknown, **looks, **hollow)
 
     def draw_errors(self, ax: Axes, grid: Grid) -> None:
         """Draw the error of an asymptotic formula as a band."""

@@ -43,7 +43,7 @@ def draw_sweep(result: Sweep, ax: Axes, title: str | None, series: Series) -> No
     lines = [curve.draw_theory(ax, grid) for curve in curves]
     for curve in curves:
         curve.draw_simulations(ax)
-    bound = _draw_bound(result, grid, ax) if "bound" in columns and not series.order else []
+    bound = _draw_bound(result, grid, ax) if "bound" in columns and series.among == 1 else []
     _limit_heights(ax, curves, grid)
     for curve in curves:
         curve.draw_errors(ax, grid)
@@ -92,6 +92,8 @@ def _draw_bound(result: Sweep, grid: Grid, ax: Axes) -> list[Line2D]:
 def _notes(curves: list[Curve], grid: Grid) -> list[str]:
     """How to read the figure."""
     notes = [POINTS] if any(curve.simulated.size for curve in curves) else []
+    if any(np.any(np.isnan(each.half_intervals) & np.isfinite(each.simulated)) for each in curves):
+        notes[0] += "; open: of infinite variance"
     if any(curve.error is not None for curve in curves):
         notes.append(BAND)
     places: dict[str, list[str]] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,6 +80,8 @@ class Descent(_StepsWithCosts):
         Excess risk over the excess risk of the limit, computed without cancellation.
     step_size : float or (K,) array
         The step size; an array if each expert has its own.
+    setting : mapping of str to float
+        The numbers of the model, as for `Sweep`.
 
     Notes
     -----
@@ -90,6 +92,7 @@ class Descent(_StepsWithCosts):
     value: FloatArray
     remaining: FloatArray
     step_size: float | FloatArray
+    setting: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -130,9 +133,12 @@ class DescentEstimate(_StepsWithCosts):
     estimates : Estimates
         An estimate for each of ``steps``, all from the same training sets, so that
         ``estimates.difference(i, j)`` is paired.
+    setting : mapping of str to float
+        The numbers of the model and the samples, as for `Sweep`.
     """
 
     estimates: Estimates
+    setting: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.steps)

@@ -15,6 +15,7 @@ from moetheory.common.errors import ArgumentError
 from moetheory.common.frozen import Frozen
 from moetheory.common.text import UNLESS_DEFAULT, html_table, with_error
 from moetheory.common.validation import index, number, vector
+from moetheory.problem.estimators import Estimator
 from moetheory.problem.losses import Loss
 from moetheory.results.risks import Misclassification, Risk
 
@@ -166,6 +167,8 @@ class Estimates(Frozen, Sequence[Estimate]):
         What the risks are the means of: squared errors, or wrong signs.
     origins : E objects, optional
         What `replay` needs of each estimate; None for methods other than "data".
+    names : E objects, optional
+        For a figure: the estimator of each estimate, of one's own its label.
     """
 
     means: FloatArray
@@ -180,6 +183,7 @@ class Estimates(Frozen, Sequence[Estimate]):
     degrees: FloatArray | None = None
     loss: Loss = field(default="squared", metadata=UNLESS_DEFAULT)
     origins: tuple[Any, ...] | None = field(default=None, repr=False)
+    names: tuple[Estimator | str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.degrees is None:

@@ -103,9 +103,9 @@ class Sweep(Columns):
     loss : {"squared", "sign"}
         What the estimators are judged by.
     setting : mapping of str to float
-        What is the same at all values, where it is one number: ``dim``, ``experts``,
-        ``noise_variance``, ``signal_energy``, ``samples`` (``inf`` for infinitely many) and what
-        differs at test time.
+        What is the same at all values: ``dim``, ``experts``, ``noise_variance``,
+        ``signal_energy``, ``samples`` (``inf`` for infinitely many), and what is not the default,
+        of the model and at test time; NaN where coordinates or groups have several numbers.
     theory_at : callable or None
         ``theory_at(values)`` is the same table in theory alone, at other values. None where theory
         has no formula for them, and in copies and pickles.

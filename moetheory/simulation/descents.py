@@ -25,6 +25,7 @@ from moetheory.problem.estimators import Estimator, checked_oracle
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
 from moetheory.problem.sample_counts import Counts
+from moetheory.problem.settings import setting_of
 from moetheory.results.descents import DescentEstimate
 from moetheory.simulation.arguments import (
     ProblemKeywords,
@@ -260,6 +261,7 @@ def simulate_descent(
             steps=schedule.steps,
             step_costs=step_costs(each, model, schedule.training, question.samples),
             estimates=estimates,
+            setting=setting_of(model, question.samples, under),
         )
         for each, estimates in zip(fitted, by_model(together, len(fitted)), strict=True)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Unpack, overload
 
 import numpy as np
@@ -307,7 +308,9 @@ def simulate(
         checkpoint=checkpoint,
         part=part,
     )
-    (estimates,) = answers("simulate", [question])
+    (found,) = answers("simulate", [question])
+    names = [each.label if isinstance(each, Custom) else each for each in question.estimators]
+    estimates = replace(found, names=tuple(names) * len(question.models))
     several = isinstance(estimator, Sequence)
     if isinstance(model, Sequence):
         return by_model(estimates, len(question.models)) if several else estimates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -9,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moetheory.common.arrays import block_sums
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention, NoClosedForm
 from moetheory.common.validation import shown
 from moetheory.predictors.perturbed_risks import require_defined_perturbation
+from moetheory.problem import settings
 from moetheory.problem.estimators import MoE, Simulated, resolved_gate
 from moetheory.problem.model import BlockModel, checked_model
 from moetheory.problem.perturbation import Perturbation
+from moetheory.problem.settings import shared
 from moetheory.sweeping.quantities import (
     NUMBERS,
     OF_A_MODEL,
@@ -68,33 +70,8 @@ def points_of(
 
 
 def setting_of(points: Sequence[SweepPoint]) -> dict[str, float]:
-    """What is the same at all points and one number, as `Sweep.setting` has it."""
-    settings = [dict(_facts(point)) for point in points]
-    return {
-        name: value
-        for name, value in settings[0].items()
-        if all(each.get(name) == value for each in settings)
-    }
-
-
-def _facts(point: SweepPoint) -> Iterator[tuple[str, float]]:
-    """Names and values of what is one number at a point."""
-    model, under = point.model, point.under
-    yield "dim", model.dim
-    yield "experts", model.experts
-    if isinstance(model.noise_variance, float):
-        yield "noise_variance", model.noise_variance
-    energies = block_sums(model.signal_variances, model.block_of)
-    if np.allclose(energies, energies[0], rtol=1e-9):
-        yield "signal_energy", float(energies[0])
-    samples = np.inf if point.samples is None else np.sum(point.samples)
-    yield "samples", float(samples)
-    if under is not None:
-        if isinstance(under.noise_variance, float):
-            yield "test_noise_variance", under.noise_variance
-        for name in ("drag", "erasure", "radius"):
-            if getattr(under, name):
-                yield name, float(getattr(under, name))
+    """What is the same at all points, as `Sweep.setting` has it."""
+    return shared([settings.setting_of(*point[1:]) for point in points])
 
 
 def require_defined(estimators: Sequence[Simulated], points: Sequence[SweepPoint]) -> None:
@@ -122,8 +99,19 @@ def _point(
         samples = value
     with named(name):
         if not isinstance(model, BlockModel):
-            return SweepPoint(name, checked_model(model(value)), samples, under)
+            return SweepPoint(name, checked_model(_made(model, over, value)), samples, under)
         return point_with(model, {over: value}, samples, under, drag, name=name)
+
+
+def _made(factory: Callable[..., Any], over: str, value: Any) -> Any:
+    """What a factory makes of a value: by name if it has such a parameter, else as its first."""
+    try:
+        named_so = inspect.signature(factory).parameters.get(over)
+    except (TypeError, ValueError):  # of a builtin
+        named_so = None
+    if named_so is None or named_so.kind is named_so.POSITIONAL_ONLY:
+        return factory(value)
+    return factory(**{over: value})
 
 
 def point_with(

@@ -23,6 +23,7 @@ from moetheory.problem.descent_schedule import (
 )
 from moetheory.problem.estimators import Dense, Estimator, checked_oracle
 from moetheory.problem.model import BlockModel
+from moetheory.problem.settings import setting_of
 from moetheory.results.descents import Contraction, Descent
 from moetheory.theory.descent_quadratics import Quadratics, Trajectory
 from moetheory.theory.risks import unchecked_risk
@@ -110,6 +111,7 @@ def descent(
         value=excess + model.label_noise_variance,
         remaining=remaining,
         step_size=_scalar_or_array(trajectory.quadratics.step),
+        setting=setting_of(model),
     )
 
 

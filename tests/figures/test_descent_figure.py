@@ -49,6 +49,6 @@ def test_points_are_means_with_intervals_and_the_best_stop_is_ringed(every):
     (ring,) = [line for line in ax.get_lines() if line.get_markersize() > 10.0]
     assert ring.get_xydata().tolist() == [[path.best.steps, path.best.risk.mean]]
     assert f"best stop, risk {path.best.risk.mean:.3g} at $t$ = {path.best.steps}" in captions(ax)
-    assert "20 training sets" in captions(ax)
+    assert "20 training sets" in captions(ax).replace("\n", " ")
     low, high = ax.get_ylim()
     assert low < intervals[:, 1].max() < high

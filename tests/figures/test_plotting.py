@@ -159,3 +159,24 @@ def test_a_quantity_of_ones_own_is_shown_as_it_is(usetex):
         pytest.skip("there is no LaTeX")
     with mpl.rc_context({"text.usetex": usetex}):
         assert mt.plot(result, Figure().add_subplot()).get_xlabel() == r"price in \$"
+
+
+def test_words_that_are_no_mathematics_are_shown_as_they_are():
+    table = mt.sweep(mt.BlockModel.isotropic(4, 2, 1.0), "noise_variance", [0.5, 2.0])
+    ax = mt.plot(table, title="cost $5, $x_1^$, $sigma^2$")
+    ax.figure.draw_without_rendering()
+    assert any(r"cost \$5" in text.get_text() for text in ax.texts)
+
+
+def test_sweeps_over_several_quantities_have_no_axes_in_common():
+    model = mt.BlockModel.isotropic(4, 2, 1.0)
+    pair = [mt.sweep(model, over, [0.5, 0.9]) for over in ("noise_variance", "misrouting")]
+    with pytest.raises(ValueError, match="result must be a list with one over and one loss, got"):
+        mt.plot(pair)
+
+
+def test_estimates_have_the_names_and_looks_of_their_estimators():
+    model = mt.BlockModel.isotropic(4, 2, 1.0)
+    ax = mt.plot(mt.simulate([mt.Dense(), mt.MoE()], model, replicates=50, rng=0))
+    colours = {line.get_color() for line in ax.get_lines()}
+    assert {style.LOOKS["dense"].colour, style.LOOKS["oracle"].colour} <= colours

@@ -81,11 +81,23 @@ def test_infinite_stretches_are_shaded_and_said(fitted):
         drawn = container.lines[0].get_ydata()
         left_out = np.isinf(fitted[label])
         assert np.all(np.isnan(drawn[left_out]))
-        np.testing.assert_array_equal(drawn[~left_out], fitted[f"{label}_simulated"][~left_out])
+        sure = np.isfinite(fitted[f"{label}_sem"]) & ~left_out
+        np.testing.assert_array_equal(drawn[sure], fitted[f"{label}_simulated"][sure])
+        assert np.isnan(drawn[~sure]).all()
         line = curves(ax)["dense" if label == "dense" else "mixture of experts"]
         seen = ~left_out
         assert on(line, fitted["samples"][seen], fitted[label][seen])
         assert np.isnan(line.get_ydata()).sum() >= left_out.sum()
+
+
+def test_points_of_infinite_variance_are_open_and_said(fitted):
+    ax = mt.plot(fitted)
+    assert "open: of infinite variance" in captions(ax).replace("\n", " ")
+    unsure = np.isinf(fitted["moe_sem"]) & np.isfinite(fitted["moe"])
+    assert unsure.any()
+    open_ones = [line for line in ax.get_lines() if line.get_markerfacecolor() == "white"]
+    drawn = [np.asarray(line.get_ydata())[unsure] for line in open_ones]
+    assert any(np.array_equal(each, fitted["moe_simulated"][unsure]) for each in drawn)
 
 
 def test_infinities_that_gates_share_are_said_once():

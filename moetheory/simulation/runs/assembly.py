@@ -93,6 +93,7 @@ def by_model(estimates: Estimates, models: int) -> list[Estimates]:
                 degrees=None if estimates.degrees is None else estimates.degrees[own],
                 loss=estimates.loss,
                 origins=None if estimates.origins is None else estimates.origins[own],
+                names=estimates.names[own],
             )
         )
     return result
