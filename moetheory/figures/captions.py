@@ -60,4 +60,5 @@ def caption(ax: Axes, title: str, facts: Sequence[str], notes: Sequence[str]) ->
 def _wrapped(text: str, width: int) -> list[str]:
     """A text in lines; mathematics is as wide as it looks, and is not broken."""
     glued = text.replace("$ = ", "$\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    return textwrap.wrap(glued, width, break_long_words=False, break_on_hyphens=False)
+    # what has no space is broken, unless it is mathematics, which is narrower than its letters
+    return textwrap.wrap(glued, width, break_long_words="$" not in text, break_on_hyphens=False)

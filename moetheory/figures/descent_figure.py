@@ -10,7 +10,8 @@ from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.figures import style
 from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.quantities import axis_label, facts, plain
+from moetheory.figures.numbers import plain
+from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.series import SERIES, Series
 from moetheory.results.descents import Descent, DescentEstimate
 

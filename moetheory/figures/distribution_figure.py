@@ -10,7 +10,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.quantities import plain
+from moetheory.figures.numbers import plain
 from moetheory.figures.refinement import guide
 from moetheory.figures.series import SERIES, Series
 from moetheory.theory.risk_distributions import RiskDistribution

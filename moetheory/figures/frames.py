@@ -27,8 +27,12 @@ def dots_per_inch(ax: Axes) -> float:
 
 def letters(ax: Axes) -> float:
     """The size of words beside the data, in points: smaller on narrow axes."""
-    inches = ax.get_window_extent().width / dots_per_inch(ax)
-    return style.SMALL if inches >= _NARROW else style.SMALL - 2.0
+    return style.SMALL if inches(ax) >= _NARROW else style.SMALL - 2.0
+
+
+def inches(ax: Axes) -> float:
+    """The width of axes."""
+    return float(ax.get_window_extent().width) / dots_per_inch(ax)
 
 
 def slot(ax: Axes) -> tuple[float, float]:

@@ -74,6 +74,7 @@ class _Furniture:
 
 _LATER: ContextVar[bool] = ContextVar("later", default=False)
 _FURNISHED: WeakKeyDictionary[Axes, _Furniture] = WeakKeyDictionary()
+_SPANS: WeakKeyDictionary[Axes, dict[str, list[Span]]] = WeakKeyDictionary()  # of data
 
 
 def furnish(
@@ -131,12 +132,21 @@ def data_limits(ax: Axes) -> tuple[Span, Span]:
     return own.given
 
 
+def set_widths(ax: Axes, low: float, high: float) -> None:
+    """Set the limits across; those of what is on the axes, or shares them, stay in view."""
+    ax.set_xlim(*_widened(ax, "x", ax.get_shared_x_axes().get_siblings(ax), (low, high)))
+
+
 def set_heights(ax: Axes, low: float, high: float) -> None:
-    """Set the limits of heights; those of what is on the axes already stay in view."""
-    if not ax.get_autoscaley_on():
-        _, (bottom, top) = data_limits(ax)
-        low, high = min(low, bottom), max(high, top)
-    ax.set_ylim(low, high)
+    """Set the limits of heights; those of what is on the axes, or shares them, stay in view."""
+    ax.set_ylim(*_widened(ax, "y", ax.get_shared_y_axes().get_siblings(ax), (low, high)))
+
+
+def _widened(ax: Axes, along: str, alike: Iterable[Axes], span: Span) -> Span:
+    """The span of the data of axes and of those that share them."""
+    _SPANS.setdefault(ax, {}).setdefault(along, []).append(span)
+    spans = [each for one in alike for each in _SPANS.get(one, {}).get(along, [])]
+    return min(low for low, _ in spans), max(high for _, high in spans)
 
 
 def refurnish(figure: Figure) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from moetheory.figures import style
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.quantities import plain
+from moetheory.figures.numbers import plain
 from moetheory.figures.series import SERIES, Series
 from moetheory.results.estimates import Estimate
 from moetheory.results.risks import Misclassification, Risk

@@ -12,7 +12,8 @@ from moetheory.common.errors import ArgumentError
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.furniture import furnish, set_heights
-from moetheory.figures.quantities import axis_label, facts, plain
+from moetheory.figures.numbers import plain
+from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.refinement import guide
 from moetheory.figures.series import Series
 from moetheory.problem.estimators import MoE

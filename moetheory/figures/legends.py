@@ -22,7 +22,11 @@ def legend_beside(ax: Axes, curves: Mapping[str, Line2D]) -> Artist:
     handles = list(curves.values())
     columns = [1] if len(handles) < 3 else [1, 2, 3]
     looks: dict[str, Any] = {
-        "frameon": False,
+        "frameon": True,
+        "edgecolor": "none",
+        "facecolor": "white",
+        "framealpha": 0.8,
+        "fancybox": False,
         "fontsize": letters(ax),
         "labelcolor": style.INK,
         "borderaxespad": 0.0,

@@ -14,8 +14,9 @@ from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
 from moetheory.figures.frames import dots_per_inch, figure_of
 from moetheory.figures.furniture import furnish
+from moetheory.figures.numbers import plain
 from moetheory.figures.obstacles import BACKGROUND
-from moetheory.figures.quantities import axis_label, facts, plain
+from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.region_names import name_regions
 from moetheory.figures.series import Series
 from moetheory.problem.estimators import Estimator, MoE

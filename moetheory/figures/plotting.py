@@ -153,10 +153,8 @@ def plot(
     names = result.names if isinstance(result, Estimates) else ()
     labels = _labels(results, label, names, listed=listed)
     axes = _axes_of(panels, ax, results[0])
-    # sweeps tell their curves apart by estimators, also those of another call
     first = next(iter(axes.values()))
-    before = 0 if isinstance(results[0], Sweep) else _already(first)
-    series = _series(labels, before)
+    series = _series(labels, _already(first, results[0]))
     title = None if title is None else readable(title)
     several = len(axes) * len(results) > 1
     with furnished_at_once(figure_of(first)) if several else nullcontext():
@@ -166,8 +164,12 @@ def plot(
     return axes if len(panels) > 1 and not _is_axes(ax) else first
 
 
-def _already(ax: Axes) -> int:
-    """The results that are on axes already."""
+def _already(ax: Axes, result: Any) -> int:
+    """The results on axes from which another has to be told apart."""
+    if isinstance(result, Sweep):  # by colours, if they have no estimator in common
+        own = {style.look_of(each, result.estimators).colour for each in result.estimators}
+        if own.isdisjoint(line.get_color() for line in ax.get_lines()):
+            return 0
     return sum(line.get_gid() == SERIES for line in ax.get_lines())
 
 

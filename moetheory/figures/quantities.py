@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from moetheory.figures.labels import literal
+from moetheory.figures.numbers import plain
 
 SYMBOLS = {
     "dim": "$d$",
@@ -94,22 +95,3 @@ def differences(settings: Sequence[Mapping[str, float]]) -> list[str]:
     shared = [name for name in settings[0] if all(name in each for each in settings)]
     apart = [name for name in shared if len({plain(each[name]) for each in settings}) > 1]
     return [", ".join(facts({name: each[name] for name in apart})) for each in settings]
-
-
-def plain(value: float) -> str:
-    r"""A number as it stands in a figure.
-
-    >>> plain(1048576), plain(0.1), plain(1e-9), plain(math.inf)
-    ('1048576', '0.1', '$10^{-9}$', '$\\infty$')
-    """
-    if math.isnan(value):
-        return "several"
-    if math.isinf(value):
-        return r"$\infty$" if value > 0 else r"$-\infty$"
-    if value == int(value) and abs(value) < 1e7:
-        return f"{int(value)}"
-    if 1e-4 <= abs(value) < 1e7:
-        return f"{value:.4g}"
-    mantissa, power = f"{value:.2e}".split("e")
-    factor = "" if float(mantissa) == 1.0 else rf"{float(mantissa):g}\times "
-    return rf"${factor}10^{{{int(power)}}}$"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -27,8 +28,12 @@ class Grid(NamedTuple):
     columns: dict[str, FloatArray]
 
 
-def refined(table: Sweep, names: list[str], *, log_x: bool, log_y: bool) -> Grid:
+def refined(
+    table: Sweep, names: list[str], *, log_x: bool, log_y: bool, beside: Sequence[str] = ()
+) -> Grid:
     """The columns ``names`` of a table, sorted, with values in between where curves bend.
+
+    So are those ``beside``, which do not say where.
 
     The middle of an interval is computed if a neighbouring interval turned out to bend there, on
     the scales on which the curves are seen; at first in all intervals. A table that knows no
@@ -44,7 +49,9 @@ def refined(table: Sweep, names: list[str], *, log_x: bool, log_y: bool) -> Grid
     (True, [0.1, 10.0])
     """
     whole = table.over in WHOLE
-    own = Grid(np.unique(np.asarray(table[table.over], dtype=float)), _sorted(table, names))
+    own = Grid(
+        np.unique(np.asarray(table[table.over], dtype=float)), _sorted(table, [*names, *beside])
+    )
     x, columns = own
     if table.theory_at is None or len(x) < 2:
         return own
@@ -64,7 +71,8 @@ def refined(table: Sweep, names: list[str], *, log_x: bool, log_y: bool) -> Grid
         columns = {
             name: np.insert(column, places, found.columns[name]) for name, column in columns.items()
         }
-        bends = _bends(Grid(x, columns), span, log_x=log_x, log_y=log_y)
+        curves = {name: columns[name] for name in names}
+        bends = _bends(Grid(x, curves), span, log_x=log_x, log_y=log_y)
     if len(x) == len(own.x):
         return _guided(own, log_x=log_x, log_y=log_y)
     return Grid(x, columns)
@@ -136,7 +144,7 @@ def _middles(x: FloatArray, *, whole: bool, log_x: bool) -> FloatArray:
 def _span(table: Sweep, names: list[str], *, log_y: bool) -> float:
     """The height of the curves on the scale on which they are seen."""
     heights = np.concatenate([np.asarray(table[name], dtype=float) for name in names])
-    heights = _seen(heights[np.isfinite(heights)], log=log_y)
+    heights = _seen(heights[np.isfinite(heights) & ((heights > 0.0) | (not log_y))], log=log_y)
     return float(np.ptp(heights)) if heights.size else 0.0
 
 

@@ -10,7 +10,7 @@ from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
 from moetheory.figures.frames import dots_per_inch
 from moetheory.figures.furniture import furnish
-from moetheory.figures.quantities import plain
+from moetheory.figures.numbers import plain
 from moetheory.figures.series import Series
 from moetheory.results.risks import RoutingMatrix
 

@@ -9,8 +9,8 @@ import numpy as np
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.figures import style
 from moetheory.figures.furniture import data_limits, furnish, set_heights
+from moetheory.figures.numbers import plain
 from moetheory.figures.obstacles import BACKGROUND
-from moetheory.figures.quantities import plain
 from moetheory.figures.series import SERIES, Series
 from moetheory.theory.spiked_spectra import SpikedSpectrum
 

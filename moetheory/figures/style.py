@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
+from moetheory.figures.numbers import plain
 from moetheory.problem.custom_estimators import Custom
 from moetheory.problem.estimators import Dense, Simulated
 from moetheory.problem.gates import Hard, Learned, Oracle, Soft
@@ -187,6 +188,8 @@ def ink_of(colour: str) -> str:
 
 def dress(ax: Axes, grid: Literal["x", "y", "both", "none"] = "y") -> None:
     """Give axes their spines, ticks and grid."""
+    from matplotlib.ticker import FuncFormatter, ScalarFormatter
+
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(MUTED)
@@ -195,6 +198,10 @@ def dress(ax: Axes, grid: Literal["x", "y", "both", "none"] = "y") -> None:
         axis.set_tick_params(which="both", colors=MUTED, labelcolor=INK, labelsize=SMALL)
         axis.label.set_color(INK)
         axis.label.set_fontsize(10.0)
+        if axis.get_scale() == "linear" and isinstance(axis.get_major_formatter(), ScalarFormatter):
+            size = max(map(abs, axis.get_view_interval()))
+            if not 1e-3 <= size < 1e6:  # what is factored out would stand upon the subtitle
+                axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value, 6)))
     ax.grid(visible=False)
     if grid != "none":
         ax.grid(visible=True, which="major", axis=grid, color=GRID, linewidth=0.8)
@@ -220,13 +227,14 @@ def _log_ticks(axis: Axis) -> None:
         FuncFormatter,
         LogFormatterMathtext,
         LogLocator,
+        MaxNLocator,
         NullFormatter,
         NullLocator,
     )
 
     low, high = sorted(axis.get_view_interval())
     decades = math.log10(high / low)
-    if decades > 5.0 or low < 0.9e-4 or high > 1.1e5:
+    if decades > 5.0:
         axis.set_major_locator(LogLocator(numticks=7))
         axis.set_major_formatter(LogFormatterMathtext())
         axis.set_minor_locator(NullLocator())
@@ -236,17 +244,18 @@ def _log_ticks(axis: Axis) -> None:
         (1.0, 3.0),
         (1.0, 2.0, 5.0),
         (1.0, 1.5, 2.0, 3.0, 5.0, 7.0),
-        tuple(np.arange(10, 100) / 10.0),
     )
     powers = 10.0 ** np.arange(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in choices:
-        ticks = np.round(np.outer(powers, steps).ravel(), 12)
+        ticks = np.outer(powers, steps).ravel()
         ticks = ticks[(ticks >= low) & (ticks <= high)]
         if len(ticks) >= 3:
             break
-    ticks = ticks[:: math.ceil(len(ticks) / 8)]
+    else:
+        ticks = np.array(MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high))
+        ticks = ticks[(ticks >= low) & (ticks <= high)]
     axis.set_major_locator(FixedLocator(ticks.tolist()))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value, 6)))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 

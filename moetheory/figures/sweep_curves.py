@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
+from moetheory.figures.numbers import plain
 from moetheory.figures.obstacles import BACKGROUND
-from moetheory.figures.quantities import plain, symbol
+from moetheory.figures.quantities import symbol
 from moetheory.figures.refinement import Grid
 from moetheory.figures.series import Series
 from moetheory.problem.estimators import Simulated

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.figures import style
-from moetheory.figures.furniture import furnish, set_heights
+from moetheory.figures.frames import inches
+from moetheory.figures.furniture import furnish, set_heights, set_widths
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.refinement import WHOLE, Grid, refined
-from moetheory.figures.series import Series
+from moetheory.figures.series import SERIES, Series
 from moetheory.figures.sweep_curves import Curve
 from moetheory.problem.estimators import routes_by_input
 from moetheory.results.tables import Sweep, column_names
@@ -26,7 +27,9 @@ RATES = ("misrouting", "erasure")
 AMPLITUDES = ("leakage", "interference", "overlap")
 LINEAR_RISKS = (*RATES, "test_noise_variance")  # over these risks are straight lines
 DECADES = 10.0  # a span of amplitudes and radii, or of steps from 0, drawn logarithmically
+_TICK = 0.42  # inches between two ticks
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
+NOTHING = "no curve"  # group id
 POINTS = f"points: simulated, {NINETY_FIVE} intervals"
 BAND = r"bands: $\pm$ error of the formula"
 
@@ -41,10 +44,14 @@ def draw_sweep(result: Sweep, ax: Axes, title: str | None, series: Series) -> No
     _scale_axes(ax, result, heights)
     grid = _grid(result, ax)
     lines = [curve.draw_theory(ax, grid) for curve in curves]
+    lines[0].set_gid(SERIES)
     for curve in curves:
         curve.draw_simulations(ax)
     bound = _draw_bound(result, grid, ax) if "bound" in columns and series.among == 1 else []
     _limit_heights(ax, curves, grid)
+    for line in bound:  # what leaves the axes would run into words above the data
+        heights = np.asarray(line.get_ydata())
+        line.set_ydata(np.where(heights <= ax.get_ylim()[1], heights, np.nan))
     for curve in curves:
         curve.draw_errors(ax, grid)
         curve.shade_infinities(ax, grid)
@@ -59,15 +66,11 @@ def draw_sweep(result: Sweep, ax: Axes, title: str | None, series: Series) -> No
 
 def _grid(result: Sweep, ax: Axes) -> Grid:
     """Theory on its own grid."""
-    names = [
-        name
-        for each in result.estimators
-        for name in column_names(each)[:2]
-        if name in result.columns
-    ]
-    names += ["bound"] * ("bound" in result.columns)
+    names = [column_names(each).theory for each in result.estimators]
+    beside = [column_names(each).error for each in result.estimators] + ["bound"]
+    known = [name for name in beside if name in result.columns]
     log_x, log_y = ax.get_xscale() != "linear", ax.get_yscale() == "log"
-    return refined(result, names, log_x=log_x, log_y=log_y)
+    return refined(result, names, log_x=log_x, log_y=log_y, beside=known)
 
 
 def _draw_bound(result: Sweep, grid: Grid, ax: Axes) -> list[Line2D]:
@@ -121,13 +124,18 @@ def _limit_heights(ax: Axes, curves: list[Curve], grid: Grid) -> None:
     log = ax.get_yscale() == "log"
     if log:
         finite = finite[finite > 0.0]
-    shared = len(ax.get_lines()) > len(curves) + 1 and ax.get_autoscaley_on() is False
     if not finite.size:
         ax.text(
-            0.5, 0.5, "infinite at every value", transform=ax.transAxes, ha="center", color="0.3"
+            *(0.5, 0.5, "infinite at every value"),
+            transform=ax.transAxes,
+            ha="center",
+            color=style.MUTED,
+            gid=NOTHING,
         )
         return
-    low, middle, high = (float(each) for each in np.quantile(finite, [0.0, 0.5, 1.0]))
+    low, high = float(finite.min()), float(finite.max())
+    own = np.concatenate([curve.heights for curve in curves])
+    middle = float(np.median(own)) if own.size else high
     if log:
         top = min(high, SPIKE_LOG * middle) if spiky else high
         room = max((top / low) ** 0.06, 1.05)
@@ -138,10 +146,7 @@ def _limit_heights(ax: Axes, curves: list[Curve], grid: Grid) -> None:
         straight = curves[0].sweep.loss != "sign"
         bottom = 0.0 if low >= 0.0 and straight else low - room
         limits = bottom, top + room
-    if shared:
-        set_heights(ax, *limits)
-    else:
-        ax.set_ylim(*limits)
+    set_heights(ax, *limits)
 
 
 def _scale_axes(ax: Axes, result: Sweep, heights: NDArray[np.float64]) -> None:
@@ -169,13 +174,16 @@ def _tick(ax: Axes, result: Sweep) -> None:
         low, high = float(x[0]), float(x[-1])
         if ax.get_xscale() == "log":
             edge = (high / low) ** 0.04
-            ax.set_xlim(low / edge, high * edge)
+            set_widths(ax, low / edge, high * edge)
         elif ax.get_xscale() == "linear":
             edge = 0.04 * (high - low)
-            ax.set_xlim(low - edge, high + edge)
+            set_widths(ax, low - edge, high + edge)
     if ax.get_xscale() == "log":
         if result.over in WHOLE and len(x) <= 12:
-            style.set_ticks(ax.xaxis, style.spaced(x))
+            # far enough apart for their numbers
+            style.set_ticks(
+                ax.xaxis, style.spaced(x, max(1.4, (x[-1] / x[0]) ** (_TICK / inches(ax))))
+            )
         else:
             style.log_ticks(ax.xaxis)
     elif ax.get_xscale() == "symlog":
@@ -185,8 +193,8 @@ def _tick(ax: Axes, result: Sweep) -> None:
         ax.xaxis.set_major_locator(
             MaxNLocator(5, steps=[1, 2, 5, 10], integer=result.over in WHOLE)
         )
-    if not ax.get_ylim()[0] < ax.get_ylim()[1] or ax.texts:
-        ax.set_yticks([])  # infinite at every value
+    if any(text.get_gid() == NOTHING for text in ax.texts):
+        ax.set_yticks([])
     elif ax.get_yscale() == "log":
         style.log_ticks(ax.yaxis)
     else:

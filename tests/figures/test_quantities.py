@@ -5,7 +5,8 @@ import math
 import pytest
 
 import moetheory as mt
-from moetheory.figures.quantities import SYMBOLS, axis_label, differences, plain
+from moetheory.figures.numbers import plain
+from moetheory.figures.quantities import SYMBOLS, axis_label, differences
 from moetheory.sweeping.points import QUANTITIES
 
 

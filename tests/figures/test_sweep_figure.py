@@ -25,9 +25,11 @@ def test_lines_are_theory_and_points_are_simulation(sweep):
     lines = curves(ax)
     assert list(lines) == ["dense", "mixture of experts", "1/K bound"]
     for line, column in zip(lines.values(), ("dense", "moe", "bound"), strict=True):
-        np.testing.assert_allclose(
-            np.interp(sweep["experts"], *line.get_data()), sweep[column], rtol=1e-9
-        )
+        # a bound leaves the axes where it is above all curves
+        seen = sweep[column] <= ax.get_ylim()[1]
+        assert seen.all() or column == "bound"
+        drawn = np.interp(sweep["experts"], *line.get_data())
+        np.testing.assert_allclose(drawn[seen], sweep[column][seen], rtol=1e-9)
         assert len(line.get_xdata()) > len(sweep)
     for container, label in zip(ax.containers, ("dense", "moe"), strict=True):
         points, _, (bars,) = container.lines
@@ -246,3 +248,37 @@ def test_several_sweeps_share_axes():
     for each in sweeps:
         assert low < each["moe"].min() < each["dense"].max() < high
     assert_well_placed(ax.figure)
+
+
+def test_a_second_sweep_looks_different_and_leaves_the_first_in_view():
+    first, second = (
+        mt.sweep(MODEL, "noise_variance", values, samples=n)
+        for values, n in (([0.1, 1.0, 10.0], None), ([1.0, 10.0, 100.0], 60))
+    )
+    ax = mt.plot(second, mt.plot(first))
+    theory = [line for line in ax.get_lines() if line.get_color() == style.LOOKS["dense"].colour]
+    assert len({line.get_linestyle() for line in theory}) == 2
+    assert len(ax.get_yticks()) >= 2
+    for line in theory:
+        x, y = line.get_data()
+        assert ax.get_xlim()[0] <= x.min() < x.max() <= ax.get_xlim()[1]
+        assert ax.get_ylim()[0] <= np.nanmin(y) < np.nanmax(y) <= ax.get_ylim()[1]
+
+
+def test_axes_that_are_shared_show_the_curves_of_both():
+    from matplotlib.figure import Figure
+
+    left, right = Figure(layout="constrained").subplots(1, 2, sharex=True, sharey=True)
+    mt.plot(mt.sweep(MODEL, "noise_variance", [0.1, 1.0, 10.0]), left)
+    mt.plot(mt.sweep(MODEL, "noise_variance", [1.0, 10.0, 100.0]), right)
+    assert left.get_xlim()[0] < 0.1 < 100.0 < left.get_xlim()[1]
+    lowest = min(line.get_ydata().min() for line in left.get_lines() if line.get_gid() != "bound")
+    assert left.get_ylim()[0] < lowest
+
+
+def test_infinite_values_make_no_curve_coarse():
+    model = mt.BlockModel.isotropic(64, 8, 1.0, signal_energy=16.0)
+    ax = mt.plot(mt.sweep(model, "samples", [16, 32, 60, 64, 70, 128, 512, 1024]))
+    line = curves(ax)["mixture of experts"]
+    exact = mt.risk(mt.MoE(), model, samples=180).excess
+    assert np.interp(180, *line.get_data()) == pytest.approx(exact, rel=0.005)
