@@ -145,18 +145,38 @@ def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
     """Draw the border; a result among several has a line of its own."""
     look = series.look if series.order else style.neutral(0)
     drawn: list[Line2D] = []
+    integer = _integer_axis(result)
     for points in result.border_lines:
+        steps = points if integer is None else _steps(points, integer, _edges_of(result)[integer])
         drawn += ax.plot(
-            *points.T,
+            *steps.T,
             color=look.colour,
             linewidth=1.8,
             linestyle=look.line,
-            marker="." if len(points) == 1 else "",
+            marker="." if len(steps) == 1 else "",
             label=series.label,
             gid=BORDER,
             zorder=3,
         )
     return drawn if series.label else []
+
+
+def _integer_axis(result: PhaseMap) -> int | None:
+    """Which axis is of integers, where the other is not: 0 for x, 1 for y."""
+    integers = [each.dtype.kind in "iu" for each in (result.x_values, result.y_values)]
+    return integers.index(True) if sum(integers) == 1 else None
+
+
+def _steps(points: FloatArray, integer: int, edges: FloatArray) -> FloatArray:
+    """A line of the border over integers as steps that are as wide as the cells.
+
+    >>> _steps(np.array([[2.0, 0.3], [4.0, 0.5]]), 0, np.array([1.0, 3.0, 6.0])).tolist()
+    [[1.0, 0.3], [3.0, 0.3], [3.0, 0.5], [6.0, 0.5]]
+    """
+    cells = np.searchsorted(edges, points[:, integer]) - 1
+    steps = np.repeat(points, 2, axis=0)
+    steps[:, integer] = edges[np.column_stack([cells, cells + 1]).ravel()]
+    return np.asarray(steps)
 
 
 def _factors(limit: float) -> list[float]:

@@ -31,7 +31,7 @@ class Axis(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether the quantity is an integer, without a root between two values."""
+        """Whether the quantity is an integer: between two neighbours there is no model."""
         return self.name in INTEGERS
 
 

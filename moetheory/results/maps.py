@@ -38,10 +38,13 @@ class PhaseMap(Columns):
         asymptotic anywhere, ``error``.
     border : (N, 2) array
         Points (x, y) at which the order of the estimators changes: roots along the rows and the
-        columns of the grid, which are not interpolated. Of integers it is the middle between two
-        neighbours that can be made.
+        columns of the grid, which are not interpolated. Over an integer and a real quantity they
+        are the roots along the real one, at each integer. Over two integers they are the middles
+        between two neighbours that can be made.
     border_lines : tuple of (M, 2) arrays
-        The same points joined to lines.
+        The same points joined to lines. Over an integer and a real quantity roots at neighbouring
+        integers are joined in order where they are as many and the order changes the same way;
+        between two integers there is no border, and `plot` draws steps.
     samples : int, (K,) integers or None
         The training samples of fitted estimators, where neither x nor y is "samples".
     under : Perturbation or None

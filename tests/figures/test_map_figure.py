@@ -64,11 +64,28 @@ def test_cells_meet_half_way_on_the_scale_of_the_axis(routed):
     )
 
 
-def test_the_border_is_that_of_the_map(routed):
-    lines = drawn(mt.plot(routed), "border")
-    assert len(lines) == len(routed.border_lines)
-    for line, points in zip(lines, routed.border_lines, strict=True):
+def test_the_border_is_that_of_the_map():
+    found = mt.phase_map(
+        ISO(experts=4), ("leakage", np.linspace(0.0, 1.0, 5)), ("misrouting", [0.0, 0.5, 1.0])
+    )
+    lines = drawn(mt.plot(found), "border")
+    assert len(lines) == len(found.border_lines) > 0
+    for line, points in zip(lines, found.border_lines, strict=True):
         np.testing.assert_array_equal(line.get_xydata(), points)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_border_over_integers_is_steps_along_the_cells(routed, turned):
+    axes = ("experts", routed.x_values), ("misrouting", routed.y_values)
+    found = mt.phase_map(ISO, *axes[::-1]) if turned else routed
+    ax = mt.plot(found)
+    (mesh,), (line,) = drawn(ax, BACKGROUND), drawn(ax, "border")
+    corners = mesh.get_coordinates()
+    edges = corners[:, 0, 1] if turned else corners[0, :, 0]
+    across, up = line.get_xydata().T[::-1] if turned else line.get_xydata().T
+    np.testing.assert_array_equal(across, np.repeat(edges, 2)[1:-1])
+    roots = found.border[:, 0] if turned else found.border[:, 1]
+    np.testing.assert_array_equal(up, np.repeat(roots, 2))
 
 
 def test_words_stand_inside_their_regions(routed):

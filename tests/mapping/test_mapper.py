@@ -78,9 +78,20 @@ def test_the_border_over_experts_is_the_hand_formula():
         r = float(k)  # the signal-to-noise ratio K S / (d sigma^2)
         wanted = (k - 1) * (1 + r) / ((k + r) * (2 + r))
         np.testing.assert_allclose(crossings(found, "y", k), [wanted], rtol=1e-10)
-    # along rows of experts: at a rate of 1/3 the order changes between 4 and 8, where no K is
-    assert crossings(found, "x", rates[1]).tolist() == [6.0]
-    assert crossings(found, "x", 1.0).tolist() == []
+    # between 4 and 8 there is no K, so that rows of experts have no roots
+    assert found.border[:, 0].tolist() == ks
+    turned = mt.phase_map(ISO, ("misrouting", rates), ("experts", ks))
+    assert turned.border.tolist() == found.border[:, ::-1].tolist()
+    assert [line.tolist() for line in turned.border_lines] == [turned.border.tolist()]
+
+
+def test_the_border_of_two_integers_is_between_them():
+    ks, sizes = [2, 4], [20, 40, 80, 200, 1000]
+    weak = functools.partial(ISO, noise_variance=8.0)
+    found = mt.phase_map(weak, ("samples", sizes), ("experts", ks))
+    for k in ks:
+        last = mt.crossover(mt.Dense(), mt.MoE(), weak(experts=k), over="samples")
+        assert crossings(found, "x", k).max() == last + 0.5
 
 
 def test_the_sharp_threshold_of_signal_to_noise():
@@ -125,17 +136,22 @@ def test_cells_with_gates_and_their_border():
 
 def test_fitted_estimators_over_samples():
     model = mt.BlockModel([0.9, 0.1], [0] * 4 + [1] * 8, [1.0] * 12, [1.0] * 12, 2.0)
-    sizes = [10, 40, 100, 250, 1000]
-    found = mt.phase_map(model, ("samples", sizes), ("noise_variance", [2.0, 3.0]))
+    sizes, noises = [10, 40, 100, 250, 1000], np.array([0.05, 2.0, 50.0])
+    found = mt.phase_map(model, ("samples", sizes), ("noise_variance", noises))
     assert "error" in found.columns
     for j, n in enumerate(sizes):
         dense, moe = (mt.risk(each, model, samples=n) for each in (mt.Dense(), mt.MoE()))
-        assert found.excess_a[0, j] == dense.excess
-        assert found.excess_b[0, j] == moe.excess
-        assert found.error[0, j] == dense.error + moe.error
-    # the last change: at n dense is not worse, at n + 1 it is
-    last = mt.crossover(mt.Dense(), mt.MoE(), model, over="samples")
-    assert crossings(found, "x", 2.0).max() == last + 0.5
+        assert found.excess_a[1, j] == dense.excess
+        assert found.excess_b[1, j] == moe.excess
+        assert found.error[1, j] == dense.error + moe.error
+    assert found.border[:, 0].tolist() == [100, 250, 1000]
+    for n, root in found.border:  # both sides of each root, 1e-6 apart
+        leads = []
+        for noise in (root * (1.0 - 1e-6), root * (1.0 + 1e-6)):
+            world = model.replace(noise_variance=noise)
+            dense, moe = (mt.risk(each, world, samples=int(n)) for each in (mt.Dense(), mt.MoE()))
+            leads.append(dense.excess - moe.excess)
+        assert leads[0] * leads[1] < 0.0
 
 
 def test_fitted_estimators_over_another_quantity():
