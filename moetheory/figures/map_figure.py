@@ -51,6 +51,8 @@ def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> N
     style.dress(ax, grid="none")
     _draw_colour_bar(result, ax, mesh, limit)
     notes = _hatch(result, ax)
+    if np.any(np.isinf(result.excess_a) != np.isinf(result.excess_b)):
+        notes.append("darkest: an infinite risk")
     furnish(ax, lines, title=title, facts=facts(result.setting), notes=notes)
     among = [result.a, result.b]
     words = {each.label: f"{_short_name(each, among)} wins" for each in among}
@@ -225,12 +227,13 @@ def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh, limit: float) -
 
 
 def _hatch(result: PhaseMap, ax: Axes) -> list[str]:
-    """Hatch cells without formula, dot those in which it is not certain who wins; say so."""
+    """Mark cells without formula, with infinite risks only, or no certain winner; say so."""
     from matplotlib.collections import PolyCollection
 
     notes = []
     for cells, hatch, note in (
         (result.winner == NO_FORMULA, "////", "hatched: no formula"),
+        (result.both_infinite, "xxxx", "crossed: both infinite"),
         (result.uncertain, "....", "dotted: difference within the error of the formula"),
     ):
         if cells.any():

@@ -111,7 +111,8 @@ class PhaseMap(Columns):
     def winner(self) -> NDArray[np.str_]:
         """The label of the better estimator, "tie", or "" where there is no formula.
 
-        It is decided by differences that keep their digits where risks are nearly equal.
+        Two infinite risks are a tie, and are told apart by `both_infinite`. The winner is decided
+        by differences that keep their digits where risks are nearly equal.
         """
         return self._cells("winner")
 
@@ -122,6 +123,11 @@ class PhaseMap(Columns):
         Two risks that are both zero, or both infinite, have the ratio 1.
         """
         return _ratio(self.excess_a, self.excess_b)
+
+    @property
+    def both_infinite(self) -> NDArray[np.bool_]:
+        """Whether both risks are infinite, so that neither estimator can be used."""
+        return np.isinf(self.excess_a) & np.isinf(self.excess_b)
 
     @property
     def uncertain(self) -> NDArray[np.bool_]:
@@ -152,7 +158,8 @@ class PhaseMap(Columns):
         yield self._share(self.b.label, self.advantage)
         yield self._share(self.a.label, _ratio(self.excess_b, self.excess_a))
         for what, cells in (
-            ("both are equal", self.winner == TIE),
+            ("both are equal", (self.winner == TIE) & ~self.both_infinite),
+            ("both are infinite", self.both_infinite),
             ("no formula is known", self.winner == NO_FORMULA),
             ("the difference is within the error of asymptotic formulas", self.uncertain),
         ):

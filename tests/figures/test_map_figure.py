@@ -176,6 +176,25 @@ def test_of_a_second_map_the_border_is_drawn(routed):
     assert {line.get_label() for line in lines} == {"$\\sigma^2 = 1$", "$\\sigma^2 = 4$"}
 
 
+@pytest.mark.parametrize("infinite", [(True, True), (True, False), (False, True), (False, False)])
+def test_infinite_risks_are_said(infinite):
+    exact = mt.phase_map(ISO, ("experts", [2, 4]), ("misrouting", [0.0, 1.0]))
+    columns = dict(exact.columns)
+    for label, is_infinite in zip(("dense", "moe"), infinite, strict=True):
+        columns[label] = columns[label].copy()
+        columns[label][1] = np.inf if is_infinite else columns[label][1]
+    if all(infinite):
+        columns["winner"] = np.array(["moe", "tie", "dense", "dense"])
+    ax = mt.plot(replace(exact, columns=columns))
+    said = drawn(ax, "caption")[0].get_text()
+    crossed = drawn(ax, "xxxx")
+    assert ("crossed: both infinite" in said) == (len(crossed) == 1) == all(infinite)
+    assert ("darkest: an infinite risk" in said) == (infinite[0] != infinite[1])
+    for path in (path for each in crossed for path in each.get_paths()):
+        assert path.get_extents().x0 == pytest.approx(np.sqrt(8.0), rel=1e-12)
+        assert path.get_extents().y1 == 0.5
+
+
 def test_infinite_risks_have_the_colour_at_the_end():
     model = mt.BlockModel.isotropic(16, 2, 1.0, signal_energy=16.0)
     found = mt.phase_map(model, ("samples", [15, 40, 200]), ("noise_variance", [0.5, 1.0]))
