@@ -38,7 +38,10 @@ BORDER = "border"  # group id
 
 
 def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> None:
-    """Draw a map as `plot` says; of a second one on the same axes the border alone."""
+    """Draw a map as `plot` says; of a second one on the same axes the border alone.
+
+    Colours are those of the first, and with several no words name regions.
+    """
     if series.order == 0:
         mesh, limit = _draw_cells(result, ax)
         _scale(ax, result)
@@ -51,9 +54,14 @@ def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> N
     style.dress(ax, grid="none")
     _draw_colour_bar(result, ax, mesh, limit)
     notes = _hatch(result, ax)
+    several = series.among > 1
+    if several:
+        notes.insert(0, f"colours: {series.label or 'the first map'}")
     if np.any(np.isinf(result.excess_a) != np.isinf(result.excess_b)):
         notes.append("darkest: an infinite risk")
     furnish(ax, lines, title=title, facts=facts(result.setting), notes=notes)
+    if several:  # of the others they do not hold
+        return
     among = [result.a, result.b]
     words = {each.label: f"{_short_name(each, among)} wins" for each in among}
     name_regions(ax, words, result.winner, *_edges_of(result))
@@ -145,7 +153,7 @@ def _scale(ax: Axes, result: PhaseMap) -> None:
 
 def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
     """Draw the border; a result among several has a line of its own."""
-    look = series.look if series.order else style.neutral(0)
+    look = series.look if series.among > 1 else style.neutral(0)
     drawn: list[Line2D] = []
     integer = _integer_axis(result)
     for points in result.border_lines:

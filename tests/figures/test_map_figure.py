@@ -174,6 +174,24 @@ def test_of_a_second_map_the_border_is_drawn(routed):
     lines = drawn(ax, "border")
     assert len(lines) == len(routed.border_lines) + len(noisier.border_lines)
     assert {line.get_label() for line in lines} == {"$\\sigma^2 = 1$", "$\\sigma^2 = 4$"}
+    assert not words(ax)
+    caption = drawn(ax, "caption")[0].get_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "colours: $\\sigma^2 = 1$" in caption
+    assert "$S$ = 16" in caption  # shared
+    assert "$\\sigma^2$ =" not in caption
+
+
+def test_the_first_of_maps_that_nothing_tells_apart_has_the_colours(routed):
+    ax = mt.plot([routed, routed])
+    assert "colours: the first map" in drawn(ax, "caption")[0].get_text()
+    assert not words(ax)
+
+
+def test_maps_of_estimators_have_their_looks(routed):
+    hard = mt.MoE(gate=mt.Hard())
+    ax = mt.plot([routed, routed], label=[mt.MoE(), hard])
+    wanted = [style.look_of(each, [mt.MoE(), hard]).colour for each in (mt.MoE(), hard)]
+    assert [line.get_color() for line in drawn(ax, "border")] == wanted
 
 
 @pytest.mark.parametrize("infinite", [(True, True), (True, False), (False, True), (False, False)])
