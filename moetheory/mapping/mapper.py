@@ -13,7 +13,13 @@ from moetheory.common.errors import ArgumentTypeError
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import shown
 from moetheory.mapping import borders
-from moetheory.mapping.arguments import Axis, checked_axes, checked_pair, require_routing_known
+from moetheory.mapping.arguments import (
+    Axis,
+    checked_axes,
+    checked_drag,
+    checked_pair,
+    require_routing_known,
+)
 from moetheory.mapping.border_lines import joined, joined_along, squares_of
 from moetheory.mapping.evaluation import Evaluation
 from moetheory.mapping.sources import Source
@@ -35,6 +41,7 @@ def phase_map(
     *,
     samples: ArrayLike | None = None,
     under: Perturbation | None = None,
+    drag: float = 0.0,
     progress: Report | bool | None = None,
 ) -> PhaseMap:
     r"""Which of two estimators has the smaller risk over two quantities, by how much, the border.
@@ -70,6 +77,9 @@ def phase_map(
         Fit both estimators on so many samples. Infinitely many if not given.
     under : Perturbation, optional
         What differs at test time; its quantities that are axes are replaced.
+    drag : float
+        :math:`\eta` of inputs that are misrouted, where "misrouting" is an axis; the drag of
+        ``under`` if not given.
     progress : callable or bool, optional
         Called as ``progress(done, total)`` in risks of cells and of the search of the border; the
         total is an estimate. True: a line on stderr.
@@ -86,7 +96,8 @@ def phase_map(
     ValueError
         An axis has an unknown quantity, or one that the model cannot take, fewer than two values,
         or values that are not ascending or out of range; both axes have one quantity, or two that
-        set the same numbers; ``a`` is ``b``; an estimator is not defined at a point.
+        set the same numbers; ``a`` is ``b``; an estimator is not defined at a point; there is a
+        drag without misrouting as an axis.
     NoClosedForm
         An estimator is a function.
 
@@ -119,7 +130,7 @@ def phase_map(
         axes = checked_axes(x, y, samples)
         require_routing_known(axes, a, b)
         source = Source(model, axes)
-        evaluation = Evaluation(source, a, b, samples, under)
+        evaluation = Evaluation(source, a, b, samples, under, checked_drag(drag, axes))
         setting = setting_of(evaluation.defined_points())
         return _Mapper(evaluation, axes, setting, report).map()
 

@@ -85,6 +85,37 @@ def test_the_border_over_experts_is_the_hand_formula():
     assert [line.tolist() for line in turned.border_lines] == [turned.border.tolist()]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("under", [None, mt.Perturbation(noise_variance=2.0)])
+def test_the_border_with_a_drag(monkeypatch, at_once, under):
+    if not at_once:
+        monkeypatch.setattr("moetheory.mapping.evaluation.covers", lambda *_: False)
+    ks = [2, 4, 8, 16]
+    span = ("misrouting", [0.0, 0.5, 1.0])
+    found = mt.phase_map(ISO, ("experts", ks), span, under=under, drag=1.0)
+    assert found.setting["drag"] == 1.0
+    for j, k in enumerate(ks):
+        misled = mt.Perturbation(confusion=mt.even_confusion(k, 0.5), drag=1.0)
+        if under is not None:
+            misled = misled.replace(noise_variance=2.0)
+        else:
+            wanted = mt.crossover(mt.Dense(), mt.MoE(), ISO(experts=k), over="misrouting", drag=1.0)
+            np.testing.assert_allclose(crossings(found, "y", k), [wanted], rtol=1e-9)
+        wanted = mt.risk(mt.MoE(), ISO(experts=k), under=misled).excess
+        assert found.excess_b[1, j] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_drag_of_the_map_goes_before_that_of_the_perturbation():
+    confusion = mt.even_confusion(4, 0.1)
+    axes = ("misrouting", [0.1, 0.9]), ("leakage", [0.0, 0.5])
+    wanted = mt.phase_map(MODEL, *axes, under=mt.Perturbation(confusion=confusion, drag=0.5))
+    for drag in (0.5, 2.0):
+        under = mt.Perturbation(confusion=confusion, drag=drag)
+        found = mt.phase_map(MODEL, *axes, under=under, drag=0.5)
+        np.testing.assert_array_equal(found.excess_b, wanted.excess_b)
+    assert np.all(mt.phase_map(MODEL, *axes).excess_b < wanted.excess_b)
+
+
 def test_the_border_of_two_integers_is_between_them():
     ks, sizes = [2, 4], [20, 40, 80, 200, 1000]
     weak = functools.partial(ISO, noise_variance=8.0)
@@ -379,6 +410,9 @@ def test_a_map_is_pickled_and_frozen():
             "at leakage=0, noise_variance=1: confusion must have 4 rows",
         ),
         ((MODEL, SPAN, NOISE), {"samples": -3}, "samples"),
+        ((MODEL, SPAN, NOISE), {"drag": 1.0}, 'drag is for "misrouting" as an axis only, got 1 ov'),
+        ((MODEL, SPAN, ("misrouting", [0, 1])), {"drag": np.nan}, "drag must be"),
+        ((MODEL, SPAN, ("misrouting", [0, 1])), {"drag": 1e99}, "drag must be"),
         ((MODEL, SPAN, NOISE), {"progress": 3}, "progress must be a function"),
     ],
 )
