@@ -64,7 +64,10 @@ def run_map(options: argparse.Namespace) -> int:
         source, values = _model_and_values(options, axes, estimators)
     first = _first(source, axes, values)
     require_counts(options, first.experts)
-    under = perturbation(options, _with_drag(given, axes), first.experts)
+    fixed = dict(given)
+    # of errors of routing that are an axis
+    drag = fixed.pop("drag", 0.0) if "misrouting" in (each.name for each in axes) else 0.0
+    under = perturbation(options, fixed, first.experts)
     with (
         warnings_in_lines(),
         terminal.Progress("map", unit="risks") as progress,
@@ -77,6 +80,7 @@ def run_map(options: argparse.Namespace) -> int:
             *estimators,
             samples=options.samples,
             under=under,
+            drag=drag,
             progress=progress,
         )
     save(result, options)
@@ -187,16 +191,6 @@ def _first(source: Any, axes: tuple[AxisOption, AxisOption], values: list[list[A
     }
     found: BlockModel = source(**ends)
     return found
-
-
-def _with_drag(given: dict[str, Any], axes: tuple[AxisOption, AxisOption]) -> dict[str, Any]:
-    """The options of the test time; a drag belongs to the errors that are an axis."""
-    names = [each.name for each in axes]
-    if "misrouting" not in names or "drag" not in given:
-        return given
-    if "experts" in names:
-        raise BadInputError("--drag cannot be combined with a map over experts and misrouting")
-    return given | {"misrouting": 0.0}
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

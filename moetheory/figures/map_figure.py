@@ -39,7 +39,10 @@ BORDER = "border"  # group id
 
 
 def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> None:
-    """Draw a map as `plot` says; of a second one on the same axes the border alone."""
+    """Draw a map as `plot` says; of a second one on the same axes the border alone.
+
+    Colours are those of the first, and with several no words name regions.
+    """
     if series.order == 0:
         mesh, limit = _draw_cells(result, ax)
         _scale(ax, result)
@@ -52,7 +55,14 @@ def draw_map(result: PhaseMap, ax: Axes, title: str | None, series: Series) -> N
     style.dress(ax, grid="none")
     _draw_colour_bar(result, ax, mesh, limit)
     notes = _hatch(result, ax)
+    several = series.among > 1
+    if several:
+        notes.insert(0, f"colours: {series.label or 'the first map'}")
+    if np.any(np.isinf(result.excess_a) != np.isinf(result.excess_b)):
+        notes.append("darkest: an infinite risk")
     furnish(ax, lines, title=title, facts=facts(result.setting), notes=notes)
+    if several:  # of the others they do not hold
+        return
     among = [result.a, result.b]
     words = {each.label: f"{_short_name(each, among)} wins" for each in among}
     name_regions(ax, words, result.winner, *_edges_of(result))
@@ -144,20 +154,40 @@ def _scale(ax: Axes, result: PhaseMap) -> None:
 
 def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
     """Draw the border; a result among several has a line of its own."""
-    look = series.look if series.order else style.neutral(0)
+    look = series.look if series.among > 1 else style.neutral(0)
     drawn: list[Line2D] = []
+    integer = _integer_axis(result)
     for points in result.border_lines:
+        steps = points if integer is None else _steps(points, integer, _edges_of(result)[integer])
         drawn += ax.plot(
-            *points.T,
+            *steps.T,
             color=look.colour,
             linewidth=1.8,
             linestyle=look.line,
-            marker="." if len(points) == 1 else "",
+            marker="." if len(steps) == 1 else "",
             label=series.label,
             gid=BORDER,
             zorder=3,
         )
     return drawn if series.label else []
+
+
+def _integer_axis(result: PhaseMap) -> int | None:
+    """Which axis is of integers, where the other is not: 0 for x, 1 for y."""
+    integers = [each.dtype.kind in "iu" for each in (result.x_values, result.y_values)]
+    return integers.index(True) if sum(integers) == 1 else None
+
+
+def _steps(points: FloatArray, integer: int, edges: FloatArray) -> FloatArray:
+    """A line of the border over integers as steps that are as wide as the cells.
+
+    >>> _steps(np.array([[2.0, 0.3], [4.0, 0.5]]), 0, np.array([1.0, 3.0, 6.0])).tolist()
+    [[1.0, 0.3], [3.0, 0.3], [3.0, 0.5], [6.0, 0.5]]
+    """
+    cells = np.searchsorted(edges, points[:, integer]) - 1
+    steps = np.repeat(points, 2, axis=0)
+    steps[:, integer] = edges[np.column_stack([cells, cells + 1]).ravel()]
+    return np.asarray(steps)
 
 
 def _factors(limit: float) -> list[float]:
@@ -206,12 +236,13 @@ def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh, limit: float) -
 
 
 def _hatch(result: PhaseMap, ax: Axes) -> list[str]:
-    """Hatch cells without formula, dot those in which it is not certain who wins; say so."""
+    """Mark cells without formula, with infinite risks only, or no certain winner; say so."""
     from matplotlib.collections import PolyCollection
 
     notes = []
     for cells, hatch, note in (
         (result.winner == NO_FORMULA, "////", "hatched: no formula"),
+        (result.both_infinite, "xxxx", "crossed: both infinite"),
         (result.uncertain, "....", "dotted: difference within the error of the formula"),
     ):
         if cells.any():

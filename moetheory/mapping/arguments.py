@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.common.errors import ArgumentError, ArgumentTypeError, Mention
-from moetheory.common.validation import regular_array, shown, text, whole
+from moetheory.common.validation import number, regular_array, shown, text, whole
 from moetheory.problem.estimators import Estimator, checked_estimator, routes_by_input
 from moetheory.sweeping.quantities import OF_A_MODEL, PERTURBED
 
@@ -31,7 +31,7 @@ class Axis(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether the quantity is an integer, without a root between two values."""
+        """Whether the quantity is an integer: between two neighbours there is no model."""
         return self.name in INTEGERS
 
 
@@ -82,6 +82,20 @@ def checked_axes(x: Any, y: Any, samples: Any) -> tuple[Axis, Axis]:
             "samples", 'must not be given where "samples" is an axis of the map, got ', samples
         )
     return across, up
+
+
+def checked_drag(drag: float, axes: tuple[Axis, Axis]) -> float:
+    """The drag, checked; it belongs to errors of routing that are an axis."""
+    drag = number("drag", drag)
+    names = [axis.name for axis in axes]
+    if drag and "misrouting" not in names:
+        raise ArgumentError(
+            "drag",
+            f'is for "misrouting" as an axis only, got {drag:g} over {" and ".join(names)}; '
+            "elsewhere it is a part of ",
+            Mention("under"),
+        )
+    return drag
 
 
 def checked_pair(a: Estimator, b: Estimator) -> tuple[Estimator, Estimator]:

@@ -1,4 +1,4 @@
-"""The points of a border joined to lines, square by square of the grid."""
+"""The points of a border joined to lines: square by square of the grid, or column by column."""
 
 from __future__ import annotations
 
@@ -71,6 +71,42 @@ def joined(points: FloatArray, squares: Sequence[Sequence[Square]]) -> tuple[Flo
                 neighbours[other].append(one)
                 left -= {one, other}
     return tuple(points[line] for line in _walks(len(points), neighbours))
+
+
+def joined_along(
+    points: FloatArray, columns: IntArray, ahead: NDArray[np.bool_]
+) -> tuple[FloatArray, ...]:
+    """The roots (N, 2) of the columns of an integer in lines, from one column to the next.
+
+    Neighbouring columns with as many roots, at which the order changes the same way, have theirs
+    joined in order. Else the lines end.
+
+    Parameters
+    ----------
+    points : (N, 2) array
+        Those of one column after another, ascending.
+    columns : (N,) integer array
+    ahead : (N,) array of booleans
+        Whether b is better beyond the point.
+
+    >>> points = np.array([[2.0, 0.1], [4.0, 0.2], [8.0, 0.3], [8.0, 0.5]])
+    >>> lines = joined_along(points, np.array([0, 1, 2, 2]), np.array([True, True, True, False]))
+    >>> [line.tolist() for line in lines]
+    [[[2.0, 0.1], [4.0, 0.2]], [[8.0, 0.3]], [[8.0, 0.5]]]
+    """
+    members: dict[int, list[int]] = defaultdict(list)
+    for number, column in enumerate(columns.tolist()):
+        members[column].append(number)
+    lines: list[list[int]] = []
+    open_lines: list[list[int]] = []
+    for column, inside in members.items():
+        before = members.get(column - 1, [])
+        if ahead[before].tolist() != ahead[inside].tolist():
+            open_lines = [[] for _ in inside]
+            lines += open_lines
+        for line, number in zip(open_lines, inside, strict=True):
+            line.append(number)
+    return tuple(points[line] for line in lines)
 
 
 def _walks(size: int, neighbours: dict[int, list[int]]) -> list[list[int]]:

@@ -31,6 +31,10 @@ class Brackets(NamedTuple):
     right: IntArray
     ahead: NDArray[np.bool_]
 
+    def only(self, kept: NDArray[np.bool_]) -> Brackets:
+        """The brackets that are ``kept``."""
+        return Brackets(self.line[kept], self.left[kept], self.right[kept], self.ahead[kept])
+
 
 def brackets(lead: FloatArray) -> Brackets:
     """Where the sign of the ``lead`` (lines, cells) changes along the lines.

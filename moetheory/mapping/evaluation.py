@@ -46,6 +46,8 @@ class Evaluation:
     a, b : Dense or MoE
     samples : int, (K,) integers or None
     under : Perturbation or None
+    drag : float
+        Of errors of routing that are an axis.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class Evaluation:
         b: Estimator,
         samples: Any,
         under: Perturbation | None,
+        drag: float = 0.0,
     ) -> None:
         self.source, self.a, self.b = source, a, b
-        self.samples, self.under = samples, under
+        self.samples, self.under, self.drag = samples, under, drag
         self.names = (source.axes[0].name, source.axes[1].name)
 
     def defined_points(self) -> list[SweepPoint]:
@@ -67,17 +70,18 @@ class Evaluation:
         numbers between those ends are allowed where the ends are.
         """
         ends = [self._looked_at(axis) for axis in self.source.axes]
-        points = [
-            self.source.point(dict(zip(self.names, (x, y), strict=True)), self.samples, self.under)
-            for x in ends[0]
-            for y in ends[1]
-        ]
+        points = [self._point(x, y) for x in ends[0] for y in ends[1]]
         require_defined((self.a, self.b), points)
         for point in points:
             if point.samples is not None:
                 with named(point.name):
                     counts_of(point.samples, point.model)
         return points
+
+    def _point(self, x: Any, y: Any) -> SweepPoint:
+        """The model, the samples and the perturbation at (x, y)."""
+        values = dict(zip(self.names, (x, y), strict=True))
+        return self.source.point(values, self.samples, self.under, self.drag)
 
     def _looked_at(self, axis: Axis) -> list[Any]:
         values: list[Any] = axis.values.tolist()
@@ -131,7 +135,7 @@ class Evaluation:
         # where nothing but the structure changes, all points are alike
         as_it_is = {"label_noise_variance": np.full(len(points), model.label_noise_variance)}
         changed = self.source.others(values) or as_it_is
-        above, below, lead = risks_of_cells(self.a, self.b, model, self.under, changed)
+        above, below, lead = risks_of_cells(self.a, self.b, model, self.under, changed, self.drag)
         found.above[points], found.below[points], found.lead[points] = above, below, lead
         found.error[points] = 0.0
 
@@ -146,9 +150,7 @@ class Evaluation:
         for index, *pair in zip(
             points, *(values[name].tolist() for name in self.names), strict=True
         ):
-            at = self.source.point(
-                dict(zip(self.names, pair, strict=True)), self.samples, self.under
-            )
+            at = self._point(*pair)
             with named(at.name):
                 risks = [self._risk(each, at, with_error=with_error) for each in (self.a, self.b)]
             above, below = (each.excess for each in risks)

@@ -48,6 +48,7 @@ def risks_of_cells(
     model: BlockModel,
     under: Perturbation | None,
     values: Mapping[str, FloatArray],
+    drag: float = 0.0,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Excess risks of ``a`` and ``b``, and the lead of ``b``, (N,) each; 0 where they are alike.
 
@@ -60,6 +61,8 @@ def risks_of_cells(
     under : Perturbation or None
     values : mapping of str to (N,) arrays
         Of each quantity its values, which have been checked.
+    drag : float
+        That of ``under`` if 0.
     """
     a, b = simplest(a, model), simplest(b, model)
     fields = _merged(model, under)
@@ -67,7 +70,7 @@ def risks_of_cells(
     for part in _parts(found.shape[1], max(len(fields["block_of"]), model.experts)):
         changes = {name: each[part, np.newaxis] for name, each in values.items()}
         for row, each in zip(
-            found, _risks(a, b, _Cells.of(model, fields, under, changes)), strict=True
+            found, _risks(a, b, _Cells.of(model, fields, under, changes, drag)), strict=True
         ):
             row[part] = each
     above, below, lead = found
@@ -123,6 +126,8 @@ class _Cells(NamedTuple):
         What differs at test time, the same in all cells.
     changes : mapping of str to (N, 1) arrays
         What of the perturbation is not the same.
+    drag : float
+        Of inputs that are misrouted.
     """
 
     p: FloatArray
@@ -137,6 +142,7 @@ class _Cells(NamedTuple):
     omega: Any
     under: Perturbation | None
     changes: Mapping[str, FloatArray]
+    drag: float
 
     @classmethod
     def of(
@@ -145,6 +151,7 @@ class _Cells(NamedTuple):
         merged: Mapping[str, Any],
         under: Perturbation | None,
         values: Mapping[str, FloatArray],
+        drag: float,
     ) -> _Cells:
         """The cells of a model at ``values``, (N, 1) each."""
         fields = {"label_noise_variance": model.label_noise_variance, **merged}
@@ -172,6 +179,7 @@ class _Cells(NamedTuple):
             fields["label_noise_variance"],
             under,
             {name: each for name, each in values.items() if name in PERTURBED},
+            drag or (0.0 if under is None else under.drag),
         )
 
     @property
@@ -237,7 +245,7 @@ def _perturbed_excess(estimator: Estimator, cells: _Cells) -> FloatArray:
     routed = perturbed.routed(
         losses(met),
         cells.test_noise if _is_one_number(cells.test_noise) else 1.0,
-        under.drag,
+        cells.drag,
         experts,
         None if shared is None else losses(shared),
     )

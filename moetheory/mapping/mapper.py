@@ -13,8 +13,14 @@ from moetheory.common.errors import ArgumentTypeError
 from moetheory.common.terminal import Report, reporting
 from moetheory.common.validation import shown
 from moetheory.mapping import borders
-from moetheory.mapping.arguments import Axis, checked_axes, checked_pair, require_routing_known
-from moetheory.mapping.border_lines import Square, joined, squares_of
+from moetheory.mapping.arguments import (
+    Axis,
+    checked_axes,
+    checked_drag,
+    checked_pair,
+    require_routing_known,
+)
+from moetheory.mapping.border_lines import joined, joined_along, squares_of
 from moetheory.mapping.evaluation import Evaluation
 from moetheory.mapping.sources import Source
 from moetheory.problem.estimators import Dense, Estimator, MoE
@@ -35,13 +41,15 @@ def phase_map(
     *,
     samples: ArrayLike | None = None,
     under: Perturbation | None = None,
+    drag: float = 0.0,
     progress: Report | bool | None = None,
 ) -> PhaseMap:
     r"""Which of two estimators has the smaller risk over two quantities, by how much, the border.
 
     Every cell of the grid has the risks that `risk` has there. The border is not read off the grid:
     along every row and every column of it, between neighbours of different order, the root of
-    :math:`R_a - R_b` is found. Two changes of the order between neighbours are missed.
+    :math:`R_a - R_b` is found. Two changes of the order between neighbours are missed. Between two
+    integers there is no model: over an integer and a real quantity roots are those of the real one.
 
     Parameters
     ----------
@@ -69,6 +77,9 @@ def phase_map(
         Fit both estimators on so many samples. Infinitely many if not given.
     under : Perturbation, optional
         What differs at test time; its quantities that are axes are replaced.
+    drag : float
+        :math:`\eta` of inputs that are misrouted, where "misrouting" is an axis; the drag of
+        ``under`` if not given.
     progress : callable or bool, optional
         Called as ``progress(done, total)`` in risks of cells and of the search of the border; the
         total is an estimate. True: a line on stderr.
@@ -77,15 +88,16 @@ def phase_map(
     -------
     PhaseMap
         ``print`` says who wins where. Where an estimator has no formula the cell is NaN. The
-        border of an integer is the middle between two neighbours that can be made and have
-        different orders.
+        border of two integers is the middles between neighbours, of those that can be made, that
+        have different orders.
 
     Raises
     ------
     ValueError
         An axis has an unknown quantity, or one that the model cannot take, fewer than two values,
         or values that are not ascending or out of range; both axes have one quantity, or two that
-        set the same numbers; ``a`` is ``b``; an estimator is not defined at a point.
+        set the same numbers; ``a`` is ``b``; an estimator is not defined at a point; there is a
+        drag without misrouting as an axis.
     NoClosedForm
         An estimator is a function.
 
@@ -108,8 +120,8 @@ def phase_map(
     The oracle may err at a rate of :math:`(K-1)(1+r)/((K+r)(2+r))`, with the signal-to-noise ratio
     r, here K, before dense is better:
 
-    >>> found.border[found.border[:, 0] == 4.0, 1].tolist()
-    [0.3125]
+    >>> found.border[:, 0].tolist(), found.border[:, 1].tolist()
+    ([2.0, 4.0, 8.0, 16.0], [0.1875, 0.3125, 0.39375, 0.442708])
     """
     with reporting(progress, "map", unit="risks") as report:
         a, b = checked_pair(a, b)
@@ -118,7 +130,7 @@ def phase_map(
         axes = checked_axes(x, y, samples)
         require_routing_known(axes, a, b)
         source = Source(model, axes)
-        evaluation = Evaluation(source, a, b, samples, under)
+        evaluation = Evaluation(source, a, b, samples, under, checked_drag(drag, axes))
         setting = setting_of(evaluation.defined_points())
         return _Mapper(evaluation, axes, setting, report).map()
 
@@ -141,7 +153,7 @@ class _Mapper:
         (x, y), asked = self.axes, self.evaluation
         across, up = (each.ravel() for each in np.meshgrid(x.values, y.values))
         cells = asked.at(across, up, with_error=True, report=self._count)
-        points, squares = self._border(cells.lead.reshape(len(y.values), len(x.values)))
+        points, lines = self._border(cells.lead.reshape(len(y.values), len(x.values)))
         if self.report is not None:
             self.report(self.total, self.total)
         columns = {
@@ -160,7 +172,7 @@ class _Mapper:
             asked.b,
             columns,
             points,
-            joined(points, squares),
+            lines,
             np.array(asked.samples) if np.ndim(asked.samples) else asked.samples,
             asked.under,
             self.setting,
@@ -171,30 +183,36 @@ class _Mapper:
         if self.report is not None:
             self.report(min(self.done, self.total - 1), self.total)
 
-    def _border(self, lead: FloatArray) -> tuple[FloatArray, list[list[Square]]]:
-        """The points (N, 2) of the border, those of rows first, and the squares they touch."""
-        along_rows, along_columns = borders.brackets(lead), borders.brackets(lead.T)
-        self.total += PER_ROOT * (len(along_rows.line) + len(along_columns.line))
-        in_rows, in_columns = self._roots(along_rows, 0), self._roots(along_columns, 1)
-        x, y = (axis.values.astype(np.float64) for axis in self.axes)
-        found = [
-            (np.column_stack([in_rows, y[along_rows.line]]), "x", along_rows.line, in_rows, x),
-            (
-                np.column_stack([x[along_columns.line], in_columns]),
-                "y",
-                along_columns.line,
-                in_columns,
-                y,
-            ),
-        ]
-        known = [np.isfinite(each[0]).all(axis=1) for each in found]
-        points = np.concatenate([each[0][k] for each, k in zip(found, known, strict=True)])
+    def _border(self, lead: FloatArray) -> tuple[FloatArray, tuple[FloatArray, ...]]:
+        """The points (N, 2) of the border, those of rows first, and the lines through them."""
+        real = [along for along in (0, 1) if not self.axes[along].counts]
+        sought = real if len(real) == 1 else [0, 1]
+        brackets = {along: borders.brackets(lead if along == 0 else lead.T) for along in sought}
+        self.total += PER_ROOT * sum(len(each.line) for each in brackets.values())
+        found = [self._points(each, along) for along, each in brackets.items()]
+        points = np.concatenate([each for each, _ in found])
+        known = [each for _, each in found]
+        if len(real) == 1:
+            return points, joined_along(points, known[0].line, known[0].ahead)
         squares = [
             places
-            for (_, along, lines, roots, grid), k in zip(found, known, strict=True)
-            for places in squares_of(along, lines[k], roots[k], grid)
+            for along, (roots, each) in enumerate(found)
+            for places in squares_of(
+                "xy"[along], each.line, roots[:, along], self.axes[along].values.astype(np.float64)
+            )
         ]
-        return points, squares
+        return points, joined(points, squares)
+
+    def _points(
+        self, brackets: borders.Brackets, along: int
+    ) -> tuple[FloatArray, borders.Brackets]:
+        """The points (E, 2) at which the order changes along an axis, and their brackets."""
+        roots = self._roots(brackets, along)
+        known = np.isfinite(roots)
+        brackets = brackets.only(known)
+        others = self.axes[1 - along].values[brackets.line].astype(np.float64)
+        pair = (roots[known], others) if along == 0 else (others, roots[known])
+        return np.column_stack(pair), brackets
 
     def _roots(self, brackets: borders.Brackets, along: int) -> FloatArray:
         """The values of an axis at which the order changes, (E,), along its lines."""

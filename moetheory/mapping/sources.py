@@ -137,11 +137,15 @@ class Source:
         return {name: value for name, value in values.items() if name not in apart}
 
     def point(
-        self, values: Mapping[str, Any], samples: Any, under: Perturbation | None
+        self,
+        values: Mapping[str, Any],
+        samples: Any,
+        under: Perturbation | None,
+        drag: float = 0.0,
     ) -> SweepPoint:
         """The model, the samples and the perturbation at values of both quantities, checked."""
         name = ", ".join(f"{key}={value:g}" for key, value in values.items())
         with named(name):
             model = self.structure(values)
             samples = int(values["samples"]) if "samples" in values else samples
-            return point_with(model, self.others(values), samples, under, name=name)
+            return point_with(model, self.others(values), samples, under, drag, name=name)

@@ -38,10 +38,13 @@ class PhaseMap(Columns):
         asymptotic anywhere, ``error``.
     border : (N, 2) array
         Points (x, y) at which the order of the estimators changes: roots along the rows and the
-        columns of the grid, which are not interpolated. Of integers it is the middle between two
-        neighbours that can be made.
+        columns of the grid, which are not interpolated. Over an integer and a real quantity they
+        are the roots along the real one, at each integer. Over two integers they are the middles
+        between two neighbours that can be made.
     border_lines : tuple of (M, 2) arrays
-        The same points joined to lines.
+        The same points joined to lines. Over an integer and a real quantity roots at neighbouring
+        integers are joined in order where they are as many and the order changes the same way;
+        between two integers there is no border, and `plot` draws steps.
     samples : int, (K,) integers or None
         The training samples of fitted estimators, where neither x nor y is "samples".
     under : Perturbation or None
@@ -108,7 +111,8 @@ class PhaseMap(Columns):
     def winner(self) -> NDArray[np.str_]:
         """The label of the better estimator, "tie", or "" where there is no formula.
 
-        It is decided by differences that keep their digits where risks are nearly equal.
+        Two infinite risks are a tie, and are told apart by `both_infinite`. The winner is decided
+        by differences that keep their digits where risks are nearly equal.
         """
         return self._cells("winner")
 
@@ -119,6 +123,11 @@ class PhaseMap(Columns):
         Two risks that are both zero, or both infinite, have the ratio 1.
         """
         return _ratio(self.excess_a, self.excess_b)
+
+    @property
+    def both_infinite(self) -> NDArray[np.bool_]:
+        """Whether both risks are infinite, so that neither estimator can be used."""
+        return np.isinf(self.excess_a) & np.isinf(self.excess_b)
 
     @property
     def uncertain(self) -> NDArray[np.bool_]:
@@ -149,7 +158,8 @@ class PhaseMap(Columns):
         yield self._share(self.b.label, self.advantage)
         yield self._share(self.a.label, _ratio(self.excess_b, self.excess_a))
         for what, cells in (
-            ("both are equal", self.winner == TIE),
+            ("both are equal", (self.winner == TIE) & ~self.both_infinite),
+            ("both are infinite", self.both_infinite),
             ("no formula is known", self.winner == NO_FORMULA),
             ("the difference is within the error of asymptotic formulas", self.uncertain),
         ):

@@ -116,6 +116,16 @@ def test_a_model_from_a_file_and_its_drag(run, tmp_path, generic):
     assert columns["moe"][-1] == pytest.approx(wanted, rel=1e-12)
 
 
+def test_a_drag_of_errors_over_experts(run):
+    options = ("--x", "experts=2,8", "--y", "misrouting=0,1", "--drag", "1", "--json")
+    code, out, err = run("map", *SMALL, *options)
+    assert (code, err) == (0, "")
+    model = mt.BlockModel.isotropic(16, 8, 0.5, signal_energy=16.0)
+    wanted = mt.crossover(mt.Dense(), mt.MoE(), model, over="misrouting", drag=1.0)
+    found = json.loads(out)["results"]["border"]
+    np.testing.assert_allclose([y for x, y in found if x == 8], [wanted], rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -138,7 +148,10 @@ def test_a_model_from_a_file_and_its_drag(run, tmp_path, generic):
             "at misrouting=2, leakage=0: --misrouting mu",
         ),
         (("--misrouting", "0.1"), "--misrouting cannot be combined with a map over it"),
-        (("--drag", "0.1"), "--drag cannot be combined with a map over experts and misrouting"),
+        (
+            ("--y", "leakage", "--drag", "0.1"),
+            "--drag needs --misrouting, the groups to be dragged to, got",
+        ),
         (
             ("--b", "hard", "--y", "misrouting"),
             "--y must not be 'misrouting' with a gate that reads",

@@ -64,11 +64,28 @@ def test_cells_meet_half_way_on_the_scale_of_the_axis(routed):
     )
 
 
-def test_the_border_is_that_of_the_map(routed):
-    lines = drawn(mt.plot(routed), "border")
-    assert len(lines) == len(routed.border_lines)
-    for line, points in zip(lines, routed.border_lines, strict=True):
+def test_the_border_is_that_of_the_map():
+    found = mt.phase_map(
+        ISO(experts=4), ("leakage", np.linspace(0.0, 1.0, 5)), ("misrouting", [0.0, 0.5, 1.0])
+    )
+    lines = drawn(mt.plot(found), "border")
+    assert len(lines) == len(found.border_lines) > 0
+    for line, points in zip(lines, found.border_lines, strict=True):
         np.testing.assert_array_equal(line.get_xydata(), points)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_border_over_integers_is_steps_along_the_cells(routed, turned):
+    axes = ("experts", routed.x_values), ("misrouting", routed.y_values)
+    found = mt.phase_map(ISO, *axes[::-1]) if turned else routed
+    ax = mt.plot(found)
+    (mesh,), (line,) = drawn(ax, BACKGROUND), drawn(ax, "border")
+    corners = mesh.get_coordinates()
+    edges = corners[:, 0, 1] if turned else corners[0, :, 0]
+    across, up = line.get_xydata().T[::-1] if turned else line.get_xydata().T
+    np.testing.assert_array_equal(across, np.repeat(edges, 2)[1:-1])
+    roots = found.border[:, 0] if turned else found.border[:, 1]
+    np.testing.assert_array_equal(up, np.repeat(roots, 2))
 
 
 def test_words_stand_inside_their_regions(routed):
@@ -157,6 +174,43 @@ def test_of_a_second_map_the_border_is_drawn(routed):
     lines = drawn(ax, "border")
     assert len(lines) == len(routed.border_lines) + len(noisier.border_lines)
     assert {line.get_label() for line in lines} == {"$\\sigma^2 = 1$", "$\\sigma^2 = 4$"}
+    assert not words(ax)
+    caption = drawn(ax, "caption")[0].get_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "colours: $\\sigma^2 = 1$" in caption
+    assert "$S$ = 16" in caption  # shared
+    assert "$\\sigma^2$ =" not in caption
+
+
+def test_the_first_of_maps_that_nothing_tells_apart_has_the_colours(routed):
+    ax = mt.plot([routed, routed])
+    assert "colours: the first map" in drawn(ax, "caption")[0].get_text()
+    assert not words(ax)
+
+
+def test_maps_of_estimators_have_their_looks(routed):
+    hard = mt.MoE(gate=mt.Hard())
+    ax = mt.plot([routed, routed], label=[mt.MoE(), hard])
+    wanted = [style.look_of(each, [mt.MoE(), hard]).colour for each in (mt.MoE(), hard)]
+    assert [line.get_color() for line in drawn(ax, "border")] == wanted
+
+
+@pytest.mark.parametrize("infinite", [(True, True), (True, False), (False, True), (False, False)])
+def test_infinite_risks_are_said(infinite):
+    exact = mt.phase_map(ISO, ("experts", [2, 4]), ("misrouting", [0.0, 1.0]))
+    columns = dict(exact.columns)
+    for label, is_infinite in zip(("dense", "moe"), infinite, strict=True):
+        columns[label] = columns[label].copy()
+        columns[label][1] = np.inf if is_infinite else columns[label][1]
+    if all(infinite):
+        columns["winner"] = np.array(["moe", "tie", "dense", "dense"])
+    ax = mt.plot(replace(exact, columns=columns))
+    said = drawn(ax, "caption")[0].get_text()
+    crossed = drawn(ax, "xxxx")
+    assert ("crossed: both infinite" in said) == (len(crossed) == 1) == all(infinite)
+    assert ("darkest: an infinite risk" in said) == (infinite[0] != infinite[1])
+    for path in (path for each in crossed for path in each.get_paths()):
+        assert path.get_extents().x0 == pytest.approx(np.sqrt(8.0), rel=1e-12)
+        assert path.get_extents().y1 == 0.5
 
 
 def test_infinite_risks_have_the_colour_at_the_end():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import moetheory as mt
-from moetheory.mapping.border_lines import joined, squares_of
+from moetheory.mapping.border_lines import joined, joined_along, squares_of
 
 # the squares on both sides of a side that begins in row i, column j
 ROW = {(i, j): [(i - 1, j), (i, j)] for i in range(9) for j in range(9)}
@@ -50,6 +50,24 @@ def test_points_touch_the_squares_beside_their_side_or_around_their_corner():
     on_side, on_corner = squares_of("y", at, values, grid)
     assert on_side == [(0, 3), (0, 4)]
     assert on_corner == [(0, 4), (1, 4), (0, 5), (1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "ahead", "expected"),
+    [
+        ([0, 1, 2], [True] * 3, [[0, 1, 2]]),
+        ([0, 2, 3], [True] * 3, [[0], [1, 2]]),  # one column has no root
+        ([0, 0, 1, 1], [True, False] * 2, [[0, 2], [1, 3]]),
+        ([0, 0, 1, 2, 2], [True, False, True, True, False], [[0], [1], [2], [3], [4]]),
+        ([0, 1], [True, False], [[0], [1]]),  # b wins above one, below the other
+        ([], [], []),
+    ],
+)
+def test_roots_of_neighbouring_integers_are_joined_in_order(columns, ahead, expected):
+    numbers = np.arange(len(columns), dtype=float)
+    points = np.column_stack([numbers, numbers])
+    found = joined_along(points, np.array(columns, dtype=int), np.array(ahead, dtype=bool))
+    assert [line[:, 0].tolist() for line in found] == expected
 
 
 @pytest.mark.parametrize("rates", [np.linspace(0.0, 1.0, 41), np.linspace(0.0, 1.0, 43)])

@@ -78,9 +78,51 @@ def test_the_border_over_experts_is_the_hand_formula():
         r = float(k)  # the signal-to-noise ratio K S / (d sigma^2)
         wanted = (k - 1) * (1 + r) / ((k + r) * (2 + r))
         np.testing.assert_allclose(crossings(found, "y", k), [wanted], rtol=1e-10)
-    # along rows of experts: at a rate of 1/3 the order changes between 4 and 8, where no K is
-    assert crossings(found, "x", rates[1]).tolist() == [6.0]
-    assert crossings(found, "x", 1.0).tolist() == []
+    # between 4 and 8 there is no K, so that rows of experts have no roots
+    assert found.border[:, 0].tolist() == ks
+    turned = mt.phase_map(ISO, ("misrouting", rates), ("experts", ks))
+    assert turned.border.tolist() == found.border[:, ::-1].tolist()
+    assert [line.tolist() for line in turned.border_lines] == [turned.border.tolist()]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("under", [None, mt.Perturbation(noise_variance=2.0)])
+def test_the_border_with_a_drag(monkeypatch, at_once, under):
+    if not at_once:
+        monkeypatch.setattr("moetheory.mapping.evaluation.covers", lambda *_: False)
+    ks = [2, 4, 8, 16]
+    span = ("misrouting", [0.0, 0.5, 1.0])
+    found = mt.phase_map(ISO, ("experts", ks), span, under=under, drag=1.0)
+    assert found.setting["drag"] == 1.0
+    for j, k in enumerate(ks):
+        misled = mt.Perturbation(confusion=mt.even_confusion(k, 0.5), drag=1.0)
+        if under is not None:
+            misled = misled.replace(noise_variance=2.0)
+        else:
+            wanted = mt.crossover(mt.Dense(), mt.MoE(), ISO(experts=k), over="misrouting", drag=1.0)
+            np.testing.assert_allclose(crossings(found, "y", k), [wanted], rtol=1e-9)
+        wanted = mt.risk(mt.MoE(), ISO(experts=k), under=misled).excess
+        assert found.excess_b[1, j] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_drag_of_the_map_goes_before_that_of_the_perturbation():
+    confusion = mt.even_confusion(4, 0.1)
+    axes = ("misrouting", [0.1, 0.9]), ("leakage", [0.0, 0.5])
+    wanted = mt.phase_map(MODEL, *axes, under=mt.Perturbation(confusion=confusion, drag=0.5))
+    for drag in (0.5, 2.0):
+        under = mt.Perturbation(confusion=confusion, drag=drag)
+        found = mt.phase_map(MODEL, *axes, under=under, drag=0.5)
+        np.testing.assert_array_equal(found.excess_b, wanted.excess_b)
+    assert np.all(mt.phase_map(MODEL, *axes).excess_b < wanted.excess_b)
+
+
+def test_the_border_of_two_integers_is_between_them():
+    ks, sizes = [2, 4], [20, 40, 80, 200, 1000]
+    weak = functools.partial(ISO, noise_variance=8.0)
+    found = mt.phase_map(weak, ("samples", sizes), ("experts", ks))
+    for k in ks:
+        last = mt.crossover(mt.Dense(), mt.MoE(), weak(experts=k), over="samples")
+        assert crossings(found, "x", k).max() == last + 0.5
 
 
 def test_the_sharp_threshold_of_signal_to_noise():
@@ -125,17 +167,22 @@ def test_cells_with_gates_and_their_border():
 
 def test_fitted_estimators_over_samples():
     model = mt.BlockModel([0.9, 0.1], [0] * 4 + [1] * 8, [1.0] * 12, [1.0] * 12, 2.0)
-    sizes = [10, 40, 100, 250, 1000]
-    found = mt.phase_map(model, ("samples", sizes), ("noise_variance", [2.0, 3.0]))
+    sizes, noises = [10, 40, 100, 250, 1000], np.array([0.05, 2.0, 50.0])
+    found = mt.phase_map(model, ("samples", sizes), ("noise_variance", noises))
     assert "error" in found.columns
     for j, n in enumerate(sizes):
         dense, moe = (mt.risk(each, model, samples=n) for each in (mt.Dense(), mt.MoE()))
-        assert found.excess_a[0, j] == dense.excess
-        assert found.excess_b[0, j] == moe.excess
-        assert found.error[0, j] == dense.error + moe.error
-    # the last change: at n dense is not worse, at n + 1 it is
-    last = mt.crossover(mt.Dense(), mt.MoE(), model, over="samples")
-    assert crossings(found, "x", 2.0).max() == last + 0.5
+        assert found.excess_a[1, j] == dense.excess
+        assert found.excess_b[1, j] == moe.excess
+        assert found.error[1, j] == dense.error + moe.error
+    assert found.border[:, 0].tolist() == [100, 250, 1000]
+    for n, root in found.border:  # both sides of each root, 1e-6 apart
+        leads = []
+        for noise in (root * (1.0 - 1e-6), root * (1.0 + 1e-6)):
+            world = model.replace(noise_variance=noise)
+            dense, moe = (mt.risk(each, world, samples=int(n)) for each in (mt.Dense(), mt.MoE()))
+            leads.append(dense.excess - moe.excess)
+        assert leads[0] * leads[1] < 0.0
 
 
 def test_fitted_estimators_over_another_quantity():
@@ -363,6 +410,9 @@ def test_a_map_is_pickled_and_frozen():
             "at leakage=0, noise_variance=1: confusion must have 4 rows",
         ),
         ((MODEL, SPAN, NOISE), {"samples": -3}, "samples"),
+        ((MODEL, SPAN, NOISE), {"drag": 1.0}, 'drag is for "misrouting" as an axis only, got 1 ov'),
+        ((MODEL, SPAN, ("misrouting", [0, 1])), {"drag": np.nan}, "drag must be"),
+        ((MODEL, SPAN, ("misrouting", [0, 1])), {"drag": 1e99}, "drag must be"),
         ((MODEL, SPAN, NOISE), {"progress": 3}, "progress must be a function"),
     ],
 )

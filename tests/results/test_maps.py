@@ -62,6 +62,12 @@ def test_uncertain_are_cells_whose_difference_is_within_the_error():
     assert exact.error.tolist() == [[0.0] * 3] * 2
 
 
+def test_two_infinite_risks_are_told_from_equal_ones():
+    assert MIXED.both_infinite.tolist() == [[False, False, True], [False, False, False]]
+    one = made([INF, 1, 1, 1, 1, 1], [1, INF, 1, 1, 1, 1], ["moe"] * 6)
+    assert not one.both_infinite.any()
+
+
 def test_a_map_in_words():
     assert MIXED.summary.splitlines() == [
         "dense or moe over experts (1 to 4) and noise_variance (0.5 to 1), 6 cells",
@@ -69,7 +75,8 @@ def test_a_map_in_words():
         "(at experts 1, noise_variance 0.5)",
         "dense wins in 33.3 % of the cells, by up to a factor of 4 "
         "(at experts 1, noise_variance 1)",
-        "both are equal in 2 cells",
+        "both are equal in 1 cell",
+        "both are infinite in 1 cell",
         "no formula is known in 1 cell",
         "the difference is within the error of asymptotic formulas in 2 cells",
         "the order changes at 1 point of the border",
