@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moetheory.commands.option_types import numbers, shown
+from moetheory.commands.option_types import numbers, shown, unknown_name_message
 from moetheory.commands.refusals import BadInputError
 from moetheory.commands.sweep_values import default_values, divisors
 from moetheory.mapping.arguments import INTEGERS, QUANTITIES
@@ -39,11 +39,12 @@ def axis(text: str) -> AxisOption:
     >>> axis("experts=2,4").values
     [2.0, 4.0]
     """
-    name, given, values = text.partition("=")
-    name = name.replace("-", "_")
+    asked, given, values = text.partition("=")
+    name = asked.replace("-", "_")
     if name not in QUANTITIES:
-        known = ", ".join(each.replace("_", "-") for each in QUANTITIES)
-        raise argparse.ArgumentTypeError(f"no quantity {shown(name)}: there are {known}")
+        known = [each.replace("_", "-") for each in QUANTITIES]
+        message = unknown_name_message("quantity", asked, known, ", ".join(known))
+        raise argparse.ArgumentTypeError(message)
     if not given:
         return AxisOption(name)
     if ":" not in values:

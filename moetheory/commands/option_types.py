@@ -124,7 +124,7 @@ def _parsed_gate(text: str) -> Gate:
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     raise ValueError(
-        _unknown_name_message("gate", text, ("hard", "soft", "top-2", "learned", "oracle"), GATES)
+        unknown_name_message("gate", text, ("hard", "soft", "top-2", "learned", "oracle"), GATES)
     )
 
 
@@ -172,15 +172,15 @@ def law(text: str) -> Any:
                 raise ValueError(f"{text!r}: DF must be above 2 for a finite variance, got {df:g}")
             return stats.t(df)
     names = ("normal", "uniform", "laplace", "student-t:5")
-    raise ValueError(_unknown_name_message("noise law", text, names, NOISE_LAWS))
+    raise ValueError(unknown_name_message("noise law", text, names, NOISE_LAWS))
 
 
-def _unknown_name_message(what: str, text: str, names: Sequence[str], grammar: str) -> str:
+def unknown_name_message(what: str, text: str, names: Sequence[str], grammar: str) -> str:
     """The error message for a text that is none of ``names``, or has wrong settings."""
     name = text.partition(":")[0]
     near = difflib.get_close_matches(name.lower(), names, 1)
     hint = f"; did you mean {near[0]!r}?" if near and near[0] != name else f": there are {grammar}"
-    return f"no {what} {text!r}{hint}"
+    return f"no {what} {shown(text)}{hint}"
 
 
 def _parsed_number(kind: type[Number], name: str, text: str) -> Number:

@@ -130,6 +130,8 @@ def test_a_drag_of_errors_over_experts(run):
     ("options", "message"),
     [
         (("--x", "foo"), "argument --x: no quantity 'foo': there are experts, dim, samples, sm"),
+        (("--x", "exprts=2:16"), "--x: no quantity 'exprts'; did you mean 'experts'?"),
+        (("--x", "noise_varance"), "no quantity 'noise_varance'; did you mean 'noise-variance'?"),
         (("--x", "leakage=1:0"), "argument --x: must be NAME, NAME=A:B, NAME=A:B:N with A < B and"),
         (("--x", "leakage=0:1:1"), "argument --x: must be NAME, NAME=A:B, NAME=A:B:N with A < B"),
         (("--x", "leakage=0:1:3:4"), "argument --x: must be NAME, NAME=A:B, NAME=A:B:N with A <"),
