@@ -20,7 +20,7 @@ from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.region_names import name_regions
 from moetheory.figures.series import Series
 from moetheory.problem.estimators import Estimator, MoE
-from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap
+from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap, stepped_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -156,7 +156,7 @@ def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
     """Draw the border; a result among several has a line of its own."""
     look = series.look if series.among > 1 else style.neutral(0)
     drawn: list[Line2D] = []
-    integer = _integer_axis(result)
+    integer = stepped_axis(result.x_values, result.y_values)
     for points in result.border_lines:
         steps = points if integer is None else _steps(points, integer, _edges_of(result)[integer])
         drawn += ax.plot(
@@ -170,12 +170,6 @@ def _draw_border(result: PhaseMap, ax: Axes, series: Series) -> list[Line2D]:
             zorder=3,
         )
     return drawn if series.label else []
-
-
-def _integer_axis(result: PhaseMap) -> int | None:
-    """Which axis is of integers, where the other is not: 0 for x, 1 for y."""
-    integers = [each.dtype.kind in "iu" for each in (result.x_values, result.y_values)]
-    return integers.index(True) if sum(integers) == 1 else None
 
 
 def _steps(points: FloatArray, integer: int, edges: FloatArray) -> FloatArray:

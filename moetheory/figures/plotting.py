@@ -24,6 +24,7 @@ from moetheory.figures.labels import readable
 from moetheory.figures.ladder_figure import draw_ladder
 from moetheory.figures.law_figure import draw_law
 from moetheory.figures.map_figure import draw_map
+from moetheory.figures.obstacles import BACKGROUND
 from moetheory.figures.quantities import differences
 from moetheory.figures.routing_figure import draw_routing
 from moetheory.figures.series import SERIES, Series
@@ -170,6 +171,8 @@ def _already(ax: Axes, result: Any) -> int:
         own = {style.look_of(each, result.estimators).colour for each in result.estimators}
         if own.isdisjoint(line.get_color() for line in ax.get_lines()):
             return 0
+    if isinstance(result, PhaseMap):  # the cells of the first are not drawn over
+        return int(any(each.get_gid() == BACKGROUND for each in ax.collections))
     return sum(line.get_gid() == SERIES for line in ax.get_lines())
 
 

@@ -26,7 +26,7 @@ from moetheory.mapping.sources import Source
 from moetheory.problem.estimators import Dense, Estimator, MoE
 from moetheory.problem.model import BlockModel
 from moetheory.problem.perturbation import Perturbation
-from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap
+from moetheory.results.maps import NO_FORMULA, TIE, PhaseMap, stepped_axis
 from moetheory.sweeping.points import setting_of
 
 PER_ROOT = 10  # evaluations that a point of the border takes, for the time left
@@ -88,8 +88,8 @@ def phase_map(
     -------
     PhaseMap
         ``print`` says who wins where. Where an estimator has no formula the cell is NaN. The
-        border of two integers is the middles between neighbours, of those that can be made, that
-        have different orders.
+        border over two integers has, for each value of the axis with fewer values, the middles
+        between neighbours on the other one, of those that can be made, of different orders.
 
     Raises
     ------
@@ -185,14 +185,14 @@ class _Mapper:
 
     def _border(self, lead: FloatArray) -> tuple[FloatArray, tuple[FloatArray, ...]]:
         """The points (N, 2) of the border, those of rows first, and the lines through them."""
-        real = [along for along in (0, 1) if not self.axes[along].counts]
-        sought = real if len(real) == 1 else [0, 1]
+        stepped = stepped_axis(*(axis.values for axis in self.axes))
+        sought = [0, 1] if stepped is None else [1 - stepped]
         brackets = {along: borders.brackets(lead if along == 0 else lead.T) for along in sought}
         self.total += PER_ROOT * sum(len(each.line) for each in brackets.values())
         found = [self._points(each, along) for along, each in brackets.items()]
         points = np.concatenate([each for each, _ in found])
         known = [each for _, each in found]
-        if len(real) == 1:
+        if stepped is not None:
             return points, joined_along(points, known[0].line, known[0].ahead)
         squares = [
             places

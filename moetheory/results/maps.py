@@ -39,8 +39,8 @@ class PhaseMap(Columns):
     border : (N, 2) array
         Points (x, y) at which the order of the estimators changes: roots along the rows and the
         columns of the grid, which are not interpolated. Over an integer and a real quantity they
-        are the roots along the real one, at each integer. Over two integers they are the middles
-        between two neighbours that can be made.
+        are the roots along the real one, at each integer. Over two integers, for each value of
+        the axis with fewer values, the middles between two neighbours that can be made.
     border_lines : tuple of (M, 2) arrays
         The same points joined to lines. Over an integer and a real quantity roots at neighbouring
         integers are joined in order where they are as many and the order changes the same way;
@@ -187,6 +187,22 @@ class PhaseMap(Columns):
 
     def _cells(self, name: str) -> NDArray[Any]:
         return self.columns[name].reshape(self.shape)
+
+
+def stepped_axis(x_values: NDArray[Any], y_values: NDArray[Any]) -> int | None:
+    """The axis of integers over which a border goes in steps, 0 for x and 1 for y; None: neither.
+
+    Of two such axes it is the one with fewer values.
+
+    >>> stepped_axis(np.array([1, 2]), np.array([0.1, 0.2])), stepped_axis(np.ones(2), np.ones(2))
+    (0, None)
+    """
+    integers = {
+        len(each): along
+        for along, each in reversed([*enumerate((x_values, y_values))])
+        if each.dtype.kind in "iu"
+    }
+    return integers[min(integers)] if integers else None
 
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:

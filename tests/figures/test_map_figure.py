@@ -221,3 +221,14 @@ def test_infinite_risks_have_the_colour_at_the_end():
     (mesh,) = drawn(ax, BACKGROUND)
     assert not np.ma.is_masked(mesh.get_array())
     ax.figure.draw_without_rendering()
+
+
+def test_a_second_call_adds_the_border_alone():
+    model = mt.BlockModel.isotropic(16, 4, 1.0, signal_energy=16.0)
+    axes = ("noise_variance", [0.5, 2.0]), ("misrouting", [0.1, 0.9])
+    first, second = mt.phase_map(model, *axes), mt.phase_map(model, *axes, b=mt.MoE(ridge=0.4))
+    ax = mt.plot(first)
+    number = len(ax.figure.axes)
+    mt.plot(second, ax, label="ridge")
+    assert len(drawn(ax, BACKGROUND)) == 1
+    assert len(ax.figure.axes) == number
