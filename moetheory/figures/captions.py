@@ -61,4 +61,5 @@ def _wrapped(text: str, width: int) -> list[str]:
     """A text in lines; mathematics is as wide as it looks, and is not broken."""
     glued = text.replace("$ = ", "$\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
     # what has no space is broken, unless it is mathematics, which is narrower than its letters
-    return textwrap.wrap(glued, width, break_long_words="$" not in text, break_on_hyphens=False)
+    lines = textwrap.wrap(glued, width, break_long_words="$" not in text, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

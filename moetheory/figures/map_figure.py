@@ -207,7 +207,7 @@ def _draw_colour_bar(result: PhaseMap, ax: Axes, mesh: QuadMesh, limit: float) -
         mesh, ax=ax, extend="both" if far > limit else "neither", pad=0.02, aspect=28
     )
     side = _factors(limit)
-    names = [f"{plain(each)}×" for each in side]
+    names = [rf"{plain(each)}$\times$" for each in side]
     places = [math.log(each) for each in side]
     bar.set_ticks(
         [*(-each for each in reversed(places)), 0.0, *places],

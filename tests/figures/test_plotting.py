@@ -180,3 +180,15 @@ def test_estimates_have_the_names_and_looks_of_their_estimators():
     ax = mt.plot(mt.simulate([mt.Dense(), mt.MoE()], model, replicates=50, rng=0))
     colours = {line.get_color() for line in ax.get_lines()}
     assert {style.LOOKS["dense"].colour, style.LOOKS["oracle"].colour} <= colours
+
+
+def test_latex_knows_all_letters_of_maps_and_sweeps():
+    model = mt.BlockModel.isotropic(16, 4, 1.0, signal_energy=16.0)
+    for result in (
+        mt.sweep(model, "noise_variance", [0.5, 1.0, 2.0]),
+        mt.phase_map(model, ("noise_variance", [0.5, 2.0]), ("misrouting", [0.1, 0.9])),
+    ):
+        texts = mt.plot(result).figure.findobj(mpl.text.Text)
+        # Matplotlib's own minus is mathematics with LaTeX
+        words = [each.get_text().replace("\N{MINUS SIGN}", "-") for each in texts]
+        assert [each for each in words if not each.isascii()] == []
