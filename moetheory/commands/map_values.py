@@ -12,13 +12,14 @@ import numpy as np
 from moetheory.commands.option_types import numbers, shown, unknown_name_message
 from moetheory.commands.refusals import BadInputError
 from moetheory.commands.sweep_values import default_values, divisors
+from moetheory.figures.quantities import RATES
 from moetheory.mapping.arguments import INTEGERS, QUANTITIES
 from moetheory.problem.model import BlockModel
 
 POINTS = 40  # values of an axis
 MOST_POINTS = 1000
 DECADE = 10.0  # a span of positive numbers that is divided evenly by ratios
-LINEAR = ("misrouting", "erasure")
+
 DIMS = (16.0, 1024.0)
 
 
@@ -106,7 +107,7 @@ def spread(name: str, low: float, high: float, points: int) -> list[float]:
     >>> spread("samples", 1.0, 100.0, 5)
     [1.0, 3.0, 10.0, 32.0, 100.0]
     """
-    by_ratios = low > 0.0 and high >= DECADE * low and name not in LINEAR
+    by_ratios = low > 0.0 and high >= DECADE * low and name not in RATES
     values = (np.geomspace if by_ratios else np.linspace)(low, high, points)
     if name in INTEGERS:
         values = np.unique(np.rint(values))

@@ -13,6 +13,7 @@ from moetheory.auditing.outcome import Audit
 from moetheory.auditing.predictors import ROUTED
 from moetheory.common.text import counted
 from moetheory.figures import style
+from moetheory.figures.frames import ACROSS, UP, roomy
 from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.obstacles import BACKGROUND
@@ -75,9 +76,7 @@ def _draw(result: Audit, ax: Axes, name: str, series: Series) -> Line2D:
     behind = 0.5 * (look.colour == style.LOOKS["all features"].colour)  # of what costs less
     (line,) = ax.plot(
         *guide(ax, noise, result[f"{name}_predicted"]),
-        color=look.colour,
-        linestyle=look.line,
-        linewidth=style.LINE,
+        **look.curve,
         label=label,
         marker="_" if len(noise) == 1 else "",
         markersize=16.0,
@@ -88,11 +87,8 @@ def _draw(result: Audit, ax: Axes, name: str, series: Series) -> Line2D:
         noise,
         measured,
         yerr=quantile * result[f"{name}_sem"],
-        linestyle="none",
-        elinewidth=1.2,
-        markeredgewidth=1.2,
         zorder=3.0 - behind,
-        **look.points,
+        **look.intervals,
     )
     return line
 
@@ -136,8 +132,7 @@ def _scale(ax: Axes, result: Audit, shown: list[str]) -> None:
     if len(noise) > 1 and result.noise != "dropout":  # probabilities are of one size
         if noise[0] > 0.0:
             ax.set_xscale("log")
-            edge = (noise[-1] / noise[0]) ** 0.04
-            ax.set_xlim(noise[0] / edge, noise[-1] * edge)
+            ax.set_xlim(*roomy(noise[0], noise[-1], ACROSS, log=True))
             style.log_ticks(ax.xaxis)
         else:
             ax.set_xscale("symlog", linthresh=noise[1])
@@ -148,8 +143,7 @@ def _scale(ax: Axes, result: Audit, shown: list[str]) -> None:
             style.set_ticks(ax.xaxis, [0.0, *(10.0**exponents).tolist()])
             ax.set_xlim(-0.2 * noise[1], 1.25 * noise[-1])  # so that the outer points are whole
     elif len(noise) > 1:
-        edge = 0.04 * (noise[-1] - noise[0])
-        ax.set_xlim(noise[0] - edge, noise[-1] + edge)
+        ax.set_xlim(*roomy(noise[0], noise[-1], ACROSS, log=False))
     risks = _risks(result, shown)
     if risks.min() > 0.0 and risks.max() > WIDE_SPAN * risks.min():
         ax.set_yscale("log")
@@ -160,9 +154,7 @@ def _limit_heights(ax: Axes, result: Audit, shown: list[str]) -> None:
     risks = _risks(result, shown)
     low, high = float(risks.min()), float(risks.max())
     if ax.get_yscale() == "log":
-        room = max((high / low) ** 0.06, 1.05)
-        limits = low / room, high * room
-        set_heights(ax, *limits)
+        set_heights(ax, *roomy(low, high, UP, log=True, least=1.05))
         style.log_ticks(ax.yaxis)
     else:
         set_heights(ax, 0.0, 1.06 * high or 1.0)

@@ -8,8 +8,9 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.figures import style
+from moetheory.figures.frames import ACROSS, UP, roomy
 from moetheory.figures.furniture import furnish, set_heights
-from moetheory.figures.labels import NINETY_FIVE
+from moetheory.figures.labels import SIMULATED
 from moetheory.figures.numbers import plain
 from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.series import SERIES, Series
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _FEW = 30  # steps up to which each is a point
 _WIDE = 3.0  # a ratio of risks above which their axis is logarithmic
 _DEEP = 1e6  # times the highest risk: how far down the axis goes
-POINTS = f"points: simulated, {NINETY_FIVE} intervals"
 LIMIT = "dotted: after infinitely many steps"
 
 
@@ -32,9 +32,7 @@ def draw_descent(result: Descent, ax: Axes, title: str | None, series: Series) -
     (line,) = ax.plot(
         result.steps,
         result.excess,
-        color=look.colour,
-        linestyle=look.line,
-        linewidth=style.LINE,
+        **look.curve,
         label=series.named("descent"),
         gid=SERIES,
         zorder=2,
@@ -82,11 +80,8 @@ def draw_descent_estimate(
         result.steps,
         result.mean,
         yerr=half,
-        linestyle="none",
-        elinewidth=1.2,
-        markeredgewidth=1.2,
         zorder=3,
-        **look.points,
+        **look.intervals,
     )
     ring: dict[str, Any] = {
         "marker": "o",
@@ -97,7 +92,7 @@ def draw_descent_estimate(
     ax.plot(best.steps, best.risk.mean, color=look.colour, linestyle="none", zorder=3.5, **ring)
     subject = f" of {series.label}" if series.label else ""
     notes = [
-        POINTS,
+        SIMULATED,
         f"circle: best stop{subject}, risk {best.risk.mean:.3g} at $t$ = {plain(best.steps)}",
     ]
     ax.set_xlabel(axis_label("steps"))
@@ -127,8 +122,7 @@ def _scale(ax: Axes, steps: FloatArray | IntArray, risks: FloatArray) -> None:
         style.set_ticks(ax.xaxis, [0.0, *powers.tolist()[:: 1 + len(powers) // 7]])
     else:
         ax.set_xscale("log")
-        edge = max((high / low) ** 0.04, 1.05)
-        ax.set_xlim(low / edge, high * edge)
+        ax.set_xlim(*roomy(low, high, ACROSS, log=True, least=1.05))
         style.log_ticks(ax.xaxis)
     heights = np.concatenate([risks, *(np.asarray(line.get_ydata()) for line in drawn)])
     heights = heights[np.isfinite(heights) & (heights > 0.0)]
@@ -136,11 +130,9 @@ def _scale(ax: Axes, steps: FloatArray | IntArray, risks: FloatArray) -> None:
         return
     top = float(heights.max())
     bottom = max(float(heights.min()), top / _DEEP)
-    if top > _WIDE * bottom:
-        room = (top / bottom) ** 0.06
+    wide = top > _WIDE * bottom
+    if wide:
         ax.set_yscale("log")
-        set_heights(ax, bottom / room, top * room)
+    set_heights(ax, *roomy(bottom, top, UP, log=wide))
+    if wide:
         style.log_ticks(ax.yaxis)
-    else:
-        room = 0.06 * (top - bottom) or 0.1 * top
-        set_heights(ax, bottom - room, top + room)

@@ -8,6 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray
 from moetheory.figures import style
+from moetheory.figures.frames import ACROSS, roomy
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.numbers import plain
@@ -43,9 +44,7 @@ def draw_distribution(
     (line,) = ax.plot(
         x,
         tails,
-        color=look.colour,
-        linestyle=look.line,
-        linewidth=style.LINE,
+        **look.curve,
         label=series.named("risk"),
         gid=SERIES,
         zorder=2,
@@ -83,12 +82,10 @@ def _scale(ax: Axes, risks: FloatArray) -> None:
     low, high = float(x.min()), float(x.max())
     if low > 0.0 and high > _DECADES * low:
         ax.set_xscale("log")
-        room = (high / low) ** 0.04
-        ax.set_xlim(low / room, high * room)
+        ax.set_xlim(*roomy(low, high, ACROSS, log=True))
         style.log_ticks(ax.xaxis)
     else:
-        room = 0.04 * (high - low) or 0.1 * abs(high) or 1.0
-        ax.set_xlim(low - room, high + room)
+        ax.set_xlim(*roomy(low, high, ACROSS, log=False))
     ax.set_yscale("log")
     ax.set_ylim(0.8 * _TAIL, 1.3)
     style.set_ticks(ax.yaxis, [1.0, 0.5, 0.05, 0.01, 0.001])

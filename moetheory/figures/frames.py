@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Span = tuple[float, float]
 _NARROW = 2.8  # inches
+ACROSS, UP = 0.04, 0.06  # shares of the axes that are room at each end
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -40,6 +41,22 @@ def slot(ax: Axes) -> tuple[float, float]:
     figure, spec = figure_of(ax), ax.get_subplotspec()
     box = ax.get_position() if spec is None else spec.get_position(figure)
     return 72.0 * figure.get_figwidth() * box.width, 72.0 * figure.get_figheight() * box.height
+
+
+def roomy(low: float, high: float, share: float, *, log: bool, least: float = 1.0) -> Span:
+    """Limits with room at both ends, a ``share`` of the length of the axis.
+
+    On a logarithmic axis the factor at each end is at least ``least``; a single value has room too
+    on a linear one.
+
+    >>> roomy(1.0, 100.0, 0.5, log=True), roomy(0.0, 10.0, 0.1, log=False)
+    ((0.1, 1000.0), (-1.0, 11.0))
+    """
+    if log:
+        factor = max((high / low) ** share, least)
+        return low / factor, high * factor
+    room = share * (high - low) or 0.1 * abs(high) or 1.0
+    return low - room, high + room
 
 
 def frame(ax: Axes, x: Span | None = None, y: Span | None = None) -> None:

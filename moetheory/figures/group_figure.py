@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.figures import style
+from moetheory.figures.frames import UP, roomy
 from moetheory.figures.furniture import furnish
 from moetheory.figures.labels import NINETY_FIVE
 from moetheory.figures.numbers import plain
@@ -49,9 +50,7 @@ def draw_groups(
         line = ax.plot(
             [-0.5, edge],
             [mean, mean],
-            color=look.colour,
-            linestyle=look.line,
-            linewidth=style.LINE,
+            **look.curve,
             label=f"{series.named('mean')}, {plain(_rounded(mean))}",
             gid=SERIES,
             zorder=2,
@@ -103,9 +102,8 @@ def _scale(ax: Axes, groups: int) -> None:
     values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in drawn])
     low, high = float(values.min(initial=np.inf)), float(values.max(initial=0.0))
     if low > 0.0 and high > _WIDE * low and np.isfinite(low):
-        room = (high / low) ** 0.06
         ax.set_yscale("log")
-        ax.set_ylim(low / room, high * room)
+        ax.set_ylim(*roomy(low, high, UP, log=True))
         style.log_ticks(ax.yaxis)
     else:
         ax.set_yscale("linear")

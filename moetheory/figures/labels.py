@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 NINETY_FIVE = r"$95\,\%$"
+SIMULATED = f"points: simulated, {NINETY_FIVE} intervals"
+BAND = r"bands: $\pm$ error of the formula"
 _IN_TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",

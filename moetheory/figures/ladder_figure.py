@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from moetheory.figures import style
+from moetheory.figures.frames import ACROSS, UP, roomy
 from moetheory.figures.furniture import furnish
+from moetheory.figures.labels import BAND
 from moetheory.figures.quantities import axis_label, facts
 from moetheory.figures.series import SERIES, Series
 from moetheory.results.assignments import BestAssignment
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 _WIDE = 3.0  # a ratio of risks above which the axis is logarithmic
 _DEEPEST = 0.1  # of the risk: how far the band of its error reaches down on a logarithmic axis
 STAR = "star: least risk"
-BAND = r"bands: $\pm$ error of the formula"
 
 
 def draw_ladder(result: BestAssignment, ax: Axes, title: str | None, series: Series) -> None:
@@ -60,20 +61,15 @@ def _scale_axes(ax: Axes) -> None:
     experts, risks = np.hstack([np.array(line.get_data()) for line in curves])
     most = float(experts.max())
     ax.set_xscale("log")
-    edge = max(most**0.04, 1.05)
-    ax.set_xlim(1.0 / edge, most * edge)
+    ax.set_xlim(*roomy(1.0, most, ACROSS, log=True, least=1.05))
     ticks = style.spaced(2 ** np.arange(int(most).bit_length()), 2.0)
     style.set_ticks(ax.xaxis, [*ticks, *[most] * (most > 1.4 * ticks[-1])])
     finite = risks[np.isfinite(risks)]
     if not finite.size:
         return
     low, high = float(finite.min()), float(finite.max())
-    if high > _WIDE * low > 0.0:
-        room = (high / low) ** 0.06
-        ax.set_yscale("log")
-        ax.set_ylim(low / room, high * room)
+    wide = high > _WIDE * low > 0.0
+    ax.set_yscale("log" if wide else "linear")
+    ax.set_ylim(*roomy(low, high, UP, log=wide))
+    if wide:
         style.log_ticks(ax.yaxis)
-    else:
-        room = 0.06 * (high - low) or 0.1 * high or 1.0
-        ax.set_yscale("linear")
-        ax.set_ylim(low - room, high + room)

@@ -11,6 +11,7 @@ import numpy as np
 from moetheory.common.errors import ArgumentError
 from moetheory.figures import style
 from moetheory.figures.estimator_names import name_in_legend
+from moetheory.figures.frames import ACROSS, roomy
 from moetheory.figures.furniture import furnish, set_heights
 from moetheory.figures.numbers import plain
 from moetheory.figures.quantities import axis_label, facts
@@ -180,8 +181,7 @@ def _scale_axes(ax: Axes, result: LawEnds) -> None:
     """Scale both axes logarithmically, with room for gate and oracle; the bound may leave."""
     last = float(result["experts"][-1])
     ax.set_xscale("log")
-    edge = max(last**0.04, 1.05)
-    ax.set_xlim(1.0 / edge, last * edge)
+    ax.set_xlim(*roomy(1.0, last, ACROSS, log=True, least=1.05))
     style.set_ticks(ax.xaxis, style.spaced(result["experts"], 1.8))
     risks = np.concatenate([result["gate"], result["oracle"]])
     risks = risks[np.isfinite(risks) & (risks > 0.0)]

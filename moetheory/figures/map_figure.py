@@ -16,7 +16,7 @@ from moetheory.figures.frames import dots_per_inch, figure_of
 from moetheory.figures.furniture import furnish
 from moetheory.figures.numbers import plain
 from moetheory.figures.obstacles import BACKGROUND
-from moetheory.figures.quantities import axis_label, facts
+from moetheory.figures.quantities import RATES, axis_label, facts
 from moetheory.figures.region_names import name_regions
 from moetheory.figures.series import Series
 from moetheory.problem.estimators import Estimator, MoE
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
     from matplotlib.lines import Line2D
 
-RATES = ("misrouting", "erasure")
 COUNTED = ("experts", "dim")
 DECADE = 10.0  # a span of positive values that is drawn logarithmically
 LEAST, MOST = 1.25, 100.0  # factors at the ends of the colours; what is beyond looks like them

@@ -32,6 +32,7 @@ SYMBOLS = {
     "radius": "radius",
     "drag": r"drag $\eta$",
 }
+RATES = ("misrouting", "erasure")  # from 0 to 1
 _OF = {"group_probabilities": "group", "misrouting": "group"}
 _AXES = {
     "dim": "coordinates $d$",

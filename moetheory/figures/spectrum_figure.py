@@ -43,9 +43,7 @@ def draw_values(result: SpikedSpectrum, ax: Axes, title: str | None, series: Ser
         lines += ax.plot(
             x,
             np.where(x > threshold, seen, edge),
-            color=look.colour,
-            linestyle=look.line,
-            linewidth=style.LINE,
+            **look.curve,
             label=series.named("observed"),
             gid=SERIES,
             zorder=2,
@@ -82,9 +80,7 @@ def draw_overlaps(result: SpikedSpectrum, ax: Axes, title: str | None, series: S
             named += ax.plot(
                 x,
                 np.where(x > threshold, seen, 0.0),
-                color=look.colour,
-                linestyle=look.line,
-                linewidth=style.LINE,
+                **look.curve,
                 label=f"{side} vectors, {series.label}" if series.label else f"{side} vectors",
                 gid=SERIES,
                 zorder=2,

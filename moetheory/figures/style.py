@@ -79,6 +79,11 @@ class Look:
         return {"color": self.colour, "linestyle": self.line, "linewidth": LINE}
 
     @property
+    def intervals(self) -> dict[str, Any]:
+        """The keywords of Matplotlib for points with intervals."""
+        return {**self.points, "linestyle": "none", "elinewidth": 1.2, "markeredgewidth": 1.2}
+
+    @property
     def points(self) -> dict[str, Any]:
         """The keywords of Matplotlib for points."""
         return {

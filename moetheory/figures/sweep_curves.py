@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +56,10 @@ class Curve:
     def theory(self) -> NDArray[Any]:
         return self._drawn(self.sweep.theory(self.estimator))
 
+    def theory_on(self, grid: Grid) -> NDArray[Any]:
+        """The theory on a grid of its own."""
+        return self._drawn(grid.columns[column_names(self.estimator).theory])
+
     @property
     def error(self) -> NDArray[Any] | None:
         return self.sweep.error(self.estimator)
@@ -96,7 +100,7 @@ class Curve:
     def draw_theory(self, ax: Axes, grid: Grid) -> Line2D:
         """Draw theory as a line; without theory, a thin line joins the simulations."""
         look = self.look
-        x, y = grid.x, self._drawn(grid.columns[column_names(self.estimator).theory])
+        x, y = grid.x, self.theory_on(grid)
         # the marker of the points is seen in a legend alone
         marks: dict[str, Any] = {**look.points, "markevery": []} if self.simulated.size else {}
         marks = {"color": look.colour, **marks}
@@ -125,14 +129,14 @@ class Curve:
         """Draw simulations, if there are any, as points with 95 % intervals."""
         if not self.simulated.size:
             return
-        looks: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 1.2, "zorder": 3}
         half = self.half_intervals
         known = np.where(np.isfinite(half), self.simulated, np.nan)
-        ax.errorbar(self.x, known, yerr=half, elinewidth=1.2, **looks, **self.look.points)
+        ax.errorbar(self.x, known, yerr=half, zorder=3, **self.look.intervals)
         if np.isnan(half).any():
-            hollow = {**self.look.points, "markerfacecolor": "white"}
+            hollow = replace(self.look, filled=False).intervals
+            del hollow["elinewidth"]
             unknown = np.where(np.isfinite(half), np.nan, self.simulated)
-            ax.plot(self.x, unknown, **looks, **hollow)
+            ax.plot(self.x, unknown, zorder=3, **hollow)
 
     def draw_errors(self, ax: Axes, grid: Grid) -> None:
         """Draw the error of an asymptotic formula as a band."""

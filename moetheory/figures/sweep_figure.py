@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moetheory.figures import style
-from moetheory.figures.frames import inches
+from moetheory.figures.frames import ACROSS, UP, inches, roomy
 from moetheory.figures.furniture import furnish, set_heights, set_widths
-from moetheory.figures.labels import NINETY_FIVE
-from moetheory.figures.quantities import axis_label, facts
+from moetheory.figures.labels import BAND, SIMULATED
+from moetheory.figures.quantities import RATES, axis_label, facts
 from moetheory.figures.refinement import WHOLE, Grid, refined
 from moetheory.figures.series import SERIES, Series
 from moetheory.figures.sweep_curves import Curve
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-RATES = ("misrouting", "erasure")
 AMPLITUDES = ("leakage", "interference", "overlap")
 LINEAR_RISKS = (*RATES, "test_noise_variance")  # over these risks are straight lines
 DECADES = 10.0  # a span of amplitudes and radii, or of steps from 0, drawn logarithmically
 _TICK = 0.42  # inches between two ticks
 SPIKE, SPIKE_LOG = 6.0, 60.0  # heights are drawn up to so many times the median one
 NOTHING = "no curve"  # group id
-POINTS = f"points: simulated, {NINETY_FIVE} intervals"
-BAND = r"bands: $\pm$ error of the formula"
 
 
 def draw_sweep(result: Sweep, ax: Axes, title: str | None, series: Series) -> None:
@@ -94,7 +91,7 @@ def _draw_bound(result: Sweep, grid: Grid, ax: Axes) -> list[Line2D]:
 
 def _notes(curves: list[Curve], grid: Grid) -> list[str]:
     """How to read the figure."""
-    notes = [POINTS] if any(curve.simulated.size for curve in curves) else []
+    notes = [SIMULATED] if any(curve.simulated.size for curve in curves) else []
     if any(np.any(np.isnan(each.half_intervals) & np.isfinite(each.simulated)) for each in curves):
         notes[0] += "; open: of infinite variance"
     if any(curve.error is not None for curve in curves):
@@ -110,7 +107,7 @@ def _notes(curves: list[Curve], grid: Grid) -> list[str]:
 
 def _limit_heights(ax: Axes, curves: list[Curve], grid: Grid) -> None:
     """Limit the heights by curves and points: bounds may leave the axes, a spike is cut off."""
-    theory = [curve._drawn(grid.columns[column_names(curve.estimator).theory]) for curve in curves]
+    theory = [curve.theory_on(grid) for curve in curves]
     # what is simulated beside an infinite risk is left to the spike
     spiky = any(np.isinf(each).any() for each in theory)
     points = [
@@ -138,8 +135,7 @@ def _limit_heights(ax: Axes, curves: list[Curve], grid: Grid) -> None:
     middle = float(np.median(own)) if own.size else high
     if log:
         top = min(high, SPIKE_LOG * middle) if spiky else high
-        room = max((top / low) ** 0.06, 1.05)
-        limits = low / room, top * room
+        limits = roomy(low, top, UP, log=True, least=1.05)
     else:
         top = min(high, SPIKE * middle) if spiky else high
         room = 0.06 * (top - min(low, 0.0) if low >= 0.0 else top - low) or 0.5
@@ -172,12 +168,8 @@ def _tick(ax: Axes, result: Sweep) -> None:
     x = result[result.over]
     if len(x) > 1:
         low, high = float(x[0]), float(x[-1])
-        if ax.get_xscale() == "log":
-            edge = (high / low) ** 0.04
-            set_widths(ax, low / edge, high * edge)
-        elif ax.get_xscale() == "linear":
-            edge = 0.04 * (high - low)
-            set_widths(ax, low - edge, high + edge)
+        if ax.get_xscale() != "symlog":
+            set_widths(ax, *roomy(low, high, ACROSS, log=ax.get_xscale() == "log"))
     if ax.get_xscale() == "log":
         if result.over in WHOLE and len(x) <= 12:
             # far enough apart for their numbers

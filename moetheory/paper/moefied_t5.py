@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moetheory.figures import furnish, quantities, style
+from moetheory.figures.labels import SIMULATED
 from moetheory.figures.obstacles import BACKGROUND
-from moetheory.figures.sweep_figure import POINTS
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.estimators import Dense, MoE
 from moetheory.problem.gates import Hard, Soft, TopK
@@ -98,7 +98,7 @@ def _draw(figure: Figure, drawn: tuple[list[Estimate], float, float]) -> None:
         facts=quantities.facts(
             {"dim": EXPERTS * BLOCK, "noise_variance": 1.0, "signal_energy": ENERGY}
         ),
-        notes=[POINTS, "shaded: the range of [SNB]"],
+        notes=[SIMULATED, "shaded: the range of [SNB]"],
     )
 
 

@@ -13,7 +13,7 @@ from moetheory.claims.quantities import misrouting
 from moetheory.common.arrays import FloatArray
 from moetheory.common.seeding import RNG
 from moetheory.figures import furnish, style
-from moetheory.figures.sweep_figure import POINTS
+from moetheory.figures.labels import SIMULATED
 from moetheory.paper.declaration import Computed, Fact, Row
 from moetheory.problem.gates import Learned
 from moetheory.problem.model import BlockModel
@@ -156,7 +156,7 @@ def _draw(figure: Figure, drawn: tuple[FloatArray, FloatArray, FloatArray]) -> N
             f"{EXPERTS} equal groups",
             f"the Bayes router errs in {100 * BAYES_ERROR:g} per cent",
         ],
-        notes=[f"lines: slope -1; {POINTS}"],
+        notes=[f"lines: slope -1; {SIMULATED}"],
     )
 
 
