@@ -56,6 +56,16 @@ class ExpertSums:
             return np.broadcast_to(sums, values.shape)
         return sums if self.one_each else sums[..., self.expert_of]
 
+    def share(self, values: FloatArray) -> FloatArray:
+        """Each value over the total of its expert, (..., K); equal shares where that is 0.
+
+        >>> ExpertSums(np.array([0, 1, 0, 1])).share(np.array([1.0, 0.0, 3.0, 0.0])).tolist()
+        [0.25, 0.5, 0.75, 0.5]
+        """
+        total = self.total(values)
+        alike = 1.0 / np.bincount(self.expert_of)[self.expert_of]
+        return np.where(total > 0.0, values / np.where(total > 0.0, total, 1.0), alike)
+
     def others(self, values: FloatArray) -> FloatArray:
         """The sum over the other blocks of the expert of a group, (..., K)."""
         if self.experts == 1:

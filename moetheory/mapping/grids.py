@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
-from moetheory.formulas import erasure, gaps, perturbed, population, shared_expert
-from moetheory.formulas.expert_sums import ExpertSums
+from moetheory.formulas import erasure, gaps, perturbed, population
 from moetheory.formulas.perturbed import BlockLosses, RoutedLosses
-from moetheory.predictors.optimal import Coefficients
+from moetheory.predictors.optimal import Coefficients, predictor_of
 from moetheory.problem.estimators import (
     Dense,
     Estimator,
-    MoE,
+    experts_of,
     one_each,
     routes_by_input,
     simplest,
@@ -128,6 +127,8 @@ class _Cells(NamedTuple):
         What of the perturbation is not the same.
     drag : float
         Of inputs that are misrouted.
+    model : BlockModel
+        The model before the changes.
     """
 
     p: FloatArray
@@ -143,6 +144,7 @@ class _Cells(NamedTuple):
     under: Perturbation | None
     changes: Mapping[str, FloatArray]
     drag: float
+    model: BlockModel
 
     @classmethod
     def of(
@@ -180,17 +182,13 @@ class _Cells(NamedTuple):
             under,
             {name: each for name, each in values.items() if name in PERTURBED},
             drag or (0.0 if under is None else under.drag),
+            model,
         )
 
     @property
     def arguments(self) -> Arguments:
         """The arguments of formulas such as `population.gap`."""
         return self[:7]
-
-    @property
-    def experts(self) -> int:
-        """The number K of groups."""
-        return int(self.p.shape[-1])
 
 
 def _risks(a: Estimator, b: Estimator, cells: _Cells) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -240,8 +238,8 @@ def _perturbed_excess(estimator: Estimator, cells: _Cells) -> FloatArray:
         )
         return erasure.erased(of_blocks, erased) if np.any(erased) else of_blocks
 
-    met, shared = _coefficients(estimator, cells)
-    experts = _experts_of(estimator, cells)
+    experts = experts_of(estimator, cells.model)
+    met, shared = predictor_of(estimator, experts, *cells.arguments)
     routed = perturbed.routed(
         losses(met),
         cells.test_noise if _is_one_number(cells.test_noise) else 1.0,
@@ -260,39 +258,10 @@ def _perturbed_excess(estimator: Estimator, cells: _Cells) -> FloatArray:
         return excess(routed, under.confusion)
     # linear in the rate
     rate = changes["misrouting"]
-    right, wrong = excess(routed, None), excess(routed, even_confusion(cells.experts, 1.0))
+    right, wrong = excess(routed, None), excess(routed, even_confusion(cells.model.experts, 1.0))
     return np.asarray(perturbed.times(1.0 - rate, right) + perturbed.times(rate, wrong))
 
 
 def _is_one_number(noise: Any) -> bool:
     """Whether the noise of each cell is one number for all coordinates."""
     return np.ndim(noise) == 0 or np.shape(noise)[-1] == 1
-
-
-def _experts_of(estimator: Estimator, cells: _Cells) -> IntArray:
-    """The expert that serves each group, (K,)."""
-    if isinstance(estimator, Dense):
-        return np.zeros(cells.experts, dtype=np.int64)
-    if estimator.assignment is None:
-        return np.arange(cells.experts)
-    return np.array(estimator.assignment)
-
-
-def _coefficients(estimator: Estimator, cells: _Cells) -> tuple[Coefficients, Coefficients | None]:
-    """What inputs meet on the blocks of their expert, and off them: `optimal_predictor`."""
-    if isinstance(estimator, MoE) and one_each(estimator):
-        arrays = (cells.signal, cells.coefficients, cells.noise, estimator.ridge)
-        values, errors = population.expert_coefficients(*arrays), population.expert_errors(*arrays)
-        return Coefficients(values, errors), None
-    served = ExpertSums(_experts_of(estimator, cells))
-    used = served.total(cells.p)
-    alike = 1.0 / np.bincount(served.expert_of)[served.expert_of]
-    activity = np.where(used > 0.0, cells.p / np.where(used > 0.0, used, 1.0), alike)
-    if isinstance(estimator, Dense):
-        activity = cells.p
-    arguments = (activity[..., cells.block_of], *cells.arguments[2:], estimator.ridge)
-    if isinstance(estimator, MoE) and estimator.shared:
-        found = shared_expert.coefficients_beside_shared(used[..., cells.block_of], *arguments)
-        return Coefficients(*found[:2]), Coefficients(*found[2:])
-    values = population.dense_coefficients(*arguments)
-    return Coefficients(values, population.dense_errors(*arguments)), None

@@ -8,6 +8,7 @@ import numpy as np
 
 from moetheory.common.arrays import FloatArray, IntArray
 from moetheory.formulas import population, shared_expert
+from moetheory.formulas.expert_sums import ExpertSums
 from moetheory.predictors.retrained import retrained_coefficients
 from moetheory.problem.estimators import (
     Dense,
@@ -100,11 +101,35 @@ def optimal_predictor(
 
     Off them it meets the `shared_coefficients`.
     """
+    if isinstance(estimator, MoE) and estimator.retrained:
+        values = unchecked_optimal_coefficients(estimator, model)
+        return Coefficients(values, coefficient_errors(estimator, model)), None
+    return predictor_of(estimator, experts_of(estimator, model), *formula_arguments(model))
+
+
+def predictor_of(
+    estimator: Estimator,
+    expert_of: IntArray,
+    group_probabilities: FloatArray,
+    block_of: IntArray,
+    *arrays: Any,
+) -> tuple[Coefficients, Coefficients | None]:
+    """The `optimal_predictor` of `formula_arguments`, whose arrays may have leading axes."""
+    signal, _, coefficients, noise, _ = arrays
+    if isinstance(estimator, MoE) and one_each(estimator):
+        known = signal, coefficients, noise, estimator.ridge
+        values = population.expert_coefficients(*known)
+        return Coefficients(values, population.expert_errors(*known)), None
+    activity, used = group_probabilities, group_probabilities
+    if isinstance(estimator, MoE):
+        served = ExpertSums(expert_of)
+        activity, used = served.share(group_probabilities), served.total(group_probabilities)
+    arguments = (activity[..., block_of], *arrays, estimator.ridge)
     if isinstance(estimator, MoE) and estimator.shared:
-        values, errors, beside, missed = _beside_shared(estimator, model)
-        return Coefficients(values, errors), Coefficients(beside, missed)
-    values = unchecked_optimal_coefficients(estimator, model)
-    return Coefficients(values, coefficient_errors(estimator, model)), None
+        found = shared_expert.coefficients_beside_shared(used[..., block_of], *arguments)
+        return Coefficients(*found[:2]), Coefficients(*found[2:])
+    values = population.dense_coefficients(*arguments)
+    return Coefficients(values, population.dense_errors(*arguments)), None
 
 
 def shared_coefficients(estimator: Estimator, model: BlockModel) -> Coefficients | None:
@@ -112,15 +137,6 @@ def shared_coefficients(estimator: Estimator, model: BlockModel) -> Coefficients
     if isinstance(estimator, MoE) and estimator.shared:
         return optimal_predictor(estimator, model)[1]
     return None
-
-
-def _beside_shared(estimator: MoE, model: BlockModel) -> tuple[FloatArray, ...]:
-    """The result of `shared_expert.coefficients_beside_shared`."""
-    experts = experts_of(estimator, model)
-    used = np.bincount(experts, model.group_probabilities)[experts]
-    return shared_expert.coefficients_beside_shared(
-        used[model.block_of], *_served_arguments(estimator, model)
-    )
 
 
 def _served_arguments(estimator: Estimator, model: BlockModel) -> tuple[Any, ...]:
@@ -137,9 +153,7 @@ def block_activity(estimator: Estimator, model: BlockModel) -> FloatArray:
     p = model.group_probabilities
     if isinstance(estimator, Dense):
         return p
-    experts = experts_of(estimator, model)
-    used, served = np.bincount(experts, p)[experts], np.bincount(experts)[experts]
-    return np.where(used > 0.0, p / np.where(used > 0.0, used, 1.0), 1.0 / served)
+    return ExpertSums(experts_of(estimator, model)).share(p)
 
 
 def formula_arguments(
